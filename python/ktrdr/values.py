@@ -1,0 +1,154 @@
+"""Small frozen values everything shares: timeframes, spans of time, and the protocols of a run's control."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from ktrdr.errors import ArgumentInvalid
+
+NS_PER_SECOND = 1_000_000_000
+NS_PER_DAY = 86_400 * NS_PER_SECOND
+
+_SECONDS = {"1m": 60, "5m": 300, "15m": 900, "30m": 1_800, "1h": 3_600, "4h": 14_400, "1d": 86_400, "1w": 604_800}
+
+
+class Timeframe(StrEnum):
+    """The length of a bar.
+
+    >>> Timeframe.parse("4h").seconds
+    14400
+    >>> Timeframe.M5 < Timeframe.H1      # by length, not by letters
+    True
+    """
+
+    M1 = "1m"
+    M5 = "5m"
+    M15 = "15m"
+    M30 = "30m"
+    H1 = "1h"
+    H4 = "4h"
+    D1 = "1d"
+    W1 = "1w"
+
+    @classmethod
+    def parse(cls, text: str) -> Timeframe:
+        """The timeframe written as text; ``ArgumentInvalid`` names the choices."""
+        try:
+            return cls(text)
+        except ValueError:
+            raise ArgumentInvalid(
+                "unknown timeframe", where="timeframe", found=text, expected=" ".join(_SECONDS)
+            ) from None
+
+    @property
+    def seconds(self) -> int:
+        """Seconds per bar."""
+        return _SECONDS[self.value]
+
+    @property
+    def ns(self) -> int:
+        """Nanoseconds per bar."""
+        return self.seconds * NS_PER_SECOND
+
+    @property
+    def intraday(self) -> bool:
+        """Whether several bars fit into a day."""
+        return self.seconds < 86_400
+
+    def __lt__(self, other: str) -> bool:
+        return self.seconds < Timeframe(other).seconds
+
+    def __le__(self, other: str) -> bool:
+        return self.seconds <= Timeframe(other).seconds
+
+    def __gt__(self, other: str) -> bool:
+        return self.seconds > Timeframe(other).seconds
+
+    def __ge__(self, other: str) -> bool:
+        return self.seconds >= Timeframe(other).seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time, ``start_ns`` inclusive, ``end_ns`` exclusive, ns UTC; ``None`` is open.
+
+    >>> Span.parse("2024-03-01", "2024-03-31").end_ns == Span.parse(None, "2024-04-01T00:00").end_ns
+    True
+    """
+
+    start_ns: int | None = None
+    end_ns: int | None = None
+
+    @classmethod
+    def parse(cls, start: str | date | datetime | None, end: str | date | datetime | None) -> Span:
+        """Dates or instants as a user writes them; a bare end date includes that whole day.
+
+        Raises ``ArgumentInvalid`` for text that is no date and for an end that is not after the start.
+        """
+        start_ns = None if start is None else _instant_ns(start, "start")
+        end_ns = None if end is None else _instant_ns(end, "end")
+        if end_ns is not None and _is_bare_date(end):
+            end_ns += NS_PER_DAY
+        if start_ns is not None and end_ns is not None and end_ns <= start_ns:
+            raise ArgumentInvalid("the end is not after the start", where="end", found=end, expected=f"after {start}")
+        return cls(start_ns, end_ns)
+
+
+def _is_bare_date(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value.strip()) == 10
+    return isinstance(value, date) and not isinstance(value, datetime)
+
+
+def _instant_ns(value: str | date | datetime, name: str) -> int:
+    try:
+        moment = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
+    except ValueError:
+        raise ArgumentInvalid("not a date or an instant", where=name, found=value, expected="YYYY-MM-DD") from None
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1_000
+
+
+def iso(stamp_ns: int) -> str:
+    """A stamp as text, to the second.
+
+    >>> iso(1_709_251_200_000_000_000)
+    '2024-03-01T00:00:00Z'
+    """
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=stamp_ns // NS_PER_SECOND)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class ProgressBridge(Protocol):
+    """Where long work reports: how far it is, in units of its phase."""
+
+    def report(self, phase: str, done: int, total: int | None, detail: Mapping[str, Any]) -> None:
+        """``done`` of ``total`` units of ``phase``; ``total`` is None where it is not known."""
+
+
+class CancellationToken(Protocol):
+    """Asked between blocks of work whether to stop."""
+
+    def is_cancelled(self) -> bool:
+        """True once somebody asked the work to stop."""
+
+
+class SilentBridge:
+    """Reports to nobody."""
+
+    def report(self, phase: str, done: int, total: int | None, detail: Mapping[str, Any]) -> None:
+        """Drops the report."""
+
+
+class NeverCancelled:
+    """A token that never asks to stop."""
+
+    def is_cancelled(self) -> bool:
+        """Always False."""
+        return False
