@@ -1,0 +1,117 @@
+"""The house rule: a module imports only from a lower layer or from its own folder."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import ktrdr
+
+PACKAGE = Path(ktrdr.__file__).parent
+LAYERS = {
+    "__init__": 0, "errors": 0, "_lazy": 0, "values": 0, "_core": 0,
+    "strategy": 1, "data": 2, "indicators": 3, "fuzzy": 3, "features": 4, "neural": 5, "training": 6,
+    "backtesting": 7, "analysis": 8, "report": 9, "operations": 10, "decision": 11, "research": 11,
+    "worker": 12, "cli": 13,
+}  # fmt: skip
+TORCH_FROM_LAYER = 5
+LAZY_STRING = re.compile(r"^(ktrdr(?:\.\w+)+):\w+$")
+UPWARD_BY_NAME = {("__init__", target) for target in ktrdr.LAZY.values()}
+
+
+def part(module: str) -> str:
+    """The room a dotted module lives in: the first name under ``ktrdr``."""
+    names = module.split(".")
+    return names[1] if len(names) > 1 else "__init__"
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(file: Path) -> str:
+    relative = file.relative_to(PACKAGE.parent).with_suffix("")
+    names = [name for name in relative.parts if name != "__init__"]
+    return ".".join(names)
+
+
+def edges(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every module named by an import, at any depth, or by a lazy "module:name" string."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: relative imports hide the layer"
+            module = node.module or ""
+            yield node.lineno, module
+            if module == "ktrdr":
+                yield from ((node.lineno, f"ktrdr.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if found := LAZY_STRING.match(node.value):
+                yield node.lineno, node.value
+        else:
+            continue
+
+
+def violations(module: str, source: str) -> list[str]:
+    mine = part(module)
+    found = []
+    for line, target in edges(ast.parse(source)):
+        if (mine, target) in UPWARD_BY_NAME:
+            continue
+        other = target.partition(":")[0]
+        if other == "torch" or other.startswith("torch."):
+            if LAYERS[mine] < TORCH_FROM_LAYER:
+                found.append(f"{module}:{line} imports torch below layer {TORCH_FROM_LAYER}")
+        elif other.split(".")[0] == "ktrdr" and part(other) != mine and LAYERS[part(other)] >= LAYERS[mine]:
+            if LAYERS[mine] != 0 or LAYERS[part(other)] != 0:
+                found.append(f"{module}:{line} (layer {LAYERS[mine]}) reaches {other} (layer {LAYERS[part(other)]})")
+    return found
+
+
+@pytest.mark.parametrize("file", modules(), ids=name_of)
+def test_no_import_against_the_layers(file: Path) -> None:
+    assert violations(name_of(file), file.read_text()) == []
+
+
+def test_every_room_has_a_layer() -> None:
+    assert {part(name_of(file)) for file in modules()} <= set(LAYERS)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from ktrdr.backtesting import engine",
+        "def f():\n    import ktrdr.cli.app",
+        "from ktrdr import backtesting",
+        "call('ktrdr.report:write')",
+        "import torch",
+    ],
+)
+def test_a_forbidden_edge_is_seen(source: str) -> None:
+    assert violations("ktrdr.features.matrix", source)
+
+
+def test_backtesting_knows_nothing_of_decision() -> None:
+    for file in (PACKAGE / "backtesting").rglob("*.py"):
+        assert not any("ktrdr.decision" in target for _, target in edges(ast.parse(file.read_text()))), file
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    long = []
+    for file in modules():
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > 60:
+                    long.append(f"{file.name}:{node.lineno} {node.name} {lines}")
+    assert long == []
+
+
+def test_the_door_between_the_languages_stays_thin() -> None:
+    door = Path(__file__).resolve().parents[2] / "rust" / "py"
+    assert sum(len(file.read_text().splitlines()) for file in door.rglob("*.rs")) < 600

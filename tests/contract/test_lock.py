@@ -1,0 +1,37 @@
+"""The locked dependencies name no machine, no index and no accelerator."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCK = (ROOT / "requirements.lock").read_text()
+REQUIREMENTS = [line for line in LOCK.splitlines() if line and not line.lstrip().startswith("#")]
+
+
+def test_the_lock_is_plain() -> None:
+    for refused in ("+", "nvidia", "--find-links", "--index-url", "--hash", "://"):
+        assert refused not in LOCK, refused
+
+
+def test_every_line_is_one_exact_version() -> None:
+    assert all(re.fullmatch(r"[a-z0-9._-]+==[0-9][A-Za-z0-9.]*", line) for line in REQUIREMENTS), REQUIREMENTS
+
+
+def test_every_declared_dependency_is_locked() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    names = {re.split(r"[><=\[ ]", entry)[0].lower() for entry in declared}
+    assert names <= {line.partition("==")[0] for line in REQUIREMENTS}
+
+
+def test_every_dependency_earns_its_place_in_one_line() -> None:
+    design = (ROOT / "DESIGN.md").read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    cargo = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["dependencies"]
+    names = [re.split(r"[><=\[ ]", entry)[0] for entry in declared] + list(cargo)
+    missing = [name for name in names if not re.search(rf"^\| `{re.escape(name)}`", design, re.M | re.I)]
+    assert missing == []
