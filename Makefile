@@ -7,7 +7,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.rs' -o -name 'Cargo.toml' | sort)
-MUTATED := account cost fill sizing position exits filter metrics
 SHARD ?= 0/1
 
 .PHONY: help setup demo test check quality bench mutants soak build fmt lock clean

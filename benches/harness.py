@@ -1,0 +1,70 @@
+"""One harness for the benches in Python: every bench checks its answer, every figure is a ratio to its target.
+
+    python -m benches.harness            all of them
+    python -m benches.harness pipeline   one of them
+
+A row that misses its target makes the exit status 1.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from statistics import median
+
+BENCHES = ("startup", "pipeline", "simulation")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured figure: ``value`` must be at most ``target``, both in ``unit``."""
+
+    name: str
+    value: float
+    target: float
+    unit: str
+    note: str = ""
+
+    @property
+    def met(self) -> bool:
+        return self.value <= self.target
+
+
+def paired_ratio(ours: Callable[[], object], bare: Callable[[], object], rounds: int = 5) -> tuple[float, float, float]:
+    """Median of ours/bare over rounds that alternate the two, with both medians in seconds.
+
+    Pairs share the machine's mood, so their ratio holds where single timings drift.
+    """
+    ours_s, bare_s = [], []
+    for _ in range(rounds):
+        bare_s.append(seconds(bare))
+        ours_s.append(seconds(ours))
+    ratios = [a / b for a, b in zip(ours_s, bare_s, strict=True)]
+    return median(ratios), median(ours_s), median(bare_s)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall time of one call, garbage collected before it."""
+    gc.collect()
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def main(names: list[str]) -> int:
+    failed = 0
+    print("| bench | value | target | | note |\n| --- | --- | --- | --- | --- |")
+    for name in names or BENCHES:
+        for row in import_module(f"benches.{name}").rows():
+            failed += not row.met
+            verdict = "met" if row.met else "MISSED"
+            print(f"| {row.name} | {row.value:.3f} {row.unit} | {row.target:g} {row.unit} | {verdict} | {row.note} |")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
