@@ -1,0 +1,62 @@
+"""Where a value was written: the file, the line of every path, and errors that say so."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ktrdr.errors import ConfigError
+
+KeyPath = tuple[str | int, ...]
+
+
+def dotted(path: KeyPath) -> str:
+    """A path as a user writes it.
+
+    >>> dotted(("nn_inputs", 0, "fuzzy_set"))
+    'nn_inputs[0].fuzzy_set'
+    """
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def nearest(word: object, known: Iterable[str] | Mapping[str, str]) -> str:
+    """The hint that names the valid name closest to a misspelt one; empty where none is close.
+
+    With a mapping the hint shows the value of the closest key.
+
+    >>> nearest("stop_los", ["take_profit", "stop_loss"])
+    'did you mean stop_loss?'
+    """
+    shown = known if isinstance(known, Mapping) else {name: name for name in known}
+    by_lower = {name.lower(): text for name, text in shown.items()}
+    close = difflib.get_close_matches(str(word).lower(), by_lower, n=1)
+    return f"did you mean {by_lower[close[0]]}?" if close else ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One part of a configuration: ``root`` inside the file ``where``, with the line of each path."""
+
+    where: str = ""
+    lines: Mapping[KeyPath, int] = field(default_factory=dict)
+    root: KeyPath = ()
+
+    def at(self, *path: str | int) -> Place:
+        """The place of something inside this part."""
+        return replace(self, root=self.root + path)
+
+    def line(self, path: KeyPath = ()) -> int | None:
+        """The line of a path, or of the innermost part around it that was written."""
+        full = self.root + path
+        lines = (self.lines.get(full[:size]) for size in range(len(full), -1, -1))
+        return next((line for line in lines if line is not None), None)
+
+    def error(self, leaf: type[ConfigError], what: str, path: KeyPath = (), **facts: Any) -> ConfigError:
+        """An error of class ``leaf`` at ``path`` inside this part; ``facts``: found, expected, hint."""
+        full = dotted(self.root + path)
+        return leaf(what, where=self.where, line=self.line(path), path=full or None, **facts)

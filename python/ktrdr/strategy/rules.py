@@ -1,0 +1,273 @@
+"""The rules a simulation trades by, with their ranges and defaults: the one home of both.
+
+The same keys stand in a strategy file (``execution:``, ``decisions:``, ``metrics:``), in keyword arguments
+in Python, in HTTP bodies and behind ``--set``. ``to_core`` is what the Rust core is given: every key,
+defaults filled in.
+
+>>> parse_execution({"slippage": {"ticks": 1}, "instrument": {"tick_size": 0.25}}).to_core()["slippage"]
+{'ticks': 1.0}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from ktrdr.errors import ConfigMissing, ConfigRange
+from ktrdr.strategy.place import Place
+from ktrdr.strategy.plain import plain
+from ktrdr.strategy.problems import ModelT, Strict, reject, validate
+
+Cost = Annotated[float, Field(ge=0)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+_REPLACED_WHOLE = frozenset({"sizing", "slippage", "stop_loss", "take_profit", "trailing_stop"})
+
+
+class CashFraction(Strict):
+    """Spend a fraction of the cash at hand, commission included."""
+
+    kind: Literal["cash_fraction"] = "cash_fraction"
+    fraction: Annotated[float, Field(gt=0, le=1)]
+
+
+class EquityFraction(Strict):
+    """Hold a fraction of equity, up to the leverage limit."""
+
+    kind: Literal["equity_fraction"] = "equity_fraction"
+    fraction: Positive
+
+
+class FixedQuantity(Strict):
+    """The same quantity every time."""
+
+    kind: Literal["fixed_quantity"] = "fixed_quantity"
+    quantity: Positive
+
+
+class FixedNotional(Strict):
+    """The same notional every time, in account currency."""
+
+    kind: Literal["fixed_notional"] = "fixed_notional"
+    notional: Positive
+
+
+class VolatilityTarget(Strict):
+    """Scale the position to an annual volatility, measured over ``window`` close-to-close returns."""
+
+    kind: Literal["volatility_target"] = "volatility_target"
+    annual: Positive
+    window: Annotated[int, Field(ge=2, le=128)]
+
+
+Sizing = Annotated[
+    CashFraction | EquityFraction | FixedQuantity | FixedNotional | VolatilityTarget, Field(discriminator="kind")
+]
+
+
+class OneOf(Strict):
+    """A choice between keys of which exactly one is given."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> OneOf:
+        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        if len(given) != 1:
+            names = ", ".join(type(self).model_fields)
+            leaf = ConfigRange if given else ConfigMissing
+            raise reject(
+                leaf, "exactly one key is needed", found=", ".join(given) or "none", expected=f"one of {names}"
+            )
+        return self
+
+
+class Commission(Strict):
+    """Commission per fill: max(minimum, rate x notional + per_unit x quantity + per_fill)."""
+
+    rate: Rate = 0.001
+    per_unit: Cost = 0.0
+    per_fill: Cost = 0.0
+    minimum: Cost = 0.0
+
+
+class Slippage(OneOf):
+    """What a market fill loses to the reference price: a rate, ticks, or a fraction of the previous bar's range."""
+
+    rate: Rate | None = None
+    ticks: Cost | None = None
+    range_fraction: Cost | None = None
+
+
+class Spread(Strict):
+    """Half the spread in price units; a bars column ``half_spread`` replaces it."""
+
+    half: Cost = 0.0
+
+
+class Financing(Strict):
+    """Annual rates on notional held over from bar to bar; positive is a cost."""
+
+    long_rate: float = 0.0
+    short_rate: float = 0.0
+    day_count: Positive = 365.0
+
+
+class ExitLevel(OneOf):
+    """The distance of an exit from the entry fill: a rate of its price, or multiples of ATR."""
+
+    rate: Positive | None = None
+    atr: Positive | None = None
+
+
+class Exits(Strict):
+    """Levels and clocks that close a position without a signal."""
+
+    stop_loss: ExitLevel | None = None
+    take_profit: ExitLevel | None = None
+    trailing_stop: ExitLevel | None = None
+    trail_on: Literal["close", "extreme"] = "close"
+    max_holding_bars: Annotated[int, Field(ge=1)] | None = None
+    atr_period: Annotated[int, Field(ge=1, le=10_000)] = 14
+
+
+class Margin(Strict):
+    """How much may be borrowed, and at which share of the entry margin a position is liquidated."""
+
+    max_leverage: Annotated[float, Field(ge=1)] = 1.0
+    maintenance: Rate = 0.5
+
+
+class Instrument(Strict):
+    """Steps of price and quantity, and the value of one point."""
+
+    tick_size: Positive | None = None
+    lot_size: Positive = 1.0e-8
+    contract_multiplier: Positive = 1.0
+
+
+class ExecutionRules(Strict):
+    """How orders become fills and what that costs."""
+
+    fill: Literal["next_open", "this_close"] = "next_open"
+    sizing: Sizing = CashFraction(fraction=0.25)
+    commission: Commission = Commission()
+    slippage: Slippage = Slippage(rate=0.0005)
+    spread: Spread = Spread()
+    financing: Financing = Financing()
+    exits: Exits = Exits()
+    intrabar: Literal["pessimistic", "optimistic", "ohlc"] = "pessimistic"
+    on_opposite: Literal["close", "reverse"] = "close"
+    allow_short: bool = True
+    margin: Margin = Margin()
+    instrument: Instrument = Instrument()
+    close_at_end: bool = True
+
+    @model_validator(mode="after")
+    def _agree(self) -> ExecutionRules:
+        if isinstance(self.sizing, EquityFraction) and self.sizing.fraction > self.margin.max_leverage:
+            expected = f"<= margin.max_leverage ({self.margin.max_leverage:g})"
+            raise reject(
+                ConfigRange, "out of range", "sizing", "fraction", found=self.sizing.fraction, expected=expected
+            )
+        if self.slippage.ticks is not None and self.instrument.tick_size is None:
+            raise reject(ConfigMissing, "slippage in ticks needs a tick size", "instrument", "tick_size")
+        return self
+
+    @property
+    def levels(self) -> tuple[ExitLevel, ...]:
+        """The exit levels that are set."""
+        exits = (self.exits.stop_loss, self.exits.take_profit, self.exits.trailing_stop)
+        return tuple(level for level in exits if level is not None)
+
+    @property
+    def needs_atr(self) -> bool:
+        """Whether an exit distance is measured in ATR."""
+        return any(level.atr is not None for level in self.levels)
+
+    @property
+    def volatility_window(self) -> int | None:
+        """Returns that ``volatility_target`` looks back over; None for other sizings."""
+        return self.sizing.window if isinstance(self.sizing, VolatilityTarget) else None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Rules that are valid and still likely to flatter a result."""
+        free = self.financing.long_rate == 0 and self.financing.short_rate == 0
+        if self.margin.max_leverage > 1 and free:
+            return ("execution.margin.max_leverage is above 1 while financing costs nothing",)
+        return ()
+
+    def to_core(self) -> dict[str, Any]:
+        """All keys as plain values, in the shape of the file; of a choice only the key that is set."""
+        rules = self.model_dump(mode="json")
+        rules["slippage"] = self.slippage.model_dump(exclude_none=True)
+        for name in ("stop_loss", "take_profit", "trailing_stop"):
+            if rules["exits"][name] is not None:
+                rules["exits"][name] = getattr(self.exits, name).model_dump(exclude_none=True)
+        return rules
+
+
+class Filters(Strict):
+    """Filters between a signal and an order."""
+
+    min_signal_separation: Cost = 4.0
+
+
+class DecisionRules(Strict):
+    """The stateful half of the decisions: what a signal must pass to become an order."""
+
+    confidence_threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
+    position_awareness: bool = True
+    allow_short_from_flat: bool = False
+    filters: Filters = Filters()
+
+    def to_core(self) -> dict[str, Any]:
+        """All keys as plain values, in the shape of the file."""
+        return self.model_dump(mode="json")
+
+
+class MetricsRules(Strict):
+    """What metrics are annualised and discounted by."""
+
+    periods_per_year: Annotated[float, Field(ge=1, le=366)] | None = None
+    risk_free_rate: Annotated[float, Field(gt=-1)] = 0.0
+
+    def to_core(self) -> dict[str, Any]:
+        """All keys as plain values, in the shape of the file."""
+        return self.model_dump(mode="json")
+
+
+def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    """``override`` over ``base``: mappings merge by key; sizing, slippage and each exit level are replaced whole.
+
+    >>> merge({"exits": {"stop_loss": {"rate": 0.01}, "atr_period": 20}}, {"exits": {"stop_loss": {"atr": 2}}})
+    {'exits': {'stop_loss': {'atr': 2}, 'atr_period': 20}}
+    """
+    merged = dict(base)
+    for key, value in override.items():
+        old = merged.get(key)
+        whole = key in _REPLACED_WHOLE or not isinstance(old, Mapping) or not isinstance(value, Mapping)
+        merged[key] = value if whole else merge(old or {}, value)
+    return merged
+
+
+def parse_execution(mapping: Mapping[str, Any] | None = None, *, where: str = "") -> ExecutionRules:
+    """``execution`` as written, over the defaults; raises a ``ConfigError`` leaf with path and nearest key."""
+    return _parse(ExecutionRules, mapping, where, "execution")
+
+
+def parse_decisions(mapping: Mapping[str, Any] | None = None, *, where: str = "") -> DecisionRules:
+    """The stateful half of ``decisions``, over the defaults; raises a ``ConfigError`` leaf."""
+    return _parse(DecisionRules, mapping, where, "decisions")
+
+
+def parse_metrics(mapping: Mapping[str, Any] | None = None, *, where: str = "") -> MetricsRules:
+    """``metrics`` as written, over the defaults; raises a ``ConfigError`` leaf."""
+    return _parse(MetricsRules, mapping, where, "metrics")
+
+
+def _parse(model: type[ModelT], mapping: Mapping[str, Any] | None, where: str, section: str) -> ModelT:
+    place = Place(where, root=(section,))
+    return validate(model, plain({} if mapping is None else mapping, place), place)
