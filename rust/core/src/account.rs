@@ -1,0 +1,71 @@
+//! Cash: what is the account's, and what is still in the quote currency of an open position.
+
+use serde::{Deserialize, Serialize};
+
+use crate::position::Position;
+
+/// Cash in account currency, and the open position's money in quote currency until it is flat.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Account {
+    /// Account currency.
+    pub cash: f64,
+    /// Quote currency.
+    pub quote_cash: f64,
+}
+
+impl Account {
+    /// Pays account currency: a commission, financing.
+    pub fn pay(&mut self, cost: f64) {
+        self.cash -= cost;
+    }
+
+    /// A fill moves quote currency against the units.
+    pub fn trade(&mut self, signed_quantity: f64, price: f64, multiplier: f64) {
+        self.quote_cash -= signed_quantity * price * multiplier;
+    }
+
+    /// Flat again: what is left in quote currency becomes cash at that fill's rate; returns it.
+    pub fn settle(&mut self, rate: f64) -> f64 {
+        let gross = rate * self.quote_cash;
+        self.cash += gross;
+        self.quote_cash = 0.0;
+        gross
+    }
+
+    /// Gross P&L of the open position at a price, account currency.
+    #[must_use]
+    pub fn open_gross(
+        &self,
+        position: Option<&Position>,
+        price: f64,
+        multiplier: f64,
+        rate: f64,
+    ) -> f64 {
+        let net = position.map_or(0.0, Position::net);
+        rate * (self.quote_cash + net * price * multiplier)
+    }
+
+    /// Equity at a price.
+    #[must_use]
+    pub fn equity(
+        &self,
+        position: Option<&Position>,
+        price: f64,
+        multiplier: f64,
+        rate: f64,
+    ) -> f64 {
+        self.cash + self.open_gross(position, price, multiplier, rate)
+    }
+
+    /// The price at which equity equals the position's requirement, before exit costs.
+    #[must_use]
+    pub fn liquidation_price(
+        &self,
+        position: &Position,
+        multiplier: f64,
+        rate: f64,
+    ) -> Option<f64> {
+        let requirement = position.requirement?;
+        Some(((requirement - self.cash) / rate - self.quote_cash) / (position.net() * multiplier))
+    }
+}

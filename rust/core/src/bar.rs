@@ -1,0 +1,351 @@
+//! Bars as borrowed columns, and the one home of the rules a bar must keep.
+
+use crate::error::Error;
+
+/// A column a rule can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Field {
+    /// Bar open time, ns UTC.
+    Timestamp,
+    /// First price.
+    Open,
+    /// Highest price.
+    High,
+    /// Lowest price.
+    Low,
+    /// Last price.
+    Close,
+    /// Volume.
+    Volume,
+    /// Half spread in price units.
+    HalfSpread,
+    /// Account currency per unit of quote currency.
+    ConversionRate,
+}
+
+impl Field {
+    /// Every column's name, in the order of the discriminants.
+    pub const NAMES: [&'static str; 8] = [
+        "timestamp",
+        "open",
+        "high",
+        "low",
+        "close",
+        "volume",
+        "half_spread",
+        "conversion_rate",
+    ];
+
+    /// The column's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+}
+
+/// A rule of bars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Rule {
+    /// Finite.
+    Finite,
+    /// Prices above zero, volume at least zero.
+    Range,
+    /// High at least, low at most every other price.
+    Order,
+    /// No stamp twice.
+    Duplicate,
+    /// No stamp before the one above it.
+    Sorted,
+}
+
+impl Rule {
+    /// Every rule's error code, in the order of the discriminants.
+    pub const CODES: [&'static str; 5] = [
+        "data_nonfinite",
+        "data_price_range",
+        "data_ohlc_order",
+        "data_duplicate",
+        "data_unsorted",
+    ];
+
+    /// The error code of a broken rule.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        Self::CODES[self as usize]
+    }
+
+    /// The rule as a sentence.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Finite => "the value must be finite",
+            Self::Range => "prices must be above 0, volumes and spreads not below 0",
+            Self::Order => "high must be the highest and low the lowest price of the bar",
+            Self::Duplicate => "the stamp occurs twice",
+            Self::Sorted => "the stamp lies before the one above it",
+        }
+    }
+}
+
+/// One broken rule.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Violation {
+    /// Row, from 0.
+    pub row: usize,
+    /// Column.
+    pub field: Field,
+    /// Rule.
+    pub rule: Rule,
+    /// Offending value (a stamp as its nanoseconds).
+    pub found: f64,
+}
+
+/// Columns of bars, all of one length; `[n_bars]` each.
+#[derive(Debug, Clone, Copy)]
+pub struct Bars<'a> {
+    /// Bar open, ns UTC.
+    pub timestamp: &'a [i64],
+    /// First price.
+    pub open: &'a [f64],
+    /// Highest price.
+    pub high: &'a [f64],
+    /// Lowest price.
+    pub low: &'a [f64],
+    /// Last price.
+    pub close: &'a [f64],
+    /// Half spread in price units as of the row's close.
+    pub half_spread: Option<&'a [f64]>,
+    /// Average true range in price units as of the row's close.
+    pub atr: Option<&'a [f64]>,
+    /// Account currency per unit of quote currency as of the row's close.
+    pub conversion_rate: Option<&'a [f64]>,
+}
+
+impl Bars<'_> {
+    /// Number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.timestamp.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.timestamp.is_empty()
+    }
+
+    /// The first broken rule as an error; `previous_ns` is the stamp before row 0, if any.
+    ///
+    /// # Errors
+    /// `BadBar` for the first violation, `Argument` for columns of different length.
+    pub fn check(&self, previous_ns: Option<i64>) -> Result<(), Error> {
+        self.check_lengths()?;
+        if !self.sound(previous_ns) {
+            let mut first = None;
+            self.audit(None, previous_ns, |violation| {
+                first.get_or_insert(violation);
+            });
+            if let Some(Violation {
+                row,
+                field,
+                rule,
+                found,
+            }) = first
+            {
+                return Err(Error::BadBar {
+                    row,
+                    field,
+                    rule,
+                    found,
+                });
+            }
+        }
+        self.check_extras()
+    }
+
+    /// Whether every row keeps the rules: without branches, so that the compiler can use vector lanes.
+    fn sound(&self, previous_ns: Option<i64>) -> bool {
+        let first_rises = previous_ns
+            .zip(self.timestamp.first())
+            .is_none_or(|(before, &stamp)| stamp > before);
+        let rising = self
+            .timestamp
+            .iter()
+            .zip(&self.timestamp[1.min(self.len())..])
+            .fold(true, |ok, (a, b)| ok & (a < b));
+        let prices = self
+            .open
+            .iter()
+            .zip(self.high)
+            .zip(self.low)
+            .zip(self.close);
+        first_rises
+            & rising
+            & prices.fold(true, |ok, (((&open, &high), &low), &close)| {
+                ok & plain(open, high, low, close)
+            })
+    }
+
+    fn check_lengths(&self) -> Result<(), Error> {
+        let lengths = [
+            self.open.len(),
+            self.high.len(),
+            self.low.len(),
+            self.close.len(),
+        ];
+        let extras = [self.half_spread, self.atr, self.conversion_rate];
+        let n = self.len();
+        if lengths.iter().all(|&len| len == n)
+            && extras.iter().flatten().all(|column| column.len() == n)
+        {
+            return Ok(());
+        }
+        Err(Error::Argument {
+            name: "bars",
+            problem: "columns differ in length".into(),
+        })
+    }
+
+    fn check_extras(&self) -> Result<(), Error> {
+        let broken = |column: Option<&[f64]>, field, ok: fn(f64) -> bool| {
+            let row = column?.iter().position(|&value| !ok(value))?;
+            let found = column?[row];
+            let rule = if found.is_finite() {
+                Rule::Range
+            } else {
+                Rule::Finite
+            };
+            Some(Error::BadBar {
+                row,
+                field,
+                rule,
+                found,
+            })
+        };
+        let spread = broken(self.half_spread, Field::HalfSpread, |v| {
+            v.is_finite() && v >= 0.0
+        });
+        let rate = broken(self.conversion_rate, Field::ConversionRate, |v| {
+            v.is_finite() && v > 0.0
+        });
+        spread.or(rate).map_or(Ok(()), Err)
+    }
+
+    /// Every broken rule of prices, stamps and volume, in row order.
+    ///
+    /// # Errors
+    /// `Argument` for columns of different length.
+    pub fn violations(&self, volume: Option<&[f64]>) -> Result<Vec<Violation>, Error> {
+        self.check_lengths()?;
+        if volume.is_some_and(|column| column.len() != self.len()) {
+            return Err(Error::Argument {
+                name: "volume",
+                problem: "columns differ in length".into(),
+            });
+        }
+        let mut found = Vec::new();
+        self.audit(volume, None, |violation| found.push(violation));
+        Ok(found)
+    }
+
+    /// Reports every broken rule in row order.
+    pub fn audit(
+        &self,
+        volume: Option<&[f64]>,
+        previous_ns: Option<i64>,
+        mut report: impl FnMut(Violation),
+    ) {
+        let mut previous = previous_ns;
+        for row in 0..self.len() {
+            let (open, high, low, close) = (
+                self.open[row],
+                self.high[row],
+                self.low[row],
+                self.close[row],
+            );
+            if !plain(open, high, low, close) {
+                audit_prices(row, [open, high, low, close], &mut report);
+            }
+            let stamp = self.timestamp[row];
+            if let Some(before) = previous.filter(|&before| stamp <= before) {
+                let rule = if stamp == before {
+                    Rule::Duplicate
+                } else {
+                    Rule::Sorted
+                };
+                report(Violation {
+                    row,
+                    field: Field::Timestamp,
+                    rule,
+                    found: stamp as f64,
+                });
+            }
+            previous = Some(stamp);
+            if let Some(found) = volume
+                .map(|column| column[row])
+                .filter(|v| !(v.is_finite() && *v >= 0.0))
+            {
+                let rule = if found.is_finite() {
+                    Rule::Range
+                } else {
+                    Rule::Finite
+                };
+                report(Violation {
+                    row,
+                    field: Field::Volume,
+                    rule,
+                    found,
+                });
+            }
+        }
+    }
+}
+
+/// Finite, positive and in order; false for any NaN.
+#[inline(always)]
+fn plain(open: f64, high: f64, low: f64, close: f64) -> bool {
+    (low > 0.0)
+        & (low <= open)
+        & (low <= close)
+        & (high >= open)
+        & (high >= close)
+        & (high < f64::INFINITY)
+}
+
+fn audit_prices(row: usize, prices: [f64; 4], report: &mut impl FnMut(Violation)) {
+    let fields = [Field::Open, Field::High, Field::Low, Field::Close];
+    let mut sound = true;
+    for (field, found) in fields.into_iter().zip(prices) {
+        let rule = match found {
+            _ if !found.is_finite() => Rule::Finite,
+            _ if found <= 0.0 => Rule::Range,
+            _ => continue,
+        };
+        sound = false;
+        report(Violation {
+            row,
+            field,
+            rule,
+            found,
+        });
+    }
+    let [open, high, low, close] = prices;
+    if sound && high < open.max(close).max(low) {
+        report(Violation {
+            row,
+            field: Field::High,
+            rule: Rule::Order,
+            found: high,
+        });
+    }
+    if sound && low > open.min(close).min(high) {
+        report(Violation {
+            row,
+            field: Field::Low,
+            rule: Rule::Order,
+            found: low,
+        });
+    }
+}

@@ -1,0 +1,28 @@
+//! The simulation core of ktrdr: signals to positions, fills, costs, profit and loss, metrics, snapshots.
+//!
+//! No Python, no I/O, no clock, no randomness. `f64` in a fixed order of operations: the same inputs give
+//! the same bits, whole or in chunks.
+#![forbid(unsafe_code)]
+
+pub mod account;
+pub mod bar;
+pub mod cost;
+pub mod desk;
+pub mod error;
+pub mod exits;
+pub mod fill;
+pub mod filter;
+pub mod hash;
+pub mod ledger;
+pub mod membership;
+pub mod metrics;
+pub mod order;
+pub mod position;
+pub mod rules;
+pub mod scores;
+pub mod simulation;
+pub mod sizing;
+pub mod snapshot;
+
+pub use error::Error;
+pub use simulation::{RunSpec, Simulation};

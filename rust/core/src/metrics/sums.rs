@@ -1,0 +1,127 @@
+//! Running sums that stay exact enough over millions of terms.
+
+use serde::{Deserialize, Serialize};
+
+/// A sum with the error of its additions kept beside it.
+///
+/// Neumaier, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen", 1974.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sum {
+    total: f64,
+    error: f64,
+}
+
+impl Sum {
+    /// Adds a term.
+    #[inline]
+    pub fn add(&mut self, term: f64) {
+        let total = self.total + term;
+        self.error += if self.total.abs() >= term.abs() {
+            (self.total - total) + term
+        } else {
+            (term - total) + self.total
+        };
+        self.total = total;
+    }
+
+    /// The sum so far.
+    #[must_use]
+    pub fn value(&self) -> f64 {
+        self.total + self.error
+    }
+}
+
+/// Count, mean and central moments of a stream of values.
+///
+/// Welford's update; third and fourth moment by Pébay, "Formulas for robust, one-pass parallel
+/// computation of covariances and arbitrary-order statistical moments", 2008.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Moments {
+    count: u64,
+    mean: f64,
+    second: f64,
+    third: f64,
+    fourth: f64,
+}
+
+impl Moments {
+    /// Adds a value.
+    pub fn add(&mut self, value: f64) {
+        let before = self.count as f64;
+        self.count += 1;
+        let n = self.count as f64;
+        let delta = value - self.mean;
+        let step = delta / n;
+        let spread = delta * step * before;
+        self.mean += step;
+        self.fourth += spread * step * step * (n * n - 3.0 * n + 3.0)
+            + 6.0 * step * step * self.second
+            - 4.0 * step * self.third;
+        self.third += spread * step * (n - 2.0) - 3.0 * step * self.second;
+        self.second += spread;
+    }
+
+    /// Number of values.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Their mean.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// Their standard deviation with one degree of freedom less; needs two values.
+    #[must_use]
+    pub fn deviation(&self) -> f64 {
+        (self.second / (self.count as f64 - 1.0)).sqrt()
+    }
+
+    /// Population skew.
+    #[must_use]
+    pub fn skew(&self) -> f64 {
+        let n = self.count as f64;
+        n.sqrt() * self.third / (self.second * self.second.sqrt())
+    }
+
+    /// Population kurtosis, raw: 3 is normal.
+    #[must_use]
+    pub fn kurtosis(&self) -> f64 {
+        self.count as f64 * self.fourth / (self.second * self.second)
+    }
+}
+
+/// Whether a deviation is nothing but rounding beside the mean it belongs to.
+#[must_use]
+pub fn is_zero_deviation(deviation: f64, mean: f64) -> bool {
+    deviation <= 1e-9 * mean.abs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Moments, Sum};
+
+    #[test]
+    fn a_sum_keeps_what_large_terms_would_swallow() {
+        let mut sum = Sum::default();
+        for term in [1.0, 1e100, 1.0, -1e100] {
+            sum.add(term);
+        }
+        assert_eq!(sum.value(), 2.0);
+    }
+
+    #[test]
+    fn moments_equal_their_definitions() {
+        let values = [2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0];
+        let mut moments = Moments::default();
+        values.iter().for_each(|&value| moments.add(value));
+        // mean 5; squares sum to 32, cubes to 42, fourth powers to 356: sd sqrt(32/7), skew (42/8)/4^1.5,
+        // kurtosis (356/8)/4^2.
+        assert!((moments.mean() - 5.0).abs() < 1e-15);
+        assert!((moments.deviation() - (32.0_f64 / 7.0).sqrt()).abs() < 1e-15);
+        assert!((moments.skew() - 5.25 / 8.0).abs() < 1e-14);
+        assert!((moments.kurtosis() - 44.5 / 16.0).abs() < 1e-14);
+    }
+}

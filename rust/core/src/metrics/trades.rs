@@ -1,0 +1,176 @@
+//! Closed round trips: how many won, how much, how regularly.
+
+use serde::{Deserialize, Serialize};
+
+use super::sums::{Moments, Sum, is_zero_deviation};
+use crate::ledger::Trade;
+
+/// Everything trades are asked for, without the trades themselves.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TradeStats {
+    net: Moments,
+    net_total: Sum,
+    gross_total: Sum,
+    return_rates: Sum,
+    wins: Side,
+    losses: Side,
+    bars_held: i64,
+}
+
+/// One side of the trades: those that won, or those that lost.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Side {
+    count: u64,
+    total: Sum,
+    largest: f64,
+    streak: u64,
+    longest_streak: u64,
+}
+
+impl Side {
+    fn add(&mut self, net_pnl: f64) {
+        self.count += 1;
+        self.total.add(net_pnl);
+        if net_pnl.abs() > self.largest.abs() {
+            self.largest = net_pnl;
+        }
+        self.streak += 1;
+        self.longest_streak = self.longest_streak.max(self.streak);
+    }
+
+    fn average(&self) -> f64 {
+        self.total.value() / self.count as f64
+    }
+}
+
+type Metric = Result<f64, &'static str>;
+
+impl TradeStats {
+    /// One more closed round trip.
+    pub fn add(&mut self, trade: &Trade) {
+        self.net.add(trade.net_pnl);
+        self.net_total.add(trade.net_pnl);
+        self.gross_total.add(trade.gross_pnl);
+        self.return_rates.add(trade.return_rate);
+        self.bars_held += trade.bars_held;
+        if trade.net_pnl <= 0.0 {
+            self.wins.streak = 0;
+        }
+        if trade.net_pnl >= 0.0 {
+            self.losses.streak = 0;
+        }
+        if trade.net_pnl > 0.0 {
+            self.wins.add(trade.net_pnl);
+        } else if trade.net_pnl < 0.0 {
+            self.losses.add(trade.net_pnl);
+        }
+    }
+
+    /// Number of round trips.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.net.count()
+    }
+
+    /// Sum of net P&L.
+    #[must_use]
+    pub fn net_total(&self) -> f64 {
+        self.net_total.value()
+    }
+
+    /// Sum of gross P&L.
+    #[must_use]
+    pub fn gross_total(&self) -> f64 {
+        self.gross_total.value()
+    }
+
+    /// Every metric of trades that needs no ledger.
+    pub(super) fn report(&self, put: &mut impl FnMut(&'static str, Metric)) {
+        put("trades", Ok(self.count() as f64));
+        put("wins", Ok(self.wins.count as f64));
+        put("losses", Ok(self.losses.count as f64));
+        put("max_win_streak", Ok(self.wins.longest_streak as f64));
+        put("max_loss_streak", Ok(self.losses.longest_streak as f64));
+        put("win_rate", self.mean_of(self.wins.count as f64));
+        put("expectancy", self.mean_of(self.net_total()));
+        put("expectancy_rate", self.mean_of(self.return_rates.value()));
+        put("avg_bars_held", self.mean_of(self.bars_held as f64));
+        put("avg_win", self.winners().map(Side::average));
+        put("avg_loss", self.losers().map(Side::average));
+        put("largest_win", self.winners().map(|side| side.largest));
+        put("largest_loss", self.losers().map(|side| side.largest));
+        put(
+            "profit_factor",
+            self.losers()
+                .map(|side| self.wins.total.value() / side.total.value().abs()),
+        );
+        put("payoff", self.payoff());
+        put("sqn", self.sqn());
+    }
+
+    fn mean_of(&self, total: f64) -> Metric {
+        self.any().map(|()| total / self.count() as f64)
+    }
+
+    fn any(&self) -> Result<(), &'static str> {
+        if self.count() == 0 {
+            Err("no_trades")
+        } else {
+            Ok(())
+        }
+    }
+
+    fn winners(&self) -> Result<&Side, &'static str> {
+        self.any()?;
+        if self.wins.count == 0 {
+            Err("no_wins")
+        } else {
+            Ok(&self.wins)
+        }
+    }
+
+    fn losers(&self) -> Result<&Side, &'static str> {
+        self.any()?;
+        if self.losses.count == 0 {
+            Err("no_losses")
+        } else {
+            Ok(&self.losses)
+        }
+    }
+
+    fn payoff(&self) -> Metric {
+        let average_win = self.winners()?.average();
+        Ok(average_win / self.losers()?.average().abs())
+    }
+
+    /// System quality number: Van Tharp, "Definitive Guide to Position Sizing", 2008.
+    fn sqn(&self) -> Metric {
+        self.any()?;
+        if self.count() < 2 {
+            return Err("too_few_trades");
+        }
+        if is_zero_deviation(self.net.deviation(), self.net.mean()) {
+            return Err("zero_deviation");
+        }
+        Ok((self.count() as f64).sqrt() * self.net.mean() / self.net.deviation())
+    }
+}
+
+/// The median of bars held, `[n_trades]`.
+///
+/// # Errors
+/// `no_trades`.
+pub(super) fn median(bars_held: &[i64]) -> Metric {
+    if bars_held.is_empty() {
+        return Err("no_trades");
+    }
+    let mut sorted = bars_held.to_vec();
+    sorted.sort_unstable();
+    let middle = sorted.len() / 2;
+    let upper = sorted[middle] as f64;
+    if sorted.len() % 2 == 1 {
+        Ok(upper)
+    } else {
+        Ok((sorted[middle - 1] as f64 + upper) / 2.0)
+    }
+}

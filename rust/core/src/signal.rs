@@ -1,0 +1,67 @@
+//! Raw signals and their confidence, beside the bars they were decided on.
+
+use crate::bar::Bars;
+use crate::error::Error;
+
+/// What the simulation is fed: bars, and per bar the signal known at its close; all of one length.
+#[derive(Debug, Clone, Copy)]
+pub struct Columns<'a> {
+    /// Bars.
+    pub bars: Bars<'a>,
+    /// `[n_bars, i8]`: +1 BUY, 0 HOLD, -1 SELL.
+    pub signals: &'a [i8],
+    /// `[n_bars, f32, 0..1]`, NaN undefined; without the column 1 everywhere.
+    pub confidence: Option<&'a [f32]>,
+}
+
+impl<'a> Columns<'a> {
+    /// The rows from `low` up to, not including, `high`.
+    #[must_use]
+    pub fn rows(&self, low: usize, high: usize) -> Self {
+        Self {
+            bars: self.bars.rows(low, high),
+            signals: &self.signals[low..high],
+            confidence: self.confidence.map(|column| &column[low..high]),
+        }
+    }
+
+    /// Confidence of a row.
+    #[must_use]
+    pub fn confidence(&self, row: usize) -> f32 {
+        self.confidence.map_or(1.0, |column| column[row])
+    }
+
+    /// Lengths agree, signals are -1, 0 or 1, confidences lie in 0..1 or are NaN.
+    ///
+    /// # Errors
+    /// `Argument`, `Signal`, `Confidence`; rows are counted from `first_row`.
+    pub fn check_signals(&self, first_row: usize) -> Result<(), Error> {
+        let n = self.bars.len();
+        if self.signals.len() != n {
+            return Err(unequal("signals", self.signals.len(), n));
+        }
+        if let Some(column) = self.confidence.filter(|column| column.len() != n) {
+            return Err(unequal("confidence", column.len(), n));
+        }
+        check_values(self.signals, self.confidence.unwrap_or_default(), first_row)
+    }
+}
+
+fn unequal(name: &'static str, found: usize, bars: usize) -> Error {
+    Error::Argument { name, problem: format!("one value a bar is needed: found {found} for {bars} bars") }
+}
+
+/// Without branches first, so that the compiler can use vector lanes; the row is looked up only on failure.
+fn check_values(signals: &[i8], confidence: &[f32], first_row: usize) -> Result<(), Error> {
+    let broken_signal = |signal: i8| !(-1..=1).contains(&signal);
+    let broken_confidence = |confidence: f32| (confidence < 0.0) | (confidence > 1.0);
+    if signals.iter().fold(false, |broken, &signal| broken | broken_signal(signal)) {
+        let row = signals.iter().position(|&signal| broken_signal(signal)).unwrap_or_default();
+        return Err(Error::Signal { row: first_row + row, found: signals[row] });
+    }
+    if confidence.iter().fold(false, |broken, &value| broken | broken_confidence(value)) {
+        let row = confidence.iter().position(|&value| broken_confidence(value)).unwrap_or_default();
+        return Err(Error::Confidence { row: first_row + row, found: confidence[row] });
+    }
+    Ok(())
+}
