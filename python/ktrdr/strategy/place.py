@@ -50,6 +50,11 @@ class Place:
         """The place of something inside this part."""
         return replace(self, root=self.root + path)
 
+    @property
+    def text(self) -> str:
+        """The dotted path of this part; empty for the whole file."""
+        return dotted(self.root)
+
     def line(self, path: KeyPath = ()) -> int | None:
         """The line of a path, or of the innermost part around it that was written."""
         full = self.root + path

@@ -24,7 +24,7 @@ def plain(value: Any, place: Place, path: KeyPath = ()) -> Any:
     """
     if isinstance(value, Mapping):
         _check_depth(value, place, path)
-        return {_key(key, place, path): plain(item, place, (*path, key)) for key, item in value.items()}
+        return {text_key(key, place, path): plain(item, place, (*path, key)) for key, item in value.items()}
     if isinstance(value, list | tuple):
         _check_depth(value, place, path)
         return [plain(item, place, (*path, index)) for index, item in enumerate(value)]
@@ -39,14 +39,14 @@ def plain(value: Any, place: Place, path: KeyPath = ()) -> Any:
     raise place.error(ConfigType, "not a value of a configuration", path, found=type(value).__name__)
 
 
-def finite(number: float, place: Place, path: KeyPath) -> float:
-    """The number itself; ``ConfigNonfinite`` where it is no finite float64."""
+def finite(number: float, place: Place, path: KeyPath, text: str | None = None) -> float:
+    """The number itself; ``ConfigNonfinite`` where it is no finite float64 (``text``: as it was written)."""
     try:
         if math.isfinite(number):
             return number
     except OverflowError:  # an integer beyond float64
         raise place.error(ConfigNonfinite, "number overflows", path, expected="a finite number") from None
-    raise place.error(ConfigNonfinite, "number is not finite", path, found=number)
+    raise place.error(ConfigNonfinite, "number is not finite", path, found=text or number)
 
 
 def _check_depth(value: Any, place: Place, path: KeyPath) -> None:
@@ -54,7 +54,8 @@ def _check_depth(value: Any, place: Place, path: KeyPath) -> None:
         raise place.error(ConfigTooDeep, "nested too deeply", path[:MAX_DEPTH], expected=f"at most {MAX_DEPTH} levels")
 
 
-def _key(key: Any, place: Place, path: KeyPath) -> str:
+def text_key(key: Any, place: Place, path: KeyPath) -> str:
+    """The key itself; ``ConfigType`` where it is no text (``1:`` or ``true:`` want quotes)."""
     if not isinstance(key, str):
         raise place.error(ConfigType, "a key must be text", path, found=key, expected="text (quote it)")
     return str(key)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from ktrdr.errors import (
+    ConfigDuplicateKey,
     ConfigError,
     ConfigMissing,
     ConfigNonfinite,
@@ -18,7 +19,7 @@ from ktrdr.errors import (
 )
 from ktrdr.strategy.place import KeyPath, Place, nearest
 
-_LEAVES = {leaf.code: leaf for leaf in (ConfigMissing, ConfigRange, ConfigType, ConfigUnknownKey)}
+_LEAVES = {leaf.code: leaf for leaf in (ConfigDuplicateKey, ConfigMissing, ConfigRange, ConfigType, ConfigUnknownKey)}
 _BOUNDS = {"greater_than": ">", "greater_than_equal": ">=", "less_than": "<", "less_than_equal": "<="}
 _BOUND_VALUES = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "lt", "less_than_equal": "le"}
 _KINDS = {
@@ -32,28 +33,44 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
+    elsewhere: ClassVar[Mapping[str, str]] = {}
+    """Keys that are often put here, with the place they belong to."""
+
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, data: Any) -> Any:
-        """Refuses an unknown key here, where the valid ones are known."""
+        """Refuses unknown keys here, where the valid ones are known, and two names of one key."""
         if isinstance(data, Mapping):
+            fields = _fields_by_key(cls)
+            seen: dict[str, str] = {}
             for key in data:
-                if key not in cls.model_fields:
+                if key not in fields:
                     raise reject(ConfigUnknownKey, "unknown key", key, found=str(key), hint=_suggest(key, cls))
+                if (other := seen.setdefault(fields[key], key)) != key:
+                    raise reject(ConfigDuplicateKey, f"another name of {other}, which is given too", key)
         return data
 
 
-def _suggest(key: object, model: type[BaseModel]) -> str:
-    known = list(model.model_fields)
+def _fields_by_key(model: type[BaseModel]) -> dict[str, str]:
+    """Each key a file may use, aliases included, with the field it sets."""
+    keys: dict[str, str] = {}
+    for name, field in model.model_fields.items():
+        alias = field.validation_alias
+        names = alias.choices if isinstance(alias, AliasChoices) else [alias or name]
+        keys |= {str(key): name for key in names}
+    return keys
+
+
+def _suggest(key: object, model: type[Strict]) -> str:
+    known = list(_fields_by_key(model))
     return nearest(key, known) or nearest(key, _nested(model)) or f"known here: {', '.join(known)}"
 
 
-def _nested(model: type[BaseModel]) -> dict[str, str]:
+def _nested(model: type[Strict]) -> dict[str, str]:
     """Keys one level down by their own name, so that a key in the wrong mapping finds its place."""
-    inner = ((name, field.default) for name, field in model.model_fields.items())
-    return {
-        key: f"{name}.{key}" for name, part in inner if isinstance(part, BaseModel) for key in type(part).model_fields
-    }
+    parts = ((name, field.default) for name, field in model.model_fields.items())
+    inner = ((name, _fields_by_key(type(part))) for name, part in parts if isinstance(part, BaseModel))
+    return {key: f"{name}.{key}" for name, keys in inner for key in keys} | dict(model.elsewhere)
 
 
 def reject(leaf: type[ConfigError], what: str, *path: Any, **facts: Any) -> PydanticCustomError:
@@ -82,10 +99,15 @@ def _problem(details: ErrorDetails, data: Any, place: Place) -> ConfigError:
     if kind == "missing":
         return place.error(ConfigMissing, "required key is missing", path)
     if kind == "union_tag_not_found":
-        return place.error(ConfigMissing, "required key is missing", (*path, "kind"))
+        return place.error(ConfigMissing, "required key is missing", (*path, _tag_key(context)))
     if kind == "union_tag_invalid":
-        return _choice_problem(context["expected_tags"], details["input"]["kind"], (*path, "kind"), place)
+        key = _tag_key(context)
+        return _choice_problem(context["expected_tags"], details["input"][key], (*path, key), place)
     return _value_problem(kind, context, details["input"], path, place)
+
+
+def _tag_key(context: Mapping[str, Any]) -> str:
+    return str(context["discriminator"]).strip("'")
 
 
 def _value_problem(kind: str, context: Mapping[str, Any], found: Any, path: KeyPath, place: Place) -> ConfigError:
@@ -106,8 +128,9 @@ def _value_problem(kind: str, context: Mapping[str, Any], found: Any, path: KeyP
 
 
 def _choice_problem(choices: str, found: Any, path: KeyPath, place: Place) -> ConfigError:
-    leaf = ConfigRange if isinstance(found, str) else ConfigType
     names = choices.replace("'", "").replace(" or ", ", ").split(", ")
+    numbers = names[0].isdigit()
+    leaf = ConfigRange if isinstance(found, int if numbers else str) else ConfigType
     return place.error(
         leaf, "unknown choice", path, found=_brief(found), expected=", ".join(names), hint=nearest(found, names)
     )

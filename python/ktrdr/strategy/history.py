@@ -1,0 +1,94 @@
+"""How many bars before the first decision a strategy needs: arithmetic over the catalogue, no data.
+
+>>> from ktrdr.strategy.loader import load_strategy
+>>> from ktrdr.values import Timeframe
+>>> needs(load_strategy("v3_minimal"))[Timeframe.H1]      # rsi 14: lookback 14, settle 94
+Need(need_bars=109, load_bars=297)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ktrdr.strategy.catalog import INDICATORS
+from ktrdr.strategy.rules import ExecutionRules
+from ktrdr.strategy.schema import IndicatorUse, NNInput, Strategy
+from ktrdr.values import Timeframe
+
+LOAD_SETTLES = 3
+"""Settling times that are loaded, so that the anchor's choice has faded below 1e-8."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """History of one series: bars until the first decision, and bars to load before it."""
+
+    need_bars: int
+    load_bars: int
+
+
+@dataclass(frozen=True)
+class _Depth:
+    """How far one output reaches back."""
+
+    lookback: int
+    settle: int
+
+
+def needs(strategy: Strategy, execution: ExecutionRules | None = None) -> Mapping[Timeframe, Need]:
+    """Need and load of every timeframe in bars, the base's with what ``execution`` looks back on.
+
+    The base's need includes the window of a sequence model and ``history_required``; its load does not: it counts
+    from the first bar that such a window reaches. Indicators over context data are not in here.
+    """
+    rules = strategy.execution if execution is None else execution
+    found = {}
+    for timeframe in strategy.timeframes:
+        depths = [
+            _depth(strategy.indicators[entry.indicator_id], entry.output, timeframe)
+            for entry in _own_inputs(strategy)
+            if timeframe in entry.timeframes
+        ]
+        is_base = timeframe == strategy.base_timeframe
+        more = strategy.sequence_length - 1 + strategy.history_required if is_base else 0
+        found[timeframe] = _need([*depths, *(_execution_depths(rules, timeframe) if is_base else ())], more)
+    return found
+
+
+def context_needs(strategy: Strategy) -> Mapping[str, Need]:
+    """Need and load of every external series, in its own rows."""
+    found: dict[str, list[_Depth]] = {}
+    for entry in strategy.nn_inputs:
+        use = strategy.indicators[entry.indicator_id]
+        if use.data_source is not None:
+            found.setdefault(use.data_source, []).append(_depth(use, entry.output, strategy.base_timeframe))
+    return {source: _need(depths, 0) for source, depths in found.items()}
+
+
+def _own_inputs(strategy: Strategy) -> Iterator[NNInput]:
+    return (entry for entry in strategy.nn_inputs if strategy.indicators[entry.indicator_id].data_source is None)
+
+
+def _depth(use: IndicatorUse, output: str, timeframe: Timeframe) -> _Depth:
+    column = next(known for known in INDICATORS[use.type].outputs if known.name == output)
+    return _Depth(column.lookback(use.params, bars_per_day(timeframe)), column.settle(use.params))
+
+
+def bars_per_day(timeframe: Timeframe) -> int:
+    """Bars in a UTC day: 0 for weeks."""
+    return 86_400 // timeframe.seconds
+
+
+def _execution_depths(rules: ExecutionRules, timeframe: Timeframe) -> Iterator[_Depth]:
+    if rules.needs_atr:
+        yield _depth(IndicatorUse("", "atr", {"period": rules.exits.atr_period}), "", timeframe)
+    if rules.volatility_window is not None:
+        yield _Depth(rules.volatility_window, 0)
+
+
+def _need(depths: Iterable[_Depth], more: int) -> Need:
+    every = list(depths)
+    need = max((depth.lookback + 1 + depth.settle for depth in every), default=0)
+    load = max((depth.lookback + 1 + LOAD_SETTLES * depth.settle for depth in every), default=0)
+    return Need(need + more, load)

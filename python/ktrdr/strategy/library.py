@@ -1,0 +1,125 @@
+"""Where strategies lie by name: the user's folders first, then those that come with ktrdr."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from ktrdr.errors import ConfigDocument, ConfigNotFound, OutputNotWritable
+from ktrdr.strategy.grammar import STRATEGY_NAME
+from ktrdr.strategy.yaml_reader import MAX_BYTES, decode
+
+BUILTIN = "built-in"
+_SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class StrategySource:
+    """A strategy file that was found: its name, and which of the places it lies in."""
+
+    name: str
+    source: str
+    path: Traversable
+
+    @property
+    def shown(self) -> str:
+        """What messages call the file: the path a user gave, else its name, never a path of this machine."""
+        return str(self.path) if self.source == "path" else self.path.name
+
+    def read(self) -> str:
+        """The file's text."""
+        return read_strategy_file(self.path, self.shown)
+
+
+def read_strategy_file(path: Traversable, shown: str) -> str:
+    """A strategy file as text; ``ConfigNotFound``, or ``ConfigDocument`` where it is too large or not UTF-8."""
+    try:
+        with path.open("rb") as stream:
+            return decode(stream.read(MAX_BYTES + 1), shown)
+    except (FileNotFoundError, IsADirectoryError):
+        raise ConfigNotFound("no such strategy file", where=shown) from None
+    except OSError as error:
+        raise ConfigDocument(f"cannot be read: {error.strerror}", where=shown) from None
+
+
+def find_strategy(name: str, *, allow_path: bool = False) -> StrategySource:
+    """The file of that name: a path (where allowed), in KTRDR_STRATEGIES_DIR, in ./strategies, built in.
+
+    Raises ``ConfigNotFound`` with the nearest names. A name is matched before the file system is touched.
+    """
+    if allow_path and Path(name).is_file():
+        return StrategySource(Path(name).stem, "path", Path(name))
+    if re.fullmatch(STRATEGY_NAME, name):
+        for source, folder in _folders():
+            for suffix in _SUFFIXES:
+                path = folder / f"{name}{suffix}"
+                if _is_inside(path, folder):
+                    return StrategySource(name, source, path)
+    known = [found.name for found in list_strategies()]
+    close = difflib.get_close_matches(name, known)
+    hint = f"did you mean {', '.join(close)}?" if close else f"known: {', '.join(known)}"
+    raise ConfigNotFound("no strategy of that name", where="strategy", found=name[:100], hint=hint)
+
+
+def list_strategies() -> tuple[StrategySource, ...]:
+    """Every strategy that a name finds, in name order."""
+    found: dict[str, StrategySource] = {}
+    for source, folder in _folders():
+        for path in _strategy_files(folder):
+            name = path.name.rpartition(".")[0]
+            found.setdefault(name, StrategySource(name, source, path))
+    return tuple(found[name] for name in sorted(found))
+
+
+def copy_strategy(name: str, dest: Path | None = None) -> Path:
+    """Writes a built-in strategy into a folder (./strategies) for editing, and returns the new file.
+
+    Raises ``ConfigNotFound``, and ``OutputNotWritable`` where the file exists already.
+    """
+    builtin = {found.name: found for found in _builtin()}
+    if name not in builtin:
+        raise ConfigNotFound("no built-in strategy of that name", found=name[:100], expected=", ".join(builtin))
+    folder = Path("strategies") if dest is None else dest
+    target = folder / f"{name}.yaml"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with target.open("x", encoding="utf-8") as stream:
+            stream.write(builtin[name].read())
+    except FileExistsError:
+        raise OutputNotWritable("exists already", where=str(target), hint="remove or rename it first") from None
+    except OSError as error:
+        raise OutputNotWritable(f"cannot be written: {error.strerror}", where=str(target)) from None
+    return target
+
+
+def _folders() -> Iterator[tuple[str, Traversable]]:
+    if own := os.environ.get("KTRDR_STRATEGIES_DIR"):
+        yield "KTRDR_STRATEGIES_DIR", Path(own)
+    yield "./strategies", Path("strategies")
+    yield BUILTIN, files("ktrdr.strategy") / "builtin"
+
+
+def _builtin() -> list[StrategySource]:
+    folder = files("ktrdr.strategy") / "builtin"
+    return [StrategySource(path.name.rpartition(".")[0], BUILTIN, path) for path in _strategy_files(folder)]
+
+
+def _strategy_files(folder: Traversable) -> list[Traversable]:
+    if not folder.is_dir():
+        return []
+    named = [path for path in folder.iterdir() if path.name.endswith(_SUFFIXES) and _is_inside(path, folder)]
+    matching = [path for path in named if re.fullmatch(STRATEGY_NAME, path.name.rpartition(".")[0])]
+    return sorted(matching, key=lambda path: path.name)
+
+
+def _is_inside(path: Traversable, folder: Traversable) -> bool:
+    """Whether the file exists and no symlink leads out of its folder."""
+    if not path.is_file():
+        return False
+    return not isinstance(path, Path) or path.resolve().is_relative_to(Path(str(folder)).resolve())

@@ -1,0 +1,61 @@
+"""What ``ktrdr validate`` reports of a strategy that is valid: its features, its size, its pace, its warm-up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ktrdr.strategy.history import Need, needs
+from ktrdr.strategy.model import BYTES_PER_WEIGHT
+from ktrdr.strategy.schema import Strategy
+from ktrdr.values import Timeframe
+
+SLOW_BLOCK_SECONDS = 5.0
+_MLP_BLOCK_ROWS = 4_096
+_RECURRENT_BLOCK_ROWS = 256
+_FLOPS_PER_SECOND = 2e11
+_SECONDS_PER_LAYER_STEP = 1e-4
+"""Measured on two cores of a server: a matrix product's rate, and the cost of one step of one recurrent layer."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The report; ``warnings`` are the strategy's own and what its size suggests."""
+
+    name: str
+    features: tuple[str, ...]
+    parameters: int
+    model_file_bytes: int
+    block_seconds: float
+    needs: Mapping[Timeframe, Need]
+    warnings: tuple[str, ...]
+
+
+def summarize(strategy: Strategy) -> Summary:
+    """The report on a loaded strategy.
+
+    >>> from ktrdr.strategy.loader import load_strategy
+    >>> summarize(load_strategy("v3_minimal")).parameters
+    115
+    """
+    parameters = strategy.parameter_count()
+    seconds = _block_seconds(strategy, parameters)
+    slow = (f"one inference block takes about {seconds:.0f} s, and a run stops only between blocks",)
+    return Summary(
+        name=strategy.name,
+        features=strategy.feature_names,
+        parameters=parameters,
+        model_file_bytes=parameters * BYTES_PER_WEIGHT,
+        block_seconds=seconds,
+        needs=needs(strategy),
+        warnings=strategy.warnings + (slow if seconds > SLOW_BLOCK_SECONDS else ()),
+    )
+
+
+def _block_seconds(strategy: Strategy, parameters: int) -> float:
+    """An estimate: every weight is used once per row and step, two operations each."""
+    model = strategy.model
+    rows = _MLP_BLOCK_ROWS if model.num_layers is None else _RECURRENT_BLOCK_ROWS
+    steps = model.sequence_length
+    products = 2 * parameters * rows * steps / _FLOPS_PER_SECOND
+    return products + steps * (model.num_layers or 0) * _SECONDS_PER_LAYER_STEP
