@@ -1,0 +1,1 @@
+"""Bars: validation, storage, resampling, the synthetic sample."""
