@@ -1,0 +1,1 @@
+"""The nets: one class a file under `BaseNeuralModel`."""
