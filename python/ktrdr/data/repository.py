@@ -129,6 +129,12 @@ class Repository:
         _appear(file.with_suffix(".json"), lambda part: part.write_text(json.dumps(facts, indent=1) + "\n"))
         return file
 
+    def delete(self, symbol: str, timeframe: Timeframe) -> None:
+        """Removes a series and its sidecar; raises ``DataNotFound``."""
+        file = self._require(symbol, timeframe)
+        file.unlink()
+        file.with_suffix(".json").unlink(missing_ok=True)
+
     def _require(self, symbol: str, timeframe: Timeframe) -> Path:
         file = self.path(symbol, timeframe)
         if file.exists():
