@@ -1,1 +1,1 @@
-"""Nets, inference in fixed blocks, and the one reader and writer of model bundles."""
+"""Nets, their inference in fixed blocks, and the bundles they are kept in. Nothing is imported until it is used."""

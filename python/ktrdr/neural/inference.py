@@ -1,116 +1,146 @@
-"""Scores in fixed, zero-padded blocks on a grid from the first feature row.
+"""Scores in fixed blocks, so that a row's score has the same bits however the rows are cut.
 
-A batch of one and a batch of thousands differ in the last bits; full blocks on one grid do not, under any
-chunking and any later resume. Rows (or windows) with an undefined feature are fed as zeros and score NaN.
+A batch of one and a batch of thousands differ in the last bits. So every forward pass has the same shape: a full block
+on a grid that starts at row 0 of the feature matrix, the last one padded with zeros. A row keeps its slot in its block.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from ktrdr.errors import InternalError
+from ktrdr.neural.blocks import DEFAULT_THREADS
 from ktrdr.neural.models.base_model import BaseNeuralModel
+from ktrdr.neural.runtime import torch_threads
 
-Matrix = NDArray[np.float32]
-
-
-@contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """Torch computes with ``count`` threads inside the block: part of a run's numeric profile."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+Scores = NDArray[np.float32]
 
 
-def iter_scores(model: BaseNeuralModel, features: Matrix, first_row: int = 0) -> Iterator[tuple[int, int, Matrix]]:
-    """Blocks of scores from the one that holds ``first_row`` on: ``(low, high, [high - low, n_outputs, f32])``.
+def iter_scores(
+    model: BaseNeuralModel,
+    values: NDArray[np.float32],
+    *,
+    first_row: int = 0,
+    stop_row: int | None = None,
+    threads: int = DEFAULT_THREADS,
+    scale: float = 1.0,
+) -> Iterator[tuple[int, int, Scores]]:
+    """Yields (lo, hi, scores of rows lo..hi) block by block.
 
-    ``features`` is ``[n_bars, n_features, f32]``. The first block is computed whole and cut to ``first_row``.
+    Args:
+        model: a net in eval mode on the CPU.
+        values: the feature matrix [n_bars, n_features, float32] from its anchor on.
+        first_row: the first row wanted; its whole block is computed.
+        stop_row: one beyond the last row wanted.
+        threads: torch threads inside the loop.
+        scale: what a regression's outputs are multiplied with.
+
+    Scores are [hi - lo, n_outputs, float32], NaN where a feature of the row or its window is undefined.
     """
-    model.eval()
-    rows, size = len(features), model.block_rows
-    for start in range(first_row // size * size, rows, size):
-        stop = min(start + size, rows)
-        scores = _block(model, features, start, stop)
-        low = max(start, first_row)
-        yield low, stop, scores[low - start :]
+    stop = len(values) if stop_row is None else min(stop_row, len(values))
+    rows = model.block_rows
+    block = _window_block if model.windowed else _row_block
+    buffer = torch.zeros(model.input_shape(rows))
+    with torch_threads(threads):
+        for start in range(first_row // rows * rows, stop, rows):
+            undefined = block(values, start, buffer.numpy())
+            scores = _forward(model, buffer, scale)
+            if undefined is not None:
+                scores[undefined] = np.nan
+            lo, hi = max(start, first_row), min(start + rows, stop)
+            yield lo, hi, scores[lo - start : hi - start]
 
 
-def infer(model: BaseNeuralModel, features: Matrix) -> Matrix:
-    """All scores, ``[n_bars, n_outputs, f32]``."""
-    return np.concatenate([scores for _, _, scores in iter_scores(model, features)])
-
-
-def infer_row(model: BaseNeuralModel, features: Matrix, row: int) -> Matrix:
-    """The scores of one row, bit for bit as the block of the whole run gives them, ``[n_outputs, f32]``.
-
-    ``features`` need only be defined for the row's window; the others are fed as zeros.
-    """
-    model.eval()
-    size, length = model.block_rows, model.sequence_length
-    block = torch.zeros((size, length, features.shape[1]))
-    window = features[max(row - length + 1, 0) : row + 1]
-    if len(window) < length or not np.isfinite(window).all():
-        return np.full(_outputs(model), np.nan, np.float32)
-    block[row % size] = torch.from_numpy(window)
-    with torch.inference_mode():
-        scores = model(block[:, 0] if length == 1 else block)
-    single: Matrix = scores[row % size].numpy()
-    return single
-
-
-def _outputs(model: BaseNeuralModel) -> int:
-    return int(list(model.parameters())[-1].shape[0])
-
-
-def _block(model: BaseNeuralModel, features: Matrix, start: int, stop: int) -> Matrix:
-    batch, undefined = _inputs(model, features, start, stop)
-    with torch.inference_mode():
-        scores: Matrix = model(batch).numpy()[: stop - start]
-    if undefined is not None:
-        scores[undefined] = np.nan
+def infer(model: BaseNeuralModel, values: NDArray[np.float32], **options: Any) -> Scores:
+    """All scores [n_bars, n_outputs, float32] at once; options as for ``iter_scores``. Rows not asked for are NaN."""
+    scores = np.full((len(values), model.n_outputs), np.nan, np.float32)
+    for lo, hi, part in iter_scores(model, values, **options):
+        scores[lo:hi] = part
     return scores
 
 
-def _inputs(model: BaseNeuralModel, features: Matrix, start: int, stop: int) -> tuple[Tensor, NDArray[np.bool_] | None]:
-    size, length = model.block_rows, model.sequence_length
-    before = length - 1
-    low = max(start - before, 0)
-    part = features[low:stop]
-    # One sum tells whether anything is undefined: NaN survives addition.
-    whole = stop - start == size and low == start - before and bool(np.isfinite(np.add.reduce(part, axis=None)))
-    if whole:
-        rows = torch.from_numpy(np.ascontiguousarray(part))
-        return (rows if length == 1 else _windows(rows, length)), None
-    padded = np.zeros((size + before, features.shape[1]), np.float32)
-    offset = before - (start - low)
-    padded[offset : offset + len(part)] = part
-    bad = ~np.isfinite(padded).all(axis=1)
-    bad[:offset] = True
-    padded[bad] = 0.0
-    undefined = _any_in_window(bad, length)[: stop - start]
-    rows = torch.from_numpy(padded)
-    if length == 1:
-        return rows, undefined
-    windows = _windows(rows, length).clone()
-    windows[torch.from_numpy(_any_in_window(bad, length))] = 0.0
-    return windows, undefined
+def infer_row(
+    model: BaseNeuralModel,
+    window: NDArray[np.float32],
+    row: int,
+    *,
+    threads: int = DEFAULT_THREADS,
+    scale: float = 1.0,
+) -> Scores:
+    """The score [n_outputs, float32] of one row: the same bits as the whole matrix gives.
+
+    Args:
+        model: a net in eval mode on the CPU.
+        window: the last ``sequence_length`` rows of features up to this one [sequence_length, n_features, float32];
+            fewer at the start of the matrix.
+        row: this row's number from the anchor on: it decides the slot in the block.
+        threads: torch threads for the call.
+        scale: what a regression's output is multiplied with.
+    """
+    if len(window) < model.sequence_length or not np.isfinite(window).all():
+        return np.full(model.n_outputs, np.nan, np.float32)
+    slot = row % model.block_rows
+    buffer = torch.zeros(model.input_shape(model.block_rows))
+    buffer.numpy()[slot] = window if model.windowed else window[-1]
+    with torch_threads(threads):
+        return cast(Scores, _forward(model, buffer, scale)[slot])
 
 
-def _windows(rows: Tensor, length: int) -> Tensor:
-    """Overlapping windows ``[n, length, n_features]`` of rows ``[n + length - 1, n_features]``."""
-    return rows.unfold(0, length, 1).transpose(1, 2)
+def _forward(model: BaseNeuralModel, buffer: torch.Tensor, scale: float) -> Scores:
+    if model.training:
+        raise InternalError("inference with a net in training mode")
+    with torch.inference_mode():
+        scores = model(buffer)
+        if scale != 1.0:
+            scores = scores * scale
+    return cast(Scores, scores.numpy())
 
 
-def _any_in_window(bad: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
-    count = np.concatenate([[0], np.cumsum(bad)])
-    found: NDArray[np.bool_] = count[length:] > count[:-length]
-    return found
+def _row_block(values: NDArray[np.float32], start: int, buffer: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+    """Fills the buffer with rows from ``start`` on; returns which are undefined, None where none is."""
+    rows = values[start : start + len(buffer)]
+    count = len(rows)
+    buffer[:count] = rows
+    buffer[count:] = 0.0
+    if _all_finite(buffer):
+        return None
+    undefined = _undefined_rows(buffer)
+    buffer[undefined] = 0.0
+    return undefined
+
+
+def _window_block(values: NDArray[np.float32], start: int, buffer: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+    """The same with windows that end at rows from ``start`` on; before the first whole window is undefined."""
+    length = buffer.shape[1]
+    first = max(start - length + 1, 0)
+    rows = values[first : start + len(buffer)]
+    lead = first - (start - length + 1)  # rows that the first windows lack
+    count = min(len(values) - start, len(buffer))
+    padded = np.zeros((count + length - 1, buffer.shape[2]), np.float32)
+    padded[lead:] = rows
+    windows = np.lib.stride_tricks.sliding_window_view(padded, length, axis=0)
+    np.copyto(buffer[:count], windows.transpose(0, 2, 1))
+    buffer[count:] = 0.0
+    if lead == 0 and _all_finite(padded):
+        return None
+    bad = _undefined_rows(padded)
+    bad[:lead] = True
+    undefined = np.zeros(len(buffer), np.bool_)
+    undefined[:count] = np.lib.stride_tricks.sliding_window_view(bad, length).any(axis=1)
+    buffer[undefined] = 0.0
+    return undefined
+
+
+def _undefined_rows(block: NDArray[np.float32]) -> NDArray[np.bool_]:
+    return np.logical_not(np.asarray(np.isfinite(block).all(axis=1), np.bool_))
+
+
+def _all_finite(block: NDArray[np.float32]) -> bool:
+    """One pass over a block in cache: a NaN or infinity survives in the sum (an overflow only costs a closer look)."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(np.add.reduce(block, axis=None)))

@@ -1,1 +1,1 @@
-"""The nets: one class a file under `BaseNeuralModel`."""
+"""The three architectures: a multi-layer perceptron, LSTM and GRU."""

@@ -1,27 +1,33 @@
-"""What every net is: features in, one row of scores out."""
+"""What every net here is: features in, scores out, and a shape that the caller can ask for."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
 import torch
-from torch import Tensor, nn
 
 
-class BaseNeuralModel(nn.Module, ABC):
-    """A net over feature rows (``sequence_length`` 1) or windows of them.
+class BaseNeuralModel(torch.nn.Module, ABC):
+    """A net over the features of one bar (``sequence_length`` 1) or over a window of bars."""
 
-    Its saved weights carry the names that the layers themselves have, without a prefix.
-    """
-
-    block_rows: int = 0
-    sequence_length: int = 1
-
-    @abstractmethod
-    def forward(self, features: Tensor) -> Tensor:
-        """Scores ``[n, n_outputs, f32]`` of ``[n, n_features]``, or ``[n, sequence_length, n_features]``."""
+    def __init__(self, n_features: int, n_outputs: int, sequence_length: int, block_rows: int) -> None:
+        super().__init__()
+        self.n_features = n_features
+        self.n_outputs = n_outputs
+        self.sequence_length = sequence_length
+        self.block_rows = block_rows
 
     @property
-    def device(self) -> torch.device:
-        """Where the weights lie."""
-        return next(self.parameters()).device
+    @abstractmethod
+    def windowed(self) -> bool:
+        """Whether the input has a time axis: [rows, sequence_length, features] instead of [rows, features]."""
+
+    @abstractmethod
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Scores [rows, n_outputs, float32]: logits of BUY, HOLD, SELL, or one regression output."""
+
+    def input_shape(self, rows: int) -> tuple[int, ...]:
+        """The shape of a batch of that many rows."""
+        if self.windowed:
+            return (rows, self.sequence_length, self.n_features)
+        return (rows, self.n_features)

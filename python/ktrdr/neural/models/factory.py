@@ -1,7 +1,8 @@
-"""From a strategy's model section to a net with torch's default initialisation."""
+"""From the model section of a strategy to a net."""
 
 from __future__ import annotations
 
+from ktrdr.errors import InternalError
 from ktrdr.neural.models.base_model import BaseNeuralModel
 from ktrdr.neural.models.mlp import MLP
 from ktrdr.neural.models.recurrent import Recurrent
@@ -9,13 +10,23 @@ from ktrdr.strategy.model import ModelSpec
 
 
 def build_model(spec: ModelSpec, n_features: int, n_outputs: int) -> BaseNeuralModel:
-    """The net of a model section.
+    """A net of that architecture with torch's default initialisation, drawn from torch's CPU generator.
 
-    >>> build_model(ModelSpec("mlp", 0.0, hidden_layers=(4,), activation="relu"), 3, 2).state_dict()["0.weight"].shape
-    torch.Size([4, 3])
+    >>> from ktrdr.strategy.model import ModelSpec
+    >>> net = build_model(ModelSpec("mlp", 0.2, hidden_layers=(64, 32), activation="relu"), 12, 3)
+    >>> list(net.state_dict())
+    ['0.weight', '0.bias', '3.weight', '3.bias', '6.weight', '6.bias']
     """
-    if spec.type == "mlp":
-        return MLP(n_features, n_outputs, spec.hidden_layers, spec.activation or "relu", spec.dropout)
+    if spec.type == "mlp" and spec.activation is not None:
+        return MLP(n_features, n_outputs, spec.hidden_layers, spec.activation, spec.dropout)
+    if spec.hidden_size is None or spec.num_layers is None:
+        raise InternalError("a net without its architecture", found=spec.type)
     return Recurrent(
-        spec.type, n_features, n_outputs, spec.hidden_size or 64, spec.num_layers or 2, spec.dropout, spec.sequence_length
+        spec.type,
+        n_features,
+        n_outputs,
+        sequence_length=spec.sequence_length,
+        hidden_size=spec.hidden_size,
+        num_layers=spec.num_layers,
+        dropout=spec.dropout,
     )

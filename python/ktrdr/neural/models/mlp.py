@@ -1,41 +1,48 @@
-"""A multi-layer perceptron: (Linear, activation, Dropout) per hidden layer, then Linear."""
+"""A multi-layer perceptron over the features of one bar."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import cast
 
-from torch import Tensor, nn
+import torch
+from torch import nn
 
+from ktrdr.neural.blocks import BLOCK_ROWS
 from ktrdr.neural.models.base_model import BaseNeuralModel
 
-_ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "leaky_relu": nn.LeakyReLU}
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "leaky_relu": nn.LeakyReLU,
+}
 
 
 class MLP(BaseNeuralModel):
-    """Scores of single feature rows; weights are named ``{3i}.weight`` and ``{3i}.bias``."""
+    """(Linear, activation, Dropout) per hidden layer, then Linear.
 
-    block_rows = 4_096
+    The layers are numbered directly under the net, so the weights are called ``{3i}.weight`` and ``{3i}.bias``.
+    """
 
-    def __init__(self, n_features: int, n_outputs: int, hidden: Sequence[int], activation: str, dropout: float) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
+    windowed = False
+
+    def __init__(
+        self, n_features: int, n_outputs: int, hidden_layers: Sequence[int], activation: str, dropout: float
+    ) -> None:
+        super().__init__(n_features, n_outputs, sequence_length=1, block_rows=BLOCK_ROWS["mlp"])
         width = n_features
-        for size in hidden:
-            layers += [nn.Linear(width, size), _ACTIVATIONS[activation](), nn.Dropout(dropout)]
-            width = size
+        layers: list[nn.Module] = []
+        for hidden in hidden_layers:
+            layers += [nn.Linear(width, hidden), _ACTIVATIONS[activation](), nn.Dropout(dropout)]
+            width = hidden
         layers.append(nn.Linear(width, n_outputs))
-        self.layers = nn.Sequential(*layers)
+        for index, layer in enumerate(layers):
+            self.add_module(str(index), layer)
 
-    def forward(self, features: Tensor) -> Tensor:
-        scores: Tensor = self.layers(features)
-        return scores
-
-    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        """The weights by the names of the layers alone."""
-        return self.layers.state_dict(*args, **kwargs)
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """Loads weights named as ``state_dict`` names them."""
-        return self.layers.load_state_dict(OrderedDict(state_dict), strict=strict, assign=assign)
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Scores [rows, n_outputs] of features [rows, n_features]."""
+        values = inputs
+        for layer in self.children():
+            values = cast(torch.Tensor, layer(values))
+        return values

@@ -1,31 +1,46 @@
-"""LSTM and GRU over windows of feature rows."""
+"""LSTM and GRU over a window of bars."""
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from typing import cast
 
+import torch
+from torch import nn
+
+from ktrdr.neural.blocks import BLOCK_ROWS
 from ktrdr.neural.models.base_model import BaseNeuralModel
 
-_CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
+_CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 
 class Recurrent(BaseNeuralModel):
-    """The last layer's last hidden state, dropout, one linear layer; weights ``lstm.*`` or ``gru.*``, and ``fc.*``."""
+    """A stack of recurrent layers; the last layer's last hidden state, Dropout, Linear.
 
-    block_rows = 256
+    The weights are called ``lstm.*`` or ``gru.*``, and ``fc.*``.
+    """
+
+    windowed = True
 
     def __init__(
-        self, kind: str, n_features: int, n_outputs: int, hidden_size: int, num_layers: int, dropout: float, length: int
+        self,
+        kind: str,
+        n_features: int,
+        n_outputs: int,
+        *,
+        sequence_length: int,
+        hidden_size: int,
+        num_layers: int,
+        dropout: float,
     ) -> None:
-        super().__init__()
-        self.kind, self.sequence_length = kind, length
-        between = dropout if num_layers > 1 else 0.0
-        cell = _CELLS[kind](n_features, hidden_size, num_layers, batch_first=True, dropout=between)
-        self.add_module(kind, cell)
+        super().__init__(n_features, n_outputs, sequence_length, block_rows=BLOCK_ROWS[kind])
+        self._kind = kind
+        between = dropout if num_layers > 1 else 0.0  # torch warns about dropout between the layers of one layer
+        cells = _CELLS[kind](n_features, hidden_size, num_layers, batch_first=True, dropout=between)
+        self.add_module(kind, cells)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(hidden_size, n_outputs)
 
-    def forward(self, features: Tensor) -> Tensor:
-        states, _ = self.get_submodule(self.kind)(features)
-        scores: Tensor = self.fc(self.dropout(states[:, -1]))
-        return scores
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Scores [rows, n_outputs] of windows [rows, sequence_length, n_features], oldest bar first."""
+        hidden, _ = self.get_submodule(self._kind)(inputs)
+        return cast(torch.Tensor, self.fc(self.dropout(hidden[:, -1])))

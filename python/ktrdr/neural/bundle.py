@@ -1,0 +1,285 @@
+"""The model bundle: a directory of weights and what they mean. Its one reader and writer.
+
+model.safetensors   weights, on the CPU        metadata_v3.json   what a run must know, hashes of the others
+features.json       names, count, warm-up      config.json        the whole strategy
+metrics.json        the training's history
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ktrdr.errors import ModelError, ModelFormat, ModelHash, ModelNotFound, OutputNotWritable
+from ktrdr.neural.blocks import DEFAULT_THREADS
+from ktrdr.neural.metadata import BundleMetadata, metadata_from_json
+
+if TYPE_CHECKING:
+    import torch
+
+    from ktrdr.neural.models.base_model import BaseNeuralModel
+
+WEIGHTS, OLDER_WEIGHTS, METADATA = "model.safetensors", "model.pt", "metadata_v3.json"
+FEATURES, CONFIG, METRICS = "features.json", "config.json", "metrics.json"
+_MAX_JSON_BYTES = 16 << 20
+_VERSION = re.compile(r"(?P<timeframe>\w+)_v(?P<number>[1-9][0-9]{0,8})")
+
+
+@dataclass(frozen=True)
+class ModelBundle:
+    """A trained net, ready for inference on the CPU, with its metadata.
+
+    Args:
+        path: the bundle's directory.
+        metadata: what the net was trained on and for.
+        model: the net in eval mode, its weights frozen.
+        weights_sha256: hash of the file of weights.
+        metadata_sha256: hash of the metadata file.
+    """
+
+    path: Path
+    metadata: BundleMetadata
+    model: BaseNeuralModel
+    weights_sha256: str
+    metadata_sha256: str
+
+    @classmethod
+    def load(cls, path: str | Path) -> ModelBundle:
+        """Reads a bundle, wherever it was trained; raises a ``ModelError`` leaf that names file and tensor."""
+        folder = Path(path)
+        metadata, metadata_sha256 = _metadata(folder)
+        model, weights_sha256 = _model(folder, metadata)
+        for name, recorded in metadata.hashes.items():
+            if name not in (WEIGHTS, OLDER_WEIGHTS):
+                _check_hash(name, _sha256(_read_small(folder, name)), recorded, folder)
+        return cls(folder, metadata, model, weights_sha256, metadata_sha256)
+
+    @property
+    def id(self) -> str:
+        """Strategy and version, as ``--model`` takes it."""
+        return bundle_id(self.path)
+
+    def iter_scores(
+        self,
+        values: NDArray[np.float32],
+        *,
+        first_row: int = 0,
+        stop_row: int | None = None,
+        threads: int = DEFAULT_THREADS,
+    ) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
+        """Scores block by block, a regression's scaled back to returns: see ``ktrdr.neural.inference.iter_scores``."""
+        from ktrdr.neural.inference import iter_scores
+
+        scale = self.metadata.target_scale
+        return iter_scores(
+            self.model, values, first_row=first_row, stop_row=stop_row, threads=threads, scale=scale
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class BundleDraft:
+    """What a training hands over to be written; hashes are filled in by the writer."""
+
+    metadata: BundleMetadata
+    state: Mapping[str, torch.Tensor]
+    features: Mapping[str, Any]
+    config: Mapping[str, Any]
+    history: Mapping[str, Any]
+
+
+def bundle_id(path: Path) -> str:
+    """``strategy/timeframe_vN``: how messages name a bundle, without the machine's folders.
+
+    >>> bundle_id(Path("/data/models/trend/1h_v3"))
+    'trend/1h_v3'
+    """
+    return f"{path.parent.name}/{path.name}" if path.parent.name else path.name
+
+
+def version_of(path: Path) -> tuple[str, int] | None:
+    """Timeframe and number of a version directory; None for any other name.
+
+    >>> version_of(Path("1h_v3"))
+    ('1h', 3)
+    """
+    found = _VERSION.fullmatch(path.name)
+    return None if found is None else (found["timeframe"], int(found["number"]))
+
+
+def read_metadata(path: str | Path) -> BundleMetadata:
+    """A bundle's metadata, without torch; raises ``ModelNotFound`` or ``ModelFormat``."""
+    return _metadata(Path(path))[0]
+
+
+def read_config(path: str | Path) -> dict[str, Any]:
+    """The strategy a bundle was trained on, as a mapping; raises ``ModelNotFound`` or ``ModelFormat``."""
+    folder = Path(path)
+    config = _parse_json(_read_small(folder, CONFIG), folder, CONFIG)
+    if not isinstance(config, dict):
+        raise ModelFormat("not a mapping", where=_where(folder, CONFIG), found=type(config).__name__)
+    return config
+
+
+def read_history(path: str | Path) -> Any:
+    """The training's history, epoch by epoch; raises ``ModelNotFound`` or ``ModelFormat``."""
+    return _parse_json(_read_small(Path(path), METRICS), Path(path), METRICS)
+
+
+def write_bundle(folder: Path, draft: BundleDraft) -> Path:
+    """Writes a bundle as the next free version in the strategy's folder and returns its directory.
+
+    It is written beside under a hidden name, synced, then renamed: renaming onto a version that exists fails, so the
+    rename is the claim, and a reader never sees half a bundle. Raises ``OutputNotWritable``.
+    """
+    partial = folder / f".writing-{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        partial.mkdir(parents=True)
+        try:
+            for name, data in _files(draft).items():
+                _write_synced(partial / name, data)
+            _sync_folder(partial)
+            final = _claim(partial, folder, draft.metadata.base_timeframe.value)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        _sync_folder(folder)
+    except OSError as error:
+        raise OutputNotWritable(f"a model cannot be written: {error.strerror}", where=f"models/{folder.name}") from None
+    return final
+
+
+def _files(draft: BundleDraft) -> dict[str, bytes]:
+    from safetensors.torch import save
+
+    metadata = draft.metadata
+    note = {"model_type": metadata.model.type, "strategy_name": metadata.strategy_name}
+    contents = {
+        WEIGHTS: save({name: t.contiguous() for name, t in draft.state.items()}, {"ktrdr": _compact(note)}),
+        FEATURES: _json_bytes(draft.features),
+        CONFIG: _json_bytes(draft.config),
+        METRICS: _json_bytes(draft.history),
+    }
+    hashes = {name: _sha256(data) for name, data in contents.items()}
+    return contents | {METADATA: _json_bytes(replace(metadata, hashes=hashes).to_json())}
+
+
+def _claim(partial: Path, folder: Path, timeframe: str) -> Path:
+    taken = [version_of(path) for path in folder.iterdir()]
+    number = max((found[1] for found in taken if found and found[0] == timeframe), default=0)
+    while True:
+        number += 1
+        final = folder / f"{timeframe}_v{number}"
+        try:
+            partial.rename(final)
+        except OSError:
+            if not final.exists():
+                raise
+        else:
+            return final
+
+
+def _metadata(folder: Path) -> tuple[BundleMetadata, str]:
+    if not folder.is_dir():
+        raise ModelNotFound("no such model", where=bundle_id(folder), hint="`ktrdr models` lists what there is")
+    data = _read_small(folder, METADATA)
+    parsed = _parse_json(data, folder, METADATA)
+    return metadata_from_json(parsed, lambda: read_config(folder), _where(folder, METADATA)), _sha256(data)
+
+
+def _model(folder: Path, metadata: BundleMetadata) -> tuple[BaseNeuralModel, str]:
+    """The net and the hash of its file. A file that is damaged beyond its hash is named by what is wrong with it."""
+    import torch
+
+    from ktrdr.neural.models.factory import build_model
+    from ktrdr.neural.weights import check_tensors, parse_safetensors, parse_state_dict, read_bounded
+
+    older = not (folder / WEIGHTS).exists() and (folder / OLDER_WEIGHTS).exists()
+    name, parse = (OLDER_WEIGHTS, parse_state_dict) if older else (WEIGHTS, parse_safetensors)
+    where = _where(folder, name)
+    data = read_bounded(folder / name, where)
+    sha256 = _sha256(data)
+    recorded = metadata.hashes.get(name)
+    with torch.device("meta"):  # no memory, and no random numbers drawn for weights that are replaced at once
+        model = build_model(metadata.model, len(metadata.resolved_features), metadata.n_outputs)
+    try:
+        state = parse(data, where)
+        check_tensors(state, model, where)
+    except ModelError as error:
+        if recorded is not None and sha256 != recorded:
+            error = type(error)(**error.fields() | {"hint": "its hash differs from the recorded one too"})
+        raise error from None
+    _check_hash(name, sha256, recorded, folder)
+    model.load_state_dict(dict(state), assign=True)
+    return model.eval().requires_grad_(False), sha256
+
+
+def _check_hash(name: str, sha256: str, recorded: str | None, folder: Path) -> None:
+    if recorded is not None and sha256 != recorded:
+        raise ModelHash(
+            "the file is not the one that was written", where=_where(folder, name), found=f"sha256 {sha256[:16]}...",
+            expected=f"{recorded[:16]}...", hint="train the model again",
+        )  # fmt: skip
+
+
+def _where(folder: Path, name: str) -> str:
+    return f"{bundle_id(folder)}/{name}"
+
+
+def _read_small(folder: Path, name: str) -> bytes:
+    try:
+        with (folder / name).open("rb") as stream:
+            data = stream.read(_MAX_JSON_BYTES + 1)
+    except FileNotFoundError:
+        raise ModelNotFound("file is missing", where=_where(folder, name)) from None
+    except OSError as error:
+        raise ModelFormat(f"cannot be read: {error.strerror}", where=_where(folder, name)) from None
+    if len(data) > _MAX_JSON_BYTES:
+        raise ModelFormat("file too large", where=_where(folder, name), expected=f"<= {_MAX_JSON_BYTES} bytes")
+    return data
+
+
+def _parse_json(data: bytes, folder: Path, name: str) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ModelFormat(f"not JSON: {str(error)[:200]}", where=_where(folder, name)) from None
+
+
+def _json_bytes(value: Mapping[str, Any]) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _compact(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("xb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    if os.name == "nt":  # a directory cannot be opened there
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,232 @@
+"""What a bundle says about its net, as values; read and written without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from ktrdr.errors import ConfigError, ModelFormat
+from ktrdr.neural.blocks import BLOCK_ROWS
+from ktrdr.strategy.loader import load_strategy
+from ktrdr.strategy.model import ModelSpec, model_section, resolve_model
+from ktrdr.strategy.place import Place
+from ktrdr.strategy.schema import N_CLASSES
+from ktrdr.values import Span, Timeframe, iso
+
+FORMAT_VERSION = 3
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True)
+class BundleMetadata:
+    """Everything beside the weights that a run of the net needs to know.
+
+    Args:
+        feature_part: indicators, fuzzy_sets, nn_inputs, timeframes, model, output_format: what a strategy must match.
+        timeframes: base first.
+        training_span: first base stamp and the close of the last base bar of the training span.
+        in_sample: train and validation rows up to the close of their last label's end bar.
+        selection: test rows up to the close of their last label's end bar.
+        label_ends: close of the last label's end bar of each split, ns UTC.
+        normalization_params: fitted on the training rows, by feature name.
+        target_scale: what a regression's outputs are multiplied with; 1 otherwise.
+        synthetic: whether the training bars were; None where an older bundle does not say.
+        run: seed, threads, device, deterministic, torch build, CPU capability: what the same weights need.
+        hashes: sha256 of each other file of the bundle.
+    """
+
+    strategy_name: str
+    strategy_version: str
+    feature_part: Mapping[str, Any]
+    model: ModelSpec
+    output_type: str
+    resolved_features: tuple[str, ...]
+    symbols: tuple[str, ...]
+    timeframes: tuple[Timeframe, ...]
+    training_span: Span | None = None
+    in_sample: Span | None = None
+    selection: Span | None = None
+    label_ends: Mapping[str, int] = field(default_factory=dict)
+    normalization_params: Mapping[str, Any] = field(default_factory=dict)
+    target_scale: float = 1.0
+    synthetic: bool | None = None
+    run: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    hashes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def base_timeframe(self) -> Timeframe:
+        """The timeframe of the bars that the net decides on."""
+        return self.timeframes[0]
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs of the net: one for a regression, else one per class."""
+        return 1 if self.output_type == "regression" else N_CLASSES
+
+    @property
+    def sequence_length(self) -> int:
+        """Bars one decision looks at: 1 for an MLP."""
+        return self.model.sequence_length
+
+    @property
+    def inference_block(self) -> int:
+        """Rows per forward pass."""
+        return BLOCK_ROWS[self.model.type]
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of ``metadata_v3.json``."""
+        part = self.feature_part
+        return {
+            "format_version": FORMAT_VERSION,
+            "strategy_name": self.strategy_name,
+            "strategy_version": self.strategy_version,
+            **{key: part[key] for key in ("indicators", "fuzzy_sets", "nn_inputs", "model")},
+            "resolved_features": list(self.resolved_features),
+            "output_type": self.output_type,
+            "model_type": self.model.type,
+            "sequence_length": self.sequence_length,
+            "inference_block": self.inference_block,
+            "target_scale": self.target_scale,
+            "normalization_params": dict(self.normalization_params),
+            "training_symbols": list(self.symbols),
+            "training_timeframes": [timeframe.value for timeframe in self.timeframes],
+            "training_span": _span_json(self.training_span),
+            "in_sample": _span_json(self.in_sample),
+            "selection_span": _span_json(self.selection),
+            "label_ends": {name: _stamp_json(stamp) for name, stamp in self.label_ends.items()},
+            "synthetic": self.synthetic,
+            "training_run": dict(self.run),
+            "training_metrics": dict(self.metrics),
+            "versions": dict(self.versions),
+            "warnings": list(self.warnings),
+            "hashes": dict(self.hashes),
+        }
+
+
+def metadata_from_json(data: Any, config: Callable[[], Any], where: str) -> BundleMetadata:
+    """The metadata written in a bundle; ``ModelFormat`` names the key that is missing or wrong.
+
+    Args:
+        data: the content of ``metadata_v3.json``.
+        config: reads ``config.json``, which older bundles need: their metadata do not describe the net.
+        where: what errors call the file.
+    """
+    if not isinstance(data, Mapping):
+        raise ModelFormat("not a mapping", where=where, found=type(data).__name__)
+    read = _Reader(data, where)
+    version = read.optional("format_version", int)
+    if version is not None and version != FORMAT_VERSION:
+        raise ModelFormat("a bundle of another version", where=where, found=version, expected=FORMAT_VERSION)
+    try:
+        return _current(read) if version is not None else _older(read, config())
+    except ConfigError as error:
+        raise ModelFormat(f"its strategy cannot be read: {error}", where=where) from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFormat(f"not in the bundle's format: {error}", where=where) from None
+
+
+def _current(read: _Reader) -> BundleMetadata:
+    output_type = read.required("output_type", str)
+    section = dict(read.required("model", dict))
+    timeframes = read.required("training_timeframes", list)
+    feature_part = {
+        "indicators": read.required("indicators", dict),
+        "fuzzy_sets": read.required("fuzzy_sets", dict),
+        "nn_inputs": read.required("nn_inputs", list),
+        "timeframes": timeframes,
+        "model": section,
+        "output_format": output_type,
+    }
+    place = Place(read.where, root=("model",))
+    return BundleMetadata(
+        strategy_name=read.required("strategy_name", str),
+        strategy_version=read.required("strategy_version", str),
+        feature_part=feature_part,
+        model=resolve_model(model_section(section, place), output_type, place),
+        output_type=output_type,
+        resolved_features=tuple(map(str, read.required("resolved_features", list))),
+        symbols=tuple(map(str, read.required("training_symbols", list))),
+        timeframes=tuple(Timeframe(name) for name in timeframes),
+        training_span=_span(read.optional("training_span", dict)),
+        in_sample=_span(read.optional("in_sample", dict)),
+        selection=_span(read.optional("selection_span", dict)),
+        label_ends={name: int(stamp["ns"]) for name, stamp in read.mapping("label_ends").items()},
+        normalization_params=read.mapping("normalization_params"),
+        target_scale=float(read.required("target_scale", float)),
+        synthetic=read.optional("synthetic", bool),
+        run=read.mapping("training_run"),
+        metrics=read.mapping("training_metrics"),
+        versions=read.mapping("versions"),
+        warnings=tuple(read.optional("warnings", list) or ()),
+        hashes=read.mapping("hashes"),
+    )
+
+
+def _older(read: _Reader, config: Any) -> BundleMetadata:
+    """A bundle from before ``format_version``: what its metadata do not say is in its strategy."""
+    strategy = load_strategy(config, where="config.json")
+    names = tuple(map(str, read.required("resolved_features", list)))
+    if names != strategy.feature_names:
+        raise ModelFormat("features differ from those of config.json", where=read.where)
+    part = strategy.feature_part()
+    return BundleMetadata(
+        strategy_name=read.required("strategy_name", str),
+        strategy_version=read.optional("strategy_version", str) or strategy.version,
+        feature_part=part,
+        model=strategy.model,
+        output_type=strategy.output_format,
+        resolved_features=names,
+        symbols=tuple(map(str, read.required("training_symbols", list))),
+        timeframes=tuple(Timeframe(name) for name in part["timeframes"]),
+        normalization_params=read.mapping("normalization_params"),
+        target_scale=float(read.optional("target_scale", float) or 1.0),
+        metrics=read.mapping("training_metrics"),
+        hashes=read.mapping("hashes"),
+    )
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Keys of a JSON mapping with their types checked."""
+
+    data: Mapping[str, Any]
+    where: str
+
+    def required(self, key: str, kind: type[_Value]) -> _Value:
+        """The value of a key that must be there."""
+        value = self.optional(key, kind)
+        if value is None:
+            raise ModelFormat("key is missing", where=f"{self.where}: {key}", expected=kind.__name__)
+        return value
+
+    def optional(self, key: str, kind: type[_Value]) -> _Value | None:
+        """The value of a key, None where it is absent or null."""
+        value = self.data.get(key)
+        fits = isinstance(value, int | float) if kind is float else isinstance(value, kind)
+        if value is not None and (not fits or (isinstance(value, bool) and kind is not bool)):
+            raise ModelFormat(
+                "wrong type", where=f"{self.where}: {key}", found=type(value).__name__, expected=kind.__name__
+            )
+        return value
+
+    def mapping(self, key: str) -> dict[str, Any]:
+        """A mapping; empty where it is absent."""
+        return self.optional(key, dict) or {}
+
+
+def _stamp_json(stamp_ns: int) -> dict[str, Any]:
+    return {"time": iso(stamp_ns), "ns": stamp_ns}
+
+
+def _span_json(span: Span | None) -> dict[str, Any] | None:
+    if span is None or span.start_ns is None or span.end_ns is None:
+        return None
+    return {"start": _stamp_json(span.start_ns), "end": _stamp_json(span.end_ns)}
+
+
+def _span(data: Mapping[str, Any] | None) -> Span | None:
+    return None if data is None else Span(int(data["start"]["ns"]), int(data["end"]["ns"]))
