@@ -62,7 +62,7 @@ def _parameters(kind: str, values: Any, place: Place) -> tuple[float, ...]:
     numbers = tuple(float(value) for value in values)
     shape = f"[{', '.join(spec.parameter_names)}]"
     if len(numbers) != len(spec.parameter_names):
-        raise place.error(ConfigFuzzy, "wrong number of parameters", found=values, expected=f"{kind} {shape}")
+        raise place.error(ConfigFuzzy, "wrong number of parameters", found=repr(values), expected=f"{kind} {shape}")
     if message := spec.check(numbers):
-        raise place.error(ConfigFuzzy, message, found=values, expected=f"{kind} {shape}")
+        raise place.error(ConfigFuzzy, message, found=repr(values), expected=f"{kind} {shape}")
     return numbers

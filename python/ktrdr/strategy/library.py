@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ktrdr.errors import ConfigDocument, ConfigNotFound, OutputNotWritable
 from ktrdr.strategy.grammar import STRATEGY_NAME
+from ktrdr.strategy.place import one_line
 from ktrdr.strategy.yaml_reader import MAX_BYTES, decode
 
 BUILTIN = "built-in"
@@ -64,7 +65,7 @@ def find_strategy(name: str, *, allow_path: bool = False) -> StrategySource:
     known = [found.name for found in list_strategies()]
     close = difflib.get_close_matches(name, known)
     hint = f"did you mean {', '.join(close)}?" if close else f"known: {', '.join(known)}"
-    raise ConfigNotFound("no strategy of that name", where="strategy", found=name[:100], hint=hint)
+    raise ConfigNotFound("no strategy of that name", where="strategy", found=one_line(name), hint=hint)
 
 
 def list_strategies() -> tuple[StrategySource, ...]:
@@ -84,7 +85,7 @@ def copy_strategy(name: str, dest: Path | None = None) -> Path:
     """
     builtin = {found.name: found for found in _builtin()}
     if name not in builtin:
-        raise ConfigNotFound("no built-in strategy of that name", found=name[:100], expected=", ".join(builtin))
+        raise ConfigNotFound("no built-in strategy of that name", found=one_line(name), expected=", ".join(builtin))
     folder = Path("strategies") if dest is None else dest
     target = folder / f"{name}.yaml"
     try:

@@ -9,6 +9,8 @@ from typing import Any
 
 from ktrdr.errors import ConfigError
 
+_SHOWN = 80
+
 KeyPath = tuple[str | int, ...]
 
 
@@ -20,20 +22,33 @@ def dotted(path: KeyPath) -> str:
     """
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+        text += f"[{part}]" if isinstance(part, int) else f".{one_line(part)}" if text else str(one_line(part))
     return text
 
 
-def nearest(word: object, known: Iterable[str] | Mapping[str, str]) -> str:
+def one_line(value: object) -> object:
+    """Text of a user as a message can show it: on one line and not endless; other values as they are.
+
+    >>> print(one_line("two" + chr(10) + "lines"))
+    'two\\nlines'
+    >>> len(one_line("a" * 1_000))
+    80
+    """
+    if not isinstance(value, str):
+        return value
+    shown = value if value.isprintable() else repr(value)
+    return shown if len(shown) <= _SHOWN else shown[: _SHOWN - 3] + "..."
+
+
+def nearest(word: object, known: Iterable[str], shown: Mapping[str, str] | None = None) -> str:
     """The hint that names the valid name closest to a misspelt one; empty where none is close.
 
-    With a mapping the hint shows the value of the closest key.
+    ``shown`` gives the text that stands for a name.
 
     >>> nearest("stop_los", ["take_profit", "stop_loss"])
     'did you mean stop_loss?'
     """
-    shown = known if isinstance(known, Mapping) else {name: name for name in known}
-    by_lower = {name.lower(): text for name, text in shown.items()}
+    by_lower = {name.lower(): (shown or {}).get(name, name) for name in known}
     close = difflib.get_close_matches(str(word).lower(), by_lower, n=1)
     return f"did you mean {by_lower[close[0]]}?" if close else ""
 
@@ -64,4 +79,5 @@ class Place:
     def error(self, leaf: type[ConfigError], what: str, path: KeyPath = (), **facts: Any) -> ConfigError:
         """An error of class ``leaf`` at ``path`` inside this part; ``facts``: found, expected, hint."""
         full = dotted(self.root + path)
-        return leaf(what, where=self.where, line=self.line(path), path=full or None, **facts)
+        found = one_line(facts.pop("found", None))
+        return leaf(what, where=self.where, line=self.line(path), path=full or None, found=found, **facts)

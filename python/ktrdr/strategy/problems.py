@@ -63,7 +63,8 @@ def _fields_by_key(model: type[BaseModel]) -> dict[str, str]:
 
 def _suggest(key: object, model: type[Strict]) -> str:
     known = list(_fields_by_key(model))
-    return nearest(key, known) or nearest(key, _nested(model)) or f"known here: {', '.join(known)}"
+    nested = _nested(model)
+    return nearest(key, known) or nearest(key, nested, nested) or f"known here: {', '.join(known)}"
 
 
 def _nested(model: type[Strict]) -> dict[str, str]:
@@ -93,9 +94,10 @@ def validate(model: type[ModelT], data: Any, place: Place) -> ModelT:
 
 def _problem(details: ErrorDetails, data: Any, place: Place) -> ConfigError:
     kind, context = details["type"], details.get("ctx", {})
-    path = _without_tags(details["loc"] + context.get("path", ()), data)
     if kind == "rejected":
+        path = _without_tags(details["loc"], data) + context["path"]
         return place.error(_LEAVES[context["leaf"]], context["what"], path, **context["facts"])
+    path = _without_tags(details["loc"], data, absent_last=True)
     if kind == "missing":
         return place.error(ConfigMissing, "required key is missing", path)
     if kind == "union_tag_not_found":
@@ -120,11 +122,11 @@ def _value_problem(kind: str, context: Mapping[str, Any], found: Any, path: KeyP
         return _choice_problem(context["expected"], found, path, place)
     if kind in {"too_short", "too_long"}:
         bound = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
-        return place.error(ConfigRange, "wrong number of entries", path, found=context["actual_length"], expected=bound)
+        return place.error(ConfigRange, "wrong number of entries", path, found=len(found), expected=bound)
     if kind == "string_pattern_mismatch":
         return place.error(ConfigRange, "not a valid name", path, found=found, expected=context["pattern"])
     expected = _KINDS.get(kind.removesuffix("_type").removesuffix("_attributes"), kind)
-    return place.error(ConfigType, "wrong type", path, found=_brief(found), expected=expected)
+    return place.error(ConfigType, "wrong type", path, found=repr(found), expected=expected)
 
 
 def _choice_problem(choices: str, found: Any, path: KeyPath, place: Place) -> ConfigError:
@@ -132,22 +134,20 @@ def _choice_problem(choices: str, found: Any, path: KeyPath, place: Place) -> Co
     numbers = names[0].isdigit()
     leaf = ConfigRange if isinstance(found, int if numbers else str) else ConfigType
     return place.error(
-        leaf, "unknown choice", path, found=_brief(found), expected=", ".join(names), hint=nearest(found, names)
+        leaf, "unknown choice", path, found=repr(found), expected=", ".join(names), hint=nearest(found, names)
     )
 
 
-def _brief(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+def _without_tags(loc: tuple[int | str, ...], data: Any, *, absent_last: bool = False) -> KeyPath:
+    """The path as written: pydantic puts the tag of a chosen alternative among the keys.
 
-
-def _without_tags(loc: tuple[int | str, ...], data: Any) -> KeyPath:
-    """The path as written: pydantic puts the tag of a chosen alternative among the keys."""
+    ``absent_last``: the last part may be a key that is missing from the data.
+    """
     path: list[int | str] = []
     node = data
     for position, part in enumerate(loc):
         written = isinstance(part, int) or (isinstance(node, Mapping) and part in node)
-        if not written and position < len(loc) - 1:
+        if not written and not (absent_last and position == len(loc) - 1):
             continue
         path.append(part)
         node = _child(node, part)

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from ktrdr.errors import ConfigAlias, ConfigDocument, ConfigDuplicateKey, ConfigNonfinite, ConfigTag, ConfigTooDeep
-from ktrdr.strategy.place import KeyPath, Place
+from ktrdr.strategy.place import KeyPath, Place, one_line
 from ktrdr.strategy.plain import MAX_DEPTH, finite, text_key
 
 MAX_BYTES = 256 * 1024
@@ -79,6 +79,13 @@ class _Open:
     path: KeyPath
     key: str | None = None
 
+    @property
+    def next_path(self) -> KeyPath:
+        """The path of the value that comes next; the collection's own before a key."""
+        if isinstance(self.items, list):
+            return (*self.path, len(self.items))
+        return self.path if self.key is None else (*self.path, self.key)
+
 
 @dataclass
 class _Reader:
@@ -125,7 +132,7 @@ class _Reader:
         if self._wants_key():
             self._take_key(event.value, plain_style, line)
         else:
-            path = self._next_path(line)
+            path = self._begin_value(line)
             self._add(_resolve(event.value, self.place, path) if plain_style else event.value)
 
     def _take_key(self, text: str, plain_style: bool, line: int) -> None:
@@ -146,20 +153,15 @@ class _Reader:
     def _wants_key(self) -> bool:
         return bool(self.stack) and isinstance(self.stack[-1].items, dict) and self.stack[-1].key is None
 
-    def _next_path(self, line: int) -> KeyPath:
-        """The path of the value that comes next."""
-        if not self.stack:
-            return ()
-        parent = self.stack[-1]
-        part = len(parent.items) if isinstance(parent.items, list) else parent.key
-        path: KeyPath = (*parent.path, part if part is not None else "")
+    def _begin_value(self, line: int) -> KeyPath:
+        path = self.stack[-1].next_path if self.stack else ()
         self.lines.setdefault(path, line)
         return path
 
     def _open(self, items: dict[str, Any] | list[Any], line: int) -> None:
         if self._wants_key():
             raise self._refusal(ConfigDocument, "a key must be text", line, "a collection as key")
-        path = self._next_path(line)
+        path = self._begin_value(line)
         if len(self.stack) >= MAX_DEPTH:
             raise self._refusal(ConfigTooDeep, "nested too deeply", line, expected=f"at most {MAX_DEPTH} levels")
         self._add(items)
@@ -177,12 +179,8 @@ class _Reader:
             parent.key = None
 
     def _refusal(self, leaf: Any, what: str, line: int, found: str | None = None, expected: str | None = None) -> Any:
-        path: tuple[Any, ...] = ()
-        if self.stack:
-            parent = self.stack[-1]
-            path = parent.path if parent.key is None else (*parent.path, parent.key)
-        place = Place(self.where).at(*path)
-        return leaf(what, where=self.where, line=line, path=place.text or None, found=found, expected=expected)
+        here = Place(self.where).at(*(self.stack[-1].next_path if self.stack else ()))
+        return leaf(what, where=self.where, line=line, path=here.text or None, found=one_line(found), expected=expected)
 
 
 def _resolve(text: str, place: Place, path: KeyPath) -> Any:
