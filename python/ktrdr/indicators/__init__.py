@@ -1,0 +1,1 @@
+"""Indicators: TA-Lib's definitions, composed where it lacks one."""
