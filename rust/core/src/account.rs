@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::position::Position;
-
 /// Cash in account currency, and the open position's money in quote currency until it is flat.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Account {
@@ -32,40 +30,21 @@ impl Account {
         gross
     }
 
-    /// Gross P&L of the open position at a price, account currency.
+    /// Gross P&L of `net` open units at a price, account currency.
     #[must_use]
-    pub fn open_gross(
-        &self,
-        position: Option<&Position>,
-        price: f64,
-        multiplier: f64,
-        rate: f64,
-    ) -> f64 {
-        let net = position.map_or(0.0, Position::net);
+    pub fn open_gross(&self, net: f64, price: f64, multiplier: f64, rate: f64) -> f64 {
         rate * (self.quote_cash + net * price * multiplier)
     }
 
-    /// Equity at a price.
+    /// Equity with `net` open units at a price.
     #[must_use]
-    pub fn equity(
-        &self,
-        position: Option<&Position>,
-        price: f64,
-        multiplier: f64,
-        rate: f64,
-    ) -> f64 {
-        self.cash + self.open_gross(position, price, multiplier, rate)
+    pub fn equity(&self, net: f64, price: f64, multiplier: f64, rate: f64) -> f64 {
+        self.cash + self.open_gross(net, price, multiplier, rate)
     }
 
-    /// The price at which equity equals the position's requirement, before exit costs.
+    /// The price at which equity equals `requirement`, before exit costs.
     #[must_use]
-    pub fn liquidation_price(
-        &self,
-        position: &Position,
-        multiplier: f64,
-        rate: f64,
-    ) -> Option<f64> {
-        let requirement = position.requirement?;
-        Some(((requirement - self.cash) / rate - self.quote_cash) / (position.net() * multiplier))
+    pub fn price_at(&self, requirement: f64, net: f64, multiplier: f64, rate: f64) -> f64 {
+        ((requirement - self.cash) / rate - self.quote_cash) / (net * multiplier)
     }
 }

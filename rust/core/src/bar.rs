@@ -26,16 +26,8 @@ pub enum Field {
 
 impl Field {
     /// Every column's name, in the order of the discriminants.
-    pub const NAMES: [&'static str; 8] = [
-        "timestamp",
-        "open",
-        "high",
-        "low",
-        "close",
-        "volume",
-        "half_spread",
-        "conversion_rate",
-    ];
+    pub const NAMES: [&'static str; 8] =
+        ["timestamp", "open", "high", "low", "close", "volume", "half_spread", "conversion_rate"];
 
     /// The column's name.
     #[must_use]
@@ -62,13 +54,8 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule's error code, in the order of the discriminants.
-    pub const CODES: [&'static str; 5] = [
-        "data_nonfinite",
-        "data_price_range",
-        "data_ohlc_order",
-        "data_duplicate",
-        "data_unsorted",
-    ];
+    pub const CODES: [&'static str; 5] =
+        ["data_nonfinite", "data_price_range", "data_ohlc_order", "data_duplicate", "data_unsorted"];
 
     /// The error code of a broken rule.
     #[must_use]
@@ -123,7 +110,23 @@ pub struct Bars<'a> {
     pub conversion_rate: Option<&'a [f64]>,
 }
 
-impl Bars<'_> {
+impl<'a> Bars<'a> {
+    /// The rows from `low` up to, not including, `high`.
+    #[must_use]
+    pub fn rows(&self, low: usize, high: usize) -> Self {
+        let part = |column: Option<&'a [f64]>| column.map(|values| &values[low..high]);
+        Self {
+            timestamp: &self.timestamp[low..high],
+            open: &self.open[low..high],
+            high: &self.high[low..high],
+            low: &self.low[low..high],
+            close: &self.close[low..high],
+            half_spread: part(self.half_spread),
+            atr: part(self.atr),
+            conversion_rate: part(self.conversion_rate),
+        }
+    }
+
     /// Number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -147,19 +150,8 @@ impl Bars<'_> {
             self.audit(None, previous_ns, |violation| {
                 first.get_or_insert(violation);
             });
-            if let Some(Violation {
-                row,
-                field,
-                rule,
-                found,
-            }) = first
-            {
-                return Err(Error::BadBar {
-                    row,
-                    field,
-                    rule,
-                    found,
-                });
+            if let Some(Violation { row, field, rule, found }) = first {
+                return Err(Error::BadBar { row, field, rule, found });
             }
         }
         self.check_extras()
@@ -167,69 +159,34 @@ impl Bars<'_> {
 
     /// Whether every row keeps the rules: without branches, so that the compiler can use vector lanes.
     fn sound(&self, previous_ns: Option<i64>) -> bool {
-        let first_rises = previous_ns
-            .zip(self.timestamp.first())
-            .is_none_or(|(before, &stamp)| stamp > before);
-        let rising = self
-            .timestamp
-            .iter()
-            .zip(&self.timestamp[1.min(self.len())..])
-            .fold(true, |ok, (a, b)| ok & (a < b));
-        let prices = self
-            .open
-            .iter()
-            .zip(self.high)
-            .zip(self.low)
-            .zip(self.close);
+        let first_rises = previous_ns.zip(self.timestamp.first()).is_none_or(|(before, &stamp)| stamp > before);
+        let rising =
+            self.timestamp.iter().zip(&self.timestamp[1.min(self.len())..]).fold(true, |ok, (a, b)| ok & (a < b));
+        let prices = self.open.iter().zip(self.high).zip(self.low).zip(self.close);
         first_rises
             & rising
-            & prices.fold(true, |ok, (((&open, &high), &low), &close)| {
-                ok & plain(open, high, low, close)
-            })
+            & prices.fold(true, |ok, (((&open, &high), &low), &close)| ok & plain(open, high, low, close))
     }
 
     fn check_lengths(&self) -> Result<(), Error> {
-        let lengths = [
-            self.open.len(),
-            self.high.len(),
-            self.low.len(),
-            self.close.len(),
-        ];
+        let lengths = [self.open.len(), self.high.len(), self.low.len(), self.close.len()];
         let extras = [self.half_spread, self.atr, self.conversion_rate];
         let n = self.len();
-        if lengths.iter().all(|&len| len == n)
-            && extras.iter().flatten().all(|column| column.len() == n)
-        {
+        if lengths.iter().all(|&len| len == n) && extras.iter().flatten().all(|column| column.len() == n) {
             return Ok(());
         }
-        Err(Error::Argument {
-            name: "bars",
-            problem: "columns differ in length".into(),
-        })
+        Err(Error::Argument { name: "bars", problem: "columns differ in length".into() })
     }
 
     fn check_extras(&self) -> Result<(), Error> {
         let broken = |column: Option<&[f64]>, field, ok: fn(f64) -> bool| {
             let row = column?.iter().position(|&value| !ok(value))?;
             let found = column?[row];
-            let rule = if found.is_finite() {
-                Rule::Range
-            } else {
-                Rule::Finite
-            };
-            Some(Error::BadBar {
-                row,
-                field,
-                rule,
-                found,
-            })
+            let rule = if found.is_finite() { Rule::Range } else { Rule::Finite };
+            Some(Error::BadBar { row, field, rule, found })
         };
-        let spread = broken(self.half_spread, Field::HalfSpread, |v| {
-            v.is_finite() && v >= 0.0
-        });
-        let rate = broken(self.conversion_rate, Field::ConversionRate, |v| {
-            v.is_finite() && v > 0.0
-        });
+        let spread = broken(self.half_spread, Field::HalfSpread, |v| v.is_finite() && v >= 0.0);
+        let rate = broken(self.conversion_rate, Field::ConversionRate, |v| v.is_finite() && v > 0.0);
         spread.or(rate).map_or(Ok(()), Err)
     }
 
@@ -240,10 +197,7 @@ impl Bars<'_> {
     pub fn violations(&self, volume: Option<&[f64]>) -> Result<Vec<Violation>, Error> {
         self.check_lengths()?;
         if volume.is_some_and(|column| column.len() != self.len()) {
-            return Err(Error::Argument {
-                name: "volume",
-                problem: "columns differ in length".into(),
-            });
+            return Err(Error::Argument { name: "volume", problem: "columns differ in length".into() });
         }
         let mut found = Vec::new();
         self.audit(volume, None, |violation| found.push(violation));
@@ -251,53 +205,22 @@ impl Bars<'_> {
     }
 
     /// Reports every broken rule in row order.
-    pub fn audit(
-        &self,
-        volume: Option<&[f64]>,
-        previous_ns: Option<i64>,
-        mut report: impl FnMut(Violation),
-    ) {
+    pub fn audit(&self, volume: Option<&[f64]>, previous_ns: Option<i64>, mut report: impl FnMut(Violation)) {
         let mut previous = previous_ns;
         for row in 0..self.len() {
-            let (open, high, low, close) = (
-                self.open[row],
-                self.high[row],
-                self.low[row],
-                self.close[row],
-            );
+            let (open, high, low, close) = (self.open[row], self.high[row], self.low[row], self.close[row]);
             if !plain(open, high, low, close) {
                 audit_prices(row, [open, high, low, close], &mut report);
             }
             let stamp = self.timestamp[row];
             if let Some(before) = previous.filter(|&before| stamp <= before) {
-                let rule = if stamp == before {
-                    Rule::Duplicate
-                } else {
-                    Rule::Sorted
-                };
-                report(Violation {
-                    row,
-                    field: Field::Timestamp,
-                    rule,
-                    found: stamp as f64,
-                });
+                let rule = if stamp == before { Rule::Duplicate } else { Rule::Sorted };
+                report(Violation { row, field: Field::Timestamp, rule, found: stamp as f64 });
             }
             previous = Some(stamp);
-            if let Some(found) = volume
-                .map(|column| column[row])
-                .filter(|v| !(v.is_finite() && *v >= 0.0))
-            {
-                let rule = if found.is_finite() {
-                    Rule::Range
-                } else {
-                    Rule::Finite
-                };
-                report(Violation {
-                    row,
-                    field: Field::Volume,
-                    rule,
-                    found,
-                });
+            if let Some(found) = volume.map(|column| column[row]).filter(|v| !(v.is_finite() && *v >= 0.0)) {
+                let rule = if found.is_finite() { Rule::Range } else { Rule::Finite };
+                report(Violation { row, field: Field::Volume, rule, found });
             }
         }
     }
@@ -306,12 +229,7 @@ impl Bars<'_> {
 /// Finite, positive and in order; false for any NaN.
 #[inline(always)]
 fn plain(open: f64, high: f64, low: f64, close: f64) -> bool {
-    (low > 0.0)
-        & (low <= open)
-        & (low <= close)
-        & (high >= open)
-        & (high >= close)
-        & (high < f64::INFINITY)
+    (low > 0.0) & (low <= open) & (low <= close) & (high >= open) & (high >= close) & (high < f64::INFINITY)
 }
 
 fn audit_prices(row: usize, prices: [f64; 4], report: &mut impl FnMut(Violation)) {
@@ -324,28 +242,13 @@ fn audit_prices(row: usize, prices: [f64; 4], report: &mut impl FnMut(Violation)
             _ => continue,
         };
         sound = false;
-        report(Violation {
-            row,
-            field,
-            rule,
-            found,
-        });
+        report(Violation { row, field, rule, found });
     }
     let [open, high, low, close] = prices;
     if sound && high < open.max(close).max(low) {
-        report(Violation {
-            row,
-            field: Field::High,
-            rule: Rule::Order,
-            found: high,
-        });
+        report(Violation { row, field: Field::High, rule: Rule::Order, found: high });
     }
     if sound && low > open.min(close).min(high) {
-        report(Violation {
-            row,
-            field: Field::Low,
-            rule: Rule::Order,
-            found: low,
-        });
+        report(Violation { row, field: Field::Low, rule: Rule::Order, found: low });
     }
 }

@@ -1,5 +1,6 @@
 //! What a fill costs: commission, slippage, spread, the tick.
 
+use crate::desk::{Past, Plan, Row};
 use crate::rules::{Commission, Slippage};
 
 /// `max(minimum, rate * notional + per_unit * quantity + per_fill)`, account currency.
@@ -34,10 +35,18 @@ pub fn on_tick(tick_size: Option<f64>, side: f64, price: f64) -> f64 {
     if (steps - libm::round(steps)).abs() <= 1e-6 {
         return price;
     }
-    let whole = if side > 0.0 {
-        libm::ceil(steps)
-    } else {
-        libm::floor(steps)
-    };
+    let whole = if side > 0.0 { libm::ceil(steps) } else { libm::floor(steps) };
     whole * tick
+}
+
+/// What holding `net` units over from the past row to this one costs, account currency; `None` at no rate.
+///
+/// Elapsed time counts, so weekends are charged as they pass.
+#[must_use]
+pub fn financing(plan: &Plan, net: f64, past: &Past, row: &Row) -> Option<f64> {
+    let rules = &plan.rules.execution.financing;
+    let annual = if net > 0.0 { rules.long_rate } else { rules.short_rate };
+    let notional = net.abs() * past.close * plan.multiplier() * past.rate;
+    let days = (row.time - past.time) as f64 / 1e9 / 86_400.0;
+    (annual != 0.0).then(|| notional * annual * days / rules.day_count)
 }

@@ -103,9 +103,7 @@ impl Error {
             Self::NoBars => "data_empty",
             Self::TooShort { .. } => "data_too_short",
             Self::BadBar { rule, .. } => rule.code(),
-            Self::Argument { .. } | Self::Signal { .. } | Self::Confidence { .. } => {
-                "argument_invalid"
-            }
+            Self::Argument { .. } | Self::Signal { .. } | Self::Confidence { .. } => "argument_invalid",
             Self::FillPrice { .. } => "fill_price",
             Self::AccountingIdentity { .. } => "accounting_identity",
             Self::SnapshotCorrupt { .. } => "snapshot_corrupt",
@@ -161,9 +159,7 @@ impl Error {
             Self::TooShort { warmup_bars, .. } => Some(format!("more than {warmup_bars} bars")),
             Self::AccountingIdentity { expected, .. } => Some(expected.to_string()),
             Self::FillPrice { .. } => Some("a price above 0".into()),
-            Self::SnapshotTooNew { supported, .. } => {
-                Some(format!("version {supported} or earlier"))
-            }
+            Self::SnapshotTooNew { supported, .. } => Some(format!("version {supported} or earlier")),
             _ => None,
         }
     }

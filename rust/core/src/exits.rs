@@ -1,7 +1,7 @@
 //! Exits inside a bar: which level a position leaves at, and at what kind of price.
 
-use crate::position::Position;
-use crate::rules::{Intrabar, Level};
+use crate::position::{Position, Trailing};
+use crate::rules::{Exits, Intrabar, Level};
 
 /// Why a fill happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,15 +25,8 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason's name, in the order of the discriminants.
-    pub const NAMES: [&'static str; 7] = [
-        "signal",
-        "stop_loss",
-        "take_profit",
-        "trailing_stop",
-        "max_holding",
-        "liquidation",
-        "end_of_data",
-    ];
+    pub const NAMES: [&'static str; 7] =
+        ["signal", "stop_loss", "take_profit", "trailing_stop", "max_holding", "liquidation", "end_of_data"];
 }
 
 /// How an exit inside a bar is filled.
@@ -57,13 +50,48 @@ pub enum Exit {
 pub struct Found {
     /// The exit taken.
     pub exit: Exit,
-    /// For an ambiguous bar, the exits it could have taken: adverse, target.
-    pub ambiguous: Option<(Exit, Exit)>,
+    /// The exits between which an ambiguous bar leaves the choice.
+    pub ambiguous: Option<Ambiguous>,
+}
+
+/// Both levels lie inside one bar.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ambiguous {
+    /// At the adverse level.
+    pub adverse: Exit,
+    /// At the target.
+    pub target: Exit,
+}
+
+/// Prices at which a position leaves, as set at its entry.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Levels {
+    /// Stop.
+    pub stop: Option<f64>,
+    /// Target.
+    pub target: Option<f64>,
+    /// Trailing stop.
+    pub trailing: Option<Trailing>,
+}
+
+/// The levels of an entry at `entry_price`; `None` where a distance is not finite and positive.
+#[must_use]
+pub fn levels(rules: &Exits, side: f64, entry_price: f64, atr: f64) -> Option<Levels> {
+    let given = [rules.stop_loss, rules.take_profit, rules.trailing_stop];
+    let distances = given.map(|level| level.map(|level| distance(level, entry_price, atr)));
+    if distances.contains(&Some(None)) {
+        return None;
+    }
+    let [stop, target, trailing] = distances.map(Option::flatten);
+    Some(Levels {
+        stop: stop.map(|distance| entry_price - side * distance),
+        target: target.map(|distance| entry_price + side * distance),
+        trailing: trailing.map(|distance| Trailing { level: entry_price - side * distance, distance }),
+    })
 }
 
 /// Distance of a level in price units; `None` where it is not finite and positive.
-#[must_use]
-pub fn distance(level: Level, entry_price: f64, atr: f64) -> Option<f64> {
+fn distance(level: Level, entry_price: f64, atr: f64) -> Option<f64> {
     let distance = match level {
         Level::Rate(rate) => rate * entry_price,
         Level::Atr(multiple) => multiple * atr,
@@ -75,7 +103,7 @@ pub fn distance(level: Level, entry_price: f64, atr: f64) -> Option<f64> {
 fn adverse(position: &Position, liquidation: Option<f64>) -> Option<(f64, Reason)> {
     let levels = [
         (position.stop, Reason::StopLoss),
-        (position.trailing, Reason::TrailingStop),
+        (position.trailing.map(|trailing| trailing.level), Reason::TrailingStop),
         (liquidation, Reason::Liquidation),
     ];
     let sign = position.sign();
@@ -89,43 +117,30 @@ fn adverse(position: &Position, liquidation: Option<f64>) -> Option<(f64, Reason
     nearest
 }
 
-/// What a bar does to an open position, `ohlc` being its prices.
+/// What a bar does to an open position; `prices` are its open, high and low.
 #[must_use]
 pub fn inside(
     position: &Position,
     liquidation: Option<f64>,
-    ohlc: [f64; 4],
+    prices: [f64; 3],
     half_spread: f64,
     rule: Intrabar,
 ) -> Option<Found> {
-    let [open, high, low, _] = ohlc;
+    let [open, high, low] = prices;
     let sign = position.sign();
     let (worst, best) = if sign > 0.0 { (low, high) } else { (high, low) };
     let adverse = adverse(position, liquidation);
-    let certain = |exit| {
-        Some(Found {
-            exit,
-            ambiguous: None,
-        })
-    };
+    let certain = |exit| Some(Found { exit, ambiguous: None });
     if let Some((_, reason)) = adverse.filter(|(level, _)| sign * open <= sign * level) {
-        return certain(Exit::Market {
-            reference: open,
-            reason,
-        });
+        return certain(Exit::Market { reference: open, reason });
     }
-    if position
-        .target
-        .is_some_and(|target| sign * (open - sign * half_spread) >= sign * target)
-    {
+    if position.target.is_some_and(|target| sign * (open - sign * half_spread) >= sign * target) {
         return certain(Exit::GapTarget);
     }
     let stopped = adverse
         .filter(|(level, _)| sign * worst <= sign * level)
         .map(|(reference, reason)| Exit::Market { reference, reason });
-    let reached = position
-        .target
-        .is_some_and(|target| sign * (best - sign * half_spread) > sign * target);
+    let reached = position.target.is_some_and(|target| sign * (best - sign * half_spread) > sign * target);
     match (stopped, reached) {
         (None, false) => None,
         (Some(exit), false) => certain(exit),
@@ -137,10 +152,7 @@ pub fn inside(
                 Intrabar::Ohlc => (open - worst).abs() <= (best - open).abs(),
             };
             let exit = if adverse_first { stop } else { Exit::Target };
-            Some(Found {
-                exit,
-                ambiguous: Some((stop, Exit::Target)),
-            })
+            Some(Found { exit, ambiguous: Some(Ambiguous { adverse: stop, target: Exit::Target }) })
         }
     }
 }

@@ -33,33 +33,16 @@ pub struct Priced {
 #[must_use]
 pub fn at_market(rules: &Execution, side: f64, quote: &Quote) -> Priced {
     let tick = rules.instrument.tick_size;
-    let raw = cost::market_price(
-        &rules.slippage,
-        tick,
-        side,
-        quote.reference,
-        quote.half_spread,
-        quote.range,
-    );
+    let raw = cost::market_price(&rules.slippage, tick, side, quote.reference, quote.half_spread, quote.range);
     let price = cost::on_tick(tick, side, raw);
-    Priced {
-        price,
-        reference: quote.reference,
-        half_spread: quote.half_spread,
-        rate: quote.rate,
-    }
+    Priced { price, reference: quote.reference, half_spread: quote.half_spread, rate: quote.rate }
 }
 
 /// A resting limit at its level: no spread, no slippage, only the tick.
 #[must_use]
 pub fn at_limit(rules: &Execution, side: f64, level: f64, rate: f64) -> Priced {
     let price = cost::on_tick(rules.instrument.tick_size, side, level);
-    Priced {
-        price,
-        reference: level,
-        half_spread: 0.0,
-        rate,
-    }
+    Priced { price, reference: level, half_spread: 0.0, rate }
 }
 
 /// A limit the open has jumped over: the open less the half spread, no slippage.
@@ -67,12 +50,7 @@ pub fn at_limit(rules: &Execution, side: f64, level: f64, rate: f64) -> Priced {
 pub fn at_gap(rules: &Execution, side: f64, quote: &Quote) -> Priced {
     let raw = quote.reference + side * quote.half_spread;
     let price = cost::on_tick(rules.instrument.tick_size, side, raw);
-    Priced {
-        price,
-        reference: quote.reference,
-        half_spread: quote.half_spread,
-        rate: quote.rate,
-    }
+    Priced { price, reference: quote.reference, half_spread: quote.half_spread, rate: quote.rate }
 }
 
 impl Priced {

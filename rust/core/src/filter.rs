@@ -26,16 +26,8 @@ pub enum Decision {
 
 impl Decision {
     /// Every decision's name, in the order of the discriminants.
-    pub const NAMES: [&'static str; 8] = [
-        "traded",
-        "hold",
-        "undefined",
-        "threshold",
-        "separation",
-        "position",
-        "short",
-        "max_holding",
-    ];
+    pub const NAMES: [&'static str; 8] =
+        ["traded", "hold", "undefined", "threshold", "separation", "position", "short", "max_holding"];
 }
 
 /// The filters with their rounded bounds.
@@ -98,10 +90,6 @@ impl Filter {
         if signal < 0 && position == 0 && !self.may_short_from_flat {
             return Verdict::Pass(Decision::Short);
         }
-        if signal == position {
-            Verdict::AlreadyInPosition
-        } else {
-            Verdict::Order
-        }
+        if signal == position { Verdict::AlreadyInPosition } else { Verdict::Order }
     }
 }

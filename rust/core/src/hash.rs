@@ -1,182 +1,357 @@
 //! Canonical hashes: over values, never over Arrow, Parquet or JSON bytes.
 
+use std::ops::Range;
+
 use blake3::Hasher;
 
 use crate::bar::Bars;
-use crate::ledger::{Fills, Ledger, Trades};
+use crate::ledger::{Decisions, Fills, Ledger, Refused, Trades};
 use crate::metrics::Metric;
 
-/// Feeds one table's columns.
-struct Columns<'h> {
-    hasher: &'h mut Hasher,
-    rows: usize,
-}
+/// Rows that are hashed together, so that a hash does not depend on when it was asked for.
+pub const PAGE_ROWS: usize = 4_096;
 
-impl Columns<'_> {
-    fn begin(hasher: &mut Hasher, rows: usize) -> Columns<'_> {
-        hasher.update(&(rows as u64).to_le_bytes());
-        Columns { hasher, rows }
+/// A BLAKE3 hash.
+pub type Hash = [u8; 32];
+
+/// A hash over parts, each preceded by its length.
+#[derive(Debug, Default)]
+pub struct Content(Hasher);
+
+impl Content {
+    /// Adds a part.
+    pub fn add(&mut self, part: &[u8]) -> &mut Self {
+        self.0.update(&(part.len() as u64).to_le_bytes());
+        self.0.update(part);
+        self
     }
 
-    fn bytes(&mut self, values: &[i8]) -> &mut Self {
-        for value in values {
-            self.hasher.update(&value.to_le_bytes());
+    /// The hash of all parts.
+    #[must_use]
+    pub fn finish(&self) -> Hash {
+        *self.0.finalize().as_bytes()
+    }
+}
+
+/// Writes columns of one table, little-endian, in a fixed order.
+pub struct Writer<'h>(&'h mut Hasher);
+
+/// Values gathered before they are handed to the hasher: it is fast only on long inputs.
+const GATHERED: usize = 512;
+
+impl Writer<'_> {
+    fn packed<T: Copy, const N: usize>(&mut self, values: &[T], encode: impl Fn(T) -> [u8; N]) -> &mut Self {
+        let mut bytes = Vec::with_capacity(GATHERED * N);
+        for part in values.chunks(GATHERED) {
+            bytes.clear();
+            part.iter().for_each(|&value| bytes.extend_from_slice(&encode(value)));
+            self.0.update(&bytes);
         }
         self
     }
 
-    fn enums(&mut self, values: &[u8]) -> &mut Self {
-        self.hasher.update(values);
+    fn raw(&mut self, values: &[u8]) -> &mut Self {
+        self.0.update(values);
         self
+    }
+
+    fn signs(&mut self, values: &[i8]) -> &mut Self {
+        self.packed(values, i8::to_le_bytes)
     }
 
     fn ints(&mut self, values: &[i64]) -> &mut Self {
-        for value in values {
-            self.hasher.update(&value.to_le_bytes());
-        }
-        self
+        self.packed(values, i64::to_le_bytes)
     }
 
     fn reals(&mut self, values: &[f64]) -> &mut Self {
-        for &value in values {
-            self.hasher.update(&plain(value).to_le_bytes());
-        }
-        self
+        self.packed(values, |value| plain(value).to_le_bytes())
     }
 
     fn singles(&mut self, values: &[f32]) -> &mut Self {
-        for &value in values {
-            self.hasher.update(&(value + 0.0).to_le_bytes());
-        }
-        self
+        self.packed(values, |value| (value + 0.0).to_le_bytes())
     }
 
-    fn optional(&mut self, values: &[Option<f64>]) -> &mut Self {
-        for value in values {
-            self.hasher.update(&[u8::from(value.is_some())]);
-        }
-        for value in values {
-            self.hasher
-                .update(&plain(value.unwrap_or(0.0)).to_le_bytes());
-        }
-        self
+    fn nullable(&mut self, values: &[Option<f64>]) -> &mut Self {
+        self.packed(values, |value| [u8::from(value.is_some())]);
+        self.packed(values, |value| plain(value.unwrap_or(0.0)).to_le_bytes())
     }
 
-    fn optional_singles(&mut self, values: &[Option<f32>]) -> &mut Self {
-        for value in values {
-            self.hasher.update(&[u8::from(value.is_some())]);
-        }
-        let filled: Vec<f32> = values.iter().map(|value| value.unwrap_or(0.0)).collect();
-        self.singles(&filled)
+    fn nullable_singles(&mut self, values: &[Option<f32>]) -> &mut Self {
+        self.packed(values, |value| [u8::from(value.is_some())]);
+        self.packed(values, |value| (value.unwrap_or(0.0) + 0.0).to_le_bytes())
     }
 
-    fn symbol(&mut self, symbol: &str) -> &mut Self {
-        for _ in 0..self.rows {
-            self.hasher.update(&(symbol.len() as u32).to_le_bytes());
-            self.hasher.update(symbol.as_bytes());
+    fn text(&mut self, text: &str) -> &mut Self {
+        self.raw(&(text.len() as u32).to_le_bytes()).raw(text.as_bytes())
+    }
+
+    fn texts(&mut self, text: &str, rows: usize) -> &mut Self {
+        for _ in 0..rows {
+            self.text(text);
         }
         self
     }
 }
 
-/// -0.0 is 0.0.
+/// Adding 0.0 turns -0.0 into 0.0 and leaves everything else.
 fn plain(value: f64) -> f64 {
     value + 0.0
 }
 
+/// A table with a canonical order of columns.
+pub trait Table {
+    /// Number of rows.
+    fn rows(&self) -> usize;
+
+    /// Writes a stretch of its rows, column by column.
+    fn write(&self, rows: Range<usize>, to: &mut Writer<'_>);
+
+    /// Adds row count and columns of a stretch to a hash.
+    fn hash_into(&self, rows: Range<usize>, hasher: &mut Hasher) {
+        hasher.update(&(rows.len() as u64).to_le_bytes());
+        self.write(rows, &mut Writer(hasher));
+    }
+}
+
+/// A table of one symbol: the column that is the same in every row.
+#[derive(Debug, Clone, Copy)]
+pub struct Of<'a, T> {
+    /// The symbol.
+    pub symbol: &'a str,
+    /// The other columns.
+    pub table: &'a T,
+}
+
+impl Table for Of<'_, Fills> {
+    fn rows(&self) -> usize {
+        self.table.bar.len()
+    }
+
+    fn write(&self, rows: Range<usize>, to: &mut Writer<'_>) {
+        let (fills, at) = (self.table, || rows.clone());
+        to.ints(&fills.bar[at()])
+            .ints(&fills.time[at()])
+            .texts(self.symbol, rows.len())
+            .ints(&fills.trade_id[at()])
+            .signs(&fills.side[at()])
+            .reals(&fills.quantity[at()])
+            .reals(&fills.price[at()])
+            .reals(&fills.reference_price[at()])
+            .reals(&fills.commission[at()])
+            .reals(&fills.slippage[at()])
+            .reals(&fills.spread[at()])
+            .raw(&fills.reason[at()]);
+    }
+}
+
+impl Table for Of<'_, Trades> {
+    fn rows(&self) -> usize {
+        self.table.trade_id.len()
+    }
+
+    fn write(&self, rows: Range<usize>, to: &mut Writer<'_>) {
+        let (trades, at) = (self.table, || rows.clone());
+        to.ints(&trades.trade_id[at()])
+            .texts(self.symbol, rows.len())
+            .signs(&trades.direction[at()])
+            .ints(&trades.entry_bar[at()])
+            .ints(&trades.entry_time[at()])
+            .reals(&trades.entry_price[at()])
+            .ints(&trades.exit_bar[at()])
+            .ints(&trades.exit_time[at()])
+            .reals(&trades.exit_price[at()])
+            .reals(&trades.quantity[at()])
+            .reals(&trades.gross_pnl[at()])
+            .reals(&trades.commission[at()])
+            .reals(&trades.financing[at()])
+            .reals(&trades.net_pnl[at()])
+            .reals(&trades.slippage[at()])
+            .reals(&trades.spread[at()])
+            .reals(&trades.return_rate[at()])
+            .ints(&trades.bars_held[at()])
+            .reals(&trades.hours_held[at()])
+            .reals(&trades.mfe[at()])
+            .reals(&trades.mae[at()])
+            .reals(&trades.mfe_rate[at()])
+            .reals(&trades.mae_rate[at()])
+            .singles(&trades.entry_confidence[at()])
+            .nullable_singles(&trades.exit_confidence[at()])
+            .nullable(&trades.stop_price[at()])
+            .nullable(&trades.target_price[at()])
+            .raw(&trades.exit_reason[at()]);
+    }
+}
+
+impl Table for Refused {
+    fn rows(&self) -> usize {
+        self.bar.len()
+    }
+
+    fn write(&self, rows: Range<usize>, to: &mut Writer<'_>) {
+        let at = || rows.clone();
+        to.ints(&self.bar[at()])
+            .ints(&self.time[at()])
+            .signs(&self.side[at()])
+            .nullable(&self.quantity[at()])
+            .raw(&self.reason[at()]);
+    }
+}
+
+impl Table for Decisions {
+    fn rows(&self) -> usize {
+        self.signal.len()
+    }
+
+    fn write(&self, rows: Range<usize>, to: &mut Writer<'_>) {
+        let at = || rows.clone();
+        to.signs(&self.signal[at()]).singles(&self.confidence[at()]).raw(&self.code[at()]);
+    }
+}
+
+/// The stored curve; its stamps are the bars'.
+impl Table for Vec<f64> {
+    fn rows(&self) -> usize {
+        self.len()
+    }
+
+    fn write(&self, rows: Range<usize>, to: &mut Writer<'_>) {
+        to.reals(&self[rows]);
+    }
+}
+
+impl Table for Bars<'_> {
+    fn rows(&self) -> usize {
+        self.len()
+    }
+
+    fn write(&self, rows: Range<usize>, to: &mut Writer<'_>) {
+        to.ints(&self.timestamp[rows.clone()]);
+        for column in [self.open, self.high, self.low, self.close] {
+            to.reals(&column[rows.clone()]);
+        }
+        for extra in [self.half_spread, self.atr, self.conversion_rate] {
+            to.raw(&[u8::from(extra.is_some())]);
+            to.reals(extra.map_or(&[], |column| &column[rows.clone()]));
+        }
+    }
+}
+
+/// Signals and confidences; no confidence is 1 everywhere.
+#[derive(Debug, Clone, Copy)]
+pub struct Signals<'a> {
+    /// `[n_bars, i8]`.
+    pub signals: &'a [i8],
+    /// `[n_bars, f32]`.
+    pub confidence: Option<&'a [f32]>,
+}
+
+impl Table for Signals<'_> {
+    fn rows(&self) -> usize {
+        self.signals.len()
+    }
+
+    fn write(&self, rows: Range<usize>, to: &mut Writer<'_>) {
+        to.signs(&self.signals[rows.clone()]);
+        match self.confidence {
+            Some(column) => to.singles(&column[rows]),
+            None => to.singles(&vec![1.0; rows.len()]),
+        };
+    }
+}
+
+/// Hash of a growing table: over full pages, each with the hash before it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Chain {
+    /// Rows in full pages.
+    pub paged_rows: u64,
+    /// Hash of the last full page.
+    pub head: Hash,
+}
+
+impl Chain {
+    /// Takes in the pages that have become full; `first_row` is the index of the table's row 0.
+    pub fn advance(&mut self, table: &impl Table, first_row: u64) {
+        let full = (first_row + table.rows() as u64) / PAGE_ROWS as u64 * PAGE_ROWS as u64;
+        while self.paged_rows < full {
+            let start = (self.paged_rows - first_row) as usize;
+            self.head = self.page(table, start..start + PAGE_ROWS);
+            self.paged_rows += PAGE_ROWS as u64;
+        }
+    }
+
+    /// Hash of everything so far: of the open page with the hash of the last full one before it.
+    #[must_use]
+    pub fn tip(&self, table: &impl Table, first_row: u64) -> Hash {
+        self.page(table, (self.paged_rows - first_row) as usize..table.rows())
+    }
+
+    fn page(&self, table: &impl Table, rows: Range<usize>) -> Hash {
+        let mut hasher = Hasher::new();
+        hasher.update(&self.head);
+        table.hash_into(rows, &mut hasher);
+        *hasher.finalize().as_bytes()
+    }
+}
+
 /// BLAKE3 over fills, trades, equity and metrics; `times` are the stamps of the equity points.
 #[must_use]
-pub fn result(
-    symbol: &str,
-    ledger: &Ledger,
-    times: &[i64],
-    metrics: &[(&'static str, Metric)],
-) -> [u8; 32] {
+pub fn result(symbol: &str, ledger: &Ledger, times: &[i64], metrics: &[(&'static str, Metric)]) -> Hash {
     let mut hasher = Hasher::new();
     hasher.update(b"ktrdr-result-1");
-    fills(&mut hasher, symbol, &ledger.fills);
-    trades(&mut hasher, symbol, &ledger.trades);
-    Columns::begin(&mut hasher, times.len())
-        .ints(times)
-        .reals(&ledger.equity);
+    for_all(&Of { symbol, table: &ledger.fills }, &mut hasher);
+    for_all(&Of { symbol, table: &ledger.trades }, &mut hasher);
+    hasher.update(&(times.len() as u64).to_le_bytes());
+    Writer(&mut hasher).ints(times).reals(&ledger.equity);
     hasher.update(&(metrics.len() as u64).to_le_bytes());
     for (name, value) in metrics {
-        hasher.update(&(name.len() as u32).to_le_bytes());
-        hasher.update(name.as_bytes());
-        hasher.update(&[u8::from(value.is_ok())]);
-        hasher.update(&plain(value.unwrap_or(0.0)).to_le_bytes());
+        let mut to = Writer(&mut hasher);
+        to.text(name).raw(&[u8::from(value.is_ok())]).reals(&[value.unwrap_or(0.0)]);
     }
     *hasher.finalize().as_bytes()
 }
 
-fn fills(hasher: &mut Hasher, symbol: &str, fills: &Fills) {
-    Columns::begin(hasher, fills.bar.len())
-        .ints(&fills.bar)
-        .ints(&fills.time)
-        .symbol(symbol)
-        .ints(&fills.trade_id)
-        .bytes(&fills.side)
-        .reals(&fills.quantity)
-        .reals(&fills.price)
-        .reals(&fills.reference_price)
-        .reals(&fills.commission)
-        .reals(&fills.slippage)
-        .reals(&fills.spread)
-        .enums(&fills.reason);
+fn for_all(table: &impl Table, hasher: &mut Hasher) {
+    table.hash_into(0..table.rows(), hasher);
 }
 
-fn trades(hasher: &mut Hasher, symbol: &str, trades: &Trades) {
-    Columns::begin(hasher, trades.trade_id.len())
-        .ints(&trades.trade_id)
-        .symbol(symbol)
-        .bytes(&trades.direction)
-        .ints(&trades.entry_bar)
-        .ints(&trades.entry_time)
-        .reals(&trades.entry_price)
-        .ints(&trades.exit_bar)
-        .ints(&trades.exit_time)
-        .reals(&trades.exit_price)
-        .reals(&trades.quantity)
-        .reals(&trades.gross_pnl)
-        .reals(&trades.commission)
-        .reals(&trades.financing)
-        .reals(&trades.net_pnl)
-        .reals(&trades.slippage)
-        .reals(&trades.spread)
-        .reals(&trades.return_rate)
-        .ints(&trades.bars_held)
-        .reals(&trades.hours_held)
-        .reals(&trades.mfe)
-        .reals(&trades.mae)
-        .reals(&trades.mfe_rate)
-        .reals(&trades.mae_rate)
-        .singles(&trades.entry_confidence)
-        .optional_singles(&trades.exit_confidence)
-        .optional(&trades.stop_price)
-        .optional(&trades.target_price)
-        .enums(&trades.exit_reason);
-}
+#[cfg(test)]
+mod tests {
+    use super::{Chain, PAGE_ROWS, Table};
 
-/// BLAKE3 over the columns of rows that a run has used, with their signals and confidences.
-#[must_use]
-pub fn inputs(bars: &Bars<'_>, signals: &[i8], confidence: Option<&[f32]>) -> [u8; 32] {
-    let mut hasher = Hasher::new();
-    hasher.update(b"ktrdr-inputs-1");
-    let mut columns = Columns::begin(&mut hasher, bars.len());
-    columns
-        .ints(bars.timestamp)
-        .reals(bars.open)
-        .reals(bars.high)
-        .reals(bars.low)
-        .reals(bars.close);
-    for extra in [bars.half_spread, bars.atr, bars.conversion_rate] {
-        columns
-            .enums(&[u8::from(extra.is_some())])
-            .reals(extra.unwrap_or_default());
+    fn chained(values: &Vec<f64>, cuts: &[usize]) -> (Chain, super::Hash) {
+        let mut chain = Chain::default();
+        for &cut in cuts {
+            chain.advance(&values[..cut].to_vec(), 0);
+        }
+        chain.advance(values, 0);
+        (chain, chain.tip(values, 0))
     }
-    columns
-        .bytes(signals)
-        .enums(&[u8::from(confidence.is_some())])
-        .singles(confidence.unwrap_or_default());
-    *hasher.finalize().as_bytes()
+
+    #[test]
+    fn a_chain_does_not_depend_on_when_it_was_asked() {
+        let values: Vec<f64> = (0..2 * PAGE_ROWS + 7).map(|i| i as f64).collect();
+        let whole = chained(&values, &[]);
+        assert_eq!(chained(&values, &[1, PAGE_ROWS - 1, PAGE_ROWS, PAGE_ROWS + 1]), whole);
+        assert_eq!(whole.0.paged_rows, 2 * PAGE_ROWS as u64);
+    }
+
+    #[test]
+    fn a_chain_continues_from_its_open_page_alone() {
+        let values: Vec<f64> = (0..2 * PAGE_ROWS + 7).map(|i| i as f64).collect();
+        let (whole, tip) = chained(&values, &[]);
+        let mut tail = Chain::default();
+        tail.advance(&values[..PAGE_ROWS + 5].to_vec(), 0);
+        let rest = values[PAGE_ROWS..].to_vec();
+        tail.advance(&rest, PAGE_ROWS as u64);
+        assert_eq!((tail, tail.tip(&rest, PAGE_ROWS as u64)), (whole, tip));
+    }
+
+    #[test]
+    fn every_value_and_the_order_count_but_not_the_sign_of_zero() {
+        let tip = |values: &[f64]| Chain::default().tip(&values.to_vec(), 0);
+        assert_ne!(tip(&[1.0, 2.0]), tip(&[2.0, 1.0]));
+        assert_ne!(tip(&[1.0]), tip(&[1.0, 0.0]));
+        assert_eq!(tip(&[0.0]), tip(&[-0.0]));
+        assert_eq!(Vec::<f64>::new().rows(), 0);
+    }
 }

@@ -1,5 +1,7 @@
 //! The ledger: what happened, append-only, in columns.
 
+use crate::position::Position;
+
 macro_rules! columns {
     ($(#[$doc:meta])* $table:ident of $row:ident { $($(#[$field_doc:meta])* $name:ident: $kind:ty),* $(,)? }) => {
         $(#[$doc])*
@@ -7,7 +9,7 @@ macro_rules! columns {
         pub struct $table { $($(#[$field_doc])* pub $name: Vec<$kind>),* }
 
         /// One row of the table.
-        #[derive(Debug, Clone, Copy, PartialEq)]
+        #[derive(Debug, Clone, Copy, Default, PartialEq)]
         #[allow(missing_docs)]
         pub struct $row { $(pub $name: $kind),* }
 
@@ -113,6 +115,45 @@ columns! {
     }
 }
 
+impl Trade {
+    /// The round trip of a position (all its costs booked) that `fill` closes; `unit` is account currency per point.
+    #[must_use]
+    pub fn closed(position: &Position, fill: &Fill, gross_pnl: f64, unit: f64, confidence: Option<f32>) -> Self {
+        let net_pnl = gross_pnl - position.commission - position.financing;
+        let (best, worst) = position.excursions();
+        let [mfe, mae] = [best, worst].map(|distance| distance * position.quantity * unit);
+        Self {
+            trade_id: position.trade_id,
+            direction: position.direction,
+            entry_bar: position.entry_bar,
+            entry_time: position.entry_ns,
+            entry_price: position.entry_price,
+            exit_bar: fill.bar,
+            exit_time: fill.time,
+            exit_price: fill.price,
+            quantity: position.quantity,
+            gross_pnl,
+            commission: position.commission,
+            financing: position.financing,
+            net_pnl,
+            slippage: position.slippage,
+            spread: position.spread,
+            return_rate: net_pnl / position.entry_notional,
+            bars_held: fill.bar - position.entry_bar,
+            hours_held: (fill.time - position.entry_ns) as f64 / 3.6e12,
+            mfe,
+            mae,
+            mfe_rate: mfe / position.entry_notional,
+            mae_rate: mae / position.entry_notional,
+            entry_confidence: position.entry_confidence,
+            exit_confidence: confidence,
+            stop_price: position.stop,
+            target_price: position.target,
+            exit_reason: fill.reason,
+        }
+    }
+}
+
 columns! {
     /// Orders that were not executed.
     Refused of Refusal {
@@ -124,7 +165,7 @@ columns! {
         side: i8,
         /// Unrounded quantity wanted, if it was computed.
         quantity: Option<f64>,
-        /// `Refused`'s reason as its number.
+        /// `RefusalReason` as its number.
         reason: u8,
     }
 }
@@ -140,16 +181,6 @@ columns! {
         code: u8,
     }
 }
-
-/// Names of the reasons of a refusal, in the order in which they are checked.
-pub const REFUSALS: [&str; 6] = [
-    "already_in_position",
-    "end_of_data",
-    "stop_distance",
-    "volatility",
-    "below_lot",
-    "margin",
-];
 
 /// Everything a run has written down.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -6,6 +6,8 @@
 
 pub mod account;
 pub mod bar;
+pub mod benchmark;
+mod consistency;
 pub mod cost;
 pub mod desk;
 pub mod error;
@@ -20,9 +22,16 @@ pub mod order;
 pub mod position;
 pub mod rules;
 pub mod scores;
+pub mod signal;
 pub mod simulation;
 pub mod sizing;
 pub mod snapshot;
+pub mod snapshot_v1;
+mod trading;
+mod turn;
 
 pub use error::Error;
-pub use simulation::{RunSpec, Simulation};
+pub use rules::Rules;
+pub use signal::Columns;
+pub use simulation::{RunSpec, Simulation, State};
+pub use snapshot_v1::SnapshotV1;

@@ -109,51 +109,28 @@ mod tests {
 
     #[test]
     fn triangular_is_linear_between_feet_and_peak() {
-        let found = degrees(
-            "triangular",
-            &[0.0, 2.0, 6.0],
-            &[-1.0, 0.0, 1.0, 2.0, 3.0, 6.0, 7.0],
-        );
+        let found = degrees("triangular", &[0.0, 2.0, 6.0], &[-1.0, 0.0, 1.0, 2.0, 3.0, 6.0, 7.0]);
         assert_eq!(found, [0.0, 0.0, 0.5, 1.0, 0.75, 0.0, 0.0]);
     }
 
     #[test]
     fn equal_corners_are_steps() {
-        assert_eq!(
-            degrees("triangular", &[2.0, 2.0, 4.0], &[1.999, 2.0, 3.0]),
-            [0.0, 1.0, 0.5]
-        );
-        assert_eq!(
-            degrees("triangular", &[2.0, 4.0, 4.0], &[3.0, 4.0, 4.001]),
-            [0.5, 1.0, 0.0]
-        );
-        assert_eq!(
-            degrees("triangular", &[2.0, 2.0, 2.0], &[1.9, 2.0, 2.1]),
-            [0.0, 1.0, 0.0]
-        );
-        assert_eq!(
-            degrees("trapezoidal", &[2.0, 2.0, 4.0, 4.0], &[1.9, 2.0, 4.0, 4.1]),
-            [0.0, 1.0, 1.0, 0.0]
-        );
+        assert_eq!(degrees("triangular", &[2.0, 2.0, 4.0], &[1.999, 2.0, 3.0]), [0.0, 1.0, 0.5]);
+        assert_eq!(degrees("triangular", &[2.0, 4.0, 4.0], &[3.0, 4.0, 4.001]), [0.5, 1.0, 0.0]);
+        assert_eq!(degrees("triangular", &[2.0, 2.0, 2.0], &[1.9, 2.0, 2.1]), [0.0, 1.0, 0.0]);
+        assert_eq!(degrees("trapezoidal", &[2.0, 2.0, 4.0, 4.0], &[1.9, 2.0, 4.0, 4.1]), [0.0, 1.0, 1.0, 0.0]);
     }
 
     #[test]
     fn trapezoidal_is_one_on_its_plateau() {
-        let found = degrees(
-            "trapezoidal",
-            &[0.0, 1.0, 2.0, 4.0],
-            &[0.5, 1.0, 1.5, 2.0, 3.0, 4.0],
-        );
+        let found = degrees("trapezoidal", &[0.0, 1.0, 2.0, 4.0], &[0.5, 1.0, 1.5, 2.0, 3.0, 4.0]);
         assert_eq!(found, [0.5, 1.0, 1.0, 1.0, 0.5, 0.0]);
     }
 
     #[test]
     fn smooth_ones_follow_their_formulas() {
         // exp(-1/2) one sigma out; one half at the centre; 1 / (1 + e^2) one left of it at slope 2.
-        assert_eq!(
-            degrees("gaussian", &[1.0, 2.0], &[1.0, 3.0]),
-            [1.0, (-0.5_f64).exp()]
-        );
+        assert_eq!(degrees("gaussian", &[1.0, 2.0], &[1.0, 3.0]), [1.0, (-0.5_f64).exp()]);
         let found = degrees("sigmoid", &[1.0, 2.0], &[1.0, 0.0]);
         assert_eq!(found[0], 0.5);
         assert!((found[1] - 1.0 / (1.0 + 2.0_f64.exp())).abs() < 1e-15);
@@ -161,15 +138,8 @@ mod tests {
 
     #[test]
     fn undefined_stays_undefined_and_infinity_does_not() {
-        for (name, parameters) in [
-            ("triangular", vec![0.0, 1.0, 2.0]),
-            ("gaussian", vec![0.0, 1.0]),
-        ] {
-            let found = degrees(
-                name,
-                &parameters,
-                &[f64::NAN, f64::INFINITY, f64::NEG_INFINITY],
-            );
+        for (name, parameters) in [("triangular", vec![0.0, 1.0, 2.0]), ("gaussian", vec![0.0, 1.0])] {
+            let found = degrees(name, &parameters, &[f64::NAN, f64::INFINITY, f64::NEG_INFINITY]);
             assert!(found[0].is_nan());
             assert_eq!(&found[1..], [0.0, 0.0]);
         }

@@ -2,6 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+/// A stop that follows the market at a fixed distance.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Trailing {
+    /// Where it stands now.
+    pub level: f64,
+    /// Distance from the price it follows.
+    pub distance: f64,
+}
+
 /// An open position of one symbol.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Position {
@@ -39,10 +48,8 @@ pub struct Position {
     pub stop: Option<f64>,
     /// Target as set at entry.
     pub target: Option<f64>,
-    /// Trailing stop where it stands now.
-    pub trailing: Option<f64>,
-    /// Its fixed distance.
-    pub trail_distance: f64,
+    /// Trailing stop.
+    pub trailing: Option<Trailing>,
     /// Equity at which a borrowed position is liquidated.
     pub requirement: Option<f64>,
 }
@@ -69,25 +76,15 @@ impl Position {
     /// Best and worst distance from entry, price units, `>= 0` and `<= 0`.
     #[must_use]
     pub fn excursions(&self) -> (f64, f64) {
-        let (up, down) = (
-            self.highest - self.entry_price,
-            self.lowest - self.entry_price,
-        );
-        if self.direction > 0 {
-            (up, down)
-        } else {
-            (-down, -up)
-        }
+        let (up, down) = (self.highest - self.entry_price, self.lowest - self.entry_price);
+        if self.direction > 0 { (up, down) } else { (-down, -up) }
     }
 
     /// Moves the trailing level with the bar's price; it never gives way.
     pub fn trail(&mut self, price: f64) {
-        let Some(level) = self.trailing else { return };
-        let moved = price - self.sign() * self.trail_distance;
-        self.trailing = Some(if self.direction > 0 {
-            level.max(moved)
-        } else {
-            level.min(moved)
-        });
+        let sign = self.sign();
+        let Some(Trailing { level, distance }) = &mut self.trailing else { return };
+        let moved = price - sign * *distance;
+        *level = if sign > 0.0 { level.max(moved) } else { level.min(moved) };
     }
 }

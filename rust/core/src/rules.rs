@@ -113,32 +113,15 @@ impl TryFrom<SizingKeys> for Sizing {
 
 impl From<Sizing> for SizingKeys {
     fn from(sizing: Sizing) -> Self {
-        let named = |kind: &str| Self {
-            kind: kind.into(),
-            ..Self::default()
-        };
+        let named = |kind: &str| Self { kind: kind.into(), ..Self::default() };
         match sizing {
-            Sizing::CashFraction(f) => Self {
-                fraction: Some(f),
-                ..named("cash_fraction")
-            },
-            Sizing::EquityFraction(f) => Self {
-                fraction: Some(f),
-                ..named("equity_fraction")
-            },
-            Sizing::FixedQuantity(q) => Self {
-                quantity: Some(q),
-                ..named("fixed_quantity")
-            },
-            Sizing::FixedNotional(n) => Self {
-                notional: Some(n),
-                ..named("fixed_notional")
-            },
-            Sizing::VolatilityTarget { annual, window } => Self {
-                annual: Some(annual),
-                window: Some(window),
-                ..named("volatility_target")
-            },
+            Sizing::CashFraction(f) => Self { fraction: Some(f), ..named("cash_fraction") },
+            Sizing::EquityFraction(f) => Self { fraction: Some(f), ..named("equity_fraction") },
+            Sizing::FixedQuantity(q) => Self { quantity: Some(q), ..named("fixed_quantity") },
+            Sizing::FixedNotional(n) => Self { notional: Some(n), ..named("fixed_notional") },
+            Sizing::VolatilityTarget { annual, window } => {
+                Self { annual: Some(annual), window: Some(window), ..named("volatility_target") }
+            }
         }
     }
 }
@@ -205,6 +188,15 @@ pub struct Exits {
     pub max_holding_bars: Option<usize>,
     /// Period of the ATR that levels are measured in (the pipeline's; the core is given the column).
     pub atr_period: usize,
+}
+
+impl Exits {
+    /// Whether a level is measured in ATR.
+    #[must_use]
+    pub fn needs_atr(&self) -> bool {
+        let levels = [self.stop_loss, self.take_profit, self.trailing_stop];
+        levels.iter().any(|level| matches!(level, Some(Level::Atr(_))))
+    }
 }
 
 /// The distance of an exit from the entry fill.

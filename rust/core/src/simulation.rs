@@ -7,7 +7,9 @@ use crate::desk::{Desk, Plan, Row};
 use crate::error::Error;
 use crate::ledger::Ledger;
 use crate::metrics::{Calendar, Closing, MetricSet};
-use crate::rules::{Exits, FillMode, Level, Rules, Sizing};
+use crate::rules::Rules;
+use crate::signal::Columns;
+use crate::turn::Turn;
 
 /// What a run is told once, before its first bar.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,24 +22,12 @@ pub struct RunSpec {
     pub initial_capital: f64,
     /// First simulated bar.
     pub warmup_bars: u64,
-    /// How stamps become daily points.
-    pub calendar: Calendar,
     /// Whether decisions are written down.
     pub record_decisions: bool,
 }
 
-/// One run of one symbol.
-#[derive(Debug, Clone)]
-pub struct Simulation {
-    plan: Plan,
-    benchmark_plan: Plan,
-    state: State,
-    ledger: Ledger,
-    scratch: Ledger,
-}
-
-/// What a snapshot must hold: the run's terms, the desk, its buy-and-hold companion.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// All that a snapshot must hold of a run.
+#[derive(Debug, Clone, PartialEq)]
 pub struct State {
     /// The run's terms.
     pub spec: RunSpec,
@@ -47,209 +37,192 @@ pub struct State {
     pub next_bar: u64,
     /// Whether the last bar has been taken.
     pub ended: bool,
-    /// The run itself.
+    /// What the loop carries.
     pub desk: Desk,
-    /// One BUY on the first simulated bar, under the run's costs.
-    pub benchmark: Desk,
+}
+
+/// One run of one symbol, which can be stopped at any bar.
+///
+/// Bars are taken as sound: the owner of the columns asks `Bars::check` once.
+#[derive(Debug, Clone)]
+pub struct Simulation {
+    plan: Plan,
+    spec: RunSpec,
+    next_bar: u64,
+    ended: bool,
+    desk: Desk,
+    ledger: Ledger,
+    broken: Option<Error>,
 }
 
 impl Simulation {
-    /// A run before its first bar.
+    /// A run before its first bar; `calendar` says how stamps become daily points.
     ///
     /// # Errors
     /// `Argument` for a capital or a timeframe that is not positive.
-    pub fn new(rules: Rules, spec: RunSpec) -> Result<Self, Error> {
+    pub fn new(rules: Rules, spec: RunSpec, calendar: Calendar) -> Result<Self, Error> {
         if !(spec.initial_capital.is_finite() && spec.initial_capital > 0.0) {
             let problem = format!("must be finite and above 0, found {}", spec.initial_capital);
-            return Err(Error::Argument {
-                name: "initial_capital",
-                problem,
-            });
+            return Err(Error::Argument { name: "initial_capital", problem });
         }
-        let first_bar = spec.warmup_bars as i64;
-        let plan = Plan::new(rules.clone(), first_bar, spec.record_decisions);
-        let benchmark_plan = Plan::new(buy_and_hold(&rules), first_bar, false);
-        let state = State {
-            desk: Desk::new(&plan, spec.calendar, spec.initial_capital),
-            benchmark: Desk::new(&benchmark_plan, spec.calendar, spec.initial_capital),
-            spec,
-            rules,
-            next_bar: 0,
-            ended: false,
-        };
-        Ok(Self {
-            plan,
-            benchmark_plan,
-            state,
-            ledger: Ledger::default(),
-            scratch: Ledger::default(),
-        })
+        if spec.timeframe_ns <= 0 {
+            let problem = format!("must be above 0 ns, found {}", spec.timeframe_ns);
+            return Err(Error::Argument { name: "timeframe", problem });
+        }
+        let desk = Desk::new(&rules, calendar, spec.initial_capital);
+        let state = State { spec, rules, next_bar: 0, ended: false, desk };
+        Ok(Self::resume(state, Ledger::default()))
     }
 
     /// Continues from a state and the ledger written so far (an empty one keeps only what comes).
     #[must_use]
     pub fn resume(state: State, ledger: Ledger) -> Self {
-        let first_bar = state.spec.warmup_bars as i64;
-        let plan = Plan::new(state.rules.clone(), first_bar, state.spec.record_decisions);
-        let benchmark_plan = Plan::new(buy_and_hold(&state.rules), first_bar, false);
-        Self {
-            plan,
-            benchmark_plan,
-            state,
-            ledger,
-            scratch: Ledger::default(),
-        }
+        let State { spec, rules, next_bar, ended, desk } = state;
+        let plan = Plan::new(rules, spec.warmup_bars as i64, spec.record_decisions);
+        Self { plan, spec, next_bar, ended, desk, ledger, broken: None }
     }
 
-    /// Takes the next bars, with the signal and confidence known at each one's close.
+    /// Continues by other rules: the open position keeps the levels set at its entry.
+    ///
+    /// `earlier` are bars before the next one, where they are at hand: a sizing that looks back over rows
+    /// needs those the run so far had no reason to keep.
+    #[must_use]
+    pub fn fork(state: State, ledger: Ledger, rules: Rules, earlier: Option<&Bars<'_>>) -> Self {
+        let mut fork = Self::resume(State { rules, ..state }, ledger);
+        let rows = fork.plan.lookback_rows();
+        if let Some(bars) = earlier {
+            fork.desk.closes.clear();
+            fork.desk.remember(bars, rows);
+        }
+        fork
+    }
+
+    /// Goes on over columns that hold the run from bar 0: up to, not including, bar `until`, or to the end.
     ///
     /// # Errors
-    /// `BadBar`, `Argument` for what was given; `FillPrice`, `AccountingIdentity` for what came of it.
-    pub fn feed(
-        &mut self,
-        bars: &Bars<'_>,
-        signals: &[i8],
-        confidence: Option<&[f32]>,
-        last: bool,
-    ) -> Result<(), Error> {
-        self.accept(bars, signals, confidence, last)?;
-        let rows = bars.len();
-        for row in 0..rows {
-            let bar = self.row(bars, row);
-            let signal = (signals[row], confidence.map_or(1.0, |column| column[row]));
-            let ends = last && row + 1 == rows;
-            self.state
-                .desk
-                .step(&self.plan, &bar, signal, ends, &mut self.ledger)?;
-            let hold = (i8::from(bar.bar == self.plan.first_bar), 1.0);
-            self.state
-                .benchmark
-                .step(&self.benchmark_plan, &bar, hold, ends, &mut self.scratch)?;
-            self.state.next_bar += 1;
+    /// As `feed`.
+    pub fn run(&mut self, columns: &Columns<'_>, until: Option<usize>) -> Result<(), Error> {
+        let bars = columns.bars.len();
+        let stop = until.map_or(bars, |until| until.min(bars));
+        let next = usize::try_from(self.next_bar).unwrap_or(usize::MAX);
+        if self.ended || (stop <= next && stop < bars) {
+            return self.broken.clone().map_or(Ok(()), Err);
         }
-        self.scratch = Ledger::default();
-        if last {
-            self.state.ended = true;
-            self.check_identity()?;
+        self.feed(&columns.rows(next.min(stop), stop), stop == bars)
+    }
+
+    /// Takes the next bars, with the signal and confidence known at each one's close; `last` ends the run with them.
+    ///
+    /// # Errors
+    /// `Argument`, `Signal`, `Confidence`, `TooShort` for what was given, and then nothing has changed; `FillPrice`,
+    /// `AccountingIdentity` for what came of it, and then every later call repeats it.
+    pub fn feed(&mut self, columns: &Columns<'_>, last: bool) -> Result<(), Error> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
         }
+        self.accept(columns, last)?;
+        let outcome = self.take(columns, last);
+        self.broken = outcome.clone().err();
+        outcome
+    }
+
+    fn accept(&self, columns: &Columns<'_>, last: bool) -> Result<(), Error> {
+        let argument = |name, problem: &str| Err(Error::Argument { name, problem: problem.into() });
+        let rows = columns.bars.len();
+        if self.ended {
+            return argument("bars", "the run has taken its last bar");
+        }
+        if last && rows == 0 {
+            return argument("bars", "the last bars are none: ask for a partial result instead");
+        }
+        if self.plan.execution().exits.needs_atr() && columns.bars.atr.is_none() {
+            return argument("atr", "an exit level is in ATR, but the bars have no column atr");
+        }
+        let (bars, warmup_bars) = (self.next_bar + rows as u64, self.spec.warmup_bars);
+        if last && bars <= warmup_bars {
+            return Err(Error::TooShort { warmup_bars: warmup_bars as usize, bars: bars as usize });
+        }
+        columns.check_signals(self.next_bar as usize)
+    }
+
+    fn take(&mut self, columns: &Columns<'_>, last: bool) -> Result<(), Error> {
+        let rows = columns.bars.len();
+        for index in 0..rows {
+            self.take_row(columns, index, last && index + 1 == rows)?;
+        }
+        self.desk.remember(&columns.bars, self.plan.lookback_rows());
+        self.ended = last;
+        if last { self.desk.check_accounts(self.spec.initial_capital, self.plan.multiplier()) } else { Ok(()) }
+    }
+
+    /// Rows before the first simulated bar only serve as history.
+    fn take_row(&mut self, columns: &Columns<'_>, index: usize, last: bool) -> Result<(), Error> {
+        let bars = &columns.bars;
+        let row = Row::of(bars, index, self.next_bar as i64, self.plan.execution().spread.half);
+        if self.next_bar >= self.spec.warmup_bars {
+            let (plan, desk, ledger) = (&self.plan, &mut self.desk, &mut self.ledger);
+            let past = desk.past.unwrap_or(row.past());
+            let mut turn = Turn { plan, desk, ledger, bars, index, row, past, last };
+            turn.take(columns.signals[index], columns.confidence(index))?;
+        }
+        self.desk.past = Some(row.past());
+        self.next_bar += 1;
         Ok(())
     }
 
-    fn accept(
-        &self,
-        bars: &Bars<'_>,
-        signals: &[i8],
-        confidence: Option<&[f32]>,
-        last: bool,
-    ) -> Result<(), Error> {
-        let argument = |name, problem: String| Err(Error::Argument { name, problem });
-        if self.state.ended {
-            return argument("bars", "the run has taken its last bar".into());
-        }
-        let n = bars.len();
-        if last && n == 0 {
-            return argument(
-                "bars",
-                "the last bars are none: ask for a partial result instead".into(),
-            );
-        }
-        bars.check(self.state.desk.previous.map(|row| row.time))?;
-        if signals.len() != n || confidence.is_some_and(|column| column.len() != n) {
-            return argument(
-                "signals",
-                format!("signals and confidence need one value for each of the {n} bars"),
-            );
-        }
-        if let Some(row) = signals.iter().position(|signal| !(-1..=1).contains(signal)) {
-            return argument(
-                "signals",
-                format!("row {row}: found {}, expected -1, 0 or 1", signals[row]),
-            );
-        }
-        let outside = |value: &f32| !(value.is_nan() || (0.0..=1.0).contains(value));
-        if let Some(row) = confidence.and_then(|column| column.iter().position(outside)) {
-            return argument(
-                "confidence",
-                format!("row {row}: expected 0 to 1, or NaN for undefined"),
-            );
-        }
-        if needs_atr(&self.plan.rules.execution.exits) && bars.atr.is_none() && n > 0 {
-            return argument(
-                "atr",
-                "an exit level is in ATR, but the bars have no atr column".into(),
-            );
-        }
-        Ok(())
-    }
-
-    fn row(&self, bars: &Bars<'_>, row: usize) -> Row {
-        let half = self.plan.rules.execution.spread.half;
-        Row {
-            bar: self.state.next_bar as i64,
-            time: bars.timestamp[row],
-            open: bars.open[row],
-            high: bars.high[row],
-            low: bars.low[row],
-            close: bars.close[row],
-            half_spread: bars.half_spread.map_or(half, |column| column[row]),
-            atr: bars.atr.map_or(f64::NAN, |column| column[row]),
-            rate: bars.conversion_rate.map_or(1.0, |column| column[row]),
-        }
-    }
-
-    fn check_identity(&self) -> Result<(), Error> {
-        let (desk, initial) = (&self.state.desk, self.state.spec.initial_capital);
-        let open = desk
-            .position
-            .as_ref()
-            .map_or(0.0, |p| self.open_gross() - p.commission - p.financing);
-        let expected = initial + desk.tally.trades().net_total() + open;
-        let found = desk.tally.equity();
-        let largest = self
-            .ledger
-            .equity
-            .iter()
-            .fold(initial, |most, equity| most.max(equity.abs()));
-        if (expected - found).abs() <= 1e-9 * largest.max(1.0) {
-            return Ok(());
-        }
-        Err(Error::AccountingIdentity { expected, found })
-    }
-
-    fn open_gross(&self) -> f64 {
-        let desk = &self.state.desk;
-        let multiplier = self.plan.rules.execution.instrument.contract_multiplier;
-        let open = |row: Row| {
-            desk.account
-                .open_gross(desk.position.as_ref(), row.close, multiplier, row.rate)
-        };
-        desk.previous.map_or(0.0, open)
-    }
-
-    /// Every metric, undefined ones with their reason, and the return blocks.
+    /// Every metric by name, sorted, undefined ones with their reason; of a run that goes on, as of its last bar.
+    ///
+    /// `bars_held` of every closed trade gives the median, which no accumulator can.
     #[must_use]
-    pub fn metrics(&self) -> MetricSet {
-        let hold = &self.state.benchmark.tally;
-        let held = (
-            hold.equity() / self.state.spec.initial_capital - 1.0,
-            hold.drawdown().worst(),
-        );
-        self.state.desk.tally.finish(&Closing {
-            timeframe_ns: self.state.spec.timeframe_ns,
-            open_gross: self.open_gross(),
-            bars_held: Some(&self.ledger.trades.bars_held),
-            benchmark: if hold.bars() < 2 {
-                Err("too_short")
-            } else {
-                Ok(held)
-            },
+    pub fn metrics(&self, bars_held: Option<&[i64]>) -> MetricSet {
+        self.desk.metrics.finish(&Closing {
+            timeframe_ns: self.spec.timeframe_ns,
+            open_gross: self.desk.open_gross(self.plan.multiplier()),
+            bars_held,
+            benchmark: self.desk.benchmark.result(self.spec.initial_capital, self.desk.metrics.bars()),
         })
     }
 
     /// What a snapshot must hold.
     #[must_use]
-    pub fn state(&self) -> &State {
-        &self.state
+    pub fn state(&self) -> State {
+        State {
+            spec: self.spec.clone(),
+            rules: self.plan.rules.clone(),
+            next_bar: self.next_bar,
+            ended: self.ended,
+            desk: self.desk.clone(),
+        }
+    }
+
+    /// What the loop carries: account, position, pending order.
+    #[must_use]
+    pub fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    /// What the run was told before its first bar.
+    #[must_use]
+    pub fn spec(&self) -> &RunSpec {
+        &self.spec
+    }
+
+    /// What it trades by.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.plan.rules
+    }
+
+    /// Index of the next bar.
+    #[must_use]
+    pub fn next_bar(&self) -> u64 {
+        self.next_bar
+    }
+
+    /// Whether the last bar has been taken.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        self.ended
     }
 
     /// What has been written down so far.
@@ -257,25 +230,9 @@ impl Simulation {
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
-}
 
-fn needs_atr(exits: &Exits) -> bool {
-    [exits.stop_loss, exits.take_profit, exits.trailing_stop]
-        .iter()
-        .any(|level| matches!(level, Some(Level::Atr(_))))
-}
-
-/// The run's rules for its benchmark: all cash into one position, held.
-fn buy_and_hold(rules: &Rules) -> Rules {
-    let mut hold = rules.clone();
-    hold.execution.fill = FillMode::NextOpen;
-    hold.execution.sizing = Sizing::CashFraction(1.0);
-    hold.execution.margin.max_leverage = 1.0;
-    hold.execution.exits.stop_loss = None;
-    hold.execution.exits.take_profit = None;
-    hold.execution.exits.trailing_stop = None;
-    hold.execution.exits.max_holding_bars = None;
-    hold.decisions.confidence_threshold = 0.0;
-    hold.decisions.filters.min_signal_separation = 0.0;
-    hold
+    /// Hands out what has been written down and goes on with an empty ledger.
+    pub fn take_ledger(&mut self) -> Ledger {
+        std::mem::take(&mut self.ledger)
+    }
 }

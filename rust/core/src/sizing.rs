@@ -3,6 +3,9 @@
 use crate::cost;
 use crate::rules::{Execution, Sizing};
 
+/// What rounding may add to equity before something counts as beyond it.
+pub const ROUNDING: f64 = 1.0 + 1e-12;
+
 /// What sizing looks at, at the moment of the opening fill.
 #[derive(Debug, Clone, Copy)]
 pub struct Offer {
@@ -43,10 +46,7 @@ pub fn size(rules: &Execution, offer: &Offer) -> Grant {
     if acceptable(rules, offer, lots * lot) {
         return Grant::Quantity(lots * lot);
     }
-    let shrinks = !matches!(
-        rules.sizing,
-        Sizing::FixedQuantity(_) | Sizing::FixedNotional(_)
-    );
+    let shrinks = !matches!(rules.sizing, Sizing::FixedQuantity(_) | Sizing::FixedNotional(_));
     match largest_acceptable(rules, offer, lots) {
         Some(fewer) if shrinks => Grant::Quantity(fewer * lot),
         _ => Grant::Margin(wanted),
@@ -56,15 +56,11 @@ pub fn size(rules: &Execution, offer: &Offer) -> Grant {
 fn wanted(rules: &Execution, offer: &Offer) -> Option<f64> {
     let spent_per_unit = offer.unit_value * (1.0 + rules.commission.rate);
     Some(match rules.sizing {
-        Sizing::CashFraction(fraction) | Sizing::EquityFraction(fraction) => {
-            fraction * offer.equity / spent_per_unit
-        }
+        Sizing::CashFraction(fraction) | Sizing::EquityFraction(fraction) => fraction * offer.equity / spent_per_unit,
         Sizing::FixedQuantity(quantity) => quantity,
         Sizing::FixedNotional(notional) => notional / offer.unit_value,
         Sizing::VolatilityTarget { annual, .. } => {
-            let sigma = offer
-                .sigma
-                .filter(|sigma| sigma.is_finite() && *sigma > 0.0)?;
+            let sigma = offer.sigma.filter(|sigma| sigma.is_finite() && *sigma > 0.0)?;
             (annual / sigma).min(rules.margin.max_leverage) * offer.equity / offer.unit_value
         }
     })
@@ -74,17 +70,13 @@ fn wanted(rules: &Execution, offer: &Offer) -> Option<f64> {
 fn whole_lots(lots: f64) -> f64 {
     let nearest = libm::round(lots);
     let tolerance = (1e-12 * lots).max(1e-6);
-    if (lots - nearest).abs() <= tolerance {
-        nearest
-    } else {
-        libm::floor(lots)
-    }
+    if (lots - nearest).abs() <= tolerance { nearest } else { libm::floor(lots) }
 }
 
 fn acceptable(rules: &Execution, offer: &Offer, quantity: f64) -> bool {
     let notional = quantity * offer.unit_cost;
     let commission = cost::commission(&rules.commission, notional, quantity);
-    notional / rules.margin.max_leverage + commission <= offer.equity * (1.0 + 1e-12)
+    notional / rules.margin.max_leverage + commission <= offer.equity * ROUNDING
 }
 
 /// What is needed grows with the lots, so halving finds the largest count; `too_many` is not acceptable.

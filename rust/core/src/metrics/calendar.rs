@@ -26,18 +26,9 @@ impl Calendar {
     #[must_use]
     pub fn of_run(periods_per_year: Option<f64>, timeframe_ns: i64, stamps: &[i64]) -> Self {
         let per_bar = timeframe_ns == WEEK_NS;
-        let chosen =
-            periods_per_year.unwrap_or_else(|| if per_bar { 52.0 } else { days_a_year(stamps) });
-        let mut calendar = Self {
-            periods_per_year: chosen,
-            per_bar,
-            periods: None,
-        };
-        let periods = if per_bar {
-            stamps.len()
-        } else {
-            calendar.count(stamps)
-        };
+        let chosen = periods_per_year.unwrap_or_else(|| if per_bar { 52.0 } else { days_a_year(stamps) });
+        let mut calendar = Self { periods_per_year: chosen, per_bar, periods: None };
+        let periods = if per_bar { stamps.len() } else { calendar.count(stamps) };
         calendar.periods = Some(periods as u64);
         calendar
     }
@@ -45,11 +36,7 @@ impl Calendar {
     /// The calendar of a run whose length is not known.
     #[must_use]
     pub fn open_ended(periods_per_year: f64, timeframe_ns: i64) -> Self {
-        Self {
-            periods_per_year,
-            per_bar: timeframe_ns == WEEK_NS,
-            periods: None,
-        }
+        Self { periods_per_year, per_bar: timeframe_ns == WEEK_NS, periods: None }
     }
 
     /// The first instant after the period of `stamp_ns`, ns UTC.
@@ -114,24 +101,10 @@ mod tests {
     #[test]
     fn a_sunday_belongs_to_monday_unless_the_market_never_closes() {
         // Fri 12:00, Sun 22:00, Mon 12:00, Tue 00:00: three periods of 252, four of 365.
-        let stamps = [
-            FRIDAY + 12 * HOUR_NS,
-            FRIDAY + 70 * HOUR_NS,
-            FRIDAY + 84 * HOUR_NS,
-            FRIDAY + 96 * HOUR_NS,
-        ];
-        assert_eq!(
-            Calendar::of_run(Some(252.0), HOUR_NS, &stamps).periods,
-            Some(3)
-        );
-        assert_eq!(
-            Calendar::of_run(Some(364.9), HOUR_NS, &stamps).periods,
-            Some(3)
-        );
-        assert_eq!(
-            Calendar::of_run(Some(365.0), HOUR_NS, &stamps).periods,
-            Some(4)
-        );
+        let stamps = [FRIDAY + 12 * HOUR_NS, FRIDAY + 70 * HOUR_NS, FRIDAY + 84 * HOUR_NS, FRIDAY + 96 * HOUR_NS];
+        assert_eq!(Calendar::of_run(Some(252.0), HOUR_NS, &stamps).periods, Some(3));
+        assert_eq!(Calendar::of_run(Some(364.9), HOUR_NS, &stamps).periods, Some(3));
+        assert_eq!(Calendar::of_run(Some(365.0), HOUR_NS, &stamps).periods, Some(4));
     }
 
     #[test]
@@ -143,10 +116,7 @@ mod tests {
         // Day 2 is a Saturday. One of ten days is not more than a tenth; one of nine is.
         assert_eq!(chosen(&[0, 1, 2, 4, 5, 6, 7, 8, 11, 12]), 252.0);
         assert_eq!(chosen(&[0, 1, 2, 4, 5, 6, 7, 8, 11]), 365.0);
-        assert_eq!(
-            Calendar::of_run(None, WEEK_NS, &[0, WEEK_NS]).periods_per_year,
-            52.0
-        );
+        assert_eq!(Calendar::of_run(None, WEEK_NS, &[0, WEEK_NS]).periods_per_year, 52.0);
     }
 
     #[test]

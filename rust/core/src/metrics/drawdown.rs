@@ -22,14 +22,7 @@ impl Drawdown {
     /// No bar seen yet.
     #[must_use]
     pub fn new(initial_capital: f64) -> Self {
-        Self {
-            peak: initial_capital,
-            peak_bar: None,
-            worst: 0.0,
-            worst_bar: 0,
-            worst_bars: 0,
-            recovery_bars: None,
-        }
+        Self { peak: initial_capital, peak_bar: None, worst: 0.0, worst_bar: 0, worst_bars: 0, recovery_bars: None }
     }
 
     /// The largest drawdown as a fraction of the peak.
@@ -131,22 +124,11 @@ fn bounds(block: &[f64]) -> (f64, f64) {
     let mut highs = [f64::NEG_INFINITY; 8];
     for part in block.chunks(8) {
         for (lane, &value) in part.iter().enumerate() {
-            lows[lane] = if value < lows[lane] {
-                value
-            } else {
-                lows[lane]
-            };
-            highs[lane] = if value > highs[lane] {
-                value
-            } else {
-                highs[lane]
-            };
+            lows[lane] = if value < lows[lane] { value } else { lows[lane] };
+            highs[lane] = if value > highs[lane] { value } else { highs[lane] };
         }
     }
-    (
-        lows.into_iter().fold(f64::INFINITY, f64::min),
-        highs.into_iter().fold(f64::NEG_INFINITY, f64::max),
-    )
+    (lows.into_iter().fold(f64::INFINITY, f64::min), highs.into_iter().fold(f64::NEG_INFINITY, f64::max))
 }
 
 #[cfg(test)]
@@ -164,37 +146,25 @@ mod tests {
     #[test]
     fn counts_from_the_last_bar_at_the_peak() {
         let found = one_by_one(100.0, &[100.0, 100.0, 100.0, 98.0, 100.0]);
-        assert_eq!(
-            (found.worst(), found.worst_bars(), found.recovery_bars()),
-            (0.02, 1, Ok(1))
-        );
+        assert_eq!((found.worst(), found.worst_bars(), found.recovery_bars()), (0.02, 1, Ok(1)));
     }
 
     #[test]
     fn counts_from_the_first_bar_where_none_reached_initial_capital() {
         let found = one_by_one(100.0, &[99.0, 98.0, 98.0]);
-        assert_eq!(
-            (found.worst(), found.worst_bars(), found.recovery_bars()),
-            (0.02, 1, Err("not_recovered"))
-        );
+        assert_eq!((found.worst(), found.worst_bars(), found.recovery_bars()), (0.02, 1, Err("not_recovered")));
     }
 
     #[test]
     fn no_drawdown_has_no_recovery() {
         let found = one_by_one(100.0, &[100.0, 101.0]);
-        assert_eq!(
-            (found.worst(), found.worst_bars(), found.recovery_bars()),
-            (0.0, 0, Err("no_drawdown"))
-        );
+        assert_eq!((found.worst(), found.worst_bars(), found.recovery_bars()), (0.0, 0, Err("no_drawdown")));
     }
 
     #[test]
     fn a_larger_one_forgets_the_recovery_of_the_smaller() {
         let found = one_by_one(100.0, &[90.0, 100.0, 100.0, 80.0, 99.0]);
-        assert_eq!(
-            (found.worst(), found.worst_bars(), found.recovery_bars()),
-            (0.2, 1, Err("not_recovered"))
-        );
+        assert_eq!((found.worst(), found.worst_bars(), found.recovery_bars()), (0.2, 1, Err("not_recovered")));
     }
 
     #[test]
@@ -211,9 +181,7 @@ mod tests {
             let step = [1.0, 0.0, 30.0][round % 3];
             let equity: Vec<f64> = (0..700)
                 .map(|_| {
-                    state = state
-                        .wrapping_mul(6_364_136_223_846_793_005)
-                        .wrapping_add(1);
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                     value += (((state >> 40) % 5) as f64 - 2.0) * step;
                     value
                 })

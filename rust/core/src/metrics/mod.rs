@@ -204,6 +204,12 @@ impl Accumulator {
         self.equity
     }
 
+    /// Commission and financing of all fills and positions, account currency.
+    #[must_use]
+    pub fn charges(&self) -> f64 {
+        self.commission.value() + self.financing.value()
+    }
+
     /// What trades and charges were summed to.
     #[must_use]
     pub fn trades(&self) -> &TradeStats {
@@ -235,69 +241,31 @@ impl Accumulator {
         self.report_costs(closing, &mut put);
         values.sort_unstable_by_key(|(name, _)| *name);
         let blocks = returns.blocks();
-        MetricSet {
-            values,
-            blocks,
-            periods_per_year: returns.calendar().periods_per_year,
-        }
+        MetricSet { values, blocks, periods_per_year: returns.calendar().periods_per_year }
     }
 
     fn years(&self, timeframe_ns: i64) -> f64 {
         (self.last_ns + timeframe_ns - self.first_ns.unwrap_or(self.last_ns)) as f64 / YEAR_NS
     }
 
-    fn report_money(
-        &self,
-        closing: &Closing<'_>,
-        returns: &Returns,
-        put: &mut impl FnMut(&'static str, Metric),
-    ) {
+    fn report_money(&self, closing: &Closing<'_>, returns: &Returns, put: &mut impl FnMut(&'static str, Metric)) {
         let net_profit = self.equity - self.initial_capital;
         put("initial_capital", Ok(self.initial_capital));
         put("final_equity", Ok(self.equity));
         put("net_profit", Ok(net_profit));
         put("total_return", Ok(net_profit / self.initial_capital));
-        put(
-            "profit_pessimistic",
-            Ok(net_profit + self.pessimistic_change.value()),
-        );
-        put(
-            "profit_optimistic",
-            Ok(net_profit + self.optimistic_change.value()),
-        );
-        put(
-            "exposure",
-            Ok(if self.bars == 0 {
-                0.0
-            } else {
-                self.bars_held as f64 / self.bars as f64
-            }),
-        );
+        put("profit_pessimistic", Ok(net_profit + self.pessimistic_change.value()));
+        put("profit_optimistic", Ok(net_profit + self.optimistic_change.value()));
+        put("exposure", Ok(if self.bars == 0 { 0.0 } else { self.bars_held as f64 / self.bars as f64 }));
         let mean_point = returns.mean_point().ok_or("equity_not_positive");
-        put(
-            "turnover",
-            mean_point.map(|mean| self.notional.value() / mean / self.years(closing.timeframe_ns)),
-        );
-        put(
-            "benchmark_return",
-            closing.benchmark.map(|(total_return, _)| total_return),
-        );
-        put(
-            "benchmark_max_drawdown",
-            closing.benchmark.map(|(_, drawdown)| drawdown),
-        );
+        put("turnover", mean_point.map(|mean| self.notional.value() / mean / self.years(closing.timeframe_ns)));
+        put("benchmark_return", closing.benchmark.map(|(total_return, _)| total_return));
+        put("benchmark_max_drawdown", closing.benchmark.map(|(_, drawdown)| drawdown));
     }
 
-    fn report_returns(
-        &self,
-        closing: &Closing<'_>,
-        returns: &Returns,
-        put: &mut impl FnMut(&'static str, Metric),
-    ) {
+    fn report_returns(&self, closing: &Closing<'_>, returns: &Returns, put: &mut impl FnMut(&'static str, Metric)) {
         let growth = self.equity / self.initial_capital;
-        let cagr = returns
-            .usable()
-            .map(|()| libm::pow(growth, 1.0 / self.years(closing.timeframe_ns)) - 1.0);
+        let cagr = returns.usable().map(|()| libm::pow(growth, 1.0 / self.years(closing.timeframe_ns)) - 1.0);
         put("cagr", cagr);
         put("calmar", cagr.and_then(|cagr| self.over_drawdown(cagr)));
         put("ann_return", returns.ann_return());
@@ -310,42 +278,24 @@ impl Accumulator {
         put("max_drawdown", Ok(self.drawdown.worst()));
         put("max_drawdown_bars", Ok(self.drawdown.worst_bars() as f64));
         put("max_drawdown_daily", Ok(returns.max_drawdown()));
-        put(
-            "recovery_bars",
-            self.drawdown.recovery_bars().map(|bars| bars as f64),
-        );
+        put("recovery_bars", self.drawdown.recovery_bars().map(|bars| bars as f64));
     }
 
     fn over_drawdown(&self, cagr: f64) -> Metric {
         let worst = self.drawdown.worst();
-        if worst == 0.0 {
-            Err("no_drawdown")
-        } else {
-            Ok(cagr / worst)
-        }
+        if worst == 0.0 { Err("no_drawdown") } else { Ok(cagr / worst) }
     }
 
     fn report_costs(&self, closing: &Closing<'_>, put: &mut impl FnMut(&'static str, Metric)) {
         let gross = self.trades.gross_total() + closing.open_gross;
-        let break_even = if self.fills == 0 {
-            Err("no_trades")
-        } else {
-            Ok(gross / self.notional.value() * 1e4)
-        };
+        let break_even = if self.fills == 0 { Err("no_trades") } else { Ok(gross / self.notional.value() * 1e4) };
         put("break_even_bps", break_even);
         put("commission", Ok(self.commission.value()));
         put("slippage", Ok(self.slippage.value()));
         put("spread", Ok(self.spread.value()));
         put("financing", Ok(self.financing.value()));
-        let needs_ledger = if self.trades.count() == 0 {
-            "no_trades"
-        } else {
-            "needs_ledger"
-        };
-        put(
-            "median_bars_held",
-            closing.bars_held.map_or(Err(needs_ledger), trades::median),
-        );
+        let needs_ledger = if self.trades.count() == 0 { "no_trades" } else { "needs_ledger" };
+        put("median_bars_held", closing.bars_held.map_or(Err(needs_ledger), trades::median));
         put("ambiguous_bars", Ok(self.ambiguous_bars as f64));
         put("undefined_bars", Ok(self.undefined_bars as f64));
         put("refused_orders", Ok(self.refused_orders as f64));

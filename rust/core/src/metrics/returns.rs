@@ -99,10 +99,7 @@ impl Returns {
 
     fn roll(&mut self, stamp_ns: i64, equity: f64) {
         self.end_period();
-        self.running = Some(Period {
-            end_ns: self.calendar.period_end_ns(stamp_ns),
-            equity,
-        });
+        self.running = Some(Period { end_ns: self.calendar.period_end_ns(stamp_ns), equity });
     }
 
     /// Takes the running period for ended: at the end of the run, or in a copy for a partial result.
@@ -124,11 +121,7 @@ impl Returns {
         let excess = (value - self.risk_free).min(0.0);
         self.moments.add(value);
         self.downside += excess * excess;
-        let Some(periods) = self
-            .calendar
-            .periods
-            .filter(|&periods| self.points_count < periods)
-        else {
+        let Some(periods) = self.calendar.periods.filter(|&periods| self.points_count < periods) else {
             return;
         };
         let block = &mut self.blocks[(BLOCKS as u64 * self.points_count / periods) as usize];
@@ -171,11 +164,7 @@ impl Returns {
         if self.points_count < FEWEST {
             return Err("too_few_returns");
         }
-        if self.all_positive {
-            Ok(())
-        } else {
-            Err("equity_not_positive")
-        }
+        if self.all_positive { Ok(()) } else { Err("equity_not_positive") }
     }
 
     /// `(final / initial)^(A / n) - 1`.

@@ -16,11 +16,8 @@ impl Sum {
     #[inline]
     pub fn add(&mut self, term: f64) {
         let total = self.total + term;
-        self.error += if self.total.abs() >= term.abs() {
-            (self.total - total) + term
-        } else {
-            (term - total) + self.total
-        };
+        self.error +=
+            if self.total.abs() >= term.abs() { (self.total - total) + term } else { (term - total) + self.total };
         self.total = total;
     }
 
@@ -54,9 +51,8 @@ impl Moments {
         let step = delta / n;
         let spread = delta * step * before;
         self.mean += step;
-        self.fourth += spread * step * step * (n * n - 3.0 * n + 3.0)
-            + 6.0 * step * step * self.second
-            - 4.0 * step * self.third;
+        self.fourth +=
+            spread * step * step * (n * n - 3.0 * n + 3.0) + 6.0 * step * step * self.second - 4.0 * step * self.third;
         self.third += spread * step * (n - 2.0) - 3.0 * step * self.second;
         self.second += spread;
     }

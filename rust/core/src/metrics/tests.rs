@@ -1,1 +1,216 @@
+//! Hand-checkable values, each with the arithmetic beside it where it fits.
 
+use super::{Accumulator, Block, Calendar, Closing, FillCosts, Metric, MetricSet};
+use crate::ledger::Trade;
+
+const DAY_NS: i64 = 86_400_000_000_000;
+const HOUR_NS: i64 = DAY_NS / 24;
+
+fn daily(equity: &[f64], initial: f64) -> MetricSet {
+    let stamps: Vec<i64> = (0..equity.len() as i64).map(|day| day * DAY_NS).collect();
+    let calendar = Calendar::of_run(Some(252.0), DAY_NS, &stamps);
+    let calendar = Calendar { per_bar: true, periods: Some(equity.len() as u64), ..calendar };
+    let mut metrics = Accumulator::new(initial, calendar, 0.0);
+    for ((bar, &stamp), &value) in (0..).zip(&stamps).zip(equity) {
+        metrics.mark(bar, stamp, value, false);
+    }
+    metrics.finish(&closing())
+}
+
+fn closing() -> Closing<'static> {
+    Closing { timeframe_ns: DAY_NS, open_gross: 0.0, bars_held: None, benchmark: Err("too_short") }
+}
+
+fn get(set: &MetricSet, name: &str) -> Metric {
+    set.values.iter().find(|(known, _)| *known == name).expect("a known metric").1
+}
+
+fn assert_near(set: &MetricSet, name: &str, expected: f64) {
+    let found = get(set, name).expect(name);
+    assert!((found - expected).abs() < 5e-7, "{name}: {found}, expected {expected}");
+}
+
+fn curve(returns: &[f64]) -> Vec<f64> {
+    let mut value = 1_000.0;
+    returns
+        .iter()
+        .map(|r| {
+            value *= 1.0 + r;
+            value
+        })
+        .collect()
+}
+
+const RETURNS: [f64; 12] = [0.010, -0.005, 0.007, -0.012, 0.004, 0.0, 0.015, -0.008, 0.003, 0.006, -0.002, 0.001];
+
+#[test]
+fn twelve_returns() {
+    let set = daily(&curve(&RETURNS), 1_000.0);
+    assert_near(&set, "sharpe", 3.287696);
+    assert_near(&set, "sortino", 5.655735);
+    assert_near(&set, "volatility", 0.121362);
+    assert_near(&set, "ann_return", 0.479866);
+    assert_near(&set, "max_drawdown", 0.012);
+    assert_near(&set, "max_drawdown_daily", 0.012);
+    assert_near(&set, "daily_returns", 12.0);
+}
+
+fn trade(net_pnl: f64) -> Trade {
+    Trade { net_pnl, gross_pnl: net_pnl, return_rate: net_pnl / 1_000.0, bars_held: 2, ..Trade::default() }
+}
+
+fn with_trades(pnls: &[f64]) -> Accumulator {
+    let mut metrics = Accumulator::new(1_000.0, Calendar::open_ended(252.0, DAY_NS), 0.0);
+    pnls.iter().for_each(|&net_pnl| metrics.trade(&trade(net_pnl)));
+    metrics
+}
+
+#[test]
+fn eight_trades() {
+    let set = with_trades(&[120.0, -80.0, 50.0, -40.0, 200.0, -150.0, 0.0, 30.0]).finish(&closing());
+    assert_near(&set, "profit_factor", 1.481481);
+    assert_near(&set, "win_rate", 0.5);
+    assert_near(&set, "expectancy", 16.25);
+    assert_near(&set, "expectancy_rate", 0.01625);
+    assert_near(&set, "sqn", 0.414214);
+    // Wins 120, 50, 200, 30: mean 100. Losses 80, 40, 150: mean 90.
+    assert_near(&set, "payoff", 100.0 / 90.0);
+    assert_near(&set, "largest_win", 200.0);
+    assert_near(&set, "largest_loss", -150.0);
+    assert_near(&set, "avg_loss", -90.0);
+    assert_eq!(get(&set, "median_bars_held"), Err("needs_ledger"));
+}
+
+#[test]
+fn a_zero_trade_ends_both_streaks() {
+    let set = with_trades(&[1.0, 1.0, 0.0, 1.0, -1.0, 0.0, -1.0, -1.0, -1.0]).finish(&closing());
+    assert_eq!((get(&set, "max_win_streak"), get(&set, "max_loss_streak")), (Ok(2.0), Ok(3.0)));
+}
+
+#[test]
+fn reasons_of_trades_come_in_their_order() {
+    let reasons = |pnls: &[f64], names: &[&str]| -> Vec<Metric> {
+        let set = with_trades(pnls).finish(&closing());
+        names.iter().map(|name| get(&set, name)).collect()
+    };
+    let names = ["win_rate", "avg_win", "avg_loss", "payoff", "profit_factor", "sqn", "median_bars_held"];
+    assert_eq!(reasons(&[], &names), [Err("no_trades"); 7]);
+    let needs = Err("needs_ledger");
+    let lost = [Ok(0.0), Err("no_wins"), Ok(-1.0), Err("no_wins"), Ok(0.0), Err("too_few_trades"), needs];
+    assert_eq!(reasons(&[-1.0], &names), lost);
+    let none = Err("no_losses");
+    assert_eq!(reasons(&[2.0, 2.0], &names), [Ok(1.0), Ok(2.0), none, none, none, Err("zero_deviation"), needs]);
+    assert_eq!(reasons(&[], &["break_even_bps", "trades", "max_win_streak"]), [Err("no_trades"), Ok(0.0), Ok(0.0)]);
+}
+
+#[test]
+fn a_median_lies_between_the_middle_two() {
+    let metrics = with_trades(&[1.0, 1.0]);
+    let median = |bars_held: &[i64]| {
+        let set = metrics.finish(&Closing { bars_held: Some(bars_held), ..closing() });
+        get(&set, "median_bars_held")
+    };
+    assert_eq!((median(&[5, 1, 2]), median(&[4, 1, 2, 9]), median(&[])), (Ok(2.0), Ok(3.0), Err("no_trades")));
+}
+
+#[test]
+fn undefined_returns_say_why() {
+    let names = ["ann_return", "cagr", "volatility", "sharpe", "sortino", "skew", "kurtosis", "calmar"];
+    let all = |set: &MetricSet| -> Vec<Metric> { names.iter().map(|name| get(set, name)).collect() };
+    assert_eq!(all(&daily(&[100.0; 9], 100.0)), [Err("too_few_returns"); 8]);
+    let mut ruined = [100.0; 12];
+    ruined[5] = 0.0;
+    assert_eq!(all(&daily(&ruined, 100.0)), [Err("equity_not_positive"); 8]);
+    let flat = daily(&[100.0; 10], 100.0);
+    assert_eq!(get(&flat, "volatility"), Ok(0.0));
+    assert_eq!([get(&flat, "sharpe"), get(&flat, "skew"), get(&flat, "kurtosis")], [Err("zero_volatility"); 3]);
+    assert_eq!(get(&flat, "sortino"), Err("zero_downside"));
+    assert_eq!((get(&flat, "calmar"), get(&flat, "recovery_bars")), (Err("no_drawdown"), Err("no_drawdown")));
+}
+
+#[test]
+fn a_steady_rise_has_rounding_for_deviation() {
+    let set = daily(&curve(&[0.001; 40]), 1_000.0);
+    assert_eq!(get(&set, "sharpe"), Err("zero_volatility"));
+}
+
+#[test]
+fn the_risk_free_rate_is_that_of_a_period() {
+    let calendar = Calendar { periods_per_year: 252.0, per_bar: true, periods: None };
+    let mut metrics = Accumulator::new(1_000.0, calendar, 0.05);
+    for ((bar, day), value) in (0..).zip(0..).zip(curve(&RETURNS)) {
+        metrics.mark(bar, day * DAY_NS, value, false);
+    }
+    let set = metrics.finish(&closing());
+    let per_period = 1.05_f64.powf(1.0 / 252.0) - 1.0;
+    let mean = RETURNS.iter().sum::<f64>() / 12.0 - per_period;
+    let volatility = get(&set, "volatility").expect("twelve returns");
+    assert_near(&set, "sharpe", mean * 252.0 / volatility);
+}
+
+#[test]
+fn points_are_the_last_bar_of_each_day() {
+    // Fri 12:00, Sun 22:00, Mon 12:00, Tue 00:00 with equity 1, 2, 3, 4.
+    let stamps = [36, 94, 108, 120].map(|hour| hour * HOUR_NS);
+    let mean_point = |periods_per_year: f64| {
+        let mut metrics = Accumulator::new(1.0, Calendar::of_run(Some(periods_per_year), HOUR_NS, &stamps), 0.0);
+        for (bar, stamp) in (0..).zip(stamps) {
+            metrics.mark(bar, stamp, (bar + 1) as f64, true);
+        }
+        let set = metrics.finish(&Closing { timeframe_ns: HOUR_NS, ..closing() });
+        metrics.fill(FillCosts { notional: 1.0, commission: 0.0, slippage: 0.0, spread: 0.0 });
+        let turnover = metrics.finish(&Closing { timeframe_ns: HOUR_NS, ..closing() });
+        // Turnover is 1 / mean / years, years being 85 hours.
+        let years = 85.0 / 24.0 / 365.25;
+        (get(&set, "daily_returns"), 1.0 / years / get(&turnover, "turnover").expect("positive points"))
+    };
+    let (three, mean_of_1_3_4) = mean_point(252.0);
+    let (four, mean_of_1_2_3_4) = mean_point(365.0);
+    assert_eq!((three, four), (Ok(3.0), Ok(4.0)));
+    assert!((mean_of_1_3_4 - 8.0 / 3.0).abs() < 1e-12 && (mean_of_1_2_3_4 - 2.5).abs() < 1e-12);
+}
+
+#[test]
+fn stretches_equal_single_bars_to_the_bit() {
+    let stamps: Vec<i64> = (0..3_000_i64).map(|i| (i * 7 + i / 100 * 61) * HOUR_NS / 4).collect();
+    let equity: Vec<f64> = (0..3_000).map(|i| 1_000.0 + f64::from(i * i % 977) - 400.0).collect();
+    let start = || Accumulator::new(1_000.0, Calendar::of_run(None, HOUR_NS / 4, &stamps), 0.02);
+    let mut single = start();
+    for ((bar, &stamp), &value) in (0..).zip(&stamps).zip(&equity) {
+        single.mark(bar, stamp, value, true);
+    }
+    for step in [1, 7, 64, 1_000, 3_000] {
+        let mut stretched = start();
+        for (part, at) in stamps.chunks(step).zip((0..).step_by(step)) {
+            stretched.mark_many(at as i64, part, &equity[at..at + part.len()], true);
+        }
+        assert_eq!(stretched, single, "{step}");
+    }
+    let mut flat = single.clone();
+    let later: Vec<i64> = (1..900).map(|i| stamps[2_999] + i * HOUR_NS).collect();
+    flat.mark_flat(3_000, &later, 1_100.0);
+    for (bar, &stamp) in (3_000..).zip(&later) {
+        single.mark(bar, stamp, 1_100.0, false);
+    }
+    assert_eq!(flat, single);
+}
+
+#[test]
+fn blocks_share_the_run_evenly_or_are_absent() {
+    let set = daily(&curve(&[0.01; 40]), 1_000.0);
+    let blocks = set.blocks.expect("forty returns");
+    // 40 returns in 16 blocks: 2.5 each, so floor(16 k / 40) gives 3, 2, 3, 2, ...
+    let counts: Vec<u64> = blocks.iter().map(|block| block.count).collect();
+    assert_eq!(counts, [3, 2].repeat(8));
+    let Block { sum, sum_of_squares, .. } = blocks[0];
+    assert!((sum - 0.03).abs() < 1e-12 && (sum_of_squares - 0.0003).abs() < 1e-12);
+    assert!(daily(&curve(&[0.01; 15]), 1_000.0).blocks.is_none());
+    assert!(daily(&[vec![100.0; 20], vec![-1.0]].concat(), 100.0).blocks.is_none());
+}
+
+#[test]
+fn names_are_sorted_and_unique() {
+    let set = daily(&[100.0], 100.0);
+    assert!(set.values.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    assert_eq!(set.values.len(), 51);
+}

@@ -99,11 +99,7 @@ impl TradeStats {
         put("avg_loss", self.losers().map(Side::average));
         put("largest_win", self.winners().map(|side| side.largest));
         put("largest_loss", self.losers().map(|side| side.largest));
-        put(
-            "profit_factor",
-            self.losers()
-                .map(|side| self.wins.total.value() / side.total.value().abs()),
-        );
+        put("profit_factor", self.losers().map(|side| self.wins.total.value() / side.total.value().abs()));
         put("payoff", self.payoff());
         put("sqn", self.sqn());
     }
@@ -113,29 +109,17 @@ impl TradeStats {
     }
 
     fn any(&self) -> Result<(), &'static str> {
-        if self.count() == 0 {
-            Err("no_trades")
-        } else {
-            Ok(())
-        }
+        if self.count() == 0 { Err("no_trades") } else { Ok(()) }
     }
 
     fn winners(&self) -> Result<&Side, &'static str> {
         self.any()?;
-        if self.wins.count == 0 {
-            Err("no_wins")
-        } else {
-            Ok(&self.wins)
-        }
+        if self.wins.count == 0 { Err("no_wins") } else { Ok(&self.wins) }
     }
 
     fn losers(&self) -> Result<&Side, &'static str> {
         self.any()?;
-        if self.losses.count == 0 {
-            Err("no_losses")
-        } else {
-            Ok(&self.losses)
-        }
+        if self.losses.count == 0 { Err("no_losses") } else { Ok(&self.losses) }
     }
 
     fn payoff(&self) -> Metric {
@@ -168,9 +152,5 @@ pub(super) fn median(bars_held: &[i64]) -> Metric {
     sorted.sort_unstable();
     let middle = sorted.len() / 2;
     let upper = sorted[middle] as f64;
-    if sorted.len() % 2 == 1 {
-        Ok(upper)
-    } else {
-        Ok((sorted[middle - 1] as f64 + upper) / 2.0)
-    }
+    if sorted.len() % 2 == 1 { Ok(upper) } else { Ok((sorted[middle - 1] as f64 + upper) / 2.0) }
 }

@@ -1,0 +1,187 @@
+//! One bar, in order: financing, pending order, exits, decision, end of data, mark, trailing.
+
+use crate::bar::Bars;
+use crate::cost;
+use crate::desk::{Desk, Past, Plan, Row};
+use crate::error::Error;
+use crate::exits::{self, Found, Reason};
+use crate::filter::{Decision, Verdict};
+use crate::ledger::{DecisionRow, Ledger, Refusal};
+use crate::order::{Order, RefusalReason};
+use crate::position::Position;
+use crate::rules::{Sizing, TrailOn};
+use crate::sizing;
+
+/// What one bar is traded with.
+pub(crate) struct Turn<'a> {
+    /// Rules.
+    pub plan: &'a Plan,
+    /// State.
+    pub desk: &'a mut Desk,
+    /// Where it is written down.
+    pub ledger: &'a mut Ledger,
+    /// The bars of this feed.
+    pub bars: &'a Bars<'a>,
+    /// This bar's index in them.
+    pub index: usize,
+    /// This bar.
+    pub row: Row,
+    /// What the bar before left; the very first bar's own.
+    pub past: Past,
+    /// Whether the run ends with this bar.
+    pub last: bool,
+}
+
+impl Turn<'_> {
+    /// Takes the bar, with the signal and confidence known at its close.
+    pub fn take(&mut self, signal: i8, confidence: f32) -> Result<(), Error> {
+        self.charge_financing();
+        self.execute_pending()?;
+        self.exit_inside()?;
+        let order = self.decide(signal, confidence);
+        self.place(order)?;
+        if self.last {
+            self.end_of_data()?;
+        }
+        self.desk.benchmark.take(self.plan, &self.row, &self.past, self.last)?;
+        self.mark();
+        self.move_trailing();
+        Ok(())
+    }
+
+    fn charge_financing(&mut self) {
+        let Some(position) = &mut self.desk.position else { return };
+        let Some(charge) = cost::financing(self.plan, position.net(), &self.past, &self.row) else { return };
+        position.financing += charge;
+        self.desk.account.pay(charge);
+        self.desk.metrics.finance(charge);
+    }
+
+    fn execute_pending(&mut self) -> Result<(), Error> {
+        let Some(order) = self.desk.pending.take() else { return Ok(()) };
+        if let Some(position) = &mut self.desk.position {
+            position.see(self.row.open);
+        }
+        let quote = self.row.at_open(&self.past);
+        self.execute(&order, &quote)
+    }
+
+    fn exit_inside(&mut self) -> Result<(), Error> {
+        let Some(position) = &mut self.desk.position else { return Ok(()) };
+        position.see(self.row.open);
+        let multiplier = self.plan.multiplier();
+        let (account, net, rate) = (&self.desk.account, position.net(), self.past.rate);
+        let liquidation = position.requirement.map(|equity| account.price_at(equity, net, multiplier, rate));
+        let prices = [self.row.open, self.row.high, self.row.low];
+        let half_spread = self.past.half_spread;
+        let rule = self.plan.execution().intrabar;
+        let Some(Found { exit, ambiguous }) = exits::inside(position, liquidation, prices, half_spread, rule) else {
+            position.see(self.row.high);
+            position.see(self.row.low);
+            return Ok(());
+        };
+        self.exit(exit, ambiguous)
+    }
+
+    /// The order that this bar's signal, or the longest holding, leads to.
+    fn decide(&mut self, signal: i8, confidence: f32) -> Option<Order> {
+        self.desk.metrics.undefined(u64::from(confidence.is_nan()));
+        let direction = self.desk.position.as_ref().map_or(0, |position| position.direction);
+        let verdict = self.plan.filter.judge(signal, confidence, self.row.time, self.desk.last_fill_ns, direction);
+        let (mut decision, mut order) = match verdict {
+            Verdict::Order => (Decision::Traded, Some(self.order(signal, Some(confidence)))),
+            Verdict::Pass(decision) => (decision, None),
+            Verdict::AlreadyInPosition => {
+                self.refuse(signal, None, RefusalReason::AlreadyInPosition);
+                (Decision::Position, None)
+            }
+        };
+        if order.is_none() && self.held_long_enough() {
+            (decision, order) = (Decision::MaxHolding, Some(self.order(-direction, None)));
+        }
+        if self.plan.record_decisions {
+            self.ledger.decisions.push(DecisionRow { signal, confidence, code: decision as u8 });
+        }
+        order
+    }
+
+    fn order(&self, side: i8, confidence: Option<f32>) -> Order {
+        let sigma = match self.plan.execution().sizing {
+            Sizing::VolatilityTarget { window, .. } => self.volatility(window + 1),
+            _ => None,
+        };
+        Order { side, confidence, atr: self.row.atr, sigma }
+    }
+
+    /// Annual volatility over the last `rows` rows, this one included; `None` with fewer.
+    fn volatility(&self, rows: usize) -> Option<f64> {
+        let here = self.index + 1;
+        let known = &self.desk.closes;
+        let from_known = known.len().checked_sub(rows.saturating_sub(here))?;
+        let fresh = here.saturating_sub(rows)..here;
+        let news = self.bars.timestamp[fresh.clone()].iter().copied().zip(self.bars.close[fresh].iter().copied());
+        sizing::annual_volatility(known[from_known..].iter().copied().chain(news))
+    }
+
+    fn held_long_enough(&self) -> bool {
+        let Some(position) = &self.desk.position else { return false };
+        let Some(bars) = self.plan.execution().exits.max_holding_bars else { return false };
+        let ahead = i64::from(!self.plan.fills_at_close());
+        self.row.bar + ahead >= position.entry_bar.saturating_add_unsigned(bars as u64)
+    }
+
+    /// `next_open`: waits for the next bar. `this_close`: executes now.
+    fn place(&mut self, order: Option<Order>) -> Result<(), Error> {
+        let Some(order) = order.filter(|_| self.plan.fills_at_close()) else {
+            self.desk.pending = order;
+            return Ok(());
+        };
+        let quote = self.row.at_close(&self.past);
+        self.execute(&order, &quote)
+    }
+
+    fn end_of_data(&mut self) -> Result<(), Error> {
+        if let Some(order) = self.desk.pending.take() {
+            self.refuse(order.side, None, RefusalReason::EndOfData);
+        }
+        if self.plan.execution().close_at_end && self.desk.position.is_some() {
+            let quote = self.row.at_close(&self.past);
+            self.close_at_market(&quote, Reason::EndOfData, None)?;
+        }
+        Ok(())
+    }
+
+    fn mark(&mut self) {
+        let (desk, row) = (&mut *self.desk, &self.row);
+        let net = desk.position.as_ref().map_or(0.0, Position::net);
+        let equity = desk.account.equity(net, row.close, self.plan.multiplier(), row.rate);
+        desk.metrics.mark(row.bar, row.time, equity, desk.position.is_some());
+        desk.largest_equity = desk.largest_equity.max(equity.abs());
+        self.ledger.equity.push(equity);
+    }
+
+    fn move_trailing(&mut self) {
+        let row = &self.row;
+        let Some(position) = &mut self.desk.position else { return };
+        if position.entered_at_close && position.entry_bar == row.bar {
+            return;
+        }
+        let price = match (self.plan.rules.execution.exits.trail_on, position.direction > 0) {
+            (TrailOn::Close, _) => row.close,
+            (TrailOn::Extreme, true) => row.high,
+            (TrailOn::Extreme, false) => row.low,
+        };
+        position.trail(price);
+    }
+
+    pub(crate) fn refuse(&mut self, side: i8, quantity: Option<f64>, reason: RefusalReason) {
+        self.desk.metrics.refuse();
+        self.ledger.refused.push(Refusal {
+            bar: self.row.bar,
+            time: self.row.time,
+            side,
+            quantity,
+            reason: reason as u8,
+        });
+    }
+}

@@ -1,0 +1,242 @@
+//! Fills, sizes and money that can be checked by hand; the arithmetic stands in the comments.
+#![allow(missing_docs)]
+
+mod common;
+
+use common::{DAY_NS, HOUR_NS, Run, World, close_to};
+use serde_json::{Value, json};
+
+fn execution(changes: Value) -> Value {
+    json!({ "execution": changes })
+}
+
+fn with_exits(exits: Value) -> Value {
+    execution(json!({ "exits": exits }))
+}
+
+/// Enters at 100 at the open of bar 1, which does not move, and meets the bars after it.
+fn entered(side: i8, bars: &[[f64; 4]]) -> World {
+    let mut all = vec![[100.0; 4], [100.0; 4]];
+    all.extend(bars);
+    let mut signals = vec![0; all.len()];
+    signals[0] = side;
+    World::new(&all, &signals)
+}
+
+#[test]
+fn a_stop_that_the_open_jumps_over_fills_at_the_open() {
+    // Entry 105 less 4.76 % is a stop at 100; the bar opens at 90.
+    let world = World::flat(&[105.0, 105.0, 90.0], &[1, 0, 0]);
+    let run = world.run(with_exits(json!({"stop_loss": {"rate": 5.0 / 105.0}})));
+    assert_eq!((run.prices()[1], run.reasons()[1]), (90.0, "stop_loss"));
+}
+
+#[test]
+fn a_stop_inside_the_bar_fills_at_its_level() {
+    let world = World::new(&[[105.0; 4], [105.0; 4], [102.0, 102.0, 98.0, 99.0]], &[1, 0, 0]);
+    let run = world.run(with_exits(json!({"stop_loss": {"rate": 5.0 / 105.0}})));
+    close_to(run.prices()[1], 100.0, 1e-12);
+}
+
+#[test]
+fn an_ambiguous_bar_of_a_long_and_of_a_short() {
+    let exits = json!({"stop_loss": {"rate": 0.02}, "take_profit": {"rate": 0.03}});
+    for (intrabar, long, short) in [("pessimistic", 98.0, 102.0), ("optimistic", 103.0, 97.0), ("ohlc", 98.0, 102.0)] {
+        let rules = execution(json!({"exits": exits, "intrabar": intrabar}));
+        // The long's low is 3 away, its high 4; the short's high is 3 away, its low 4: the adverse one is nearer.
+        let run = entered(1, &[[100.0, 104.0, 97.0, 101.0]]).run(rules.clone());
+        assert_eq!((run.prices()[1], run.metric("ambiguous_bars")), (long, 1.0), "{intrabar}");
+        let run = entered(-1, &[[100.0, 103.0, 96.0, 99.0]]).run(rules);
+        assert_eq!((run.prices()[1], run.metric("ambiguous_bars")), (short, 1.0), "{intrabar}");
+    }
+}
+
+#[test]
+fn the_path_of_ohlc_takes_the_nearer_extreme_and_on_equal_distances_the_adverse_one() {
+    let rules = execution(json!({
+        "exits": {"stop_loss": {"rate": 0.02}, "take_profit": {"rate": 0.03}}, "intrabar": "ohlc"
+    }));
+    for (bar, price) in [([100.0, 104.0, 95.0, 99.0], 103.0), ([100.0, 104.0, 96.0, 99.0], 98.0)] {
+        assert_eq!(entered(1, &[bar]).run(rules.clone()).prices()[1], price);
+    }
+}
+
+#[test]
+fn what_an_ambiguous_bar_could_have_cost_and_earned() {
+    // 10 units, slippage and commission 0.001: entry 100.1, exit 98 x 0.999 = 97.902 or the target at 103.
+    // The levels are those of the entry fill: stop 98.098 x ..., so place them by rate of 100.1.
+    let rules = execution(json!({
+        "sizing": {"kind": "fixed_quantity", "quantity": 10.0}, "slippage": {"rate": 0.001},
+        "commission": {"rate": 0.001},
+        "exits": {"stop_loss": {"rate": 0.02}, "take_profit": {"rate": 0.03}}
+    }));
+    // Entry 100.1; stop 98.098, filled 97.999902-; target 103.103.
+    // gross 10 (98.098 x 0.999 - 100.1) = -20.99...; commission 0.001 x 10 x (100.1 + 97.999902).
+    let run = entered(1, &[[100.0, 104.0, 97.0, 101.0]]).run(rules);
+    close_to(run.metric("net_profit"), -22.981979, 5e-7);
+    close_to(run.metric("profit_pessimistic"), -22.981979, 5e-7);
+    close_to(run.metric("profit_optimistic"), 27.997970, 5e-7);
+}
+
+#[test]
+fn a_long_in_the_account_currency() {
+    let rules = execution(json!({"sizing": {"kind": "fixed_quantity", "quantity": 100_000.0}}));
+    let run = World::flat(&[1.1, 1.1, 1.101], &[1, -1, 0]).capital(200_000.0).run(rules);
+    close_to(run.metric("net_profit"), 100.0, 1e-8);
+}
+
+#[test]
+fn a_short_in_another_currency_is_converted_when_it_is_flat() {
+    let rules = execution(json!({"sizing": {"kind": "fixed_quantity", "quantity": 50_000.0}}));
+    let mut world = World::flat(&[150.0, 150.0, 149.25], &[-1, 0, 0]).capital(200_000.0);
+    world.conversion_rate = Some(world.close.iter().map(|close| 1.0 / close).collect());
+    // 50,000 x 0.75 = 37,500 JPY / 149.25 = 251.26 USD; fills at a close take their own row's rate.
+    let run = world.run(rules);
+    close_to(run.metric("net_profit"), 37_500.0 / 149.25, 1e-8);
+    assert_eq!(run.reasons(), ["signal", "end_of_data"]);
+}
+
+#[test]
+fn borrowing_a_short_for_ten_days() {
+    // 100 x 50 x 3 % x 10 / 360 = 4.1667.
+    let rules = execution(json!({
+        "sizing": {"kind": "fixed_quantity", "quantity": 100.0}, "financing": {"short_rate": 0.03, "day_count": 360.0}
+    }));
+    let mut signals = vec![0; 12];
+    signals[0] = -1;
+    let run = World::flat(&[50.0; 12], &signals).spaced(DAY_NS).run(rules);
+    close_to(run.metric("net_profit"), -100.0 * 50.0 * 0.03 * 10.0 / 360.0, 1e-9);
+    close_to(run.metric("financing"), 4.17, 5e-3);
+    close_to(run.ledger.trades.financing[0], 4.17, 5e-3);
+}
+
+#[test]
+fn leverage_refuses_grants_and_liquidates() {
+    let rules = |quantity: f64| {
+        execution(json!({
+            "sizing": {"kind": "fixed_quantity", "quantity": quantity}, "margin": {"max_leverage": 30.0, "maintenance": 0.5}
+        }))
+    };
+    let bars = [[1.1; 4], [1.1; 4], [1.1, 1.1, 1.06, 1.07]];
+    let world = World::new(&bars, &[1, 0, 0]).capital(1_000.0);
+    // 30,000 x 1.1 / 30 = 1,100 > 1,000.
+    assert_eq!(world.run(rules(30_000.0)).refusals(), ["margin"]);
+    // 20,000 x 1.1 / 30 = 733.33, half of it 366.67: 1,000 + 20,000 (p - 1.1) = 366.67 at p = 1.068333.
+    let run = world.run(rules(20_000.0));
+    close_to(run.prices()[1], 1.068_333_333, 1e-9);
+    close_to(run.metric("final_equity"), 366.666_667, 1e-6);
+    assert_eq!(run.reasons()[1], "liquidation");
+}
+
+#[test]
+fn a_weekend_gap_fills_at_the_open() {
+    let mut world = World::flat(&[1.1, 1.1, 1.09], &[1, 0, 0]);
+    world.timestamp[2] = 50 * HOUR_NS;
+    let run = world.run(with_exits(json!({"stop_loss": {"rate": 0.005 / 1.1}})));
+    assert_eq!(run.prices()[1], 1.09);
+}
+
+#[test]
+fn half_spread_then_slippage_then_tick() {
+    // (1.10003 + 0.00002) x 1.0001 = 1.10016: up to 1.1002. (1.10003 - 0.00002) x 0.9999 = 1.0999: down to 1.0998.
+    let rules = execution(json!({
+        "spread": {"half": 2e-5}, "slippage": {"rate": 1e-4}, "instrument": {"tick_size": 1e-4}
+    }));
+    let world = World::flat(&[1.10003; 4], &[1, -1, 0, 0]);
+    let run = world.run(rules);
+    close_to(run.prices()[0], 1.1002, 1e-12);
+    close_to(run.prices()[1], 1.0998, 1e-12);
+    let fills = &run.ledger.fills;
+    for row in 0..2 {
+        let side = f64::from(fills.side[row]);
+        let lost = side * (fills.price[row] - fills.reference_price[row]) * fills.quantity[row];
+        close_to(fills.slippage[row] + fills.spread[row], lost, 1e-15);
+        close_to(fills.spread[row], 2e-5, 1e-15);
+    }
+}
+
+#[test]
+fn a_trailing_stop_follows_the_close_or_the_extreme() {
+    let trailing = |on: &str| with_exits(json!({"trailing_stop": {"rate": 0.05}, "trail_on": on}));
+    for (open, on_close, on_extreme) in [(103.0, 99.0, 101.0), (100.5, 99.0, 100.5)] {
+        let world = entered(1, &[[100.0, 106.0, 99.0, 104.0], [open, 104.0, 98.5, 99.0]]);
+        close_to(world.run(trailing("close")).prices()[1], on_close, 1e-12);
+        close_to(world.run(trailing("extreme")).prices()[1], on_extreme, 1e-12);
+    }
+    let world = entered(-1, &[[100.0, 103.0, 94.0, 96.0], [97.0, 101.5, 96.5, 101.0]]);
+    close_to(world.run(trailing("close")).prices()[1], 101.0, 1e-12);
+    close_to(world.run(trailing("extreme")).prices()[1], 99.0, 1e-12);
+}
+
+#[test]
+fn a_target_that_the_open_jumps_over_fills_at_the_open() {
+    let rules = with_exits(json!({"take_profit": {"rate": 0.03}}));
+    let run = entered(-1, &[[96.0, 97.0, 95.0, 96.0]]).run(rules);
+    assert_eq!((run.prices()[1], run.reasons()[1]), (96.0, "take_profit"));
+}
+
+#[test]
+fn the_longest_holding() {
+    for (fill, bars) in [("next_open", [1, 3]), ("this_close", [0, 2])] {
+        let rules = execution(json!({"fill": fill, "exits": {"max_holding_bars": 2}}));
+        let run = World::flat(&[100.0; 6], &[1, 0, 0, 0, 0, 0]).run(rules);
+        assert_eq!(run.fill_bars(), bars, "{fill}");
+        assert_eq!(run.reasons(), ["signal", "max_holding"]);
+    }
+}
+
+#[test]
+fn a_reversal_is_sized_on_the_cash_after_the_close() {
+    let rules = execution(json!({
+        "sizing": {"kind": "cash_fraction", "fraction": 0.25}, "commission": {"rate": 0.001},
+        "on_opposite": "reverse", "close_at_end": false
+    }));
+    // 0.25 x 10,000 / (100 x 1.001) = 24.97502497; closed at 110; 0.25 x cash / (110 x 1.001) = 23.25970732.
+    let run = World::flat(&[100.0, 100.0, 110.0], &[1, -1, 0]).capital(10_000.0).run(rules);
+    close_to(run.ledger.fills.quantity[0], 24.975_024_97, 1e-8);
+    close_to(run.ledger.fills.quantity[2], 23.259_707_32, 1e-8);
+    close_to(run.metric("final_equity"), 10_241.946_927, 5e-7);
+    assert_eq!(run.ledger.fills.trade_id, [0, 0, 1]);
+}
+
+#[test]
+fn a_volatility_target() {
+    let rules = execution(json!({"sizing": {"kind": "volatility_target", "annual": 0.1, "window": 3}}));
+    let world = World::flat(&[100.0, 101.0, 100.0, 102.0, 102.0], &[0, 0, 0, 1, 0]).spaced(DAY_NS).capital(10_000.0);
+    close_to(world.run(rules).ledger.fills.quantity[0], 36.574_604_84, 1e-8);
+}
+
+#[test]
+fn shrinks_to_the_largest_lot_count_that_the_cash_allows() {
+    let rules = execution(json!({
+        "sizing": {"kind": "cash_fraction", "fraction": 1.0}, "slippage": {"rate": 0.05},
+        "commission": {"rate": 0.001}, "instrument": {"lot_size": 1.0}, "close_at_end": false
+    }));
+    let run = World::flat(&[10.0; 3], &[1, 0, 0]).capital(1_000.0).run(rules);
+    // 95 x 10.5 = 997.5, commission 0.9975; 96 would need 1,009.
+    assert_eq!(run.ledger.fills.quantity, [95.0]);
+    close_to(1_000.0 - 95.0 * 10.5 - run.ledger.fills.commission[0], 1.5025, 1e-9);
+    close_to(run.metric("final_equity"), 1.5025 + 950.0, 1e-9);
+}
+
+#[test]
+fn a_short_of_everything_is_liquidated_half_way() {
+    let rules = execution(json!({"sizing": {"kind": "cash_fraction", "fraction": 1.0}}));
+    let run = entered(-1, &[[100.0, 151.0, 100.0, 150.0]]).capital(10_000.0).run(rules);
+    // 100 units: 10,000 + 100 (100 - p) = 5,000 at p = 150.
+    close_to(run.prices()[1], 150.0, 1e-9);
+    close_to(run.metric("final_equity"), 5_000.0, 1e-9);
+    assert_eq!(run.reasons()[1], "liquidation");
+}
+
+fn drawdown(run: &Run) -> (f64, f64) {
+    (run.metric("max_drawdown_bars"), run.metric("recovery_bars"))
+}
+
+#[test]
+fn a_drawdown_counts_from_the_last_bar_at_the_peak() {
+    // One unit bought at 10 with a capital of 100: equity 100, 100, 100, 98, 100.
+    let run = World::flat(&[10.0, 10.0, 10.0, 8.0, 10.0], &[1, 0, 0, 0, 0]).capital(100.0).run(json!({}));
+    assert_eq!(run.ledger.equity, [100.0, 100.0, 100.0, 98.0, 100.0]);
+    assert_eq!(drawdown(&run), (1.0, 1.0));
+}
