@@ -4,5 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-BLOCK_ROWS: Final = {"mlp": 4096, "lstm": 256, "gru": 256}
+from ktrdr.strategy.model import BLOCK_ROWS
+
+__all__ = ["BLOCK_ROWS", "DEFAULT_THREADS"]
+
 DEFAULT_THREADS: Final = 2

@@ -25,7 +25,7 @@ from ktrdr.strategy.plain import plain
 from ktrdr.strategy.problems import validate
 from ktrdr.strategy.rules import DecisionRules, ExecutionRules, Filters, MetricsRules
 from ktrdr.strategy.schema import IndicatorUse, NNInput, Strategy
-from ktrdr.strategy.training import resolve_training
+from ktrdr.strategy.training import Written, resolve_training
 from ktrdr.strategy.yaml_reader import read_yaml
 from ktrdr.values import Span, Timeframe
 
@@ -75,9 +75,8 @@ def _resolve(data: Any, text: str, place: Place) -> Strategy:
     decisions = file.decisions
     model_file = validate(ModelFile, file.model, place.at("model"))
     model = resolve_model(model_file, decisions.output_format, place.at("model"))
-    training, training_warnings = resolve_training(
-        model_file.training, file.training, decisions.output_format, place.at("model", "training"), place.at("training")
-    )
+    written = Written(model_file.training, file.training, place.at("model", "training"), place.at("training"))
+    training, training_warnings = resolve_training(written, decisions.output_format)
     execution = validate(ExecutionRules, file.execution, place.at("execution"))
     strategy = Strategy(
         name=file.name,

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ktrdr.strategy.history import Need, needs
-from ktrdr.strategy.model import BYTES_PER_WEIGHT
+from ktrdr.strategy.model import BLOCK_ROWS, BYTES_PER_WEIGHT
 from ktrdr.strategy.schema import Strategy
 from ktrdr.values import Timeframe
 
 SLOW_BLOCK_SECONDS = 5.0
-_MLP_BLOCK_ROWS = 4_096
-_RECURRENT_BLOCK_ROWS = 256
 _FLOPS_PER_SECOND = 2e11
 _SECONDS_PER_LAYER_STEP = 1e-4
 """Measured on two cores of a server: a matrix product's rate, and the cost of one step of one recurrent layer."""
@@ -55,7 +53,6 @@ def summarize(strategy: Strategy) -> Summary:
 def _block_seconds(strategy: Strategy, parameters: int) -> float:
     """An estimate: every weight is used once per row and step, two operations each."""
     model = strategy.model
-    rows = _MLP_BLOCK_ROWS if model.num_layers is None else _RECURRENT_BLOCK_ROWS
     steps = model.sequence_length
-    products = 2 * parameters * rows * steps / _FLOPS_PER_SECOND
+    products = 2 * parameters * BLOCK_ROWS[model.type] * steps / _FLOPS_PER_SECOND
     return products + steps * (model.num_layers or 0) * _SECONDS_PER_LAYER_STEP

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -113,17 +114,30 @@ class TrainingRules(Strict):
         return section | {"labels": {"source": self.labels.source, **self.labels.params}}
 
 
-def resolve_training(
-    older: Mapping[str, Any] | None, newer: Mapping[str, Any] | None, output_format: str, older_at: Place, place: Place
-) -> tuple[TrainingRules, tuple[str, ...]]:
-    """``model.training`` (older) and ``training`` (newer, which wins) as one set of rules, and warnings."""
-    if older is not None:
-        validate(TrainingFile, older, older_at)
-    if newer is not None:
-        validate(TrainingFile, newer, place)
-    file = validate(TrainingFile, _merged(older or {}, newer or {}), place)
-    loss = _loss(file, output_format, place)
-    labels = _labels(file, output_format, place)
+@dataclass(frozen=True)
+class Written:
+    """The section as written in its two places: ``model.training`` (older) and ``training``, which wins."""
+
+    older: Mapping[str, Any] | None
+    newer: Mapping[str, Any] | None
+    older_at: Place
+    newer_at: Place
+
+    def place(self, key: str) -> Place:
+        """Where the value of a key comes from."""
+        only_older = self.older is not None and key in self.older and key not in (self.newer or {})
+        return self.older_at if only_older else self.newer_at
+
+
+def resolve_training(written: Written, output_format: str) -> tuple[TrainingRules, tuple[str, ...]]:
+    """Both places as one set of rules, and warnings; raises a ``ConfigError`` leaf."""
+    if written.older is not None:
+        validate(TrainingFile, written.older, written.older_at)
+    if written.newer is not None:
+        validate(TrainingFile, written.newer, written.newer_at)
+    file = validate(TrainingFile, _merged(written.older or {}, written.newer or {}), written.newer_at)
+    loss = _loss(file, output_format, written)
+    labels = _labels(file, output_format, written)
     stopping = file.early_stopping
     default_decay = 1e-4 if output_format == "classification" else 0.0
     rules = TrainingRules(
@@ -132,7 +146,7 @@ def resolve_training(
         loss=loss, focal_gamma=file.focal_gamma if loss == "focal" else None,
         huber_delta=file.huber_delta if loss == "huber" else None, gradient_clip=file.gradient_clip,
         lr_scheduler=file.lr_scheduler, early_stopping=stopping if stopping and stopping.enabled else None,
-        class_weights=file.class_weights, seed=file.seed, data_split=_split(file, place),
+        class_weights=file.class_weights, seed=file.seed, data_split=_split(file, written),
     )  # fmt: skip
     return rules, _warnings(file)
 
@@ -148,26 +162,27 @@ def _merged(older: Mapping[str, Any], newer: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def _loss(file: TrainingFile, output_format: str, place: Place) -> str:
+def _loss(file: TrainingFile, output_format: str, written: Written) -> str:
     allowed = _LOSSES[output_format]
     loss = file.loss or allowed[0]
     if loss not in allowed:
-        raise place.error(
+        raise written.place("loss").error(
             ConfigRange, f"not a loss of {output_format}", ("loss",), found=loss, expected=", ".join(allowed)
         )
-    _needs(file, "focal_gamma", loss == "focal", "loss: focal", place)
-    _needs(file, "huber_delta", loss == "huber", "loss: huber", place)
+    _needs(file, "focal_gamma", loss == "focal", "loss: focal", written)
+    _needs(file, "huber_delta", loss == "huber", "loss: huber", written)
     unweighted = output_format == "classification" or not file.class_weights
-    _needs(file, "class_weights", unweighted, "output_format: classification", place)
+    _needs(file, "class_weights", unweighted, "output_format: classification", written)
     return loss
 
 
-def _needs(file: TrainingFile, key: str, met: bool, condition: str, place: Place) -> None:
+def _needs(file: TrainingFile, key: str, met: bool, condition: str, written: Written) -> None:
     if key in file.model_fields_set and not met:
-        raise place.error(ConfigUnknownKey, f"has an effect only with {condition}", (key,))
+        raise written.place(key).error(ConfigUnknownKey, f"has an effect only with {condition}", (key,))
 
 
-def _labels(file: TrainingFile, output_format: str, place: Place) -> LabelRules:
+def _labels(file: TrainingFile, output_format: str, written: Written) -> LabelRules:
+    place = written.place("labels")
     labels = resolve_labels(file.labels, place.at("labels"))
     if labels.is_target != (output_format == "regression"):
         raise place.error(
@@ -177,15 +192,17 @@ def _labels(file: TrainingFile, output_format: str, place: Place) -> LabelRules:
     return labels
 
 
-def _split(file: TrainingFile, place: Place) -> DataSplit:
+def _split(file: TrainingFile, written: Written) -> DataSplit:
     share = file.validation_split
     if share is not None:
         if "data_split" in file.model_fields_set:
+            place = written.place("validation_split")
             raise place.error(ConfigRange, "given beside data_split", ("validation_split",), expected="one of the two")
         return DataSplit(train=1 - TEST_SHARE - share, validation=share)
     split = file.data_split
     total = split.train + split.validation + split.test
     if abs(total - 1) > _SUM_TOLERANCE:
+        place = written.place("data_split")
         raise place.error(ConfigRange, "shares do not sum to 1", ("data_split",), found=round(total, 12), expected=1)
     return split
 

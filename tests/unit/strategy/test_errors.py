@@ -225,6 +225,8 @@ CASES = [
      "validation_split"),
     ("seed: 1", "seed: -1", "config_range", "training.seed", "seed: -1"),
     ("type: MLP", "type: MLP\n  training: {epochs: 0}", "config_range", "model.training.epochs", "training: {"),
+    ("type: MLP", "type: MLP\n  training: {focal_gamma: 1}", "config_unknown_key", "model.training.focal_gamma",
+     "focal_gamma"),
     ("source: zigzag,", "source: zigzags,", "config_range", "training.labels.source", "zigzags"),
     ("source: zigzag, ", "", "config_missing", "training.labels.source", "labels:"),
     ("zigzag_threshold: 0.005", "threshold: 0.005", "config_unknown_key", "training.labels.threshold", "labels:"),

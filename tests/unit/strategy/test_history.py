@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from talib import abstract
 
+from ktrdr.errors import ConfigRange
 from ktrdr.strategy.catalog import INDICATORS, defaults, ema_settle, find_indicator, wilder_settle
 from ktrdr.strategy.history import Need, context_needs, needs
 from ktrdr.strategy.loader import load_strategy
+from ktrdr.strategy.model import check_file_size
+from ktrdr.strategy.place import Place
 from ktrdr.strategy.rules import parse_execution
 from ktrdr.strategy.summary import summarize
 from ktrdr.values import Timeframe
@@ -155,3 +158,9 @@ def test_a_slow_net_is_warned_about() -> None:
     report = summarize(strategy([raw("rsi", "1h")], model=huge))
     assert 30 < report.block_seconds < 200, "measured: 75 s on two cores"
     assert len(report.warnings) == 1
+
+
+def test_a_model_file_beyond_the_limit_is_refused() -> None:
+    check_file_size(2**28, Place("x.yaml"))
+    with pytest.raises(ConfigRange, match="model file too large"):
+        check_file_size(2**28 + 1, Place("x.yaml"))
