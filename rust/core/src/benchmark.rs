@@ -72,9 +72,7 @@ impl Benchmark {
 
     fn sell(&mut self, execution: &Execution, row: &Row, quote: &Quote) -> Result<(), Error> {
         let priced = fill::at_market(execution, -1.0, quote);
-        if !(priced.price > 0.0) {
-            return Err(Error::FillPrice { row: row.bar as usize, price: priced.price });
-        }
+        priced.require_positive(row.bar)?;
         self.fill(execution, -self.quantity, priced.price, quote.rate);
         self.account.settle(quote.rate);
         self.quantity = 0.0;

@@ -13,23 +13,25 @@ impl State {
         let (desk, spec) = (&self.desk, &self.spec);
         let simulated = self.next_bar.saturating_sub(spec.warmup_bars);
         let multiplier = self.rules.execution.instrument.contract_multiplier;
-        let impossible = [
-            (!(spec.initial_capital.is_finite() && spec.initial_capital > 0.0), "an initial capital of nothing"),
-            (spec.timeframe_ns <= 0, "bars without length"),
-            (i64::try_from(self.next_bar).is_err(), "a bar beyond all bars"),
-            (self.ended && simulated == 0, "an end before the first simulated bar"),
-            (desk.past.is_some() != (self.next_bar > 0), "a last row where there is none, or none where there is one"),
-            (desk.metrics.bars() != simulated, "metrics of another number of bars"),
-            (!(desk.largest_equity >= spec.initial_capital), "a largest equity below the initial capital"),
-            (!desk.account.cash.is_finite() || !desk.account.quote_cash.is_finite(), "money that is not finite"),
-            (desk.position.is_none() && desk.account.quote_cash != 0.0, "quote currency without a position"),
-            (desk.pending.is_some_and(|order| order.side.abs() != 1), "an order without a side"),
-            (self.ended && desk.pending.is_some(), "an order beyond the end"),
-            (desk.trades_begun() != desk.next_trade_id, "round trips of another number"),
-            (!desk.position.as_ref().is_none_or(|position| possible(position, self)), "a position that cannot be"),
-            (desk.check_accounts(spec.initial_capital, multiplier).is_err(), "accounts that do not add up"),
+        let flat = desk.position.is_none();
+        let money = [desk.account.cash, desk.account.quote_cash];
+        let required = [
+            (spec.initial_capital.is_finite() && spec.initial_capital > 0.0, "an initial capital of nothing"),
+            (spec.timeframe_ns > 0, "bars without length"),
+            (i64::try_from(self.next_bar).is_ok(), "a bar beyond all bars"),
+            (!self.ended || simulated > 0, "an end before the first simulated bar"),
+            (desk.past.is_some() == (self.next_bar > 0), "a last row where there is none, or none where there is one"),
+            (desk.metrics.bars() == simulated, "metrics of another number of bars"),
+            (desk.largest_equity >= spec.initial_capital, "a largest equity below the initial capital"),
+            (money.iter().all(|amount| amount.is_finite()), "money that is not finite"),
+            (!flat || desk.account.quote_cash == 0.0, "quote currency without a position"),
+            (desk.pending.is_none_or(|order| order.side.abs() == 1), "an order without a side"),
+            (!self.ended || desk.pending.is_none(), "an order beyond the end"),
+            (desk.trades_begun() == desk.next_trade_id, "round trips of another number"),
+            (desk.position.as_ref().is_none_or(|position| possible(position, self)), "a position that cannot be"),
+            (desk.check_accounts(spec.initial_capital, multiplier).is_ok(), "accounts that do not add up"),
         ];
-        impossible.into_iter().find(|(is_so, _)| *is_so).map_or(Ok(()), |(_, what)| Err(what))
+        required.into_iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, what)| Err(what))
     }
 }
 

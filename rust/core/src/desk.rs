@@ -214,7 +214,12 @@ impl Desk {
             (initial_capital + trades.gross_total() - metrics.charges(), self.account.cash),
         ];
         let tolerance = 1e-9 * self.largest_equity.max(initial_capital).max(1.0);
-        let broken = accounts.into_iter().find(|(expected, found)| !((expected - found).abs() <= tolerance));
-        broken.map_or(Ok(()), |(expected, found)| Err(Error::AccountingIdentity { expected, found }))
+        for (expected, found) in accounts {
+            let agree = (expected - found).abs() <= tolerance;
+            if !agree {
+                return Err(Error::AccountingIdentity { expected, found });
+            }
+        }
+        Ok(())
     }
 }

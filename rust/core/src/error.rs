@@ -91,7 +91,7 @@ pub enum Error {
     #[error("{part} changed since the snapshot was taken")]
     IdentityMismatch {
         /// The part that differs.
-        part: &'static str,
+        part: String,
     },
 }
 
@@ -127,7 +127,7 @@ impl Error {
 
     /// Column, argument or part the error is about, where it is about one.
     #[must_use]
-    pub fn field(&self) -> Option<&'static str> {
+    pub fn field(&self) -> Option<&str> {
         match self {
             Self::BadBar { field, .. } => Some(field.name()),
             Self::IdentityMismatch { part } => Some(part),

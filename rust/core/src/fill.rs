@@ -1,6 +1,7 @@
 //! The price of a fill, and where the money between it and its reference went.
 
 use crate::cost;
+use crate::error::Error;
 use crate::rules::Execution;
 
 /// What a fill is priced from.
@@ -60,5 +61,16 @@ impl Priced {
         let total = side * (self.price - self.reference) * units * self.rate;
         let spread = self.half_spread * units * self.rate;
         (total - spread, spread)
+    }
+
+    /// Costs may not take a market fill's price to nothing.
+    ///
+    /// # Errors
+    /// `FillPrice`.
+    pub fn require_positive(&self, bar: i64) -> Result<(), Error> {
+        if self.price > 0.0 {
+            return Ok(());
+        }
+        Err(Error::FillPrice { row: bar as usize, price: self.price })
     }
 }

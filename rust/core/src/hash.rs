@@ -6,7 +6,6 @@ use blake3::Hasher;
 
 use crate::bar::Bars;
 use crate::ledger::{Decisions, Fills, Ledger, Refused, Trades};
-use crate::metrics::Metric;
 
 /// Rows that are hashed together, so that a hash does not depend on when it was asked for.
 pub const PAGE_ROWS: usize = 4_096;
@@ -31,6 +30,17 @@ impl Content {
     pub fn finish(&self) -> Hash {
         *self.0.finalize().as_bytes()
     }
+}
+
+/// The identity of a run: over its named parts, in their order.
+#[must_use]
+pub fn identity(parts: &[(String, Hash)]) -> Hash {
+    let mut content = Content::default();
+    content.add(b"ktrdr-identity-1");
+    for (name, hash) in parts {
+        content.add(name.as_bytes()).add(hash);
+    }
+    content.finish()
 }
 
 /// Writes columns of one table, little-endian, in a fixed order.
@@ -293,25 +303,31 @@ impl Chain {
     }
 }
 
-/// BLAKE3 over fills, trades, equity and metrics; `times` are the stamps of the equity points.
+/// How much of a ledger a result speaks of: a partial one must not change when the run goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// Fills.
+    pub fills: usize,
+    /// Trades.
+    pub trades: usize,
+}
+
+/// BLAKE3 over fills, trades, equity and metrics; `times` are the stamps of the equity points, metrics are
+/// sorted by name.
 #[must_use]
-pub fn result(symbol: &str, ledger: &Ledger, times: &[i64], metrics: &[(&'static str, Metric)]) -> Hash {
+pub fn result(symbol: &str, ledger: &Ledger, extent: Extent, times: &[i64], metrics: &[(String, Option<f64>)]) -> Hash {
     let mut hasher = Hasher::new();
     hasher.update(b"ktrdr-result-1");
-    for_all(&Of { symbol, table: &ledger.fills }, &mut hasher);
-    for_all(&Of { symbol, table: &ledger.trades }, &mut hasher);
+    Of { symbol, table: &ledger.fills }.hash_into(0..extent.fills, &mut hasher);
+    Of { symbol, table: &ledger.trades }.hash_into(0..extent.trades, &mut hasher);
     hasher.update(&(times.len() as u64).to_le_bytes());
-    Writer(&mut hasher).ints(times).reals(&ledger.equity);
+    Writer(&mut hasher).ints(times).reals(&ledger.equity[..times.len()]);
     hasher.update(&(metrics.len() as u64).to_le_bytes());
     for (name, value) in metrics {
         let mut to = Writer(&mut hasher);
-        to.text(name).raw(&[u8::from(value.is_ok())]).reals(&[value.unwrap_or(0.0)]);
+        to.text(name).raw(&[u8::from(value.is_some())]).reals(&[value.unwrap_or(0.0)]);
     }
     *hasher.finalize().as_bytes()
-}
-
-fn for_all(table: &impl Table, hasher: &mut Hasher) {
-    table.hash_into(0..table.rows(), hasher);
 }
 
 #[cfg(test)]

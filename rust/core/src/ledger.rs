@@ -19,6 +19,11 @@ macro_rules! columns {
                 $(self.$name.push(row.$name);)*
             }
 
+            /// Appends all rows of another.
+            pub fn extend(&mut self, other: Self) {
+                $(self.$name.extend(other.$name);)*
+            }
+
             /// Keeps the first `rows` rows.
             pub fn truncate(&mut self, rows: usize) {
                 $(self.$name.truncate(rows);)*
@@ -195,4 +200,15 @@ pub struct Ledger {
     pub refused: Refused,
     /// Decisions, in runs that record them.
     pub decisions: Decisions,
+}
+
+impl Ledger {
+    /// Appends what was written down later.
+    pub fn extend(&mut self, later: Self) {
+        self.fills.extend(later.fills);
+        self.trades.extend(later.trades);
+        self.equity.extend(later.equity);
+        self.refused.extend(later.refused);
+        self.decisions.extend(later.decisions);
+    }
 }

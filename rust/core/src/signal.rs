@@ -54,7 +54,7 @@ fn unequal(name: &'static str, found: usize, bars: usize) -> Error {
 /// Without branches first, so that the compiler can use vector lanes; the row is looked up only on failure.
 fn check_values(signals: &[i8], confidence: &[f32], first_row: usize) -> Result<(), Error> {
     let broken_signal = |signal: i8| !(-1..=1).contains(&signal);
-    let broken_confidence = |confidence: f32| (confidence < 0.0) | (confidence > 1.0);
+    let broken_confidence = |confidence: f32| !confidence.is_nan() & !(0.0..=1.0).contains(&confidence);
     if signals.iter().fold(false, |broken, &signal| broken | broken_signal(signal)) {
         let row = signals.iter().position(|&signal| broken_signal(signal)).unwrap_or_default();
         return Err(Error::Signal { row: first_row + row, found: signals[row] });

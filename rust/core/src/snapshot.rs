@@ -15,7 +15,7 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::error::Error;
-use crate::hash::{Chain, Hash, Table};
+use crate::hash::{Chain, Content, Hash, Table};
 
 const MAGIC: &[u8; 8] = b"ktrdrsnp";
 const CONTAINER: u16 = 1;
@@ -59,6 +59,19 @@ pub struct Header {
     pub bar: u64,
     /// One mark for each of `LEDGERS`.
     pub ledgers: [LedgerMark; LEDGERS.len()],
+}
+
+impl Header {
+    /// What a fork is forked from: the parent's identity, bar and ledgers, as one hash.
+    #[must_use]
+    pub fn lineage(&self) -> Hash {
+        let mut content = Content::default();
+        content.add(&self.identity).add(&self.bar.to_le_bytes());
+        for mark in &self.ledgers {
+            content.add(&mark.rows.to_le_bytes()).add(&mark.tip);
+        }
+        content.finish()
+    }
 }
 
 /// What a snapshot carries: frozen plain data of one schema version.

@@ -40,7 +40,7 @@ impl Turn<'_> {
         let execution = self.plan.execution();
         let side = f64::from(order.side);
         let priced = fill::at_market(execution, side, quote);
-        self.require_positive(&priced)?;
+        priced.require_positive(self.row.bar)?;
         let Some(levels) = exits::levels(&execution.exits, side, priced.price, order.atr) else {
             self.refuse(order.side, None, RefusalReason::StopDistance);
             return Ok(());
@@ -123,7 +123,7 @@ impl Turn<'_> {
         let Some(position) = &self.desk.position else { return Ok(()) };
         let (priced, reason) = self.price_exit(position, exit);
         if !matches!(exit, Exit::Target | Exit::GapTarget) {
-            self.require_positive(&priced)?;
+            priced.require_positive(self.row.bar)?;
         }
         if let Some(Ambiguous { adverse, target }) = ambiguous {
             let taken = self.net_at(position, &priced);
@@ -167,7 +167,7 @@ impl Turn<'_> {
     ) -> Result<(), Error> {
         let Some(position) = &self.desk.position else { return Ok(()) };
         let priced = fill::at_market(self.plan.execution(), -position.sign(), quote);
-        self.require_positive(&priced)?;
+        priced.require_positive(self.row.bar)?;
         self.close(&priced, reason, confidence);
         Ok(())
     }
@@ -185,12 +185,5 @@ impl Turn<'_> {
         let trade = Trade::closed(&position, &fill, gross_pnl, unit, confidence);
         self.desk.metrics.trade(&trade);
         self.ledger.trades.push(trade);
-    }
-
-    fn require_positive(&self, priced: &Priced) -> Result<(), Error> {
-        if priced.price > 0.0 {
-            return Ok(());
-        }
-        Err(Error::FillPrice { row: self.row.bar as usize, price: priced.price })
     }
 }

@@ -212,5 +212,5 @@ fn blocks_share_the_run_evenly_or_are_absent() {
 fn names_are_sorted_and_unique() {
     let set = daily(&[100.0], 100.0);
     assert!(set.values.windows(2).all(|pair| pair[0].0 < pair[1].0));
-    assert_eq!(set.values.len(), 51);
+    assert_eq!(set.values.len(), 48);
 }

@@ -1,10 +1,12 @@
 //! Worlds small enough to write down: rules as changes to "nothing costs anything", bars as a few prices.
 #![allow(dead_code, missing_docs)]
 
+pub mod draw;
+
 use ktrdr_core::bar::Bars;
 use ktrdr_core::ledger::Ledger;
 use ktrdr_core::metrics::{Calendar, MetricSet};
-use ktrdr_core::{Columns, Error, RunSpec, Rules, Simulation};
+use ktrdr_core::{Columns, Error, Rules, RunSpec, Simulation};
 use serde_json::{Value, json};
 
 pub const HOUR_NS: i64 = 3_600_000_000_000;
@@ -86,6 +88,21 @@ impl World {
     pub fn flat(prices: &[f64], signals: &[i8]) -> Self {
         let bars: Vec<[f64; 4]> = prices.iter().map(|&price| [price; 4]).collect();
         Self::new(&bars, signals)
+    }
+
+    /// The first `rows` bars.
+    pub fn head(&self, rows: usize) -> Self {
+        let mut head = self.clone();
+        head.timestamp.truncate(rows);
+        for column in [&mut head.open, &mut head.high, &mut head.low, &mut head.close] {
+            column.truncate(rows);
+        }
+        for column in [&mut head.half_spread, &mut head.atr, &mut head.conversion_rate].into_iter().flatten() {
+            column.truncate(rows);
+        }
+        head.signals.truncate(rows);
+        head.confidence = head.confidence.map(|column| column[..rows].to_vec());
+        head
     }
 
     pub fn capital(mut self, capital: f64) -> Self {
@@ -188,4 +205,17 @@ impl Run {
 
 pub fn close_to(found: f64, expected: f64, tolerance: f64) {
     assert!((found - expected).abs() <= tolerance, "found {found}, expected {expected}");
+}
+
+/// A ledger followed by another.
+pub fn joined(mut first: Ledger, second: Ledger) -> Ledger {
+    first.extend(second);
+    first
+}
+
+/// Everything that came of a simulation so far, to the last bit (NaN equals NaN).
+pub fn outcome(simulation: &Simulation, ledger: &Ledger) -> (String, Vec<u8>) {
+    let metrics = simulation.metrics(Some(&ledger.trades.bars_held));
+    let state = postcard::to_stdvec(&simulation.snapshot(Vec::new())).expect("plain data");
+    (format!("{ledger:?} {metrics:?}"), state)
 }

@@ -1,0 +1,286 @@
+//! Properties that hold for any world and any rules.
+#![allow(missing_docs)]
+
+mod common;
+
+use common::draw::{self, Draw};
+use common::{HOUR_NS, World, close_to, joined, outcome, rules};
+use ktrdr_core::exits::Reason;
+use ktrdr_core::hash::Hash;
+use ktrdr_core::ledger::Ledger;
+use ktrdr_core::snapshot::{self, Header};
+use ktrdr_core::{Error, Simulation, SnapshotV1};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+const IDENTITY: Hash = [7; 32];
+
+fn through_bytes(simulation: &Simulation) -> Simulation {
+    let header = Header { identity: IDENTITY, bar: simulation.next_bar(), ledgers: Default::default() };
+    let bytes = snapshot::seal(&header, &simulation.snapshot(Vec::new())).expect("plain data");
+    let (_, payload) = snapshot::open::<SnapshotV1>(&bytes).expect("its own bytes");
+    let (state, _) = payload.into_state().expect("one symbol");
+    Simulation::resume(state, Ledger::default())
+}
+
+fn drawn(seed: u64, bars: usize) -> (World, Value) {
+    let mut draw = Draw::new(seed);
+    (draw::world(&mut draw, bars), draw::rules(&mut draw))
+}
+
+/// Runs over the rows between the cuts, one feed each, going through bytes at every cut if asked.
+fn in_pieces(world: &World, changes: &Value, cuts: &[usize], bytes: bool) -> Result<(Simulation, Ledger), Error> {
+    let mut simulation = world.simulation(rules(changes.clone()));
+    let mut ledger = Ledger::default();
+    let mut from = 0;
+    for &to in cuts.iter().chain([&world.open.len()]) {
+        simulation.feed(&world.columns().rows(from, to), to == world.open.len())?;
+        ledger = joined(ledger, simulation.take_ledger());
+        if bytes {
+            simulation = through_bytes(&simulation);
+        }
+        from = to;
+    }
+    Ok((simulation, ledger))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_run_cut_anywhere_ends_where_the_whole_ends(seed: u64, bars in 1_usize..40) {
+        let (world, changes) = drawn(seed, bars);
+        let whole = in_pieces(&world, &changes, &[], false);
+        for cut in 0..world.open.len() {
+            match (&whole, in_pieces(&world, &changes, &[cut], true)) {
+                (Ok((simulation, ledger)), Ok((resumed, pieces))) => {
+                    prop_assert!(outcome(simulation, ledger) == outcome(&resumed, &pieces), "cut {}", cut);
+                }
+                (Err(expected), Err(found)) => prop_assert_eq!(expected, &found),
+                (expected, found) => prop_assert!(false, "cut {}: {:?} {:?}", cut, expected.is_ok(), found.is_ok()),
+            }
+        }
+    }
+
+    #[test]
+    fn chunks_of_any_size_equal_one_run(seed: u64, bars in 2_usize..400, mut cuts in prop::collection::vec(0_usize..400, 0..12)) {
+        let (world, changes) = drawn(seed, bars);
+        cuts.retain(|&cut| cut < bars);
+        cuts.sort_unstable();
+        let whole = in_pieces(&world, &changes, &[], false);
+        match (whole, in_pieces(&world, &changes, &cuts, false)) {
+            (Ok((simulation, ledger)), Ok((fed, pieces))) => {
+                prop_assert!(outcome(&simulation, &ledger) == outcome(&fed, &pieces));
+            }
+            (Err(expected), Err(found)) => prop_assert_eq!(expected, found),
+            (expected, found) => prop_assert!(false, "{:?} {:?}", expected.is_ok(), found.is_ok()),
+        }
+    }
+
+    #[test]
+    fn what_a_bar_closes_with_changes_no_fill_at_its_open(seed: u64, bars in 3_usize..40) {
+        let (world, mut changes) = drawn(seed, bars);
+        changes["execution"]["fill"] = json!("next_open");
+        let run = |world: &World| {
+            let mut simulation = world.simulation(rules(changes.clone()));
+            let _ = simulation.feed(&world.columns(), false);
+            simulation.take_ledger()
+        };
+        // Orders execute at the open; an adverse exit has the open for reference only where it happened there.
+        let at_opens = |ledger: &Ledger, row: usize| -> Vec<(i64, i8, u64, u64)> {
+            let fills = &ledger.fills;
+            let at_open = |i: usize| match Reason::NAMES[fills.reason[i] as usize] {
+                "signal" | "max_holding" => true,
+                "take_profit" => false,
+                _ => fills.reference_price[i] == world.open[row],
+            };
+            (0..fills.bar.len())
+                .filter(|&i| fills.bar[i] < row as i64 || fills.bar[i] == row as i64 && at_open(i))
+                .map(|i| (fills.bar[i], fills.side[i], fills.quantity[i].to_bits(), fills.price[i].to_bits()))
+                .collect()
+        };
+        let honest = run(&world.head(bars));
+        for row in 1..bars {
+            let mut poisoned = world.head(row + 1);
+            let open = world.open[row];
+            // A close and extremes that can never be the open: fills there are not taken for fills at the open.
+            (poisoned.high[row], poisoned.low[row], poisoned.close[row]) = (open * 1.9, open * 0.4, open * 1.7);
+            for column in [&mut poisoned.half_spread, &mut poisoned.atr, &mut poisoned.conversion_rate].into_iter().flatten() {
+                column[row] *= 3.0;
+            }
+            prop_assert_eq!(at_opens(&honest, row), at_opens(&run(&poisoned), row), "row {}", row);
+        }
+    }
+
+    #[test]
+    fn without_signals_equity_is_flat(seed: u64, bars in 1_usize..200) {
+        let (mut world, changes) = drawn(seed, bars);
+        world.signals.fill(0);
+        let run = world.run(changes);
+        prop_assert!(run.ledger.equity.iter().all(|&equity| equity == world.capital));
+        prop_assert_eq!(run.ledger.equity.len(), bars - world.warmup_bars);
+        prop_assert!(run.ledger.fills.bar.is_empty());
+    }
+
+    #[test]
+    fn a_signal_on_the_last_bar_never_fills_at_the_next_open(seed: u64, bars in 2_usize..60) {
+        let (mut world, mut changes) = drawn(seed, bars);
+        changes["execution"]["fill"] = json!("next_open");
+        world.signals.fill(0);
+        world.signals[bars - 1] = 1;
+        world.confidence = None;
+        let run = world.run(changes);
+        prop_assert!(run.ledger.fills.bar.is_empty());
+        prop_assert_eq!(run.refusals(), ["end_of_data"]);
+    }
+
+    #[test]
+    fn buying_and_holding_has_a_closed_form(seed: u64, bars in 3_usize..100) {
+        let (mut world, _) = drawn(seed, bars);
+        (world.half_spread, world.conversion_rate, world.confidence) = (None, None, None);
+        world.warmup_bars = 0;
+        world.signals.fill(0);
+        world.signals[0] = 1;
+        let run = world.run(json!({"execution": {
+            "sizing": {"kind": "cash_fraction", "fraction": 1.0}, "commission": {"rate": 0.001}, "slippage": {"rate": 0.002}
+        }}));
+        // Cash is spent on q (1 + c) (1 + s) open; q (1 - c) (1 - s) close comes back.
+        let spent = world.open[1] * 1.002 * 1.001;
+        let expected = world.capital / spent * world.close[bars - 1] * 0.998 * 0.999;
+        close_to(run.metric("final_equity"), expected, 1e-6 * expected);
+        close_to(run.metric("benchmark_return"), run.metric("total_return"), 1e-12);
+        prop_assert_eq!(run.metric("benchmark_max_drawdown"), run.metric("max_drawdown"));
+    }
+
+    #[test]
+    fn equity_is_cash_replayed_from_fills_and_financing(seed: u64, bars in 2_usize..80) {
+        let (world, changes) = drawn(seed, bars);
+        let Ok(run) = world.try_run(changes) else { return Ok(()) };
+        let trades = &run.ledger.trades;
+        let closed: f64 = trades.net_pnl.iter().sum();
+        if run.ledger.fills.bar.len() == 2 * trades.net_pnl.len() {
+            close_to(run.metric("final_equity"), world.capital + closed, 1e-9 * world.capital.max(run.metric("final_equity").abs()));
+        }
+        for row in 0..trades.net_pnl.len() {
+            let costs = trades.commission[row] + trades.financing[row];
+            close_to(trades.net_pnl[row], trades.gross_pnl[row] - costs, 1e-9 * world.capital);
+            prop_assert!(trades.mfe[row] >= 0.0 && trades.mae[row] <= 0.0);
+        }
+    }
+}
+
+/// Fixed quantity, nothing that makes money discontinuous in price or cost.
+fn smooth(costs: f64) -> Value {
+    json!({"execution": {
+        "sizing": {"kind": "fixed_quantity", "quantity": 3.0}, "margin": {"max_leverage": 1000.0, "maintenance": 0.0},
+        "commission": {"rate": 0.001 * costs, "per_unit": 0.01 * costs, "per_fill": 0.1 * costs, "minimum": 0.2 * costs},
+        "slippage": {"rate": 0.001 * costs}, "spread": {"half": 0.05 * costs},
+        "financing": {"long_rate": 0.03 * costs, "short_rate": 0.05 * costs}
+    }})
+}
+
+fn plain_world(seed: u64, bars: usize) -> World {
+    let mut world = draw::world(&mut Draw::new(seed), bars).capital(1e6);
+    world.half_spread = None;
+    world
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn higher_costs_never_raise_equity(seed: u64, bars in 2_usize..80) {
+        let world = plain_world(seed, bars);
+        let [cheap, dear] = [0.5, 1.0].map(|costs| world.run(smooth(costs)));
+        prop_assert_eq!(&cheap.ledger.fills.bar, &dear.ledger.fills.bar);
+        for (low, high) in dear.ledger.equity.iter().zip(&cheap.ledger.equity) {
+            prop_assert!(*low <= high + 1e-6);
+        }
+    }
+
+    #[test]
+    fn the_other_side_without_costs_loses_what_this_one_earns(seed: u64, bars in 2_usize..80) {
+        let world = plain_world(seed, bars);
+        let mut mirrored = world.clone();
+        mirrored.signals.iter_mut().for_each(|signal| *signal = -*signal);
+        let [here, there] = [&world, &mirrored].map(|world| world.run(smooth(0.0)));
+        for (one, other) in here.ledger.equity.iter().zip(&there.ledger.equity) {
+            close_to(one - world.capital, world.capital - other, 1e-7);
+        }
+    }
+
+    #[test]
+    fn ten_times_the_price_and_a_tenth_of_the_quantity_is_the_same_money(seed: u64, bars in 2_usize..80) {
+        let mut world = plain_world(seed, bars);
+        let mut here = smooth(1.0);
+        here["execution"]["commission"]["per_unit"] = json!(0.0);
+        let mut there = here.clone();
+        let one = world.run(here);
+        for column in [&mut world.open, &mut world.high, &mut world.low, &mut world.close] {
+            column.iter_mut().for_each(|price| *price *= 10.0);
+        }
+        there["execution"]["sizing"]["quantity"] = json!(0.3);
+        there["execution"]["spread"]["half"] = json!(0.5);
+        there["execution"]["instrument"] = json!({"lot_size": 1e-9});
+        let ten = world.run(there);
+        for (one, ten) in one.ledger.equity.iter().zip(&ten.ledger.equity) {
+            close_to(*ten, *one, 1e-6);
+        }
+    }
+}
+
+#[test]
+fn feeding_after_the_end_and_ending_without_bars_are_refused() {
+    let world = World::flat(&[100.0, 101.0], &[0, 0]);
+    let mut simulation = world.simulation(rules(json!({})));
+    let none = world.columns().rows(0, 0);
+    assert_eq!(simulation.feed(&none, true).expect_err("no bars").code(), "argument_invalid");
+    simulation.feed(&world.columns(), true).expect("all bars");
+    assert_eq!(simulation.feed(&world.columns(), true).expect_err("ended").code(), "argument_invalid");
+}
+
+#[test]
+fn a_warm_up_as_long_as_the_bars_is_too_short() {
+    let mut world = World::flat(&[100.0, 101.0], &[0, 0]);
+    world.warmup_bars = 2;
+    assert_eq!(world.try_run(json!({})).expect_err("too short").code(), "data_too_short");
+}
+
+#[test]
+fn signals_and_confidences_have_a_range() {
+    let mut world = World::flat(&[100.0, 101.0], &[0, 2]);
+    assert_eq!(world.try_run(json!({})).expect_err("signal").row(), Some(1));
+    world.signals[1] = 0;
+    for bad in [1.5, -0.1] {
+        world.confidence = Some(vec![bad, 0.5]);
+        assert_eq!(world.try_run(json!({})).expect_err("confidence").row(), Some(0));
+    }
+}
+
+#[test]
+fn a_market_price_of_nothing_is_an_error_that_stays() {
+    let world = World::flat(&[1.0; 4], &[-1, 0, 0, 0]);
+    let mut simulation = world.simulation(rules(json!({"execution": {"spread": {"half": 1.0}}})));
+    let first = simulation.feed(&world.columns(), true).expect_err("free shares");
+    assert_eq!((first.code(), first.row()), ("fill_price", Some(1)));
+    assert_eq!(simulation.feed(&world.columns(), true).expect_err("still"), first);
+}
+
+#[test]
+fn the_snapshot_of_a_long_look_back_fits_four_kib_and_stays_flat() {
+    let mut sizes = Vec::new();
+    for bars in [200, 2_000, 20_000] {
+        let mut draw = Draw::new(5);
+        let mut world = draw::world(&mut draw, bars);
+        world.timestamp = (0..bars as i64).map(|bar| 1_600_000_000_000_000_000 + bar * HOUR_NS / 12).collect();
+        let mut simulation = world.simulation(rules(json!({"execution": {
+            "sizing": {"kind": "volatility_target", "annual": 0.1, "window": 128},
+            "exits": {"stop_loss": {"atr": 2.0}, "take_profit": {"rate": 0.1}, "trailing_stop": {"atr": 2.0}}
+        }})));
+        simulation.feed(&world.columns(), false).expect("a run");
+        let parts = ["bars", "model", "profile", "rules", "strategy", "terms"].map(|part| (part.to_owned(), IDENTITY));
+        let header = Header { identity: IDENTITY, bar: simulation.next_bar(), ledgers: Default::default() };
+        sizes.push(snapshot::seal(&header, &simulation.snapshot(parts.into())).expect("plain data").len());
+    }
+    assert!(sizes.iter().all(|&bytes| bytes <= 4_096), "{sizes:?}");
+}
