@@ -1,0 +1,37 @@
+"""Backtests: from a strategy and bars to trades; names are imported when first touched, torch with a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ktrdr._lazy import resolve
+
+LAZY = {
+    "BacktestConfig": "ktrdr.backtesting.config:BacktestConfig",
+    "BacktestingEngine": "ktrdr.backtesting.engine:BacktestingEngine",
+    "BacktestResults": "ktrdr.backtesting.results:BacktestResults",
+    "Checkpoint": "ktrdr.backtesting.checkpoint:Checkpoint",
+    "DecisionFunction": "ktrdr.backtesting.decision_function:DecisionFunction",
+    "FeatureCache": "ktrdr.backtesting.feature_cache:FeatureCache",
+    "ModelBundle": "ktrdr.backtesting.model_bundle:ModelBundle",
+    "PerformanceTracker": "ktrdr.backtesting.performance:PerformanceTracker",
+    "PositionManager": "ktrdr.backtesting.position_manager:PositionManager",
+    "Simulation": "ktrdr.backtesting.simulation:Simulation",
+    "TradingDecision": "ktrdr.backtesting.decision_function:TradingDecision",
+    "backtest": "ktrdr.backtesting.api:backtest",
+    "simulate": "ktrdr.backtesting.simulation:simulate",
+}
+
+__all__ = sorted(LAZY)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in LAZY:
+        raise AttributeError(f"module 'ktrdr.backtesting' has no attribute {name!r}")
+    value = resolve(LAZY[name])
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *LAZY]

@@ -1,0 +1,174 @@
+"""What a backtest is told: checked before anything is loaded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ktrdr.data.repository import BarSource, MemoryBars, Repository, check_symbol
+from ktrdr.errors import ArgumentInvalid
+from ktrdr.neural.blocks import DEFAULT_THREADS
+from ktrdr.strategy.loader import load_strategy
+from ktrdr.strategy.rules import DecisionRules, merge
+from ktrdr.strategy.schema import Strategy
+from ktrdr.values import Span, Timeframe
+
+if TYPE_CHECKING:
+    from ktrdr.neural.bundle import ModelBundle
+
+INITIAL_CAPITAL = 100_000.0
+_MOST_THREADS = 1_024
+
+Moment = str | date | datetime | None
+Rules = Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, eq=False)
+class BacktestConfig:
+    """One backtest, before it runs.
+
+    Args:
+        written: the strategy as its file has it.
+        strategy: the same with the request's rules merged over the file's.
+        symbol: what is traded.
+        span: which bars may be simulated.
+        repository: the data folder; models lie in it also when the bars are given.
+        source: where the bars come from.
+        initial_capital: account currency.
+        model: a bundle, its path, or its id; None chooses the newest that fits.
+        threads: torch threads.
+        strict: whether bars the model was fitted or selected on are refused.
+        resample: whether a missing timeframe may be made from a finer one.
+    """
+
+    written: Strategy
+    strategy: Strategy
+    symbol: str
+    span: Span
+    repository: Repository
+    source: BarSource
+    initial_capital: float = INITIAL_CAPITAL
+    model: str | Path | ModelBundle | None = None
+    threads: int = DEFAULT_THREADS
+    strict: bool = False
+    resample: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        strategy: str | Path | Mapping[str, Any] | Strategy,
+        symbol: str,
+        timeframe: str | Timeframe,
+        *,
+        start: Moment = None,
+        end: Moment = None,
+        bars: Mapping[str, Any] | None = None,
+        data_dir: str | Path | None = None,
+        initial_capital: float = INITIAL_CAPITAL,
+        execution: Rules = None,
+        decisions: Rules = None,
+        metrics: Rules = None,
+        model: str | Path | ModelBundle | None = None,
+        threads: int = DEFAULT_THREADS,
+        strict: bool = False,
+        resample: bool = False,
+    ) -> BacktestConfig:
+        """From the arguments of ``ktrdr.backtest``; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
+        written = load_strategy(strategy)
+        _check_timeframe(written, Timeframe.parse(timeframe))
+        repository = Repository() if data_dir is None else Repository(Path(data_dir))
+        return cls(
+            written=written,
+            strategy=with_rules(written, {"execution": execution, "decisions": decisions, "metrics": metrics}),
+            symbol=check_symbol(symbol),
+            span=Span.parse(start, end),
+            repository=repository,
+            source=repository if bars is None else MemoryBars.of(bars, symbol),
+            initial_capital=_money(initial_capital),
+            model=model,
+            threads=_thread_count(threads),
+            strict=strict,
+            resample=resample,
+        )
+
+    @property
+    def timeframe(self) -> Timeframe:
+        """The strategy's base timeframe: one decision for each of its bars."""
+        return self.strategy.base_timeframe
+
+    @property
+    def decisions(self) -> DecisionRules:
+        """The stateful half of the decisions; a regression has no threshold and may always short."""
+        rules = self.strategy.decisions
+        if self.strategy.output_format == "classification":
+            return rules
+        return rules.model_copy(update={"confidence_threshold": 0.0, "allow_short_from_flat": True})
+
+    def rules(self) -> dict[str, Any]:
+        """Every rule the run trades by, defaults filled in, JSON-ready."""
+        strategy = self.strategy
+        return {
+            "execution": strategy.execution.to_core(),
+            "decisions": self.decisions.to_core(),
+            "metrics": strategy.metrics.to_core(),
+            "cost_model": {
+                "round_trip_cost": strategy.round_trip_cost,
+                "min_edge_multiplier": strategy.min_edge_multiplier,
+            },
+        }
+
+
+def with_rules(strategy: Strategy, request: Mapping[str, Rules]) -> Strategy:
+    """The strategy with a request's sections merged over its own; a ``ConfigError`` leaf names the request's key.
+
+    >>> changed = with_rules(load_strategy("v3_minimal"), {"execution": {"commission": {"rate": 0}}})
+    >>> changed.execution.commission.rate, changed.execution.slippage.rate
+    (0.0, 0.0005)
+    """
+    given = {section: rules for section, rules in request.items() if rules}
+    if not given:
+        return strategy
+    file = strategy.canonical()
+    for section, rules in given.items():
+        if not isinstance(rules, Mapping):
+            raise ArgumentInvalid("not a mapping of rules", where=section, found=type(rules).__name__)
+        file[section] = merge(file[section], rules)
+    changed = load_strategy(file, where="request")
+    return replace(
+        strategy,
+        execution=changed.execution,
+        decisions=changed.decisions,
+        metrics=changed.metrics,
+        round_trip_cost=changed.round_trip_cost,
+        min_edge_multiplier=changed.min_edge_multiplier,
+        warnings=tuple(dict.fromkeys((*strategy.warnings, *changed.warnings))),
+    )
+
+
+def _check_timeframe(strategy: Strategy, timeframe: Timeframe) -> None:
+    if timeframe != strategy.base_timeframe:
+        raise ArgumentInvalid(
+            f"{strategy.name} decides on another timeframe",
+            where="timeframe",
+            found=timeframe.value,
+            expected=strategy.base_timeframe.value,
+        )
+
+
+def _money(amount: float) -> float:
+    number = isinstance(amount, int | float) and not isinstance(amount, bool)
+    if not (number and math.isfinite(amount) and amount > 0):
+        raise ArgumentInvalid(
+            "no amount of money", where="initial_capital", found=amount, expected="finite and above 0"
+        )
+    return float(amount)
+
+
+def _thread_count(threads: int) -> int:
+    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= _MOST_THREADS:
+        raise ArgumentInvalid("no number of threads", where="threads", found=threads, expected=f"1 to {_MOST_THREADS}")
+    return threads

@@ -1,0 +1,153 @@
+"""From a net's scores to signals, and for one bar on to a decision; stateless, over the core's own arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ktrdr import _core
+from ktrdr.errors import ArgumentInvalid
+from ktrdr.neural.bundle import ModelBundle
+from ktrdr.neural.blocks import DEFAULT_THREADS
+from ktrdr.strategy.rules import DecisionRules
+from ktrdr.strategy.schema import Strategy
+
+Signals = NDArray[np.int8]
+Confidence = NDArray[np.float32]
+
+
+class Signal(IntEnum):
+    """A direction: of a signal, or of a position (HOLD: flat)."""
+
+    SELL = -1
+    HOLD = 0
+    BUY = 1
+
+
+@dataclass(frozen=True)
+class TradingDecision:
+    """What one bar decided.
+
+    Args:
+        signal: the order's direction, HOLD for none.
+        raw_signal: what the net said, before the filters.
+        confidence: how sure it is, 0 to 1; NaN where a score is undefined.
+        reason: ``traded``, or why not: hold, undefined, threshold, separation, position, short.
+        timestamp: the bar's stamp, ns UTC.
+    """
+
+    signal: Signal
+    raw_signal: Signal
+    confidence: float
+    reason: str
+    timestamp: int
+
+
+@dataclass(frozen=True, eq=False)
+class DecisionFunction:
+    """The rules of one strategy over one net.
+
+    Args:
+        output_format: ``classification`` (three scores a row) or ``regression`` (one).
+        edge: the return a regression must clear to trade.
+        decisions: threshold, separation and position rules.
+        allow_short: whether execution allows shorts.
+        bundle: the net; ``batch`` does without.
+        threads: torch threads for a single bar.
+    """
+
+    output_format: str
+    edge: float
+    decisions: DecisionRules
+    allow_short: bool
+    bundle: ModelBundle | None = None
+    threads: int = DEFAULT_THREADS
+
+    @classmethod
+    def of(
+        cls, strategy: Strategy, decisions: DecisionRules, bundle: ModelBundle | None = None, threads: int = DEFAULT_THREADS
+    ) -> DecisionFunction:
+        """The function of a strategy; ``decisions`` are the rules in force."""
+        edge = strategy.round_trip_cost * strategy.min_edge_multiplier
+        return cls(strategy.output_format, edge, decisions, strategy.execution.allow_short, bundle, threads)
+
+    def batch(self, scores: NDArray[np.float32]) -> tuple[Signals, Confidence]:
+        """Raw signal [n_bars, int8] and confidence [n_bars, float32] of scores [n_bars, n_outputs, float32].
+
+        Classification: softmax, the first maximum of BUY, HOLD, SELL, and its probability. Regression: beyond the
+        edge, and ``min(abs(r) / (3 edge), 1)``. A score that is not finite gives 0 and NaN.
+
+        >>> import numpy as np
+        >>> from ktrdr.strategy.rules import DecisionRules
+        >>> decide = DecisionFunction("classification", 0.0, DecisionRules(), allow_short=True)
+        >>> decide.batch(np.array([[0, 0, 9], [np.nan, 0, 0]], np.float32))[0].tolist()
+        [-1, 0]
+        """
+        if self.output_format == "classification":
+            return _core.classify(scores)
+        return _core.regress(scores, self.edge)
+
+    def __call__(
+        self,
+        features: Mapping[str, Any] | NDArray[np.float32],
+        position: int,
+        bar: Any,
+        last_signal_time: Any = None,
+    ) -> TradingDecision:
+        """The decision of one bar.
+
+        Args:
+            features: values by feature name (for a sequence model the last ``sequence_length`` of each), or an array
+                [sequence_length, n_features, float32].
+            position: direction of the open position: +1 long, 0 flat, -1 short.
+            bar: what has ``timestamp`` (ns UTC or a datetime with a zone) and, for the same bits as a whole run
+                gives, ``index``: the bar's row from the anchor on.
+            last_signal_time: stamp of the last fill; None before the first.
+        """
+        stamp = stamp_ns(_of(bar, "timestamp"))
+        last = None if last_signal_time is None else stamp_ns(last_signal_time)
+        signals, confidence = self.batch(self._scores(features, int(_of(bar, "index", 0)))[None, :])
+        order, reason = _core.filter_decision(
+            self.decisions.to_core(), self.allow_short, int(signals[0]), float(confidence[0]), stamp, last, int(position)
+        )
+        return TradingDecision(Signal(order), Signal(int(signals[0])), float(confidence[0]), reason, stamp)
+
+    def _scores(self, features: Mapping[str, Any] | NDArray[np.float32], row: int) -> NDArray[np.float32]:
+        from ktrdr.neural.inference import infer_row
+
+        if self.bundle is None:
+            raise ArgumentInvalid("a single bar needs the net", where="bundle", found="none")
+        facts = self.bundle.metadata
+        window = _window(features, facts.resolved_features)
+        return infer_row(self.bundle.model, window, row, threads=self.threads, scale=facts.target_scale)
+
+
+def _window(features: Mapping[str, Any] | NDArray[np.float32], names: list[str]) -> NDArray[np.float32]:
+    if isinstance(features, Mapping):
+        missing = [name for name in names if name not in features]
+        if missing:
+            raise ArgumentInvalid("a feature is missing", where="features", expected=missing[0])
+        features = np.stack([np.atleast_1d(np.asarray(features[name], np.float32)) for name in names], axis=1)
+    return np.atleast_2d(np.asarray(features, np.float32))
+
+
+def _of(bar: Any, name: str, default: Any = None) -> Any:
+    value = bar.get(name, default) if isinstance(bar, Mapping) else getattr(bar, name, default)
+    if value is None:
+        raise ArgumentInvalid("the bar lacks a value", where="bar", expected=name)
+    return value
+
+
+def stamp_ns(moment: Any) -> int:
+    """A stamp as ns UTC: an integer is that already, a datetime (also pandas' or numpy's) is converted."""
+    if isinstance(moment, np.datetime64):
+        return int(moment.astype("datetime64[ns]").astype(np.int64))
+    if hasattr(moment, "timestamp"):
+        whole = round(moment.replace(microsecond=0).timestamp()) * 1_000_000_000
+        return whole + moment.microsecond * 1_000 + getattr(moment, "nanosecond", 0)
+    return int(moment)

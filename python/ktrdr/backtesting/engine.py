@@ -1,0 +1,127 @@
+"""The pipeline: bars to features to scores to signals to a ledger, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ktrdr.backtesting.checkpoint import Checkpoint, SavedRun
+from ktrdr.backtesting.config import BacktestConfig
+from ktrdr.backtesting.decision_function import DecisionFunction
+from ktrdr.backtesting.feature_cache import FeatureCache
+from ktrdr.backtesting.identity import Parts, identity_parts
+from ktrdr.backtesting.model_bundle import ModelBundle, Seen, choose_bundle, seen_bars
+from ktrdr.backtesting.performance import PerformanceTracker
+from ktrdr.backtesting.results import BacktestResults
+from ktrdr.backtesting.simulation import Simulation
+from ktrdr.errors import Cancelled
+from ktrdr.features.matrix import FeatureMatrix
+from ktrdr.values import CancellationToken, NeverCancelled, ProgressBridge, SilentBridge
+
+CheckpointCallback = Callable[[Checkpoint], None]
+
+
+class BacktestingEngine:
+    """Runs one backtest; a run that starts and a run that goes on take the same path."""
+
+    def __init__(self, config: BacktestConfig) -> None:
+        self.config = config
+        self.feature_cache = FeatureCache(config)
+
+    def run(
+        self,
+        bridge: ProgressBridge | None = None,
+        cancellation_token: CancellationToken | None = None,
+        checkpoint_callback: CheckpointCallback | None = None,
+        resume: SavedRun | None = None,
+    ) -> BacktestResults:
+        """The whole run, or what is left of it.
+
+        Args:
+            bridge: where progress is reported.
+            cancellation_token: asked while loading and after every block.
+            checkpoint_callback: called after every block; it decides whether to save.
+            resume: what an earlier run of the same inputs saved.
+
+        Raises:
+            Cancelled: the token asked to stop; the callback has been called with that block's end.
+            IdentityMismatch: ``resume`` is of a run with other inputs; ``part`` names the first that differs.
+        """
+        control = _Control(bridge or SilentBridge(), cancellation_token or NeverCancelled(), checkpoint_callback)
+        inputs = self._inputs(control)
+        decide = DecisionFunction.of(self.config.strategy, self.config.decisions, inputs.bundle)
+        simulation = inputs.begin() if resume is None else inputs.resume(resume)
+        for scores in inputs.scores(simulation.next_bar):
+            simulation.advance(*decide.batch(scores))
+            control.on_block(simulation, inputs)
+        return BacktestResults.of(
+            self.config, inputs.features, inputs.bundle, inputs.seen, simulation.result(), lambda: inputs.parts
+        )
+
+    def _inputs(self, control: _Control) -> _Inputs:
+        raw = self.feature_cache.raw(control)
+        bundle = choose_bundle(self.config, synthetic=raw.base.provenance.synthetic)
+        simulated = raw.base.timestamp[raw.first_simulated :]
+        seen = seen_bars(bundle, self.config.symbol, simulated, strict=self.config.strict)
+        return _Inputs(self.config, self.feature_cache.of(bundle), bundle, seen)
+
+
+@dataclass(frozen=True, eq=False)
+class _Inputs:
+    """Everything a run reads, before its first bar."""
+
+    config: BacktestConfig
+    features: FeatureMatrix
+    bundle: ModelBundle
+    seen: Seen
+
+    @cached_property
+    def parts(self) -> Parts:
+        return identity_parts(self.config, self.features, self.bundle)
+
+    def begin(self) -> Simulation:
+        strategy, warmup_bars = self.config.strategy, self.features.first_simulated
+        simulation = Simulation.over(
+            self.features.base, execution=strategy.execution, decisions=self.config.decisions, metrics=strategy.metrics,
+            initial_capital=self.config.initial_capital, warmup_bars=warmup_bars,
+        )  # fmt: skip
+        if warmup_bars:
+            simulation.advance(np.zeros(warmup_bars, np.int8), np.full(warmup_bars, np.nan, np.float32))
+        return simulation
+
+    def resume(self, saved: SavedRun) -> Simulation:
+        return Simulation.resume_over(saved.snapshot, saved.ledger, self.features.base, self.parts)
+
+    def scores(self, first_row: int) -> Iterator[NDArray[np.float32]]:
+        values = self.features.values
+        if first_row < len(values):
+            for _, _, scores in self.bundle.iter_scores(values, first_row=first_row, threads=self.config.threads):
+                yield scores
+
+
+@dataclass(frozen=True)
+class _Control:
+    """Progress, cancel, checkpoint: the one place of each. While loading it is the bridge."""
+
+    bridge: ProgressBridge
+    token: CancellationToken
+    callback: CheckpointCallback | None = field(default=None)
+
+    def report(self, phase: str, done: int, total: int | None, detail: Mapping[str, Any]) -> None:
+        self.bridge.report(phase, done, total, detail)
+        if self.token.is_cancelled():
+            raise Cancelled("the run was cancelled before its first bar")
+
+    def on_block(self, simulation: Simulation, inputs: _Inputs) -> None:
+        bar, total = simulation.next_bar, len(inputs.features.values)
+        self.bridge.report("backtest", bar, total, PerformanceTracker(simulation).progress())
+        cancelled = bar < total and self.token.is_cancelled()
+        if self.callback is not None:
+            self.callback(Checkpoint(bar, total, cancelled, simulation, lambda: inputs.parts))
+        if cancelled:
+            raise Cancelled("the run was cancelled", found=f"bar {bar} of {total}")

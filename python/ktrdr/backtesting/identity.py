@@ -1,0 +1,68 @@
+"""What makes two runs the same run: named parts, each with its hash; paths and file times are not among them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from ktrdr import _core
+from ktrdr.backtesting.config import BacktestConfig
+from ktrdr.features.matrix import FeatureMatrix
+from ktrdr.neural.bundle import ModelBundle
+
+SEMANTICS_VERSION = 1
+"""Raised whenever the same inputs may give another ledger."""
+
+Parts = tuple[tuple[str, bytes], ...]
+
+
+def identity_parts(config: BacktestConfig, features: FeatureMatrix, bundle: ModelBundle) -> Parts:
+    """Name and BLAKE3 hash of everything that decides a run's result, in a fixed order."""
+    facts = {
+        "strategy": json.loads(config.written.canonical_json(without=("description", "training"))),
+        "model": [bundle.weights_sha256, bundle.metadata_sha256],
+        "execution": config.rules(),
+        "warmup": features.first_simulated,
+        "timeframe": config.timeframe.value,
+        "symbol": config.symbol,
+        "capital": config.initial_capital,
+        "semantics": SEMANTICS_VERSION,
+        "profile": numeric_profile(config, bundle),
+    }
+    bars = [
+        (f"bars {config.symbol} {timeframe.value}", bytes.fromhex(series.content_hash()))
+        for timeframe, series in features.series.items()
+    ]
+    return (*bars, *((name, _hash(value)) for name, value in facts.items()))
+
+
+def identity_of(parts: Parts) -> bytes:
+    """The run's identity: one hash over all parts."""
+    return bytes(_core.content_hash([piece for name, value in parts for piece in (name.encode(), value)]))
+
+
+def numeric_profile(config: BacktestConfig, bundle: ModelBundle) -> dict[str, Any]:
+    """What decides the last bits of a score: libraries, instruction sets, threads, type, block size."""
+    from ktrdr.neural.runtime import torch_profile
+
+    simd: Mapping[str, Any] = np.show_config(mode="dicts")["SIMD Extensions"]  # type: ignore[index]
+    return {
+        **torch_profile(),
+        "numpy": np.__version__,
+        "numpy_dispatch": [*simd.get("baseline", []), *simd.get("found", [])],
+        "polars": version("polars"),
+        "talib": version("TA-Lib"),
+        "threads": config.threads,
+        "dtype": "float32",
+        "block_rows": bundle.metadata.inference_block,
+    }
+
+
+def _hash(value: Any) -> bytes:
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return bytes(_core.content_hash([text.encode()]))
+

@@ -1,0 +1,77 @@
+"""Which trained net a run uses, and what of the run's bars that net has seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ktrdr.backtesting.config import BacktestConfig
+from ktrdr.errors import ModelInSample, ModelNotFound
+from ktrdr.neural.bundle import ModelBundle
+from ktrdr.neural.match import require_same_features
+from ktrdr.training.model_storage import ModelStorage
+from ktrdr.values import Span
+
+__all__ = ["ModelBundle", "Seen", "choose_bundle", "seen_bars"]
+
+
+def choose_bundle(config: BacktestConfig, *, synthetic: bool) -> ModelBundle:
+    """The bundle a run names, else the newest that fits it; its features are the strategy's.
+
+    Raises ``ModelNotFound`` and ``ModelFeatureMismatch``.
+    """
+    bundle = config.model if isinstance(config.model, ModelBundle) else _find(config, synthetic)
+    require_same_features(config.strategy, bundle.metadata)
+    return bundle
+
+
+def _find(config: BacktestConfig, synthetic: bool) -> ModelBundle:
+    storage = ModelStorage(config.repository.models_dir)
+    if config.model is None:
+        return storage.newest(config.strategy.name, config.timeframe, config.symbol, synthetic=synthetic)
+    named = str(config.model)
+    stored = {model.id: model.path for model in storage.models()}
+    if named in stored:
+        return ModelBundle.load(stored[named])
+    if Path(named).is_dir():
+        return ModelBundle.load(named)
+    others = ", ".join(stored) or "none"
+    raise ModelNotFound("no such model", where=named, found=f"stored: {others}", hint="`ktrdr models` lists them")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What of the simulated bars the model is not blind to.
+
+    Args:
+        in_sample_bars: bars of its training and validation rows, up to the last label's end.
+        selection_span: first and last stamp (ns UTC) among its test rows, which its maker has looked at.
+        symbol_not_in_training: whether it was trained on other symbols only.
+    """
+
+    in_sample_bars: int
+    selection_span: tuple[int, int] | None
+    symbol_not_in_training: bool
+
+
+def seen_bars(bundle: ModelBundle, symbol: str, stamps: NDArray[np.int64], *, strict: bool) -> Seen:
+    """What of the simulated bars [n_bars, int64, ns UTC] the bundle has seen; ``ModelInSample`` where refused."""
+    facts = bundle.metadata
+    foreign = symbol not in facts.symbols
+    fitted, selected = (stamps[:0] if foreign else _within(stamps, span) for span in (facts.in_sample, facts.selection))
+    if strict and (len(fitted) or len(selected)):
+        raise ModelInSample(
+            "the model was fitted or selected on bars of this run", where=bundle.id,
+            found=f"{len(fitted)} in-sample and {len(selected)} selection bars", expected="a span after its training",
+        )  # fmt: skip
+    return Seen(len(fitted), (int(selected[0]), int(selected[-1])) if len(selected) else None, foreign)
+
+
+def _within(stamps: NDArray[np.int64], span: Span | None) -> NDArray[np.int64]:
+    if span is None or span.start_ns is None or span.end_ns is None:
+        return stamps[:0]
+    first, stop = np.searchsorted(stamps, [span.start_ns, span.end_ns])
+    return stamps[first:stop]

@@ -1,0 +1,94 @@
+"""What a command says: one object for programs, lines and tables for people, errors in one line."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from ktrdr.errors import KtrdrError
+
+_PLAIN_WIDTH = 120
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under headings; numbers are aligned by whoever made them strings."""
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A command's result: ``data`` is printed with ``--json``, ``shown`` without."""
+
+    data: Mapping[str, Any]
+    shown: Sequence[str | Table] = ()
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How this call of the program speaks."""
+
+    json: bool = False
+    verbose: bool = False
+
+    def answer(self, answer: Answer) -> None:
+        """Prints the object, or the lines and tables."""
+        if self.json:
+            print(json.dumps(answer.data, allow_nan=False, default=str))
+            return
+        for part in answer.shown:
+            if isinstance(part, Table):
+                _print_table(part)
+            else:
+                print(part)
+
+    def error(self, error: KtrdrError, cause: BaseException | None = None) -> None:
+        """One line on the error stream; with ``--json`` also the one object."""
+        if self.json:
+            print(json.dumps({"status": "failed", "error": error.to_dict()}, default=str))
+        if self.verbose and cause is not None:
+            traceback.print_exception(cause, file=sys.stderr)
+        print(f"{error.code}: {' '.join(str(error).split())}", file=sys.stderr)
+
+    def note(self, line: str) -> None:
+        """A line beside the result, on the error stream."""
+        print(line, file=sys.stderr, flush=True)
+
+
+_current: ContextVar[Manner] = ContextVar("manner", default=Manner())
+
+
+@contextmanager
+def manner(*, json: bool, verbose: bool) -> Iterator[Manner]:
+    """The manner of everything inside."""
+    chosen = Manner(json, verbose)
+    token = _current.set(chosen)
+    try:
+        yield chosen
+    finally:
+        _current.reset(token)
+
+
+def current_manner() -> Manner:
+    """How the running command was asked to speak."""
+    return _current.get()
+
+
+def _print_table(table: Table) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False, markup=False)
+    drawn = RichTable(*table.headings, box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(table.headings))
+    for row in table.rows:
+        drawn.add_row(*row)
+    console.print(drawn)

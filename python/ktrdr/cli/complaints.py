@@ -1,0 +1,38 @@
+"""What the argument parser complains of, as one of our errors: one line, with the nearest name."""
+
+from __future__ import annotations
+
+import difflib
+
+from cyclopts import CoercionError, CycloptsError, UnknownCommandError, UnknownOptionError
+
+from ktrdr.errors import ArgumentInvalid, UsageError
+
+
+def as_usage_error(error: CycloptsError) -> UsageError:
+    """``argument_invalid`` for a value of the wrong type, else ``usage``."""
+    error.verbose = False
+    if isinstance(error, UnknownOptionError):
+        return _unknown_flag(error)
+    if isinstance(error, UnknownCommandError):
+        return _unknown_command(error)
+    sentence = " ".join(str(error).split()).rstrip(".")
+    kind = ArgumentInvalid if isinstance(error, CoercionError) else UsageError
+    return kind(sentence or type(error).__name__)
+
+
+def _unknown_flag(error: UnknownOptionError) -> UsageError:
+    known = [name for argument in error.argument_collection for name in argument.names if name.startswith("--")]
+    flag = (error.token.keyword or error.token.value).partition("=")[0]
+    return UsageError("unknown flag", found=flag, hint=_nearest(flag, [*known, "--json", "--verbose", "--help"]))
+
+
+def _unknown_command(error: UnknownCommandError) -> UsageError:
+    word = (error.unused_tokens or [""])[0]
+    known = [name for name in (error.app or ()) if not name.startswith("-")]
+    return UsageError("unknown command", found=word, hint=_nearest(word, known))
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(known))}"

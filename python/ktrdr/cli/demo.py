@@ -1,0 +1,51 @@
+"""``ktrdr demo``: the whole way once, on made-up bars, in a data folder of its own."""
+
+from __future__ import annotations
+
+from ktrdr.backtesting.config import BacktestConfig
+from ktrdr.cli.answer import Answer, current_manner
+from ktrdr.cli.backtest import run_config
+from ktrdr.cli.control import Interrupt
+from ktrdr.cli.progress import progress
+from ktrdr.data.repository import Repository, data_root
+from ktrdr.data.sample import SYMBOL, write_sample
+from ktrdr.errors import DataNotFound
+from ktrdr.values import Timeframe
+
+STRATEGY, TIMEFRAME = "mean_reversion_momentum_v1", Timeframe.H1
+_TRAINED = ("2022-01-01", "2023-12-31")
+_TRADED = ("2024-02-01", "2024-04-30")
+
+
+def demo() -> Answer:
+    """Sample data, a small model, a backtest: the whole way once."""
+    repository = Repository(data_root() / "demo")
+    say = current_manner()
+    if not _has_sample(repository):
+        say.note("demo 1/3: writing synthetic EURUSD bars")
+        write_sample(repository)
+    say.note(f"demo 2/3: training {STRATEGY} on {_TRAINED[0]} to {_TRAINED[1]}")
+    model = _train(repository)
+    say.note(f"demo 3/3: trading {_TRADED[0]} to {_TRADED[1]} with {model}")
+    config = BacktestConfig.of(
+        STRATEGY, SYMBOL, TIMEFRAME, start=_TRADED[0], end=_TRADED[1], model=model, data_dir=repository.root
+    )
+    return run_config(config)
+
+
+def _has_sample(repository: Repository) -> bool:
+    try:
+        return len(repository.stamps(SYMBOL, TIMEFRAME)) > 0
+    except DataNotFound:
+        return False
+
+
+def _train(repository: Repository) -> str:
+    from ktrdr.training.api import train
+
+    with Interrupt() as token, progress() as bridge:
+        result = train(
+            STRATEGY, SYMBOL, TIMEFRAME, start=_TRAINED[0], end=_TRAINED[1], data_dir=repository.root,
+            bridge=bridge, token=token,
+        )  # fmt: skip
+    return str(result.id)

@@ -1,0 +1,49 @@
+"""A finished run as one object, and as a table for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ktrdr.cli.answer import Answer, Table
+
+if TYPE_CHECKING:
+    from ktrdr.backtesting.results import BacktestResults
+
+_MONEY = ("initial_capital", "final_equity", "net_profit", "expectancy", "commission", "slippage", "spread", "financing")
+_SHARES = ("total_return", "cagr", "volatility", "max_drawdown", "win_rate", "exposure", "benchmark_return")
+_NUMBERS = ("sharpe", "sortino", "calmar", "profit_factor", "sqn", "avg_bars_held", "trades", "refused_orders")
+
+
+def summary(results: BacktestResults) -> Answer:
+    """What ``backtest run`` and ``demo`` print."""
+    facts, metrics = results.facts, results.metrics
+    data: dict[str, Any] = {
+        "operation_id": None,
+        "status": "completed",
+        "result_hash": results.result_hash,
+        "metrics": dict(metrics),
+        "warnings": list(results.warnings),
+        "trades": results.trades.height,
+    }
+    head = (
+        f"{facts['strategy']} on {facts['symbol']} {facts['timeframe']}, "
+        f"{facts['first_simulated']} to {facts['last_simulated']}, model {facts['model']}"
+    )
+    rows = [(name.replace("_", " "), _cell(results, name)) for name in (*_MONEY, *_SHARES, *_NUMBERS)]
+    half = (len(rows) + 1) // 2
+    paired = [(*left, *right) for left, right in zip(rows[:half], [*rows[half:], ("", "")], strict=False)]
+    notes = [f"warning: {warning}" for warning in results.warnings]
+    return Answer(data, [head, Table(("metric", "value", "metric", "value"), paired), *notes, _last_line(results)])
+
+
+def _cell(results: BacktestResults, name: str) -> str:
+    value = results.metrics[name]
+    if value is None:
+        return f"- ({results.undefined[name]})"
+    if name in _MONEY:
+        return f"{value:,.2f}"
+    return f"{100 * value:.2f} %" if name in _SHARES else f"{value:.6g}"
+
+
+def _last_line(results: BacktestResults) -> str:
+    return f"{results.trades.height} trades, result {results.result_hash}"

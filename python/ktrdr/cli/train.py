@@ -1,0 +1,63 @@
+"""``ktrdr train``: a strategy's net, into a model bundle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ktrdr.cli.answer import Answer, Table
+from ktrdr.cli.control import Interrupt
+from ktrdr.cli.progress import progress
+
+
+def train(
+    strategy: str,
+    symbol: str | None = None,
+    timeframe: str | None = None,
+    /,
+    *,
+    start_date: str | None = None,
+    end_date: str | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+    threads: int = 2,
+) -> Answer:
+    """Train a strategy's net into a model bundle.
+
+    Parameters
+    ----------
+    strategy
+        A strategy's name or path.
+    symbol
+        By default the strategy's own symbols.
+    timeframe
+        By default the strategy's base timeframe.
+    start_date
+        First date of the training span; by default the strategy's.
+    end_date
+        Last date, included; by default the strategy's.
+    seed
+        Of the random generator; by default the strategy's.
+    device
+        auto, cpu, cuda or mps.
+    threads
+        Torch threads.
+    """
+    from ktrdr.training.api import train as train_net
+
+    with Interrupt() as token, progress() as bridge:
+        result = train_net(
+            strategy, symbol, timeframe, start=start_date, end=end_date, seed=seed, device=device, threads=threads,
+            bridge=bridge, token=token,
+        )  # fmt: skip
+    return trained(result)
+
+
+def trained(result: Any) -> Answer:
+    """What ``train`` prints."""
+    data = {
+        "operation_id": None, "status": "completed", "model": result.id,
+        "metrics": dict(result.metrics), "warnings": list(result.warnings),
+    }  # fmt: skip
+    rows = [(name, f"{value:.6g}" if isinstance(value, float) else str(value)) for name, value in result.metrics.items()]
+    notes = [f"warning: {warning}" for warning in result.warnings]
+    return Answer(data, [f"model {result.id}", Table(("metric", "value"), rows), *notes])
