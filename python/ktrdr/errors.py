@@ -79,7 +79,7 @@ class KtrdrError(Exception):
         """JSON-ready form: code, message and every field that is set."""
         shown = {key: value for key, value in self.fields().items() if value not in (None, "")}
         return {"code": self.code, "message": str(self)} | {
-            key: value if isinstance(value, int | float | str) else _shown(value) for key, value in shown.items()
+            key: value if isinstance(value, int | float | str | list) else _shown(value) for key, value in shown.items()
         }
 
 
@@ -92,15 +92,19 @@ def _shown(value: object) -> str:
 
 
 class DataError(KtrdrError, ValueError):
-    """Bars that cannot be used; ``symbol``, ``timeframe``, ``row`` (from 0) and ``field`` say where."""
+    """Bars that cannot be used; ``symbol``, ``timeframe``, ``row`` (from 0) and ``field`` say where.
+
+    Where a whole file was audited, ``table`` lists every broken rule: row, field, value, rule.
+    """
 
     exit_code = 3
     http_status = 422
-    place_fields = ("symbol", "timeframe", "row", "field")
+    place_fields = ("symbol", "timeframe", "row", "field", "table")
     symbol: str | None
     timeframe: str | None
     row: int | None
     field: str | None
+    table: list[dict[str, Any]] | None
 
     def _place(self) -> list[str]:
         series = " ".join(part for part in (self.symbol, self.timeframe) if part)
@@ -394,9 +398,18 @@ class LabelsEmpty(TrainingError):
 
 
 class TrainingDiverged(TrainingError):
-    """A loss or weight that is no longer finite."""
+    """A loss or weight that is no longer finite, at that ``epoch`` and ``batch`` (from 1) and ``learning_rate``."""
 
     code = "training_diverged"
+    place_fields = ("epoch", "batch", "learning_rate")
+    epoch: int | None
+    batch: int | None
+    learning_rate: float | None
+
+    def _place(self) -> list[str]:
+        if self.epoch is None:
+            return super()._place()
+        return [*super()._place(), f"epoch {self.epoch}, batch {self.batch}, learning rate {self.learning_rate:g}"]
 
 
 class Cancelled(KtrdrError):

@@ -1,0 +1,102 @@
+"""Columns out of the frames people have: polars, any Arrow table, pandas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ktrdr.data.units import require_ns
+from ktrdr.errors import DataNonfinite, DataNoTimezone, DataParse
+
+Floats = NDArray[np.float64]
+Stamps = NDArray[np.int64]
+
+
+def columns_of(frame: Any) -> dict[str, pl.Series]:
+    """The columns of a polars frame, an Arrow table or a pandas frame, by name.
+
+    A pandas frame's names count in any case, and its DatetimeIndex is the ``timestamp``.
+    Raises ``DataParse`` for what is no frame, ``DataNoTimezone`` for an index without a zone.
+    """
+    if type(frame).__module__.partition(".")[0] == "pandas":
+        return _pandas_columns(frame)
+    if isinstance(frame, pl.LazyFrame):
+        frame = frame.collect()
+    if not isinstance(frame, pl.DataFrame):
+        try:
+            frame = pl.DataFrame(frame)
+        except (TypeError, ValueError, pl.exceptions.PolarsError):
+            expected = "a polars frame, an Arrow table or a pandas frame"
+            raise DataParse("not a table of bars", found=type(frame).__name__, expected=expected) from None
+    return dict(zip(frame.columns, frame.get_columns(), strict=True))
+
+
+def _pandas_columns(frame: Any) -> dict[str, pl.Series]:
+    columns: dict[str, pl.Series] = {}
+    for name in frame.columns:
+        lower = str(name).lower()
+        if lower in columns:
+            raise DataParse("two columns of one name", found=str(name), field=lower)
+        if lower == "timestamp" and hasattr(frame[name], "dt"):
+            columns[lower] = _pandas_stamps(frame[name].dt)
+        elif getattr(frame[name].dtype, "kind", "O") in "iufb":
+            dtype = "int64" if frame[name].dtype.kind == "i" else "float64"
+            columns[lower] = pl.Series(lower, frame[name].to_numpy(dtype=dtype))
+        else:
+            columns[lower] = pl.Series(lower, [str(value) for value in frame[name]], dtype=pl.String)
+    if "timestamp" not in columns and hasattr(frame.index, "tz"):
+        columns["timestamp"] = _pandas_stamps(frame.index)
+    return columns
+
+
+def _pandas_stamps(stamps: Any) -> pl.Series:
+    if stamps.tz is None:
+        raise DataNoTimezone("the stamps have no time zone", field="index", hint="use tz_localize first")
+    naive = stamps.tz_convert("UTC").tz_localize(None) if hasattr(stamps, "to_numpy") else None
+    values = naive.to_numpy() if naive is not None else stamps.tz_convert("UTC").dt.tz_localize(None).to_numpy()
+    return pl.Series("timestamp", values.astype("datetime64[ns]").astype(np.int64))
+
+
+def stamps_of(column: pl.Series, symbol: str = "") -> Stamps:
+    """Stamps as ``[n, int64, ns UTC]`` from datetimes with a zone or integer nanoseconds.
+
+    Raises ``DataNoTimezone``, ``DataTimeUnit``, or ``DataParse`` for a missing stamp or another type.
+    """
+    place = {"symbol": symbol or None, "field": "timestamp"}
+    kind = column.dtype
+    if isinstance(kind, pl.Date) or (isinstance(kind, pl.Datetime) and kind.time_zone is None):
+        raise DataNoTimezone("the stamps have no time zone", found=str(kind), hint="name it with --tz", **place)
+    if not (isinstance(kind, pl.Datetime) or kind.is_integer()):
+        raise DataParse("stamps must be UTC datetimes or integer nanoseconds", found=str(kind), **place)
+    if column.null_count():
+        raise DataParse("the stamp is missing", row=int(column.is_null().arg_max() or 0), **place)
+    whole = column.dt.cast_time_unit("ns").to_physical() if isinstance(kind, pl.Datetime) else column.cast(pl.Int64)
+    stamps = np.ascontiguousarray(whole.to_numpy())
+    require_ns(stamps, symbol)
+    return stamps
+
+
+def floats_of(column: pl.Series, name: str, symbol: str = "") -> Floats:
+    """A numeric column as ``[n, float64]``; missing values become NaN; raises ``DataParse`` for other types."""
+    if not (column.dtype.is_numeric() or column.dtype == pl.Null):
+        raise DataParse("the column is not numeric", symbol=symbol or None, field=name, found=str(column.dtype))
+    values = column.cast(pl.Float64)
+    if values.null_count():
+        values = values.fill_null(np.nan)
+    return np.ascontiguousarray(values.to_numpy())
+
+
+def context_of(frame: pl.DataFrame, file: str) -> tuple[Stamps, Floats]:
+    """An external series: when each value became known, strictly increasing, and the values, finite."""
+    missing = {"timestamp", "value"} - set(frame.columns)
+    if missing:
+        raise DataParse("a column is missing", where=file, found=sorted(frame.columns), expected=missing.pop())
+    stamps, values = stamps_of(frame["timestamp"]), floats_of(frame["value"], "value")
+    if len(bad := np.flatnonzero(np.diff(stamps) <= 0)):
+        raise DataParse("the stamps do not increase", where=file, row=int(bad[0]) + 1, field="timestamp")
+    if len(bad := np.flatnonzero(~np.isfinite(values))):
+        raise DataNonfinite("the value must be finite", where=file, row=int(bad[0]), field="value")
+    return stamps, values

@@ -1,0 +1,73 @@
+"""The unit of integer stamps: seconds, milliseconds, microseconds or nanoseconds since 1970."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ktrdr.errors import DataTimeUnit
+
+NS_PER_UNIT = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+_EARLIEST_S, _LATEST_S = 100_000_000, 4_102_444_800  # 1973 to 2100: the four units' ranges do not touch
+_MINUTE_NS = 60 * NS_PER_UNIT["s"]
+
+
+def unit_of(value: int) -> str | None:
+    """The unit in which the value is an instant between 1973 and 2100, if there is one.
+
+    >>> unit_of(1_704_067_200), unit_of(1_704_067_200_000), unit_of(42)
+    ('s', 'ms', None)
+    """
+    for unit, ns in NS_PER_UNIT.items():
+        per_second = NS_PER_UNIT["s"] // ns
+        if _EARLIEST_S * per_second <= value < _LATEST_S * per_second:
+            return unit
+    return None
+
+
+def require_ns(stamps: NDArray[np.int64], symbol: str = "") -> None:
+    """Stamps said to be nanoseconds are; raises ``DataTimeUnit`` with the first row that is not."""
+    if len(stamps) == 0:
+        return
+    low, high = int(stamps.min()), int(stamps.max())
+    if unit_of(low) == "ns" and unit_of(high) == "ns":
+        return
+    # Before 1973 a stamp in ns is as large as one in us; but bars begin at whole minutes.
+    for row in np.flatnonzero((stamps % _MINUTE_NS != 0) | (stamps >= _LATEST_S * NS_PER_UNIT["s"])):
+        unit = unit_of(int(stamps[row]))
+        if unit != "ns" and (unit is not None or stamps[row] > 0):
+            raise DataTimeUnit(
+                "the stamp is not in nanoseconds", symbol=symbol or None, row=int(row), field="timestamp",
+                found=f"{int(stamps[row])}" + (f", which looks like {unit}" if unit else ""),
+                expected="ns since 1970 UTC",
+            )  # fmt: skip
+
+
+def to_ns(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Stamps of one unit, told by their size, as nanoseconds.
+
+    Raises ``DataTimeUnit`` where the unit cannot be told, or differs within the column.
+
+    >>> to_ns(np.array([1_704_067_200_000])).tolist()
+    [1704067200000000000]
+    """
+    unit = unit_of(int(np.median(values)))
+    if unit is None:
+        raise DataTimeUnit(
+            "the unit of the stamps cannot be told", field="timestamp", row=0, found=int(values[0]),
+            expected="s, ms, us or ns since 1970",
+        )  # fmt: skip
+    for row in np.flatnonzero((values < 0) | (values >= _LATEST_S * (NS_PER_UNIT["s"] // NS_PER_UNIT[unit]))):
+        raise _other_unit(values, int(row), unit)
+    stamps = values * NS_PER_UNIT[unit]
+    for row in np.flatnonzero(stamps % _MINUTE_NS != 0):
+        if unit_of(int(values[row])) not in (unit, None):
+            raise _other_unit(values, int(row), unit)
+    return stamps
+
+
+def _other_unit(values: NDArray[np.int64], row: int, unit: str) -> DataTimeUnit:
+    found = f"{int(values[row])}, which looks like {unit_of(int(values[row])) or 'no stamp'}"
+    return DataTimeUnit(
+        "the stamps are not of one unit", field="timestamp", row=row, found=found, expected=f"{unit}, as most rows"
+    )
