@@ -1,0 +1,46 @@
+"""Losses as a weighted sum and the weights' sum, so that a batch's mean and a whole part's mean are one formula."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch.nn import functional
+
+from ktrdr.errors import InternalError
+from ktrdr.strategy.training import TrainingRules
+
+_SMALLEST_MISS = 1e-7
+
+RowLoss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def row_loss(rules: TrainingRules, target_scale: float) -> RowLoss:
+    """(outputs [rows, n_outputs], targets [rows]) to the loss of each row [rows], before its weight.
+
+    Regression targets are divided by ``target_scale``; ``huber_delta`` is in return units, so it is divided too.
+    """
+    if rules.loss == "cross_entropy":
+        return _cross_entropy
+    if rules.loss == "focal" and rules.focal_gamma is not None:
+        gamma = rules.focal_gamma
+        return lambda outputs, targets: _focal(outputs, targets, gamma)
+    if rules.loss == "huber" and rules.huber_delta is not None:
+        delta = rules.huber_delta / target_scale
+        return lambda outputs, targets: functional.huber_loss(
+            outputs[:, 0], targets, reduction="none", delta=delta
+        )  # fmt: skip
+    if rules.loss == "mse":
+        return lambda outputs, targets: functional.mse_loss(outputs[:, 0], targets, reduction="none")
+    raise InternalError("a loss without its parameter", found=rules.loss)
+
+
+def _cross_entropy(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    return functional.cross_entropy(outputs, targets, reduction="none")
+
+
+def _focal(outputs: torch.Tensor, targets: torch.Tensor, gamma: float) -> torch.Tensor:
+    """(1 - p)^gamma ce, p the target class's probability (Lin et al. 2017, without their class factor)."""
+    entropy = _cross_entropy(outputs, targets)
+    miss = (1.0 - torch.exp(-entropy)).clamp_min(_SMALLEST_MISS)  # a power below 1 has no gradient at 0
+    return miss**gamma * entropy

@@ -1,0 +1,236 @@
+"""From feature matrices and labels to the rows a net learns from, and what is worth knowing about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ktrdr.data.frames import Floats, Stamps
+from ktrdr.errors import LabelsEmpty
+from ktrdr.features.matrix import FeatureMatrix, Normalization, fit
+from ktrdr.strategy.schema import Strategy
+from ktrdr.training.labels import CLASSES, Labels, Mask, make_labels
+from ktrdr.training.splits import (
+    SPLITS,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Parts,
+    assign_parts,
+    count_separate_spans,
+    split_edges,
+)
+from ktrdr.training.trainer import Rows, TrainingTask
+from ktrdr.training.weights import class_weights, uniqueness
+from ktrdr.values import Span
+
+FEW_SPANS = 10
+_PRICE_SCALED = frozenset(
+    (
+        "atr", "bollingerbands", "donchianchannels", "ema", "ichimoku", "keltnerchannels", "macd", "momentum",
+        "parabolicsar", "sma", "supertrend", "vwap", "wma",
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class SymbolRows:
+    """One symbol's features with a label and a part per row."""
+
+    matrix: FeatureMatrix
+    labels: Labels
+    parts: Parts
+
+    def in_part(self, part: int) -> Mask:
+        """Rows of that part [n_bars, bool]."""
+        return np.asarray(self.parts == part, np.bool_)
+
+    def label_closes(self, part: int) -> Stamps:
+        """When the labels of that part were known, ns UTC."""
+        closes: Stamps = self.matrix.base.close_ns[self.labels.end[self.in_part(part)]]
+        return closes
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """What a training needs, and the facts about it that the bundle keeps."""
+
+    task: TrainingTask
+    test: Rows
+    normalization: Normalization
+    training_span: Span
+    label_ends: Mapping[str, int]
+    first_stamps: Mapping[str, int]
+    row_counts: Mapping[str, int]
+    span_counts: Mapping[str, int]
+    warnings: tuple[str, ...]
+
+
+def make_samples(strategy: Strategy, matrices: Sequence[FeatureMatrix]) -> Samples:
+    """Labels, splits, purge, embargo, normalisation and weights, over all symbols in the strategy's order.
+
+    Raises ``LabelNotSupported``, ``LabelsEmpty``, and ``ConfigRange`` for a constant column that is to be scaled.
+    """
+    symbols = _split(strategy, matrices)
+    counts = {name: sum(int(one.in_part(part).sum()) for one in symbols) for part, name in enumerate(SPLITS)}
+    spans = {name: sum(_separate_spans(one, part) for one in symbols) for part, name in enumerate(SPLITS)}
+    _require_rows(symbols, counts)
+    normalization = fit([one.matrix for one in symbols], [one.in_part(TRAIN) for one in symbols])
+    target_scale = _target_scale(strategy, symbols)
+    weighing = _class_weighing(strategy, symbols)
+    train = _rows(symbols, TRAIN, target_scale, weighing, strategy)
+    task = TrainingTask(
+        spec=strategy.model,
+        n_outputs=strategy.n_outputs,
+        rules=strategy.training,
+        table=torch.from_numpy(np.concatenate([one.matrix.normalized(normalization).values for one in symbols])),
+        train=train,
+        validation=_rows(symbols, VALIDATION, target_scale, weighing, strategy),
+        target_scale=target_scale,
+    )
+    return Samples(
+        task=task,
+        test=_rows(symbols, TEST, target_scale, weighing, strategy),
+        normalization=normalization,
+        training_span=_training_span(matrices),
+        label_ends={name: _latest(symbols, part) for part, name in enumerate(SPLITS)},
+        first_stamps={name: _earliest(symbols, part) for part, name in enumerate(SPLITS)},
+        row_counts=counts,
+        span_counts=spans,
+        warnings=(*_class_warnings(train), *_span_warnings(counts, spans), *_price_warnings(strategy, symbols)),
+    )
+
+
+def span_labels(strategy: Strategy, matrix: FeatureMatrix) -> Labels:
+    """Labels of the bars asked for, in the matrix's rows; its history before them has none."""
+    start, bars = matrix.start_row, matrix.base
+    labels = make_labels(bars.rows(start, len(bars)), strategy.training.labels)
+    whole = Labels.undefined(len(bars))
+    whole.target[start:] = labels.target
+    whole.end[start:] = np.where(labels.end >= 0, labels.end + start, -1)
+    return whole
+
+
+def whole_windows(defined: Mask, length: int) -> Mask:
+    """Rows at which a window of ``length`` defined rows ends [n_bars, bool].
+
+    >>> whole_windows(np.array([True, True, False, True, True]), 2).tolist()
+    [False, True, False, False, True]
+    """
+    found = np.zeros(len(defined), np.bool_)
+    if len(defined) >= length:
+        holes = np.concatenate([[0], np.cumsum(~defined)])
+        found[length - 1 :] = holes[length:] == holes[:-length]
+    return found
+
+
+def _split(strategy: Strategy, matrices: Sequence[FeatureMatrix]) -> list[SymbolRows]:
+    asked = [matrix.base.timestamp[matrix.start_row :] for matrix in matrices]
+    edges = split_edges(np.unique(np.concatenate(asked)), strategy.training.data_split)
+    symbols = []
+    for matrix in matrices:
+        labels = span_labels(strategy, matrix)
+        usable = labels.defined & whole_windows(matrix.defined, strategy.sequence_length)
+        usable[: matrix.first_simulated] = False
+        end_close_ns = matrix.base.close_ns[labels.end]  # rows without a label are dropped whatever this says
+        symbols.append(
+            SymbolRows(matrix, labels, assign_parts(matrix.base.timestamp, end_close_ns, usable, edges))
+        )  # fmt: skip
+    return symbols
+
+
+def _rows(
+    symbols: Sequence[SymbolRows], part: int, target_scale: float, weighing: Floats | None, strategy: Strategy
+) -> Rows:
+    places, offset = [], 0
+    for one in symbols:
+        places.append(np.flatnonzero(one.in_part(part)) + offset)
+        offset += len(one.parts)
+    target = _targets(symbols, part)
+    weight = np.ones(len(target))
+    if part == TRAIN and strategy.training.labels.params.get("compute_weights", False):
+        weight = np.concatenate([uniqueness(one.labels, one.in_part(TRAIN))[one.in_part(TRAIN)] for one in symbols])
+        weight /= weight.mean()
+    if weighing is not None:
+        weight *= weighing[target.astype(np.int64)]
+    classes = strategy.output_format == "classification"
+    return Rows(
+        last=torch.from_numpy(np.concatenate(places)),
+        target=torch.from_numpy(target.astype(np.int64) if classes else (target / target_scale).astype(np.float32)),
+        weight=torch.from_numpy(weight.astype(np.float32)),
+    )
+
+
+def _targets(symbols: Sequence[SymbolRows], part: int) -> Floats:
+    return np.concatenate([one.labels.target[one.in_part(part)] for one in symbols])
+
+
+def _target_scale(strategy: Strategy, symbols: Sequence[SymbolRows]) -> float:
+    """A regression's training targets have deviation 1 (ddof 0), else small returns would not move the weights."""
+    if strategy.output_format == "classification":
+        return 1.0
+    return float(_targets(symbols, TRAIN).std()) or 1.0
+
+
+def _class_weighing(strategy: Strategy, symbols: Sequence[SymbolRows]) -> Floats | None:
+    return class_weights(_targets(symbols, TRAIN)) if strategy.training.class_weights else None
+
+
+def _separate_spans(one: SymbolRows, part: int) -> int:
+    rows = np.flatnonzero(one.in_part(part))
+    return count_separate_spans(rows, one.labels.end[rows])
+
+
+def _require_rows(symbols: Sequence[SymbolRows], counts: Mapping[str, int]) -> None:
+    for name, count in counts.items():
+        if count == 0:
+            labelled = sum(int(one.labels.defined.sum()) for one in symbols)
+            bars = sum(len(one.parts) - one.matrix.start_row for one in symbols)
+            found = ", ".join(f"{split} {rows}" for split, rows in counts.items())
+            raise LabelsEmpty(
+                "no usable row is left after purge and embargo", where=f"{name} split",
+                found=f"{found} rows of {labelled} labels on {bars} bars", expected="rows in every split",
+                hint="train on a longer span, or choose labels that are known sooner",
+            )  # fmt: skip
+
+
+def _training_span(matrices: Sequence[FeatureMatrix]) -> Span:
+    first = min(int(matrix.base.timestamp[matrix.start_row]) for matrix in matrices)
+    return Span(first, max(int(matrix.base.close_ns[-1]) for matrix in matrices))
+
+
+def _latest(symbols: Sequence[SymbolRows], part: int) -> int:
+    return max(int(closes.max()) for one in symbols if len(closes := one.label_closes(part)))
+
+
+def _earliest(symbols: Sequence[SymbolRows], part: int) -> int:
+    return min(int(one.matrix.base.timestamp[one.in_part(part)].min()) for one in symbols if one.in_part(part).any())
+
+
+def _class_warnings(train: Rows) -> list[str]:
+    if train.target.dtype != torch.int64:
+        return []
+    present = set(np.unique(train.target.numpy()).tolist())
+    return [f"class {name} has no training rows" for number, name in enumerate(CLASSES) if number not in present]
+
+
+def _span_warnings(counts: Mapping[str, int], spans: Mapping[str, int]) -> list[str]:
+    return [
+        f"{name}: only {spans[name]} label spans that do not overlap, in {counts[name]} rows"
+        for name in SPLITS
+        if spans[name] < FEW_SPANS
+    ]
+
+
+def _price_warnings(strategy: Strategy, symbols: Sequence[SymbolRows]) -> list[str]:
+    """Prices of several symbols in one column: the net learns which symbol it sees, not what the market does."""
+    if len(symbols) == 1:
+        return []
+    return [
+        f"raw input {entry.ref} is in price units and pooled over {len(symbols)} symbols"
+        for entry in strategy.nn_inputs
+        if entry.fuzzy_set is None and strategy.indicators[entry.indicator_id].type in _PRICE_SCALED
+    ]

@@ -1,0 +1,83 @@
+"""Train, validation and test: cut at instants, with rows purged whose label reaches over a cut, and an embargo."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ktrdr.data.frames import Stamps
+from ktrdr.strategy.training import DataSplit
+from ktrdr.training.labels import Mask, Rows
+
+TRAIN, VALIDATION, TEST, DROPPED = 0, 1, 2, -1
+SPLITS: Final = ("train", "validation", "test")
+_EMBARGO_PERCENT = 1
+_NEVER = np.iinfo(np.int64).max
+Parts = NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Where the parts begin, ns UTC, the same for all symbols; ``_from_ns`` after the embargo."""
+
+    validation_ns: int
+    validation_from_ns: int
+    test_ns: int
+    test_from_ns: int
+
+
+def split_edges(stamps: Stamps, split: DataSplit) -> Edges:
+    """The edges in the sorted union of all symbols' base stamps of the span [n, int64, ns UTC].
+
+    A part begins at position floor(f n + 1e-9), f the share of all before it; the embargo takes the first 1 % of n
+    stamps of validation and of test, rounded up.
+
+    >>> split_edges(np.arange(1000), DataSplit())
+    Edges(validation_ns=700, validation_from_ns=710, test_ns=850, test_from_ns=860)
+    """
+    count = len(stamps)
+    embargo = -(-count * _EMBARGO_PERCENT // 100)
+    validation = math.floor(split.train * count + 1e-9)
+    test = math.floor((split.train + split.validation) * count + 1e-9)
+
+    def at(position: int) -> int:
+        return int(stamps[position]) if position < count else _NEVER
+
+    return Edges(at(validation), at(validation + embargo), at(test), at(test + embargo))
+
+
+def assign_parts(stamps: Stamps, end_close_ns: Stamps, usable: Mask, edges: Edges) -> Parts:
+    """The part of each row of one symbol [n_bars, int8]: 0 train, 1 validation, 2 test, -1 dropped.
+
+    Args:
+        stamps: the rows' base stamps [n_bars, int64, ns UTC].
+        end_close_ns: when the bar at which each label is known closes [n_bars, int64, ns UTC].
+        usable: rows with label and features [n_bars, bool].
+        edges: of all symbols together.
+    """
+    parts = np.full(len(stamps), TRAIN, np.int8)
+    parts[stamps >= edges.validation_ns] = VALIDATION
+    parts[stamps >= edges.test_ns] = TEST
+    purged = (parts == TRAIN) & (end_close_ns > edges.validation_ns)
+    purged |= (parts == VALIDATION) & (end_close_ns > edges.test_ns)
+    embargoed = (parts == VALIDATION) & (stamps < edges.validation_from_ns)
+    embargoed |= (parts == TEST) & (stamps < edges.test_from_ns)
+    parts[purged | embargoed | ~usable] = DROPPED
+    return parts
+
+
+def count_separate_spans(rows: Rows, end: Rows) -> int:
+    """The most label spans (t, end] of these rows that do not overlap.
+
+    >>> count_separate_spans(np.array([0, 1, 2, 5]), np.array([3, 4, 5, 6]))
+    2
+    """
+    count, free_from = 0, -1
+    for place in np.argsort(end, kind="stable").tolist():
+        if rows[place] >= free_from:
+            count, free_from = count + 1, int(end[place])
+    return count

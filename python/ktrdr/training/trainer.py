@@ -1,0 +1,270 @@
+"""Training: one seeded generator, a batch loop over tensors, the best epoch kept."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from ktrdr.errors import Cancelled, TrainingDiverged
+from ktrdr.neural.blocks import DEFAULT_THREADS
+from ktrdr.neural.models.base_model import BaseNeuralModel
+from ktrdr.neural.models.factory import build_model
+from ktrdr.neural.runtime import choose_device, deterministic_on, seeded, torch_profile, torch_threads
+from ktrdr.strategy.model import ModelSpec
+from ktrdr.strategy.training import ReduceOnPlateau, TrainingRules
+from ktrdr.training.losses import RowLoss, row_loss
+from ktrdr.values import CancellationToken, NeverCancelled, ProgressBridge, SilentBridge
+
+_EVALUATION_ROWS = {False: 16_384, True: 1_024}  # windows take sequence_length times the memory
+_OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows to learn from or to be judged on.
+
+    Args:
+        last: each row's place in the feature table; a window ends there [rows, int64].
+        target: class [rows, int64], or scaled return [rows, float32].
+        weight: how much each counts [rows, float32].
+    """
+
+    last: torch.Tensor
+    target: torch.Tensor
+    weight: torch.Tensor
+
+    def to(self, device: torch.device) -> Rows:
+        """The same on a device."""
+        return Rows(self.last.to(device), self.target.to(device), self.weight.to(device))
+
+    def __len__(self) -> int:
+        return len(self.last)
+
+
+@dataclass(frozen=True)
+class TrainingTask:
+    """What is to be learned.
+
+    Args:
+        spec: the net.
+        n_outputs: classes, or 1.
+        rules: the strategy's training section.
+        table: features of all symbols, one under the other [rows, n_features, float32].
+        train: rows the weights are fitted on.
+        validation: rows that choose the epoch.
+        target_scale: what regression targets were divided by.
+    """
+
+    spec: ModelSpec
+    n_outputs: int
+    rules: TrainingRules
+    table: torch.Tensor
+    train: Rows
+    validation: Rows
+    target_scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Where and how a training runs, beside the strategy."""
+
+    seed: int = 0
+    device: str = "auto"
+    threads: int = DEFAULT_THREADS
+    bridge: ProgressBridge = field(default_factory=SilentBridge)
+    token: CancellationToken = field(default_factory=NeverCancelled)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained net, the epoch it is from, and how it came about."""
+
+    model: BaseNeuralModel
+    best_epoch: int
+    best_loss: float
+    history: tuple[Mapping[str, Any], ...]
+    run: Mapping[str, Any]
+
+
+def fit(task: TrainingTask, settings: RunSettings) -> Fitted:
+    """Trains a net and returns its best epoch, on the CPU in eval mode.
+
+    Raises ``TrainingDiverged`` where loss or weights stop being finite, ``Cancelled`` when the token asks.
+    """
+    device = choose_device(settings.device)
+    with torch_threads(settings.threads), deterministic_on(device) as deterministic, seeded(settings.seed) as generator:
+        training = _Training(task, settings, device, generator)
+        for epoch in range(1, task.rules.epochs + 1):
+            if not training.epoch(epoch):
+                break
+        run = {
+            "seed": settings.seed, "threads": settings.threads, "device": str(device), "deterministic": deterministic,
+            **torch_profile(),
+        }  # fmt: skip
+        return training.fitted(run)
+
+
+class _Training:
+    """The state of a training between epochs."""
+
+    def __init__(
+        self, task: TrainingTask, settings: RunSettings, device: torch.device, generator: torch.Generator
+    ) -> None:
+        self.task, self.settings, self.generator = task, settings, generator
+        self.model = build_model(task.spec, task.table.shape[1], task.n_outputs).to(device)
+        self.table, self.train, self.validation = (
+            task.table.to(device),
+            task.train.to(device),
+            task.validation.to(device),
+        )
+        self.optimizer = _OPTIMIZERS[task.rules.optimizer](
+            self.model.parameters(), lr=task.rules.learning_rate, weight_decay=task.rules.weight_decay
+        )
+        self.scheduler = _scheduler(task.rules, self.optimizer)
+        self.loss = row_loss(task.rules, task.target_scale)
+        self.history: list[Mapping[str, Any]] = []
+        self.best_loss, self.best_epoch, self.best_state = math.inf, 0, self.model.state_dict()
+        self.batches_done = 0
+
+    def epoch(self, epoch: int) -> bool:
+        """One pass over the training rows and one look at the validation rows; whether to go on."""
+        rate = self._rate()
+        train_loss = self._learn(epoch)
+        self._require_finite_weights(epoch)
+        loss, accuracy = evaluate(self.model, self.table, self.validation, self.loss)
+        if not math.isfinite(loss):
+            raise self._diverged("the validation loss is no longer finite", epoch, self._batches(), loss)
+        self.history.append(
+            {
+                "epoch": epoch, "learning_rate": rate, "train_loss": train_loss, "validation_loss": loss,
+                "validation_accuracy": accuracy,
+            }
+        )  # fmt: skip
+        self._keep_best(epoch, loss)
+        self._step_scheduler(loss)
+        stopping = self.task.rules.early_stopping
+        return stopping is None or epoch - self.best_epoch < stopping.patience
+
+    def fitted(self, run: Mapping[str, Any]) -> Fitted:
+        """The best epoch's net, on the CPU."""
+        self.model.load_state_dict(self.best_state)
+        model = self.model.to("cpu").eval().requires_grad_(False)
+        return Fitted(model, self.best_epoch, self.best_loss, tuple(self.history), run)
+
+    def _learn(self, epoch: int) -> float:
+        """The epoch's batches; the mean of their losses by weight."""
+        self.model.train()
+        rows, size = len(self.train), self.task.rules.batch_size
+        order = torch.randperm(rows, generator=self.generator).to(self.table.device)
+        shuffled = Rows(self.train.last[order], self.train.target[order], self.train.weight[order])
+        total = weight = 0.0
+        for batch, start in enumerate(range(0, rows, size), start=1):
+            self._report(epoch)
+            part = slice(start, start + size)
+            lost, weighed = self._step(shuffled.last[part], shuffled.target[part], shuffled.weight[part])
+            if not math.isfinite(lost):
+                raise self._diverged("the loss is no longer finite", epoch, batch, lost)
+            total, weight = total + lost * weighed, weight + weighed
+        return total / weight
+
+    def _step(self, last: torch.Tensor, target: torch.Tensor, weight: torch.Tensor) -> tuple[float, float]:
+        """One batch: its mean loss and the sum of its weights."""
+        self.optimizer.zero_grad()
+        weighed = weight.sum()
+        loss = (self.loss(self.model(gather(self.model, self.table, last)), target) * weight).sum() / weighed
+        value = float(loss.detach())
+        if math.isfinite(value):
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.task.rules.gradient_clip)
+            self.optimizer.step()
+        self.batches_done += 1
+        return value, float(weighed)
+
+    def _keep_best(self, epoch: int, loss: float) -> None:
+        stopping = self.task.rules.early_stopping
+        if loss < self.best_loss - (stopping.min_delta if stopping else 0.0):
+            self.best_loss, self.best_epoch = loss, epoch
+            self.best_state = copy.deepcopy(self.model.state_dict())
+
+    def _step_scheduler(self, loss: float) -> None:
+        if isinstance(self.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+            self.scheduler.step(loss)
+        elif self.scheduler is not None:
+            self.scheduler.step()
+
+    def _report(self, epoch: int) -> None:
+        if self.settings.token.is_cancelled():
+            raise Cancelled("the training was cancelled", where=f"epoch {epoch}")
+        last = self.history[-1] if self.history else {}
+        total = self._batches() * self.task.rules.epochs
+        self.settings.bridge.report("training", self.batches_done, total, {**last, "epoch": epoch})
+
+    def _require_finite_weights(self, epoch: int) -> None:
+        for name, weight in self.model.state_dict().items():
+            if not bool(torch.isfinite(weight).all()):
+                raise self._diverged("a weight is no longer finite", epoch, self._batches(), name)
+
+    def _diverged(self, what: str, epoch: int, batch: int, found: object) -> TrainingDiverged:
+        rate = self._rate()
+        return TrainingDiverged(
+            what, epoch=epoch, batch=batch, learning_rate=rate, found=found,
+            hint="no model was written; lower training.learning_rate",
+        )  # fmt: skip
+
+    def _rate(self) -> float:
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def _batches(self) -> int:
+        return -(-len(self.train) // self.task.rules.batch_size)
+
+
+def gather(model: BaseNeuralModel, table: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
+    """Inputs of the rows that end at ``last``: features [rows, n_features], or windows, oldest bar first."""
+    if not model.windowed:
+        return table[last]
+    steps = torch.arange(1 - model.sequence_length, 1, device=last.device)
+    return table[last[:, None] + steps]
+
+
+def evaluate(model: BaseNeuralModel, table: torch.Tensor, rows: Rows, loss: RowLoss) -> tuple[float, float]:
+    """Loss in eval mode, one weighted sum over all rows, and the share of rows whose class or sign is hit."""
+    total = weight = 0.0
+    hits = 0
+    size = _EVALUATION_ROWS[model.windowed]
+    model.eval()
+    with torch.inference_mode():
+        for start in range(0, len(rows), size):
+            part = slice(start, start + size)
+            outputs, target = model(gather(model, table, rows.last[part])), rows.target[part]
+            total += float((loss(outputs, target) * rows.weight[part]).sum(dtype=_sum_type(table)))
+            weight += float(rows.weight[part].sum(dtype=_sum_type(table)))
+            classes = outputs.shape[1] > 1
+            hit = outputs.argmax(dim=1) == target if classes else outputs[:, 0].sign() == target.sign()
+            hits += int(hit.sum())
+    return total / weight, hits / len(rows)
+
+
+def judge(task: TrainingTask, model: BaseNeuralModel, rows: Rows) -> dict[str, float]:
+    """Loss and accuracy of a trained net (on the CPU) on rows, beside the accuracy of always naming one class."""
+    loss, accuracy = evaluate(model, task.table, rows, row_loss(task.rules, task.target_scale))
+    answers = rows.target if task.n_outputs > 1 else rows.target.sign()
+    commonest = int(torch.bincount(answers.to(torch.int64) + 1).max())
+    return {"loss": loss, "accuracy": accuracy, "majority_share": commonest / len(rows)}
+
+
+def _sum_type(table: torch.Tensor) -> torch.dtype:
+    return torch.float32 if table.device.type == "mps" else torch.float64  # mps has no float64
+
+
+def _scheduler(rules: TrainingRules, optimizer: torch.optim.Optimizer) -> Any:
+    chosen = rules.lr_scheduler
+    if chosen is None:
+        return None
+    if isinstance(chosen, ReduceOnPlateau):
+        return torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=chosen.factor, patience=chosen.patience)
+    return torch.optim.lr_scheduler.StepLR(optimizer, step_size=chosen.step_size, gamma=chosen.gamma)
