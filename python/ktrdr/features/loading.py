@@ -6,74 +6,100 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.repository import BarSource
 from ktrdr.errors import DataEmpty, DataTooShort
 from ktrdr.strategy.history import Need
-from ktrdr.values import Span, Timeframe, iso
+from ktrdr.values import ProgressBridge, Span, Timeframe, iso
+
+Stamps = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
-class LoadedBars:
-    """The rows of every timeframe, base first; ``start_row`` is the first base row in the asked range."""
+@dataclass(frozen=True)
+class Rows:
+    """Stored rows ``first`` up to, not including, ``stop``."""
 
-    series: Mapping[Timeframe, BarSeries]
-    base_timeframe: Timeframe
+    first: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Window:
+    """What to load, base first, and where in the loaded base rows the range starts and every warm-up is done.
+
+    ``known_ns`` is the close by which history is counted: that of the bar where the first decision's window begins.
+    """
+
+    rows: Mapping[Timeframe, Rows]
     start_row: int
-    before_close_ns: int
-
-    @property
-    def base(self) -> BarSeries:
-        """The base timeframe's rows."""
-        return self.series[self.base_timeframe]
+    ready_row: int
+    known_ns: int
 
 
-def load_bars(
-    source: BarSource, symbol: str, base: Timeframe, needs: Mapping[Timeframe, Need], more: int, span: Span
-) -> LoadedBars:
-    """Base rows from the anchor to the end of the span, and of the others what has closed by then.
+def plan_window(
+    source: BarSource, symbol: str, base: Timeframe, *, needs: Mapping[Timeframe, Need], reach_bars: int, span: Span
+) -> Window:
+    """The window of a run; timeframes that nothing needs are left out.
 
-    ``more`` is sequence_length - 1 + history_required. Raises ``DataEmpty`` where the span holds no base bar.
+    Args:
+        source: where the stamps are looked up; no other column is read.
+        symbol: whose bars.
+        base: the timeframe that drives the loop.
+        needs: history by timeframe, of which the base's need includes ``reach_bars``.
+        reach_bars: base bars before the first decision that belong to it (sequence window, extra history).
+        span: the range asked for.
+
+    Raises:
+        DataEmpty: no base bar in the range.
+        DataTooShort: the range ends before every timeframe has its need; the one that is ready last is named.
     """
     stamps = source.stamps(symbol, base)
+    start, stop = _range(stamps, span, symbol, base)
+    begin = max(start - reach_bars, 0)
+    anchor = max(begin - needs[base].load_bars, 0)
+    known_ns, end_ns = int(stamps[begin]) + base.ns, int(stamps[stop - 1]) + base.ns
+    closes = {base: stamps[anchor:stop] + base.ns}
+    rows = {base: Rows(anchor, stop)}
+    for timeframe, need in needs.items():
+        if timeframe != base and need.load_bars > 0:
+            every = source.stamps(symbol, timeframe) + timeframe.ns
+            known, until = (int(np.searchsorted(every, moment, side="right")) for moment in (known_ns, end_ns))
+            rows[timeframe] = Rows(max(known - need.load_bars, 0), until)
+            closes[timeframe] = every[rows[timeframe].first : until]
+    return Window(rows, start - anchor, _ready_row(closes, base, needs, symbol), known_ns)
+
+
+def load_window(source: BarSource, symbol: str, window: Window, bridge: ProgressBridge) -> dict[Timeframe, BarSeries]:
+    """The window's bars by timeframe, base first."""
+    series = {}
+    for timeframe, rows in window.rows.items():
+        series[timeframe] = source.rows(symbol, timeframe, rows.first, rows.stop)
+        bridge.report("bars", len(series), len(window.rows), {"timeframe": timeframe.value})
+    return series
+
+
+def _range(stamps: Stamps, span: Span, symbol: str, base: Timeframe) -> tuple[int, int]:
     start = 0 if span.start_ns is None else int(np.searchsorted(stamps, span.start_ns))
     stop = len(stamps) if span.end_ns is None else int(np.searchsorted(stamps, span.end_ns))
     if stop <= start:
-        stored = f"bars from {iso(int(stamps[0]))} to {iso(int(stamps[-1]))}" if len(stamps) else "no bars"
-        raise DataEmpty("no bars in the range", symbol=symbol, timeframe=base.value, found=stored)
-    before = max(start - more, 0)
-    anchor = max(before - needs[base].load_bars, 0)
-    series = {base: source.rows(symbol, base, anchor, stop)}
-    known_ns, last_ns = int(stamps[before]) + base.ns, int(stamps[stop - 1]) + base.ns
-    for timeframe, need in needs.items():
-        if timeframe != base:
-            closes = source.stamps(symbol, timeframe) + timeframe.ns
-            first = max(int(np.searchsorted(closes, known_ns, side="right")) - need.load_bars, 0)
-            until = max(int(np.searchsorted(closes, last_ns, side="right")), first)
-            if until == first:
-                raise DataTooShort("no bar has closed in the range", symbol=symbol, timeframe=timeframe.value)
-            series[timeframe] = source.rows(symbol, timeframe, first, until)
-    return LoadedBars(series, base, start - anchor, known_ns)
+        stored = f"bars from {iso(int(stamps[0]))} to {iso(int(stamps[-1]))}" if len(stamps) else "no bars at all"
+        raise DataEmpty("no bars in the range", symbol=symbol or None, timeframe=base.value, found=stored)
+    return start, stop
 
 
-def first_ready_row(loaded: LoadedBars, needs: Mapping[Timeframe, Need], symbol: str) -> int:
-    """First base row by whose close every timeframe has the bars it needs; raises ``DataTooShort``."""
-    base = loaded.base
-    ready: dict[Timeframe, int] = {}
-    for timeframe, need in needs.items():
-        series = loaded.series[timeframe]
-        if need.need_bars == 0:
-            ready[timeframe] = 0
-        elif need.need_bars > len(series):
-            ready[timeframe] = len(base) + need.need_bars - len(series)
-        else:
-            ready[timeframe] = int(np.searchsorted(base.close_ns, series.close_ns[need.need_bars - 1]))
-    last = max(ready, key=lambda timeframe: ready[timeframe])
-    if ready[last] < len(base):
-        return ready[last]
-    have, need_bars = len(loaded.series[last]), needs[last].need_bars
-    raise DataTooShort(
-        f"too few bars for the warm-up: {last.value}: have {have}, need {need_bars}", symbol=symbol,
-        hint="start later, end later, or bring in older bars",
-    )  # fmt: skip
+def _ready_row(
+    closes: Mapping[Timeframe, Stamps], base: Timeframe, needs: Mapping[Timeframe, Need], symbol: str
+) -> int:
+    """First base row by whose close every timeframe has its need."""
+    missing = {name: needs[name].need_bars - len(known) for name, known in closes.items()}
+    last = max(missing, key=lambda name: missing[name] * name.ns)
+    if missing[last] > 0:
+        have, need = len(closes[last]), needs[last].need_bars
+        raise DataTooShort(
+            f"have {have}, need {need}", symbol=symbol or None, timeframe=last.value,
+            hint="bring in older bars or end the range later",
+        )  # fmt: skip
+    ready_ns = [known[needs[name].need_bars - 1] for name, known in closes.items() if needs[name].need_bars > 0]
+    return int(np.searchsorted(closes[base], max(ready_ns, default=0)))

@@ -1,53 +1,74 @@
-"""The feature matrix, and the normalisation of its raw columns."""
+"""The feature matrix of a run, with what was loaded for it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrdr.data.bars import BarSeries, Floats
-from ktrdr.errors import ConfigRange
+from ktrdr.data.bars import BarSeries
+from ktrdr.data.frames import Floats, Stamps
+from ktrdr.features.normalization import Normalization, fit_columns, scale, share_outside
 from ktrdr.values import Timeframe
-
-Normalization = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """Rows loaded of one timeframe: the stamp of the first one, and how many."""
+    """Rows loaded of one timeframe: the stamp of the first one (the anchor), and how many."""
 
     first_ns: int
     bars: int
 
 
 @dataclass(frozen=True, eq=False)
-class FeatureMatrix:
-    """Features ``[n_bars, n_features, f32]``, C-contiguous, a row for every loaded base bar.
+class Context:
+    """Rows of an external series that were used: when each became known, the values, and how old the last one got."""
 
-    ``first_simulated`` is the row where the simulation begins. ``raw`` holds, by column, the values
-    ``[n_bars, f64]`` that need a fitted normalisation; their columns are NaN until ``normalized``.
+    known_ns: Stamps
+    values: Floats
+    greatest_age_ns: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureMatrix:
+    """Features ``[n_bars, n_features, float32]``, C-contiguous, a row for every loaded base bar.
+
+    Args:
+        names: of the columns, in order.
+        values: the matrix; NaN where a feature is undefined.
+        base: bars of the base timeframe, row for row; ``base.atr`` where exits ask for it.
+        series: the bars loaded, by timeframe, base first.
+        start_row: the first row in the range asked for.
+        first_simulated: where the simulation begins: ``start_row``, or later where the warm-up ends later.
+        stale: rows at which a higher timeframe is stale, ``[n_bars, bool]``.
+        raw: by column, values ``[n_bars, float64]`` of features to be normalised; ``values`` holds them as they are
+            until ``normalized``.
+        kinds: by column, how it is normalised: minmax or zscore.
+        context: external series by id.
+        out_of_range: by feature, the share of simulated rows outside the range its normalisation was fitted on.
+        warnings: what a reader of the result should know.
     """
 
     names: tuple[str, ...]
     values: NDArray[np.float32]
-    series: Mapping[Timeframe, BarSeries]
     base: BarSeries
+    series: Mapping[Timeframe, BarSeries]
     start_row: int
     first_simulated: int
     stale: NDArray[np.bool_]
     raw: Mapping[int, Floats] = field(default_factory=dict)
     kinds: Mapping[int, str] = field(default_factory=dict)
+    context: Mapping[str, Context] = field(default_factory=dict)
     out_of_range: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property
     def loaded(self) -> Mapping[Timeframe, Loaded]:
         """What was loaded of every timeframe."""
-        return {name: Loaded(int(series.timestamp[0]), len(series)) for name, series in self.series.items()}
+        return {name: Loaded(int(bars.timestamp[0]), len(bars)) for name, bars in self.series.items()}
 
     @property
     def warmup_complete_at_start(self) -> bool:
@@ -61,51 +82,49 @@ class FeatureMatrix:
 
     @property
     def atr(self) -> Floats | None:
-        """ATR of the base bars where the exits ask for it."""
+        """ATR of the base bars where the exits ask for it, ``[n_bars, float64, price units]``."""
         return self.base.atr
 
     @property
     def defined(self) -> NDArray[np.bool_]:
-        """Rows whose every feature is defined, ``[n_bars, bool]``; raw columns count by their own values."""
-        found: NDArray[np.bool_] = np.ones(len(self.values), bool)
-        for column in range(len(self.names)):
-            found &= np.isfinite(self.raw[column] if column in self.raw else self.values[:, column])
+        """Rows whose every feature is defined, ``[n_bars, bool]``."""
+        # Zero times NaN or infinity is NaN: one pass over the matrix instead of one for each column.
+        probe = self.values @ np.zeros(len(self.names), np.float32)
+        found: NDArray[np.bool_] = ~np.isnan(probe)
         return found
 
     def fit_normalization(self, rows: NDArray[Any]) -> Normalization:
-        """Parameters of every raw column from those rows; see ``fit``."""
+        """Parameters of every column to be normalised, from those rows; see ``fit``."""
         return fit([self], [rows])
 
     def normalized(self, normalization: Normalization) -> FeatureMatrix:
-        """The matrix with its raw columns scaled; the share of simulated rows outside the fitted range is kept."""
+        """The matrix with its raw columns scaled, and the share of simulated rows outside the fitted range."""
         if not self.raw:
             return self
         values, outside = self.values.copy(), {}
         for column, raw in self.raw.items():
-            name = self.names[column]
-            known = normalization[name]
-            values[:, column] = (raw - known["shift"]) / known["scale"]
-            simulated = raw[self.first_simulated :]
-            beyond = (simulated < known["low"]) | (simulated > known["high"])
-            outside[name] = float(np.mean(beyond)) if len(beyond) else 0.0
+            known = normalization[self.names[column]]
+            values[:, column] = scale(raw, known)
+            outside[self.names[column]] = share_outside(raw[self.first_simulated :], known)
         return replace(self, values=values, raw={}, out_of_range=outside)
 
 
-def fit(matrices: list[FeatureMatrix], rows: list[NDArray[Any]]) -> Normalization:
-    """Shift and scale of every raw column, in float64, on the given rows of all matrices pooled.
+def fit(matrices: Sequence[FeatureMatrix], rows: Sequence[NDArray[Any]]) -> Normalization:
+    """Normalisation of every raw column, fitted on the given rows of all matrices pooled.
 
-    minmax maps the range to 0..1, zscore to mean 0 and deviation 1 (ddof 0). Raises ``ConfigRange`` for a
-    constant column.
+    Args:
+        matrices: one for each symbol, of one strategy.
+        rows: of each matrix, the training rows: a mask ``[n_bars, bool]`` or indices.
+
+    Raises:
+        ConfigRange: a column that is constant, or defined nowhere, on those rows.
     """
-    found = {}
-    for column, kind in matrices[0].kinds.items():
-        name = matrices[0].names[column]
-        pooled = np.concatenate([matrix.raw[column][chosen] for matrix, chosen in zip(matrices, rows, strict=True)])
-        low, high = float(pooled.min()), float(pooled.max())
-        shift, scale = (low, high - low) if kind == "minmax" else (float(pooled.mean()), float(pooled.std()))
-        if scale == 0 or low == high:
-            raise ConfigRange(
-                "the column is constant on the training rows", path="nn_inputs", found=name, hint="drop it"
-            )
-        found[name] = {"kind": kind, "shift": shift, "scale": scale, "low": low, "high": high}
-    return found
+    first = matrices[0]
+    return {
+        first.names[column]: fit_columns(
+            kind,
+            [matrix.raw[column][chosen] for matrix, chosen in zip(matrices, rows, strict=True)],
+            first.names[column],
+        )
+        for column, kind in first.kinds.items()
+    }

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ktrdr import _core
-from ktrdr.data.bars import BarSeries, Floats
+from ktrdr.data.bars import BarSeries
+from ktrdr.data.frames import Floats
 from ktrdr.data.lookahead import check_lookahead
 from ktrdr.data.origin import require_one_origin
 from ktrdr.data.repository import BarSource
 from ktrdr.data.resample import Resampling
-from ktrdr.errors import DataTooShort
-from ktrdr.features.alignment import Alignment, align, carry_forward
-from ktrdr.features.loading import LoadedBars, first_ready_row, load_bars
-from ktrdr.features.matrix import FeatureMatrix, Normalization
+from ktrdr.features.alignment import Alignment, align, align_known
+from ktrdr.features.external import External, load_external
+from ktrdr.features.loading import load_window, plan_window
+from ktrdr.features.matrix import FeatureMatrix
+from ktrdr.features.normalization import Normalization
+from ktrdr.features.resolver import FeatureColumn, Job, Place, job_of, jobs, resolve_columns
+from ktrdr.fuzzy.degrees import Fill, fill_degrees
 from ktrdr.indicators.columns import Columns
 from ktrdr.indicators.compute import compute
 from ktrdr.strategy.history import context_needs, needs
 from ktrdr.strategy.rules import ExecutionRules
-from ktrdr.strategy.schema import IndicatorUse, NNInput, Strategy
+from ktrdr.strategy.schema import Strategy
 from ktrdr.values import ProgressBridge, SilentBridge, Span, Timeframe
+
+Matrix = NDArray[np.float32]
+Found = Mapping[Job, Mapping[str, Floats]]
+
+_THREADS = 2
+_GATHER_ROWS = 16_384
 
 
 def build_features(
@@ -38,97 +50,158 @@ def build_features(
 ) -> FeatureMatrix:
     """The features of a strategy over a span, one row for every loaded base bar.
 
-    Raises a ``DataError`` leaf for bars that are missing, too few, mixed or without the volume they need.
+    Args:
+        strategy: what to compute.
+        source: where bars and external series come from.
+        symbol: whose bars.
+        span: the range to be simulated; bars before it serve as history.
+        normalization: fitted parameters; without them raw columns stay as they are.
+        execution: rules whose ATR and volatility window count into the warm-up; by default the strategy's.
+        resample: make a missing timeframe from a finer one.
+        bridge: told of every loaded series and computed indicator.
+
+    Raises:
+        DataError: a leaf for bars that are missing, too few, mixed, dated too early, or without the volume they need.
     """
-    rules = execution or strategy.execution
-    needed = needs(strategy, rules)
-    more = strategy.sequence_length - 1 + strategy.history_required
-    bars = Resampling(source) if resample else source
-    loaded = load_bars(bars, symbol, strategy.base_timeframe, needed, more, span)
-    require_one_origin(list(loaded.series.values()))
-    for timeframe, series in loaded.series.items():
-        if timeframe > strategy.base_timeframe:
-            check_lookahead(series, loaded.base)
-    ready = first_ready_row(loaded, needed, symbol)
-    columns = _FeatureColumns(strategy, loaded, source, bridge or SilentBridge())
-    matrix = columns.matrix(ready, rules)
+    rules = strategy.execution if execution is None else execution
+    report = SilentBridge() if bridge is None else bridge
+    reach_bars = strategy.sequence_length - 1 + strategy.history_required
+    stored = Resampling(source) if resample else source
+    window = plan_window(
+        stored, symbol, strategy.base_timeframe, needs=needs(strategy, rules), reach_bars=reach_bars, span=span
+    )
+    series = load_window(stored, symbol, window, report)
+    base = series[strategy.base_timeframe]
+    check_series(base, [bars for bars in series.values() if bars is not base])
+    first = max(window.ready_row, window.start_row)
+    external = {
+        id_: load_external(source, id_, need=need, known_ns=window.known_ns, base=base, first_simulated=first)
+        for id_, need in context_needs(strategy).items()
+    }
+    made = _assemble(strategy, series, external, report)
+    matrix = FeatureMatrix(
+        strategy.feature_names, made.values, _with_atr(base, rules), series, window.start_row, first,
+        made.stale, made.raw, made.kinds, {id_: one.context for id_, one in external.items()},
+        warnings=tuple(warning for one in external.values() for warning in one.warnings),
+    )  # fmt: skip
     return matrix if normalization is None else matrix.normalized(normalization)
 
 
+def check_series(base: BarSeries, others: Sequence[BarSeries]) -> None:
+    """Series that fit together: all real or all synthetic, none dated before its true close."""
+    require_one_origin([base, *others])
+    for other in others:
+        if other.timeframe > base.timeframe:
+            check_lookahead(other, base)
+        else:
+            check_lookahead(base, other)
+
+
 @dataclass(frozen=True, eq=False)
-class _FeatureColumns:
-    """Computes each indicator once a timeframe and lays its aligned values into the matrix."""
+class _Made:
+    """The matrix and what goes with it."""
 
-    strategy: Strategy
-    loaded: LoadedBars
-    source: BarSource
-    bridge: ProgressBridge
+    values: Matrix
+    stale: NDArray[np.bool_]
+    raw: dict[int, Floats]
+    kinds: dict[int, str]
 
-    def matrix(self, ready: int, rules: ExecutionRules) -> FeatureMatrix:
-        base, names = self.loaded.base, self.strategy.feature_names
-        alignments = {
-            timeframe: align(base, series) for timeframe, series in self.loaded.series.items() if series is not base
-        }
-        values = np.empty((len(base), len(names)), np.float32)
-        fills, raw, kinds, column = [], {}, {}, 0
-        for entry, seen in self._aligned(alignments):
-            members = self.strategy.fuzzy_sets[entry.fuzzy_set].members if entry.fuzzy_set else ()
-            for member in members:
-                fills.append((column, member.kind, list(member.parameters), seen))
-                column += 1
-            if not members:
-                if entry.normalization == "none":
-                    values[:, column] = seen
-                else:
-                    values[:, column], raw[column], kinds[column] = np.nan, seen, entry.normalization
-                column += 1
-        _core.fill_memberships(values, fills)
-        stale = np.zeros(len(base), bool)
-        for alignment in alignments.values():
-            stale |= alignment.stale
-        start = self.loaded.start_row
-        base = _with_atr(base, rules)
-        return FeatureMatrix(names, values, self.loaded.series, base, start, max(ready, start), stale, raw, kinds)
 
-    def _aligned(self, alignments: Mapping[Timeframe, Alignment]) -> Iterator[tuple[NNInput, Floats]]:
-        """Every input on each of its timeframes, as the base bars see it, ``[n_base, f64]``."""
-        known: dict[tuple[str, Timeframe], Mapping[str, Floats]] = {}
-        total = sum(len(entry.timeframes) for entry in self.strategy.nn_inputs)
-        done = 0
-        for entry in self.strategy.nn_inputs:
-            use = self.strategy.indicators[entry.indicator_id]
-            for timeframe in entry.timeframes:
-                if use.data_source is not None:
-                    yield entry, self._context(use, entry.output)
-                else:
-                    series = self.loaded.series[timeframe]
-                    key = (use.id, timeframe)
-                    if key not in known:
-                        known[key] = compute(use.type, use.params, series, self._outputs_used(use.id))
-                    found = np.ascontiguousarray(known[key][entry.output], dtype=np.float64)
-                    yield entry, alignments[timeframe].take(found) if timeframe in alignments else found
-                done += 1
-                self.bridge.report("features", done, total, {})
+def _assemble(
+    strategy: Strategy, series: Mapping[Timeframe, BarSeries], external: Mapping[str, External], bridge: ProgressBridge
+) -> _Made:
+    base = series[strategy.base_timeframe]
+    columns = resolve_columns(strategy)
+    places = {Place(timeframe, None): Columns.of_bars(bars) for timeframe, bars in series.items()}
+    places |= {Place(None, id_): one.columns for id_, one in external.items()}
+    found = _compute(jobs(columns), places, bridge)
+    made = _Made(np.empty((len(base), len(columns)), np.float32), np.zeros(len(base), bool), {}, {})
+    for place, group in groupby(sorted(columns, key=_place_order), key=lambda column: column.place):
+        if place.timeframe == base.timeframe:
+            _fill_base(list(group), found, made)
+        else:
+            alignment = _alignment(place, base, series, external)
+            made.stale[:] |= alignment.stale
+            _fill_aligned(list(group), found, alignment, made)
+    return made
 
-    def _outputs_used(self, indicator_id: str) -> set[str]:
-        return {entry.output for entry in self.strategy.nn_inputs if entry.indicator_id == indicator_id}
 
-    def _context(self, use: IndicatorUse, output: str) -> Floats:
-        """An indicator over an external series' own rows, carried forward to the base bars."""
-        context_id = str(use.data_source)
-        stamps, values = self.source.context(context_id)
-        need = context_needs(self.strategy)[context_id]
-        by = int(np.searchsorted(stamps, self.loaded.before_close_ns, side="right"))
-        first = max(by - need.load_bars, 0)
-        if by < need.need_bars:
-            raise DataTooShort(f"context {context_id}: have {by}, need {need.need_bars}", where=f"CONTEXT-{context_id}")
-        stamps, values = stamps[first:], np.ascontiguousarray(values[first:])
-        columns = Columns.of_values(stamps, values, context_id)
-        found = compute(use.type, use.params, columns, {output})
-        return carry_forward(self.loaded.base, stamps, found[output])
+def _place_order(column: FeatureColumn) -> tuple[str, str]:
+    return column.place.timeframe or "", column.place.context or ""
+
+
+def _alignment(
+    place: Place, base: BarSeries, series: Mapping[Timeframe, BarSeries], external: Mapping[str, External]
+) -> Alignment:
+    if place.timeframe is not None:
+        return align(base, series[place.timeframe])
+    return align_known(base, external[str(place.context)].columns.timestamp)
+
+
+def _compute(wanted: Mapping[Job, set[str]], places: Mapping[Place, Columns], bridge: ProgressBridge) -> Found:
+    """Every indicator once a series; TA-Lib and polars release the interpreter's lock, so two run at a time."""
+
+    def run(job: Job) -> dict[str, Floats]:
+        return compute(job.type, dict(job.params), places[job.place], wanted[job])
+
+    found: dict[Job, Mapping[str, Floats]] = {}
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for job, outputs in zip(wanted, pool.map(run, wanted), strict=True):
+            found[job] = outputs
+            bridge.report("indicators", len(found), len(wanted), {"indicator": job.type})
+    return found
+
+
+def _fill_base(columns: Sequence[FeatureColumn], found: Found, made: _Made) -> None:
+    """Straight into the matrix: degrees block by block, raw columns one by one."""
+    fills = []
+    for column in columns:
+        values = found[job_of(column)][column.output]
+        if column.membership is not None:
+            fills.append(Fill(column.column, column.membership.kind, column.membership.parameters, values))
+        else:
+            made.values[:, column.column] = values
+            _keep_raw(column, values, made)
+    fill_degrees(made.values, fills)
+
+
+def _fill_aligned(columns: Sequence[FeatureColumn], found: Found, alignment: Alignment, made: _Made) -> None:
+    """Computed on the series' own rows, whose last, added one is undefined: base bars that see nothing take it."""
+    own = {
+        (job_of(column), column.output): np.append(found[job_of(column)][column.output], np.nan) for column in columns
+    }
+    small = np.empty((len(next(iter(own.values()))), len(columns)), np.float32)
+    fills = []
+    for number, column in enumerate(columns):
+        values = own[job_of(column), column.output]
+        if column.membership is not None:
+            fills.append(Fill(number, column.membership.kind, column.membership.parameters, values))
+        else:
+            small[:, number] = values
+            if column.normalization != "none":
+                _keep_raw(column, values[alignment.row], made)
+    fill_degrees(small, fills)
+    _gather(small, alignment, [column.column for column in columns], made.values)
+
+
+def _gather(small: Matrix, alignment: Alignment, columns: Sequence[int], matrix: Matrix) -> None:
+    """matrix[:, columns] = small[alignment.row], in blocks of rows that stay in cache."""
+    first, last = columns[0], columns[-1]
+    adjacent = list(columns) == list(range(first, last + 1))
+    where = slice(first, last + 1) if adjacent else np.asarray(columns)
+    for low in range(0, len(matrix), _GATHER_ROWS):
+        high = low + _GATHER_ROWS
+        matrix[low:high, where] = small[alignment.row[low:high]]
+
+
+def _keep_raw(column: FeatureColumn, values: Floats, made: _Made) -> None:
+    if column.normalization != "none":
+        made.raw[column.column] = values
+        made.kinds[column.column] = column.normalization
 
 
 def _with_atr(base: BarSeries, rules: ExecutionRules) -> BarSeries:
+    """The base bars with TA-Lib's ATR from the anchor, where an exit level is measured in it."""
     if not rules.needs_atr:
         return base
     return replace(base, atr=compute("atr", {"period": rules.exits.atr_period}, base)[""])

@@ -1,1 +1,1 @@
-"""Degrees of membership: one implementation, in the core, for training, backtest and single bars."""
+"""Fuzzy sets: how much a value belongs to each membership function."""

@@ -1,19 +1,51 @@
-"""How much values belong to a fuzzy set."""
+"""Degrees of membership, computed by the core: one implementation for training, backtest and single bars."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ktrdr import _core
+from ktrdr.data.frames import Floats
 
 
-def degrees(kind: str, parameters: Sequence[float], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Degrees ``[n, f64, 0..1]`` of values ``[n, f64]``; NaN in gives NaN out.
+@dataclass(frozen=True, eq=False)
+class Fill:
+    """One column of a feature matrix: where it stands, its membership function, and the values it is a degree of."""
 
-    >>> degrees("triangular", [0.0, 1.0, 2.0], np.array([0.5, 1.0, 3.0])).tolist()
-    [0.5, 1.0, 0.0]
+    column: int
+    kind: str
+    parameters: tuple[float, ...]
+    values: Floats
+
+
+def degrees(kind: str, parameters: Sequence[float], values: Floats) -> Floats:
+    """Degree of every value, ``[n, float64, 0..1]``; NaN stays NaN.
+
+    Args:
+        kind: triangular, trapezoidal, gaussian or sigmoid, in any case.
+        parameters: as the catalogue orders them.
+        values: ``[n, float64]``.
+
+    Raises:
+        ArgumentInvalid: an unknown kind or a wrong number of parameters.
+
+    >>> degrees("triangular", [0, 2, 6], np.array([-1.0, 1.0, 2.0, 3.0])).tolist()
+    [0.0, 0.5, 1.0, 0.75]
     """
-    return _core.degrees(kind, [float(value) for value in parameters], np.ascontiguousarray(values))
+    column = np.ascontiguousarray(values, dtype=np.float64)
+    found: Floats = _core.degrees(kind.lower(), [float(value) for value in parameters], column)
+    return found
+
+
+def fill_degrees(matrix: NDArray[np.float32], fills: Sequence[Fill]) -> None:
+    """Writes degrees into columns of ``matrix`` ``[n, n_features, float32]``, C-contiguous, in place.
+
+    All columns are filled block of rows by block of rows, so that the matrix passes through the cache once.
+    """
+    _core.fill_memberships(
+        matrix, [(fill.column, fill.kind, list(fill.parameters), np.ascontiguousarray(fill.values)) for fill in fills]
+    )

@@ -1,1 +1,1 @@
-"""Indicators: TA-Lib's definitions, composed where it lacks one."""
+"""Indicators: the catalogue's definitions, computed over whole columns."""

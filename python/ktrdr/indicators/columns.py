@@ -1,75 +1,97 @@
-"""What every indicator reads: price columns, a chosen source, rolling sums."""
+"""What indicators read: columns of bars, or the one value of an external series, checked to be finite."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
-import polars as pl
-from numpy.typing import NDArray
+import talib
 
-Floats = NDArray[np.float64]
-Outputs = Mapping[str, Floats]
-Params = Mapping[str, Any]
+from ktrdr.data.bars import BarSeries
+from ktrdr.data.frames import Floats, Stamps
+from ktrdr.errors import DataNonfinite, DataNoVolume
+from ktrdr.values import Timeframe
 
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """Columns of bars, ``[n_bars, f64]`` each, finite; ``timestamp`` in ns UTC, volume absent as None."""
+    """Columns ``[n_bars, float64]`` an indicator may read; every value is finite.
 
-    timestamp: NDArray[np.int64]
+    A NaN inside an input silently corrupts TA-Lib's recursions for the rest of the series, so it is refused here.
+    """
+
+    timestamp: Stamps
     open: Floats
     high: Floats
     low: Floats
     close: Floats
-    volume: Floats | None = None
+    given_volume: Floats | None
+    timeframe: Timeframe | None
+    name: str
+
+    @classmethod
+    def of_bars(cls, bars: BarSeries) -> Columns:
+        """The columns of a bar series; raises ``DataNonfinite`` with row and field."""
+        name = f"{bars.symbol} {bars.timeframe.value}"
+        for field in ("open", "high", "low", "close", "volume"):
+            column = getattr(bars, field)
+            if column is not None:
+                check_finite(column, name, field)
+        return cls(
+            bars.timestamp, bars.open, bars.high, bars.low, bars.close, bars.volume, bars.timeframe, name.strip()
+        )
+
+    @classmethod
+    def of_values(cls, timestamp: Stamps, values: Floats, name: str) -> Columns:
+        """An external series, which has one value and no bars; raises ``DataNonfinite``."""
+        check_finite(values, name, "value")
+        return cls(timestamp, values, values, values, values, None, None, name)
+
+    def __len__(self) -> int:
+        return len(self.timestamp)
+
+    @property
+    def volume(self) -> Floats:
+        """The volume; raises ``DataNoVolume`` where it is absent or 0 throughout."""
+        if not self._has_volume:
+            found = "no volume column" if self.given_volume is None else "volume 0 in every row"
+            raise DataNoVolume("an indicator reads volume, the series has none", where=self.name, found=found)
+        assert self.given_volume is not None
+        return self.given_volume
+
+    @cached_property
+    def _has_volume(self) -> bool:
+        return self.given_volume is not None and (len(self) == 0 or bool(self.given_volume.any()))
 
     def source(self, name: str) -> Floats:
-        """A column, or hl2, hlc3, ohlc4."""
-        match name:
-            case "hl2":
-                return (self.high + self.low) / 2
-            case "hlc3":
-                return (self.high + self.low + self.close) / 3
-            case "ohlc4":
-                return (self.open + self.high + self.low + self.close) / 4
-            case "volume":
-                return self.traded()
+        """The column a ``source`` parameter names; the mixed ones are TA-Lib's MEDPRICE, TYPPRICE and AVGPRICE."""
+        if name == "hl2":
+            return self.median_price
+        if name == "hlc3":
+            return self.typical_price
+        if name == "ohlc4":
+            return talib.AVGPRICE(self.open, self.high, self.low, self.close)
         column: Floats = getattr(self, name)
         return column
 
-    def traded(self) -> Floats:
-        """The volume; callers make sure that there is one."""
-        assert self.volume is not None
-        return self.volume
+    @cached_property
+    def median_price(self) -> Floats:
+        """(high + low) / 2."""
+        return talib.MEDPRICE(self.high, self.low)
+
+    @cached_property
+    def typical_price(self) -> Floats:
+        """(high + low + close) / 3."""
+        return talib.TYPPRICE(self.high, self.low, self.close)
 
 
-Formula = Callable[[Columns, Params], Outputs]
-
-
-def rolling_sum(values: Floats, window: int) -> Floats:
-    """Sum over the last ``window`` values, NaN before there are as many."""
-    return pl.Series(values).rolling_sum(window).cast(pl.Float64).fill_null(np.nan).to_numpy()
-
-
-def rolling_extremes(low: Floats, high: Floats, window: int) -> tuple[Floats, Floats]:
-    """Lowest low and highest high over the last ``window`` values."""
-    lowest = pl.Series(low).rolling_min(window).fill_null(np.nan).to_numpy()
-    highest = pl.Series(high).rolling_max(window).fill_null(np.nan).to_numpy()
-    return lowest, highest
-
-
-def divide(numerator: Floats, denominator: Floats) -> Floats:
-    """The quotient without warnings; callers decide what a zero denominator means."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return numerator / denominator
-
-
-def shifted(values: Floats, bars: int) -> Floats:
-    """The value ``bars`` earlier, NaN where there is none."""
-    moved = np.full(len(values), np.nan)
-    if bars < len(values):
-        moved[bars:] = values[: len(values) - bars]
-    return moved
+def check_finite(column: Floats, name: str, field: str) -> None:
+    """Raises ``DataNonfinite`` at the first value that is NaN or infinite."""
+    # The sum is finite where every value is; only a suspicious one is looked at value by value.
+    if np.isfinite(column.sum()):
+        return
+    wrong = ~np.isfinite(column)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataNonfinite("the value must be finite", where=name, row=row, field=field, found=float(column[row]))

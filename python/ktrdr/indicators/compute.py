@@ -1,36 +1,61 @@
-"""The catalogue's indicators bound to their formulas."""
+"""The catalogue's indicators, computed: TA-Lib's definitions, composed where it has none."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Any
 
-import numpy as np
-
-from ktrdr.errors import DataNonfinite
+from ktrdr.data.bars import BarSeries
+from ktrdr.data.frames import Floats
+from ktrdr.errors import ArgumentInvalid
 from ktrdr.indicators import momentum, trend, volatility, volume
-from ktrdr.indicators.columns import Columns, Formula, Outputs, Params
-from ktrdr.strategy.catalog import INDICATORS
+from ktrdr.indicators.columns import Columns
+from ktrdr.indicators.formula import Family
+from ktrdr.strategy.catalog import find_indicator
 
-_FAMILIES = (momentum, trend, volatility, volume)
-FORMULAS: Mapping[str, Formula] = {
-    name: next(getattr(family, name) for family in _FAMILIES if hasattr(family, name)) for name in INDICATORS
-}
+FORMULAS: Family = {**momentum.FAMILY, **trend.FAMILY, **volatility.FAMILY, **volume.FAMILY}
 
 
-def compute(type_: str, params: Params, columns: Columns) -> Outputs:
-    """Every output of an indicator by name ("" where there is one), ``[n_bars, f64]``, NaN where undefined.
+def compute(
+    type: str,
+    params: Mapping[str, Any],
+    bars: BarSeries | Columns,
+    outputs: Collection[str] | None = None,
+) -> dict[str, Floats]:
+    """Outputs of one indicator by name ("" for the only one), ``[n_bars, float64]`` each, NaN up to its lookback.
 
-    Raises ``DataNonfinite`` for a NaN among the inputs: TA-Lib would corrupt the rest of the series in silence.
+    Args:
+        type: a type of the catalogue, or an alias, in any case.
+        params: parameters by canonical name; defaults stand for the others.
+        bars: bars, or columns that were checked before.
+        outputs: names of the outputs wanted; None for all.
 
-    >>> x = np.arange(1.0, 6.0)
-    >>> compute("sma", {"period": 2, "source": "close"}, Columns(x.astype(np.int64), x, x, x, x))[""].tolist()
-    [nan, 1.5, 2.5, 3.5, 4.5]
+    Raises:
+        ArgumentInvalid: no such indicator, or no such output.
+        DataNonfinite: a NaN or an infinity among the inputs.
+        DataNoVolume: it reads volume and the series has none.
+
+    >>> import polars as pl
+    >>> from ktrdr.data.bars import BarSeries
+    >>> from ktrdr.values import Timeframe
+    >>> close = [1.0, 2.0, 3.0]
+    >>> frame = pl.DataFrame({"timestamp": [0, 3_600 * 10**9, 7_200 * 10**9], "open": close, "high": close,
+    ...                       "low": close, "close": close})
+    >>> compute("SMA", {"period": 2}, BarSeries.from_frame(frame, "X", Timeframe.H1))[""].tolist()
+    [nan, 1.5, 2.5]
     """
-    for name in ("open", "high", "low", "close", "volume"):
-        column = getattr(columns, name)
-        if column is not None and not np.isfinite(column).all():
-            row = int(np.argmin(np.isfinite(column)))
-            raise DataNonfinite("an indicator was given a value that is not finite", row=row, field=name)
-    if len(columns.close) == 0:
-        return {output.name: np.empty(0) for output in INDICATORS[type_].outputs}
-    return FORMULAS[type_](columns, params)
+    known = find_indicator(type)
+    if known is None:
+        raise ArgumentInvalid("unknown indicator", where="type", found=type, expected=", ".join(FORMULAS))
+    names = [output.name for output in known.outputs]
+    wanted = set(names if outputs is None else outputs)
+    if not wanted <= set(names):
+        found = ", ".join(sorted(wanted - set(names)))
+        raise ArgumentInvalid(f"no such output of {known.type}", where="outputs", found=found, expected=names)
+    columns = bars if isinstance(bars, Columns) else Columns.of_bars(bars)
+    full = {parameter.name: parameter.default for parameter in known.parameters} | dict(params)
+    found_columns: dict[str, Floats] = {}
+    for group, formula in FORMULAS[known.type].items():
+        if wanted.intersection(group):
+            found_columns |= zip(group, formula(columns, full), strict=True)
+    return {name: found_columns[name] for name in names if name in wanted}

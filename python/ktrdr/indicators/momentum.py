@@ -1,89 +1,105 @@
-"""Momentum: TA-Lib's, and the relative vigour index and Fisher transform it lacks."""
+"""Speed and extremes: rsi, macd, roc, momentum, cci, williamsr, stochastic, aroon, rvi, fishertransform."""
 
 from __future__ import annotations
 
 import numpy as np
 import talib
 
-from ktrdr.indicators.columns import Columns, Floats, Outputs, Params, divide, rolling_extremes, rolling_sum, shifted
+from ktrdr.data.frames import Floats
+from ktrdr.indicators.columns import Columns
+from ktrdr.indicators.formula import Family, Params, source
+from ktrdr.indicators.primitives import all_zero, ratio_or, rolling_sum, shift_forward
+
+_FISHER_LIMIT = 0.999
 
 
-def rsi(columns: Columns, p: Params) -> Outputs:
-    """TA-Lib's RSI."""
-    return {"": talib.RSI(columns.source(p["source"]), p["period"])}
+def _rsi(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (talib.RSI(source(columns, params), timeperiod=params["period"]),)
 
 
-def macd(columns: Columns, p: Params) -> Outputs:
-    """TA-Lib's MACD."""
-    found = talib.MACD(columns.source(p["source"]), p["fast_period"], p["slow_period"], p["signal_period"])
-    return dict(zip(("line", "signal", "histogram"), found, strict=True))
+def _macd(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return talib.MACD(
+        source(columns, params),
+        fastperiod=params["fast_period"],
+        slowperiod=params["slow_period"],
+        signalperiod=params["signal_period"],
+    )
 
 
-def adx(columns: Columns, p: Params) -> Outputs:
-    """TA-Lib's ADX and its two directional indicators."""
-    prices = (columns.high, columns.low, columns.close, p["period"])
-    return {"adx": talib.ADX(*prices), "plus_di": talib.PLUS_DI(*prices), "minus_di": talib.MINUS_DI(*prices)}
+def _roc(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (talib.ROC(source(columns, params), timeperiod=params["period"]),)
 
 
-def stochastic(columns: Columns, p: Params) -> Outputs:
-    """TA-Lib's STOCH with simple averages."""
-    found = talib.STOCH(
-        columns.high, columns.low, columns.close,
-        fastk_period=p["k_period"], slowk_period=p["smooth_k"], slowd_period=p["d_period"],
-    )  # fmt: skip
-    return dict(zip(("k", "d"), found, strict=True))
+def _momentum(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (talib.MOM(source(columns, params), timeperiod=params["period"]),)
 
 
-def williamsr(columns: Columns, p: Params) -> Outputs:
-    """TA-Lib's WILLR."""
-    return {"": talib.WILLR(columns.high, columns.low, columns.close, p["period"])}
+def _cci(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (talib.CCI(columns.high, columns.low, columns.close, timeperiod=params["period"]),)
 
 
-def cci(columns: Columns, p: Params) -> Outputs:
-    """TA-Lib's CCI."""
-    return {"": talib.CCI(columns.high, columns.low, columns.close, p["period"])}
+def _williams_r(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (talib.WILLR(columns.high, columns.low, columns.close, timeperiod=params["period"]),)
 
 
-def roc(columns: Columns, p: Params) -> Outputs:
-    """TA-Lib's ROC."""
-    return {"": talib.ROC(columns.source(p["source"]), p["period"])}
+def _stochastic(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return talib.STOCH(
+        columns.high,
+        columns.low,
+        columns.close,
+        fastk_period=params["k_period"],
+        slowk_period=params["smooth_k"],
+        slowd_period=params["d_period"],
+    )
 
 
-def momentum(columns: Columns, p: Params) -> Outputs:
-    """TA-Lib's MOM."""
-    return {"": talib.MOM(columns.source(p["source"]), p["period"])}
+def _aroon(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    down, up = talib.AROON(columns.high, columns.low, timeperiod=params["period"])
+    return up, down
 
 
-def aroon(columns: Columns, p: Params) -> Outputs:
-    """TA-Lib's AROON and AROONOSC."""
-    down, up = talib.AROON(columns.high, columns.low, p["period"])
-    return {"up": up, "down": down, "oscillator": talib.AROONOSC(columns.high, columns.low, p["period"])}
+def _aroon_oscillator(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (talib.AROONOSC(columns.high, columns.low, timeperiod=params["period"]),)
 
 
-def rvi(columns: Columns, p: Params) -> Outputs:
-    """Relative vigour index: smoothed close - open over smoothed high - low; a window of zeros gives 0.
-
-    Source: J. Ehlers, "Relative Vigor Index" (2002); weights 1, 2, 2, 1 over 6.
-    """
-    move, reach = columns.close - columns.open, columns.high - columns.low
-    above, below = (talib.SMA(_weighted(part), p["period"]) for part in (move, reach))
-    still = rolling_sum((reach != 0).astype(np.float64), p["period"] + 3) == 0
-    found = np.where(still, 0.0, divide(above, below))
-    return {"rvi": found, "signal": talib.SMA(found, p["signal_period"])}
+def _symmetric(values: Floats) -> Floats:
+    """Weighted mean of four bars, weights 1, 2, 2, 1 over 6; NaN for the first three."""
+    found = np.full_like(values, np.nan)
+    found[3:] = (values[3:] + 2.0 * values[2:-1] + 2.0 * values[1:-2] + values[:-3]) / 6.0
+    return found
 
 
-def _weighted(values: Floats) -> Floats:
-    return (values + 2 * shifted(values, 1) + 2 * shifted(values, 2) + shifted(values, 3)) / 6
+def _rvi(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    """Relative vigor index (Ehlers, 2002): where closes fall within their bars' ranges."""
+    period = params["period"]
+    if len(columns) < 4:
+        return (np.full(len(columns), np.nan),) * 2
+    body = rolling_sum(_symmetric(columns.close - columns.open), period)
+    span = _symmetric(columns.high - columns.low)
+    vigor = ratio_or(body, rolling_sum(span, period), all_zero(span, period), 0.0)
+    return vigor, talib.SMA(vigor, timeperiod=params["signal_period"])
 
 
-def fishertransform(columns: Columns, p: Params) -> Outputs:
-    """Fisher transform of the median price in its range: EMA of 0.5 ln((1 + x) / (1 - x)), x clipped to 0.999.
+def _fisher_transform(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    """Fisher transform (Ehlers, 2002) of where the median price lies in its recent range."""
+    price, period = columns.median_price, params["period"]
+    lowest, highest = talib.MIN(price, timeperiod=period), talib.MAX(price, timeperiod=period)
+    span = highest - lowest
+    place = ratio_or(2.0 * (price - lowest), span, span == 0, 1.0) - 1.0
+    place = np.clip(place, -_FISHER_LIMIT, _FISHER_LIMIT)
+    fisher = talib.EMA(0.5 * np.log((1.0 + place) / (1.0 - place)), timeperiod=params["smoothing"])
+    return fisher, shift_forward(fisher, 1)
 
-    Source: J. Ehlers, "Using the Fisher Transform" (2002); a flat window gives x = 0.
-    """
-    median = (columns.high + columns.low) / 2
-    lowest, highest = rolling_extremes(median, median, p["period"])
-    reach = highest - lowest
-    x = np.clip(np.where(reach == 0, 0.0, divide(2 * (median - lowest), reach) - 1), -0.999, 0.999)
-    fisher = talib.EMA(0.5 * np.log((1 + x) / (1 - x)), p["smoothing"])
-    return {"fisher": fisher, "signal": shifted(fisher, 1)}
+
+FAMILY: Family = {
+    "rsi": {("",): _rsi},
+    "macd": {("line", "signal", "histogram"): _macd},
+    "roc": {("",): _roc},
+    "momentum": {("",): _momentum},
+    "cci": {("",): _cci},
+    "williamsr": {("",): _williams_r},
+    "stochastic": {("k", "d"): _stochastic},
+    "aroon": {("up", "down"): _aroon, ("oscillator",): _aroon_oscillator},
+    "rvi": {("rvi", "signal"): _rvi},
+    "fishertransform": {("fisher", "signal"): _fisher_transform},
+}

@@ -1,67 +1,100 @@
-"""Trend: averages, channels of extremes, stops that follow; TA-Lib's where it has them."""
+"""Moving averages and what follows a trend: sma, ema, wma, distancefromma, adx, supertrend, parabolicsar, ichimoku."""
 
 from __future__ import annotations
 
 import numpy as np
 import talib
 
-from ktrdr.indicators.columns import Columns, Floats, Outputs, Params, divide, rolling_extremes, shifted
-
-_AVERAGES = {"SMA": talib.SMA, "EMA": talib.EMA}
-
-
-def sma(columns: Columns, p: Params) -> Outputs:
-    """TA-Lib's SMA."""
-    return {"": talib.SMA(columns.source(p["source"]), p["period"])}
+from ktrdr.data.frames import Floats
+from ktrdr.indicators.columns import Columns
+from ktrdr.indicators.formula import Family, Params, source
+from ktrdr.indicators.primitives import ratio, shift_forward
 
 
-def ema(columns: Columns, p: Params) -> Outputs:
-    """TA-Lib's EMA."""
-    return {"": talib.EMA(columns.source(p["source"]), p["period"])}
+def _sma(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (talib.SMA(source(columns, params), timeperiod=params["period"]),)
 
 
-def wma(columns: Columns, p: Params) -> Outputs:
-    """TA-Lib's WMA."""
-    return {"": talib.WMA(columns.source(p["source"]), p["period"])}
+def _ema(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (talib.EMA(source(columns, params), timeperiod=params["period"]),)
 
 
-def distancefromma(columns: Columns, p: Params) -> Outputs:
-    """100 (source - average) / average."""
-    source = columns.source(p["source"])
-    average = _AVERAGES[p["ma_type"]](source, p["period"])
-    return {"": divide(100 * (source - average), average)}
+def _wma(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (talib.WMA(source(columns, params), timeperiod=params["period"]),)
 
 
-def donchianchannels(columns: Columns, p: Params) -> Outputs:
-    """TA-Lib's DONCHIAN: extremes of the last bars, the current one included."""
-    return dict(zip(("upper", "middle", "lower"), talib.DONCHIAN(columns.high, columns.low, p["period"]), strict=True))
+def _distance_from_ma(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    price = source(columns, params)
+    average = talib.EMA if params["ma_type"] == "EMA" else talib.SMA
+    mean = average(price, timeperiod=params["period"])
+    return (ratio(100.0 * (price - mean), mean),)
 
 
-def supertrend(columns: Columns, p: Params) -> Outputs:
-    """TA-Lib's SUPERTREND; its direction 0 means undefined."""
-    trend, direction = talib.SUPERTREND(columns.high, columns.low, columns.close, p["period"], p["multiplier"])
-    direction = np.asarray(direction, np.float64)
-    return {"trend": trend, "direction": np.where(direction == 0, np.nan, direction)}
+def _adx(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (talib.ADX(columns.high, columns.low, columns.close, timeperiod=params["period"]),)
 
 
-def parabolicsar(columns: Columns, p: Params) -> Outputs:
-    """Absolute value of TA-Lib's SAREXT, the same acceleration long and short."""
-    steps = (p["initial_af"], p["step_af"], p["max_af"])
-    return {"": np.abs(talib.SAREXT(columns.high, columns.low, 0, 0, *steps, *steps))}
+def _plus_di(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (talib.PLUS_DI(columns.high, columns.low, columns.close, timeperiod=params["period"]),)
 
 
-def ichimoku(columns: Columns, p: Params) -> Outputs:
-    """Midpoints of extremes; the leading spans are displaced forward only, the lagging one does not exist here."""
-    tenkan, kijun, span_b = (_middle(columns, p[name]) for name in ("tenkan_period", "kijun_period", "senkou_b_period"))
-    ahead = p["displacement"]
-    return {
-        "tenkan": tenkan,
-        "kijun": kijun,
-        "senkou_a": shifted((tenkan + kijun) / 2, ahead),
-        "senkou_b": shifted(span_b, ahead),
-    }
+def _minus_di(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (talib.MINUS_DI(columns.high, columns.low, columns.close, timeperiod=params["period"]),)
 
 
-def _middle(columns: Columns, period: int) -> Floats:
-    lowest, highest = rolling_extremes(columns.low, columns.high, period)
-    return (lowest + highest) / 2
+def _supertrend(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    """TA-Lib's, whose direction is an integer: its 0 stands where there is none yet."""
+    trend, direction = talib.SUPERTREND(
+        columns.high, columns.low, columns.close, timeperiod=params["period"], multiplier=params["multiplier"]
+    )
+    return trend, np.where(direction == 0, np.nan, direction.astype(np.float64))
+
+
+def _parabolic_sar(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    """TA-Lib's SAREXT marks short positions by a negative sign; the level itself is its absolute value."""
+    first, step, most = params["initial_af"], params["step_af"], params["max_af"]
+    level = talib.SAREXT(
+        columns.high,
+        columns.low,
+        accelerationinitlong=first,
+        accelerationlong=step,
+        accelerationmaxlong=most,
+        accelerationinitshort=first,
+        accelerationshort=step,
+        accelerationmaxshort=most,
+    )
+    return (np.abs(level),)
+
+
+def _midpoint(columns: Columns, period: int) -> Floats:
+    """(highest high + lowest low) / 2 of the last ``period`` bars."""
+    return talib.MIDPRICE(columns.high, columns.low, timeperiod=period)
+
+
+def _tenkan(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (_midpoint(columns, params["tenkan_period"]),)
+
+
+def _kijun(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (_midpoint(columns, params["kijun_period"]),)
+
+
+def _senkou_a(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    middle = (_midpoint(columns, params["tenkan_period"]) + _midpoint(columns, params["kijun_period"])) / 2.0
+    return (shift_forward(middle, params["displacement"]),)
+
+
+def _senkou_b(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (shift_forward(_midpoint(columns, params["senkou_b_period"]), params["displacement"]),)
+
+
+FAMILY: Family = {
+    "sma": {("",): _sma},
+    "ema": {("",): _ema},
+    "wma": {("",): _wma},
+    "distancefromma": {("",): _distance_from_ma},
+    "adx": {("adx",): _adx, ("plus_di",): _plus_di, ("minus_di",): _minus_di},
+    "supertrend": {("trend", "direction"): _supertrend},
+    "parabolicsar": {("",): _parabolic_sar},
+    "ichimoku": {("tenkan",): _tenkan, ("kijun",): _kijun, ("senkou_a",): _senkou_a, ("senkou_b",): _senkou_b},
+}

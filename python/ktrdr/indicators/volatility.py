@@ -1,61 +1,76 @@
-"""Volatility: bands, ranges, and how tightly one lies in the other."""
+"""Width of the market: atr, natr, Bollinger bands and their width, Keltner and Donchian channels, squeezeintensity."""
 
 from __future__ import annotations
 
 import numpy as np
 import talib
 
-from ktrdr.indicators.columns import Columns, Floats, Outputs, Params, divide, rolling_extremes
+from ktrdr.data.frames import Floats
+from ktrdr.indicators.columns import Columns
+from ktrdr.indicators.formula import Family, Params, source
+from ktrdr.indicators.primitives import ratio, ratio_or
 
 _SQUEEZE_ATR_PERIOD = 10
 
 
-def atr(columns: Columns, p: Params) -> Outputs:
-    """TA-Lib's ATR."""
-    return {"": talib.ATR(columns.high, columns.low, columns.close, p["period"])}
+def _atr(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (average_true_range(columns, params["period"]),)
 
 
-def natr(columns: Columns, p: Params) -> Outputs:
-    """TA-Lib's NATR."""
-    return {"": talib.NATR(columns.high, columns.low, columns.close, p["period"])}
+def average_true_range(columns: Columns, period: int) -> Floats:
+    """TA-Lib's ATR (Wilder), ``[n_bars, float64, price units]``."""
+    return talib.ATR(columns.high, columns.low, columns.close, timeperiod=period)
 
 
-def bollingerbands(columns: Columns, p: Params) -> Outputs:
-    """TA-Lib's BBANDS."""
-    source, width = columns.source(p["source"]), float(p["multiplier"])
-    return dict(zip(("upper", "middle", "lower"), talib.BBANDS(source, p["period"], width, width), strict=True))
+def _natr(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (talib.NATR(columns.high, columns.low, columns.close, timeperiod=params["period"]),)
 
 
-def bollingerbandwidth(columns: Columns, p: Params) -> Outputs:
-    """(upper - lower) / middle of the Bollinger bands."""
-    bands = bollingerbands(columns, p)
-    return {"": divide(bands["upper"] - bands["lower"], bands["middle"])}
+def _bands(price: Floats, period: int, multiplier: float) -> tuple[Floats, Floats, Floats]:
+    return talib.BBANDS(price, timeperiod=period, nbdevup=multiplier, nbdevdn=multiplier)
 
 
-def keltnerchannels(columns: Columns, p: Params) -> Outputs:
-    """EMA of the close and multiples of Wilder's ATR around it."""
-    upper, middle, lower = _keltner(columns, columns.close, p["period"], p["atr_period"], p["multiplier"])
-    return {"upper": upper, "middle": middle, "lower": lower}
+def _bollinger_bands(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return _bands(source(columns, params), params["period"], params["multiplier"])
 
 
-def _keltner(
-    columns: Columns, source: Floats, period: int, atr_period: int, multiplier: float
-) -> tuple[Floats, Floats, Floats]:
-    middle = talib.EMA(source, period)
-    reach = multiplier * talib.ATR(columns.high, columns.low, columns.close, atr_period)
-    return middle + reach, middle, middle - reach
+def _bollinger_band_width(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    upper, middle, lower = _bands(source(columns, params), params["period"], params["multiplier"])
+    return (ratio(upper - lower, middle),)
 
 
-def squeezeintensity(columns: Columns, p: Params) -> Outputs:
-    """How deep the Bollinger bands lie inside the Keltner channel, as a share of its width; 0 outside it.
+def _keltner_middle(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (talib.EMA(columns.close, timeperiod=params["period"]),)
 
-    max(0, min((KCu - BBu) / w, (BBl - KCl) / w)), w the channel's width; a channel without width gives 0.
-    """
-    source, width = columns.source(p["source"]), float(p["bb_multiplier"])
-    upper, _, lower = talib.BBANDS(source, p["bb_period"], width, width)
-    top, _, bottom = _keltner(columns, source, p["kc_period"], _SQUEEZE_ATR_PERIOD, p["kc_multiplier"])
-    span = top - bottom
-    depth = np.minimum(divide(top - upper, span), divide(lower - bottom, span))
-    lowest, highest = rolling_extremes(columns.low, columns.high, 2)
-    still = (span == 0) & (lowest == highest)
-    return {"": np.where(still, 0.0, np.where(np.isnan(depth), np.nan, np.maximum(depth, 0.0)))}
+
+def _keltner_bands(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    (middle,) = _keltner_middle(columns, params)
+    reach = params["multiplier"] * average_true_range(columns, params["atr_period"])
+    return middle + reach, middle - reach
+
+
+def _donchian_channels(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return talib.DONCHIAN(columns.high, columns.low, timeperiod=params["period"])
+
+
+def _squeeze_intensity(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    """How far the Bollinger bands lie inside the Keltner channel, in widths of the channel: 0 outside, at most 0.5."""
+    price = source(columns, params)
+    upper, _, lower = _bands(price, params["bb_period"], params["bb_multiplier"])
+    middle = talib.EMA(price, timeperiod=params["kc_period"])
+    reach = params["kc_multiplier"] * average_true_range(columns, _SQUEEZE_ATR_PERIOD)
+    above, below = middle + reach - upper, lower - (middle - reach)
+    flat = reach == 0
+    inside = np.minimum(ratio_or(above, 2.0 * reach, flat, 0.0), ratio_or(below, 2.0 * reach, flat, 0.0))
+    return (np.maximum(inside, 0.0),)
+
+
+FAMILY: Family = {
+    "atr": {("",): _atr},
+    "natr": {("",): _natr},
+    "bollingerbands": {("upper", "middle", "lower"): _bollinger_bands},
+    "bollingerbandwidth": {("",): _bollinger_band_width},
+    "keltnerchannels": {("upper", "lower"): _keltner_bands, ("middle",): _keltner_middle},
+    "donchianchannels": {("upper", "middle", "lower"): _donchian_channels},
+    "squeezeintensity": {("",): _squeeze_intensity},
+}

@@ -1,4 +1,4 @@
-"""Volume: TA-Lib's, and the averages and ratios it lacks. A window without volume has a defined answer."""
+"""Indicators that read volume: obv, adline, mfi, cmf, vwap, volumeratio."""
 
 from __future__ import annotations
 
@@ -6,54 +6,61 @@ import numpy as np
 import polars as pl
 import talib
 
-from ktrdr.indicators.columns import Columns, Floats, Outputs, Params, divide, rolling_sum
+from ktrdr.data.frames import Floats
+from ktrdr.indicators.columns import Columns
+from ktrdr.indicators.formula import Family, Params
+from ktrdr.indicators.primitives import all_zero, ratio_or, rolling_sum
 from ktrdr.values import NS_PER_DAY
 
 
-def mfi(columns: Columns, p: Params) -> Outputs:
-    """TA-Lib's MFI."""
-    return {"": talib.MFI(columns.high, columns.low, columns.close, columns.traded(), p["period"])}
+def _obv(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (talib.OBV(columns.close, columns.volume),)
 
 
-def obv(columns: Columns, p: Params) -> Outputs:
-    """TA-Lib's OBV; its level depends on the first loaded bar."""
-    return {"": talib.OBV(columns.close, columns.traded())}
+def _ad_line(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (talib.AD(columns.high, columns.low, columns.close, columns.volume),)
 
 
-def adline(columns: Columns, p: Params) -> Outputs:
-    """TA-Lib's AD; its level depends on the first loaded bar."""
-    return {"": talib.AD(columns.high, columns.low, columns.close, columns.traded())}
+def _mfi(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (talib.MFI(columns.high, columns.low, columns.close, columns.volume, timeperiod=params["period"]),)
 
 
-def cmf(columns: Columns, p: Params) -> Outputs:
-    """TA-Lib's CMF; a window without volume gives 0."""
-    found = talib.CMF(columns.high, columns.low, columns.close, columns.traded(), p["period"])
-    return {"": np.where(_silent(columns.traded(), p["period"]), 0.0, found)}
+def _cmf(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    """TA-Lib's, except that a window without volume gives 0 instead of the residue of a running sum."""
+    flow = talib.CMF(columns.high, columns.low, columns.close, columns.volume, timeperiod=params["period"])
+    return (np.where(all_zero(columns.volume, params["period"]), 0.0, flow),)
 
 
-def vwap(columns: Columns, p: Params) -> Outputs:
-    """Volume-weighted typical price over the last ``period`` bars, or since 00:00 UTC where it is 0.
-
-    A window without volume gives the typical price.
-    """
-    typical, volume = (columns.high + columns.low + columns.close) / 3, columns.traded()
-    if p["period"]:
-        found = divide(rolling_sum(typical * volume, p["period"]), rolling_sum(volume, p["period"]))
-        return {"": np.where(_silent(volume, p["period"]), typical, found)}
-    day = pl.Series(columns.timestamp // NS_PER_DAY)
-    frame = pl.DataFrame({"day": day, "money": typical * volume, "volume": volume})
-    sums = frame.select(pl.col("money", "volume").cum_sum().over("day"))
-    money, traded = (sums[name].to_numpy() for name in ("money", "volume"))
-    return {"": np.where(traded == 0, typical, divide(money, traded))}
+def _vwap(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    price, volume, period = columns.typical_price, columns.volume, params["period"]
+    if period == 0:
+        return (_vwap_since_midnight(columns),)
+    traded = rolling_sum(price * volume, period)
+    return (ratio_or(traded, rolling_sum(volume, period), all_zero(volume, period), price),)
 
 
-def volumeratio(columns: Columns, p: Params) -> Outputs:
-    """Volume over its simple average; a window without volume gives 1."""
-    volume = columns.traded()
-    found = divide(volume, talib.SMA(volume, p["period"]))
-    return {"": np.where(_silent(volume, p["period"]), 1.0, found)}
+def _vwap_since_midnight(columns: Columns) -> Floats:
+    """Since 00:00 UTC; undefined until a whole day lies behind, so that no day that began before the anchor counts."""
+    price, volume = columns.typical_price, columns.volume
+    frame = pl.DataFrame({"day": columns.timestamp // NS_PER_DAY, "traded": price * volume, "volume": volume})
+    sums = frame.select(pl.col("traded", "volume").cum_sum().over("day"))
+    volume_so_far = sums["volume"].to_numpy()
+    found = ratio_or(sums["traded"].to_numpy(), volume_so_far, volume_so_far == 0, price)
+    assert columns.timeframe is not None
+    found[: max(NS_PER_DAY // columns.timeframe.ns, 1) - 1] = np.nan
+    return found
 
 
-def _silent(volume: Floats, period: int) -> Floats:
-    """Windows whose volumes are all 0, told from the volumes, never from their running sum's residue."""
-    return rolling_sum((volume != 0).astype(np.float64), period) == 0
+def _volume_ratio(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    volume, period = columns.volume, params["period"]
+    return (ratio_or(volume, rolling_sum(volume, period) / period, all_zero(volume, period), 1.0),)
+
+
+FAMILY: Family = {
+    "obv": {("",): _obv},
+    "adline": {("",): _ad_line},
+    "mfi": {("",): _mfi},
+    "cmf": {("",): _cmf},
+    "vwap": {("",): _vwap},
+    "volumeratio": {("",): _volume_ratio},
+}

@@ -1,0 +1,43 @@
+"""Pieces that composed indicators share: windows by polars, shifts forward, division that knows its zeros."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ktrdr.data.frames import Floats
+
+Flags = NDArray[np.bool_]
+
+
+def rolling_sum(values: Floats, period: int) -> Floats:
+    """Sum of the last ``period`` values; NaN before there are that many."""
+    return pl.Series(values).rolling_sum(period).cast(pl.Float64).fill_null(np.nan).to_numpy()
+
+
+def all_zero(values: Floats, period: int) -> Flags:
+    """Whether the last ``period`` values are all 0, counted: a running sum's residue would hide it."""
+    zeros = pl.Series(values == 0).cast(pl.UInt32).rolling_sum(period)
+    return (zeros == period).fill_null(value=False).to_numpy()
+
+
+def shift_forward(values: Floats, bars: int) -> Floats:
+    """Each value as many bars later; NaN before the first."""
+    shifted = np.full_like(values, np.nan)
+    shifted[bars:] = values[: max(len(values) - bars, 0)]
+    return shifted
+
+
+def ratio(above: Floats, below: Floats) -> Floats:
+    """above / below; NaN where that is not finite."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        found = above / below
+    found[~np.isfinite(found)] = np.nan
+    return found
+
+
+def ratio_or(above: Floats, below: Floats, where_zero: Flags, value: Floats | float) -> Floats:
+    """above / below, but ``value`` where all inputs of the denominator are 0; NaN before the first window."""
+    undefined = np.isnan(below)
+    return np.where(where_zero & ~undefined, value, ratio(above, below))
