@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ktrdr.backtesting.config import BacktestConfig
-from ktrdr.errors import ModelInSample, ModelNotFound
+from ktrdr.errors import ModelInSample
 from ktrdr.neural.bundle import ModelBundle
 from ktrdr.neural.match import require_same_features
 from ktrdr.training.model_storage import ModelStorage
@@ -23,23 +22,16 @@ def choose_bundle(config: BacktestConfig, *, synthetic: bool) -> ModelBundle:
 
     Raises ``ModelNotFound`` and ``ModelFeatureMismatch``.
     """
-    bundle = config.model if isinstance(config.model, ModelBundle) else _find(config, synthetic)
-    require_same_features(config.strategy, bundle.metadata)
-    return bundle
-
-
-def _find(config: BacktestConfig, synthetic: bool) -> ModelBundle:
+    if isinstance(config.model, ModelBundle):
+        require_same_features(config.strategy, config.model.metadata)
+        return config.model
     storage = ModelStorage(config.repository.models_dir)
     if config.model is None:
-        return storage.newest(config.strategy.name, config.timeframe, config.symbol, synthetic=synthetic)
-    named = str(config.model)
-    stored = {model.id: model.path for model in storage.models()}
-    if named in stored:
-        return ModelBundle.load(stored[named])
-    if Path(named).is_dir():
-        return ModelBundle.load(named)
-    others = ", ".join(stored) or "none"
-    raise ModelNotFound("no such model", where=named, found=f"stored: {others}", hint="`ktrdr models` lists them")
+        stored = storage.newest(config.strategy.name, config.timeframe, config.symbol, synthetic=synthetic)
+    else:
+        stored = storage.find(str(config.model), allow_path=True)
+    require_same_features(config.strategy, stored.metadata)
+    return ModelBundle.load(stored.path)
 
 
 @dataclass(frozen=True)

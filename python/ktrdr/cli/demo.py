@@ -48,4 +48,4 @@ def _train(repository: Repository) -> str:
             STRATEGY, SYMBOL, TIMEFRAME, start=_TRAINED[0], end=_TRAINED[1], data_dir=repository.root,
             bridge=bridge, token=token,
         )  # fmt: skip
-    return str(result.id)
+    return str(result.model_id)

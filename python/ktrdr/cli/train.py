@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from ktrdr.cli.answer import Answer, Table
 from ktrdr.cli.control import Interrupt
@@ -20,6 +22,7 @@ def train(
     seed: int | None = None,
     device: str = "auto",
     threads: int = 2,
+    resample: Annotated[bool, Parameter(negative="")] = False,
 ) -> Answer:
     """Train a strategy's net into a model bundle.
 
@@ -41,13 +44,15 @@ def train(
         auto, cpu, cuda or mps.
     threads
         Torch threads.
+    resample
+        Make a missing timeframe from a finer one.
     """
     from ktrdr.training.api import train as train_net
 
     with Interrupt() as token, progress() as bridge:
         result = train_net(
             strategy, symbol, timeframe, start=start_date, end=end_date, seed=seed, device=device, threads=threads,
-            bridge=bridge, token=token,
+            resample=resample, bridge=bridge, token=token,
         )  # fmt: skip
     return trained(result)
 
@@ -55,9 +60,15 @@ def train(
 def trained(result: Any) -> Answer:
     """What ``train`` prints."""
     data = {
-        "operation_id": None, "status": "completed", "model": result.id,
+        "operation_id": None, "status": "completed", "model": result.model_id,
         "metrics": dict(result.metrics), "warnings": list(result.warnings),
     }  # fmt: skip
-    rows = [(name, f"{value:.6g}" if isinstance(value, float) else str(value)) for name, value in result.metrics.items()]
+    rows = [(name, _shown(value)) for name, value in result.metrics.items()]
     notes = [f"warning: {warning}" for warning in result.warnings]
-    return Answer(data, [f"model {result.id}", Table(("metric", "value"), rows), *notes])
+    return Answer(data, [f"model {result.model_id}", Table(("metric", "value"), rows), *notes])
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return ", ".join(f"{key} {_shown(part)}" for key, part in value.items()) if isinstance(value, dict) else str(value)

@@ -1,0 +1,131 @@
+"""Which net a run uses, and what of the run's bars it has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import worlds
+
+from ktrdr.backtesting.config import BacktestConfig
+from ktrdr.backtesting.engine import BacktestingEngine
+from ktrdr.backtesting.model_bundle import ModelBundle, choose_bundle
+from ktrdr.errors import KtrdrError
+from ktrdr.values import Span, Timeframe
+
+HOUR_NS, FIRST_NS = worlds.HOUR_NS, worlds.FIRST_NS
+
+
+def choose(folder: Path, symbol: str = "EURUSD", synthetic: bool = False, **arguments: Any) -> ModelBundle:
+    config = BacktestConfig.of(worlds.strategy(), symbol, "1h", data_dir=folder, **arguments)
+    return choose_bundle(config, synthetic=synthetic)
+
+
+def test_the_newest_of_the_strategy_for_symbol_and_provenance(tmp_path: Path) -> None:
+    file = worlds.strategy()
+    for facts in ({}, {}, {"symbols": ("USDJPY",)}, {"synthetic": True}):
+        worlds.untrained(tmp_path, file, **facts)
+    assert choose(tmp_path).id == "walker_mlp/1h_v2"
+    assert choose(tmp_path, "USDJPY").id == "walker_mlp/1h_v3"
+    assert choose(tmp_path, synthetic=True).id == "walker_mlp/1h_v4"
+    with pytest.raises(KtrdrError) as caught:
+        choose(tmp_path, "GBPUSD")
+    assert caught.value.code == "model_not_found"
+    assert "walker_mlp/1h_v1" in str(caught.value)
+
+
+def test_version_ten_is_newer_than_version_nine(tmp_path: Path) -> None:
+    for _ in range(10):
+        worlds.untrained(tmp_path, worlds.strategy())
+    assert choose(tmp_path).id == "walker_mlp/1h_v10"
+
+
+def test_a_named_model_by_id_by_path_and_as_it_is(tmp_path: Path) -> None:
+    for _ in range(2):
+        worlds.untrained(tmp_path, worlds.strategy())
+    first = tmp_path / "models" / "walker_mlp" / "1h_v1"
+    assert choose(tmp_path, model="walker_mlp/1h_v1").path == first
+    assert choose(tmp_path, model=str(first)).path == first
+    assert choose(tmp_path, "GBPUSD", model=first).path == first
+    bundle = ModelBundle.load(first)
+    assert choose(tmp_path, model=bundle) is bundle
+    with pytest.raises(KtrdrError, match="1h_v2") as caught:
+        choose(tmp_path, model="walker_mlp/1h_v3")
+    assert caught.value.code == "model_not_found"
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"indicators": worlds.strategy()["indicators"] | {"rsi_7": {"type": "rsi", "period": 8}}}, "indicators.rsi_7.period"),
+        ({"model": {"type": "mlp", "architecture": {"hidden_layers": [9]}}}, "model.architecture.hidden_layers"),
+    ],
+)
+def test_other_features_or_another_net_are_refused(tmp_path: Path, change: dict[str, Any], where: str) -> None:
+    worlds.untrained(tmp_path, worlds.strategy())
+    config = BacktestConfig.of(worlds.strategy(**change), "EURUSD", "1h", data_dir=tmp_path)
+    with pytest.raises(KtrdrError) as caught:
+        choose_bundle(config, synthetic=False)
+    assert caught.value.code == "model_feature_mismatch"
+    assert where in str(caught.value)
+
+
+def test_other_decisions_and_execution_are_the_given_files(tmp_path: Path) -> None:
+    worlds.untrained(tmp_path, worlds.strategy())
+    changed = worlds.strategy(decisions={"confidence_threshold": 0.9}, execution={"fill": "this_close"})
+    config = BacktestConfig.of(changed, "EURUSD", "1h", data_dir=tmp_path)
+    assert choose_bundle(config, synthetic=False).id == "walker_mlp/1h_v1"
+
+
+@pytest.fixture
+def trained_until(tmp_path: Path) -> Callable[[int, int], Path]:
+    """A folder whose net was fitted on the first bars and tested on the next."""
+
+    def make(fitted: int, tested: int) -> Path:
+        end, last = FIRST_NS + fitted * HOUR_NS, FIRST_NS + (fitted + tested) * HOUR_NS
+        worlds.untrained(
+            tmp_path, worlds.strategy(), training_span=Span(FIRST_NS, last), in_sample=Span(FIRST_NS, end), selection=Span(end, last)
+        )  # fmt: skip
+        return tmp_path
+
+    return make
+
+
+def run(config_of: Callable[..., BacktestConfig], folder: Path, **arguments: Any) -> Any:
+    return BacktestingEngine(config_of(data_dir=folder, n_bars=600, start="2024-01-10", **arguments)).run()
+
+
+def test_bars_the_net_has_seen_are_counted(
+    trained_until: Callable[[int, int], Path], config_of: Callable[..., BacktestConfig]
+) -> None:
+    results = run(config_of, trained_until(300, 50))
+    start = 9 * 24  # 2024-01-10 00:00 is bar 216 of hourly bars from the 1st
+    assert results.in_sample_bars == 300 - start
+    assert results.manifest["selection_span"] == ["2024-01-13T12:00:00Z", "2024-01-15T13:00:00Z"]
+    assert any("in_sample_bars: 84" in line for line in results.warnings)
+
+
+def test_strict_refuses_seen_bars(
+    trained_until: Callable[[int, int], Path], config_of: Callable[..., BacktestConfig]
+) -> None:
+    folder = trained_until(100, 150)  # only test rows reach into the run
+    with pytest.raises(KtrdrError, match="34 selection bars") as caught:
+        run(config_of, folder, strict=True)
+    assert caught.value.code == "model_in_sample"
+
+
+def test_strict_accepts_bars_after_the_training(
+    trained_until: Callable[[int, int], Path], config_of: Callable[..., BacktestConfig]
+) -> None:
+    results = run(config_of, trained_until(100, 116), strict=True)  # the last one ends where the run starts
+    assert results.in_sample_bars == 0
+    assert results.manifest["selection_span"] is None
+
+
+def test_a_symbol_it_was_not_trained_on_is_flagged(config_of: Callable[..., BacktestConfig]) -> None:
+    results = BacktestingEngine(config_of(symbol="GBPUSD", model="walker_mlp/1h_v1", n_bars=600)).run()
+    assert results.manifest["symbol_not_in_training"] is True
+    assert any(line.startswith("symbol_not_in_training") for line in results.warnings)
+    assert results.manifest["timeframe"] == Timeframe.H1

@@ -1,0 +1,73 @@
+"""The manifest says what a run was; the result carries the core's numbers unchanged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import polars as pl
+import pytest
+
+import ktrdr
+import worlds
+from ktrdr.backtesting.config import BacktestConfig
+from ktrdr.backtesting.engine import BacktestingEngine
+from ktrdr.backtesting.results import BacktestResults
+
+ConfigOf = Callable[..., BacktestConfig]
+
+
+@pytest.fixture(scope="module")
+def results(config_of: ConfigOf) -> BacktestResults:
+    return BacktestingEngine(config_of(n_bars=1_200)).run()
+
+
+def test_the_manifest_is_json_and_complete(results: BacktestResults) -> None:
+    manifest = json.loads(json.dumps(results.manifest, allow_nan=False))
+    assert manifest["identity"] == results.identity
+    assert manifest["model"] == "walker_mlp/1h_v1"
+    assert manifest["synthetic"] is False
+    assert manifest["first_simulated"] == "2024-01-20T00:00:00Z"
+    assert manifest["warmup_complete_at_start"] is True
+    assert manifest["account_currency"] == "quote"
+    assert manifest["loaded"]["1h"]["bars"] == results.decisions.height + manifest["warmup_bars"]
+    assert set(manifest["parts"]) == {
+        "bars EURUSD 1h", "strategy", "model", "execution", "warmup", "timeframe", "symbol", "capital", "semantics", "profile",
+    }  # fmt: skip
+    assert manifest["rules"]["decisions"]["filters"] == {"min_signal_separation": 2.0}
+    assert manifest["conventions"]
+    assert list(manifest["out_of_range"]) == ["1h_range_raw"]
+    assert manifest["versions"].keys() >= {"torch", "numpy", "polars", "TA-Lib"}
+
+
+def test_equity_starts_at_the_first_bar_asked_for(results: BacktestResults) -> None:
+    assert results.equity["time"][0].isoformat() == "2024-01-20T00:00:00+00:00"
+
+
+def test_money_adds_up(results: BacktestResults) -> None:
+    assert results.final_equity == pytest.approx(100_000 + results.trades["net_pnl"].sum(), abs=1e-6)
+    assert results.metrics["trades"] == results.trades.height
+
+
+def test_too_little_history_starts_later_and_says_so(config_of: ConfigOf) -> None:
+    results = BacktestingEngine(config_of(start=None, n_bars=700)).run()
+    assert results.manifest["warmup_complete_at_start"] is False
+    assert any("warm-up" in line for line in results.warnings)
+    assert results.manifest["first_simulated"] > "2024-01-01T00:00:00Z"
+
+
+def test_the_door_in_python(data_dir: object) -> None:
+    results = ktrdr.backtest(
+        worlds.strategy(), "EURUSD", "1h", start="2024-01-20", bars=worlds.bars(1_200), data_dir=data_dir,
+        initial_capital=5_000.0, execution={"commission": {"rate": 0.0}},
+    )  # fmt: skip
+    assert results.metrics["initial_capital"] == 5_000.0
+    assert results.metrics["commission"] == 0.0
+    assert results.fills.filter(pl.col("commission") != 0).is_empty()
+
+
+def test_a_conversion_column_reaches_the_core(data_dir: object, config_of: ConfigOf) -> None:
+    frame = worlds.bars(1_200)["1h"].with_columns(conversion_rate=pl.lit(2.0), half_spread=pl.lit(0.0001))
+    results = BacktestingEngine(config_of(bars={"1h": frame})).run()
+    assert results.manifest["account_currency"] == "converted"
+    assert results.metrics["spread"] > 0
