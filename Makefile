@@ -26,8 +26,7 @@ $(VENV)/.installed: requirements.lock $(VENV)/.preflight
 
 $(VENV)/.built: $(VENV)/.installed $(RUST_SOURCES)
 	@echo "set-up: building the Rust extension"
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet --release --locked --skip-install
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . 
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet --release --locked > /dev/null
 	@touch $@
 
 setup: $(VENV)/.built ## Virtual environment, dependencies, extension

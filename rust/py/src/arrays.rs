@@ -1,13 +1,14 @@
 //! Functions over plain arrays: audit, hash, degrees of membership, scores to signals.
 
-use ktrdr_core::bar::Bars;
+use ktrdr_core::bar::{Bars, Spacing};
 use ktrdr_core::hash;
 use ktrdr_core::membership::Membership;
 use ktrdr_core::scores;
-use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyReadwriteArray2};
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyReadonlyArrayDyn, PyReadwriteArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::columns::BarColumns;
 use crate::errors::{argument, raise};
 
 /// Rows worked on at a time, so that their part of the matrix stays in cache over all columns.
@@ -56,6 +57,22 @@ pub fn audit_bars<'py>(
         fields.into_pyarray(py),
         rules.into_pyarray(py),
     ))
+}
+
+/// Smallest and most frequent distance of rising stamps, and how often that occurs; None for fewer than two.
+#[pyfunction]
+pub fn spacing(py: Python<'_>, stamps: PyReadonlyArray1<'_, i64>) -> PyResult<Option<(i64, i64, u64)>> {
+    let stamps = stamps.as_slice()?;
+    let found = py.detach(|| Spacing::of(stamps));
+    Ok(found.map(|spacing| (spacing.smallest_ns, spacing.common_ns, spacing.count)))
+}
+
+/// Raises for the first row of `bars` that breaks a rule or does not lie after `previous_ns`.
+#[pyfunction]
+#[pyo3(signature = (bars, previous_ns=None))]
+pub fn check_bars(py: Python<'_>, bars: BarColumns<'_>, previous_ns: Option<i64>) -> PyResult<()> {
+    let bars = bars.bars()?;
+    py.detach(|| bars.check(previous_ns)).map_err(|error| raise(py, &error))
 }
 
 /// BLAKE3 over parts, each preceded by its length: bytes, or arrays as their bytes in memory.
@@ -166,11 +183,11 @@ pub fn classify<'py>(
     Ok((signals.into_pyarray(py), confidences.into_pyarray(py)))
 }
 
-/// Signals and confidences of predicted returns `[n, f32]` against `edge`.
+/// Signals and confidences of predicted returns `[n, f32]` or `[n, 1, f32]` against `edge`.
 #[pyfunction]
 pub fn regress<'py>(
     py: Python<'py>,
-    scores: PyReadonlyArray1<'py, f32>,
+    scores: PyReadonlyArrayDyn<'py, f32>,
     edge: f64,
 ) -> PyResult<(Column<'py, i8>, Column<'py, f32>)> {
     let values = scores.as_slice()?;
