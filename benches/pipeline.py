@@ -33,12 +33,22 @@ STRATEGY: dict[str, Any] = {
     "fuzzy_sets": {
         "level": {"indicator": "rsi", "low": [0, 25, 45], "mid": [35, 50, 65], "high": [55, 75, 100]},
         "band": {"indicator": "width.upper", "low": [0.5, 0.9, 1.1], "mid": [0.9, 1.1, 1.3], "high": [1.1, 1.5, 2]},
-        "trend": {"indicator": "macd.line", "down": [-0.01, -0.001, 0], "flat": [-1e-4, 0, 1e-4], "up": [0, 0.001, 0.01]},
+        "trend": {
+            "indicator": "macd.line",
+            "down": [-0.01, -0.001, 0],
+            "flat": [-1e-4, 0, 1e-4],
+            "up": [0, 0.001, 0.01],
+        },
         "noise": {"indicator": "atr", "low": [0, 0.01, 0.02], "mid": [0.01, 0.02, 0.04], "high": [0.02, 0.05, 1]},
     },
     "nn_inputs": [{"fuzzy_set": name} for name in ("level", "band", "trend", "noise")],
     "model": {"type": "mlp", "architecture": {"hidden_layers": [64, 32]}},
-    "training": {"epochs": 1, "batch_size": 4_096, "seed": 1, "labels": {"source": "zigzag", "zigzag_threshold": 0.002}},
+    "training": {
+        "epochs": 1,
+        "batch_size": 4_096,
+        "seed": 1,
+        "labels": {"source": "zigzag", "zigzag_threshold": 0.002},
+    },
 }
 
 

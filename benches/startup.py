@@ -35,7 +35,18 @@ def month_of_hours(folder: str) -> Row:
     env = {"KTRDR_DATA_DIR": folder}
     run(KTRDR, "data", "sample", **env)
     run(KTRDR, "train", STRATEGY, "EURUSD", "1h", "--start-date", "2022-01-01", "--end-date", "2022-12-31", **env)
-    month = (KTRDR, "backtest", "run", STRATEGY, "EURUSD", "1h", "--start-date", "2024-03-01", "--end-date", "2024-03-31")
+    month = (
+        KTRDR,
+        "backtest",
+        "run",
+        STRATEGY,
+        "EURUSD",
+        "1h",
+        "--start-date",
+        "2024-03-01",
+        "--end-date",
+        "2024-03-31",
+    )
     assert "trades" in run(*month, **env).lower()
     _, ours, bare = paired_ratio(
         lambda: run(*month, **env), lambda: run(sys.executable, "-c", "import torch"), rounds=5

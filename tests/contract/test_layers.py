@@ -51,10 +51,13 @@ def edges(tree: ast.AST) -> Iterator[tuple[int, str]]:
             if module == "ktrdr":
                 yield from ((node.lineno, f"ktrdr.{alias.name}") for alias in node.names)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if found := LAZY_STRING.match(node.value):
+            if LAZY_STRING.match(node.value):
                 yield node.lineno, node.value
-        else:
-            continue
+
+
+def reaches_up(mine: str, other: str) -> bool:
+    """Layer 0 is one room; above it a neighbour on the same layer is as far as one above."""
+    return mine != other and LAYERS[other] >= max(LAYERS[mine], 1)
 
 
 def violations(module: str, source: str) -> list[str]:
@@ -67,9 +70,8 @@ def violations(module: str, source: str) -> list[str]:
         if other == "torch" or other.startswith("torch."):
             if LAYERS[mine] < TORCH_FROM_LAYER:
                 found.append(f"{module}:{line} imports torch below layer {TORCH_FROM_LAYER}")
-        elif other.split(".")[0] == "ktrdr" and part(other) != mine and LAYERS[part(other)] >= LAYERS[mine]:
-            if LAYERS[mine] != 0 or LAYERS[part(other)] != 0:
-                found.append(f"{module}:{line} (layer {LAYERS[mine]}) reaches {other} (layer {LAYERS[part(other)]})")
+        elif other.split(".")[0] == "ktrdr" and reaches_up(mine, part(other)):
+            found.append(f"{module}:{line} (layer {LAYERS[mine]}) reaches {other} (layer {LAYERS[part(other)]})")
     return found
 
 

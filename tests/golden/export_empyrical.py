@@ -46,7 +46,9 @@ def main() -> None:
     for seed, days, drift, volatility, risk_free_rate, periods in CASES:
         path = closes(seed, days, drift, volatility)
         metrics = {key: float(value) for key, value in expected(path, risk_free_rate, periods).items()}
-        rows.append({"closes": path.tolist(), "risk_free_rate": risk_free_rate, "periods_per_year": periods, "metrics": metrics})
+        rows.append(
+            {"closes": path.tolist(), "risk_free_rate": risk_free_rate, "periods_per_year": periods, "metrics": metrics}
+        )
     target = Path(__file__).parent / "data" / "empyrical.json"
     target.write_text(json.dumps({"empyrical": empyrical.__version__, "numpy": np.__version__, "cases": rows}) + "\n")
 
