@@ -50,9 +50,8 @@ def edges(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.lineno, module
             if module == "ktrdr":
                 yield from ((node.lineno, f"ktrdr.{alias.name}") for alias in node.names)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if LAZY_STRING.match(node.value):
-                yield node.lineno, node.value
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and LAZY_STRING.match(node.value):
+            yield node.lineno, node.value
 
 
 def reaches_up(mine: str, other: str) -> bool:
