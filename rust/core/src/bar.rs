@@ -1,5 +1,7 @@
 //! Bars as borrowed columns, and the one home of the rules a bar must keep.
 
+use std::collections::BTreeMap;
+
 use crate::error::Error;
 
 /// A column a rule can name.
@@ -250,5 +252,81 @@ fn audit_prices(row: usize, prices: [f64; 4], report: &mut impl FnMut(Violation)
     }
     if sound && low > open.min(close).min(high) {
         report(Violation { row, field: Field::Low, rule: Rule::Order, found: low });
+    }
+}
+
+/// How far stamps lie apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spacing {
+    /// The smallest distance, ns.
+    pub smallest_ns: i64,
+    /// The most frequent one (tie: the smallest), ns.
+    pub common_ns: i64,
+    /// How often that one occurs.
+    pub count: u64,
+}
+
+impl Spacing {
+    /// The spacing of rising stamps `[n, i64]`; `None` for fewer than two.
+    #[must_use]
+    pub fn of(stamps: &[i64]) -> Option<Self> {
+        let mut counts = BTreeMap::new();
+        let mut run = (0, 0);
+        for pair in stamps.windows(2) {
+            let distance = pair[1] - pair[0];
+            if distance != run.0 {
+                *counts.entry(run.0).or_insert(0) += run.1;
+                run = (distance, 0);
+            }
+            run.1 += 1;
+        }
+        *counts.entry(run.0).or_insert(0) += run.1;
+        counts.retain(|_, count| *count > 0);
+        let (&smallest_ns, _) = counts.first_key_value()?;
+        let (common_ns, count) = counts.into_iter().rev().max_by_key(|&(_, count)| count)?;
+        Some(Self { smallest_ns, common_ns, count })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bars, Field, Rule, Spacing};
+    use crate::error::Error;
+
+    const STAMPS: [i64; 3] = [1, 2, 3];
+
+    fn check(timestamp: &[i64], rows: [[f64; 4]; 3]) -> Result<(), Error> {
+        let column = |i: usize| rows.map(|row| row[i]);
+        let (open, high, low, close) = (column(0), column(1), column(2), column(3));
+        let (half_spread, atr, conversion_rate) = (None, None, None);
+        Bars { timestamp, open: &open, high: &high, low: &low, close: &close, half_spread, atr, conversion_rate }
+            .check(None)
+    }
+
+    #[test]
+    fn the_first_broken_rule_is_named() {
+        const GOOD: [f64; 4] = [2.0, 3.0, 1.0, 2.0];
+        let broken = |row: [f64; 4], field, rule, found: f64| {
+            let error = check(&STAMPS, [GOOD, row, row]).expect_err("broken");
+            assert_eq!(error, Error::BadBar { row: 1, field, rule, found });
+        };
+        assert_eq!(check(&STAMPS, [GOOD; 3]), Ok(()));
+        broken([0.0, 3.0, 1.0, 2.0], Field::Open, Rule::Range, 0.0);
+        broken([2.0, f64::INFINITY, 1.0, 2.0], Field::High, Rule::Finite, f64::INFINITY);
+        broken([2.0, 1.5, 1.0, 2.0], Field::High, Rule::Order, 1.5);
+        broken([2.0, 3.0, 2.5, 2.0], Field::Low, Rule::Order, 2.5);
+        let error = check(&STAMPS, [GOOD, [2.0, 3.0, 1.0, f64::NAN], GOOD]).expect_err("NaN");
+        assert_eq!((error.code(), error.row(), error.field()), ("data_nonfinite", Some(1), Some("close")));
+        assert_eq!(check(&[1, 1, 2], [GOOD; 3]).expect_err("twice").code(), "data_duplicate");
+        assert_eq!(check(&[1, 2, 1], [GOOD; 3]).expect_err("back").code(), "data_unsorted");
+    }
+
+    #[test]
+    fn the_most_frequent_spacing_wins_and_the_smallest_breaks_a_tie() {
+        let spacing =
+            |stamps: &[i64]| Spacing::of(stamps).map(|found| (found.smallest_ns, found.common_ns, found.count));
+        assert_eq!(spacing(&[5]), None);
+        assert_eq!(spacing(&[0, 3, 4, 7, 10]), Some((1, 3, 3)));
+        assert_eq!(spacing(&[0, 3, 4, 7, 8]), Some((1, 1, 2)));
     }
 }

@@ -39,24 +39,12 @@ pub fn audit_bars<'py>(
         atr: None,
         conversion_rate: None,
     };
-    let volume = volume
-        .as_ref()
-        .map(PyReadonlyArray1::as_slice)
-        .transpose()?;
-    let found = py
-        .detach(|| bars.violations(volume))
-        .map_err(|error| raise(py, &error))?;
+    let volume = volume.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
+    let found = py.detach(|| bars.violations(volume)).map_err(|error| raise(py, &error))?;
     let rows: Vec<i64> = found.iter().map(|violation| violation.row as i64).collect();
-    let fields: Vec<u8> = found
-        .iter()
-        .map(|violation| violation.field as u8)
-        .collect();
+    let fields: Vec<u8> = found.iter().map(|violation| violation.field as u8).collect();
     let rules: Vec<u8> = found.iter().map(|violation| violation.rule as u8).collect();
-    Ok((
-        rows.into_pyarray(py),
-        fields.into_pyarray(py),
-        rules.into_pyarray(py),
-    ))
+    Ok((rows.into_pyarray(py), fields.into_pyarray(py), rules.into_pyarray(py)))
 }
 
 /// Smallest and most frequent distance of rising stamps, and how often that occurs; None for fewer than two.
@@ -77,19 +65,14 @@ pub fn check_bars(py: Python<'_>, bars: BarColumns<'_>, previous_ns: Option<i64>
 
 /// BLAKE3 over parts, each preceded by its length: bytes, or arrays as their bytes in memory.
 #[pyfunction]
-pub fn content_hash<'py>(
-    py: Python<'py>,
-    parts: Vec<Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, PyBytes>> {
+pub fn content_hash<'py>(py: Python<'py>, parts: Vec<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyBytes>> {
     let mut content = hash::Content::default();
     for part in parts {
         if let Ok(bytes) = part.cast::<PyBytes>() {
             content.add(bytes.as_bytes());
             continue;
         }
-        let flat = part
-            .call_method1("reshape", (-1,))?
-            .call_method1("view", ("uint8",))?;
+        let flat = part.call_method1("reshape", (-1,))?.call_method1("view", ("uint8",))?;
         let array: PyReadonlyArray1<'py, u8> = flat.extract()?;
         let bytes = array.as_slice()?;
         py.detach(|| content.add(bytes));
@@ -128,25 +111,16 @@ pub fn fill_memberships<'py>(
     for (column, kind, parameters, values) in &fills {
         let values = values.as_slice()?;
         if *column >= width || values.len() != rows {
-            return Err(argument(
-                py,
-                "fills",
-                "a column outside the matrix or of another length",
-            ));
+            return Err(argument(py, "fills", "a column outside the matrix or of another length"));
         }
         columns.push((*column, membership(py, kind, parameters)?, values));
     }
     let cells = matrix.as_slice_mut()?;
     py.detach(|| {
-        for (block, start) in cells
-            .chunks_mut(BLOCK_ROWS * width.max(1))
-            .zip((0..).step_by(BLOCK_ROWS))
-        {
+        for (block, start) in cells.chunks_mut(BLOCK_ROWS * width.max(1)).zip((0..).step_by(BLOCK_ROWS)) {
             let stop = start + block.len() / width;
             for (column, function, values) in &columns {
-                function.each(&values[start..stop], |row, degree| {
-                    block[row * width + column] = degree as f32
-                });
+                function.each(&values[start..stop], |row, degree| block[row * width + column] = degree as f32);
             }
         }
     });
@@ -154,13 +128,8 @@ pub fn fill_memberships<'py>(
 }
 
 fn membership(py: Python<'_>, kind: &str, parameters: &[f64]) -> PyResult<Membership> {
-    Membership::from_name(kind, parameters).ok_or_else(|| {
-        argument(
-            py,
-            "kind",
-            format!("no membership {kind} of {} parameters", parameters.len()),
-        )
-    })
+    Membership::from_name(kind, parameters)
+        .ok_or_else(|| argument(py, "kind", format!("no membership {kind} of {} parameters", parameters.len())))
 }
 
 /// Signals and confidences of class scores `[n, 3, f32]`, `[BUY, HOLD, SELL]`.
@@ -173,13 +142,8 @@ pub fn classify<'py>(
     if scores.as_array().ncols() != 3 {
         return Err(argument(py, "scores", "three classes are needed"));
     }
-    let (signals, confidences): (Vec<i8>, Vec<f32>) = py.detach(|| {
-        rows.as_chunks::<3>()
-            .0
-            .iter()
-            .map(|row| scores::classify(*row))
-            .unzip()
-    });
+    let (signals, confidences): (Vec<i8>, Vec<f32>) =
+        py.detach(|| rows.as_chunks::<3>().0.iter().map(|row| scores::classify(*row)).unzip());
     Ok((signals.into_pyarray(py), confidences.into_pyarray(py)))
 }
 
@@ -191,11 +155,7 @@ pub fn regress<'py>(
     edge: f64,
 ) -> PyResult<(Column<'py, i8>, Column<'py, f32>)> {
     let values = scores.as_slice()?;
-    let (signals, confidences): (Vec<i8>, Vec<f32>) = py.detach(|| {
-        values
-            .iter()
-            .map(|&value| scores::regress(value, edge))
-            .unzip()
-    });
+    let (signals, confidences): (Vec<i8>, Vec<f32>) =
+        py.detach(|| values.iter().map(|&value| scores::regress(value, edge)).unzip());
     Ok((signals.into_pyarray(py), confidences.into_pyarray(py)))
 }

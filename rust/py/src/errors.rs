@@ -17,24 +17,14 @@ fn build<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyAny>> {
     fields.set_item("found", error.found())?;
     fields.set_item("expected", error.expected())?;
     if let (true, Some(name)) = (error.code() == "argument_invalid", error.field()) {
-        let place = error
-            .row()
-            .map_or_else(|| name.to_owned(), |row| format!("{name}: row {row}"));
+        let place = error.row().map_or_else(|| name.to_owned(), |row| format!("{name}: row {row}"));
         fields.set_item("where", place)?;
     }
     let module = py.import("ktrdr.errors")?;
-    module
-        .getattr("from_code")?
-        .call((error.code(), error.to_string()), Some(&fields))
+    module.getattr("from_code")?.call((error.code(), error.to_string()), Some(&fields))
 }
 
 /// An argument that the core cannot use.
 pub fn argument(py: Python<'_>, name: &'static str, problem: impl Into<String>) -> PyErr {
-    raise(
-        py,
-        &Error::Argument {
-            name,
-            problem: problem.into(),
-        },
-    )
+    raise(py, &Error::Argument { name, problem: problem.into() })
 }

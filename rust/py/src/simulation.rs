@@ -260,6 +260,12 @@ impl Simulation {
         self.run.spec().initial_capital
     }
 
+    /// Quote currency per point and unit.
+    #[getter]
+    fn contract_multiplier(&self) -> f64 {
+        self.run.rules().execution.instrument.contract_multiplier
+    }
+
     /// Index of the next bar.
     #[getter]
     fn next_bar(&self) -> u64 {
@@ -309,7 +315,7 @@ impl Simulation {
         fields.set_item("stop_price", held.stop)?;
         fields.set_item("target_price", held.target)?;
         fields.set_item("trailing_price", held.trailing.map(|trailing| trailing.level))?;
-        fields.set_item("gross_pnl", self.run.desk().open_gross(self.run.rules().execution.instrument.contract_multiplier))?;
+        fields.set_item("gross_pnl", self.run.desk().open_gross(self.contract_multiplier()))?;
         Ok(Some(fields))
     }
 }
@@ -332,11 +338,11 @@ pub fn filter_decision(
 ) -> PyResult<(i8, &'static str)> {
     let json: String = py.import("json")?.call_method1("dumps", (decisions,))?.extract()?;
     let rules: Decisions = parse(py, "decisions", &json)?;
-    let (side, decision) = match Filter::new(&rules, allow_short).judge(signal, confidence, stamp_ns, last_fill_ns, position)
-    {
-        Verdict::Order => (signal, Decision::Traded),
-        Verdict::Pass(decision) => (0, decision),
-        Verdict::AlreadyInPosition => (0, Decision::Position),
-    };
+    let (side, decision) =
+        match Filter::new(&rules, allow_short).judge(signal, confidence, stamp_ns, last_fill_ns, position) {
+            Verdict::Order => (signal, Decision::Traded),
+            Verdict::Pass(decision) => (0, decision),
+            Verdict::AlreadyInPosition => (0, Decision::Position),
+        };
     Ok((side, Decision::NAMES[decision as usize]))
 }
