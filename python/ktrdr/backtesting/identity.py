@@ -37,6 +37,10 @@ def identity_parts(config: BacktestConfig, features: FeatureMatrix, bundle: Mode
         (f"bars {config.symbol} {timeframe.value}", bytes.fromhex(series.content_hash()))
         for timeframe, series in features.series.items()
     ]
+    bars += [
+        (f"context {name}", bytes(_core.content_hash([context.known_ns, context.values])))
+        for name, context in features.context.items()
+    ]
     return (*bars, *((name, _hash(value)) for name, value in facts.items()))
 
 

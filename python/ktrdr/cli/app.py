@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from cyclopts import App, CycloptsError
@@ -43,13 +43,20 @@ def _strategies() -> App:
     return group
 
 
+def _version() -> str:
+    try:
+        return version("ktrdr")
+    except PackageNotFoundError:
+        return "not installed"
+
+
 def build() -> App:
     """The program, every command still unimported."""
     app = App(
         name="ktrdr",
         help="Neural trading strategies: train, backtest, resume to the last bit.\n\n"
         "Before or after any COMMAND: --json prints one object, --verbose shows the trace of an internal error.",
-        version=lambda: version("ktrdr"),
+        version=_version,
     )
     app.command("ktrdr.cli.demo:demo", name="demo", help="Sample data, a small model, a backtest: the whole way once.")
     app.command("ktrdr.cli.validate:validate", name="validate", help="Check a strategy file and print what it needs.")

@@ -1,0 +1,146 @@
+"""Command lines that cannot be read: one line each, the nearest name, the right exit code."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ktrdr.cli.app import main
+from ktrdr.cli.requests import rules_of
+from ktrdr.errors import KtrdrError
+
+RUN = "backtest run v3_minimal EURUSD 1h --start-date 2024-02-01 --end-date 2024-03-01"
+TRAIN = "train v3_minimal EURUSD 1h --start-date 2022-01-01 --end-date 2022-12-31"
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "exit_code", "says"),
+    [
+        (f"{RUN} --thread 2", "usage", 2, "did you mean --threads?"),
+        (f"{RUN} --capitl 5", "usage", 2, "did you mean --capital?"),
+        (f"{RUN} --xyzzy", "usage", 2, "known: "),
+        (f"{TRAIN} --sede 3", "usage", 2, "did you mean --seed?"),
+        ("validate v3_minimal --jsn", "usage", 2, "did you mean --json?"),
+        ("dta list", "usage", 2, "did you mean data?"),
+        ("data lst", "usage", 2, "did you mean list?"),
+        ("backtest rn", "usage", 2, "did you mean run?"),
+        ("frobnicate", "usage", 2, "frobnicate"),
+        ("validate", "usage", 2, "FILE"),
+        ("backtest run v3_minimal EURUSD 1h --start-date 2024-01-01", "usage", 2, "--end-date"),
+        (f"{RUN} extra", "usage", 2, "extra"),
+        (RUN.replace("2024-02-01", "2024-02-30"), "argument_invalid", 2, "2024-02-30"),
+        (RUN.replace("2024-03-01", "2024-01-01"), "argument_invalid", 2, "not after the start"),
+        (RUN.replace("2024-03-01", "yesterday"), "argument_invalid", 2, "yesterday"),
+        (f"{RUN} --capital 1e309", "argument_invalid", 2, "inf"),
+        (f"{RUN} --capital nan", "argument_invalid", 2, "nan"),
+        (f"{RUN} --capital -5", "argument_invalid", 2, "-5"),
+        (f"{RUN} --capital lots", "argument_invalid", 2, "lots"),
+        (f"{RUN} --threads 0", "argument_invalid", 2, "threads"),
+        (f"{RUN} --threads two", "argument_invalid", 2, "two"),
+        (f"{RUN} --set execution.slippage", "argument_invalid", 2, "--set"),
+        (f"{RUN} --set slippage.rate=0", "argument_invalid", 2, "execution"),
+        (f"{RUN} --set execution..rate=0", "argument_invalid", 2, "--set"),
+        (f"{RUN} --set execution.fill=[", "argument_invalid", 2, "--set"),
+        (f"{RUN} --commission 0 --set execution.commission.rate=1", "argument_invalid", 2, "twice"),
+        (f"{RUN} --commission 1e309", "config_nonfinite", 3, "execution.commission.rate"),
+        (f"{RUN} --set execution.slipage.rate=0", "config_unknown_key", 3, "did you mean slippage?"),
+        (f"{RUN} --set execution.exits.stop_los.rate=0.1", "config_unknown_key", 3, "did you mean stop_loss?"),
+        (f"{RUN} --set decisions.confidence_threshold=2", "config_range", 3, "confidence_threshold"),
+        (RUN.replace(" 1h ", " 4h "), "argument_invalid", 2, "expected 1h"),
+        (RUN.replace(" 1h ", " 7m "), "argument_invalid", 2, "7m"),
+        (RUN.replace("EURUSD", "../EURUSD"), "argument_invalid", 2, "symbol"),
+        (RUN.replace("v3_minimal", "v3_minimum"), "config_not_found", 3, "v3_minimal"),
+        (RUN, "data_not_found", 3, "EURUSD 1h"),
+        (f"{TRAIN} --threads 0", "argument_invalid", 2, "threads"),
+        (TRAIN, "data_not_found", 3, "EURUSD 1h"),
+        ("strategies copy nothing_v1", "config_not_found", 3, "nothing_v1"),
+    ],
+)
+def test_one_line_and_the_right_exit(
+    ktrdr: Callable, line: str, code: str, exit_code: int, says: str, folder: Path
+) -> None:
+    said = ktrdr(line)
+    assert said.is_error(code, exit_code)
+    assert says in said.err
+    assert str(folder.parent) not in said.err, "a path of this machine"
+
+
+def test_with_json_an_error_is_the_one_object(ktrdr: Callable) -> None:
+    said = ktrdr(f"--json {RUN} --capital 1e309")
+    assert said.code == 2
+    assert said.object["status"] == "failed"
+    assert said.object["error"]["code"] == "argument_invalid"
+
+
+@pytest.mark.parametrize("line", ["--json strategies", "strategies --json"])
+def test_global_flags_stand_before_or_after_the_command(ktrdr: Callable, line: str) -> None:
+    assert {"name": "v3_minimal", "source": "built-in"} in ktrdr(line).object["strategies"]
+
+
+def test_a_bug_of_ours_is_internal_and_traced_only_when_asked(
+    ktrdr: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError("a bug\nof ours")
+
+    monkeypatch.setattr("ktrdr.cli.strategies.list_strategies", broken)
+    short = ktrdr("strategies")
+    assert short.is_error("internal", 6)
+    assert "ZeroDivisionError: a bug of ours" in short.err
+    long = ktrdr("strategies --verbose")
+    assert "Traceback" in long.err
+    assert long.err.splitlines()[-1] == short.err.strip()
+
+
+def test_settings_become_nested_rules() -> None:
+    rules = rules_of(
+        ["execution.exits.stop_loss={rate: 0.02}", "execution.fill=this_close", "decisions.position_awareness=false",
+         "metrics.periods_per_year=null", "execution.instrument.tick_size=0.01"],
+        commission=0.0,
+    )  # fmt: skip
+    assert rules == {
+        "execution": {
+            "exits": {"stop_loss": {"rate": 0.02}},
+            "fill": "this_close",
+            "instrument": {"tick_size": 0.01},
+            "commission": {"rate": 0.0},
+        },
+        "decisions": {"position_awareness": False},
+        "metrics": {"periods_per_year": None},
+    }
+
+
+def test_a_rule_cannot_be_set_as_a_whole_and_in_part() -> None:
+    with pytest.raises(KtrdrError) as caught:
+        rules_of(["execution.sizing=none", "execution.sizing.kind=fixed_quantity"])
+    assert caught.value.code == "argument_invalid"
+
+
+HEAVY = ("numpy", "polars", "torch", "talib", "pydantic", "sqlalchemy", "fastapi", "yaml")
+
+
+@pytest.mark.parametrize("code", ["import ktrdr.cli.app", "import ktrdr.cli.app as a; a.main(['--help'])"])
+def test_start_and_help_import_nothing_heavy(code: str) -> None:
+    tail = "; import sys; print('HEAVY', [name for name in sys.argv[1:] if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code + tail, *HEAVY], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == "HEAVY []"
+
+
+@pytest.mark.parametrize("line", ["--help", "data --help", "backtest --help", "strategies --help", "--version"])
+def test_help_is_quick(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    started = time.process_time()
+    assert main(line.split()) == 0
+    assert time.process_time() - started < 0.3
+    assert capsys.readouterr().out
+
+
+def test_every_command_has_a_line_of_help(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--help"])
+    text = capsys.readouterr().out
+    for command in ("demo", "validate", "strategies", "models", "data", "train", "backtest", "doctor"):
+        assert any(command in line and len(line.split()) > 4 for line in text.splitlines()), command
