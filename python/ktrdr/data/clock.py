@@ -85,7 +85,7 @@ class Clock:
             raise DataAmbiguousTime(
                 f"a local hour that {self.zone} has twice, and the order of the rows does not tell which",
                 where=place(row), row=row, field="timestamp", found=_wall(local[row]),
-                expected="its rows twice, one pass after the other", hint="stamps with an offset, or in UTC, would tell",
+                expected="its rows twice, one pass after the other", hint="stamps with an offset would tell",
             )  # fmt: skip
         return rows[back[0] + 1 :]
 

@@ -65,7 +65,7 @@ def stamps_of(column: pl.Series, symbol: str = "") -> Stamps:
 
     Raises ``DataNoTimezone``, ``DataTimeUnit``, or ``DataParse`` for a missing stamp or another type.
     """
-    place = {"symbol": symbol or None, "field": "timestamp"}
+    place: dict[str, Any] = {"symbol": symbol or None, "field": "timestamp"}
     kind = column.dtype
     if isinstance(kind, pl.Date) or (isinstance(kind, pl.Datetime) and kind.time_zone is None):
         raise DataNoTimezone("the stamps have no time zone", found=str(kind), hint="name it with --tz", **place)

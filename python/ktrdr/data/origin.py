@@ -1,19 +1,24 @@
-"""A run's series are all real or all made up."""
+"""Made-up and real bars never meet in one run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from ktrdr.data.bars import BarSeries
 from ktrdr.errors import DataMixed
 
 
-def require_one_origin(series: Sequence[BarSeries]) -> bool:
-    """Whether the series are synthetic; raises ``DataMixed`` where only some are."""
-    kinds = {one.provenance.synthetic for one in series}
-    if len(kinds) > 1:
-        found = ", ".join(
-            f"{one.symbol} {one.timeframe.value} {'synthetic' if one.provenance.synthetic else 'real'}" for one in series
-        )
-        raise DataMixed("synthetic and real series in one run", found=found, hint="import the missing real series")
-    return kinds == {True}
+def require_one_origin(series: Iterable[BarSeries]) -> bool:
+    """Whether the series of a run are synthetic; raises ``DataMixed``, which names both kinds, where only some are.
+
+    >>> require_one_origin([])
+    False
+    """
+    names: dict[bool, list[str]] = {True: [], False: []}
+    for one in series:
+        names[one.provenance.synthetic].append(f"{one.symbol} {one.timeframe.value}")
+    if names[True] and names[False]:
+        found = f"synthetic: {', '.join(names[True])}; real: {', '.join(names[False])}"
+        hint = "import the missing series, or use a data folder that holds one kind"
+        raise DataMixed("synthetic and real series in one run", found=found, hint=hint)
+    return bool(names[True])

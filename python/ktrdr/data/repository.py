@@ -195,9 +195,9 @@ class Repository:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputNotWritable("no data folder", where=self.root.name, found=error.strerror) from None
-        if self.has(series.symbol, series.timeframe) and not series.provenance.synthetic:
-            if self.provenance(series.symbol, series.timeframe).synthetic:
-                file.unlink()  # Stopped half-way, real bars must not carry a sidecar that says synthetic.
+        if not series.provenance.synthetic and self.provenance(series.symbol, series.timeframe).synthetic:
+            # Stopped half-way, made-up bars must not lie beside a sidecar that says real.
+            file.unlink(missing_ok=True)
         sidecar = json.dumps(_facts(series) | dict(notes or {}), indent=1) + "\n"
         appear(file.with_suffix(".json"), lambda part: part.write_text(sidecar))
         appear(file, frame.write_parquet)
@@ -255,9 +255,7 @@ class MemoryBars:
         made = {}
         for name, frame in bars.items():
             timeframe = Timeframe.parse(name)
-            made[timeframe] = (
-                frame if isinstance(frame, BarSeries) else BarSeries.from_frame(frame, symbol, timeframe)
-            )
+            made[timeframe] = frame if isinstance(frame, BarSeries) else BarSeries.from_frame(frame, symbol, timeframe)
             if made[timeframe].timeframe is not timeframe:
                 found = made[timeframe].timeframe.value
                 raise ArgumentInvalid("bars of another timeframe", where="bars", found=found, expected=name)

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from ktrdr.data.bars import BarSeries, Floats, Stamps
-from ktrdr.data.repository import BarSource
+from ktrdr.data.bars import BarSeries
 from ktrdr.data.frames import Floats, Stamps
 from ktrdr.data.repository import BarSource
 from ktrdr.errors import ArgumentInvalid, DataEmpty, DataNotFound

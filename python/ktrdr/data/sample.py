@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrdr.data.bars import BarSeries, Floats, Provenance, Stamps
+from ktrdr.data.bars import BarSeries, Provenance
+from ktrdr.data.frames import Floats, Stamps
 from ktrdr.data.repository import Repository
 from ktrdr.data.resample import resample
 from ktrdr.errors import DataNotFound

@@ -1,184 +1,154 @@
-"""From the stamps of a foreign file to bar opens in ns UTC."""
+"""The stamps of a foreign file: when each bar opened, from text, numbers or datetimes."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import polars as pl
 
-from ktrdr.data.bars import Stamps
-from ktrdr.errors import ArgumentInvalid, DataAmbiguousTime, DataNoTimezone, DataParse, DataTimeframe
-from ktrdr.values import NS_PER_DAY, NS_PER_SECOND, Timeframe, iso
+from ktrdr.data.clock import Clock, Place
+from ktrdr.data.frames import Stamps
+from ktrdr.data.units import NS_PER_UNIT, to_ns
+from ktrdr.errors import DataNoTimezone, DataParse, DataTimeUnit
+from ktrdr.values import NS_PER_DAY, NS_PER_SECOND
 
-_ZONE = re.compile(r"(?P<name>[A-Za-z0-9_/+-]+?)(?P<shift>[+-]\d{1,2})h")
-_CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+_ZONE = r"z|(?:utc|gmt)?[+-]\d{2}(?::?\d{2})?|utc|gmt"
+_OFFSET = rf"(?i)\d:\d{{2}}(?:\.\d+)?\s*({_ZONE})$"
+_SUFFIX = rf"(?i)\s*(?:{_ZONE})$"
+_EPOCH = r"^(\d{9,13}|\d{15,16}|\d{18,19})(\.0*)?$"
+_COMPACT = r"^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d$"
+_MINUTE_NS = 60 * NS_PER_SECOND
 
 
-@dataclass(frozen=True)
-class Clock:
-    """A local clock: an IANA zone, shifted by whole hours (`America/New_York+7h` is a usual broker clock).
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Stamps as a clock showed them, ns since 1970 of its dial, and what is known of that clock.
 
-    >>> Clock.parse("America/New_York+7h")
-    Clock(zone='America/New_York', shift_hours=7)
+    ``utc`` is None where only the user can know it; ``dates`` says that no time of day was written.
     """
 
-    zone: str
-    shift_hours: int = 0
+    local: Stamps
+    utc: Stamps | None
+    dates: bool = False
 
-    @classmethod
-    def parse(cls, text: str) -> Clock:
-        """A zone as written behind ``--tz``; raises ``ArgumentInvalid``."""
-        found = _ZONE.fullmatch(text)
-        name, shift = (found["name"], int(found["shift"])) if found else (text, 0)
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ArgumentInvalid(
-                "unknown time zone", where="tz", found=text, expected="an IANA zone, as Europe/Athens"
-            ) from None
-        return cls(name, shift)
+    def instants(self, clock: Clock | None, place: Place) -> Stamps:
+        """The stamps in ns UTC; raises ``DataNoTimezone`` for naive ones without a clock."""
+        if self.utc is not None:
+            return self.utc
+        return _needed(clock).to_utc(self.local, place)
 
-    def to_utc(self, local: pl.Series) -> Stamps:
-        """Naive local datetimes as ns UTC; an hour that occurs twice is told apart by file order."""
-        shifted = local.dt.cast_time_unit("ns").dt.offset_by(f"{-self.shift_hours}h")
-        first = shifted.dt.replace_time_zone(self.zone, ambiguous="earliest", non_existent="null")
-        second = shifted.dt.replace_time_zone(self.zone, ambiguous="latest", non_existent="null")
-        if first.null_count() > local.null_count():
-            row = int(first.is_null().arg_max() or 0)
-            raise DataAmbiguousTime(
-                "the local time does not exist in this zone", row=row, field="timestamp", found=str(local[row]),
-                expected=f"times of {self.zone}", hint="is --tz right?",
-            )  # fmt: skip
-        early, late = (column.dt.timestamp("ns").to_numpy().astype(np.int64) for column in (first, second))
-        return _by_file_order(early, late, local)
+    def dial(self, clock: Clock | None) -> Stamps:
+        """What the user's clock showed, or the file's own where the user names none."""
+        if self.utc is None or clock is None:
+            if self.utc is None and not self.dates:
+                _needed(clock)
+            return self.local
+        return clock.local(self.utc)
 
 
-def _by_file_order(early: Stamps, late: Stamps, local: pl.Series) -> Stamps:
-    """The first pass through a doubled hour is the earlier one, after the clock has gone back the later one."""
-    stamps = early.copy()
-    doubled = np.flatnonzero(early != late)
-    wall = local.dt.timestamp("ns").to_numpy()
-    seen: set[int] = set()
-    for row in doubled:
-        if int(wall[row]) in seen:
-            stamps[row] = late[row]
-        seen.add(int(wall[row]))
-    steps = np.diff(stamps)
-    if (steps <= 0).any() and len(doubled):
-        row = int(np.argmax(steps <= 0)) + 1
-        if early[row] != late[row] or early[row - 1] != late[row - 1]:
-            raise DataAmbiguousTime(
-                "a local hour that occurs twice cannot be told apart by file order", row=row, field="timestamp",
-                found=str(local[row]), hint="give stamps with an offset",
-            )  # fmt: skip
-    return stamps
+def _needed(clock: Clock | None) -> Clock:
+    if clock is None:
+        hint = "name their zone with --tz, such as --tz Europe/Athens or --tz America/New_York+7h"
+        raise DataNoTimezone("the stamps have no time zone", field="timestamp", hint=hint)
+    return clock
 
 
-@dataclass(frozen=True)
-class SessionEnd:
-    """When a daily session ends: a local time of day and its zone."""
+def read_moments(column: pl.Series, place: Place) -> Moments:
+    """Stamps from one column of text, whole numbers, dates or datetimes.
 
-    hour: int
-    minute: int
-    zone: str
-
-    @classmethod
-    def parse(cls, text: str) -> SessionEnd:
-        """``HH:MM ZONE``; raises ``ArgumentInvalid``."""
-        time, _, zone = text.partition(" ")
-        found = _CLOCK.fullmatch(time)
-        if not found:
-            raise ArgumentInvalid("not a session end", where="session-end", found=text, expected="HH:MM ZONE")
-        return cls(int(found[1]), int(found[2]), Clock.parse(zone.strip()).zone)
-
-    def dates(self, instants: Stamps) -> Stamps:
-        """The date on which the session that holds each instant ends, ns UTC of its 00:00."""
-        offset = f"{-(self.hour * 60 + self.minute)}m"
-        local = pl.Series(instants).cast(pl.Datetime("ns", "UTC")).dt.convert_time_zone(self.zone)
-        naive = local.dt.replace_time_zone(None).dt.offset_by(offset)
-        # An instant at the session's end opens the next one, so the date is that of its last instant.
-        last = (
-            naive.dt.truncate("1d")
-            .dt.offset_by("1d")
-            .dt.offset_by(f"{self.hour * 60 + self.minute}m")
-            .dt.offset_by("-1ns")
-        )
-        return last.dt.truncate("1d").dt.timestamp("ns").to_numpy().astype(np.int64)
-
-
-def parse_stamps(column: pl.Series, clock: Clock | None) -> tuple[Stamps, pl.Series | None]:
-    """Bar stamps as ns UTC, and the wall clock they were written in (None for plain integers).
-
-    Raises ``DataNoTimezone`` for naive stamps without a clock, ``DataParse`` for a cell that is no time.
+    Raises ``DataParse`` with the place of a cell that is no stamp, ``DataTimeUnit``, ``DataNoTimezone`` where
+    only some stamps have an offset.
     """
-    if column.dtype.is_integer():
-        return _epoch(column), None
     if column.dtype == pl.String:
-        column = _from_text(column)
-    if column.dtype == pl.Date:
-        column = column.cast(pl.Datetime("ns"))
-    if not isinstance(column.dtype, pl.Datetime):
-        raise DataParse("the column holds no times", field="timestamp", found=str(column.dtype))
-    if column.dtype.time_zone is None:
-        if clock is None:
-            raise DataNoTimezone("the stamps have no time zone", field="timestamp", hint="name their clock with --tz")
-        return clock.to_utc(column), column
-    utc = column.dt.convert_time_zone("UTC").dt.cast_time_unit("ns").dt.timestamp("ns").to_numpy().astype(np.int64)
-    zone = clock.zone if clock else column.dtype.time_zone
-    return utc, column.dt.convert_time_zone(zone).dt.replace_time_zone(None)
+        return _from_text(column.str.strip_chars(), place)
+    _require_all(column, column, place)
+    if isinstance(column.dtype, pl.Date):
+        return Moments(_ns(column.cast(pl.Datetime("ns"))), None, dates=True)
+    if isinstance(column.dtype, pl.Datetime):
+        return _from_datetimes(column)
+    if column.dtype.is_numeric():
+        return _from_numbers(column, place)
+    raise DataParse("the column holds no stamps", where=place(0), field="timestamp", found=str(column.dtype))
 
 
-def _epoch(column: pl.Series) -> Stamps:
-    """Whole numbers since 1970 in s, ms, us or ns, told apart by their size."""
-    values = column.to_numpy().astype(np.int64)
-    largest = int(np.abs(values).max(initial=0))
-    for limit, factor in ((10**11, NS_PER_SECOND), (10**14, 10**6), (10**17, 10**3)):
-        if largest < limit:
-            return values * factor
-    return values
+def _from_datetimes(column: pl.Series) -> Moments:
+    if column.dtype.time_zone is None:  # type: ignore[attr-defined]
+        return Moments(_ns(column), None)
+    return Moments(_ns(column.dt.replace_time_zone(None)), _ns(column.dt.convert_time_zone("UTC")))
 
 
-def _from_text(column: pl.Series) -> pl.Series:
-    text = column.str.strip_chars().str.replace(r"^(\d{4})\.(\d{2})\.(\d{2})", "$1-$2-$3")
-    compact = text.str.contains(r"^\d{8} \d{6}$").all()
+def _from_numbers(column: pl.Series, place: Place) -> Moments:
+    values = column.cast(pl.Int64, strict=False)
+    _require_all(values, column, place)
+    low, high = int(values.min()), int(values.max())  # type: ignore[arg-type]
+    if low >= 19_000_101 and high < 21_010_101:  # whole numbers such as 20240102
+        return _from_text(values.cast(pl.String), place)
     try:
-        if compact:
-            return text.str.to_datetime("%Y%m%d %H%M%S", time_unit="ns")
-        if text.str.contains(r"(Z|[+-]\d{2}:?\d{2})$").all():
-            return text.str.to_datetime(time_unit="ns", time_zone="UTC")
-        return text.str.to_datetime(time_unit="ns", strict=True)
-    except pl.exceptions.PolarsError:
-        row = next((i for i, cell in enumerate(text) if not cell or not cell[:4].isdigit()), 0)
-        raise DataParse("the cell is no time", row=row, field="timestamp", found=str(column[row])) from None
+        utc = to_ns(values.to_numpy())
+    except DataTimeUnit as error:
+        fields = error.fields()
+        raise DataTimeUnit(fields.pop("what"), **fields | {"where": place(error.row or 0)}) from None
+    return Moments(utc, utc)
 
 
-def session_dates(stamps: Stamps, wall: pl.Series | None, timeframe: Timeframe, end: SessionEnd | None) -> Stamps:
-    """Daily and weekly stamps as session dates at 00:00 UTC; a stamp not at local midnight needs ``--session-end``."""
-    if end is not None:
-        dates = end.dates(stamps)
-    else:
-        local = stamps if wall is None else wall.dt.timestamp("ns").to_numpy().astype(np.int64)
-        if (local % NS_PER_DAY != 0).any():
-            row = int(np.argmax(local % NS_PER_DAY != 0))
-            raise DataTimeframe(
-                "a daily stamp that is not at local midnight is an instant", row=row, field="timestamp",
-                found=iso(int(stamps[row])), hint="say when the session ends with --session-end 'HH:MM ZONE'",
-            )  # fmt: skip
-        dates = local
-    if timeframe is Timeframe.W1:
-        # The Monday of the week that holds most of the seven days from the stamp: the nearest one.
-        day = dates // NS_PER_DAY
-        dates = (day + 3 - (day + 3 + 3) % 7) * NS_PER_DAY
-    return dates
+def _from_text(text: pl.Series, place: Place) -> Moments:
+    _require_all(text.replace("", None), text, place)
+    if text.str.contains(_EPOCH).all() and not text.str.contains(_COMPACT).all():
+        return _from_numbers(text.str.replace(r"\.0*$", "").cast(pl.Int64), place)
+    offset = text.str.extract(_OFFSET, 1)
+    if offset.null_count() not in (0, len(offset)):
+        row = int(offset.is_null().arg_max() or 0)
+        where = place(row)
+        raise DataNoTimezone("no offset, unlike other rows", where=where, row=row, field="timestamp", found=text[row])
+    shown = _tidy(text if offset.null_count() else text.str.replace(_SUFFIX, ""))
+    dates = bool((shown.str.len_chars() == 10).all())
+    full = shown.str.replace(r"^(\d{4}-\d{2}-\d{2})$", "$1 00:00").str.replace(r"^(\S+ \d{1,2}:\d{2})$", "$1:00")
+    read = full.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="ns", strict=False)
+    _require_all(read, text, place)
+    local = _ns(read)
+    if offset.null_count():
+        return Moments(local, None, dates=dates)
+    return Moments(local, local - _offset_ns(offset))
 
 
-def opens_of(stamps: Stamps, timeframe: Timeframe, kind: str) -> Stamps:
-    """Bar opens of stamps that mark the open or the close of their bar."""
-    if kind not in ("open", "close"):
-        raise ArgumentInvalid("unknown kind of stamps", where="stamps", found=kind, expected="open or close")
-    shift = timedelta(seconds=timeframe.seconds if kind == "close" else 0)
-    return stamps - int(shift.total_seconds()) * NS_PER_SECOND
+def _tidy(text: pl.Series) -> pl.Series:
+    """``2024-01-02 17:00:00`` from the ways to write it."""
+    return (
+        text.str.replace(r"^(\d{4})[./](\d{1,2})[./](\d{1,2})", "$1-$2-$3")
+        .str.replace(r"^(\d{1,2})\.(\d{1,2})\.(\d{4})", "$3-$2-$1")
+        .str.replace(r"^(\d{4})(\d{2})(\d{2})", "$1-$2-$3")
+        .str.replace(r"^(\d{4}-\d{1,2}-\d{1,2})\s*[T ]\s*", "$1 ")
+        .str.replace(r" (\d{2})(\d{2})(\d{2})$", " $1:$2:$3")
+        .str.replace(r"^(\d{4}-\d{2}-\d{2})(\d{2})(\d{2})(\d{2})?$", "$1 $2:$3:$4")
+        .str.replace(r":$", "")
+        .str.replace(r"-(\d)-", "-0$1-")
+        .str.replace(r"^(\d{4}-\d{2}-)(\d)( |$)", "${1}0$2$3")
+    )
+
+
+def _offset_ns(offset: pl.Series) -> Stamps:
+    sign = np.where(offset.str.contains("-", literal=True).to_numpy(), -1, 1)
+    hours = offset.str.extract(r"[+-](\d{2})", 1).cast(pl.Int64).fill_null(0).to_numpy()
+    minutes = offset.str.extract(r"[+-]\d{2}:?(\d{2})", 1).cast(pl.Int64).fill_null(0).to_numpy()
+    return np.asarray(sign * (hours * 60 + minutes) * _MINUTE_NS, dtype=np.int64)
+
+
+def _require_all(read: pl.Series, cells: pl.Series, place: Place) -> None:
+    if read.null_count():
+        row = int(read.is_null().arg_max() or 0)
+        raise DataParse(
+            "the cell is no stamp", where=place(row), row=row, field="timestamp",
+            found="an empty cell" if cells[row] in (None, "") else str(cells[row]),
+            expected="a stamp, such as 2024-03-01 17:00",
+        )  # fmt: skip
+
+
+def _ns(column: pl.Series) -> Stamps:
+    per_unit = NS_PER_UNIT[column.dtype.time_unit]  # type: ignore[attr-defined]
+    return np.ascontiguousarray(column.to_physical().to_numpy()) * per_unit
+
+
+def whole_days(local: Stamps) -> bool:
+    """Whether every stamp is a midnight of its dial."""
+    return bool((local % NS_PER_DAY == 0).all())

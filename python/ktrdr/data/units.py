@@ -51,13 +51,14 @@ def to_ns(values: NDArray[np.int64]) -> NDArray[np.int64]:
     >>> to_ns(np.array([1_704_067_200_000])).tolist()
     [1704067200000000000]
     """
-    unit = unit_of(int(np.median(values)))
+    unit = unit_of(int(np.median(np.abs(values))))
     if unit is None:
         raise DataTimeUnit(
             "the unit of the stamps cannot be told", field="timestamp", row=0, found=int(values[0]),
             expected="s, ms, us or ns since 1970",
         )  # fmt: skip
-    for row in np.flatnonzero((values < 0) | (values >= _LATEST_S * (NS_PER_UNIT["s"] // NS_PER_UNIT[unit]))):
+    latest = _LATEST_S * (NS_PER_UNIT["s"] // NS_PER_UNIT[unit])
+    for row in np.flatnonzero(np.abs(values) >= latest):
         raise _other_unit(values, int(row), unit)
     stamps = values * NS_PER_UNIT[unit]
     for row in np.flatnonzero(stamps % _MINUTE_NS != 0):
