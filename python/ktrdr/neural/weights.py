@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -58,7 +59,9 @@ def parse_state_dict(data: bytes, where: str) -> State:
     stream = io.BytesIO(data)
     _check_unpacked_size(stream, where)
     try:
-        state: Any = torch.load(stream, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # advice to torch's maintainers about odd pickles
+            state: Any = torch.load(stream, map_location="cpu", weights_only=True)
     except Exception as error:  # a parser of hostile bytes raises whatever its damage leads to
         raise ModelFormat(f"not a state dict: {_one_line(error)}", where=where) from None
     if not isinstance(state, Mapping):
