@@ -224,15 +224,16 @@ def _open(run: Run, bar: int, order: Order, reference: float, *, at_close: bool)
     if lots < 1 or equity <= 0:
         _refuse(run, bar, side, wanted, "below_lot")
         return
-    lots = money.affordable_lots(execution, lots, price * run.multiplier * rate, equity)
+    unit_cost = price * run.multiplier * rate
+    lots = money.affordable_lots(execution, lots, unit_cost, equity)
     if lots < 1:
         _refuse(run, bar, side, wanted, "margin")
         return
 
     quantity = lots * lot_size
     fill = _fill(run, bar, side, quantity, price, reference, half, rate, "signal", run.next_trade_id)
-    notional = quantity * price * run.multiplier * rate
-    borrowed = side < 0 or notional + fill["commission"] > equity * (1 + 1e-12)
+    notional = quantity * unit_cost
+    borrowed = side < 0 or notional + money.commission(execution, notional, quantity) > equity * (1 + 1e-12)
     margin = execution["margin"]
     stop, profit, trailing = distances["stop_loss"], distances["take_profit"], distances["trailing_stop"]
     run.position = Position(
