@@ -12,15 +12,19 @@ from ktrdr.data.bars import BarSeries, Provenance
 from ktrdr.data.frames import Floats, Stamps
 from ktrdr.data.repository import Repository
 from ktrdr.data.resample import resample
-from ktrdr.errors import DataNotFound
+from ktrdr.errors import DataExists
 from ktrdr.values import NS_PER_DAY, NS_PER_SECOND, Timeframe
 
 SYMBOL = "EURUSD"
 _SEED = 20_220_101
 _FIRST_DAY, _LAST_DAY = np.datetime64("2022-01-01"), np.datetime64("2025-01-01")
 _HOUR_NS = 3_600 * NS_PER_SECOND
-_REVERSION = 2e-5
+_MEAN_PRICE = 1.09
 _STEPS_PER_BAR = 6
+_WEEKEND_STEP = 8.0  # the first step of a week is that many times as large
+# Half of the variance lives in a slow drift about the mean, half in swings with a half-life of six hours, so that
+# rules which fade a move find a little to live on.
+_SLOW_PULL, _FAST_PULL = 2e-5, 1.6e-3
 
 
 def sample_bars() -> BarSeries:
@@ -30,15 +34,14 @@ def sample_bars() -> BarSeries:
     >>> bars.timeframe.value, bars.provenance.synthetic
     ('5m', True)
     """
-    stamps = _open_market(
-        np.arange(_FIRST_DAY, _LAST_DAY, np.timedelta64(5, "m")).astype("datetime64[ns]").astype(np.int64)
-    )
+    every = np.arange(_FIRST_DAY, _LAST_DAY, np.timedelta64(5, "m")).astype("datetime64[ns]").astype(np.int64)
+    stamps = _open_market(every)
     random = np.random.Generator(np.random.PCG64(_SEED))
-    shape = (len(stamps), _STEPS_PER_BAR)
     scale = _volatility(stamps, random)
-    path = _prices(random.standard_normal(shape) * (scale / np.sqrt(_STEPS_PER_BAR))[:, None])
+    week_opens = np.append(True, np.diff(stamps) > Timeframe.M5.ns)
+    path = _prices(scale, week_opens, random)
     close = path[:, -1]
-    opened = np.concatenate([[path[0, 0]], close[:-1]])
+    opened = np.where(week_opens, path[:, 0], np.roll(close, 1))
     columns = {
         "open": opened,
         "high": np.maximum(path.max(axis=1), opened),
@@ -50,21 +53,18 @@ def sample_bars() -> BarSeries:
 
 
 def write_sample(repository: Repository) -> list[BarSeries]:
-    """Stores the sample as 5m, 1h, 4h and 1d; a real series is never replaced. Returns what was written."""
+    """Stores the sample as 5m, 1h, 4h and 1d; raises ``DataExists`` where that would replace a real series."""
     base = sample_bars()
     series = [base, *(resample(base, timeframe) for timeframe in (Timeframe.H1, Timeframe.H4, Timeframe.D1))]
-    written = [one for one in series if _may_replace(repository, one)]
-    for one in written:
+    for one in series:
+        if repository.has(SYMBOL, one.timeframe) and not repository.provenance(SYMBOL, one.timeframe).synthetic:
+            raise DataExists(
+                "a real series is stored already", symbol=SYMBOL, timeframe=one.timeframe.value,
+                hint="the sample never replaces real bars: use another data folder, or delete that series first",
+            )  # fmt: skip
+    for one in series:
         repository.store(one)
-    return written
-
-
-def _may_replace(repository: Repository, series: BarSeries) -> bool:
-    try:
-        repository.stamps(series.symbol, series.timeframe)
-    except DataNotFound:
-        return True
-    return repository.provenance(series.symbol, series.timeframe).synthetic
+    return series
 
 
 def _open_market(stamps: Stamps) -> Stamps:
@@ -83,22 +83,29 @@ def _volatility(stamps: Stamps, random: np.random.Generator) -> Floats:
     for index, shock in enumerate(random.standard_normal(len(day))):
         level = 0.92 * level + 0.12 * shock
         cluster[index] = level
-    shaped: Floats = 1.9e-4 * session * np.exp(cluster)[position]
+    shaped: Floats = 2.6e-4 * session * np.exp(cluster)[position]
     return shaped
 
 
-def _prices(steps: NDArray[np.float64]) -> Floats:
-    """A log price pulled gently towards its mean, so that reverting rules find something to revert to."""
-    pull = 1.0 - _REVERSION
-    # The recursion x[t] = pull x[t-1] + step[t], as a scan over blocks short enough not to overflow.
-    level, parts, block = 0.0, [], 4_096
-    powers = pull ** np.arange(1, block + 1)
-    flat = steps.ravel()
-    for start in range(0, len(flat), block):
-        part = flat[start : start + block]
+def _prices(scale: Floats, week_opens: NDArray[np.bool_], random: np.random.Generator) -> Floats:
+    """Prices after each step, ``[n_bars, steps]``, five decimals."""
+    logs = np.zeros(len(scale) * _STEPS_PER_BAR)
+    for pull in (_SLOW_PULL, _FAST_PULL):
+        steps = random.standard_normal((len(scale), _STEPS_PER_BAR)) * (scale / np.sqrt(2 * _STEPS_PER_BAR))[:, None]
+        steps[week_opens, 0] *= _WEEKEND_STEP
+        logs += _pulled_back(steps.ravel(), pull)
+    rounded: Floats = np.round(_MEAN_PRICE * np.exp(logs), 5).reshape(-1, _STEPS_PER_BAR)
+    return rounded
+
+
+def _pulled_back(steps: Floats, pull: float) -> Floats:
+    """The recursion x[t] = (1 - pull) x[t-1] + steps[t], as a scan over blocks short enough not to overflow."""
+    level, parts, block = 0.0, [], 2_048
+    powers = (1.0 - pull) ** np.arange(1, block + 1)
+    for start in range(0, len(steps), block):
+        part = steps[start : start + block]
         weights = powers[: len(part)]
         x = weights * (level + np.cumsum(part / weights))
         level = float(x[-1])
         parts.append(x)
-    prices = 1.09 * np.exp(np.concatenate(parts))
-    return np.round(prices, 5).reshape(steps.shape)
+    return np.concatenate(parts)
