@@ -10,6 +10,8 @@ import numpy as np
 import polars as pl
 
 KINDS = ("mlp", "lstm", "gru", "regression", "mtf")
+SEEDS = {"mlp": 8, "lstm": 6, "gru": 2, "regression": 11, "mtf": 7}
+"""Random weights that want to buy, hold and sell now and then."""
 HOUR_NS = 3_600_000_000_000
 FIRST_NS = 1_704_067_200_000_000_000  # 2024-01-01
 
@@ -57,10 +59,10 @@ def strategy(kind: str = "mlp", **changes: Any) -> dict[str, Any]:
 
 def frame(n_bars: int, *, hours: int = 1, seed: int = 1, first_ns: int = FIRST_NS) -> pl.DataFrame:
     """``n_bars`` bars of a geometric walk without gaps, ``hours`` apart."""
-    random = np.random.default_rng(seed)
-    close = 1.1 * np.exp(np.cumsum(0.002 * random.standard_normal(n_bars)))
+    draws = np.random.default_rng(seed).standard_normal((n_bars, 4))  # row by row: a longer frame begins as a shorter one
+    close = 1.1 * np.exp(np.cumsum(0.002 * draws[:, 0]))
     opened = np.concatenate([[close[0]], close[:-1]])
-    wick = 1 + 0.001 * random.random((2, n_bars))
+    wick = 1 + 0.001 * np.abs(draws[:, 1:3]).T
     stamps = first_ns + np.arange(n_bars, dtype=np.int64) * (hours * HOUR_NS)
     return pl.DataFrame(
         {
@@ -69,7 +71,7 @@ def frame(n_bars: int, *, hours: int = 1, seed: int = 1, first_ns: int = FIRST_N
             "high": np.maximum(opened, close) * wick[0],
             "low": np.minimum(opened, close) / wick[1],
             "close": close,
-            "volume": 100.0 + random.integers(0, 50, n_bars),
+            "volume": 100.0 + np.floor(20 * np.abs(draws[:, 3])),
         }
     )
 
@@ -84,7 +86,7 @@ def bars(n_bars: int, kind: str = "mlp", seed: int = 1) -> dict[str, pl.DataFram
     return {"1h": base, "4h": base.group_by_dynamic("timestamp", every="4h").agg(ohlc).head(whole)}
 
 
-def untrained(data_dir: Path, file: dict[str, Any], *, seed: int = 5, **facts: Any) -> str:
+def untrained(data_dir: Path, file: dict[str, Any], *, seed: int | None = None, **facts: Any) -> str:
     """Writes a bundle with random weights for a strategy and returns its id; ``facts`` replace its metadata's."""
     import torch
 
@@ -95,7 +97,7 @@ def untrained(data_dir: Path, file: dict[str, Any], *, seed: int = 5, **facts: A
 
     loaded = load_strategy(file)
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
+        torch.manual_seed(SEEDS[file["name"].removeprefix("walker_")] if seed is None else seed)
         model = build_model(loaded.model, len(loaded.feature_names), loaded.n_outputs)
         for weights in model.parameters():
             weights.data.mul_(3.0)

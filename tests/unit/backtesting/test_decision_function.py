@@ -92,7 +92,7 @@ def single(data_dir: Path, config_of: Callable[..., BacktestConfig]) -> Callable
     """One bar's decision with the untrained MLP and the rules given."""
     bundle = ModelBundle.load(data_dir / "models" / "walker_mlp" / "1h_v1")
     strategy = config_of().strategy
-    features = dict(zip(bundle.metadata.resolved_features, [0.9, 0.1, 0.0, 0.0, 0.8, 1.5], strict=True))
+    features = dict(zip(bundle.metadata.resolved_features, [0.9, 0.1, 0.0, 0.0, 0.8, -1.5], strict=True))
 
     def decide(rules: DecisionRules, position: int = 0, last: Any = None, features: Any = features) -> Any:
         function = DecisionFunction.of(strategy, rules, bundle)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,18 @@ class StopAfter:
         return self.left < 0
 
 
+class StopAtBlock(StopAfter):
+    """Stops at the end of that block, however often it is asked before the first one."""
+
+    in_blocks = False
+
+    def report(self, phase: str, done: int, total: int | None, detail: Mapping[str, Any]) -> None:
+        self.in_blocks = phase == "backtest"
+
+    def is_cancelled(self) -> bool:
+        return self.in_blocks and super().is_cancelled()
+
+
 class Reports:
     """A bridge that remembers."""
 
@@ -79,8 +92,8 @@ def test_a_run_stopped_many_times_in_a_row(config_of: ConfigOf) -> None:
     while True:
         collect = Collect()
         try:
-            # asked while loading features, then once a block: stop after the second block of this stretch
-            last = BacktestingEngine(config).run(None, StopAfter(8), collect, saved)
+            stop = StopAtBlock(1)
+            last = BacktestingEngine(config).run(stop, stop, collect, saved)
         except KtrdrError as error:
             assert error.code == "cancelled"
             saved, stops = collect.saved[-1][1], stops + 1
@@ -106,19 +119,19 @@ def test_saving_changes_nothing(config_of: ConfigOf) -> None:
         ({"decisions": {"confidence_threshold": 0.4}}, "execution"),
         ({"initial_capital": 5_000.0}, "capital"),
         ({"threads": 1}, "profile"),
-        ({"model": "walker_lstm/1h_v2"}, "model"),
+        ({"model": "another"}, "model"),
         ({"start": "2024-01-21"}, "bars EURUSD 1h"),
         ({"strategy": worlds.strategy("lstm", version="3.1")}, "strategy"),
     ],
 )
 def test_a_changed_input_is_refused_by_name(
-    change: dict[str, Any], part: str, config_of: ConfigOf, data_dir: Any
+    change: dict[str, Any], part: str, config_of: ConfigOf, tmp_path: Path
 ) -> None:
-    if "model" in change and not (data_dir / "models" / "walker_lstm" / "1h_v2").exists():
-        worlds.untrained(data_dir, worlds.strategy("lstm"), seed=6)
+    if "model" in change:
+        change = {"model": tmp_path / "models" / worlds.untrained(tmp_path, worlds.strategy("lstm"), seed=7)}
     collect = Collect()
-    BacktestingEngine(config_of("lstm", 900, model="walker_lstm/1h_v1")).run(checkpoint_callback=collect)
-    other = config_of("lstm", 900, **({"model": "walker_lstm/1h_v1"} | change))
+    BacktestingEngine(config_of("lstm", 900)).run(checkpoint_callback=collect)
+    other = config_of("lstm", 900, **change)
     with pytest.raises(KtrdrError) as caught:
         BacktestingEngine(other).run(resume=collect.saved[0][1])
     assert caught.value.code == "identity_mismatch"
