@@ -69,7 +69,7 @@ class EquityCurve:
             "quantity": quantity, "drawdown": _drawdown(points, self.core.initial_capital)[skipped:],
         }  # fmt: skip
         fresh = pl.DataFrame(columns, schema=EQUITY)
-        return fresh if self.history is None else pl.concat([self.history.cast(dict(fresh.schema)), fresh])
+        return fresh if self.history is None else pl.concat([self.history.cast(fresh.schema), fresh])
 
     def _value(self, quantity: Floats) -> Floats:
         """What the position is worth at the close, account currency."""

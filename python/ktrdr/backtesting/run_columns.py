@@ -24,7 +24,8 @@ def read_bars(bars: Any, symbol: str, timeframe: Timeframe | None, previous_ns: 
     if isinstance(bars, BarSeries):
         found = bars
     else:
-        stamps, columns = read_columns(bars, symbol)
+        stamps, given = read_columns(bars, symbol)
+        columns: dict[str, Any] = dict(given)
         found = BarSeries(symbol, timeframe or Timeframe.M1, stamps, **columns)
     _core.check_bars(found, previous_ns)
     return found
@@ -163,7 +164,9 @@ class GrowingColumns:
         """Raises ``ArgumentInvalid`` for bars with other optional columns than those before them."""
         given = sorted(given_columns(bars))
         if self._columns is not None and given != sorted(self._columns):
-            raise ArgumentInvalid("every feed needs the same columns", where="bars", found=given, expected=sorted(self._columns))
+            raise ArgumentInvalid(
+                "every feed needs the same columns", where="bars", found=given, expected=sorted(self._columns)
+            )
 
     @property
     def bars(self) -> BarSeries:
@@ -171,7 +174,7 @@ class GrowingColumns:
         if self._columns is None:
             empty = np.empty(0)
             return BarSeries(self._symbol, self._timeframe, np.empty(0, np.int64), empty, empty, empty, empty)
-        columns = {name: column.values for name, column in self._columns.items()}
+        columns: dict[str, Any] = {name: column.values for name, column in self._columns.items()}
         return BarSeries(self._symbol, self._timeframe, columns.pop("timestamp"), **columns)
 
     @property

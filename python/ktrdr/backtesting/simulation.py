@@ -112,7 +112,7 @@ class Simulation:
     True
     """
 
-    _core: _core.Simulation
+    _run: _core.Simulation
     _columns: WholeColumns | GrowingColumns
     _timeframe: Timeframe
     _fed_signals: bool
@@ -148,7 +148,7 @@ class Simulation:
         history: pl.DataFrame | None = None,
         forked_from_bar: int | None = None,
     ) -> None:
-        self._core, self._columns, self._timeframe = core, columns, timeframe
+        self._run, self._columns, self._timeframe = core, columns, timeframe
         self._fed_signals, self._history, self._forked_from_bar = fed_signals, history, forked_from_bar
 
     @classmethod
@@ -247,22 +247,22 @@ class Simulation:
     @property
     def next_bar(self) -> int:
         """Index of the next bar."""
-        return self._core.next_bar
+        return self._run.next_bar
 
     @property
     def equity_now(self) -> float:
         """Equity at the last mark, account currency."""
-        return self._core.equity
+        return self._run.equity
 
     @property
     def trade_count(self) -> int:
         """Round trips closed so far."""
-        return self._core.row_counts[1]
+        return self._run.row_counts[1]
 
     @property
     def position(self) -> dict[str, Any] | None:
         """Entry, quantity, levels and costs so far of the open position; None when flat."""
-        return self._core.position
+        return self._run.position
 
     def run(self, until: int | None = None) -> None:
         """Goes on over the bars at hand: up to, not including, bar ``until``, or to the end."""
@@ -272,10 +272,10 @@ class Simulation:
         rows = len(columns.bars)
         stop = rows if until is None else min(_count("until", until), rows)
         row = self.next_bar
-        if self._core.ended or (stop <= row and stop < rows):
+        if self._run.ended or (stop <= row and stop < rows):
             return
         confidence = None if columns.confidence is None else columns.confidence[row:stop]
-        self._core.advance(columns.bars, row, columns.signals[row:stop], confidence, stop == rows)
+        self._run.advance(columns.bars, row, columns.signals[row:stop], confidence, stop == rows)
 
     def advance(self, signals: Signals, confidence: Confidence | None = None) -> None:
         """The signals of the next rows of the bars at hand; those of the last row end the run."""
@@ -284,7 +284,7 @@ class Simulation:
             raise ArgumentInvalid("this run has its signals", where="advance", hint="use run")
         row = self.next_bar
         stop = row + len(signals)
-        self._core.advance(columns.bars, row, signals, confidence, stop == len(columns.bars))
+        self._run.advance(columns.bars, row, signals, confidence, stop == len(columns.bars))
 
     def feed(self, bars: Any, signals: Any, confidence: Any | None = None, *, last: bool = False) -> None:
         """The next bars, one or many, with their signals; ``last`` ends the run with them.
@@ -298,28 +298,28 @@ class Simulation:
             if last:
                 raise ArgumentInvalid("there is no last bar", where="bars", hint="ask for result(partial=True)")
             return
-        given = read_bars(bars, self._core.symbol, self._timeframe, self._core.last_ns)
+        given = read_bars(bars, self._run.symbol, self._timeframe, self._run.last_ns)
         read, sure = read_signals(signals), read_confidence(confidence)
         check_length("signals", read, len(given))
         check_length("confidence", sure, len(given))
         columns.check_alike(given)
         self._check_spacing(given)
-        self._core.advance(given, 0, read, sure, last)
+        self._run.advance(given, 0, read, sure, last)
         columns.append(given, read, sure)
 
     def _check_spacing(self, bars: BarSeries) -> None:
-        before = self._core.last_ns
+        before = self._run.last_ns
         stamps = bars.timestamp if before is None else np.concatenate([[before], bars.timestamp])
         if (spacing := _core.spacing(stamps)) is not None:
             check_overlap(spacing[0], self._timeframe)
 
     def snapshot(self, parts: Parts | None = None) -> bytes:
         """The state as bytes of a few KiB; ``parts`` are the identity's, None: those of the arrays given."""
-        return self._core.snapshot(list(self._parts() if parts is None else parts))
+        return self._run.snapshot(list(self._parts() if parts is None else parts))
 
     def _parts(self) -> Parts:
         columns = self._columns
-        return self._core.parts(columns.bars, columns.first_row, columns.signals, columns.confidence)
+        return self._run.parts(columns.bars, columns.first_row, columns.signals, columns.confidence)
 
     def ledger(self) -> dict[str, pl.DataFrame]:
         """The history so far by name, and the inputs of the page that is still open."""
@@ -337,7 +337,7 @@ class Simulation:
 
     def result(self, partial: bool = False) -> SimulationResult:
         """Ledger and metrics; before the last bar only as a partial result, which marks what is open."""
-        if not self._core.ended and not partial:
+        if not self._run.ended and not partial:
             raise ArgumentInvalid(
                 "the run has not reached its last bar", where="result", found=f"bar {self.next_bar}",
                 hint="run to the end, or ask for result(partial=True)",
@@ -345,8 +345,10 @@ class Simulation:
         return self._result(partial)
 
     def _result(self, partial: bool) -> SimulationResult:
-        curve = EquityCurve.of(self._core, self._columns.bars, self._columns.first_row, self._history)
-        return SimulationResult.of(self._core, curve, self._timeframe, partial and not self._core.ended, self._forked_from_bar)
+        curve = EquityCurve.of(self._run, self._columns.bars, self._columns.first_row, self._history)
+        return SimulationResult.of(
+            self._run, curve, self._timeframe, partial and not self._run.ended, self._forked_from_bar
+        )
 
 
 def _rules(
@@ -354,12 +356,11 @@ def _rules(
     decisions: Rules | DecisionRules | None,
     metrics: Rules | MetricsRules | None,
 ) -> str:
-    parsed = {
-        "execution": execution if isinstance(execution, ExecutionRules) else parse_execution(execution),
-        "decisions": decisions if isinstance(decisions, DecisionRules) else parse_decisions(decisions),
-        "metrics": metrics if isinstance(metrics, MetricsRules) else parse_metrics(metrics),
-    }
-    return json.dumps({name: rules.to_core() for name, rules in parsed.items()}, allow_nan=False)
+    trade = execution if isinstance(execution, ExecutionRules) else parse_execution(execution)
+    decide = decisions if isinstance(decisions, DecisionRules) else parse_decisions(decisions)
+    measure = metrics if isinstance(metrics, MetricsRules) else parse_metrics(metrics)
+    rules = {"execution": trade.to_core(), "decisions": decide.to_core(), "metrics": measure.to_core()}
+    return json.dumps(rules, allow_nan=False)
 
 
 def _merged(saved: str, execution: Rules | None, decisions: Rules | None) -> str:

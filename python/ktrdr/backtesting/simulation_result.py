@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -17,9 +17,11 @@ from ktrdr.strategy.rules import parse_execution
 from ktrdr.values import Timeframe
 
 COUNTS = frozenset(
-    "trades wins losses max_win_streak max_loss_streak max_drawdown_bars recovery_bars daily_returns "
-    "ambiguous_bars undefined_bars refused_orders".split()
-)
+    {
+        "trades", "wins", "losses", "max_win_streak", "max_loss_streak", "max_drawdown_bars", "recovery_bars",
+        "daily_returns", "ambiguous_bars", "undefined_bars", "refused_orders",
+    }
+)  # fmt: skip
 NOT_MODELLED = (
     "no volume cap: any quantity fills",
     "no halted bars: every open and level can be traded",
@@ -28,8 +30,7 @@ NOT_MODELLED = (
 )
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """Daily returns of one of 16 blocks of a run: their number, sum and sum of squares."""
 
     n: int
@@ -58,7 +59,7 @@ class SimulationResult:
     warnings: tuple[str, ...]
     partial: bool
     open_position: Mapping[str, Any] | None
-    _core: _core.Simulation
+    _run: _core.Simulation
     _curve: EquityCurve
     _rows: Mapping[str, int]
 
@@ -86,7 +87,7 @@ class SimulationResult:
             warnings=_warnings(rules),
             partial=partial,
             open_position=core.position,
-            _core=core,
+            _run=core,
             _curve=curve,
             _rows=rows,
         )
@@ -101,18 +102,18 @@ class SimulationResult:
     @cached_property
     def equity(self) -> pl.DataFrame:
         """One row a simulated bar: bar, time, equity, cash, quantity, drawdown."""
-        fills = self._core.table("fills")
+        fills = self._run.table("fills")
         return self._curve.frame({name: column[: self._rows["fills"]] for name, column in fills.items()})
 
     @cached_property
     def trades(self) -> pl.DataFrame:
         """Closed round trips."""
-        return self._frame("trades", symbol=self._core.symbol)
+        return self._frame("trades", symbol=self._run.symbol)
 
     @cached_property
     def fills(self) -> pl.DataFrame:
         """Every fill."""
-        return self._frame("fills", symbol=self._core.symbol)
+        return self._frame("fills", symbol=self._run.symbol)
 
     @cached_property
     def refused(self) -> pl.DataFrame:
@@ -122,18 +123,18 @@ class SimulationResult:
     @cached_property
     def decisions(self) -> pl.DataFrame:
         """One row a simulated bar in runs that record them: raw signal, confidence, what became of it."""
-        first = self._core.warmup_bars
+        first = self._run.warmup_bars
         return self._frame("decisions", bar=range(first, first + self._rows["decisions"]))
 
     def _frame(self, name: str, **extra: Any) -> pl.DataFrame:
-        return to_frame(name, self._core.table(name), self._rows[name], extra)
+        return to_frame(name, self._run.table(name), self._rows[name], extra)
 
     @cached_property
     def result_hash(self) -> str:
         """BLAKE3 over fills, trades, equity and metrics, as hex; the same for the same run, however it was cut."""
         metrics = [(name, None if value is None else float(value)) for name, value in sorted(self.metrics.items())]
         rows = self._rows
-        return self._core.result_hash(self._curve.times, rows["fills"], rows["trades"], metrics).hex()
+        return self._run.result_hash(self._curve.times, rows["fills"], rows["trades"], metrics).hex()
 
 
 def _number(name: str, value: float | None) -> float | int | None:

@@ -1,0 +1,132 @@
+"""The compiled core of ktrdr."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Floats = NDArray[np.float64]
+_Singles = NDArray[np.float32]
+_Ints = NDArray[np.int64]
+_Signs = NDArray[np.int8]
+_Bytes = NDArray[np.uint8]
+_Parts = Sequence[tuple[str, bytes]]
+
+class _Bars(Protocol):
+    @property
+    def timestamp(self) -> _Ints: ...
+    @property
+    def open(self) -> _Floats: ...
+    @property
+    def high(self) -> _Floats: ...
+    @property
+    def low(self) -> _Floats: ...
+    @property
+    def close(self) -> _Floats: ...
+    @property
+    def half_spread(self) -> _Floats | None: ...
+    @property
+    def atr(self) -> _Floats | None: ...
+    @property
+    def conversion_rate(self) -> _Floats | None: ...
+
+__all__ = [
+    "AUDIT_FIELDS",
+    "AUDIT_RULES",
+    "DECISIONS",
+    "REASONS",
+    "REFUSALS",
+    "Simulation",
+    "audit_bars",
+    "check_bars",
+    "classify",
+    "content_hash",
+    "degrees",
+    "fill_memberships",
+    "filter_decision",
+    "regress",
+    "spacing",
+]
+
+AUDIT_FIELDS: Final[tuple[str, ...]]
+AUDIT_RULES: Final[tuple[str, ...]]
+DECISIONS: Final[tuple[str, ...]]
+REASONS: Final[tuple[str, ...]]
+REFUSALS: Final[tuple[str, ...]]
+
+def audit_bars(
+    timestamp: _Ints, open: _Floats, high: _Floats, low: _Floats, close: _Floats, volume: _Floats | None = None
+) -> tuple[_Ints, _Bytes, _Bytes]: ...
+def check_bars(bars: _Bars, previous_ns: int | None = None) -> None: ...
+def classify(scores: _Singles) -> tuple[_Signs, _Singles]: ...
+def content_hash(parts: Sequence[bytes | NDArray[Any]]) -> bytes: ...
+def degrees(kind: str, parameters: Sequence[float], values: _Floats) -> _Floats: ...
+def fill_memberships(matrix: _Singles, fills: Sequence[tuple[int, str, Sequence[float], _Floats]]) -> None: ...
+def filter_decision(
+    decisions: Mapping[str, Any],
+    allow_short: bool,
+    signal: int,
+    confidence: float,
+    stamp_ns: int,
+    last_fill_ns: int | None,
+    position: int,
+) -> tuple[int, str]: ...
+def regress(scores: _Singles, edge: float) -> tuple[_Signs, _Singles]: ...
+def spacing(stamps: _Ints) -> tuple[int, int, int] | None: ...
+
+@final
+class Simulation:
+    def __new__(
+        cls,
+        rules: str,
+        symbol: str,
+        timeframe_ns: int,
+        initial_capital: float,
+        warmup_bars: int,
+        record_decisions: bool,
+        stamps: _Ints | None,
+    ) -> Simulation: ...
+    @staticmethod
+    def restore(
+        blob: bytes,
+        ledger: Mapping[str, Mapping[str, NDArray[Any]]],
+        rules: str | None = None,
+        earlier: _Bars | None = None,
+    ) -> tuple[Simulation, list[tuple[str, bytes]]]: ...
+    def advance(self, bars: _Bars, row: int, signals: _Signs, confidence: _Singles | None, last: bool) -> None: ...
+    def parts(
+        self, bars: _Bars, first_row: int, signals: _Signs, confidence: _Singles | None
+    ) -> list[tuple[str, bytes]]: ...
+    def snapshot(self, parts: _Parts) -> bytes: ...
+    def metrics(
+        self,
+    ) -> tuple[list[tuple[str, float | None, str | None]], list[tuple[int, float, float]] | None, float]: ...
+    def table(self, name: str) -> dict[str, NDArray[Any]]: ...
+    def result_hash(
+        self, times: _Ints, fills: int, trades: int, metrics: Sequence[tuple[str, float | None]]
+    ) -> bytes: ...
+    @property
+    def rules(self) -> str: ...
+    @property
+    def symbol(self) -> str: ...
+    @property
+    def timeframe_ns(self) -> int: ...
+    @property
+    def warmup_bars(self) -> int: ...
+    @property
+    def initial_capital(self) -> float: ...
+    @property
+    def contract_multiplier(self) -> float: ...
+    @property
+    def next_bar(self) -> int: ...
+    @property
+    def last_ns(self) -> int | None: ...
+    @property
+    def ended(self) -> bool: ...
+    @property
+    def equity(self) -> float: ...
+    @property
+    def row_counts(self) -> tuple[int, int, int, int, int]: ...
+    @property
+    def position(self) -> dict[str, Any] | None: ...

@@ -1,0 +1,36 @@
+"""The stub says what the compiled core has, and the core's error codes are Python's."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import ktrdr
+from ktrdr import _core
+from ktrdr.errors import all_errors
+
+ROOT = Path(__file__).resolve().parents[2]
+CORE = ROOT / "rust" / "core" / "src"
+
+
+def rust_codes() -> set[str]:
+    """Every code the core's errors can have: those of `Error::code` and of the bar rules."""
+    text = (CORE / "error.rs").read_text()
+    body = text[text.index("pub fn code(") : text.index("pub fn row(")]
+    return set(re.findall(r'=> "([a-z_]+)"', body)) | set(_core.AUDIT_RULES)
+
+
+def test_the_stub_agrees_with_the_core() -> None:
+    environment = {**os.environ, "MYPYPATH": str(Path(ktrdr.__file__).parents[1])}
+    command = [sys.executable, "-m", "mypy.stubtest", "--concise", "ktrdr._core"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_code_of_the_core_is_a_python_error() -> None:
+    codes = rust_codes()
+    assert {"data_empty", "argument_invalid", "identity_mismatch", "data_unsorted"} <= codes
+    assert codes <= set(all_errors())
