@@ -26,10 +26,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Answer:
-    """A command's result: ``data`` is printed with ``--json``, ``shown`` without."""
+    """A command's result: ``data`` is printed with ``--json``, ``shown`` without; ``failure`` decides the exit code."""
 
     data: Mapping[str, Any]
     shown: Sequence[str | Table] = ()
+    failure: KtrdrError | None = None
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,14 @@ class Manner:
         """One line on the error stream; with ``--json`` also the one object."""
         if self.json:
             print(json.dumps({"status": "failed", "error": error.to_dict()}, default=str))
+        elif table := getattr(error, "table", None):
+            _print_table(Table(list(table[0]), [[str(cell) for cell in row.values()] for row in table]))
         if self.verbose and cause is not None:
             traceback.print_exception(cause, file=sys.stderr)
+        self.line(error)
+
+    def line(self, error: KtrdrError) -> None:
+        """The error's one line, its code first."""
         print(f"{error.code}: {' '.join(str(error).split())}", file=sys.stderr)
 
     def note(self, line: str) -> None:

@@ -68,7 +68,7 @@ def build() -> App:
             "Bring bars in, list, check, resample, delete them.",
             **{
                 "import": ("ktrdr.cli.data_import:import_bars", "Import bars from CSV, Parquet or Feather."),
-                "list": ("ktrdr.cli.data:list_series", "List the stored series."),
+                "list": ("ktrdr.cli.data:list_series_command", "List the stored series."),
                 "check": ("ktrdr.cli.data:check", "Audit stored series."),
                 "sample": ("ktrdr.cli.data:sample", "Write a seeded synthetic EURUSD."),
                 "resample": ("ktrdr.cli.data:resample", "Make a longer timeframe from a stored series."),
@@ -94,9 +94,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with manner(json="--json" in flags, verbose="--verbose" in flags) as shown:
         try:
             answer = _dispatch(tokens)
-            if isinstance(answer, Answer):
-                shown.answer(answer)
-            return 0
+            if not isinstance(answer, Answer):
+                return 0
+            shown.answer(answer)
+            if answer.failure is None:
+                return 0
+            shown.line(answer.failure)
+            return answer.failure.exit_code
         except KtrdrError as error:
             shown.error(error)
             return error.exit_code
