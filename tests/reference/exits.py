@@ -22,7 +22,8 @@ class Levels:
 class Exit:
     """How a position leaves inside a bar.
 
-    `kind`: "market" at `reference` with all costs; "open_target" at the open less half the spread; "target" at its level.
+    `kind`: "market" at `reference` with all costs; "open_target" at the open, half the spread off; "target" at its
+    level.
     """
 
     kind: str

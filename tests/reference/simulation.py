@@ -124,7 +124,7 @@ def simulate(
     warmup: int = 0,
     timeframe_seconds: int = 3_600,
 ) -> Outcome:
-    """Trade the signals; `rules` has the keys `execution`, `decisions`, `metrics`, each with what differs from the default."""
+    """Trade the signals; `rules` has `execution`, `decisions`, `metrics`, each with what differs from the default."""
     run = open_run(bars, signals, confidence, complete(rules or {}), initial_capital, warmup, timeframe_seconds)
     for bar in range(warmup, len(bars.time)):
         advance(run, bar, last=bar == len(bars.time) - 1)
@@ -270,9 +270,7 @@ def _distance(run: Run, name: str, price: float, order: Order) -> float | None:
 
 
 def _refuse(run: Run, bar: int, side: int, quantity: float | None, reason: str) -> None:
-    run.refused.append(
-        {"bar": bar, "time": run.bars.time[bar], "side": side, "quantity": quantity, "reason": reason}
-    )
+    run.refused.append({"bar": bar, "time": run.bars.time[bar], "side": side, "quantity": quantity, "reason": reason})
 
 
 def _fill(
@@ -338,9 +336,7 @@ def _close(
     held = run.position
     assert held is not None
     rate = money.conversion(run.bars, row)
-    fill = _fill(
-        run, bar, -held.direction, held.quantity, price, reference, half, rate, reason, held.trade_id
-    )
+    fill = _fill(run, bar, -held.direction, held.quantity, price, reference, half, rate, reason, held.trade_id)
     _see(held, price)
     gross = rate * run.quote_cash
     run.cash += gross
