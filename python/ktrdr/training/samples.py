@@ -10,7 +10,8 @@ import torch
 
 from ktrdr.data.frames import Floats, Stamps
 from ktrdr.errors import LabelsEmpty
-from ktrdr.features.matrix import FeatureMatrix, Normalization, fit
+from ktrdr.features.matrix import FeatureMatrix, fit
+from ktrdr.features.normalization import Normalization
 from ktrdr.strategy.schema import Strategy
 from ktrdr.training.labels import CLASSES, Labels, Mask, make_labels
 from ktrdr.training.splits import (
