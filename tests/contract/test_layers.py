@@ -114,5 +114,7 @@ def test_no_function_is_longer_than_a_screen() -> None:
 
 
 def test_the_door_between_the_languages_stays_thin() -> None:
+    """Under 600 lines of code; what Python's help shows of it (the doc comments) does not count."""
     door = Path(__file__).resolve().parents[2] / "rust" / "py"
-    assert sum(len(file.read_text().splitlines()) for file in door.rglob("*.rs")) < 600
+    lines = (line.strip() for file in door.rglob("*.rs") for line in file.read_text().splitlines())
+    assert sum(bool(line) and not line.startswith("//") for line in lines) < 600
