@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field
 from typing import Any
 
 from reference import exits, money
@@ -91,15 +92,11 @@ class Run:
 
     def copy(self) -> Run:
         """A run that goes on by itself from here, over the same columns."""
-        return replace(
-            self,
-            position=None if self.position is None else replace(self.position),
-            fills=list(self.fills),
-            trades=list(self.trades),
-            equity=list(self.equity),
-            refused=list(self.refused),
-            decisions=list(self.decisions),
-        )
+        twin = copy(self)
+        twin.position = copy(self.position)
+        for ledger in ("fills", "trades", "equity", "refused", "decisions"):
+            setattr(twin, ledger, list(getattr(self, ledger)))
+        return twin
 
 
 @dataclass(frozen=True)

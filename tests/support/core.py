@@ -17,6 +17,13 @@ from reference.rules import complete
 
 Table = dict[str, list[Any]]
 SYMBOL = "WORLD"
+NULLABLE = {
+    "fills": (),
+    "trades": ("exit_confidence", "stop_price", "target_price"),
+    "equity": (),
+    "refused": ("quantity",),
+    "decisions": (),
+}
 
 
 @dataclass(frozen=True)
@@ -66,40 +73,57 @@ class BareRun:
         from ktrdr import _core
 
         self._core = _core
+        self._names = {
+            "fills": {"reason": _core.REASONS},
+            "trades": {"exit_reason": _core.REASONS},
+            "equity": {},
+            "refused": {"reason": _core.REFUSALS},
+            "decisions": {"code": _core.DECISIONS},
+        }
         self._rules = json.dumps(complete(rules))
 
     def run(self, case: Case) -> CoreOutcome:
-        """The case's columns under this run's rules."""
-        run = self.start(case)
-        tables = {name: self._table(run, name) for name in ("fills", "trades", "equity", "refused", "decisions")}
+        """The case's columns under these rules."""
+        return self.read(self.start(case, *self.columns(case)))
+
+    def read(self, run: Any) -> CoreOutcome:
+        """What a finished run holds."""
+        names = ("fills", "trades", "equity", "refused", "decisions")
+        counts = zip(names, run.row_counts, strict=True)
+        tables = {name: self._table(run, name) if rows else {} for name, rows in counts}
         metrics, blocks, _ = run.metrics()
         values = {name: value for name, value, _ in metrics}
         undefined = {name: reason for name, value, reason in metrics if value is None}
         return CoreOutcome(tables, values, undefined, blocks)
 
-    def start(self, case: Case) -> Any:
-        """The finished run as the extension holds it."""
+    def columns(self, case: Case) -> tuple[Any, Any, Any]:
+        """Bars, signals and confidence as the extension takes them."""
         bars = SimpleNamespace(timestamp=np.array(case.bars.time, np.int64))
         for name in ("open", "high", "low", "close", "half_spread", "atr", "conversion_rate"):
             values = getattr(case.bars, name)
             setattr(bars, name, None if values is None else np.array(values, np.float64))
+        confidence = None if case.confidence is None else np.array(case.confidence, np.float32)
+        return bars, self.columns_of_signals(case.signals), confidence
+
+    @staticmethod
+    def columns_of_signals(signals: list[int]) -> Any:
+        """Signals as the extension takes them."""
+        return np.array(signals, np.int8)
+
+    def start(self, case: Case, bars: Any, signals: Any, confidence: Any) -> Any:
+        """The finished run over these columns as the extension holds it."""
         timeframe_ns = case.timeframe_seconds * NS_PER_SECOND
         run = self._core.Simulation(
             self._rules, SYMBOL, timeframe_ns, case.initial_capital, case.warmup, True, bars.timestamp
         )
-        confidence = None if case.confidence is None else np.array(case.confidence, np.float32)
-        run.advance(bars, 0, np.array(case.signals, np.int8), confidence, True)
+        run.advance(bars, 0, signals, confidence, True)
         return run
 
     def _table(self, run: Any, name: str) -> Table:
         columns: dict[str, Any] = {key: column.tolist() for key, column in run.table(name).items()}
-        names = {"reason": self._core.REASONS, "exit_reason": self._core.REASONS, "code": self._core.DECISIONS}
-        if name == "refused":
-            names["reason"] = self._core.REFUSALS
-        for key, values in columns.items():
-            if key in names:
-                columns[key] = [names[key][code] for code in values]
-            valid = columns.get(f"{key}_valid")
-            if valid is not None:
-                columns[key] = [value if there else None for value, there in zip(values, valid, strict=True)]
+        for key, names in self._names[name].items():
+            columns[key] = [names[code] for code in columns[key]]
+        for key in NULLABLE[name]:
+            valid = columns.pop(f"{key}_valid")
+            columns[key] = [value if there else None for value, there in zip(columns[key], valid, strict=True)]
         return columns
