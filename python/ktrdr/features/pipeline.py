@@ -126,8 +126,9 @@ def _assemble(
     return made
 
 
-def _place_order(column: FeatureColumn) -> tuple[str, str]:
-    return column.place.timeframe or "", column.place.context or ""
+def _place_order(column: FeatureColumn) -> tuple[int, str]:
+    timeframe, context = column.place.timeframe, column.place.context
+    return timeframe.seconds if timeframe is not None else 0, context or ""
 
 
 def _alignment(

@@ -89,7 +89,9 @@ class Columns:
 def check_finite(column: Floats, name: str, field: str) -> None:
     """Raises ``DataNonfinite`` at the first value that is NaN or infinite."""
     # The sum is finite where every value is; only a suspicious one is looked at value by value.
-    if np.isfinite(column.sum()):
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = column.sum()
+    if np.isfinite(total):
         return
     wrong = ~np.isfinite(column)
     if wrong.any():
