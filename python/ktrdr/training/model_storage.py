@@ -76,7 +76,7 @@ class ModelStorage:
         An id is matched before the file system is touched and never leads out of ``root``.
         """
         strategy, _, version = name.partition("/")
-        named = re.fullmatch(STRATEGY_NAME, strategy) and version_of(Path(version)) if version else None
+        named = re.fullmatch(STRATEGY_NAME, strategy) and "/" not in version and version_of(Path(version))
         folder = self.root / strategy / version
         if not (named and folder.resolve().is_relative_to(self.root.resolve()) and folder.is_dir()):
             folder = Path(name)
