@@ -13,7 +13,7 @@ from ktrdr.errors import DataNotFound
 from ktrdr.values import Timeframe
 
 STRATEGY, TIMEFRAME = "mean_reversion_momentum_v1", Timeframe.H1
-_TRAINED = ("2022-01-01", "2023-12-31")
+_TRAINED = ("2023-01-01", "2023-12-31")
 _TRADED = ("2024-02-01", "2024-04-30")
 
 
