@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+import polars as pl
 
 from ktrdr.errors import OutputNotWritable
 
 
-def appear(file: Path, write: Callable[[Path], object]) -> None:
-    """Has ``write`` fill a temporary neighbour, brings it to the disk, then puts it in the file's place.
+def appear(files: Mapping[Path, Callable[[Path], object]]) -> None:
+    """Has each function fill a temporary neighbour, brings all to the disk, then puts them in their files' places.
 
-    Raises ``OutputNotWritable`` where the folder cannot be written or the disk is full.
+    Raises ``OutputNotWritable`` where the folder cannot be written or the disk is full; then no file has changed.
     """
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    parts = {file: file.with_name(f".{file.name}.{os.getpid()}.part") for file in files}
+    try:
+        for file, write in files.items():
+            _fill(parts[file], write, file.name)
+        for file, part in parts.items():
+            part.replace(file)
+            _to_disk(file.parent)
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
+
+
+def _fill(part: Path, write: Callable[[Path], object], name: str) -> None:
     try:
         write(part)
         _to_disk(part)
-        part.replace(file)
-        _to_disk(file.parent)
     except OSError as error:
-        raise OutputNotWritable("cannot be written", where=file.name, found=error.strerror or "an error") from None
-    finally:
-        part.unlink(missing_ok=True)
+        raise OutputNotWritable("cannot be written", where=name, found=error.strerror or "an error") from None
+    except pl.exceptions.PolarsError as error:
+        found = str(error).rpartition("error: ")[2]
+        raise OutputNotWritable("cannot be written", where=name, found=found) from None
 
 
 def _to_disk(path: Path) -> None:

@@ -199,8 +199,7 @@ class Repository:
             # Stopped half-way, made-up bars must not lie beside a sidecar that says real.
             file.unlink(missing_ok=True)
         sidecar = json.dumps(_facts(series) | dict(notes or {}), indent=1) + "\n"
-        appear(file.with_suffix(".json"), lambda part: part.write_text(sidecar))
-        appear(file, frame.write_parquet)
+        appear({file.with_suffix(".json"): lambda part: part.write_text(sidecar), file: frame.write_parquet})
         return file
 
     def delete(self, symbol: str, timeframe: Timeframe) -> None:

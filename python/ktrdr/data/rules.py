@@ -46,8 +46,8 @@ def audit(stamps: Stamps, columns: Mapping[str, Floats]) -> list[Violation]:
     >>> [violation.rule for violation in audit(np.array([0, 0]), columns)]
     ['data_ohlc_order', 'data_duplicate']
     """
-    prices = (np.ascontiguousarray(columns[name]) for name in PRICES)
-    rows, fields, rules = _core.audit_bars(stamps, *prices, columns.get("volume"))
+    opened, high, low, close = (np.ascontiguousarray(columns[name]) for name in PRICES)
+    rows, fields, rules = _core.audit_bars(stamps, opened, high, low, close, columns.get("volume"))
     found = []
     for row, field, rule in zip(rows.tolist(), fields.tolist(), rules.tolist(), strict=True):
         name = _core.AUDIT_FIELDS[field]

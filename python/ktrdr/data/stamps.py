@@ -15,8 +15,8 @@ from ktrdr.values import NS_PER_DAY, NS_PER_SECOND
 
 _ZONE = r"z|(?:utc|gmt)?[+-]\d{2}(?::?\d{2})?|utc|gmt"
 _OFFSET = rf"(?i)\d:\d{{2}}(?:\.\d+)?\s*({_ZONE})$"
-_SUFFIX = rf"(?i)\s*(?:{_ZONE})$"
-_EPOCH = r"^(\d{9,13}|\d{15,16}|\d{18,19})(\.0*)?$"
+_SUFFIX = rf"(?i)(\d:\d{{2}}(?:\.\d+)?)\s*(?:{_ZONE})$"
+_EPOCH = r"^(\d{1,7}|\d{9,13}|\d{15,19})(\.0*)?$"
 _COMPACT = r"^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d$"
 _MINUTE_NS = 60 * NS_PER_SECOND
 
@@ -97,15 +97,15 @@ def _from_text(text: pl.Series, place: Place) -> Moments:
     if text.str.contains(_EPOCH).all() and not text.str.contains(_COMPACT).all():
         return _from_numbers(text.str.replace(r"\.0*$", "").cast(pl.Int64), place)
     offset = text.str.extract(_OFFSET, 1)
-    if offset.null_count() not in (0, len(offset)):
-        row = int(offset.is_null().arg_max() or 0)
-        where = place(row)
-        raise DataNoTimezone("no offset, unlike other rows", where=where, row=row, field="timestamp", found=text[row])
-    shown = _tidy(text if offset.null_count() else text.str.replace(_SUFFIX, ""))
+    shown = _tidy(text.str.replace(_SUFFIX, "${1}"))
     dates = bool((shown.str.len_chars() == 10).all())
     full = shown.str.replace(r"^(\d{4}-\d{2}-\d{2})$", "$1 00:00").str.replace(r"^(\S+ \d{1,2}:\d{2})$", "$1:00")
     read = full.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="ns", strict=False)
     _require_all(read, text, place)
+    if offset.null_count() not in (0, len(offset)):
+        row = int(offset.is_null().arg_max() or 0)
+        where = place(row)
+        raise DataNoTimezone("no offset, unlike other rows", where=where, row=row, field="timestamp", found=text[row])
     local = _ns(read)
     if offset.null_count():
         return Moments(local, None, dates=dates)
