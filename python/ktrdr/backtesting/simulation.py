@@ -25,7 +25,7 @@ from ktrdr.backtesting.run_columns import (
     read_confidence,
     read_signals,
 )
-from ktrdr.backtesting.simulation_result import SimulationResult
+from ktrdr.backtesting.simulation_result import SimulationResult, open_position
 from ktrdr.data.bars import BarSeries
 from ktrdr.errors import ArgumentInvalid, DataTooShort, IdentityMismatch
 from ktrdr.strategy.rules import (
@@ -261,8 +261,8 @@ class Simulation:
 
     @property
     def position(self) -> dict[str, Any] | None:
-        """Entry, quantity, levels and costs so far of the open position; None when flat."""
-        return self._run.position
+        """Entry, quantity, levels, costs and gross P&L so far of the open position; None when flat."""
+        return open_position(self._run)
 
     def run(self, until: int | None = None) -> None:
         """Goes on over the bars at hand: up to, not including, bar ``until``, or to the end."""

@@ -86,7 +86,7 @@ class SimulationResult:
             conventions=conventions,
             warnings=_warnings(rules),
             partial=partial,
-            open_position=core.position,
+            open_position=open_position(core),
             _run=core,
             _curve=curve,
             _rows=rows,
@@ -135,6 +135,12 @@ class SimulationResult:
         metrics = [(name, None if value is None else float(value)) for name, value in sorted(self.metrics.items())]
         rows = self._rows
         return self._run.result_hash(self._curve.times, rows["fills"], rows["trades"], metrics).hex()
+
+
+def open_position(run: _core.Simulation) -> dict[str, Any] | None:
+    """Entry, quantity, levels, costs and gross P&L so far of the open position; None when flat."""
+    held = run.position
+    return None if held is None else json.loads(held) | {"gross_pnl": run.open_gross}
 
 
 def _number(name: str, value: float | None) -> float | int | None:

@@ -255,6 +255,14 @@ pub struct Signals<'a> {
     pub confidence: Option<&'a [f32]>,
 }
 
+impl Signals<'_> {
+    /// The first `rows` of them.
+    #[must_use]
+    pub fn first(&self, rows: usize) -> Self {
+        Self { signals: &self.signals[..rows], confidence: self.confidence.map(|column| &column[..rows]) }
+    }
+}
+
 impl Table for Signals<'_> {
     fn rows(&self) -> usize {
         self.signals.len()

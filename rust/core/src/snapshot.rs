@@ -12,7 +12,11 @@
 //! | 420 | 32 | BLAKE3 of the payload |
 //! | 452 | 4 | CRC32C of the 452 bytes before |
 
+mod saved;
+
 use serde::{Serialize, de::DeserializeOwned};
+
+pub use saved::{Inputs, SEMANTICS, Saved};
 
 use crate::error::Error;
 use crate::hash::{Chain, Content, Hash, Table};

@@ -41,9 +41,8 @@ pub fn audit_bars<'py>(
     };
     let volume = volume.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
     let found = py.detach(|| bars.violations(volume)).map_err(|error| raise(py, &error))?;
-    let rows: Vec<i64> = found.iter().map(|violation| violation.row as i64).collect();
-    let fields: Vec<u8> = found.iter().map(|violation| violation.field as u8).collect();
-    let rules: Vec<u8> = found.iter().map(|violation| violation.rule as u8).collect();
+    let split = found.iter().map(|broken| (broken.row as i64, (broken.field as u8, broken.rule as u8)));
+    let (rows, (fields, rules)): (Vec<_>, (Vec<_>, Vec<_>)) = split.unzip();
     Ok((rows.into_pyarray(py), fields.into_pyarray(py), rules.into_pyarray(py)))
 }
 

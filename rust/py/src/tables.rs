@@ -61,7 +61,7 @@ pub fn read(tables: &Bound<'_, PyDict>) -> PyResult<Ledger> {
 }
 
 fn column<T: Element + Copy>(columns: &Bound<'_, PyDict>, name: &str) -> PyResult<Vec<T>> {
-    let array: PyReadonlyArray1<'_, T> = columns.as_any().get_item(name)?.extract().map_err(PyErr::from)?;
+    let array: PyReadonlyArray1<'_, T> = columns.as_any().get_item(name)?.extract()?;
     Ok(array.to_vec()?)
 }
 
