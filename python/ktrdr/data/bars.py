@@ -102,7 +102,9 @@ class BarSeries:
         check_rows(stamps, given, symbol)
         timeframe = timeframe or common_spacing(stamps)
         check_spacing(stamps, timeframe, symbol)
-        return cls(symbol, timeframe, stamps, provenance=provenance or Provenance(), **given)
+        series = cls(symbol, timeframe, stamps, provenance=provenance or Provenance(), **given)
+        _core.check_bars(series)
+        return series
 
 
 def read_columns(frame: Any, symbol: str) -> tuple[Stamps, dict[str, Floats]]:

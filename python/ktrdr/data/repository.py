@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import polars as pl
 
+from ktrdr import _core
 from ktrdr.data.bars import BarSeries, Provenance, check_rows
 from ktrdr.data.files import appear
 from ktrdr.data.frames import Floats, Stamps, context_of, floats_of, stamps_of
@@ -118,7 +119,9 @@ class Repository:
         stamps = stamps_of(frame["timestamp"], symbol)
         columns = {name: floats_of(frame[name], name, symbol) for name in STORED[1:] if name in frame.columns}
         check_rows(stamps, columns, symbol)
-        return BarSeries(symbol, timeframe, stamps, provenance=self.provenance(symbol, timeframe), **columns)
+        series = BarSeries(symbol, timeframe, stamps, provenance=self.provenance(symbol, timeframe), **columns)
+        _core.check_bars(series)
+        return series
 
     def load(self, symbol: str, timeframe: Timeframe) -> BarSeries:
         """The whole series."""

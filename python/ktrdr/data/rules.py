@@ -69,9 +69,10 @@ def refusal(violations: list[Violation], *, where: str = "", hint: str = "", **p
 
 def common_spacing(stamps: Stamps) -> Timeframe:
     """The timeframe that is the most frequent spacing of the stamps (tie: the smallest)."""
-    if len(stamps) < 2:
+    found = _core.spacing(stamps)
+    if found is None:
         raise DataTimeframe("one bar does not tell its timeframe", expected="timeframe=...")
-    spacing = _most_frequent(np.diff(stamps))
+    _, spacing, _ = found
     for timeframe in Timeframe:
         if timeframe.ns == spacing:
             return timeframe
@@ -84,27 +85,20 @@ def check_spacing(stamps: Stamps, timeframe: Timeframe, symbol: str) -> None:
     place: dict[str, Any] = {"symbol": symbol or None, "timeframe": timeframe.value}
     if not timeframe.intraday:
         _check_dates(stamps, timeframe, place)
-    if len(stamps) < 2:
+    spacing = _core.spacing(stamps)
+    if spacing is None:
         return
-    spacing = np.diff(stamps)
-    if spacing.min() < timeframe.ns:
-        row = int(np.argmax(spacing < timeframe.ns)) + 1
-        found = f"{_seconds(spacing[row - 1])} after the bar before"
+    smallest, common, _ = spacing
+    if smallest < timeframe.ns:
+        row = int(np.argmax(np.diff(stamps) < timeframe.ns)) + 1
+        found = f"{_seconds(stamps[row] - stamps[row - 1])} after the bar before"
         raise DataTimeframe("bars overlap", row=row, found=found, expected=f"{timeframe.seconds} s or more", **place)
-    if 2 * np.count_nonzero(spacing == timeframe.ns) >= len(spacing):
-        return  # No other spacing can be more frequent; counting them all costs a sort.
-    common = _most_frequent(spacing)
     if common != timeframe.ns:
         found = f"most frequent spacing {_seconds(common)}"
         raise DataTimeframe("the bars are not of this timeframe", found=found, expected=timeframe.value, **place)
 
 
-def _most_frequent(spacing: Stamps) -> int:
-    values, counts = np.unique(spacing, return_counts=True)
-    return int(values[np.argmax(counts)])
-
-
-def _seconds(spacing_ns: int) -> str:
+def _seconds(spacing_ns: int | np.int64) -> str:
     return f"{int(spacing_ns) / NS_PER_SECOND:g} s"
 
 

@@ -197,3 +197,29 @@ def test_a_stored_file_that_breaks_a_rule_is_refused_when_read(repository: Repos
     with pytest.raises(DataError) as caught:
         repository.load("GBPUSD", Timeframe.H1)
     assert caught.value.code == "data_parse"
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "code"),
+    [
+        ("half_spread", [0.0, -1e-5], "data_price_range"),
+        ("half_spread", [0.0, float("inf")], "data_nonfinite"),
+        ("conversion_rate", [1.0, 0.0], "data_price_range"),
+        ("conversion_rate", [1.0, float("nan")], "data_nonfinite"),
+    ],
+)
+def test_the_columns_beside_the_prices_have_rules_too(
+    name: str, values: list[float], code: str, repository: Repository
+) -> None:
+    flat: dict[str, Any] = {price: [1.0, 1.0] for price in ("open", "high", "low", "close")}
+    stamps = pl.Series([0, Timeframe.H1.ns]).cast(pl.Datetime("ns", "UTC"))
+    frame = pl.DataFrame({"timestamp": stamps, **flat, name: values})
+    repository.root.mkdir()
+    frame.write_parquet(repository.path("EURUSD", Timeframe.H1))
+    for read in (
+        lambda: BarSeries.from_frame(frame, "EURUSD", None),
+        lambda: repository.load("EURUSD", Timeframe.H1),
+    ):
+        with pytest.raises(DataError, match=f"row 1: {name}") as caught:
+            read()
+        assert caught.value.code == code
