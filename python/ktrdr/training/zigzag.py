@@ -15,7 +15,7 @@ def zigzag(close: Floats, threshold: float) -> Labels:
     a pivot when it is confirmed itself.
 
     >>> import numpy as np
-    >>> zigzag(np.array([100.0, 95.0, 97.0, 101.0, 98.0]), 0.03).target.tolist()
+    >>> zigzag(np.array([100.0, 95.0, 97.0, 101.0, 97.0]), 0.03).target.tolist()
     [1.0, 1.0, 0.0, 1.0, nan]
     """
     labels = Labels.undefined(len(close))
