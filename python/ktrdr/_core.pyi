@@ -92,7 +92,7 @@ class Simulation:
         blob: bytes,
         ledger: Mapping[str, Mapping[str, NDArray[Any]]],
         rules: str | None = None,
-        earlier: _Bars | None = None,
+        bars: _Bars | None = None,
     ) -> tuple[Simulation, list[tuple[str, bytes]]]: ...
     def advance(self, bars: _Bars, row: int, signals: _Signs, confidence: _Singles | None, last: bool) -> None: ...
     def parts(

@@ -134,13 +134,15 @@ class Simulation:
         symbol: str = "",
     ) -> None:
         rules = _rules(execution, decisions, metrics)
-        columns, found = _whole_columns(bars, signals, confidence, symbol, _timeframe(timeframe))
-        core = _new_core(rules, symbol, found, initial_capital, warmup_bars, False, columns.bars)
-        self._settle(core, columns, found)
+        series = read_bars(bars, symbol, None)
+        given = bars.timeframe if timeframe is None and isinstance(bars, BarSeries) else _timeframe(timeframe)
+        columns, found = _whole_columns(series, signals, confidence, given)
+        run = _new_run(rules, symbol, found, initial_capital, warmup_bars, False, columns.bars)
+        self._settle(run, columns, found)
 
     def _settle(
         self,
-        core: _core.Simulation,
+        run: _core.Simulation,
         columns: WholeColumns | GrowingColumns,
         timeframe: Timeframe,
         *,
@@ -148,7 +150,7 @@ class Simulation:
         history: pl.DataFrame | None = None,
         forked_from_bar: int | None = None,
     ) -> None:
-        self._run, self._columns, self._timeframe = core, columns, timeframe
+        self._run, self._columns, self._timeframe = run, columns, timeframe
         self._fed_signals, self._history, self._forked_from_bar = fed_signals, history, forked_from_bar
 
     @classmethod
@@ -172,8 +174,8 @@ class Simulation:
         """A run over bars at hand whose signals come in blocks, through `advance`."""
         read_bars(bars, bars.symbol, bars.timeframe)
         rules = _rules(execution, decisions, metrics)
-        core = _new_core(rules, bars.symbol, bars.timeframe, initial_capital, warmup_bars, record_decisions, bars)
-        return cls._made_of(core, _blank_columns(bars), bars.timeframe, fed_signals=True)
+        run = _new_run(rules, bars.symbol, bars.timeframe, initial_capital, warmup_bars, record_decisions, bars)
+        return cls._made_of(run, _blank_columns(bars), bars.timeframe, fed_signals=True)
 
     @classmethod
     def open(
@@ -192,8 +194,8 @@ class Simulation:
         if found is None:
             raise ArgumentInvalid("a run of unknown length needs its timeframe", where="timeframe", found="none")
         rules = _rules(execution, decisions, metrics)
-        core = _new_core(rules, symbol, found, initial_capital, warmup_bars, False, None)
-        return cls._made_of(core, GrowingColumns(symbol, found), found)
+        run = _new_run(rules, symbol, found, initial_capital, warmup_bars, False, None)
+        return cls._made_of(run, GrowingColumns(symbol, found), found)
 
     @classmethod
     def restore(
@@ -217,32 +219,30 @@ class Simulation:
             IdentityMismatch: for inputs or a ledger other than those saved; ``part`` names the first.
         """
         tables = to_columns(ledger)
-        core, parts = _restored(blob, tables, ledger)
-        timeframe = next(known for known in Timeframe if known.ns == core.timeframe_ns)
+        series = None if bars is None else read_bars(bars, "", None)
+        run, saved = _restored(blob, tables, ledger, series)
+        timeframe = next(known for known in Timeframe if known.ns == run.timeframe_ns)
         columns: WholeColumns | GrowingColumns
-        if bars is None:
-            columns = _open_page(core, timeframe, ledger)
+        if series is None:
+            columns = _open_page(run, timeframe, ledger)
         else:
-            columns, _ = _whole_columns(bars, signals, confidence, core.symbol, timeframe)
-        fork = None if execution is None and decisions is None else _merged(core.rules, execution, decisions)
-        earlier = _taken(columns, core.next_bar) if isinstance(columns, WholeColumns) else None
-        if fork is None or earlier is None:
-            core, parts = _core.Simulation.restore(blob, tables, None, earlier)
-            _compare(parts, core.parts(columns.bars, columns.first_row, columns.signals, columns.confidence))
-        if fork is not None:
-            core, _ = _core.Simulation.restore(blob, tables, fork, earlier)
-        history = None if ledger is None or bars is not None else pl.DataFrame(ledger["equity"])
-        bar = core.next_bar if fork is not None else None
-        return cls._made_of(core, columns, timeframe, history=history, forked_from_bar=bar)
+            columns, _ = _whole_columns(series, signals, confidence, timeframe)
+        forks = execution is not None or decisions is not None
+        if series is None or not forks:
+            _compare(saved, run.parts(columns.bars, columns.first_row, columns.signals, columns.confidence))
+        if forks:
+            run, _ = _core.Simulation.restore(blob, tables, _merged(run.rules, execution, decisions), series)
+            _core.check_bars(columns.bars.rows(run.next_bar - columns.first_row, len(columns.bars)), run.last_ns)
+        history = pl.DataFrame(ledger["equity"]) if ledger is not None and series is None else None
+        forked_from_bar = run.next_bar if forks else None
+        return cls._made_of(run, columns, timeframe, history=history, forked_from_bar=forked_from_bar)
 
     @classmethod
     def resume_over(cls, blob: bytes, ledger: Mapping[str, Any], bars: BarSeries, parts: Parts) -> Simulation:
         """Continues a run begun by `over`; ``parts`` are the identity's parts it would be saved with now."""
-        core, saved = _core.Simulation.restore(blob, to_columns(ledger), None, bars.rows(0, 0))
+        run, saved = _core.Simulation.restore(blob, to_columns(ledger), None, bars)
         _compare(saved, parts)
-        if len(bars) < core.next_bar:
-            raise IdentityMismatch("there are fewer bars than the run has taken", part="bars")
-        return cls._made_of(core, _blank_columns(bars), bars.timeframe, fed_signals=True)
+        return cls._made_of(run, _blank_columns(bars), bars.timeframe, fed_signals=True)
 
     @property
     def next_bar(self) -> int:
@@ -370,7 +370,7 @@ def _merged(saved: str, execution: Rules | None, decisions: Rules | None) -> str
     return _rules(merge(before, execution or {}), merge(old["decisions"], decisions or {}), old["metrics"])
 
 
-def _new_core(
+def _new_run(
     rules: str,
     symbol: str,
     timeframe: Timeframe,
@@ -391,9 +391,8 @@ def _new_core(
 
 
 def _whole_columns(
-    bars: Any, signals: Any, confidence: Any | None, symbol: str, timeframe: Timeframe | None
+    series: BarSeries, signals: Any, confidence: Any | None, timeframe: Timeframe | None
 ) -> tuple[WholeColumns, Timeframe]:
-    series = read_bars(bars, symbol, timeframe)
     found = find_timeframe(series.timestamp, timeframe)
     read, sure = read_signals(signals), read_confidence(confidence)
     check_length("signals", read, len(series))
@@ -405,32 +404,24 @@ def _blank_columns(bars: BarSeries) -> WholeColumns:
     return WholeColumns(bars, np.empty(0, np.int8), None)
 
 
-def _taken(columns: WholeColumns, rows: int) -> BarSeries:
-    if len(columns.bars) < rows:
-        raise IdentityMismatch(
-            "there are fewer bars than the run has taken", part="bars", found=len(columns.bars), expected=rows
-        )
-    return columns.bars.rows(0, rows)
-
-
-def _open_page(core: _core.Simulation, timeframe: Timeframe, ledger: Mapping[str, Any] | None) -> GrowingColumns:
+def _open_page(run: _core.Simulation, timeframe: Timeframe, ledger: Mapping[str, Any] | None) -> GrowingColumns:
     """The rows since the last full page, which the ledger carries so that their hash can go on."""
-    first_row = core.next_bar // PAGE_ROWS * PAGE_ROWS
-    columns = GrowingColumns(core.symbol, timeframe, first_row)
-    if core.next_bar > first_row and ledger is not None and "inputs" in ledger:
+    first_row = run.next_bar // PAGE_ROWS * PAGE_ROWS
+    columns = GrowingColumns(run.symbol, timeframe, first_row)
+    if run.next_bar > first_row and ledger is not None and "inputs" in ledger:
         inputs = pl.DataFrame(ledger["inputs"])
-        bars = read_bars(inputs, core.symbol, timeframe)
+        bars = read_bars(inputs, run.symbol, timeframe)
         columns.append(bars, read_signals(inputs["signal"]), read_confidence(inputs["confidence"]))
     return columns
 
 
 def _restored(
-    blob: bytes, tables: Mapping[str, Any], ledger: Mapping[str, Any] | None
+    blob: bytes, tables: Mapping[str, Any], ledger: Mapping[str, Any] | None, bars: BarSeries | None
 ) -> tuple[_core.Simulation, list[tuple[str, bytes]]]:
     try:
-        return _core.Simulation.restore(blob, tables)
+        return _core.Simulation.restore(blob, tables, None, bars)
     except IdentityMismatch as error:
-        if ledger is None:
+        if ledger is None and error.part != "bars":
             raise ArgumentInvalid("the ledger written so far is needed", where="ledger", found="none") from error
         raise
 

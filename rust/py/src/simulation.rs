@@ -61,19 +61,19 @@ impl Simulation {
     }
 
     /// Continues from a snapshot and the ledger written so far, with the named hashes it was saved with.
-    /// Other `rules` make it a fork; `earlier` are the rows before the next bar, or None without them.
+    /// Other `rules` make it a fork; `bars` hold the run from row 0 on, None without them.
     #[staticmethod]
-    #[pyo3(signature = (blob, ledger, rules=None, earlier=None))]
+    #[pyo3(signature = (blob, ledger, rules=None, bars=None))]
     fn restore(
         py: Python<'_>,
         blob: &[u8],
         ledger: &Bound<'_, PyDict>,
         rules: Option<&str>,
-        earlier: Option<BarColumns<'_>>,
+        bars: Option<BarColumns<'_>>,
     ) -> PyResult<(Self, Parts)> {
         let rules: Option<Rules> = rules.map(|json| parse(py, "rules", json)).transpose()?;
-        let (ledger, earlier) = (tables::read(ledger)?, earlier.as_ref().map(BarColumns::bars).transpose()?);
-        let opened = Saved::open(blob, ledger, rules, earlier.as_ref());
+        let (ledger, bars) = (tables::read(ledger)?, bars.as_ref().map(BarColumns::bars).transpose()?);
+        let opened = Saved::open(blob, ledger, rules, bars.as_ref());
         opened.map(|(saved, parts)| (Self { saved }, parts)).map_err(|error| raise(py, &error))
     }
 

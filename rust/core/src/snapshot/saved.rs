@@ -44,24 +44,29 @@ impl Saved {
 
     /// Continues from a snapshot and the ledger written with it; also returns the parts it was saved with.
     ///
-    /// Other `rules` make it a fork. `earlier` are the rows before the next bar; without them the hashes of the
-    /// inputs go on from the snapshot's.
+    /// Other `rules` make it a fork. `bars` hold the run from row 0 on; without them the hashes of the inputs go on
+    /// from the snapshot's.
     ///
     /// # Errors
-    /// As `snapshot::open`; `IdentityMismatch` for a ledger other than the one it was saved with.
+    /// As `snapshot::open`; `IdentityMismatch` for a ledger other than the one it was saved with, or fewer bars than
+    /// the run has taken.
     pub fn open(
         blob: &[u8],
         ledger: Ledger,
         rules: Option<Rules>,
-        earlier: Option<&Bars<'_>>,
+        bars: Option<&Bars<'_>>,
     ) -> Result<(Self, Parts), Error> {
         let (header, saved) = snapshot::open::<SnapshotV1>(blob)?;
+        if bars.is_some_and(|bars| (bars.len() as u64) < header.bar) {
+            return Err(Error::IdentityMismatch { part: "bars".into() });
+        }
+        let earlier = bars.map(|bars| bars.rows(0, header.bar as usize));
         let not_one = Error::SnapshotInconsistent { what: "not exactly one symbol" };
         let (state, parts) = saved.into_state().ok_or(not_one)?;
         let parent = if rules.is_some() { Some(header.lineage()) } else { part(&parts, "parent") };
         let mut found = Self::new(match rules {
             None => Simulation::resume(state, ledger),
-            Some(rules) => Simulation::fork(state, ledger, rules, earlier),
+            Some(rules) => Simulation::fork(state, ledger, rules, earlier.as_ref()),
         });
         found.parent = parent;
         let marks = found.marks();
