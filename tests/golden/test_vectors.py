@@ -1,297 +1,273 @@
-"""Numbers that can be checked by hand, through the public door; the arithmetic stands beside each."""
+"""The published vectors of fills and metrics, by the reference and through `ktrdr.simulate`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 
-import ktrdr
+from reference.case import DAY_NS, Case
+from reference.money import Bars
+from support.core import CoreOutcome, run_door
+from support.hand_cases import case_of
 
-HOUR_NS = 3_600_000_000_000
-DAY_NS = 24 * HOUR_NS
-FREE: dict[str, Any] = {"commission": {"rate": 0.0}, "slippage": {"rate": 0.0}}
-NOW = {"filters": {"min_signal_separation": 0}, "confidence_threshold": 0}
-SHORTS = {**NOW, "allow_short_from_flat": True}
-BOTH_EXITS = {"stop_loss": {"rate": 0.02}, "take_profit": {"rate": 0.03}}
-
-Row = tuple[float, float, float, float]
+Run = Callable[[Case], CoreOutcome]
+BOTH = {"stop_loss": {"rate": 0.02}, "take_profit": {"rate": 0.03}}
 
 
-def bars_of(rows: Sequence[Row | float], spacing_ns: int = HOUR_NS, **columns: Any) -> pl.DataFrame:
-    """Rows are open, high, low, close; one number is a bar that does not move."""
-    full = [(row,) * 4 if isinstance(row, int | float) else row for row in rows]
-    prices = {name: [float(row[i]) for row in full] for i, name in enumerate(("open", "high", "low", "close"))}
-    return pl.DataFrame({"timestamp": [i * spacing_ns for i in range(len(full))], **prices, **columns})
-
-
-def run(bars: pl.DataFrame, signals: dict[int, int], *, quantity: float | None = None, **given: Any) -> Any:
-    """Signals by bar; fixed quantity where given; no costs, separation or threshold unless said."""
-    column = np.zeros(len(bars), np.int8)
-    for bar, signal in signals.items():
-        column[bar] = signal
-    execution = {**FREE, **given.pop("execution", {})}
-    if quantity is not None:
-        execution["sizing"] = {"kind": "fixed_quantity", "quantity": quantity}
-    given = {"decisions": NOW, "timeframe": "1h", "initial_capital": 1_000_000.0, **given}
-    return ktrdr.simulate(bars, column, execution=execution, **given)
-
-
-def exit_of(result: Any) -> tuple[float, str]:
-    trade = result.trades.row(0, named=True)
-    return trade["exit_price"], trade["exit_reason"]
-
-
-def test_f1_a_gap_through_the_stop_fills_at_the_open() -> None:
-    # Stop 100 on an entry at 125 (rate 0.2); prior close 105, open 90.
-    result = run(bars_of([125, (125, 125, 105, 105), 90]), {0: 1}, quantity=1,
-                 execution={"exits": {"stop_loss": {"rate": 0.2}}})  # fmt: skip
-    assert exit_of(result) == (90.0, "stop_loss")
-
-
-def test_f2_a_touched_stop_fills_at_its_level() -> None:
-    result = run(bars_of([125, (125, 125, 105, 105), (102, 103, 98, 101)]), {0: 1}, quantity=1,
-                 execution={"exits": {"stop_loss": {"rate": 0.2}}})  # fmt: skip
-    assert exit_of(result) == (100.0, "stop_loss")
-
-
-@pytest.mark.parametrize(("mode", "price"), [("pessimistic", 98.0), ("optimistic", 103.0), ("ohlc", 98.0)])
-def test_f3_a_bar_that_touches_both(mode: str, price: float) -> None:
-    result = run(bars_of([100, (100, 104, 97, 101)]), {0: 1}, quantity=1,
-                 execution={"exits": BOTH_EXITS, "intrabar": mode})  # fmt: skip
-    assert exit_of(result)[0] == pytest.approx(price)
-    assert result.metrics["ambiguous_bars"] == 1
-
-
-def test_f4_a_pip_is_ten_dollars_a_lot() -> None:
-    result = run(bars_of([1.1, 1.1, 1.101]), {0: 1}, quantity=100_000, initial_capital=200_000)
-    assert result.metrics["net_profit"] == pytest.approx(100.0)
-
-
-def test_f5_profit_in_yen_becomes_dollars_at_the_last_fill() -> None:
-    bars = bars_of([150.0, 150.0, 149.25], conversion_rate=[1 / 150, 1 / 150, 1 / 149.25])
-    result = run(bars, {0: -1}, quantity=50_000, initial_capital=200_000, decisions=SHORTS)
-    assert result.metrics["net_profit"] == pytest.approx(37_500 / 149.25)
-    assert round(result.metrics["net_profit"], 2) == 251.26
-
-
-def test_f7_a_borrowed_position_pays_for_elapsed_days() -> None:
-    # 5,000 x 0.03 x 10 / 360 = 4.1667.
-    financing = {"long_rate": 0.0, "short_rate": 0.03, "day_count": 360}
-    result = run(bars_of([50.0] * 12, DAY_NS), {0: -1}, quantity=100, decisions=SHORTS, timeframe="1d",
-                 execution={"financing": financing})  # fmt: skip
-    assert round(result.metrics["financing"], 2) == 4.17
-    assert result.metrics["net_profit"] == pytest.approx(-100 * 50 * 0.03 * 10 / 360)
-
-
-def test_f8_margin_and_stop_out() -> None:
-    margin = {"margin": {"max_leverage": 30, "maintenance": 0.5}}
-    refused = run(bars_of([1.1] * 3), {0: 1}, quantity=30_000, initial_capital=1_000, execution=margin)
-    assert refused.refused.select("quantity", "reason").row(0) == (30_000.0, "margin")
-    bars = bars_of([1.1, 1.1, (1.1, 1.1, 1.05, 1.06), 1.06])
-    held = run(bars, {0: 1}, quantity=20_000, initial_capital=1_000, execution=margin)
-    # Margin 22,000 / 30 = 733.33; half of it is 366.67: lost 633.33, or 0.0316667 a unit.
-    assert exit_of(held) == (pytest.approx(1.1 - (1_000 - 22_000 / 60) / 20_000), "liquidation")
-    assert round(exit_of(held)[0], 6) == 1.068333
-    assert round(held.final_equity, 2) == 366.67
-
-
-def test_f9_a_weekend_gap() -> None:
-    bars = bars_of([1.1, 1.1, 1.09]).with_columns(pl.Series("timestamp", [0, HOUR_NS, 49 * HOUR_NS]))
-    result = run(bars, {0: 1}, quantity=1_000, execution={"exits": {"stop_loss": {"rate": 0.005 / 1.1}}})
-    assert exit_of(result) == (1.09, "stop_loss")
-
-
-def test_f10_costs_then_the_tick_against_the_trader() -> None:
-    execution = {"spread": {"half": 2e-5}, "slippage": {"rate": 1e-4}, "instrument": {"tick_size": 1e-4}}
-    for signal, price in ((1, 1.1002), (-1, 1.0998)):
-        result = run(bars_of([1.10003] * 3), {0: signal}, quantity=1, decisions=SHORTS, execution=execution)
-        assert result.fills["price"][0] == pytest.approx(price, abs=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("trail_on", "last", "price"),
-    [
-        ("close", (103, 103, 98.5, 99), 99.0),
-        ("extreme", (103, 103, 98.5, 99), 101.0),
-        ("extreme", (100.5, 101, 98.5, 99), 100.5),
-    ],
-)
-def test_f11_a_trailing_stop_acts_from_the_next_bar(trail_on: str, last: Row, price: float) -> None:
-    # Entry 100, distance 5; after H106 C104 the level stands at 99 (close) or 101 (extreme).
-    exits = {"trailing_stop": {"rate": 0.05}, "trail_on": trail_on}
-    result = run(bars_of([100, (100, 106, 99, 104), last]), {0: 1}, quantity=1, execution={"exits": exits})
-    assert exit_of(result) == (pytest.approx(price), "trailing_stop")
-
-
-@pytest.mark.parametrize(("fill", "entry", "leave"), [("next_open", 1, 3), ("this_close", 0, 2)])
-def test_f12_a_position_is_held_two_bars(fill: str, entry: int, leave: int) -> None:
-    execution = {"exits": {"max_holding_bars": 2}, "fill": fill}
-    trade = run(bars_of([10.0] * 6), {0: 1}, quantity=1, execution=execution).trades.row(0, named=True)
-    assert (trade["entry_bar"], trade["exit_bar"], trade["exit_reason"]) == (entry, leave, "max_holding")
-
-
-def test_f13_a_reversal_is_sized_on_the_cash_after_the_close() -> None:
-    execution = {"sizing": {"kind": "cash_fraction", "fraction": 0.25}, "commission": {"rate": 0.001},
-                 "on_opposite": "reverse", "close_at_end": False}  # fmt: skip
-    result = run(bars_of([100, 100, 110]), {0: 1, 1: -1}, initial_capital=10_000, execution=execution)
-    assert [round(quantity, 8) for quantity in result.fills["quantity"]] == [24.97502497, 24.97502497, 23.25970732]
-    assert round(result.final_equity, 6) == 10_241.946927
-
-
-def test_f14_volatility_over_the_last_window() -> None:
-    execution = {"sizing": {"kind": "volatility_target", "annual": 0.1, "window": 3}}
-    bars = bars_of([100, 101, 100, 102, 102], DAY_NS)
-    result = run(bars, {3: 1}, initial_capital=10_000, timeframe="1d", execution=execution)
-    assert result.fills["quantity"][0] == pytest.approx(36.57460484, abs=1e-8)
-
-
-def test_f15_a_fraction_shrinks_to_what_can_be_paid() -> None:
-    # 99 lots at 10.5 cost more than 1,000; 95 x 10.5 = 997.5, commission 0.9975.
-    execution = {"sizing": {"kind": "cash_fraction", "fraction": 1}, "slippage": {"rate": 0.05},
-                 "commission": {"rate": 0.001}, "instrument": {"lot_size": 1}, "close_at_end": False}  # fmt: skip
-    result = run(bars_of([10.0] * 3), {0: 1}, initial_capital=1_000, execution=execution)
-    assert result.fills["quantity"][0] == 95
-    assert result.equity["cash"][-1] == pytest.approx(1.5025)
-
-
-def test_f16_what_the_ambiguous_bar_could_have_been() -> None:
-    execution = {"exits": BOTH_EXITS, "slippage": {"rate": 0.001}, "commission": {"rate": 0.001}}
-    metrics = run(bars_of([100, (100, 104, 97, 101)]), {0: 1}, quantity=10, execution=execution).metrics
-    assert round(metrics["net_profit"], 6) == round(metrics["profit_pessimistic"], 6) == -22.981979
-    assert round(metrics["profit_optimistic"], 6) == 27.997970
-
-
-def test_f17_a_short_of_everything_is_liquidated_at_one_and_a_half() -> None:
-    bars = bars_of([100, 100, (100, 160, 100, 155), 155])
-    result = run(bars, {0: -1}, quantity=100, initial_capital=10_000, decisions=SHORTS)
-    assert exit_of(result) == (150.0, "liquidation")
-    assert result.final_equity == 5_000.0
-
-
-@pytest.mark.parametrize(("mode", "price"), [("pessimistic", 102.0), ("optimistic", 97.0), ("ohlc", 102.0)])
-def test_f18_a_short_is_the_mirror(mode: str, price: float) -> None:
-    result = run(bars_of([100, (100, 103, 96, 99)]), {0: -1}, quantity=1, decisions=SHORTS,
-                 execution={"exits": BOTH_EXITS, "intrabar": mode})  # fmt: skip
-    assert exit_of(result)[0] == pytest.approx(price)
-
-
-@pytest.mark.parametrize(("trail_on", "price"), [("close", 101.0), ("extreme", 99.0)])
-def test_f18_a_short_trails_downwards(trail_on: str, price: float) -> None:
-    exits = {"trailing_stop": {"rate": 0.05}, "trail_on": trail_on}
-    bars = bars_of([100, (100, 103, 94, 96), (97, 101.5, 97, 98)])
-    result = run(bars, {0: -1}, quantity=1, decisions=SHORTS, execution={"exits": exits})
-    assert exit_of(result) == (pytest.approx(price), "trailing_stop")
-
-
-def test_f18_a_target_that_the_open_jumps_over() -> None:
-    execution = {"exits": {"take_profit": {"rate": 0.03}}}
-    result = run(bars_of([100, 100, 96]), {0: -1}, quantity=1, decisions=SHORTS, execution=execution)
-    assert exit_of(result) == (96.0, "take_profit")
-
-
-def crossings(close: pl.Series, fast: int = 10, slow: int = 30) -> np.ndarray[Any, Any]:
-    """+1 where the sign of the difference goes from <= 0 to > 0, -1 from >= 0 to < 0, over defined ones only."""
-    means = [close.rolling_mean(window).to_numpy() for window in (fast, slow)]
-    difference = np.round(means[0] - means[1], 10)
-    before = np.concatenate([[np.nan], difference[:-1]])
-    up, down = (before <= 0) & (difference > 0), (before >= 0) & (difference < 0)
-    return (up.astype(np.int8) - down.astype(np.int8)).astype(np.int8)
-
-
-@pytest.mark.parametrize(
-    ("name", "quantity", "commission", "final_equity", "fills", "drawdown"),
-    [
-        ("GOOG_1d", 10, 0.0, 17_739.40, 65, 0.113819),
-        ("GOOG_1d", 10, 0.001, 17_430.0841, 65, None),
-        ("EURUSD-BTPY_1h", 1_000, 0.0, 10_070.50, 166, 0.003070),
-        ("EURUSD-BTPY_1h", 1_000, 0.001, 9_876.8488, 166, None),
-    ],
-)
-def test_five_engines_agree(
-    real_data: Path,
-    name: str,
-    quantity: float,
-    commission: float,
-    final_equity: float,
-    fills: int,
-    drawdown: float | None,
-) -> None:
-    bars = pl.read_parquet(real_data / f"{name}.parquet")
-    result = ktrdr.simulate(
-        bars,
-        crossings(bars["close"]),
-        execution={
-            "sizing": {"kind": "fixed_quantity", "quantity": quantity},
-            "commission": {"rate": commission},
-            "slippage": {"rate": 0.0},
-            "close_at_end": False,
-        },
-        decisions=NOW,
-        initial_capital=10_000.0,
-    )
-    assert result.final_equity == pytest.approx(final_equity, abs=6e-3 if commission == 0 else 6e-5)
-    assert len(result.fills) == fills
-    if drawdown is not None:
-        assert result.metrics["max_drawdown"] == pytest.approx(drawdown, abs=5e-7)
-
-
-def test_daily_points_of_a_week_that_opens_on_sunday() -> None:
-    # Fri 12:00, Sun 22:00, Mon 12:00, Tue 00:00 with equity 1, 2, 3, 4; 1970-01-02 was a Friday.
-    stamps = [36 * HOUR_NS, 94 * HOUR_NS, 108 * HOUR_NS, 120 * HOUR_NS]
-    bars = bars_of([1, (1, 2, 1, 2), (2, 3, 2, 3), (3, 4, 3, 4)]).with_columns(pl.Series("timestamp", stamps))
-    for periods, count in ((252, 3), (365, 4)):
-        result = run(bars, {0: 1}, quantity=1, initial_capital=1.0, metrics={"periods_per_year": periods})
-        assert result.equity["equity"].to_list() == [1.0, 2.0, 3.0, 4.0]
-        assert result.metrics["daily_returns"] == count
-
-
-def test_a_drawdown_counts_from_the_last_bar_at_its_peak() -> None:
-    bars = bars_of([100, 100, 100, (100, 100, 98, 98), (98, 100, 98, 100)])
-    metrics = run(bars, {0: 1}, quantity=1, initial_capital=100).metrics
-    assert (metrics["max_drawdown"], metrics["max_drawdown_bars"], metrics["recovery_bars"]) == (0.02, 1, 1)
-
-
-def twelve_days() -> pl.DataFrame:
-    """Hourly bars of twelve weekdays; the price moves by each day's return in its last hour."""
-    returns = [0.010, -0.005, 0.007, -0.012, 0.004, 0.0, 0.015, -0.008, 0.003, 0.006, -0.002, 0.001]
-    rows: list[Row] = []
-    price = 100.0
-    for value in returns:
-        moved = price * (1 + value)
-        rows += [(price,) * 4] * 23 + [(price, max(price, moved), min(price, moved), moved)]
-        price = moved
-    # 1970-01-05 is a Monday, day 4.
-    days = [4, 5, 6, 7, 8, 11, 12, 13, 14, 15, 18, 19]
-    stamps = [day * DAY_NS + hour * HOUR_NS for day in days for hour in range(24)]
-    return bars_of(rows).with_columns(pl.Series("timestamp", stamps))
-
-
-def test_twelve_returns() -> None:
-    metrics = run(twelve_days(), {0: 1}, quantity=1, initial_capital=100, metrics={"periods_per_year": 252}).metrics
-    expected = {
-        "sharpe": 3.287696, "sortino": 5.655735, "volatility": 0.121362, "ann_return": 0.479866,
-        "max_drawdown": 0.012, "max_drawdown_daily": 0.012, "daily_returns": 12,
-    }  # fmt: skip
-    assert {name: round(metrics[name], 6) for name in expected} == expected
-
-
-def test_eight_trades() -> None:
-    pnls = [120, -80, 50, -40, 200, -150, 0, 30]
-    rows: list[Row | float] = [1_000.0]
-    for pnl in pnls:
-        rows += [1_000.0, 1_000.0 + pnl]
-    signals = {2 * i + side: 1 - 2 * side for i in range(len(pnls)) for side in (0, 1)}
-    metrics = run(bars_of(rows), signals, quantity=1).metrics
-    expected = {
-        "profit_factor": 1.481481,
-        "win_rate": 0.5,
-        "expectancy": 16.25,
-        "expectancy_rate": 0.01625,
-        "sqn": 0.414214,
+def by_reference(case: Case) -> CoreOutcome:
+    """The reference's outcome in columns."""
+    outcome = case.outcome()
+    tables = {
+        name: {key: [row[key] for row in rows] for key in (rows[0] if rows else ())}
+        for name in ("fills", "trades", "equity", "refused")
+        for rows in [getattr(outcome, name)]
     }
-    assert {name: round(metrics[name], 6) for name in expected} == expected
+    return CoreOutcome(tables, outcome.measures.values, outcome.measures.undefined, outcome.measures.blocks)
+
+
+@pytest.fixture(params=[by_reference, run_door], ids=["reference", "core"])
+def run(request: pytest.FixtureRequest) -> Run:
+    found: Run = request.param
+    return found
+
+
+def last_fill(outcome: CoreOutcome) -> tuple[float, str]:
+    return outcome.tables["fills"]["price"][-1], outcome.tables["fills"]["reason"][-1]
+
+
+def entered(side: int, bars: list[Any], exits: dict[str, Any], **execution: Any) -> Case:
+    """A position entered at 100 on bar 1, then these bars."""
+    return case_of([100.0, 100.0, *bars], {0: side}, {"exits": exits, **execution})
+
+
+def at(price: float, reason: str) -> tuple[Any, str]:
+    return pytest.approx(price, rel=1e-12), reason
+
+
+def test_f1_f2_f9_stops(run: Run) -> None:
+    stop = {"stop_loss": {"rate": 5 / 105}}
+    assert last_fill(run(case_of([105.0, 105.0, 90.0], {0: 1}, {"exits": stop}))) == at(90, "stop_loss")
+    bars = [105.0, 105.0, (102.0, 102.0, 98.0, 99.0)]
+    assert last_fill(run(case_of(bars, {0: 1}, {"exits": stop}))) == at(100, "stop_loss")
+    stop = {"stop_loss": {"rate": 0.005 / 1.1}}
+    assert last_fill(run(case_of([1.1, 1.1, 1.09], {0: 1}, {"exits": stop}))) == at(1.09, "stop_loss")
+
+
+@pytest.mark.parametrize(
+    ("intrabar", "long", "short"), [("pessimistic", 98, 102), ("optimistic", 103, 97), ("ohlc", 98, 102)]
+)
+def test_f3_f18_both_levels_in_one_bar(run: Run, intrabar: str, long: float, short: float) -> None:
+    found = run(entered(1, [(100.0, 104.0, 97.0, 101.0)], BOTH, intrabar=intrabar))
+    assert last_fill(found)[0] == pytest.approx(long, rel=1e-12)
+    found = run(entered(-1, [(100.0, 103.0, 96.0, 99.0)], BOTH, intrabar=intrabar))
+    assert last_fill(found)[0] == pytest.approx(short, rel=1e-12)
+
+
+def test_f4_f5_currencies(run: Run) -> None:
+    found = run(case_of([1.1, 1.1, 1.101], {0: 1}, quantity=100_000.0, capital=200_000.0))
+    assert found.tables["trades"]["net_pnl"] == [pytest.approx(100, abs=1e-9)]
+    rates = [1 / 150, 1 / 150, 1 / 149.25]
+    prices = [150.0, 150.0, 149.25]
+    found = run(case_of(prices, {0: -1}, quantity=50_000.0, capital=200_000.0, conversion_rate=rates))
+    assert found.tables["trades"]["net_pnl"] == [pytest.approx(37_500 / 149.25, abs=1e-8)]
+
+
+def test_f7_borrowing(run: Run) -> None:
+    financing = {"financing": {"short_rate": 0.03, "day_count": 360.0}}
+    case = case_of([50.0] * 12, {0: -1}, financing, quantity=100.0, capital=100_000.0, spacing_ns=DAY_NS)
+    assert run(case).values["financing"] == pytest.approx(100 * 50 * 0.03 * 10 / 360)
+
+
+def test_f8_leverage(run: Run) -> None:
+    margin = {"margin": {"max_leverage": 30.0, "maintenance": 0.5}}
+    bars = [1.1, 1.1, (1.1, 1.1, 1.06, 1.065)]
+    assert run(case_of(bars, {0: 1}, margin, quantity=30_000.0)).tables["refused"]["reason"] == ["margin"]
+    found = run(case_of(bars, {0: 1}, margin, quantity=20_000.0))
+    assert last_fill(found) == at(1.1 - (1_000 - 1_100 / 3) / 20_000, "liquidation")
+    assert found.values["final_equity"] == pytest.approx(1_100 / 3, abs=1e-8)
+
+
+def test_f10_tick(run: Run) -> None:
+    rules = {"slippage": {"rate": 1e-4}, "spread": {"half": 2e-5}, "instrument": {"tick_size": 1e-4}}
+    for side, price in ((1, 1.1002), (-1, 1.0998)):
+        found = run(case_of([1.10003] * 3, {0: side}, rules))
+        assert found.tables["fills"]["price"][0] == pytest.approx(price, rel=1e-12)
+
+
+def test_f11_f18_trailing(run: Run) -> None:
+    long = (100.0, 106.0, 99.0, 104.0)
+    expected = {("close", 103.0): 99.0, ("extreme", 103.0): 101.0, ("extreme", 100.5): 100.5}
+    for (trail_on, open_), price in expected.items():
+        case = case_of(
+            [100.0, long, (open_, 104.0, 98.5, 101.0)],
+            {0: 1},
+            {"exits": {"trailing_stop": {"rate": 0.05}, "trail_on": trail_on}},
+        )
+        assert last_fill(run(case)) == at(price, "trailing_stop")
+    for trail_on, price in (("close", 101.0), ("extreme", 99.0)):
+        exits = {"trailing_stop": {"rate": 0.05}, "trail_on": trail_on}
+        case = case_of([100.0, (100.0, 103.0, 94.0, 96.0), (97.0, 101.5, 97.0, 97.0)], {0: -1}, {"exits": exits})
+        assert last_fill(run(case)) == at(price, "trailing_stop")
+    assert last_fill(run(entered(-1, [96.0], BOTH))) == at(96, "take_profit")
+
+
+def test_f12_holding_limit(run: Run) -> None:
+    for fill, bars in (("next_open", [1, 3]), ("this_close", [0, 2])):
+        found = run(case_of([100.0] * 6, {0: 1}, {"fill": fill, "exits": {"max_holding_bars": 2}}))
+        assert found.tables["fills"]["bar"] == bars
+        assert found.tables["fills"]["reason"] == ["signal", "max_holding"]
+
+
+def test_f13_reversal(run: Run) -> None:
+    rules = {
+        "sizing": {"kind": "cash_fraction", "fraction": 0.25},
+        "commission": {"rate": 0.001},
+        "on_opposite": "reverse",
+        "close_at_end": False,
+    }
+    found = run(case_of([100.0, 100.0, 110.0], {0: 1, 1: -1}, rules, capital=10_000.0))
+    quantities = found.tables["fills"]["quantity"]
+    assert quantities == pytest.approx([24.97502497, 24.97502497, 23.25970732], abs=5e-9)
+    assert found.values["final_equity"] == pytest.approx(10_241.946927, abs=5e-7)
+
+
+def test_f14_volatility_target(run: Run) -> None:
+    sizing = {"sizing": {"kind": "volatility_target", "annual": 0.1, "window": 3}}
+    bars = [100.0, 101.0, 100.0, 102.0, 102.0]
+    found = run(case_of(bars, {3: 1}, sizing, capital=10_000.0, spacing_ns=DAY_NS))
+    assert found.tables["fills"]["quantity"][0] == pytest.approx(36.57460484, abs=5e-9)
+
+
+def test_f15_shrink(run: Run) -> None:
+    rules = {
+        "sizing": {"kind": "cash_fraction", "fraction": 1.0},
+        "slippage": {"rate": 0.05},
+        "commission": {"rate": 0.001},
+        "instrument": {"lot_size": 1.0},
+    }
+    found = run(case_of([10.0, 10.0, 10.0], {0: 1}, rules))
+    assert found.tables["fills"]["quantity"][0] == 95
+    assert found.tables["equity"]["cash"][1] == pytest.approx(1.5025)
+
+
+def test_f16_ambiguous(run: Run) -> None:
+    rules = {"exits": BOTH, "slippage": {"rate": 0.001}, "commission": {"rate": 0.001}}
+    found = run(case_of([100.0, 100.0, (100.0, 104.0, 97.0, 101.0)], {0: 1}, rules, quantity=10.0, capital=10_000.0))
+    values = [found.values[key] for key in ("net_profit", "profit_pessimistic", "profit_optimistic")]
+    assert values == pytest.approx([-22.981979, -22.981979, 27.997970], abs=5e-7)
+
+
+def test_f17_liquidated_short(run: Run) -> None:
+    sizing = {"sizing": {"kind": "cash_fraction", "fraction": 1.0}}
+    found = run(case_of([100.0, 100.0, (100.0, 160.0, 100.0, 155.0)], {0: -1}, sizing, capital=10_000.0))
+    assert last_fill(found) == at(150, "liquidation")
+    assert found.values["final_equity"] == pytest.approx(5_000)
+
+
+# Metrics
+
+
+def weekdays(count: int) -> list[int]:
+    days = [day for day in range(2 * count) if (day + 3) % 7 < 5]
+    return days[:count]
+
+
+def test_the_vector_of_returns(run: Run) -> None:
+    returns = [0.010, -0.005, 0.007, -0.012, 0.004, 0, 0.015, -0.008, 0.003, 0.006, -0.002, 0.001]
+    prices, times, price = [], [], 100.0
+    for day, change in zip(weekdays(12), returns, strict=True):
+        prices += [price, price * (1 + change)]
+        times += [day * DAY_NS, day * DAY_NS + 3_600_000_000_000]
+        price = prices[-1]
+    rules = {"sizing": {"kind": "cash_fraction", "fraction": 1.0}, "fill": "this_close", "close_at_end": False}
+    found = run(case_of(prices, {0: 1}, rules, capital=100.0, times=times))
+    assert found.values["daily_returns"] == 12
+    expected = {"sharpe": 3.287696, "sortino": 5.655735, "volatility": 0.121362, "ann_return": 0.479866}
+    assert {key: found.values[key] for key in expected} == pytest.approx(expected, abs=1e-6)
+    assert found.values["max_drawdown"] == pytest.approx(0.012)
+    assert found.values["max_drawdown_daily"] == pytest.approx(0.012)
+
+
+def test_the_vector_of_trades(run: Run) -> None:
+    prices, signals = [100.0], {0: 1}
+    for profit in [120, -80, 50, -40, 200, -150, 0, 30]:
+        signals[len(prices)] = -1
+        signals[len(prices) + 1] = 1
+        prices += [100.0, 100 + profit / 10]
+    found = run(case_of(prices, signals, quantity=10.0, capital=10_000.0))
+    expected = {
+        "profit_factor": 1.481481, "win_rate": 0.5, "expectancy": 16.25, "expectancy_rate": 0.01625, "sqn": 0.414214,
+        "trades": 8, "wins": 4, "losses": 3,
+    }  # fmt: skip
+    assert {key: found.values[key] for key in expected} == pytest.approx(expected, abs=5e-7)
+
+
+def test_the_vector_of_the_drawdown(run: Run) -> None:
+    case = case_of([100.0, 100.0, 100.0, 98.0, 100.0], {0: 1}, capital=100.0)
+    values = run(case).values
+    assert (values["max_drawdown_bars"], values["recovery_bars"]) == (1, 1)
+
+
+@pytest.mark.parametrize(("periods", "points"), [(252.0, [1, 3, 4]), (365.0, [1, 2, 3, 4])])
+def test_the_day_rule(run: Run, periods: float, points: list[float]) -> None:
+    friday = datetime(2024, 3, 1, 12, tzinfo=UTC)
+    stamps = [friday, friday + timedelta(days=2, hours=10), friday + timedelta(days=3), friday + timedelta(days=3.5)]
+    times = [int(stamp.timestamp()) * 1_000_000_000 for stamp in stamps]
+    rules = {"fill": "this_close", "close_at_end": False}
+    annual = {"periods_per_year": periods}
+    found = run(case_of([1.0, 2.0, 3.0, 4.0], {0: 1}, rules, capital=1.0, times=times, metrics=annual))
+    assert found.values["daily_returns"] == len(points)
+    # One unit bought at 1 with a capital of 1: equity is the price. Traded notional 1.
+    years = (times[-1] - times[0] + 3_600e9) / (365.25 * DAY_NS)
+    assert found.values["turnover"] == pytest.approx(1 / (sum(points) / len(points)) / years)
+
+
+# Real bars
+
+
+def crossings(closes: list[float], short: int, long: int) -> list[int]:
+    """+1 where the short average rises above the long one, -1 where it falls below."""
+    signals, before = [0] * len(closes), 0.0
+    for bar in range(long - 1, len(closes)):
+        difference = sum(closes[bar - short + 1 : bar + 1]) / short - sum(closes[bar - long + 1 : bar + 1]) / long
+        if bar >= long:
+            signals[bar] = 1 if before <= 0 < difference else -1 if before >= 0 > difference else 0
+        before = difference
+    return signals
+
+
+def real_case(path: Path, quantity: float, commission: float, timeframe_seconds: int) -> Case:
+    frame = pl.read_parquet(path)
+    times = frame["timestamp"].dt.timestamp("ns").to_list()
+    bars = Bars(times, *(frame[name].to_list() for name in ("open", "high", "low", "close")))
+    template = case_of([1.0], {}, {"commission": {"rate": commission}, "close_at_end": False}, quantity=quantity)
+    rules = {**template.rules, "decisions": {"filters": {"min_signal_separation": 0.0}}}
+    return Case(bars, crossings(bars.close, 10, 30), None, rules, 10_000.0, 0, timeframe_seconds)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("name", "quantity", "commission", "final", "fills", "drawdown"),
+    [
+        ("GOOG_1d", 10.0, 0.0, 17_739.40, 65, 0.113819),
+        ("GOOG_1d", 10.0, 0.001, 17_430.0841, 65, None),
+        ("EURUSD-BTPY_1h", 1_000.0, 0.0, 10_070.50, 166, 0.003070),
+        ("EURUSD-BTPY_1h", 1_000.0, 0.001, 9_876.8488, 166, None),
+    ],
+    ids=["T1", "T2", "T3", "T4"],
+)
+def test_crossings_of_averages_on_real_bars(
+    run: Run, real_data: Path, name: str, quantity: float, commission: float, final: float, fills: int,
+    drawdown: float | None,
+) -> None:  # fmt: skip
+    seconds = 86_400 if name.endswith("1d") else 3_600
+    found = run(real_case(real_data / f"{name}.parquet", quantity, commission, seconds))
+    assert found.values["final_equity"] == pytest.approx(final, abs=5e-5)
+    assert len(found.tables["fills"]["bar"]) == fills
+    if drawdown is not None:
+        assert found.values["max_drawdown"] == pytest.approx(drawdown, abs=5e-7)

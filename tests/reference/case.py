@@ -39,10 +39,13 @@ class Case:
 
 
 def bars_of(
-    prices: Sequence[float | Sequence[float]], spacing_ns: int = HOUR_NS, start_ns: int = 0, **columns: list[float]
+    prices: Sequence[float | Sequence[float]],
+    spacing_ns: int = HOUR_NS,
+    times: list[int] | None = None,
+    **columns: list[float],
 ) -> Bars:
-    """Bars at an even spacing; a single number is a bar that does not move."""
+    """Bars, evenly spaced from 1970 on unless `times` are given; a single number is a bar that does not move."""
     rows = [(row,) * 4 if isinstance(row, int | float) else tuple(row) for row in prices]
     opens, highs, lows, closes = ([float(row[k]) for row in rows] for k in range(4))
-    times = [start_ns + k * spacing_ns for k in range(len(rows))]
-    return Bars(times, opens, highs, lows, closes, **columns)
+    stamps = [k * spacing_ns for k in range(len(rows))] if times is None else times
+    return Bars(stamps, opens, highs, lows, closes, **columns)
