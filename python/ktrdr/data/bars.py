@@ -36,8 +36,8 @@ class BarSeries:
     >>> frame = pl.DataFrame({"timestamp": [0, 3_600_000_000_000], "open": [1.0, 2.0], "high": [2.0, 3.0],
     ...                       "low": [1.0, 2.0], "close": [2.0, 2.5]})
     >>> series = BarSeries.from_frame(frame, "EURUSD", Timeframe.H1)
-    >>> len(series), series.close_ns[0] == series.timestamp[1]
-    (2, True)
+    >>> len(series), (series.close_ns - series.timestamp).tolist()
+    (2, [3600000000000, 3600000000000])
     """
 
     symbol: str
