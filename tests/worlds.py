@@ -50,7 +50,10 @@ def strategy(kind: str = "mlp", **changes: Any) -> dict[str, Any]:
     if kind in ("lstm", "gru"):
         file["model"] = {"type": kind, "architecture": _RECURRENT}
     if kind == "regression":
-        file["decisions"] = {"output_format": "regression", "cost_model": {"round_trip_cost": 1e-4, "min_edge_multiplier": 1.0}}
+        file["decisions"] = {
+            "output_format": "regression",
+            "cost_model": {"round_trip_cost": 1e-4, "min_edge_multiplier": 1.0},
+        }
         file["training"]["labels"] = {"source": "forward_return", "horizon": 5}
     if kind == "mtf":
         file["training_data"]["timeframes"] = {"mode": "multi_timeframe", "list": ["1h", "4h"], "base_timeframe": "1h"}
@@ -59,7 +62,9 @@ def strategy(kind: str = "mlp", **changes: Any) -> dict[str, Any]:
 
 def frame(n_bars: int, *, hours: int = 1, seed: int = 1, first_ns: int = FIRST_NS) -> pl.DataFrame:
     """``n_bars`` bars of a geometric walk without gaps, ``hours`` apart."""
-    draws = np.random.default_rng(seed).standard_normal((n_bars, 4))  # row by row: a longer frame begins as a shorter one
+    draws = np.random.default_rng(seed).standard_normal(
+        (n_bars, 4)
+    )  # row by row: a longer frame begins as a shorter one
     close = 1.1 * np.exp(np.cumsum(0.002 * draws[:, 0]))
     opened = np.concatenate([[close[0]], close[:-1]])
     wick = 1 + 0.001 * np.abs(draws[:, 1:3]).T
@@ -81,7 +86,13 @@ def bars(n_bars: int, kind: str = "mlp", seed: int = 1) -> dict[str, pl.DataFram
     base = frame(n_bars, seed=seed)
     if kind != "mtf":
         return {"1h": base}
-    ohlc = [pl.col("open").first(), pl.col("high").max(), pl.col("low").min(), pl.col("close").last(), pl.col("volume").sum()]
+    ohlc = [
+        pl.col("open").first(),
+        pl.col("high").max(),
+        pl.col("low").min(),
+        pl.col("close").last(),
+        pl.col("volume").sum(),
+    ]
     whole = n_bars // 4
     return {"1h": base, "4h": base.group_by_dynamic("timestamp", every="4h").agg(ohlc).head(whole)}
 

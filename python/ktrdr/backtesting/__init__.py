@@ -22,7 +22,7 @@ LAZY = {
     "simulate": "ktrdr.backtesting.simulation:simulate",
 }
 
-__all__ = sorted(LAZY)
+__all__ = list(LAZY)
 
 
 def __getattr__(name: str) -> Any:

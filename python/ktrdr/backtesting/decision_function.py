@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import Any
 
@@ -11,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrdr import _core
-from ktrdr.errors import ArgumentInvalid
-from ktrdr.neural.bundle import ModelBundle
+from ktrdr.errors import ArgumentInvalid, DataNoTimezone
 from ktrdr.neural.blocks import DEFAULT_THREADS
+from ktrdr.neural.bundle import ModelBundle
 from ktrdr.strategy.rules import DecisionRules
 from ktrdr.strategy.schema import Strategy
 
 Signals = NDArray[np.int8]
 Confidence = NDArray[np.float32]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Signal(IntEnum):
@@ -70,7 +72,11 @@ class DecisionFunction:
 
     @classmethod
     def of(
-        cls, strategy: Strategy, decisions: DecisionRules, bundle: ModelBundle | None = None, threads: int = DEFAULT_THREADS
+        cls,
+        strategy: Strategy,
+        decisions: DecisionRules,
+        bundle: ModelBundle | None = None,
+        threads: int = DEFAULT_THREADS,
     ) -> DecisionFunction:
         """The function of a strategy; ``decisions`` are the rules in force."""
         edge = strategy.round_trip_cost * strategy.min_edge_multiplier
@@ -113,7 +119,13 @@ class DecisionFunction:
         last = None if last_signal_time is None else stamp_ns(last_signal_time)
         signals, confidence = self.batch(self._scores(features, int(_of(bar, "index", 0)))[None, :])
         order, reason = _core.filter_decision(
-            self.decisions.to_core(), self.allow_short, int(signals[0]), float(confidence[0]), stamp, last, int(position)
+            self.decisions.to_core(),
+            self.allow_short,
+            int(signals[0]),
+            float(confidence[0]),
+            stamp,
+            last,
+            int(position),
         )
         return TradingDecision(Signal(order), Signal(int(signals[0])), float(confidence[0]), reason, stamp)
 
@@ -127,7 +139,7 @@ class DecisionFunction:
         return infer_row(self.bundle.model, window, row, threads=self.threads, scale=facts.target_scale)
 
 
-def _window(features: Mapping[str, Any] | NDArray[np.float32], names: list[str]) -> NDArray[np.float32]:
+def _window(features: Mapping[str, Any] | NDArray[np.float32], names: tuple[str, ...]) -> NDArray[np.float32]:
     if isinstance(features, Mapping):
         missing = [name for name in names if name not in features]
         if missing:
@@ -144,10 +156,16 @@ def _of(bar: Any, name: str, default: Any = None) -> Any:
 
 
 def stamp_ns(moment: Any) -> int:
-    """A stamp as ns UTC: an integer is that already, a datetime (also pandas' or numpy's) is converted."""
+    """A stamp as ns UTC: an integer is that already, a datetime (also pandas' or numpy's) is converted.
+
+    Raises ``DataNoTimezone`` for a datetime without a zone; numpy's have none and are UTC.
+    """
     if isinstance(moment, np.datetime64):
         return int(moment.astype("datetime64[ns]").astype(np.int64))
-    if hasattr(moment, "timestamp"):
-        whole = round(moment.replace(microsecond=0).timestamp()) * 1_000_000_000
-        return whole + moment.microsecond * 1_000 + getattr(moment, "nanosecond", 0)
-    return int(moment)
+    if not isinstance(moment, datetime):
+        return int(moment)
+    if moment.tzinfo is None:
+        raise DataNoTimezone("the stamp has no time zone", where="timestamp", found=str(moment))
+    nanoseconds = getattr(moment, "nanosecond", 0)  # pandas' stamps are datetimes with more digits
+    microseconds = (moment - _EPOCH) // timedelta(microseconds=1)
+    return int(microseconds) * 1_000 + int(nanoseconds)

@@ -53,7 +53,7 @@ def numeric_profile(config: BacktestConfig, bundle: ModelBundle) -> dict[str, An
     """What decides the last bits of a score: libraries, instruction sets, threads, type, block size."""
     from ktrdr.neural.runtime import torch_profile
 
-    simd: Mapping[str, Any] = np.show_config(mode="dicts")["SIMD Extensions"]  # type: ignore[index]
+    simd: Mapping[str, Any] = np.show_config(mode="dicts")["SIMD Extensions"]
     return {
         **torch_profile(),
         "numpy": np.__version__,
@@ -69,4 +69,3 @@ def numeric_profile(config: BacktestConfig, bundle: ModelBundle) -> dict[str, An
 def _hash(value: Any) -> bytes:
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return bytes(_core.content_hash([text.encode()]))
-

@@ -40,37 +40,36 @@ class Manner:
     json: bool = False
     verbose: bool = False
 
-    def answer(self, answer: Answer) -> None:
-        """Prints the object, or the lines and tables."""
+    def answer(self, answer: Answer | None) -> int:
+        """Prints the object, or the lines and tables, and returns the exit code."""
+        if answer is None:
+            return 0
         if self.json:
             print(json.dumps(answer.data, allow_nan=False, default=str))
-            return
-        for part in answer.shown:
-            if isinstance(part, Table):
-                _print_table(part)
-            else:
-                print(part)
+        else:
+            _print_parts(answer.shown)
+        return 0 if answer.failure is None else self._line(answer.failure)
 
-    def error(self, error: KtrdrError, cause: BaseException | None = None) -> None:
-        """One line on the error stream; with ``--json`` also the one object."""
+    def error(self, error: KtrdrError, cause: BaseException | None = None) -> int:
+        """One line on the error stream, with ``--json`` also the one object; returns the exit code."""
         if self.json:
             print(json.dumps({"status": "failed", "error": error.to_dict()}, default=str))
         elif table := getattr(error, "table", None):
             _print_table(Table(list(table[0]), [[str(cell) for cell in row.values()] for row in table]))
         if self.verbose and cause is not None:
             traceback.print_exception(cause, file=sys.stderr)
-        self.line(error)
+        return self._line(error)
 
-    def line(self, error: KtrdrError) -> None:
-        """The error's one line, its code first."""
+    def _line(self, error: KtrdrError) -> int:
         print(f"{error.code}: {' '.join(str(error).split())}", file=sys.stderr)
+        return error.exit_code
 
     def note(self, line: str) -> None:
         """A line beside the result, on the error stream."""
         print(line, file=sys.stderr, flush=True)
 
 
-_current: ContextVar[Manner] = ContextVar("manner", default=Manner())
+_current: ContextVar[Manner | None] = ContextVar("manner", default=None)
 
 
 @contextmanager
@@ -86,7 +85,15 @@ def manner(*, json: bool, verbose: bool) -> Iterator[Manner]:
 
 def current_manner() -> Manner:
     """How the running command was asked to speak."""
-    return _current.get()
+    return _current.get() or Manner()
+
+
+def _print_parts(parts: Sequence[str | Table]) -> None:
+    for part in parts:
+        if isinstance(part, Table):
+            _print_table(part)
+        else:
+            print(part)
 
 
 def _print_table(table: Table) -> None:

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 from cyclopts import App, CycloptsError
 
@@ -93,17 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tokens, flags = _without_global_flags(list(sys.argv[1:] if arguments is None else arguments))
     with manner(json="--json" in flags, verbose="--verbose" in flags) as shown:
         try:
-            answer = _dispatch(tokens)
-            if not isinstance(answer, Answer):
-                return 0
-            shown.answer(answer)
-            if answer.failure is None:
-                return 0
-            shown.line(answer.failure)
-            return answer.failure.exit_code
+            return shown.answer(_dispatch(tokens))
         except KtrdrError as error:
-            shown.error(error)
-            return error.exit_code
+            return shown.error(error)
         except KeyboardInterrupt:
             shown.note("interrupted")
             return INTERRUPTED
@@ -111,8 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         except Exception as error:
-            shown.error(InternalError(f"{type(error).__name__}: {error}", hint="--verbose shows where"), error)
-            return InternalError.exit_code
+            return shown.error(InternalError(f"{type(error).__name__}: {error}", hint="--verbose shows where"), error)
 
 
 def _without_global_flags(tokens: list[str]) -> tuple[list[str], set[str]]:
@@ -122,10 +112,11 @@ def _without_global_flags(tokens: list[str]) -> tuple[list[str], set[str]]:
     return [token for token in tokens[:end] if token not in flags] + tokens[end:], flags
 
 
-def _dispatch(tokens: list[str]) -> Any:
-    app = build()
+def _dispatch(tokens: list[str]) -> Answer | None:
+    """What the command answers; None where the parser itself has printed help or the version."""
     try:
-        return app(tokens, print_error=False, exit_on_error=False, result_action="return_value")
+        found = build()(tokens, print_error=False, exit_on_error=False, result_action="return_value")
+        return found if isinstance(found, Answer) else None
     except CycloptsError as error:
         raise as_usage_error(error) from None
     except SystemExit as stop:

@@ -62,10 +62,11 @@ def run(
     strict
         Refuse bars the model was fitted or selected on.
     """
+    rules = rules_of(settings, commission=commission, slippage=slippage)
     config = BacktestConfig.of(
         strategy, symbol, timeframe, start=start_date, end=end_date, model=model, initial_capital=capital,
-        threads=threads, resample=resample, strict=strict,
-        **rules_of(settings, commission=commission, slippage=slippage),
+        threads=threads, resample=resample, strict=strict, execution=rules.get("execution"),
+        decisions=rules.get("decisions"), metrics=rules.get("metrics"),
     )  # fmt: skip
     return run_config(config)
 

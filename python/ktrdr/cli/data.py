@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -20,7 +21,15 @@ def list_series_command() -> Answer:
     """List the stored series."""
     stored = list_series(Repository())
     rows = [
-        (one.symbol, one.timeframe.value, f"{one.rows:,}", one.first or "-", one.last or "-", _kind(one.synthetic), one.source)
+        (
+            one.symbol,
+            one.timeframe.value,
+            f"{one.rows:,}",
+            one.first or "-",
+            one.last or "-",
+            _kind(one.synthetic),
+            one.source,
+        )
         for one in stored
     ]
     table = Table(("symbol", "timeframe", "rows", "first", "last", "bars", "source"), rows)
@@ -84,7 +93,9 @@ def resample(
         "symbol": made.symbol, "timeframe": made.timeframe.value, "rows": len(made),
         "resampled_from": None if origin is None else origin.value,
     }  # fmt: skip
-    return Answer(data, [f"{made.symbol} {made.timeframe.value}: {len(made):,} bars made from {data['resampled_from']}"])
+    return Answer(
+        data, [f"{made.symbol} {made.timeframe.value}: {len(made):,} bars made from {data['resampled_from']}"]
+    )
 
 
 def delete(symbol: str, timeframe: str | None = None, /) -> Answer:
@@ -117,7 +128,7 @@ def _report(report: CheckReport) -> list[str | Table]:
     ]  # fmt: skip
 
 
-def _table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str | Table]:
+def _table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str | Table]:
     if not rows:
         return []
     more = [f"... and {len(rows) - _MOST_ROWS} more"] if len(rows) > _MOST_ROWS else []

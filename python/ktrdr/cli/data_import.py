@@ -79,5 +79,6 @@ def _shown(report: ImportReport) -> list[str | Table]:
         f"{facts['gaps']} gaps, {'with' if facts['volume'] else 'no'} volume"
     )
     rows = [(str(one.row), one.field, one.value, one.rule, one.became) for one in report.changes[:_MOST_ROWS]]
-    changed = [f"repaired: {len(report.changes)} changes", Table(("row", "field", "value", "rule", "became"), rows)]
-    return [head, *(changed if rows else []), *(f"replaced synthetic {name}" for name in report.replaced)]
+    table = Table(("row", "field", "value", "rule", "became"), rows)
+    changed: list[str | Table] = [f"repaired: {len(report.changes)} changes", table] if rows else []
+    return [head, *changed, *(f"replaced synthetic {name}" for name in report.replaced)]

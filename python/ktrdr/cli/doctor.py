@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from ktrdr.cli.answer import Answer, Table
 from ktrdr.data.repository import Repository
@@ -22,7 +23,7 @@ def doctor() -> Answer:
     missing += [core] if core else []
     repository = Repository()
     missing += _folder_problems(repository)
-    data = {
+    data: dict[str, Any] = {
         "python": platform.python_version(),
         "versions": versions,
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",

@@ -9,7 +9,16 @@ from ktrdr.cli.answer import Answer, Table
 if TYPE_CHECKING:
     from ktrdr.backtesting.results import BacktestResults
 
-_MONEY = ("initial_capital", "final_equity", "net_profit", "expectancy", "commission", "slippage", "spread", "financing")
+_MONEY = (
+    "initial_capital",
+    "final_equity",
+    "net_profit",
+    "expectancy",
+    "commission",
+    "slippage",
+    "spread",
+    "financing",
+)
 _SHARES = ("total_return", "cagr", "volatility", "max_drawdown", "win_rate", "exposure", "benchmark_return")
 _NUMBERS = ("sharpe", "sortino", "calmar", "profit_factor", "sqn", "avg_bars_held", "trades", "refused_orders")
 

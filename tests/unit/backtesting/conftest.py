@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import worlds
 
+import worlds
 from ktrdr.backtesting.config import BacktestConfig
 
 START = "2024-01-20"

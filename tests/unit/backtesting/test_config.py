@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 import pytest
-import worlds
 
+import worlds
 from ktrdr.backtesting.config import BacktestConfig, with_rules
 from ktrdr.errors import KtrdrError
 from ktrdr.strategy.loader import load_strategy

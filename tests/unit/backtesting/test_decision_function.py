@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import worlds
 
+import worlds
 from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.decision_function import DecisionFunction, Signal, stamp_ns
 from ktrdr.backtesting.model_bundle import ModelBundle
@@ -101,9 +101,7 @@ def single(data_dir: Path, config_of: Callable[..., BacktestConfig]) -> Callable
     return decide
 
 
-OPEN = DecisionRules(
-    confidence_threshold=0.0, allow_short_from_flat=True, filters=Filters(min_signal_separation=4.0)
-)
+OPEN = DecisionRules(confidence_threshold=0.0, allow_short_from_flat=True, filters=Filters(min_signal_separation=4.0))
 
 
 def test_one_bar_goes_through_the_same_filters(single: Callable[..., Any]) -> None:
@@ -159,6 +157,12 @@ def test_short_from_flat_is_its_own_reason(single: Callable[..., Any], data_dir:
 )
 def test_a_stamp_may_come_in_any_of_the_usual_clothes(moment: Any) -> None:
     assert stamp_ns(moment) == 1_709_251_200_000_000_000
+
+
+def test_a_stamp_without_a_zone_is_refused() -> None:
+    with pytest.raises(KtrdrError) as caught:
+        stamp_ns(datetime(2024, 3, 1))
+    assert caught.value.code == "data_no_timezone"
 
 
 def test_a_stamp_keeps_its_nanoseconds() -> None:

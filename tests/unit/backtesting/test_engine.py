@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-import worlds
-from worlds import KINDS
 
+import worlds
 from ktrdr.backtesting.checkpoint import Checkpoint, SavedRun
 from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.engine import BacktestingEngine
@@ -69,7 +68,7 @@ class Reports:
         self.seen.append((phase, done, total, dict(detail)))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", worlds.KINDS)
 def test_stopped_at_every_block_it_ends_on_the_same_bits(kind: str, config_of: ConfigOf) -> None:
     config = config_of(kind, LONG[kind])
     collect = Collect()
@@ -222,7 +221,7 @@ def test_threads_leave_the_result_alone_but_not_the_identity(config_of: ConfigOf
     assert one.identity != two.identity
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", worlds.KINDS)
 def test_no_decision_knows_the_future(kind: str, config_of: ConfigOf) -> None:
     """Cutting the run short changes no decision, fill or equity before the cut."""
     end = "2024-02-05"

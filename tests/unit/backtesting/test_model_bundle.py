@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import worlds
 
+import worlds
 from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.backtesting.model_bundle import ModelBundle, choose_bundle
@@ -59,7 +59,10 @@ def test_a_named_model_by_id_by_path_and_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "where"),
     [
-        ({"indicators": worlds.strategy()["indicators"] | {"rsi_7": {"type": "rsi", "period": 8}}}, "indicators.rsi_7.period"),
+        (
+            {"indicators": worlds.strategy()["indicators"] | {"rsi_7": {"type": "rsi", "period": 8}}},
+            "indicators.rsi_7.period",
+        ),
         ({"model": {"type": "mlp", "architecture": {"hidden_layers": [9]}}}, "model.architecture.hidden_layers"),
     ],
 )
@@ -86,7 +89,8 @@ def trained_until(tmp_path: Path) -> Callable[[int, int], Path]:
     def make(fitted: int, tested: int) -> Path:
         end, last = FIRST_NS + fitted * HOUR_NS, FIRST_NS + (fitted + tested) * HOUR_NS
         worlds.untrained(
-            tmp_path, worlds.strategy(), training_span=Span(FIRST_NS, last), in_sample=Span(FIRST_NS, end), selection=Span(end, last)
+            tmp_path, worlds.strategy(), training_span=Span(FIRST_NS, last), in_sample=Span(FIRST_NS, end),
+            selection=Span(end, last),
         )  # fmt: skip
         return tmp_path
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-import worlds
 import yaml
 
+import worlds
 from ktrdr.data.bars import BarSeries, Provenance
 from ktrdr.data.repository import Repository
 from ktrdr.values import Timeframe
@@ -54,7 +54,10 @@ def rows(*changes: tuple[int, str]) -> list[str]:
         (rows((3, GOOD[2])), IMPORT, "data_duplicate", ""),
         (rows((3, GOOD[4]), (4, GOOD[3])), IMPORT, "data_unsorted", ""),
         ([line.replace("Z,", ",") for line in GOOD], IMPORT, "data_no_timezone", "--tz"),
-        ([f"{1_704_067_200 + 3_600 * n},10,11,9,10,5" for n in range(9)] + ["1704099600000,10,11,9,10,5"], IMPORT, "data_time_unit", ""),
+        (
+            [*(f"{1_704_067_200 + 3_600 * n},10,11,9,10,5" for n in range(9)), "1704099600000,10,11,9,10,5"],
+            IMPORT, "data_time_unit", "",
+        ),
         (rows((3, "2024-01-01T03:00:00Z,0,11,0,10,5")), IMPORT, "data_price_range", ""),
         (rows((3, "2024-01-01T03:00:00Z,10,11,-9,10,5")), IMPORT, "data_price_range", "low"),
         (GOOD, IMPORT.replace("1h", "5m"), "data_timeframe", "5m"),
@@ -313,5 +316,10 @@ def test_stored_bars_that_go_bad_are_named_by_check(ktrdr: Callable, world: Path
     )
     said = ktrdr("data check --json")
     assert said.code == 3
-    assert said.object["series"][0]["violations"][0] == {"row": 7, "field": "low", "value": "nan", "rule": "data_nonfinite"}
+    assert said.object["series"][0]["violations"][0] == {
+        "row": 7,
+        "field": "low",
+        "value": "nan",
+        "rule": "data_nonfinite",
+    }
     refused(ktrdr(f"{RUN.replace('01-20', '01-03')} --json"), "data_nonfinite")

@@ -82,9 +82,7 @@ def test_global_flags_stand_before_or_after_the_command(ktrdr: Callable, line: s
     assert {"name": "v3_minimal", "source": "built-in"} in ktrdr(line).object["strategies"]
 
 
-def test_a_bug_of_ours_is_internal_and_traced_only_when_asked(
-    ktrdr: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bug_of_ours_is_internal_and_traced_only_when_asked(ktrdr: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> None:
         raise ZeroDivisionError("a bug\nof ours")
 
