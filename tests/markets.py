@@ -11,7 +11,7 @@ import numpy as np
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.repository import MemoryBars
 from ktrdr.data.resample import resample
-from ktrdr.values import NS_PER_DAY, NS_PER_SECOND, Timeframe
+from ktrdr.values import NS_PER_SECOND, Timeframe
 
 MONDAY_NS = 1_704_067_200 * NS_PER_SECOND  # 2024-01-01T00:00Z, a Monday
 SYMBOL = "EURUSD"

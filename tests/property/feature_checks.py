@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import markets
 import numpy as np
 
+import markets
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.frames import Floats, Stamps
 from ktrdr.data.repository import BarSource, MemoryBars
@@ -78,13 +78,14 @@ class World:
         return replace(self, series=kept, known_ns=self.known_ns[:known], values=self.values[:known])
 
     def cuts(self, count: int, every: int, seed: int = 0) -> list[int]:
-        """Closes of base bars: ``count`` at random, and those beside each ``every``-th close of another timeframe."""
+        """Closes of base bars: ``count`` at random, in other timeframes' gaps, beside each ``every``-th close."""
         closes = self.base.close_ns
         first = int(np.searchsorted(self.base.timestamp, self.start_ns)) + 1
         rows = set(np.random.default_rng(seed).integers(first, len(closes), count).tolist())
         for name, bars in self.series.items():
             if name > self.base.timeframe:
-                at = np.searchsorted(closes, bars.close_ns[::every])
+                gaps = bars.close_ns[:-1][np.diff(bars.close_ns) > name.ns] + 5 * name.ns // 2
+                at = np.searchsorted(closes, np.concatenate([bars.close_ns[::every], gaps]))
                 rows |= {int(row) + step for row in at for step in (-1, 0, 1) if first <= row + step < len(closes)}
         return [int(closes[row]) for row in sorted(rows)]
 
@@ -130,15 +131,16 @@ def _world(timeframes: tuple[str, ...], n: int, seed: int) -> World:
     bars = markets.walk(seed, n, base, weekends=True, outages=n // 60, flat=12)
     strategy = load_strategy(file)
     series = markets.with_higher(bars, *(Timeframe.parse(name) for name in timeframes[1:]))
-    series = {name: _holed(one, seed) if name != base else one for name, one in series.items()}
+    start_ns = _start(strategy, series)
+    series = {name: _holed(one, start_ns) if name != base else one for name, one in series.items()}
     random = np.random.default_rng(seed)
     known = np.unique(random.integers(bars.timestamp[0], bars.close_ns[-1], 80))
-    return World(strategy, series, known, random.normal(3, 1, len(known)), _start(strategy, series))
+    return World(strategy, series, known, random.normal(3, 1, len(known)), start_ns)
 
 
-def _holed(bars: BarSeries, seed: int) -> BarSeries:
-    """Without three bars in a row, so that the base goes on without them."""
-    hole = len(bars) * 3 // 4 + seed % 5
+def _holed(bars: BarSeries, start_ns: int) -> BarSeries:
+    """Without three bars in a row amid the simulated ones, so that the base goes on without them."""
+    hole = (int(np.searchsorted(bars.timestamp, start_ns)) + len(bars)) // 2
     kept = np.delete(np.arange(len(bars)), np.arange(hole, hole + 3))
     names = ("timestamp", "open", "high", "low", "close", "volume")
     return replace(bars, **{name: getattr(bars, name)[kept] for name in names})
@@ -152,12 +154,12 @@ def _start(strategy: Strategy, series: Mapping[Timeframe, BarSeries]) -> int:
 
 def five_minutes_and_hours() -> World:
     """The strategy kind of two near timeframes."""
-    return _world(("5m", "1h"), 2_900, 3)
+    return _world(("5m", "1h"), 3_150, 3)
 
 
 def hours_to_days() -> World:
     """The strategy kind of three timeframes, up to a day."""
-    return _world(("1h", "4h", "1d"), 4_500, 4)
+    return _world(("1h", "4h", "1d"), 4_650, 4)
 
 
 WORLDS = {"5m+1h": five_minutes_and_hours, "1h+4h+1d": hours_to_days}

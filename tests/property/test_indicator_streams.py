@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import markets
 import numpy as np
 import pytest
 from talib import stream
 
+import markets
 from ktrdr.data.bars import BarSeries
 from ktrdr.indicators.compute import compute
 from ktrdr.strategy.catalog import INDICATORS, defaults

@@ -11,7 +11,7 @@ from ktrdr.errors import ArgumentInvalid
 from ktrdr.indicators import momentum, trend, volatility, volume
 from ktrdr.indicators.columns import Columns
 from ktrdr.indicators.formula import Family
-from ktrdr.strategy.catalog import find_indicator
+from ktrdr.strategy.catalog import Indicator, defaults, find_indicator
 
 FORMULAS: Family = {**momentum.FAMILY, **trend.FAMILY, **volatility.FAMILY, **volume.FAMILY}
 
@@ -31,7 +31,7 @@ def compute(
         outputs: names of the outputs wanted; None for all.
 
     Raises:
-        ArgumentInvalid: no such indicator, or no such output.
+        ArgumentInvalid: no such indicator, parameter or output.
         DataNonfinite: a NaN or an infinity among the inputs.
         DataNoVolume: it reads volume and the series has none.
 
@@ -53,9 +53,17 @@ def compute(
         found = ", ".join(sorted(wanted - set(names)))
         raise ArgumentInvalid(f"no such output of {known.type}", where="outputs", found=found, expected=names)
     columns = bars if isinstance(bars, Columns) else Columns.of_bars(bars)
-    full = {parameter.name: parameter.default for parameter in known.parameters} | dict(params)
+    full = _with_defaults(known, params)
     found_columns: dict[str, Floats] = {}
     for group, formula in FORMULAS[known.type].items():
         if wanted.intersection(group):
             found_columns |= zip(group, formula(columns, full), strict=True)
     return {name: found_columns[name] for name in names if name in wanted}
+
+
+def _with_defaults(known: Indicator, params: Mapping[str, Any]) -> dict[str, Any]:
+    full = defaults(known)
+    unknown = sorted(set(params) - set(full))
+    if unknown:
+        raise ArgumentInvalid(f"no such parameter of {known.type}", where="params", found=unknown, expected=list(full))
+    return full | dict(params)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import markets
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import markets
 from ktrdr.data.bars import BarSeries
 from ktrdr.features.alignment import align, align_known
 from ktrdr.values import Timeframe

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import markets
 import numpy as np
 import pytest
 
+import markets
 from ktrdr.errors import KtrdrError
 from ktrdr.indicators.columns import Columns
 from ktrdr.indicators.compute import compute
@@ -61,3 +61,8 @@ def test_an_external_value_must_be_finite() -> None:
 def test_sums_that_overflow_are_no_nan() -> None:
     huge = np.full(3, 1e308)
     assert compute("sma", {"period": 1}, Columns.of_values(np.arange(3, dtype=np.int64), huge, "x"))[""][0] == 1e308
+
+
+def test_a_misspelt_parameter_is_refused() -> None:
+    with pytest.raises(KtrdrError, match="perid"):
+        compute("sma", {"perid": 3}, BARS)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import markets
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+import markets
 from ktrdr.indicators.compute import FORMULAS, compute
 from ktrdr.strategy.catalog import INDICATORS, Indicator, Parameter
 from ktrdr.values import Timeframe

@@ -5,25 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import markets
 import numpy as np
 import pytest
 import talib
 
+import markets
 from ktrdr.data.bars import BarSeries
 from ktrdr.indicators.compute import compute
 
 Direct = Callable[[BarSeries], Any]
+
+
+def typical(bars: BarSeries) -> Any:
+    return talib.TYPPRICE(bars.high, bars.low, bars.close)
+
+
 CASES: list[tuple[str, dict[str, Any], str, Direct]] = [
     ("rsi", {"period": 2}, "", lambda b: talib.RSI(b.close, 2)),
     ("rsi", {"source": "open"}, "", lambda b: talib.RSI(b.open, 14)),
     ("rsi", {"source": "volume"}, "", lambda b: talib.RSI(b.volume, 14)),
     ("macd", {}, "line", lambda b: talib.MACD(b.close)[0]),
-    ("macd", {"fast_period": 5, "slow_period": 11, "signal_period": 1}, "signal", lambda b: talib.MACD(b.close, 5, 11, 1)[1]),
+    ("macd", {"fast_period": 5, "slow_period": 11}, "signal", lambda b: talib.MACD(b.close, 5, 11, 9)[1]),
+    ("macd", {"signal_period": 1}, "signal", lambda b: talib.MACD(b.close, 12, 26, 1)[1]),
     ("macd", {"source": "hl2"}, "histogram", lambda b: talib.MACD(talib.MEDPRICE(b.high, b.low))[2]),
     ("bbands", {"multiplier": 1.5}, "upper", lambda b: talib.BBANDS(b.close, 20, 1.5, 1.5)[0]),
     ("bollingerbands", {"period": 5}, "middle", lambda b: talib.BBANDS(b.close, 5, 2.0, 2.0)[1]),
-    ("bollingerbands", {"source": "hlc3"}, "lower", lambda b: talib.BBANDS(talib.TYPPRICE(b.high, b.low, b.close), 20, 2.0, 2.0)[2]),
+    ("bollingerbands", {"source": "hlc3"}, "lower", lambda b: talib.BBANDS(typical(b), 20, 2.0, 2.0)[2]),
     ("atr", {"period": 1}, "", lambda b: talib.ATR(b.high, b.low, b.close, 1)),
     ("atr", {}, "", lambda b: talib.ATR(b.high, b.low, b.close, 14)),
     ("natr", {"period": 7}, "", lambda b: talib.NATR(b.high, b.low, b.close, 7)),
@@ -31,7 +38,7 @@ CASES: list[tuple[str, dict[str, Any], str, Direct]] = [
     ("adx", {}, "plus_di", lambda b: talib.PLUS_DI(b.high, b.low, b.close, 14)),
     ("adx", {}, "minus_di", lambda b: talib.MINUS_DI(b.high, b.low, b.close, 14)),
     ("stochastic", {}, "k", lambda b: talib.STOCH(b.high, b.low, b.close, 14, 3, 0, 3, 0)[0]),
-    ("stochastic", {"k_period": 1, "smooth_k": 2, "d_period": 5}, "d", lambda b: talib.STOCH(b.high, b.low, b.close, 1, 2, 0, 5, 0)[1]),
+    ("stochastic", {"k_period": 1, "d_period": 2}, "d", lambda b: talib.STOCH(b.high, b.low, b.close, 1, 3, 0, 2)[1]),
     ("williamsr", {}, "", lambda b: talib.WILLR(b.high, b.low, b.close, 14)),
     ("cci", {}, "", lambda b: talib.CCI(b.high, b.low, b.close, 20)),
     ("roc", {"source": "low"}, "", lambda b: talib.ROC(b.low, 10)),

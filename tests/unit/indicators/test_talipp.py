@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import markets
 import numpy as np
 import pytest
 from talipp import indicators as talipp
 from talipp.ohlcv import OHLCV
 
+import markets
 from ktrdr.data.bars import BarSeries
 from ktrdr.indicators.compute import compute
 

@@ -1,0 +1,171 @@
+"""Leaks planted in the shipped feature code, each a patch of its text, and the check that goes red for it.
+
+A check that stays green on all of these would prove nothing on the code as it is.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from types import FunctionType, ModuleType
+
+import pytest
+
+from property.feature_checks import CHECKS, World, five_minutes_and_hours, red
+
+CUT = "cutting_the_future_off_changes_nothing"
+POISON = "poisoning_the_future_changes_nothing"
+HISTORY = "history_before_the_anchor_changes_nothing"
+CLOSED = "only_closed_bars_are_loaded"
+EARLY = "nothing_is_defined_before_its_history"
+STOPPED = "a_series_that_stopped_is_undefined"
+SCALING = "scaling_knows_only_training_rows"
+RESAMPLED = "resampling_makes_closed_bars_only"
+
+LEAKS = {
+    "a base column shifted by -1": (
+        "features.pipeline",
+        "        values = found[job_of(column)][column.output]\n        if column.membership is not None:\n"
+        "            fills.append(Fill(column.column,",
+        "        values = np.append(found[job_of(column)][column.output][1:], np.nan)\n"
+        "        if column.membership is not None:\n            fills.append(Fill(column.column,",
+        CUT,
+    ),
+    "a higher bar visible while it forms": (
+        "features.alignment",
+        'seen_from = np.searchsorted(base.close_ns, coarser.close_ns, side="left")',
+        'seen_from = np.searchsorted(base.timestamp, coarser.timestamp, side="left")',
+        CUT,
+    ),
+    "a higher bar visible one base bar early": (
+        "features.alignment",
+        'seen_from = np.searchsorted(base.close_ns, coarser.close_ns, side="left")',
+        'seen_from = np.searchsorted(base.close_ns + base.timeframe.ns, coarser.close_ns, side="left")',
+        CUT,
+    ),
+    "a centred window": (
+        "indicators.primitives",
+        "pl.Series(values).rolling_sum(period)",
+        "pl.Series(values).rolling_sum(period, center=True)",
+        CUT,
+    ),
+    "gaps filled backward": (
+        "features.alignment",
+        "    lengths = np.empty(len(rows), np.int64)\n",
+        "    rows[2:-1:2] = np.arange(1, len(seen_from))\n    lengths = np.empty(len(rows), np.int64)\n",
+        CUT,
+    ),
+    "an indicator's warm-up filled backward": (
+        "indicators.compute",
+        "{name: found_columns[name] for name",
+        '{name: __import__("polars").Series(found_columns[name]).fill_nan(None).backward_fill().to_numpy() for name',
+        EARLY,
+    ),
+    "a scaler fitted on all rows": (
+        "features.matrix",
+        "[matrix.raw[column][chosen] for",
+        "[matrix.raw[column] for",
+        SCALING,
+    ),
+    "senkou and fisher's signal displaced backward": (
+        "indicators.primitives",
+        "shifted[bars:] = values[: max(len(values) - bars, 0)]",
+        "shifted[: max(len(values) - bars, 0)] = values[bars:]",
+        CUT,
+    ),
+    "a day's vwap from the whole day": (
+        "indicators.volume",
+        '.cum_sum().over("day")',
+        '.sum().over("day")',
+        CUT,
+    ),
+    "an extreme of the whole series": (
+        "indicators.momentum",
+        "talib.MAX(price, timeperiod=period)",
+        "np.where(np.isnan(talib.MAX(price, timeperiod=period)), np.nan, price.max())",
+        POISON,
+    ),
+    "the stop's ATR one bar ahead": (
+        "features.pipeline",
+        'compute("atr", {"period": rules.exits.atr_period}, base)[""]',
+        'np.append(compute("atr", {"period": rules.exits.atr_period}, base)[""][1:], np.nan)',
+        POISON,
+    ),
+    "an external value used before it was known": (
+        "features.alignment",
+        'seen_from = np.searchsorted(base.close_ns, known_ns, side="left")',
+        'seen_from = np.searchsorted(base.close_ns, known_ns - 3_600 * 10**9, side="left")',
+        CUT,
+    ),
+    "a value that never goes stale": ("features.alignment", "_STALE_AFTER = 2\n", "_STALE_AFTER = 10**6\n", STOPPED),
+    "a last unfinished bar kept by resampling": (
+        "data.resample",
+        "whole = grouped.filter(ends <= int(bars.close_ns[-1]))",
+        "whole = grouped",
+        RESAMPLED,
+    ),
+    "a forming bar loaded": (
+        "features.loading",
+        "every = source.stamps(symbol, timeframe) + timeframe.ns",
+        "every = source.stamps(symbol, timeframe)",
+        CLOSED,
+    ),
+    "recursions from the first stored bar": (
+        "features.loading",
+        "anchor = max(begin - needs[base].load_bars, 0)",
+        "anchor = 0",
+        HISTORY,
+    ),
+}  # fmt: skip
+
+
+@contextmanager
+def planted(name: str, old: str, new: str) -> Iterator[None]:
+    """The module ``ktrdr.name`` runs as if its text read ``new`` in place of ``old``.
+
+    Functions keep their identity and get the patched text's code, so whoever imported them runs it too.
+    """
+    module = import_module(f"ktrdr.{name}")
+    text = inspect.getsource(module)
+    assert text.count(old) == 1, f"{name} no longer holds the line this leak is planted in"
+    patched = ModuleType(module.__name__)
+    exec(compile(text.replace(old, new), str(module.__file__), "exec"), patched.__dict__)
+    functions = [
+        (mine, mine.__code__, vars(patched)[key].__code__)
+        for key, mine in vars(module).items()
+        if isinstance(mine, FunctionType) and mine.__module__ == module.__name__
+    ]
+    numbers = {key: value for key, value in vars(module).items() if isinstance(value, int)}
+    try:
+        for function, _, code in functions:
+            function.__code__ = code
+        vars(module).update({key: vars(patched)[key] for key in numbers})
+        yield
+    finally:
+        for function, code, _ in functions:
+            function.__code__ = code
+        vars(module).update(numbers)
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return five_minutes_and_hours()
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_a_leak_turns_its_check_red(leak: str, world: World) -> None:
+    module, old, new, expected = LEAKS[leak]
+    with planted(module, old, new):
+        found = list(red(world))
+    print(f"{leak}: {', '.join(found)}")
+    assert expected in found
+
+
+def test_without_a_leak_every_check_is_green_again(world: World) -> None:
+    assert list(red(world)) == []
+
+
+def test_every_check_is_needed() -> None:
+    assert {expected for *_, expected in LEAKS.values()} == {check.__name__ for check in CHECKS}
