@@ -36,7 +36,8 @@ demo: setup ## The main job on sample data: train, backtest, summary
 
 test: setup ## Every test but the soak
 	@cargo test --quiet --locked -p ktrdr-core
-	@$(BIN)/python -m pytest -q -n auto --dist worksteal tests python/ktrdr --doctest-modules -m "not soak"
+	@$(BIN)/python -m pytest -q -n auto --doctest-modules python/ktrdr
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal tests -m "not soak"
 
 check: setup ## Format, lint, types, stub, layers
 	@cargo fmt --all --check
