@@ -81,4 +81,4 @@ def _shown(report: ImportReport) -> list[str | Table]:
     rows = [(str(one.row), one.field, one.value, one.rule, one.became) for one in report.changes[:_MOST_ROWS]]
     table = Table(("row", "field", "value", "rule", "became"), rows)
     changed: list[str | Table] = [f"repaired: {len(report.changes)} changes", table] if rows else []
-    return [head, *changed, *(f"replaced synthetic {name}" for name in report.replaced)]
+    return [head, *changed, *(f"replaced {name}" for name in report.replaced)]
