@@ -3,16 +3,24 @@
 //! One BUY on the first simulated bar, filled at the next open with all cash, no leverage, no exits. A
 //! position that is never traded again needs no loop of its own, only this.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
 use crate::cost;
-use crate::desk::{Past, Plan, Row};
+use crate::desk::Plan;
 use crate::error::Error;
 use crate::fill::{self, Quote};
-use crate::metrics::Drawdown;
+use crate::lanes;
+use crate::rows::{Row, Rows};
 use crate::rules::{Execution, Margin, Sizing};
 use crate::sizing::{self, Grant, Offer};
+
+/// Bars that are looked at together where they cannot hold a new largest drawdown.
+const BLOCK_ROWS: usize = 256;
+/// What is skipped must stay this far below the worst drawdown: rounding must decide nothing.
+const CLEARLY_BELOW: f64 = 1.0 - 1e-12;
 
 /// The position of a buyer who holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,7 +28,8 @@ pub struct Benchmark {
     account: Account,
     quantity: f64,
     equity: f64,
-    drawdown: Drawdown,
+    peak: f64,
+    drawdown: f64,
 }
 
 impl Benchmark {
@@ -31,25 +40,53 @@ impl Benchmark {
             account: Account { cash: initial_capital, quote_cash: 0.0 },
             quantity: 0.0,
             equity: initial_capital,
-            drawdown: Drawdown::new(initial_capital),
+            peak: initial_capital,
+            drawdown: 0.0,
         }
     }
 
-    /// One simulated bar.
+    /// The next rows; `last` ends the run with them.
     ///
     /// # Errors
     /// `FillPrice`, as in the run itself.
-    pub fn take(&mut self, plan: &Plan, row: &Row, past: &Past, last: bool) -> Result<(), Error> {
-        if let Some(charge) = cost::financing(plan, self.quantity, past, row).filter(|_| self.quantity > 0.0) {
+    pub fn take(&mut self, plan: &Plan, rows: &Rows<'_>, last: bool) -> Result<(), Error> {
+        let end = rows.len();
+        let mut index = rows.before(plan.first_bar);
+        while index < end {
+            let quiet = self.quiet_rows(plan, rows, index..end - usize::from(last));
+            if quiet > 0 {
+                self.mark_many(plan, rows, index..index + quiet);
+                index += quiet;
+            } else {
+                self.take_row(plan, rows, index, last && index + 1 == end)?;
+                index += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many rows change nothing but the mark, from the first one on.
+    fn quiet_rows(&self, plan: &Plan, rows: &Rows<'_>, range: Range<usize>) -> usize {
+        let charged = self.quantity > 0.0 && plan.financing_rate(self.quantity) != 0.0;
+        let entry = rows.before(plan.first_bar + 1);
+        let stop = if range.start <= entry { range.end.min(entry) } else { range.end };
+        if charged { 0 } else { stop.saturating_sub(range.start) }
+    }
+
+    pub(crate) fn take_row(&mut self, plan: &Plan, rows: &Rows<'_>, index: usize, last: bool) -> Result<(), Error> {
+        let row = rows.row(index);
+        let past = rows.past(index);
+        if let Some(charge) = cost::financing(plan, self.quantity, &past, &row).filter(|_| self.quantity > 0.0) {
             self.account.pay(charge);
         }
         if row.bar == plan.first_bar + 1 {
-            self.buy(plan.execution(), &row.at_open(past));
+            self.buy(plan.execution(), &row.at_open(&past));
         }
         if last && plan.execution().close_at_end && self.quantity > 0.0 {
-            self.sell(plan.execution(), row, &row.at_close(past))?;
+            self.sell(plan.execution(), &row, &row.at_close(&past))?;
         }
-        self.mark(plan, row);
+        let equity = self.account.equity(self.quantity, row.close, plan.multiplier(), row.rate);
+        self.mark(equity);
         Ok(())
     }
 
@@ -87,9 +124,49 @@ impl Benchmark {
         self.account.pay(cost::commission(&execution.commission, notional, quantity));
     }
 
-    fn mark(&mut self, plan: &Plan, row: &Row) {
-        self.equity = self.account.equity(self.quantity, row.close, plan.multiplier(), row.rate);
-        self.drawdown.mark(row.bar, self.equity);
+    fn mark(&mut self, equity: f64) {
+        self.equity = equity;
+        if equity >= self.peak {
+            self.peak = equity;
+            return;
+        }
+        let fall = self.peak - equity;
+        // Most falls are far from the worst: seen without a division.
+        if fall > self.peak * self.drawdown * CLEARLY_BELOW {
+            self.drawdown = self.drawdown.max(fall / self.peak);
+        }
+    }
+
+    fn mark_many(&mut self, plan: &Plan, rows: &Rows<'_>, range: Range<usize>) {
+        let (account, quantity, multiplier) = (self.account, self.quantity, plan.multiplier());
+        let closes = &rows.bars.close[range.clone()];
+        if let Some(rates) = rows.bars.conversion_rate {
+            for (&close, &rate) in closes.iter().zip(&rates[range]) {
+                self.mark(account.equity(quantity, close, multiplier, rate));
+            }
+            return;
+        }
+        let equity = |close: f64| account.equity(quantity, close, multiplier, 1.0);
+        for block in closes.chunks(BLOCK_ROWS) {
+            if !self.skip(block, &equity) {
+                block.iter().for_each(|&close| self.mark(equity(close)));
+            }
+        }
+    }
+
+    /// Takes in a block without looking at each bar, if it cannot hold a new largest drawdown: a holder's
+    /// equity rises with the close, so the extremes of one are those of the other.
+    fn skip(&mut self, closes: &[f64], equity: &impl Fn(f64) -> f64) -> bool {
+        let (lowest, highest) = lanes::bounds(closes);
+        let (low, high) = (equity(lowest), equity(highest));
+        let peak = self.peak.max(high);
+        let deepest = (peak - low) / peak;
+        if low <= 0.0 || deepest > self.drawdown * CLEARLY_BELOW {
+            return false;
+        }
+        self.peak = peak;
+        self.equity = closes.last().map_or(self.equity, |&close| equity(close));
+        true
     }
 
     /// Total return and largest drawdown after `bars` simulated bars.
@@ -100,6 +177,6 @@ impl Benchmark {
         if bars < 2 {
             return Err("too_short");
         }
-        Ok(((self.equity - initial_capital) / initial_capital, self.drawdown.worst()))
+        Ok(((self.equity - initial_capital) / initial_capital, self.drawdown))
     }
 }

@@ -1,7 +1,10 @@
 //! What a fill costs: commission, slippage, spread, the tick.
 
-use crate::desk::{Past, Plan, Row};
+use crate::desk::Plan;
+use crate::rows::{Past, Row};
 use crate::rules::{Commission, Slippage};
+
+const DAY_NS: f64 = 86_400e9;
 
 /// `max(minimum, rate * notional + per_unit * quantity + per_fill)`, account currency.
 #[must_use]
@@ -44,9 +47,8 @@ pub fn on_tick(tick_size: Option<f64>, side: f64, price: f64) -> f64 {
 /// Elapsed time counts, so weekends are charged as they pass.
 #[must_use]
 pub fn financing(plan: &Plan, net: f64, past: &Past, row: &Row) -> Option<f64> {
-    let rules = &plan.rules.execution.financing;
-    let annual = if net > 0.0 { rules.long_rate } else { rules.short_rate };
+    let annual = plan.financing_rate(net);
     let notional = net.abs() * past.close * plan.multiplier() * past.rate;
-    let days = (row.time - past.time) as f64 / 1e9 / 86_400.0;
-    (annual != 0.0).then(|| notional * annual * days / rules.day_count)
+    let years = (row.time - past.time) as f64 / (DAY_NS * plan.execution().financing.day_count);
+    (annual != 0.0).then_some(notional * annual * years)
 }

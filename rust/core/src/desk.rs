@@ -1,97 +1,15 @@
-//! Everything the loop carries from bar to bar, and what it is carried by.
-
-use serde::{Deserialize, Serialize};
+//! Everything the loop carries from bar to bar, and the rules it goes by.
 
 use crate::account::Account;
 use crate::bar::Bars;
 use crate::benchmark::Benchmark;
 use crate::error::Error;
-use crate::fill::Quote;
 use crate::filter::Filter;
 use crate::metrics::{Accumulator, Calendar};
 use crate::order::Order;
 use crate::position::Position;
+use crate::rows::Past;
 use crate::rules::{Execution, FillMode, Rules, Sizing};
-
-/// One row of the input.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Row {
-    /// Index from the first bar ever fed.
-    pub bar: i64,
-    /// Bar open, ns UTC.
-    pub time: i64,
-    /// First price.
-    pub open: f64,
-    /// Highest price.
-    pub high: f64,
-    /// Lowest price.
-    pub low: f64,
-    /// Last price.
-    pub close: f64,
-    /// Half spread as of the close.
-    pub half_spread: f64,
-    /// ATR as of the close, NaN without a column.
-    pub atr: f64,
-    /// Account currency per unit of quote currency, as of the close.
-    pub rate: f64,
-}
-
-impl Row {
-    /// Row `index` of the bars, which is bar `bar` of the run; `half_spread` stands in for a missing column.
-    #[must_use]
-    pub fn of(bars: &Bars<'_>, index: usize, bar: i64, half_spread: f64) -> Self {
-        Self {
-            bar,
-            time: bars.timestamp[index],
-            open: bars.open[index],
-            high: bars.high[index],
-            low: bars.low[index],
-            close: bars.close[index],
-            half_spread: bars.half_spread.map_or(half_spread, |column| column[index]),
-            atr: bars.atr.map_or(f64::NAN, |column| column[index]),
-            rate: bars.conversion_rate.map_or(1.0, |column| column[index]),
-        }
-    }
-
-    /// What the next row may know of this one.
-    #[must_use]
-    pub fn past(&self) -> Past {
-        Past {
-            time: self.time,
-            range: self.high - self.low,
-            close: self.close,
-            half_spread: self.half_spread,
-            rate: self.rate,
-        }
-    }
-
-    /// What a fill at this row's open is priced from: of spread, range and rate only the past ones are known.
-    #[must_use]
-    pub fn at_open(&self, past: &Past) -> Quote {
-        Quote { reference: self.open, half_spread: past.half_spread, range: past.range, rate: past.rate }
-    }
-
-    /// What a fill at this row's close is priced from: spread and rate are this row's own.
-    #[must_use]
-    pub fn at_close(&self, past: &Past) -> Quote {
-        Quote { reference: self.close, half_spread: self.half_spread, range: past.range, rate: self.rate }
-    }
-}
-
-/// What a row leaves to the next one.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Past {
-    /// Its bar's open, ns UTC.
-    pub time: i64,
-    /// Its high less its low.
-    pub range: f64,
-    /// Its last price.
-    pub close: f64,
-    /// Its half spread.
-    pub half_spread: f64,
-    /// Its conversion rate.
-    pub rate: f64,
-}
 
 /// The rules of a run with what is derived from them once.
 #[derive(Debug, Clone)]
@@ -132,6 +50,21 @@ impl Plan {
         self.rules.execution.fill == FillMode::ThisClose
     }
 
+    /// Annual financing rate of `net` open units.
+    #[must_use]
+    pub fn financing_rate(&self, net: f64) -> f64 {
+        let rules = &self.rules.execution.financing;
+        if net > 0.0 { rules.long_rate } else { rules.short_rate }
+    }
+
+    /// The bar from whose close on a position is asked to close for having been held long enough.
+    #[must_use]
+    pub fn deadline(&self, position: &Position) -> Option<i64> {
+        let bars = self.rules.execution.exits.max_holding_bars?;
+        let ahead = i64::from(!self.fills_at_close());
+        Some(position.entry_bar.saturating_add_unsigned(bars as u64) - ahead)
+    }
+
     /// Rows that sizing looks back over.
     #[must_use]
     pub fn lookback_rows(&self) -> usize {
@@ -161,8 +94,6 @@ pub struct Desk {
     pub next_trade_id: i64,
     /// Metrics so far.
     pub metrics: Accumulator,
-    /// Largest absolute equity at any mark.
-    pub largest_equity: f64,
     /// One BUY on the first simulated bar, held.
     pub benchmark: Benchmark,
 }
@@ -180,7 +111,6 @@ impl Desk {
             closes: Vec::new(),
             next_trade_id: 0,
             metrics: Accumulator::new(initial_capital, calendar, rules.metrics.risk_free_rate),
-            largest_equity: initial_capital,
             benchmark: Benchmark::new(initial_capital),
         }
     }
@@ -213,7 +143,7 @@ impl Desk {
             (initial_capital + trades.net_total() + open_net, metrics.equity()),
             (initial_capital + trades.gross_total() - metrics.charges(), self.account.cash),
         ];
-        let tolerance = 1e-9 * self.largest_equity.max(initial_capital).max(1.0);
+        let tolerance = 1e-9 * metrics.drawdown().largest().max(1.0);
         for (expected, found) in accounts {
             let agree = (expected - found).abs() <= tolerance;
             if !agree {

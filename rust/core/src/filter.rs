@@ -30,6 +30,9 @@ impl Decision {
         ["traded", "hold", "undefined", "threshold", "separation", "position", "short", "max_holding"];
 }
 
+/// Signals that are looked at together.
+const LANES: usize = 32;
+
 /// The filters with their rounded bounds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Filter {
@@ -59,6 +62,40 @@ impl Filter {
             separation_ns: libm::round(rules.filters.min_signal_separation * 3.6e12) as i64,
             position_awareness: rules.position_awareness,
             may_short_from_flat: rules.allow_short_from_flat && allow_short,
+        }
+    }
+
+    /// The first stamp that is not too soon after the last fill.
+    #[must_use]
+    pub fn free_from_ns(&self, last_fill_ns: Option<i64>) -> Option<i64> {
+        last_fill_ns.map(|last| last.saturating_add(self.separation_ns))
+    }
+
+    /// The first row whose signal and confidence `judge` could let pass, whatever the time.
+    #[must_use]
+    pub fn first_candidate(&self, signals: &[i8], confidence: Option<&[f32]>, position: i8) -> Option<usize> {
+        let (buys, sells) = (!self.position_awareness || position != 1, self.sells_matter(position));
+        let matters = |signal: i8| (signal == 1) & buys | (signal == -1) & sells;
+        let confident = |row: usize| confidence.map_or(1.0, |column| column[row]) >= self.threshold;
+        let mut row = 0;
+        while row < signals.len() {
+            let part = &signals[row..signals.len().min(row + LANES)];
+            if part.iter().fold(false, |any, &signal| any | matters(signal)) {
+                let found = part.iter().zip(row..).find(|&(&signal, row)| matters(signal) && confident(row));
+                if let Some((_, row)) = found {
+                    return Some(row);
+                }
+            }
+            row += LANES;
+        }
+        None
+    }
+
+    fn sells_matter(&self, position: i8) -> bool {
+        match position {
+            0 => self.may_short_from_flat,
+            -1 => !self.position_awareness,
+            _ => true,
         }
     }
 

@@ -24,6 +24,11 @@ macro_rules! columns {
                 $(self.$name.extend(other.$name);)*
             }
 
+            /// Forgets all rows, not their memory.
+            pub fn clear(&mut self) {
+                $(self.$name.clear();)*
+            }
+
             /// Keeps the first `rows` rows.
             pub fn truncate(&mut self, rows: usize) {
                 $(self.$name.truncate(rows);)*
@@ -203,6 +208,15 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// Forgets all rows, not their memory: a run that writes into a used ledger waits for no new pages.
+    pub fn clear(&mut self) {
+        self.fills.clear();
+        self.trades.clear();
+        self.equity.clear();
+        self.refused.clear();
+        self.decisions.clear();
+    }
+
     /// Appends what was written down later.
     pub fn extend(&mut self, later: Self) {
         self.fills.extend(later.fills);

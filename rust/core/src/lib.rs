@@ -4,6 +4,10 @@
 //! the same bits, whole or in chunks.
 #![forbid(unsafe_code)]
 
+// The tests' worlds are shared with the integration tests, which see this crate by its name.
+#[cfg(test)]
+extern crate self as ktrdr_core;
+
 pub mod account;
 pub mod bar;
 pub mod benchmark;
@@ -15,11 +19,13 @@ pub mod exits;
 pub mod fill;
 pub mod filter;
 pub mod hash;
+mod lanes;
 pub mod ledger;
 pub mod membership;
 pub mod metrics;
 pub mod order;
 pub mod position;
+pub mod rows;
 pub mod rules;
 pub mod scores;
 pub mod signal;
@@ -27,6 +33,7 @@ pub mod simulation;
 pub mod sizing;
 pub mod snapshot;
 pub mod snapshot_v1;
+mod stretch;
 mod trading;
 mod turn;
 

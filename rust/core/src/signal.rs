@@ -31,6 +31,15 @@ impl<'a> Columns<'a> {
         self.confidence.map_or(1.0, |column| column[row])
     }
 
+    /// How many confidences are undefined, from a row on.
+    #[must_use]
+    pub fn undefined(&self, from: usize) -> u64 {
+        let column = self.confidence.map_or(&[][..], |column| &column[from..]);
+        // Narrow counters fill vector lanes; a part is too short to overflow one.
+        let count = |part: &[f32]| part.iter().map(|confidence| u32::from(confidence.is_nan())).sum::<u32>();
+        column.chunks(1 << 16).map(|part| u64::from(count(part))).sum()
+    }
+
     /// Lengths agree, signals are -1, 0 or 1, confidences lie in 0..1 or are NaN.
     ///
     /// # Errors

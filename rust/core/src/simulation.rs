@@ -3,13 +3,18 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bar::Bars;
-use crate::desk::{Desk, Plan, Row};
+use crate::desk::{Desk, Plan};
 use crate::error::Error;
+use crate::lanes;
 use crate::ledger::Ledger;
 use crate::metrics::{Calendar, Closing, MetricSet};
+use crate::rows::Rows;
 use crate::rules::Rules;
 use crate::signal::Columns;
 use crate::turn::Turn;
+
+/// Rows that are taken together.
+const BLOCK_ROWS: usize = 4_096;
 
 /// What a run is told once, before its first bar.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,6 +77,14 @@ impl Simulation {
         let desk = Desk::new(&rules, calendar, spec.initial_capital);
         let state = State { spec, rules, next_bar: 0, ended: false, desk };
         Ok(Self::resume(state, Ledger::default()))
+    }
+
+    /// Writes into a ledger that was used before, whose rows are forgotten.
+    #[must_use]
+    pub fn writing_into(mut self, mut ledger: Ledger) -> Self {
+        ledger.clear();
+        self.ledger = ledger;
+        self
     }
 
     /// Continues from a state and the ledger written so far (an empty one keeps only what comes).
@@ -145,29 +158,51 @@ impl Simulation {
         columns.check_signals(self.next_bar as usize)
     }
 
+    /// In blocks, so that what one part has read is still near when the next needs it.
     fn take(&mut self, columns: &Columns<'_>, last: bool) -> Result<(), Error> {
         let rows = columns.bars.len();
-        for index in 0..rows {
-            self.take_row(columns, index, last && index + 1 == rows)?;
+        self.ledger.equity.reserve(rows);
+        for start in (0..rows).step_by(BLOCK_ROWS) {
+            let stop = rows.min(start + BLOCK_ROWS);
+            self.take_block(&columns.rows(start, stop), last && stop == rows)?;
         }
-        self.desk.remember(&columns.bars, self.plan.lookback_rows());
         self.ended = last;
         if last { self.desk.check_accounts(self.spec.initial_capital, self.plan.multiplier()) } else { Ok(()) }
     }
 
     /// Rows before the first simulated bar only serve as history.
-    fn take_row(&mut self, columns: &Columns<'_>, index: usize, last: bool) -> Result<(), Error> {
-        let bars = &columns.bars;
-        let row = Row::of(bars, index, self.next_bar as i64, self.plan.execution().spread.half);
-        if self.next_bar >= self.spec.warmup_bars {
-            let (plan, desk, ledger) = (&self.plan, &mut self.desk, &mut self.ledger);
-            let past = desk.past.unwrap_or(row.past());
-            let mut turn = Turn { plan, desk, ledger, bars, index, row, past, last };
-            turn.take(columns.signals[index], columns.confidence(index))?;
+    fn take_block(&mut self, columns: &Columns<'_>, last: bool) -> Result<(), Error> {
+        let (bars, first_bar) = (columns.bars, self.next_bar as i64);
+        let half_spread = self.plan.execution().spread.half;
+        let rows = Rows { bars, first_bar, before: self.desk.past, half_spread };
+        let end = rows.len();
+        let mut index = rows.before(self.plan.first_bar);
+        self.desk.metrics.undefined(columns.undefined(index));
+        lanes::touch(bars.open);
+        while index < end {
+            let range = index..end - usize::from(last);
+            let quiet = self.desk.quiet_rows(&self.plan, columns, first_bar, range);
+            if quiet > 0 {
+                self.desk.pass(&self.plan, &rows, columns, index..index + quiet, &mut self.ledger);
+                index += quiet;
+            } else {
+                self.take_row(columns, &rows, index, last && index + 1 == end)?;
+                index += 1;
+            }
         }
-        self.desk.past = Some(row.past());
-        self.next_bar += 1;
+        self.desk.benchmark.take(&self.plan, &rows, last)?;
+        self.desk.remember(&bars, self.plan.lookback_rows());
+        self.desk.past = end.checked_sub(1).map(|index| rows.leaves(index));
+        self.next_bar += end as u64;
         Ok(())
+    }
+
+    fn take_row(&mut self, columns: &Columns<'_>, rows: &Rows<'_>, index: usize, last: bool) -> Result<(), Error> {
+        let (plan, desk, ledger) = (&self.plan, &mut self.desk, &mut self.ledger);
+        let row = rows.row(index);
+        let past = rows.past(index);
+        let mut turn = Turn { plan, desk, ledger, rows, index, row: &row, past: &past, last };
+        turn.take(columns.signals[index], columns.confidence(index))
     }
 
     /// Every metric by name, sorted, undefined ones with their reason; of a run that goes on, as of its last bar.
@@ -236,3 +271,6 @@ impl Simulation {
         std::mem::take(&mut self.ledger)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
 use crate::benchmark::Benchmark;
-use crate::desk::{Desk, Past};
+use crate::desk::Desk;
 use crate::hash::Hash;
 use crate::metrics::Accumulator;
 use crate::order::Order;
 use crate::position::Position;
+use crate::rows::Past;
 use crate::rules::Rules;
 use crate::simulation::{RunSpec, Simulation, State};
 use crate::snapshot::Payload;
@@ -34,7 +35,6 @@ pub struct SnapshotV1 {
     cash: f64,
     next_trade_id: i64,
     metrics: Accumulator,
-    largest_equity: f64,
     /// One entry a symbol, by name.
     books: Vec<BookV1>,
 }
@@ -101,7 +101,6 @@ impl SnapshotV1 {
             closes,
             next_trade_id,
             metrics,
-            largest_equity,
             benchmark,
         } = desk;
         let closes = ClosesV1::of(&closes);
@@ -118,7 +117,6 @@ impl SnapshotV1 {
             cash,
             next_trade_id,
             metrics,
-            largest_equity,
             books: vec![book],
         }
     }
@@ -137,7 +135,6 @@ impl SnapshotV1 {
             closes: closes.map(ClosesV1::rows).unwrap_or_default(),
             next_trade_id: self.next_trade_id,
             metrics: self.metrics,
-            largest_equity: self.largest_equity,
             benchmark,
         };
         let spec = RunSpec {

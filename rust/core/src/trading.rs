@@ -137,7 +137,7 @@ impl Turn<'_> {
 
     fn price_exit(&self, position: &Position, exit: Exit) -> (Priced, Reason) {
         let (execution, side) = (self.plan.execution(), -position.sign());
-        let open = self.row.at_open(&self.past);
+        let open = self.row.at_open(self.past);
         match exit {
             Exit::Market { reference, reason } => {
                 (fill::at_market(execution, side, &Quote { reference, ..open }), reason)

@@ -1,14 +1,14 @@
 //! One bar, in order: financing, pending order, exits, decision, end of data, mark, trailing.
 
-use crate::bar::Bars;
 use crate::cost;
-use crate::desk::{Desk, Past, Plan, Row};
+use crate::desk::{Desk, Plan};
 use crate::error::Error;
 use crate::exits::{self, Found, Reason};
 use crate::filter::{Decision, Verdict};
 use crate::ledger::{DecisionRow, Ledger, Refusal};
 use crate::order::{Order, RefusalReason};
 use crate::position::Position;
+use crate::rows::{Past, Row, Rows};
 use crate::rules::{Sizing, TrailOn};
 use crate::sizing;
 
@@ -20,14 +20,14 @@ pub(crate) struct Turn<'a> {
     pub desk: &'a mut Desk,
     /// Where it is written down.
     pub ledger: &'a mut Ledger,
-    /// The bars of this feed.
-    pub bars: &'a Bars<'a>,
+    /// The rows at hand.
+    pub rows: &'a Rows<'a>,
     /// This bar's index in them.
     pub index: usize,
     /// This bar.
-    pub row: Row,
+    pub row: &'a Row,
     /// What the bar before left; the very first bar's own.
-    pub past: Past,
+    pub past: &'a Past,
     /// Whether the run ends with this bar.
     pub last: bool,
 }
@@ -38,12 +38,12 @@ impl Turn<'_> {
         self.charge_financing();
         self.execute_pending()?;
         self.exit_inside()?;
-        let order = self.decide(signal, confidence);
-        self.place(order)?;
+        if let Some((side, confidence)) = self.decide(signal, confidence) {
+            self.place(self.order(side, confidence))?;
+        }
         if self.last {
             self.end_of_data()?;
         }
-        self.desk.benchmark.take(self.plan, &self.row, &self.past, self.last)?;
         self.mark();
         self.move_trailing();
         Ok(())
@@ -51,7 +51,7 @@ impl Turn<'_> {
 
     fn charge_financing(&mut self) {
         let Some(position) = &mut self.desk.position else { return };
-        let Some(charge) = cost::financing(self.plan, position.net(), &self.past, &self.row) else { return };
+        let Some(charge) = cost::financing(self.plan, position.net(), self.past, self.row) else { return };
         position.financing += charge;
         self.desk.account.pay(charge);
         self.desk.metrics.finance(charge);
@@ -62,7 +62,7 @@ impl Turn<'_> {
         if let Some(position) = &mut self.desk.position {
             position.see(self.row.open);
         }
-        let quote = self.row.at_open(&self.past);
+        let quote = self.row.at_open(self.past);
         self.execute(&order, &quote)
     }
 
@@ -83,13 +83,12 @@ impl Turn<'_> {
         self.exit(exit, ambiguous)
     }
 
-    /// The order that this bar's signal, or the longest holding, leads to.
-    fn decide(&mut self, signal: i8, confidence: f32) -> Option<Order> {
-        self.desk.metrics.undefined(u64::from(confidence.is_nan()));
+    /// Side and confidence of the order that this bar's signal, or the longest holding, leads to.
+    fn decide(&mut self, signal: i8, confidence: f32) -> Option<(i8, Option<f32>)> {
         let direction = self.desk.position.as_ref().map_or(0, |position| position.direction);
         let verdict = self.plan.filter.judge(signal, confidence, self.row.time, self.desk.last_fill_ns, direction);
         let (mut decision, mut order) = match verdict {
-            Verdict::Order => (Decision::Traded, Some(self.order(signal, Some(confidence)))),
+            Verdict::Order => (Decision::Traded, Some((signal, Some(confidence)))),
             Verdict::Pass(decision) => (decision, None),
             Verdict::AlreadyInPosition => {
                 self.refuse(signal, None, RefusalReason::AlreadyInPosition);
@@ -97,7 +96,7 @@ impl Turn<'_> {
             }
         };
         if order.is_none() && self.held_long_enough() {
-            (decision, order) = (Decision::MaxHolding, Some(self.order(-direction, None)));
+            (decision, order) = (Decision::MaxHolding, Some((-direction, None)));
         }
         if self.plan.record_decisions {
             self.ledger.decisions.push(DecisionRow { signal, confidence, code: decision as u8 });
@@ -119,25 +118,23 @@ impl Turn<'_> {
         let known = &self.desk.closes;
         let from_known = known.len().checked_sub(rows.saturating_sub(here))?;
         let fresh = here.saturating_sub(rows)..here;
-        let news = self.bars.timestamp[fresh.clone()].iter().copied().zip(self.bars.close[fresh].iter().copied());
+        let bars = &self.rows.bars;
+        let news = bars.timestamp[fresh.clone()].iter().copied().zip(bars.close[fresh].iter().copied());
         sizing::annual_volatility(known[from_known..].iter().copied().chain(news))
     }
 
     fn held_long_enough(&self) -> bool {
-        let Some(position) = &self.desk.position else { return false };
-        let Some(bars) = self.plan.execution().exits.max_holding_bars else { return false };
-        let ahead = i64::from(!self.plan.fills_at_close());
-        self.row.bar + ahead >= position.entry_bar.saturating_add_unsigned(bars as u64)
+        let deadline = self.desk.position.as_ref().and_then(|position| self.plan.deadline(position));
+        deadline.is_some_and(|bar| self.row.bar >= bar)
     }
 
     /// `next_open`: waits for the next bar. `this_close`: executes now.
-    fn place(&mut self, order: Option<Order>) -> Result<(), Error> {
-        let Some(order) = order.filter(|_| self.plan.fills_at_close()) else {
-            self.desk.pending = order;
-            return Ok(());
-        };
-        let quote = self.row.at_close(&self.past);
-        self.execute(&order, &quote)
+    fn place(&mut self, order: Order) -> Result<(), Error> {
+        if self.plan.fills_at_close() {
+            return self.execute(&order, &self.row.at_close(self.past));
+        }
+        self.desk.pending = Some(order);
+        Ok(())
     }
 
     fn end_of_data(&mut self) -> Result<(), Error> {
@@ -145,23 +142,22 @@ impl Turn<'_> {
             self.refuse(order.side, None, RefusalReason::EndOfData);
         }
         if self.plan.execution().close_at_end && self.desk.position.is_some() {
-            let quote = self.row.at_close(&self.past);
+            let quote = self.row.at_close(self.past);
             self.close_at_market(&quote, Reason::EndOfData, None)?;
         }
         Ok(())
     }
 
     fn mark(&mut self) {
-        let (desk, row) = (&mut *self.desk, &self.row);
+        let (desk, row) = (&mut *self.desk, self.row);
         let net = desk.position.as_ref().map_or(0.0, Position::net);
         let equity = desk.account.equity(net, row.close, self.plan.multiplier(), row.rate);
         desk.metrics.mark(row.bar, row.time, equity, desk.position.is_some());
-        desk.largest_equity = desk.largest_equity.max(equity.abs());
         self.ledger.equity.push(equity);
     }
 
     fn move_trailing(&mut self) {
-        let row = &self.row;
+        let row = self.row;
         let Some(position) = &mut self.desk.position else { return };
         if position.entered_at_close && position.entry_bar == row.bar {
             return;

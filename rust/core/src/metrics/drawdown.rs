@@ -2,15 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::lanes::bounds;
+
 /// Bars that are scanned together where they cannot hold a new drawdown.
 const LANES: usize = 64;
-/// A block's bound must stay this far below the worst drawdown to be skipped: rounding must decide nothing.
+/// What is skipped must stay this far below the worst drawdown: rounding must decide nothing.
 const CLEARLY_BELOW: f64 = 1.0 - 1e-12;
 
 /// The largest drawdown so far, from a running peak that starts at initial capital.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Drawdown {
     peak: f64,
+    lowest: f64,
     peak_bar: Option<i64>,
     worst: f64,
     worst_bar: i64,
@@ -22,7 +25,21 @@ impl Drawdown {
     /// No bar seen yet.
     #[must_use]
     pub fn new(initial_capital: f64) -> Self {
-        Self { peak: initial_capital, peak_bar: None, worst: 0.0, worst_bar: 0, worst_bars: 0, recovery_bars: None }
+        Self {
+            peak: initial_capital,
+            lowest: initial_capital,
+            peak_bar: None,
+            worst: 0.0,
+            worst_bar: 0,
+            worst_bars: 0,
+            recovery_bars: None,
+        }
+    }
+
+    /// The largest absolute value so far, initial capital included.
+    #[must_use]
+    pub fn largest(&self) -> f64 {
+        self.peak.max(-self.lowest)
     }
 
     /// The largest drawdown as a fraction of the peak.
@@ -57,9 +74,11 @@ impl Drawdown {
             return;
         }
         let peak_bar = *self.peak_bar.get_or_insert(bar);
-        let depth = (self.peak - equity) / self.peak;
-        if depth > self.worst {
-            self.worst = depth;
+        self.lowest = self.lowest.min(equity);
+        let fall = self.peak - equity;
+        // Most falls are far from the worst: seen without a division.
+        if fall > self.peak * self.worst * CLEARLY_BELOW && fall / self.peak > self.worst {
+            self.worst = fall / self.peak;
             self.worst_bar = bar;
             self.worst_bars = bar - peak_bar;
             self.recovery_bars = None;
@@ -99,6 +118,7 @@ impl Drawdown {
         if possible {
             return false;
         }
+        self.lowest = self.lowest.min(low);
         if high >= self.peak {
             let reached = block.iter().position(|&value| value >= self.peak);
             let last = block.iter().rposition(|&value| value == high);
@@ -117,18 +137,6 @@ impl Drawdown {
             self.recovery_bars = Some(first_bar - self.worst_bar);
         }
     }
-}
-
-fn bounds(block: &[f64]) -> (f64, f64) {
-    let mut lows = [f64::INFINITY; 8];
-    let mut highs = [f64::NEG_INFINITY; 8];
-    for part in block.chunks(8) {
-        for (lane, &value) in part.iter().enumerate() {
-            lows[lane] = if value < lows[lane] { value } else { lows[lane] };
-            highs[lane] = if value > highs[lane] { value } else { highs[lane] };
-        }
-    }
-    (lows.into_iter().fold(f64::INFINITY, f64::min), highs.into_iter().fold(f64::NEG_INFINITY, f64::max))
 }
 
 #[cfg(test)]

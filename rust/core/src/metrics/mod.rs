@@ -9,6 +9,7 @@ mod trades;
 use serde::{Deserialize, Serialize};
 
 pub use calendar::Calendar;
+pub(crate) use calendar::rows_before;
 pub use drawdown::Drawdown;
 pub use returns::{BLOCKS, Block, Returns};
 pub use sums::{Moments, Sum};
