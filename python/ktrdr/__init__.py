@@ -26,9 +26,8 @@ __all__ = sorted(LAZY)
 def __getattr__(name: str) -> Any:
     if name not in LAZY:
         raise AttributeError(f"module 'ktrdr' has no attribute {name!r}")
-    value = resolve(LAZY[name])
-    globals()[name] = value
-    return value
+    # The import may itself have bound the name: ``ktrdr.features`` is a package that can be called.
+    return globals().setdefault(name, resolve(LAZY[name]))
 
 
 def __dir__() -> list[str]:
