@@ -15,8 +15,9 @@ import polars as pl
 
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.origin import require_one_origin
-from ktrdr.data.repository import BarSource, MemoryBars, Repository
+from ktrdr.data.repository import BarSource, MemoryBars, Repository, check_symbol
 from ktrdr.errors import ArgumentInvalid, DataEmpty
+from ktrdr.features.api import check_base
 from ktrdr.features.pipeline import build_features
 from ktrdr.neural.blocks import DEFAULT_THREADS
 from ktrdr.neural.bundle import BundleDraft, bundle_id
@@ -167,12 +168,9 @@ def _checked(name: str, value: int, low: int, high: int) -> int:
 def _symbols(
     strategy: Strategy, symbol: str | None, timeframe: str | None, bars: Mapping[str, Any] | None
 ) -> Sequence[str]:
-    if timeframe is not None and Timeframe.parse(timeframe) != strategy.base_timeframe:
-        raise ArgumentInvalid(
-            "not the strategy's base timeframe", where="timeframe", found=timeframe,
-            expected=strategy.base_timeframe.value,
-        )  # fmt: skip
-    symbols = strategy.symbols if symbol is None else (symbol,)
+    if timeframe is not None:
+        check_base(strategy, Timeframe.parse(timeframe))
+    symbols = strategy.symbols if symbol is None else (check_symbol(symbol),)
     if bars is not None and len(symbols) > 1:
         raise ArgumentInvalid(
             "frames stand in for one symbol", where="symbol", found=", ".join(symbols), expected="one of them"
