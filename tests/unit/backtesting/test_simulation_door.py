@@ -505,3 +505,15 @@ def test_the_pipeline_s_blocks_equal_one_run() -> None:
     assert result.decisions.columns == ["bar", "raw_signal", "confidence", "decision"]
     assert len(result.decisions) == 300
     assert result.decisions["raw_signal"].to_list() == signals.tolist()
+
+
+def test_the_largest_snapshot_fits_into_four_kibibytes() -> None:
+    sizing = {"kind": "volatility_target", "annual": 0.2, "window": 128}
+    execution = {**RULES["execution"], "sizing": sizing}
+    part = ktrdr.Simulation(market(), signals_for(), decisions=RULES["decisions"], execution=execution, symbol="EURUSD")
+    part.run(until=299)
+    assert len(part.snapshot()) <= 4_096
+    again = ktrdr.Simulation.restore(part.snapshot(), market(), signals_for(), ledger=part.ledger())
+    again.run()
+    part.run()
+    assert again.result().result_hash == part.result().result_hash
