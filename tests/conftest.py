@@ -6,7 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("ktrdr", deadline=None)  # a busy machine is no bug
+settings.load_profile("ktrdr")
 _DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

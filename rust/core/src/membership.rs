@@ -85,10 +85,11 @@ fn plateau(x: f64, a: f64, b: f64, c: f64, d: f64) -> f64 {
     if x.is_nan() { x } else { degree }
 }
 
+/// Scaled before it is squared: the square of a narrow width would vanish and make 0 / 0 of the centre.
 #[inline(always)]
 fn gaussian(x: f64, mu: f64, sigma: f64) -> f64 {
-    let distance = x - mu;
-    libm::exp(-(distance * distance) / (2.0 * sigma * sigma))
+    let distance = (x - mu) / sigma;
+    libm::exp(-0.5 * (distance * distance))
 }
 
 #[inline(always)]
@@ -96,9 +97,63 @@ fn sigmoid(x: f64, center: f64, slope: f64) -> f64 {
     1.0 / (1.0 + libm::exp(-slope * (x - center)))
 }
 
+/// Rows worked on at a time: their part of the matrix and one column of degrees stay in the innermost cache.
+const BLOCK_ROWS: usize = 256;
+
+/// Rows below which a second thread costs more than it saves.
+const THREAD_ROWS: usize = 65_536;
+
+/// One column of a row-major matrix: where it stands, its function, the values it holds the degrees of.
+#[derive(Debug, Clone, Copy)]
+pub struct DegreeColumn<'a> {
+    /// Index of the column.
+    pub index: usize,
+    /// The function.
+    pub membership: Membership,
+    /// One value for each row.
+    pub values: &'a [f64],
+}
+
+/// Writes the degrees of every column into the matrix `cells`, rows of `width`, the cast to `f32` last.
+///
+/// Long matrices are filled in two halves at a time; each cell depends on its own value only, so that changes no bit.
+///
+/// # Panics
+///
+/// Where a column stands outside the width or has another number of values than the matrix has rows.
+pub fn fill(cells: &mut [f32], width: usize, columns: &[DegreeColumn<'_>]) {
+    let rows = cells.len() / width.max(1);
+    for column in columns {
+        assert!(column.index < width && column.values.len() == rows, "a column that does not fit the matrix");
+    }
+    if rows < THREAD_ROWS {
+        return fill_rows(cells, width, columns, 0);
+    }
+    let (upper, lower) = cells.split_at_mut(rows / 2 * width);
+    std::thread::scope(|scope| {
+        scope.spawn(|| fill_rows(upper, width, columns, 0));
+        fill_rows(lower, width, columns, rows / 2);
+    });
+}
+
+/// The rows from `first` on that `cells` holds. Degrees are computed side by side, then laid into their rows.
+fn fill_rows(cells: &mut [f32], width: usize, columns: &[DegreeColumn<'_>], first: usize) {
+    let mut degrees = [0.0_f32; BLOCK_ROWS];
+    for (number, block) in cells.chunks_mut(BLOCK_ROWS * width.max(1)).enumerate() {
+        let start = first + number * BLOCK_ROWS;
+        for column in columns {
+            let values = &column.values[start..start + block.len() / width];
+            column.membership.each(values, |row, degree| degrees[row] = degree as f32);
+            for (row, degree) in block.chunks_exact_mut(width).zip(degrees) {
+                row[column.index] = degree;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Membership;
+    use super::{BLOCK_ROWS, DegreeColumn, Membership, THREAD_ROWS, fill};
 
     fn degrees(name: &str, parameters: &[f64], values: &[f64]) -> Vec<f64> {
         let membership = Membership::from_name(name, parameters).expect("a known function");
@@ -149,5 +204,34 @@ mod tests {
     fn a_wrong_count_is_no_function() {
         assert_eq!(Membership::from_name("triangular", &[1.0, 2.0]), None);
         assert_eq!(Membership::from_name("bell", &[1.0, 2.0]), None);
+    }
+
+    #[test]
+    fn a_narrow_gaussian_is_still_one_at_its_centre() {
+        assert_eq!(degrees("gaussian", &[5.0, 1e-200], &[5.0, 5.1]), [1.0, 0.0]);
+    }
+
+    #[test]
+    fn a_matrix_holds_the_degrees_cast_last_however_many_rows_it_has() {
+        for rows in [0, 1, BLOCK_ROWS - 1, BLOCK_ROWS + 1, THREAD_ROWS - 1, THREAD_ROWS + 777] {
+            let values: Vec<f64> = (0..rows).map(|row| (row as f64 * 0.7).sin() * 80.0).collect();
+            let cases = [("gaussian", vec![5.0, 20.0]), ("triangular", vec![-10.0, 0.0, 40.0])];
+            let columns: Vec<DegreeColumn<'_>> = cases
+                .iter()
+                .enumerate()
+                .map(|(k, (name, parameters))| DegreeColumn {
+                    index: 2 - k,
+                    membership: Membership::from_name(name, parameters).expect("a known function"),
+                    values: &values,
+                })
+                .collect();
+            let mut cells = vec![-1.0_f32; rows * 3];
+            fill(&mut cells, 3, &columns);
+            let (bell, triangle) = (degrees("gaussian", &cases[0].1, &values), degrees("triangular", &cases[1].1, &values));
+            for row in 0..rows {
+                let expected = [-1.0, triangle[row] as f32, bell[row] as f32];
+                assert_eq!(cells[row * 3..row * 3 + 3], expected, "row {row} of {rows}");
+            }
+        }
     }
 }

@@ -99,9 +99,18 @@ impl TradeStats {
         put("avg_loss", self.losers().map(Side::average));
         put("largest_win", self.winners().map(|side| side.largest));
         put("largest_loss", self.losers().map(|side| side.largest));
-        put("profit_factor", self.losers().map(|side| self.wins.total.value() / side.total.value().abs()));
+        put("profit_factor", self.profit_factor());
         put("payoff", self.payoff());
         put("sqn", self.sqn());
+    }
+
+    /// Without a win 0, whether or not anything was lost.
+    fn profit_factor(&self) -> Metric {
+        self.any()?;
+        if self.winners().is_err() {
+            return Ok(0.0);
+        }
+        self.losers().map(|side| self.wins.total.value() / side.total.value().abs())
     }
 
     fn mean_of(&self, total: f64) -> Metric {
