@@ -8,28 +8,25 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
-use crate::cost;
+use crate::cost::{self, Carry};
 use crate::desk::Plan;
 use crate::error::Error;
 use crate::fill::{self, Quote};
 use crate::lanes;
-use crate::rows::{Row, Rows};
+use crate::metrics::Fall;
+use crate::rows::{Past, Row, Rows};
 use crate::rules::{Execution, Margin, Sizing};
 use crate::sizing::{self, Grant, Offer};
 
 /// Bars that are looked at together where they cannot hold a new largest drawdown.
 const BLOCK_ROWS: usize = 256;
-/// What is skipped must stay this far below the worst drawdown: rounding must decide nothing.
-const CLEARLY_BELOW: f64 = 1.0 - 1e-12;
 
 /// The position of a buyer who holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Benchmark {
     account: Account,
     quantity: f64,
-    equity: f64,
-    peak: f64,
-    drawdown: f64,
+    drawdown: Fall,
 }
 
 impl Benchmark {
@@ -39,9 +36,7 @@ impl Benchmark {
         Self {
             account: Account { cash: initial_capital, quote_cash: 0.0 },
             quantity: 0.0,
-            equity: initial_capital,
-            peak: initial_capital,
-            drawdown: 0.0,
+            drawdown: Fall::new(initial_capital),
         }
     }
 
@@ -55,7 +50,7 @@ impl Benchmark {
         while index < end {
             let quiet = self.quiet_rows(plan, rows, index..end - usize::from(last));
             if quiet > 0 {
-                self.mark_many(plan, rows, index..index + quiet);
+                self.hold(plan, rows, index..index + quiet);
                 index += quiet;
             } else {
                 self.take_row(plan, rows, index, last && index + 1 == end)?;
@@ -65,19 +60,18 @@ impl Benchmark {
         Ok(())
     }
 
-    /// How many rows change nothing but the mark, from the first one on.
+    /// How many rows only hold, from the first one on.
     fn quiet_rows(&self, plan: &Plan, rows: &Rows<'_>, range: Range<usize>) -> usize {
-        let charged = self.quantity > 0.0 && plan.financing_rate(self.quantity) != 0.0;
         let entry = rows.before(plan.first_bar + 1);
         let stop = if range.start <= entry { range.end.min(entry) } else { range.end };
-        if charged { 0 } else { stop.saturating_sub(range.start) }
+        stop.saturating_sub(range.start)
     }
 
     pub(crate) fn take_row(&mut self, plan: &Plan, rows: &Rows<'_>, index: usize, last: bool) -> Result<(), Error> {
         let row = rows.row(index);
         let past = rows.past(index);
-        if let Some(charge) = cost::financing(plan, self.quantity, &past, &row).filter(|_| self.quantity > 0.0) {
-            self.account.pay(charge);
+        if let Some(carry) = self.carry(plan) {
+            self.account.pay(carry.charge(self.quantity * plan.multiplier(), &past, row.time));
         }
         if row.bar == plan.first_bar + 1 {
             self.buy(plan.execution(), &row.at_open(&past));
@@ -85,9 +79,12 @@ impl Benchmark {
         if last && plan.execution().close_at_end && self.quantity > 0.0 {
             self.sell(plan.execution(), &row, &row.at_close(&past))?;
         }
-        let equity = self.account.equity(self.quantity, row.close, plan.multiplier(), row.rate);
-        self.mark(equity);
+        self.drawdown.mark(self.account.equity(self.quantity, row.close, plan.multiplier(), row.rate));
         Ok(())
+    }
+
+    fn carry(&self, plan: &Plan) -> Option<Carry> {
+        plan.carry(self.quantity).filter(|_| self.quantity > 0.0)
     }
 
     fn buy(&mut self, execution: &Execution, quote: &Quote) {
@@ -124,33 +121,26 @@ impl Benchmark {
         self.account.pay(cost::commission(&execution.commission, notional, quantity));
     }
 
-    fn mark(&mut self, equity: f64) {
-        self.equity = equity;
-        if equity >= self.peak {
-            self.peak = equity;
-            return;
-        }
-        let fall = self.peak - equity;
-        // Most falls are far from the worst: seen without a division.
-        if fall > self.peak * self.drawdown * CLEARLY_BELOW {
-            self.drawdown = self.drawdown.max(fall / self.peak);
-        }
-    }
-
-    fn mark_many(&mut self, plan: &Plan, rows: &Rows<'_>, range: Range<usize>) {
+    fn hold(&mut self, plan: &Plan, rows: &Rows<'_>, range: Range<usize>) {
         let (account, quantity, multiplier) = (self.account, self.quantity, plan.multiplier());
-        let closes = &rows.bars.close[range.clone()];
-        if let Some(rates) = rows.bars.conversion_rate {
-            for (&close, &rate) in closes.iter().zip(&rates[range]) {
-                self.mark(account.equity(quantity, close, multiplier, rate));
+        let carry = self.carry(plan);
+        if carry.is_none() && rows.bars.conversion_rate.is_none() {
+            let equity = |close: f64| account.equity(quantity, close, multiplier, 1.0);
+            for block in rows.bars.close[range].chunks(BLOCK_ROWS) {
+                if !self.skip(block, &equity) {
+                    block.iter().for_each(|&close| self.drawdown.mark(equity(close)));
+                }
             }
             return;
         }
-        let equity = |close: f64| account.equity(quantity, close, multiplier, 1.0);
-        for block in closes.chunks(BLOCK_ROWS) {
-            if !self.skip(block, &equity) {
-                block.iter().for_each(|&close| self.mark(equity(close)));
+        let mut past = rows.past(range.start);
+        for index in range {
+            let here = rows.leaves(index);
+            if let Some(carry) = carry {
+                self.account.pay(carry.charge(quantity * multiplier, &past, here.time));
             }
+            self.drawdown.mark(self.account.equity(quantity, here.close, multiplier, here.rate));
+            past = here;
         }
     }
 
@@ -158,25 +148,22 @@ impl Benchmark {
     /// equity rises with the close, so the extremes of one are those of the other.
     fn skip(&mut self, closes: &[f64], equity: &impl Fn(f64) -> f64) -> bool {
         let (lowest, highest) = lanes::bounds(closes);
-        let (low, high) = (equity(lowest), equity(highest));
-        let peak = self.peak.max(high);
-        let deepest = (peak - low) / peak;
-        if low <= 0.0 || deepest > self.drawdown * CLEARLY_BELOW {
-            return false;
-        }
-        self.peak = peak;
-        self.equity = closes.last().map_or(self.equity, |&close| equity(close));
-        true
+        self.drawdown.skip(equity(lowest), equity(highest))
     }
 
-    /// Total return and largest drawdown after `bars` simulated bars.
+    /// Total return and largest drawdown after `bars` simulated bars, of which the last one left `past`.
     ///
     /// # Errors
     /// `too_short` with fewer than two.
-    pub fn result(&self, initial_capital: f64, bars: u64) -> Result<(f64, f64), &'static str> {
-        if bars < 2 {
-            return Err("too_short");
-        }
-        Ok(((self.equity - initial_capital) / initial_capital, self.drawdown))
+    pub fn result(
+        &self,
+        initial_capital: f64,
+        multiplier: f64,
+        past: Option<&Past>,
+        bars: u64,
+    ) -> Result<(f64, f64), &'static str> {
+        let past = past.filter(|_| bars >= 2).ok_or("too_short")?;
+        let equity = self.account.equity(self.quantity, past.close, multiplier, past.rate);
+        Ok(((equity - initial_capital) / initial_capital, self.drawdown.worst()))
     }
 }

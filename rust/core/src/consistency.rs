@@ -22,7 +22,7 @@ impl State {
             (!self.ended || simulated > 0, "an end before the first simulated bar"),
             (desk.past.is_some() == (self.next_bar > 0), "a last row where there is none, or none where there is one"),
             (desk.metrics.bars() == simulated, "metrics of another number of bars"),
-            (desk.metrics.drawdown().largest() >= spec.initial_capital, "a largest equity below the initial capital"),
+            (desk.metrics.drawdown().bound() >= spec.initial_capital, "a largest equity below the initial capital"),
             (money.iter().all(|amount| amount.is_finite()), "money that is not finite"),
             (!flat || desk.account.quote_cash == 0.0, "quote currency without a position"),
             (desk.pending.is_none_or(|order| order.side.abs() == 1), "an order without a side"),

@@ -1,8 +1,7 @@
 //! What a fill costs: commission, slippage, spread, the tick.
 
-use crate::desk::Plan;
-use crate::rows::{Past, Row};
-use crate::rules::{Commission, Slippage};
+use crate::rows::Past;
+use crate::rules::{Commission, Financing, Slippage};
 
 const DAY_NS: f64 = 86_400e9;
 
@@ -42,13 +41,26 @@ pub fn on_tick(tick_size: Option<f64>, side: f64, price: f64) -> f64 {
     whole * tick
 }
 
-/// What holding `net` units over from the past row to this one costs, account currency; `None` at no rate.
-///
-/// Elapsed time counts, so weekends are charged as they pass.
-#[must_use]
-pub fn financing(plan: &Plan, net: f64, past: &Past, row: &Row) -> Option<f64> {
-    let annual = plan.financing_rate(net);
-    let notional = net.abs() * past.close * plan.multiplier() * past.rate;
-    let years = (row.time - past.time) as f64 / (DAY_NS * plan.execution().financing.day_count);
-    (annual != 0.0).then_some(notional * annual * years)
+/// What holding a position over costs: elapsed time counts, so weekends are charged as they pass.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Carry {
+    /// Annual fraction of notional; positive is a cost.
+    annual_rate: f64,
+    /// Length of the rate's year.
+    year_ns: f64,
+}
+
+impl Carry {
+    /// The charge on `net` open units; `None` where they cost nothing.
+    #[must_use]
+    pub fn of(rules: &Financing, net: f64) -> Option<Self> {
+        let annual_rate = if net > 0.0 { rules.long_rate } else { rules.short_rate };
+        (annual_rate != 0.0).then_some(Self { annual_rate, year_ns: DAY_NS * rules.day_count })
+    }
+
+    /// Account currency for holding `units` (times the multiplier) from the past row until `time`.
+    #[must_use]
+    pub fn charge(&self, units: f64, past: &Past, time: i64) -> f64 {
+        units * past.close * past.rate * self.annual_rate * ((time - past.time) as f64 / self.year_ns)
+    }
 }

@@ -3,6 +3,7 @@
 use crate::account::Account;
 use crate::bar::Bars;
 use crate::benchmark::Benchmark;
+use crate::cost::Carry;
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::metrics::{Accumulator, Calendar};
@@ -50,11 +51,10 @@ impl Plan {
         self.rules.execution.fill == FillMode::ThisClose
     }
 
-    /// Annual financing rate of `net` open units.
+    /// What holding `net` units over costs, if anything.
     #[must_use]
-    pub fn financing_rate(&self, net: f64) -> f64 {
-        let rules = &self.rules.execution.financing;
-        if net > 0.0 { rules.long_rate } else { rules.short_rate }
+    pub fn carry(&self, net: f64) -> Option<Carry> {
+        Carry::of(&self.rules.execution.financing, net)
     }
 
     /// The bar from whose close on a position is asked to close for having been held long enough.
@@ -65,11 +65,11 @@ impl Plan {
         Some(position.entry_bar.saturating_add_unsigned(bars as u64) - ahead)
     }
 
-    /// Rows that sizing looks back over.
+    /// Rows before a row that sizing looks back over.
     #[must_use]
     pub fn lookback_rows(&self) -> usize {
         match self.rules.execution.sizing {
-            Sizing::VolatilityTarget { window, .. } => window + 1,
+            Sizing::VolatilityTarget { window, .. } => window,
             _ => 0,
         }
     }
@@ -143,7 +143,7 @@ impl Desk {
             (initial_capital + trades.net_total() + open_net, metrics.equity()),
             (initial_capital + trades.gross_total() - metrics.charges(), self.account.cash),
         ];
-        let tolerance = 1e-9 * metrics.drawdown().largest().max(1.0);
+        let tolerance = 1e-9 * metrics.drawdown().bound().max(1.0);
         for (expected, found) in accounts {
             let agree = (expected - found).abs() <= tolerance;
             if !agree {

@@ -117,6 +117,18 @@ fn adverse(position: &Position, liquidation: Option<f64>) -> Option<(f64, Reason
     nearest
 }
 
+/// Whether a bar between `low` and `high` can touch no level at all: a quick look, which may say no for nothing.
+#[must_use]
+#[inline]
+pub fn untouched(position: &Position, liquidation: Option<f64>, low: f64, high: f64, half_spread: f64) -> bool {
+    let sign = position.sign();
+    let (worst, best) = if sign > 0.0 { (low, high) } else { (high, low) };
+    let beyond = |level: Option<f64>| level.is_none_or(|level| sign * worst > sign * level);
+    let trailing = position.trailing.map(|trailing| trailing.level);
+    let short_of = |target: f64| sign * best - half_spread < sign * target;
+    beyond(position.stop) && beyond(trailing) && beyond(liquidation) && position.target.is_none_or(short_of)
+}
+
 /// What a bar does to an open position; `prices` are its open, high and low.
 #[must_use]
 pub fn inside(

@@ -144,7 +144,7 @@ fn fill_rows(cells: &mut [f32], width: usize, columns: &[DegreeColumn<'_>], firs
         for column in columns {
             let values = &column.values[start..start + block.len() / width];
             column.membership.each(values, |row, degree| degrees[row] = degree as f32);
-            for (row, degree) in block.chunks_exact_mut(width).zip(degrees) {
+            for (row, &degree) in block.chunks_exact_mut(width).zip(&degrees) {
                 row[column.index] = degree;
             }
         }
@@ -227,7 +227,8 @@ mod tests {
                 .collect();
             let mut cells = vec![-1.0_f32; rows * 3];
             fill(&mut cells, 3, &columns);
-            let (bell, triangle) = (degrees("gaussian", &cases[0].1, &values), degrees("triangular", &cases[1].1, &values));
+            let (bell, triangle) =
+                (degrees("gaussian", &cases[0].1, &values), degrees("triangular", &cases[1].1, &values));
             for row in 0..rows {
                 let expected = [-1.0, triangle[row] as f32, bell[row] as f32];
                 assert_eq!(cells[row * 3..row * 3 + 3], expected, "row {row} of {rows}");

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::rows::Row;
+use crate::rules::TrailOn;
+
 /// A stop that follows the market at a fixed distance.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Trailing {
@@ -24,8 +27,6 @@ pub struct Position {
     pub entry_bar: i64,
     /// Stamp of that bar.
     pub entry_ns: i64,
-    /// Whether the entry was at that bar's close.
-    pub entered_at_close: bool,
     /// Fill price.
     pub entry_price: f64,
     /// Notional at entry, account currency.
@@ -80,10 +81,16 @@ impl Position {
         if self.direction > 0 { (up, down) } else { (-down, -up) }
     }
 
-    /// Moves the trailing level with the bar's price; it never gives way.
-    pub fn trail(&mut self, price: f64) {
+    /// Moves the trailing level after a bar; it never gives way.
+    #[inline]
+    pub fn trail_after(&mut self, follows: TrailOn, row: &Row) {
         let sign = self.sign();
         let Some(Trailing { level, distance }) = &mut self.trailing else { return };
+        let price = match follows {
+            TrailOn::Close => row.close,
+            TrailOn::Extreme if sign > 0.0 => row.high,
+            TrailOn::Extreme => row.low,
+        };
         let moved = price - sign * *distance;
         *level = if sign > 0.0 { level.max(moved) } else { level.min(moved) };
     }

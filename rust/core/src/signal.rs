@@ -40,37 +40,54 @@ impl<'a> Columns<'a> {
         column.chunks(1 << 16).map(|part| u64::from(count(part))).sum()
     }
 
-    /// Lengths agree, signals are -1, 0 or 1, confidences lie in 0..1 or are NaN.
+    /// How many signals are not HOLD.
+    #[must_use]
+    pub fn active(&self) -> usize {
+        let count = |part: &[i8]| part.iter().map(|&signal| u8::from(signal != 0)).sum::<u8>();
+        self.signals.chunks(usize::from(u8::MAX)).map(|part| usize::from(count(part))).sum()
+    }
+
+    /// Whether there is one signal and, if any, one confidence for each bar.
     ///
     /// # Errors
-    /// `Argument`, `Signal`, `Confidence`; rows are counted from `first_row`.
-    pub fn check_signals(&self, first_row: usize) -> Result<(), Error> {
+    /// `Argument`.
+    pub fn check_lengths(&self) -> Result<(), Error> {
         let n = self.bars.len();
         if self.signals.len() != n {
             return Err(unequal("signals", self.signals.len(), n));
         }
-        if let Some(column) = self.confidence.filter(|column| column.len() != n) {
-            return Err(unequal("confidence", column.len(), n));
-        }
-        check_values(self.signals, self.confidence.unwrap_or_default(), first_row)
+        self.confidence
+            .filter(|column| column.len() != n)
+            .map_or(Ok(()), |column| Err(unequal("confidence", column.len(), n)))
     }
+
+    /// Whether signals are -1, 0 or 1 and confidences lie in 0..1 or are NaN.
+    ///
+    /// # Errors
+    /// `Signal`, `Confidence`; rows are counted from `first_row`.
+    pub fn check_values(&self, first_row: usize) -> Result<(), Error> {
+        let (signals, confidence) = (self.signals, self.confidence.unwrap_or_default());
+        // Without branches first, so that the compiler can use vector lanes; the row is looked up only on failure.
+        if signals.iter().fold(false, |broken, &signal| broken | broken_signal(signal)) {
+            let row = signals.iter().position(|&signal| broken_signal(signal)).unwrap_or_default();
+            return Err(Error::Signal { row: first_row + row, found: signals[row] });
+        }
+        if confidence.iter().fold(false, |broken, &value| broken | broken_confidence(value)) {
+            let row = confidence.iter().position(|&value| broken_confidence(value)).unwrap_or_default();
+            return Err(Error::Confidence { row: first_row + row, found: confidence[row] });
+        }
+        Ok(())
+    }
+}
+
+fn broken_signal(signal: i8) -> bool {
+    !(-1..=1).contains(&signal)
+}
+
+fn broken_confidence(confidence: f32) -> bool {
+    !confidence.is_nan() & !(0.0..=1.0).contains(&confidence)
 }
 
 fn unequal(name: &'static str, found: usize, bars: usize) -> Error {
     Error::Argument { name, problem: format!("one value a bar is needed: found {found} for {bars} bars") }
-}
-
-/// Without branches first, so that the compiler can use vector lanes; the row is looked up only on failure.
-fn check_values(signals: &[i8], confidence: &[f32], first_row: usize) -> Result<(), Error> {
-    let broken_signal = |signal: i8| !(-1..=1).contains(&signal);
-    let broken_confidence = |confidence: f32| !confidence.is_nan() & !(0.0..=1.0).contains(&confidence);
-    if signals.iter().fold(false, |broken, &signal| broken | broken_signal(signal)) {
-        let row = signals.iter().position(|&signal| broken_signal(signal)).unwrap_or_default();
-        return Err(Error::Signal { row: first_row + row, found: signals[row] });
-    }
-    if confidence.iter().fold(false, |broken, &value| broken | broken_confidence(value)) {
-        let row = confidence.iter().position(|&value| broken_confidence(value)).unwrap_or_default();
-        return Err(Error::Confidence { row: first_row + row, found: confidence[row] });
-    }
-    Ok(())
 }

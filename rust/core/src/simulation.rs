@@ -11,10 +11,13 @@ use crate::metrics::{Calendar, Closing, MetricSet};
 use crate::rows::Rows;
 use crate::rules::Rules;
 use crate::signal::Columns;
+use crate::stretch::Stretch;
 use crate::turn::Turn;
 
 /// Rows that are taken together.
 const BLOCK_ROWS: usize = 4_096;
+/// A block with a signal more often than one row in this many is read at random places nearly everywhere.
+const BUSY: usize = 64;
 
 /// What a run is told once, before its first bar.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -127,15 +130,17 @@ impl Simulation {
     /// Takes the next bars, with the signal and confidence known at each one's close; `last` ends the run with them.
     ///
     /// # Errors
-    /// `Argument`, `Signal`, `Confidence`, `TooShort` for what was given, and then nothing has changed; `FillPrice`,
-    /// `AccountingIdentity` for what came of it, and then every later call repeats it.
+    /// `Argument`, `Signal`, `Confidence`, `TooShort` for what was given, `FillPrice`, `AccountingIdentity` for what
+    /// came of it. Where rows have been taken before the error was found, every later call repeats it.
     pub fn feed(&mut self, columns: &Columns<'_>, last: bool) -> Result<(), Error> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
         self.accept(columns, last)?;
+        let began = self.next_bar;
         let outcome = self.take(columns, last);
-        self.broken = outcome.clone().err();
+        let untouched = self.next_bar == began && outcome.as_ref().is_err_and(Error::is_input);
+        self.broken = outcome.clone().err().filter(|_| !untouched);
         outcome
     }
 
@@ -155,7 +160,7 @@ impl Simulation {
         if last && bars <= warmup_bars {
             return Err(Error::TooShort { warmup_bars: warmup_bars as usize, bars: bars as usize });
         }
-        columns.check_signals(self.next_bar as usize)
+        columns.check_lengths()
     }
 
     /// In blocks, so that what one part has read is still near when the next needs it.
@@ -172,23 +177,27 @@ impl Simulation {
 
     /// Rows before the first simulated bar only serve as history.
     fn take_block(&mut self, columns: &Columns<'_>, last: bool) -> Result<(), Error> {
+        columns.check_values(self.next_bar as usize)?;
         let (bars, first_bar) = (columns.bars, self.next_bar as i64);
+        if columns.active() > bars.len() / BUSY {
+            lanes::touch(bars.timestamp, i64::cast_unsigned);
+            lanes::touch(bars.open, f64::to_bits);
+        }
         let half_spread = self.plan.execution().spread.half;
         let rows = Rows { bars, first_bar, before: self.desk.past, half_spread };
         let end = rows.len();
         let mut index = rows.before(self.plan.first_bar);
         self.desk.metrics.undefined(columns.undefined(index));
-        lanes::touch(bars.open);
         while index < end {
             let range = index..end - usize::from(last);
             let quiet = self.desk.quiet_rows(&self.plan, columns, first_bar, range);
-            if quiet > 0 {
-                self.desk.pass(&self.plan, &rows, columns, index..index + quiet, &mut self.ledger);
-                index += quiet;
-            } else {
+            let (plan, desk, ledger) = (&self.plan, &mut self.desk, &mut self.ledger);
+            let stretch = Stretch { plan, desk, ledger, rows: &rows, columns };
+            let taken = if quiet > 0 { stretch.take(index..index + quiet) } else { 0 };
+            if taken == 0 {
                 self.take_row(columns, &rows, index, last && index + 1 == end)?;
-                index += 1;
             }
+            index += taken.max(1);
         }
         self.desk.benchmark.take(&self.plan, &rows, last)?;
         self.desk.remember(&bars, self.plan.lookback_rows());
@@ -210,11 +219,13 @@ impl Simulation {
     /// `bars_held` of every closed trade gives the median, which no accumulator can.
     #[must_use]
     pub fn metrics(&self, bars_held: Option<&[i64]>) -> MetricSet {
-        self.desk.metrics.finish(&Closing {
+        let (desk, multiplier) = (&self.desk, self.plan.multiplier());
+        let (initial_capital, bars) = (self.spec.initial_capital, desk.metrics.bars());
+        desk.metrics.finish(&Closing {
             timeframe_ns: self.spec.timeframe_ns,
-            open_gross: self.desk.open_gross(self.plan.multiplier()),
+            open_gross: desk.open_gross(multiplier),
             bars_held,
-            benchmark: self.desk.benchmark.result(self.spec.initial_capital, self.desk.metrics.bars()),
+            benchmark: desk.benchmark.result(initial_capital, multiplier, desk.past.as_ref(), bars),
         })
     }
 

@@ -1,9 +1,12 @@
-//! Stretches of bars at which nothing but the mark can change: between two candidate signals, without a level,
-//! a deadline or a charge in between, a position only gains and loses. To the last bit the same as bar by bar.
+//! Stretches of bars taken at once, to the last bit the same as bar by bar.
+//!
+//! Between two candidate signals, without an order that waits or a deadline, a flat desk only goes on, a position
+//! without levels and charges only gains and loses, and one with them only needs them looked after.
 
 use std::ops::Range;
 
 use crate::desk::{Desk, Plan};
+use crate::exits;
 use crate::filter::Verdict;
 use crate::lanes;
 use crate::ledger::{DecisionRow, Ledger};
@@ -12,10 +15,24 @@ use crate::position::Position;
 use crate::rows::Rows;
 use crate::signal::Columns;
 
+/// Rows at which no order waits or can arise, with where they are written down.
+pub(crate) struct Stretch<'a> {
+    /// Rules.
+    pub plan: &'a Plan,
+    /// State.
+    pub desk: &'a mut Desk,
+    /// Where it is written down.
+    pub ledger: &'a mut Ledger,
+    /// The rows at hand.
+    pub rows: &'a Rows<'a>,
+    /// Their signals.
+    pub columns: &'a Columns<'a>,
+}
+
 impl Desk {
-    /// How many of the rows change nothing but the mark, from the first one on.
+    /// How many rows, from the first one on, place no order whatever their prices; a position may still end in them.
     pub(crate) fn quiet_rows(&self, plan: &Plan, columns: &Columns<'_>, first_bar: i64, rows: Range<usize>) -> usize {
-        if self.pending.is_some() || !self.position.as_ref().is_none_or(|position| only_drifts(plan, position)) {
+        if self.pending.is_some() {
             return 0;
         }
         let deadline = self.position.as_ref().and_then(|position| plan.deadline(position));
@@ -28,59 +45,107 @@ impl Desk {
         let open = rows.start + free..until;
         let confidence = columns.confidence.map(|column| &column[open.clone()]);
         let direction = self.position.as_ref().map_or(0, |position| position.direction);
-        let found = plan.filter.first_candidate(&columns.signals[open.clone()], confidence, direction);
+        let found = plan.filter.first_candidate(&columns.signals[open], confidence, direction);
         found.map_or(until - rows.start, |row| free + row)
-    }
-
-    /// Takes quiet rows.
-    pub(crate) fn pass(
-        &mut self,
-        plan: &Plan,
-        rows: &Rows<'_>,
-        columns: &Columns<'_>,
-        quiet: Range<usize>,
-        ledger: &mut Ledger,
-    ) {
-        if plan.record_decisions {
-            self.record(plan, columns, quiet.clone(), ledger);
-        }
-        let first_bar = rows.first_bar + quiet.start as i64;
-        let bars = rows.bars.rows(quiet.start, quiet.end);
-        let Some(position) = &mut self.position else {
-            let cash = self.account.cash;
-            ledger.equity.resize(ledger.equity.len() + bars.len(), cash);
-            self.metrics.mark_flat(first_bar, bars.timestamp, cash);
-            return;
-        };
-        position.see(lanes::highest(bars.high));
-        position.see(lanes::lowest(bars.low));
-        let (account, net, multiplier) = (self.account, position.net(), plan.multiplier());
-        let start = ledger.equity.len();
-        let closes = bars.close.iter();
-        match bars.conversion_rate {
-            None => ledger.equity.extend(closes.map(|&close| account.equity(net, close, multiplier, 1.0))),
-            Some(rates) => {
-                let rows = closes.zip(rates);
-                ledger.equity.extend(rows.map(|(&close, &rate)| account.equity(net, close, multiplier, rate)));
-            }
-        }
-        self.metrics.mark_many(first_bar, bars.timestamp, &ledger.equity[start..], true);
-    }
-
-    fn record(&self, plan: &Plan, columns: &Columns<'_>, quiet: Range<usize>, ledger: &mut Ledger) {
-        let direction = self.position.as_ref().map_or(0, |position| position.direction);
-        for row in quiet {
-            let (signal, confidence) = (columns.signals[row], columns.confidence(row));
-            let stamp = columns.bars.timestamp[row];
-            if let Verdict::Pass(decision) = plan.filter.judge(signal, confidence, stamp, self.last_fill_ns, direction)
-            {
-                ledger.decisions.push(DecisionRow { signal, confidence, code: decision as u8 });
-            }
-        }
     }
 }
 
-fn only_drifts(plan: &Plan, position: &Position) -> bool {
-    let levels = position.stop.is_some() || position.target.is_some() || position.trailing.is_some();
-    !levels && position.requirement.is_none() && plan.financing_rate(position.net()) == 0.0
+impl Stretch<'_> {
+    /// Takes quiet rows up to the first one at which a level may be touched; returns how many.
+    pub fn take(mut self, quiet: Range<usize>) -> usize {
+        let marked = self.ledger.equity.len();
+        let held = self.desk.position.is_some();
+        let taken = match self.desk.position.take() {
+            None => self.wait(quiet.clone()),
+            Some(mut position) => {
+                let guarded = self.is_guarded(&position);
+                let taken = if guarded {
+                    self.guard(&mut position, quiet.clone())
+                } else {
+                    self.drift(&mut position, quiet.clone())
+                };
+                self.desk.position = Some(position);
+                taken
+            }
+        };
+        let rows = quiet.start..quiet.start + taken;
+        let (first_bar, stamps) = (self.rows.first_bar + rows.start as i64, &self.rows.bars.timestamp[rows.clone()]);
+        match held {
+            true => self.desk.metrics.mark_many(first_bar, stamps, &self.ledger.equity[marked..], true),
+            false => self.desk.metrics.mark_flat(first_bar, stamps, self.desk.account.cash),
+        }
+        if self.plan.record_decisions {
+            self.record(rows);
+        }
+        taken
+    }
+
+    /// Flat.
+    fn wait(&mut self, rows: Range<usize>) -> usize {
+        let equity = &mut self.ledger.equity;
+        equity.resize(equity.len() + rows.len(), self.desk.account.cash);
+        rows.len()
+    }
+
+    fn is_guarded(&self, position: &Position) -> bool {
+        let levels = position.stop.is_some() || position.target.is_some() || position.trailing.is_some();
+        levels || position.requirement.is_some() || self.plan.carry(position.net()).is_some()
+    }
+
+    /// With a position that has no level and no charge.
+    fn drift(&mut self, position: &mut Position, rows: Range<usize>) -> usize {
+        let bars = self.rows.bars.rows(rows.start, rows.end);
+        position.see(lanes::highest(bars.high));
+        position.see(lanes::lowest(bars.low));
+        let (account, net, multiplier) = (self.desk.account, position.net(), self.plan.multiplier());
+        let closes = bars.close.iter();
+        match bars.conversion_rate {
+            None => self.ledger.equity.extend(closes.map(|&close| account.equity(net, close, multiplier, 1.0))),
+            Some(rates) => {
+                let rows = closes.zip(rates);
+                self.ledger.equity.extend(rows.map(|(&close, &rate)| account.equity(net, close, multiplier, rate)));
+            }
+        }
+        rows.len()
+    }
+
+    /// With a position whose levels and charges are looked after at each bar.
+    fn guard(&mut self, position: &mut Position, rows: Range<usize>) -> usize {
+        let (net, multiplier) = (position.net(), self.plan.multiplier());
+        let carry = self.plan.carry(net);
+        let mut past = self.rows.past(rows.start);
+        for index in rows.clone() {
+            let row = self.rows.row(index);
+            let charge = carry.map(|carry| carry.charge(position.quantity * multiplier, &past, row.time));
+            let mut account = self.desk.account;
+            account.pay(charge.unwrap_or(0.0));
+            let liquidation = position.requirement.map(|equity| account.price_at(equity, net, multiplier, past.rate));
+            if !exits::untouched(position, liquidation, row.low, row.high, past.half_spread) {
+                return index - rows.start;
+            }
+            if let Some(charge) = charge {
+                position.financing += charge;
+                self.desk.account = account;
+                self.desk.metrics.finance(charge);
+            }
+            position.see(row.high);
+            position.see(row.low);
+            self.ledger.equity.push(account.equity(net, row.close, multiplier, row.rate));
+            position.trail_after(self.plan.execution().exits.trail_on, &row);
+            past = self.rows.leaves(index);
+        }
+        rows.len()
+    }
+
+    fn record(&mut self, rows: Range<usize>) {
+        let direction = self.desk.position.as_ref().map_or(0, |position| position.direction);
+        for row in rows {
+            let (signal, confidence) = (self.columns.signals[row], self.columns.confidence(row));
+            let stamp = self.columns.bars.timestamp[row];
+            let verdict = self.plan.filter.judge(signal, confidence, stamp, self.desk.last_fill_ns, direction);
+            if let Verdict::Pass(decision) = verdict {
+                self.ledger.decisions.push(DecisionRow { signal, confidence, code: decision as u8 });
+            }
+        }
+    }
 }

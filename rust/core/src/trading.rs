@@ -74,7 +74,6 @@ impl Turn<'_> {
             quantity,
             entry_bar: self.row.bar,
             entry_ns: self.row.time,
-            entered_at_close: self.plan.fills_at_close(),
             entry_price: priced.price,
             entry_notional: notional,
             entry_confidence: order.confidence.unwrap_or(f32::NAN),

@@ -1,6 +1,5 @@
 //! One bar, in order: financing, pending order, exits, decision, end of data, mark, trailing.
 
-use crate::cost;
 use crate::desk::{Desk, Plan};
 use crate::error::Error;
 use crate::exits::{self, Found, Reason};
@@ -9,7 +8,7 @@ use crate::ledger::{DecisionRow, Ledger, Refusal};
 use crate::order::{Order, RefusalReason};
 use crate::position::Position;
 use crate::rows::{Past, Row, Rows};
-use crate::rules::{Sizing, TrailOn};
+use crate::rules::Sizing;
 use crate::sizing;
 
 /// What one bar is traded with.
@@ -51,7 +50,8 @@ impl Turn<'_> {
 
     fn charge_financing(&mut self) {
         let Some(position) = &mut self.desk.position else { return };
-        let Some(charge) = cost::financing(self.plan, position.net(), self.past, self.row) else { return };
+        let Some(carry) = self.plan.carry(position.net()) else { return };
+        let charge = carry.charge(position.quantity * self.plan.multiplier(), self.past, self.row.time);
         position.financing += charge;
         self.desk.account.pay(charge);
         self.desk.metrics.finance(charge);
@@ -157,17 +157,12 @@ impl Turn<'_> {
     }
 
     fn move_trailing(&mut self) {
-        let row = self.row;
+        let follows = self.plan.execution().exits.trail_on;
         let Some(position) = &mut self.desk.position else { return };
-        if position.entered_at_close && position.entry_bar == row.bar {
-            return;
+        let entered_just_now = self.plan.fills_at_close() && position.entry_bar == self.row.bar;
+        if !entered_just_now {
+            position.trail_after(follows, self.row);
         }
-        let price = match (self.plan.rules.execution.exits.trail_on, position.direction > 0) {
-            (TrailOn::Close, _) => row.close,
-            (TrailOn::Extreme, true) => row.high,
-            (TrailOn::Extreme, false) => row.low,
-        };
-        position.trail(price);
     }
 
     pub(crate) fn refuse(&mut self, side: i8, quantity: Option<f64>, reason: RefusalReason) {

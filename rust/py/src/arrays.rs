@@ -2,7 +2,7 @@
 
 use ktrdr_core::bar::{Bars, Spacing};
 use ktrdr_core::hash;
-use ktrdr_core::membership::Membership;
+use ktrdr_core::membership::{DegreeColumn, Membership, fill};
 use ktrdr_core::scores;
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyReadonlyArrayDyn, PyReadwriteArray2};
 use pyo3::prelude::*;
@@ -10,9 +10,6 @@ use pyo3::types::PyBytes;
 
 use crate::columns::BarColumns;
 use crate::errors::{argument, raise};
-
-/// Rows worked on at a time, so that their part of the matrix stays in cache over all columns.
-const BLOCK_ROWS: usize = 2_048;
 
 type Column<'py, T> = Bound<'py, PyArray1<T>>;
 type Fill<'py> = (usize, String, Vec<f64>, PyReadonlyArray1<'py, f64>);
@@ -112,17 +109,10 @@ pub fn fill_memberships<'py>(
         if *column >= width || values.len() != rows {
             return Err(argument(py, "fills", "a column outside the matrix or of another length"));
         }
-        columns.push((*column, membership(py, kind, parameters)?, values));
+        columns.push(DegreeColumn { index: *column, membership: membership(py, kind, parameters)?, values });
     }
     let cells = matrix.as_slice_mut()?;
-    py.detach(|| {
-        for (block, start) in cells.chunks_mut(BLOCK_ROWS * width.max(1)).zip((0..).step_by(BLOCK_ROWS)) {
-            let stop = start + block.len() / width;
-            for (column, function, values) in &columns {
-                function.each(&values[start..stop], |row, degree| block[row * width + column] = degree as f32);
-            }
-        }
-    });
+    py.detach(|| fill(cells, width, &columns));
     Ok(())
 }
 

@@ -9,13 +9,75 @@ const LANES: usize = 64;
 /// What is skipped must stay this far below the worst drawdown: rounding must decide nothing.
 const CLEARLY_BELOW: f64 = 1.0 - 1e-12;
 
-/// The largest drawdown so far, from a running peak that starts at initial capital.
+/// The largest fall from a running peak, as a fraction of that peak.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Fall {
+    peak: f64,
+    worst: f64,
+}
+
+/// What one more value is to a running peak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// At the peak, or a new one.
+    Peak,
+    /// Further below it than ever.
+    Worst,
+    /// Somewhere below it.
+    Below,
+}
+
+impl Fall {
+    /// The peak starts at the initial capital.
+    #[must_use]
+    pub fn new(initial_capital: f64) -> Self {
+        Self { peak: initial_capital, worst: 0.0 }
+    }
+
+    /// The largest fall.
+    #[must_use]
+    pub fn worst(&self) -> f64 {
+        self.worst
+    }
+
+    /// One more value.
+    #[inline]
+    pub fn mark(&mut self, value: f64) {
+        self.step(value);
+    }
+
+    #[inline]
+    fn step(&mut self, value: f64) -> Step {
+        if value >= self.peak {
+            self.peak = value;
+            return Step::Peak;
+        }
+        let fall = self.peak - value;
+        // Most falls are far from the worst: seen without a division.
+        if fall > self.peak * self.worst * CLEARLY_BELOW && fall / self.peak > self.worst {
+            self.worst = fall / self.peak;
+            return Step::Worst;
+        }
+        Step::Below
+    }
+
+    /// Takes in values between `low` and `high`, both among them, if no order of them can hold a new largest fall.
+    pub fn skip(&mut self, low: f64, high: f64) -> bool {
+        let peak = self.peak.max(high);
+        let deepest = (peak - low) / peak;
+        let possible = low <= 0.0 || (deepest > 0.0 && deepest >= self.worst * CLEARLY_BELOW);
+        if !possible {
+            self.peak = peak;
+        }
+        !possible
+    }
+}
+
+/// The largest drawdown so far, from a running peak that starts at initial capital, and its dates.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Drawdown {
-    peak: f64,
-    lowest: f64,
+    fall: Fall,
     peak_bar: Option<i64>,
-    worst: f64,
     worst_bar: i64,
     worst_bars: i64,
     recovery_bars: Option<i64>,
@@ -25,27 +87,19 @@ impl Drawdown {
     /// No bar seen yet.
     #[must_use]
     pub fn new(initial_capital: f64) -> Self {
-        Self {
-            peak: initial_capital,
-            lowest: initial_capital,
-            peak_bar: None,
-            worst: 0.0,
-            worst_bar: 0,
-            worst_bars: 0,
-            recovery_bars: None,
-        }
+        Self { fall: Fall::new(initial_capital), peak_bar: None, worst_bar: 0, worst_bars: 0, recovery_bars: None }
     }
 
-    /// The largest absolute value so far, initial capital included.
+    /// A bound of all absolute values so far: a value below zero is a fall of more than its peak.
     #[must_use]
-    pub fn largest(&self) -> f64 {
-        self.peak.max(-self.lowest)
+    pub fn bound(&self) -> f64 {
+        self.fall.peak * (self.fall.worst - 1.0).max(1.0)
     }
 
     /// The largest drawdown as a fraction of the peak.
     #[must_use]
     pub fn worst(&self) -> f64 {
-        self.worst
+        self.fall.worst
     }
 
     /// Bars from the last bar at the peak (none there: the first bar) to the first bar of the largest drawdown.
@@ -59,7 +113,7 @@ impl Drawdown {
     /// # Errors
     /// The reason why there is no such number.
     pub fn recovery_bars(&self) -> Result<i64, &'static str> {
-        if self.worst == 0.0 {
+        if self.fall.worst == 0.0 {
             return Err("no_drawdown");
         }
         self.recovery_bars.ok_or("not_recovered")
@@ -68,20 +122,14 @@ impl Drawdown {
     /// One more bar.
     #[inline]
     pub fn mark(&mut self, bar: i64, equity: f64) {
-        if equity >= self.peak {
-            self.peak = equity;
-            self.reach_peak(bar, bar);
-            return;
-        }
-        let peak_bar = *self.peak_bar.get_or_insert(bar);
-        self.lowest = self.lowest.min(equity);
-        let fall = self.peak - equity;
-        // Most falls are far from the worst: seen without a division.
-        if fall > self.peak * self.worst * CLEARLY_BELOW && fall / self.peak > self.worst {
-            self.worst = fall / self.peak;
-            self.worst_bar = bar;
-            self.worst_bars = bar - peak_bar;
-            self.recovery_bars = None;
+        match self.fall.step(equity) {
+            Step::Peak => self.reach_peak(bar, bar),
+            Step::Below => _ = self.peak_bar.get_or_insert(bar),
+            Step::Worst => {
+                self.worst_bar = bar;
+                self.worst_bars = bar - *self.peak_bar.get_or_insert(bar);
+                self.recovery_bars = None;
+            }
         }
     }
 
@@ -104,25 +152,21 @@ impl Drawdown {
             return;
         }
         self.mark(first_bar, equity);
-        if equity >= self.peak {
+        if equity >= self.fall.peak {
             self.reach_peak(first_bar, first_bar + rows as i64 - 1);
         }
     }
 
     /// Takes in a block without looking at each bar, if it cannot hold a new largest drawdown.
     fn skip(&mut self, first_bar: i64, block: &[f64]) -> bool {
+        let before = self.fall.peak;
         let (low, high) = bounds(block);
-        let peak = self.peak.max(high);
-        let deepest = (peak - low) / peak;
-        let possible = low <= 0.0 || (deepest > 0.0 && deepest >= self.worst * CLEARLY_BELOW);
-        if possible {
+        if !self.fall.skip(low, high) {
             return false;
         }
-        self.lowest = self.lowest.min(low);
-        if high >= self.peak {
-            let reached = block.iter().position(|&value| value >= self.peak);
+        if high >= before {
+            let reached = block.iter().position(|&value| value >= before);
             let last = block.iter().rposition(|&value| value == high);
-            self.peak = high;
             if let (Some(first), Some(last)) = (reached, last) {
                 self.reach_peak(first_bar + first as i64, first_bar + last as i64);
             }
@@ -133,7 +177,7 @@ impl Drawdown {
 
     fn reach_peak(&mut self, first_bar: i64, last_bar: i64) {
         self.peak_bar = Some(last_bar);
-        if self.worst > 0.0 && self.recovery_bars.is_none() {
+        if self.fall.worst > 0.0 && self.recovery_bars.is_none() {
             self.recovery_bars = Some(first_bar - self.worst_bar);
         }
     }

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 pub use calendar::Calendar;
 pub(crate) use calendar::rows_before;
-pub use drawdown::Drawdown;
+pub use drawdown::{Drawdown, Fall};
 pub use returns::{BLOCKS, Block, Returns};
-pub use sums::{Moments, Sum};
+pub use sums::{Moments, Sum, Variance};
 pub use trades::TradeStats;
 
 use crate::ledger::Trade;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::calendar::{Calendar, rows_before};
-use super::drawdown::Drawdown;
+use super::drawdown::Fall;
 use super::sums::{Moments, Sum, is_zero_deviation};
 
 /// Blocks of a run for statistics without a curve.
@@ -42,7 +42,7 @@ pub struct Returns {
     points: Sum,
     points_count: u64,
     all_positive: bool,
-    drawdown: Drawdown,
+    drawdown: Fall,
     blocks: [Block; BLOCKS],
 }
 
@@ -61,7 +61,7 @@ impl Returns {
             points: Sum::default(),
             points_count: 0,
             all_positive: initial_capital > 0.0,
-            drawdown: Drawdown::new(initial_capital),
+            drawdown: Fall::new(initial_capital),
             blocks: [Block::default(); BLOCKS],
         }
     }
@@ -108,7 +108,7 @@ impl Returns {
             return;
         };
         self.points.add(equity);
-        self.drawdown.mark(self.points_count as i64, equity);
+        self.drawdown.mark(equity);
         self.all_positive &= equity > 0.0;
         if self.all_positive {
             self.add_return(equity / self.last_point - 1.0);

@@ -28,6 +28,44 @@ impl Sum {
     }
 }
 
+/// Count, mean and variance of a stream of values.
+///
+/// Welford, "Note on a method for calculating corrected sums of squares and products", 1962.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Variance {
+    count: u64,
+    mean: f64,
+    second: f64,
+}
+
+impl Variance {
+    /// Adds a value.
+    pub fn add(&mut self, value: f64) {
+        self.count += 1;
+        let delta = value - self.mean;
+        self.mean += delta / self.count as f64;
+        self.second += delta * (value - self.mean);
+    }
+
+    /// Number of values.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Their mean.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// Their standard deviation with one degree of freedom less; needs two values.
+    #[must_use]
+    pub fn deviation(&self) -> f64 {
+        (self.second / (self.count as f64 - 1.0)).sqrt()
+    }
+}
+
 /// Count, mean and central moments of a stream of values.
 ///
 /// Welford's update; third and fourth moment by Pébay, "Formulas for robust, one-pass parallel

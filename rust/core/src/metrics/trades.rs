@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::sums::{Moments, Sum, is_zero_deviation};
+use super::sums::{Sum, Variance, is_zero_deviation};
 use crate::ledger::Trade;
 
 /// Everything trades are asked for, without the trades themselves.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TradeStats {
-    net: Moments,
+    net: Variance,
     net_total: Sum,
     gross_total: Sum,
     return_rates: Sum,
