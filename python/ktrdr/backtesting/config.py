@@ -9,11 +9,12 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ktrdr.backtesting.decision_function import rules_in_force
 from ktrdr.data.repository import BarSource, MemoryBars, Repository, check_symbol
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.neural.blocks import DEFAULT_THREADS
 from ktrdr.strategy.loader import load_strategy
-from ktrdr.strategy.rules import DecisionRules, merge
+from ktrdr.strategy.rules import merge
 from ktrdr.strategy.schema import Strategy
 from ktrdr.values import Span, Timeframe
 
@@ -100,20 +101,12 @@ class BacktestConfig:
         """The strategy's base timeframe: one decision for each of its bars."""
         return self.strategy.base_timeframe
 
-    @property
-    def decisions(self) -> DecisionRules:
-        """The stateful half of the decisions; a regression has no threshold and may always short."""
-        rules = self.strategy.decisions
-        if self.strategy.output_format == "classification":
-            return rules
-        return rules.model_copy(update={"confidence_threshold": 0.0, "allow_short_from_flat": True})
-
     def rules(self) -> dict[str, Any]:
         """Every rule the run trades by, defaults filled in, JSON-ready."""
         strategy = self.strategy
         return {
             "execution": strategy.execution.to_core(),
-            "decisions": self.decisions.to_core(),
+            "decisions": rules_in_force(strategy).to_core(),
             "metrics": strategy.metrics.to_core(),
             "cost_model": {
                 "round_trip_cost": strategy.round_trip_cost,

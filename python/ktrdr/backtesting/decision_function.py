@@ -72,15 +72,12 @@ class DecisionFunction:
 
     @classmethod
     def of(
-        cls,
-        strategy: Strategy,
-        decisions: DecisionRules,
-        bundle: ModelBundle | None = None,
-        threads: int = DEFAULT_THREADS,
+        cls, strategy: Strategy, bundle: ModelBundle | None = None, threads: int = DEFAULT_THREADS
     ) -> DecisionFunction:
-        """The function of a strategy; ``decisions`` are the rules in force."""
+        """The function of a strategy, with the rules in force for it."""
         edge = strategy.round_trip_cost * strategy.min_edge_multiplier
-        return cls(strategy.output_format, edge, decisions, strategy.execution.allow_short, bundle, threads)
+        rules = rules_in_force(strategy)
+        return cls(strategy.output_format, edge, rules, strategy.execution.allow_short, bundle, threads)
 
     def batch(self, scores: NDArray[np.float32]) -> tuple[Signals, Confidence]:
         """Raw signal [n_bars, int8] and confidence [n_bars, float32] of scores [n_bars, n_outputs, float32].
@@ -137,6 +134,13 @@ class DecisionFunction:
         facts = self.bundle.metadata
         window = _window(features, facts.resolved_features)
         return infer_row(self.bundle.model, window, row, threads=self.threads, scale=facts.target_scale)
+
+
+def rules_in_force(strategy: Strategy) -> DecisionRules:
+    """What a signal must pass: a regression has cleared its edge, so it has no threshold and may always short."""
+    if strategy.output_format == "classification":
+        return strategy.decisions
+    return strategy.decisions.model_copy(update={"confidence_threshold": 0.0, "allow_short_from_flat": True})
 
 
 def _window(features: Mapping[str, Any] | NDArray[np.float32], names: tuple[str, ...]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ktrdr.backtesting.checkpoint import Checkpoint, SavedRun
 from ktrdr.backtesting.config import BacktestConfig
-from ktrdr.backtesting.decision_function import DecisionFunction
+from ktrdr.backtesting.decision_function import DecisionFunction, rules_in_force
 from ktrdr.backtesting.feature_cache import FeatureCache
 from ktrdr.backtesting.identity import Parts, identity_parts
 from ktrdr.backtesting.model_bundle import ModelBundle, Seen, choose_bundle, seen_bars
@@ -54,7 +54,7 @@ class BacktestingEngine:
         """
         control = _Control(bridge or SilentBridge(), cancellation_token or NeverCancelled(), checkpoint_callback)
         inputs = self._inputs(control)
-        decide = DecisionFunction.of(self.config.strategy, self.config.decisions, inputs.bundle)
+        decide = DecisionFunction.of(self.config.strategy, inputs.bundle)
         simulation = inputs.begin() if resume is None else inputs.resume(resume)
         for scores in inputs.scores(simulation.next_bar):
             simulation.advance(*decide.batch(scores))
@@ -87,8 +87,8 @@ class _Inputs:
     def begin(self) -> Simulation:
         strategy, warmup_bars = self.config.strategy, self.features.first_simulated
         simulation = Simulation.over(
-            self.features.base, execution=strategy.execution, decisions=self.config.decisions, metrics=strategy.metrics,
-            initial_capital=self.config.initial_capital, warmup_bars=warmup_bars,
+            self.features.base, execution=strategy.execution, decisions=rules_in_force(strategy),
+            metrics=strategy.metrics, initial_capital=self.config.initial_capital, warmup_bars=warmup_bars,
         )  # fmt: skip
         if warmup_bars:
             simulation.advance(np.zeros(warmup_bars, np.int8), np.full(warmup_bars, np.nan, np.float32))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -14,6 +14,7 @@ from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.identity import SEMANTICS_VERSION, Parts, identity_of
 from ktrdr.backtesting.model_bundle import ModelBundle, Seen
 from ktrdr.backtesting.simulation_result import SimulationResult
+from ktrdr.errors import DataNotFound
 from ktrdr.features.matrix import FeatureMatrix
 from ktrdr.values import iso
 
@@ -176,6 +177,16 @@ def _model_facts(bundle: ModelBundle, seen: Seen) -> dict[str, Any]:
     }
 
 
+def _made_here(config: BacktestConfig, features: FeatureMatrix) -> Iterator[str]:
+    """The series that were not there and have been made from finer ones for this run."""
+    for timeframe, series in features.series.items() if config.resample else ():
+        origin = series.provenance.resampled_from
+        try:
+            config.source.stamps(config.symbol, timeframe)
+        except DataNotFound:
+            yield f"resampled: {timeframe.value} made from {'finer bars' if origin is None else origin.value}"
+
+
 def _warnings(config: BacktestConfig, features: FeatureMatrix, bundle: ModelBundle, seen: Seen) -> list[str]:
     trained = ", ".join(bundle.metadata.symbols)
     synthetic = features.base.provenance.synthetic
@@ -190,4 +201,4 @@ def _warnings(config: BacktestConfig, features: FeatureMatrix, bundle: ModelBund
             features.warmup_complete_at_start
         ),
     }
-    return [line for line, applies in found.items() if applies]
+    return [*(line for line, applies in found.items() if applies), *_made_here(config, features)]

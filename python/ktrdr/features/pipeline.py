@@ -34,7 +34,7 @@ Matrix = NDArray[np.float32]
 Found = Mapping[Job, Mapping[str, Floats]]
 
 _THREADS = 2
-_GATHER_ROWS = 16_384
+_GATHER_CELLS = 200_000
 
 
 def build_features(
@@ -186,13 +186,28 @@ def _fill_aligned(columns: Sequence[FeatureColumn], found: Found, alignment: Ali
 
 
 def _gather(small: Matrix, alignment: Alignment, columns: Sequence[int], matrix: Matrix) -> None:
-    """matrix[:, columns] = small[alignment.row], in blocks of rows that stay in cache."""
-    first, last = columns[0], columns[-1]
-    adjacent = list(columns) == list(range(first, last + 1))
-    where = slice(first, last + 1) if adjacent else np.asarray(columns)
-    for low in range(0, len(matrix), _GATHER_ROWS):
-        high = low + _GATHER_ROWS
-        matrix[low:high, where] = small[alignment.row[low:high]]
+    """matrix[:, columns] = small[alignment.row], in blocks of rows that stay in cache, columns side by side at once."""
+    runs = _adjacent(columns)
+    step = max(_GATHER_CELLS // len(columns), 1)
+    for low in range(0, len(matrix), step):
+        seen = small[alignment.row[low : low + step]]
+        for own, first, width in runs:
+            matrix[low : low + step, first : first + width] = seen[:, own : own + width]
+
+
+def _adjacent(columns: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Rising column numbers as runs: position of the first, its number, how many follow each other.
+
+    >>> _adjacent([3, 4, 5, 9])
+    [(0, 3, 3), (3, 9, 1)]
+    """
+    found: list[tuple[int, int, int]] = []
+    for position, column in enumerate(columns):
+        if found and column == found[-1][1] + found[-1][2]:
+            found[-1] = (found[-1][0], found[-1][1], found[-1][2] + 1)
+        else:
+            found.append((position, column, 1))
+    return found
 
 
 def _keep_raw(column: FeatureColumn, values: Floats, made: _Made) -> None:
