@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from reference.case import Case
-from reference.money import NS_PER_SECOND
+from reference.money import NS_PER_SECOND, Bars
 from reference.rules import complete
 
 Table = dict[str, list[Any]]
@@ -36,27 +36,41 @@ class CoreOutcome:
     blocks: list[tuple[int, float, float]] | None
 
 
+def frame_of(bars: Bars) -> pl.DataFrame:
+    """Bars as a user has them."""
+    columns: dict[str, Any] = {"timestamp": np.array(bars.time, np.int64)}
+    for name in ("open", "high", "low", "close", "half_spread", "atr", "conversion_rate"):
+        values = getattr(bars, name)
+        if values is not None:
+            columns[name] = np.array(values, np.float64)
+    return pl.DataFrame(columns)
+
+
+def arguments_of(case: Case) -> dict[str, Any]:
+    """The keyword arguments of `ktrdr.simulate` for a case."""
+    from ktrdr.values import Timeframe
+
+    timeframe = next(known for known in Timeframe if known.seconds == case.timeframe_seconds)
+    return {
+        "initial_capital": case.initial_capital,
+        "warmup_bars": case.warmup,
+        "timeframe": timeframe.value,
+        "symbol": SYMBOL,
+        **case.rules,
+    }
+
+
+def columns_of(case: Case) -> tuple[pl.DataFrame, Any, Any]:
+    """Bars, signals and confidence as a user has them."""
+    confidence = None if case.confidence is None else np.array(case.confidence, np.float32)
+    return frame_of(case.bars), np.array(case.signals, np.int8), confidence
+
+
 def run_door(case: Case) -> CoreOutcome:
     """The case through `ktrdr.simulate`."""
     import ktrdr
-    from ktrdr.values import Timeframe
 
-    columns: dict[str, Any] = {"timestamp": np.array(case.bars.time, np.int64)}
-    for name in ("open", "high", "low", "close", "half_spread", "atr", "conversion_rate"):
-        values = getattr(case.bars, name)
-        if values is not None:
-            columns[name] = np.array(values, np.float64)
-    timeframe = next(known for known in Timeframe if known.seconds == case.timeframe_seconds)
-    result = ktrdr.simulate(
-        pl.DataFrame(columns),
-        np.array(case.signals, np.int8),
-        None if case.confidence is None else np.array(case.confidence, np.float32),
-        initial_capital=case.initial_capital,
-        warmup_bars=case.warmup,
-        timeframe=timeframe.value,
-        symbol=SYMBOL,
-        **case.rules,
-    )
+    result = ktrdr.simulate(*columns_of(case), **arguments_of(case))
     tables = {name: _lists(getattr(result, name)) for name in ("fills", "trades", "equity", "refused")}
     return CoreOutcome(tables, dict(result.metrics), dict(result.undefined), result.blocks)
 

@@ -159,6 +159,18 @@ EXITS: list[HandCase] = [
         1_003.0,
         metrics={"profit_pessimistic": -2.0, "profit_optimistic": 3.0},
     ),
+    # Stop 98, target 103; from the open of 100 the high of 104 and the low of 96 are both 4 away: the stop comes first.
+    HandCase(
+        "the path of ohlc takes the adverse extreme where both are as near",
+        case_of(
+            [100.0, 100.0, (100.0, 104.0, 96.0, 97.0)],
+            {0: 1},
+            {"exits": {"stop_loss": {"rate": 0.02}, "take_profit": {"rate": 0.03}}, "intrabar": "ohlc"},
+        ),
+        [(1, 1, 1.0, 100.0, "signal"), (2, -1, 1.0, 98.0, "stop_loss")],
+        998.0,
+        metrics={"profit_pessimistic": -2.0, "profit_optimistic": 3.0},
+    ),
     # Short at 100, trailing 5: 105. Bar 2's high of 103 is below it, its close of 94 moves it to 99, bar 3 touches it.
     HandCase(
         "a short's trailing stop follows the close from the next bar on",
@@ -221,6 +233,17 @@ ORDERS: list[HandCase] = [
         1_000 + 10 + 6 - 4.24,
         # At the close of bar 1: 1,000 - 1 + 10 - 1.1 - 1.1, nothing open gained yet.
         equity={0: 999.0, 1: 1_006.8},
+    ),
+    # On the last bar the close of a reversal stands, its other half would be closed at once: refused.
+    # Bought at 100, sold at 100: neither a win nor a loss, so the profit factor is 0.
+    HandCase(
+        "a reversal on the last bar only closes",
+        case_of([100.0, 110.0, 100.0], {0: 1, 2: -1}, {"fill": "this_close", "on_opposite": "reverse"}),
+        [(0, 1, 1.0, 100.0, "signal"), (2, -1, 1.0, 100.0, "signal")],
+        1_000.0,
+        refused=[(2, -1, None, "end_of_data")],
+        metrics={"profit_factor": 0.0, "wins": 0, "losses": 0, "refused_orders": 1},
+        equity={1: 1_010.0},
     ),
     # 95 buys 1 at 95. At 76 the close leaves 100 - 19 = 81, less than the 95 that the short would need:
     # the closing leg stands, the opening leg of 95 / 76 = 1.25 is refused.

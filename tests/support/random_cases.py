@@ -23,9 +23,13 @@ def draw_case(seed: int) -> Case:
     scale = rng.choice([0.02, 1.1, 1.1, 35.0, 100.0, 100.0, 4_000.0])
     volatility = rng.choice([0.002, 0.01, 0.01, 0.03, 0.08])
     capital = rng.choice([1_000.0, 10_000.0, 100_000.0, 123_456.78])
+    exact = rng.random() < 0.25
     bars = _draw_bars(rng, times, scale, volatility)
+    execution = _draw_execution(rng, scale, volatility, capital, has_atr=bars.atr is not None)
+    if exact:
+        bars, execution = _exact(rng, bars, execution)
     rules = {
-        "execution": _draw_execution(rng, scale, volatility, capital, has_atr=bars.atr is not None),
+        "execution": execution,
         "decisions": _draw_decisions(rng),
         "metrics": _draw_metrics(rng),
     }
@@ -89,6 +93,28 @@ def _draw_bars(rng: Random, times: list[int], scale: float, volatility: float) -
         price = close
     opens, highs, lows, closes = (list(column) for column in zip(*rows, strict=True))
     return Bars(times, opens, highs, lows, closes, *_draw_columns(rng, rows, scale, volatility))
+
+
+def _exact(rng: Random, bars: Bars, execution: dict[str, Any]) -> tuple[Bars, dict[str, Any]]:
+    """A world of whole numbers in which prices meet levels exactly, not nearly."""
+    unit = (max(bars.high) - min(bars.low)) / 24
+
+    def whole(price: float) -> float:
+        return float(32 + round((price - min(bars.low)) / unit)) if unit > 0 else 32.0
+
+    prices = ([whole(price) for price in column] for column in (bars.open, bars.high, bars.low, bars.close))
+    atr = [float(rng.choice([1, 2, 4, 8])) for _ in bars.time]
+    levels = [{"atr": 1.0}, {"atr": 0.5}, {"atr": 2.0}, {"rate": 0.0625}, None]
+    exits = {name: rng.choice(levels) for name in ("stop_loss", "take_profit", "trailing_stop")}
+    changed = {
+        "slippage": rng.choice([{"rate": 0.0}, {"rate": 0.0}, {"ticks": 1.0}, {"range_fraction": 0.5}]),
+        "spread": {"half": rng.choice([0.0, 0.5, 1.0])},
+        "exits": {**execution["exits"], **exits},
+        "instrument": {"tick_size": rng.choice([0.5, 1.0]), "lot_size": 0.25, "contract_multiplier": 1.0},
+    }
+    _sometimes(rng, 0.6, changed, "commission", {"rate": 0.0})
+    _sometimes(rng, 0.4, changed, "intrabar", "ohlc")
+    return Bars(bars.time, *prices, None, atr, bars.conversion_rate), {**execution, **changed}
 
 
 def _draw_columns(

@@ -9,6 +9,7 @@ import pytest
 
 import worlds
 from ktrdr.backtesting.config import BacktestConfig, with_rules
+from ktrdr.backtesting.decision_function import rules_in_force
 from ktrdr.errors import KtrdrError
 from ktrdr.strategy.loader import load_strategy
 from ktrdr.values import Span
@@ -97,7 +98,7 @@ def test_sizing_slippage_and_levels_are_replaced_whole() -> None:
 
 
 def test_a_regression_has_no_threshold_and_may_always_short() -> None:
-    chosen = BacktestConfig.of(worlds.strategy("regression"), "EURUSD", "1h").decisions
+    chosen = rules_in_force(load_strategy(worlds.strategy("regression")))
     assert chosen.confidence_threshold == 0.0
     assert chosen.allow_short_from_flat is True
 

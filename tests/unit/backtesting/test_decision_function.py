@@ -14,7 +14,9 @@ import pytest
 import worlds
 from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.decision_function import DecisionFunction, Signal, stamp_ns
-from ktrdr.backtesting.model_bundle import ModelBundle
+from ktrdr.backtesting.engine import BacktestingEngine
+from ktrdr.backtesting.feature_cache import FeatureCache
+from ktrdr.backtesting.model_bundle import ModelBundle, choose_bundle
 from ktrdr.errors import KtrdrError
 from ktrdr.strategy.rules import DecisionRules, Filters
 
@@ -91,11 +93,11 @@ def test_an_undefined_return_is_undefined() -> None:
 def single(data_dir: Path, config_of: Callable[..., BacktestConfig]) -> Callable[..., Any]:
     """One bar's decision with the untrained MLP and the rules given."""
     bundle = ModelBundle.load(data_dir / "models" / "walker_mlp" / "1h_v1")
-    strategy = config_of().strategy
+    allow_short = config_of().strategy.execution.allow_short
     features = dict(zip(bundle.metadata.resolved_features, [0.9, 0.1, 0.0, 0.0, 0.8, -1.5], strict=True))
 
     def decide(rules: DecisionRules, position: int = 0, last: Any = None, features: Any = features) -> Any:
-        function = DecisionFunction.of(strategy, rules, bundle)
+        function = DecisionFunction("classification", 0.0, rules, allow_short, bundle)
         return function(features, position, {"timestamp": 100 * HOUR_NS, "index": 5}, last)
 
     return decide
@@ -144,6 +146,32 @@ def test_short_from_flat_is_its_own_reason(single: Callable[..., Any], data_dir:
     assert single(OPEN, features=short).reason == "traded"
     assert single(closed, features=short).reason == "short"
     assert single(closed, features=short, position=1).reason == "traded"
+
+
+@pytest.mark.parametrize("kind", worlds.KINDS)
+def test_bar_by_bar_it_decides_what_the_whole_run_decided(kind: str, config_of: Callable[..., BacktestConfig]) -> None:
+    """Fed with the row's features, the position and the last fill of the run, to the last bit of confidence."""
+    config = config_of(kind, 700)
+    results = BacktestingEngine(config).run()
+    bundle = choose_bundle(config, synthetic=False)
+    features = FeatureCache(config).of(bundle)
+    decide = DecisionFunction.of(config.strategy, bundle)
+    length, stamps = config.strategy.sequence_length, features.base.timestamp
+    quantity, fills = results.equity["quantity"].to_numpy(), results.fills
+    rows = results.decisions.rows(named=True)
+    assert len({row["decision"] for row in rows}) >= 3
+    for number, row in enumerate(rows[:-1]):
+        bar = row["bar"]
+        before = fills.filter(fills["bar"] <= bar)["time"]
+        decision = decide(
+            features.values[bar - length + 1 : bar + 1],
+            int(np.sign(quantity[number])),
+            {"timestamp": int(stamps[bar]), "index": bar},
+            None if before.is_empty() else before[-1],
+        )
+        assert decision.reason == row["decision"], row
+        assert decision.raw_signal == row["raw_signal"]
+        assert np.float32(decision.confidence) == np.float32(row["confidence"])
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,9 @@ CASES: list[tuple[str, dict[str, Any], str, Direct]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("type_", "params", "output", "direct"), CASES, ids=lambda part: "direct" if callable(part) else str(part)[:40])
+@pytest.mark.parametrize(
+    ("type_", "params", "output", "direct"), CASES, ids=lambda part: "direct" if callable(part) else str(part)[:40]
+)
 def test_equal_bit_for_bit(type_: str, params: dict[str, Any], output: str, direct: Direct) -> None:
     bars = markets.walk(1, 600)
     found = compute(type_, params, bars)[output]

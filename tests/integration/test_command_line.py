@@ -1,0 +1,104 @@
+"""The documented commands, one after the other, on sample and on real bars."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ktrdr.cli.app import main
+
+Call = Callable[[str], dict[str, Any]]
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Runs a command line that must succeed, in a fresh data folder, and returns its one object."""
+    monkeypatch.setenv("KTRDR_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(line: str) -> dict[str, Any]:
+        code = main(["--json", *line.split()])
+        said = capsys.readouterr()
+        assert code == 0, said.err
+        found: dict[str, Any] = json.loads(said.out)
+        return found
+
+    return run
+
+
+def write(strategy: dict[str, Any]) -> None:
+    Path("mine.yaml").write_text(yaml.safe_dump(strategy, sort_keys=False))
+
+
+def test_sample_train_run(call: Call, shortened: Callable[..., dict[str, Any]]) -> None:
+    assert call("data sample")["written"] == ["EURUSD 5m", "EURUSD 1h", "EURUSD 4h", "EURUSD 1d"]
+    write(shortened("mean_reversion_momentum_v1"))
+    assert call("validate mine.yaml")["warmup_bars"]["1h"] > 0
+    trained = call("train mine.yaml EURUSD 1h --start-date 2022-01-01 --end-date 2022-12-31")
+    assert trained["model"] == "mean_reversion_momentum_v1/1h_v1"
+    assert [model["bars"] for model in call("models")["models"]] == ["synthetic"]
+    line = "backtest run mine.yaml EURUSD 1h --start-date 2023-03-01 --end-date 2023-04-01"
+    eager = "--set decisions.confidence_threshold=0 --set decisions.filters.min_signal_separation=1"
+    first = call(f"{line} {eager}")
+    assert first["operation_id"] is None
+    assert first["status"] == "completed"
+    assert first["trades"] == first["metrics"]["trades"] > 0
+    assert len(first["result_hash"]) == 64
+    assert first["warnings"] == ["synthetic bars: the result says nothing about a market"]
+    assert call(f"{line} {eager} --model {trained['model']} --strict --threads 2") == first
+    free = call(f"{line} {eager} --commission 0 --slippage 0 --capital 5000")
+    assert free["metrics"]["commission"] == free["metrics"]["slippage"] == 0.0
+    assert free["metrics"]["initial_capital"] == 5_000.0
+
+
+def test_a_missing_timeframe_is_made_on_request(call: Call, shortened: Callable[..., dict[str, Any]]) -> None:
+    call("data sample")
+    call("data delete EURUSD 1h")
+    write(shortened("rsi_bollinger_mtf_v1"))
+    call("train mine.yaml EURUSD 5m --start-date 2022-01-01 --end-date 2022-03-31 --resample")
+    run = call("backtest run mine.yaml EURUSD 5m --start-date 2022-05-01 --end-date 2022-05-14 --resample")
+    assert any("1h" in warning and "5m" in warning for warning in run["warnings"])
+    call("data resample EURUSD 1h")
+    stored = call("backtest run mine.yaml EURUSD 5m --start-date 2022-05-01 --end-date 2022-05-14")
+    assert stored["result_hash"] == run["result_hash"]
+
+
+def test_import_train_run_on_real_bars(call: Call, real_data: Path, shortened: Callable[..., dict[str, Any]]) -> None:
+    imported = call(f"data import {real_data / 'EURUSD_1h.parquet'} --symbol EURUSD --timeframe 1h")
+    assert imported["rows"] > 20_000
+    write(shortened("mean_reversion_momentum_v1"))
+    call("train mine.yaml EURUSD 1h --start-date 2021-07-01 --end-date 2023-12-31")
+    run = call(
+        "backtest run mine.yaml EURUSD 1h --start-date 2024-03-01 --end-date 2024-04-01 "
+        "--set decisions.confidence_threshold=0"
+    )
+    assert run["trades"] > 0
+    assert run["warnings"] == []
+
+
+def test_two_real_timeframes(call: Call, real_data: Path, shortened: Callable[..., dict[str, Any]]) -> None:
+    for timeframe in ("5m", "1h"):
+        call(f"data import {real_data / f'EURUSD_{timeframe}.parquet'} --symbol EURUSD --timeframe {timeframe}")
+    write(shortened("rsi_bollinger_mtf_v1"))
+    call("train mine.yaml EURUSD 5m --start-date 2024-08-15 --end-date 2024-12-31")
+    run = call(
+        "backtest run mine.yaml EURUSD 5m --start-date 2025-02-01 --end-date 2025-03-01 "
+        "--set decisions.confidence_threshold=0"
+    )
+    assert run["trades"] > 0
+
+
+def test_the_demo_trades(call: Call) -> None:
+    run = call("demo")
+    assert run["status"] == "completed"
+    assert run["trades"] > 10
+
+
+def test_the_doctor_finds_nothing_missing(call: Call) -> None:
+    call("data sample")
+    assert call("doctor")["missing"] == []

@@ -1,0 +1,73 @@
+"""Ctrl-C, progress, and what a command says while it works."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+import ktrdr as ktrdr_package
+import worlds
+from ktrdr.cli.answer import manner
+from ktrdr.cli.control import Interrupt
+from ktrdr.cli.progress import progress
+
+
+def test_the_first_interrupt_asks_the_second_leaves(capsys: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with Interrupt() as token:
+        assert not token.is_cancelled()
+        os.kill(os.getpid(), signal.SIGINT)
+        assert token.is_cancelled()
+        assert "end of the block" in capsys.readouterr().err
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress() as bridge:
+        bridge.report("backtest", 0, 200, {})
+        bridge.report("backtest", 1, 200, {})
+        bridge.report("saving", 3, None, {"equity": 1.5, "trades": 2})
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines() == ["backtest 0 %", "saving  equity 1.5, trades 2"]
+
+
+def test_nothing_but_the_object_with_json(capsys: pytest.CaptureFixture[str]) -> None:
+    with manner(json=True, verbose=False), progress() as bridge:
+        bridge.report("backtest", 1, 2, {})
+    said = capsys.readouterr()
+    assert said.out == said.err == ""
+
+
+def test_an_interrupted_training_ends_with_130_and_writes_no_model(folder: Path, ktrdr: Callable) -> None:
+    strategy = worlds.strategy(training=worlds.strategy()["training"] | {"epochs": 10_000})
+    Path("walker.yaml").write_text(yaml.safe_dump(strategy, sort_keys=False))
+    ktrdr("data sample")
+    line = "train walker.yaml EURUSD 1h --start-date 2022-01-01 --end-date 2022-06-30 --json"
+    code = "import sys; from ktrdr.cli.app import main; sys.exit(main(sys.argv[1:]))"
+    here = os.environ | {"PYTHONPATH": str(Path(ktrdr_package.__file__).parents[1])}
+    run = subprocess.Popen([sys.executable, "-c", code, *line.split()], stderr=subprocess.PIPE, text=True, env=here)
+    try:
+        time.sleep(0.1)
+        while not (folder / "models" / "walker_mlp").exists():  # the place is tried just before the work begins
+            assert run.poll() is None
+            time.sleep(0.05)
+        time.sleep(1.0)
+        run.send_signal(signal.SIGINT)
+        _, said = run.communicate(timeout=60)
+    finally:
+        run.kill()
+    assert run.returncode == 130, said
+    assert said.splitlines()[-1].startswith("cancelled: ")
+    assert ktrdr("models --json").object == {"models": []}
