@@ -7,6 +7,8 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+DECLARED = [*PROJECT["dependencies"], *(name for extra in PROJECT["optional-dependencies"].values() for name in extra)]
 LOCK = (ROOT / "requirements.lock").read_text()
 REQUIREMENTS = [line for line in LOCK.splitlines() if line and not line.lstrip().startswith("#")]
 
@@ -21,17 +23,13 @@ def test_every_line_is_one_exact_version() -> None:
 
 
 def test_every_declared_dependency_is_locked() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
-    names = {re.split(r"[><=\[ ]", entry)[0].lower() for entry in declared}
+    names = {re.split(r"[><=\[ ]", entry)[0].lower() for entry in DECLARED}
     assert names <= {line.partition("==")[0] for line in REQUIREMENTS}
 
 
 def test_every_dependency_earns_its_place_in_one_line() -> None:
     design = (ROOT / "DESIGN.md").read_text()
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
     cargo = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["dependencies"]
-    names = [re.split(r"[><=\[ ]", entry)[0] for entry in declared] + list(cargo)
+    names = [re.split(r"[><=\[ ]", entry)[0] for entry in DECLARED] + list(cargo)
     missing = [name for name in names if not re.search(rf"^\| `{re.escape(name)}`", design, re.M | re.I)]
     assert missing == []
