@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.rs' -o -name 'Cargo.toml' | sort)
 SHARD ?= 0/1
+SOAK_PART ?=
 
 .PHONY: help setup demo test check quality bench mutants soak build fmt lock clean
 
@@ -58,8 +59,8 @@ mutants: setup ## cargo-mutants over the core's money (SHARD=k/n, or ARGS=--in-d
 	@command -v cargo-mutants >/dev/null || cargo install --locked cargo-mutants
 	@cargo mutants --package ktrdr-core --shard $(SHARD) $(ARGS)
 
-soak: setup ## The slow, exhaustive tests
-	@$(BIN)/python -m pytest -q -n auto tests -m soak
+soak: setup ## The slow, exhaustive tests; SOAK_PART=kills for one; goes on where tests/soak/results.jsonl ends
+	@$(BIN)/python -m pytest -q -n auto tests -m soak -k "$(SOAK_PART)"
 
 build: $(VENV)/.installed ## A wheel in dist/
 	@$(BIN)/maturin build --release --locked --out dist

@@ -1,0 +1,46 @@
+"""The record of a soak: which cases of a part have passed, so that a part goes on where it was interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+RECORD = Path(__file__).resolve().parents[1] / "soak" / "results.jsonl"
+
+
+def seeds(part: str, count: int, *, batch: int, record: Path = RECORD) -> Iterator[int]:
+    """Seeds ``0..count`` of a part that have not passed yet; each full batch appends one line to the record.
+
+    A seed counts as passed when the next one is asked for, so an assertion that fails is never recorded.
+    Delete a part's lines to run it again from the start.
+    """
+    first = passed(part, record)
+    begun, begun_at = first, time.monotonic()
+    for seed in range(first, count):
+        yield seed
+        if seed + 1 == count or (seed + 1 - begun) == batch:
+            seconds = round(time.monotonic() - begun_at, 1)
+            _append(record, {"part": part, "from": begun, "to": seed + 1, "of": count, "seconds": seconds})
+            begun, begun_at = seed + 1, time.monotonic()
+
+
+def passed(part: str, record: Path = RECORD) -> int:
+    """How many seeds of a part have passed, counted without a gap from 0."""
+    lines = [json.loads(line) for line in record.read_text().splitlines()] if record.exists() else []
+    done = 0
+    for line in sorted((line for line in lines if line["part"] == part), key=lambda line: line["from"]):
+        if line["from"] <= done:
+            done = max(done, line["to"])
+    return done
+
+
+def _append(record: Path, line: dict[str, object]) -> None:
+    """One write of one line: parts that run side by side do not mix theirs."""
+    handle = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        os.write(handle, (json.dumps(line) + "\n").encode())
+    finally:
+        os.close(handle)
