@@ -7,6 +7,9 @@
     ├── TrainingError (ValueError)    labels, rows, divergence          exit 3, HTTP 422
     ├── SnapshotError (ValueError)    snapshots, refused resumes        exit 4, HTTP 409
     ├── SimulationError (ValueError)  orders that cannot be priced      exit 3, HTTP 422
+    ├── StorageError (RuntimeError)   the database of operations        exit 5, HTTP 503
+    ├── OperationError (ValueError)   operations that cannot do that    exit 4, HTTP 409
+    ├── RequestError (ValueError)     calls of the HTTP service         exit 2, HTTP 4xx
     ├── UsageError (ValueError)       arguments of a call or a command  exit 2, HTTP 422
     └── InternalError (RuntimeError)  a promise of ours that broke      exit 6, HTTP 500
 
@@ -456,6 +459,24 @@ class IdentityMismatch(SnapshotError):
     code = "identity_mismatch"
 
 
+class ProfileMismatch(IdentityMismatch):
+    """Another numeric profile than the snapshot's: ``found`` and ``expected`` name what differs."""
+
+    code = "profile_mismatch"
+
+
+class SnapshotWrongOperation(SnapshotError):
+    """A snapshot of another run."""
+
+    code = "snapshot_wrong_operation"
+
+
+class SnapshotUnrecoverable(SnapshotError):
+    """Snapshots were saved, and none of those kept can be continued."""
+
+    code = "snapshot_unrecoverable"
+
+
 class SimulationError(KtrdrError, ValueError):
     """A bar that the simulation cannot price; ``row`` is its index."""
 
@@ -472,6 +493,149 @@ class FillPrice(SimulationError):
     """A market fill whose price after costs is not positive."""
 
     code = "fill_price"
+
+
+class StorageError(KtrdrError, RuntimeError):
+    """The database of operations cannot be used."""
+
+    exit_code = 5
+    http_status = 503
+
+
+class StorageUnavailable(StorageError):
+    """The database is locked, away or full, beyond the patience where there is one; what was saved can be resumed."""
+
+    code = "storage_unavailable"
+
+
+class DatabaseTooNew(StorageError):
+    """A database that a later version of ktrdr has written."""
+
+    code = "database_too_new"
+
+
+class OperationError(KtrdrError, ValueError):
+    """An operation that cannot do what was asked, in the state it is in; ``operation`` is its id."""
+
+    exit_code = 4
+    http_status = 409
+    place_fields = ("operation",)
+    operation: str | None
+
+    def _place(self) -> list[str]:
+        return [part for part in (self.where, self.operation or "") if part]
+
+
+class NotFound(OperationError, LookupError):
+    """No operation of that id, or nothing at that address."""
+
+    code = "not_found"
+    exit_code = 3
+    http_status = 404
+
+
+class AlreadyRunning(OperationError):
+    """Somebody runs it; ``retry_after`` is when their lease ends, seconds from now."""
+
+    code = "already_running"
+    place_fields = ("operation", "retry_after")
+    retry_after: float | None
+
+
+class AlreadyCompleted(OperationError):
+    """It has its result, and a result is never changed."""
+
+    code = "already_completed"
+
+
+class NotCompleted(OperationError):
+    """Its result was asked for before its end."""
+
+    code = "not_completed"
+
+
+class NothingToFork(OperationError):
+    """It has no snapshot that a fork could begin with."""
+
+    code = "nothing_to_fork"
+
+
+class ChildOperation(OperationError):
+    """A part of a larger operation, which alone can only be shown."""
+
+    code = "child_operation"
+
+
+class LeaseLost(OperationError):
+    """The run belongs to somebody else by now; what this process would have written is not written."""
+
+    code = "lease_lost"
+
+
+class Poisoned(OperationError):
+    """Its process crashed three times without getting further."""
+
+    code = "poisoned"
+
+
+class RequestError(KtrdrError, ValueError):
+    """A call of the HTTP service that is refused."""
+
+    exit_code = 2
+    http_status = 422
+
+
+class AuthRequired(RequestError):
+    """No token, or a wrong one."""
+
+    code = "auth_required"
+    http_status = 401
+
+
+class HostNotAllowed(RequestError):
+    """A Host that is not on the list, or a request from another site."""
+
+    code = "host_not_allowed"
+    http_status = 403
+
+
+class BodyTooLarge(RequestError):
+    """A body over the limit, announced or not."""
+
+    code = "body_too_large"
+    http_status = 413
+
+
+class ContentType(RequestError):
+    """A body, or a call that changes something, that is not ``application/json``."""
+
+    code = "content_type"
+    http_status = 415
+
+
+class JsonInvalid(RequestError):
+    """A body that is not JSON, or nested too deeply."""
+
+    code = "json_invalid"
+    http_status = 400
+
+
+class RequestInvalid(RequestError):
+    """A field that is missing, unknown, or outside what is accepted; ``field`` names it."""
+
+    code = "request_invalid"
+    place_fields = ("field",)
+    field: str | None
+
+    def _place(self) -> list[str]:
+        return [part for part in (self.where, self.field or "") if part]
+
+
+class IdempotencyConflict(RequestError):
+    """A key that was used for another request."""
+
+    code = "idempotency_conflict"
+    http_status = 409
 
 
 class UsageError(KtrdrError, ValueError):
@@ -492,6 +656,13 @@ class OutputNotWritable(UsageError):
     """An output path that cannot be written, found out before the run."""
 
     code = "output_not_writable"
+
+
+class WorkerUnreachable(UsageError):
+    """Nobody answers at the worker's address."""
+
+    code = "worker_unreachable"
+    http_status = 502
 
 
 class InternalError(KtrdrError, RuntimeError):
