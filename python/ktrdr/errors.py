@@ -519,7 +519,7 @@ class OperationError(KtrdrError, ValueError):
 
     exit_code = 4
     http_status = 409
-    place_fields = ("operation",)
+    place_fields: ClassVar[tuple[str, ...]] = ("operation",)
     operation: str | None
 
     def _place(self) -> list[str]:
