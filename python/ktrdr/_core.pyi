@@ -45,8 +45,10 @@ __all__ = [
     "degrees",
     "fill_memberships",
     "filter_decision",
+    "inspect",
     "regress",
     "spacing",
+    "verify",
 ]
 
 AUDIT_FIELDS: Final[tuple[str, ...]]
@@ -72,8 +74,10 @@ def filter_decision(
     last_fill_ns: int | None,
     position: int,
 ) -> tuple[int, str]: ...
+def inspect(blob: bytes) -> str: ...
 def regress(scores: _Singles, edge: float) -> tuple[_Signs, _Singles]: ...
 def spacing(stamps: _Ints) -> tuple[int, int, int] | None: ...
+def verify(blob: bytes) -> tuple[bytes, int, list[tuple[str, int]], bytes]: ...
 
 @final
 class Simulation:
@@ -102,7 +106,7 @@ class Simulation:
     def metrics(
         self,
     ) -> tuple[list[tuple[str, float | None, str | None]], list[tuple[int, float, float]] | None, float]: ...
-    def table(self, name: str) -> dict[str, NDArray[Any]]: ...
+    def table(self, name: str, first: int = 0) -> dict[str, NDArray[Any]]: ...
     def result_hash(
         self, times: _Ints, fills: int, trades: int, metrics: Sequence[tuple[str, float | None]]
     ) -> bytes: ...

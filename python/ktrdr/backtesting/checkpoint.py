@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ktrdr.backtesting.identity import Parts
+from ktrdr import _core
+from ktrdr.backtesting.identity import Parts, identity_of
+from ktrdr.backtesting.ledger_cursor import LedgerCursor
 from ktrdr.backtesting.simulation import Simulation
 
 
@@ -17,28 +19,49 @@ class SavedRun:
     Args:
         snapshot: the core's state, a few KiB.
         ledger: the history written before it.
+        parent: of a run that was forked, the hash that stands for what it was forked from.
     """
 
     snapshot: bytes
     ledger: Any
+    parent: bytes | None = None
+
+    @property
+    def forks_here(self) -> bool:
+        """Whether the snapshot is still the parent's: from here on other rules and bars may hold."""
+        return self.parent is not None and _core.verify(self.snapshot)[3] == self.parent
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Given to the checkpoint callback after every block; nothing is encoded or hashed until ``save`` is called.
+    """Given to the checkpoint callback after every block; nothing is encoded or hashed until it is asked for.
 
     Args:
         bar: the next bar's index.
         total_bars: bars of the run.
         cancelled: whether the run stops after this call.
+        time_ns: stamp of the last bar taken, ns UTC.
     """
 
     bar: int
     total_bars: int
     cancelled: bool
+    time_ns: int
     simulation: Simulation
     parts: Callable[[], Parts]
 
+    def identity(self) -> bytes:
+        """The run's identity, which its snapshots carry."""
+        return identity_of(self.parts())
+
+    def snapshot(self) -> bytes:
+        """The state as it now stands."""
+        return self.simulation.snapshot(self.parts())
+
+    def cursor(self, written: dict[str, int] | None = None) -> LedgerCursor:
+        """The ledger in pieces, from the ``written`` rows of each table on."""
+        return self.simulation.cursor(written)
+
     def save(self) -> SavedRun:
-        """Snapshot and ledger as they now stand."""
-        return SavedRun(self.simulation.snapshot(self.parts()), self.simulation.ledger())
+        """Snapshot and whole ledger as they now stand."""
+        return SavedRun(self.snapshot(), self.simulation.ledger())

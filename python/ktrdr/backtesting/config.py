@@ -104,14 +104,11 @@ class BacktestConfig:
     def rules(self) -> dict[str, Any]:
         """Every rule the run trades by, defaults filled in, JSON-ready."""
         strategy = self.strategy
+        costs = {"round_trip_cost": strategy.round_trip_cost, "min_edge_multiplier": strategy.min_edge_multiplier}
         return {
             "execution": strategy.execution.to_core(),
-            "decisions": rules_in_force(strategy).to_core(),
+            "decisions": rules_in_force(strategy).to_core() | {"cost_model": costs},
             "metrics": strategy.metrics.to_core(),
-            "cost_model": {
-                "round_trip_cost": strategy.round_trip_cost,
-                "min_edge_multiplier": strategy.min_edge_multiplier,
-            },
         }
 
 

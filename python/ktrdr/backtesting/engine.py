@@ -51,9 +51,10 @@ class BacktestingEngine:
         Raises:
             Cancelled: the token asked to stop; the callback has been called with that block's end.
             IdentityMismatch: ``resume`` is of a run with other inputs; ``part`` names the first that differs.
+            ProfileMismatch: the inputs are the same, the numeric profile is not.
         """
         control = _Control(bridge or SilentBridge(), cancellation_token or NeverCancelled(), checkpoint_callback)
-        inputs = self._inputs(control)
+        inputs = self._inputs(control, None if resume is None else resume.parent)
         decide = DecisionFunction.of(self.config.strategy, inputs.bundle)
         simulation = inputs.begin() if resume is None else inputs.resume(resume)
         for scores in inputs.scores(simulation.next_bar):
@@ -63,12 +64,12 @@ class BacktestingEngine:
             self.config, inputs.features, inputs.bundle, inputs.seen, simulation.result(), lambda: inputs.parts
         )
 
-    def _inputs(self, control: _Control) -> _Inputs:
+    def _inputs(self, control: _Control, parent: bytes | None) -> _Inputs:
         raw = self.feature_cache.raw(control)
         bundle = choose_bundle(self.config, synthetic=raw.base.provenance.synthetic)
         simulated = raw.base.timestamp[raw.first_simulated :]
         seen = seen_bars(bundle, self.config.symbol, simulated, strict=self.config.strict)
-        return _Inputs(self.config, self.feature_cache.of(bundle), bundle, seen)
+        return _Inputs(self.config, self.feature_cache.of(bundle), bundle, seen, parent)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +80,12 @@ class _Inputs:
     features: FeatureMatrix
     bundle: ModelBundle
     seen: Seen
+    parent: bytes | None
 
     @cached_property
     def parts(self) -> Parts:
-        return identity_parts(self.config, self.features, self.bundle)
+        lineage = () if self.parent is None else (("parent", self.parent),)
+        return (*identity_parts(self.config, self.features, self.bundle), *lineage)
 
     def begin(self) -> Simulation:
         strategy, warmup_bars = self.config.strategy, self.features.first_simulated
@@ -95,6 +98,12 @@ class _Inputs:
         return simulation
 
     def resume(self, saved: SavedRun) -> Simulation:
+        if saved.forks_here:
+            strategy = self.config.strategy
+            return Simulation.fork_over(
+                saved.snapshot, saved.ledger, self.features.base, execution=strategy.execution,
+                decisions=rules_in_force(strategy), metrics=strategy.metrics, warmup_bars=self.features.first_simulated,
+            )  # fmt: skip
         return Simulation.resume_over(saved.snapshot, saved.ledger, self.features.base, self.parts)
 
     def scores(self, first_row: int) -> Iterator[NDArray[np.float32]]:
@@ -122,6 +131,7 @@ class _Control:
         self.bridge.report("backtest", bar, total, PerformanceTracker(simulation).progress())
         cancelled = bar < total and self.token.is_cancelled()
         if self.callback is not None:
-            self.callback(Checkpoint(bar, total, cancelled, simulation, lambda: inputs.parts))
+            time_ns = int(inputs.features.base.timestamp[bar - 1])
+            self.callback(Checkpoint(bar, total, cancelled, time_ns, simulation, lambda: inputs.parts))
         if cancelled:
             raise Cancelled("the run was cancelled", found=f"bar {bar} of {total}")

@@ -58,36 +58,65 @@ class EquityCurve:
 
     def frame(self, fills: Mapping[str, NDArray[Any]]) -> pl.DataFrame:
         """The whole frame; ``fills`` are the columns of the fills so far."""
-        bars = np.arange(self._first_bar, max(self.next_bar, self._first_bar), dtype=np.int64)
         skipped = 0 if self.history is None else len(self.history)
-        points = self.core.table("equity")["equity"][: skipped + len(bars)]
-        equity = points[skipped:]
-        quantity = _held(fills, bars)
-        times = pl.Series(self._rows(self.bars.timestamp)).cast(EQUITY["time"])
-        columns = {
-            "bar": bars, "time": times, "equity": equity, "cash": equity - self._value(quantity),
-            "quantity": quantity, "drawdown": _drawdown(points, self.core.initial_capital)[skipped:],
-        }  # fmt: skip
-        fresh = pl.DataFrame(columns, schema=EQUITY)
+        first, stop = self._first_bar, max(self.next_bar, self._first_bar)
+        points = self.core.table("equity")["equity"][: skipped + stop - first]
+        before = np.max(points[:skipped], initial=self.core.initial_capital)
+        fresh = rows_of_curve(
+            self.core, self.bars, first - self.first_row, first, points[skipped:], fills, Carried(0.0, float(before))
+        )
         return fresh if self.history is None else pl.concat([self.history.cast(fresh.schema), fresh])
 
-    def _value(self, quantity: Floats) -> Floats:
-        """What the position is worth at the close, account currency."""
-        value: Floats = quantity * self._rows(self.bars.close) * self.core.contract_multiplier
-        rate = self.bars.conversion_rate
-        return value if rate is None else value * self._rows(rate)
+
+@dataclass(frozen=True)
+class Carried:
+    """What a stretch of the curve inherits.
+
+    Args:
+        quantity: signed, held after the fills before the given ones.
+        peak: highest equity before the stretch, initial capital included.
+    """
+
+    quantity: float
+    peak: float
 
 
-def _held(fills: Mapping[str, NDArray[Any]], bars: NDArray[np.int64]) -> Floats:
+def rows_of_curve(
+    core: _core.Simulation,
+    bars: BarSeries,
+    row: int,
+    first_bar: int,
+    points: Floats,
+    fills: Mapping[str, NDArray[Any]],
+    carried: Carried,
+) -> pl.DataFrame:
+    """Rows of the equity frame for ``points`` [n, float64] of the bars from ``first_bar`` on, which is ``row`` of bars.
+
+    ``fills`` are the columns of every fill since those that left ``carried``.
+    """
+    stop = row + len(points)
+    bar = np.arange(first_bar, first_bar + len(points), dtype=np.int64)
+    quantity = _held(fills, bar, carried.quantity)
+    value = quantity * bars.close[row:stop] * core.contract_multiplier
+    if bars.conversion_rate is not None:
+        value = value * bars.conversion_rate[row:stop]
+    columns = {
+        "bar": bar, "time": pl.Series(bars.timestamp[row:stop]).cast(EQUITY["time"]), "equity": points,
+        "cash": points - value, "quantity": quantity, "drawdown": _drawdown(points, carried.peak),
+    }  # fmt: skip
+    return pl.DataFrame(columns, schema=EQUITY)
+
+
+def _held(fills: Mapping[str, NDArray[Any]], bars: NDArray[np.int64], before: float) -> Floats:
     """Signed quantity after the fills of each bar: a round trip's first fill opens it, its second closes all."""
     trade = fills["trade_id"]
-    opens = np.ones(len(trade), bool)
+    opens = np.full(len(trade), before == 0.0)
     opens[1:] = trade[1:] != trade[:-1]
     after = np.where(opens, fills["side"] * fills["quantity"], 0.0)
     last = np.searchsorted(fills["bar"], bars, side="right")
-    return np.concatenate([[0.0], after])[last]
+    return np.concatenate([[before], after])[last]
 
 
-def _drawdown(points: Floats, initial_capital: float) -> Floats:
-    peak = np.maximum.accumulate(np.concatenate([[initial_capital], points]))[1:]
+def _drawdown(points: Floats, peak_before: float) -> Floats:
+    peak = np.maximum.accumulate(np.concatenate([[peak_before], points]))[1:]
     return (peak - points) / peak

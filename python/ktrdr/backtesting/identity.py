@@ -25,7 +25,7 @@ def identity_parts(config: BacktestConfig, features: FeatureMatrix, bundle: Mode
     facts = {
         "strategy": json.loads(config.written.canonical_json(without=("description", "training"))),
         "model": [bundle.weights_sha256, bundle.metadata_sha256],
-        "execution": config.rules(),
+        **config.rules(),
         "warmup": features.first_simulated,
         "timeframe": config.timeframe.value,
         "symbol": config.symbol,
@@ -50,7 +50,12 @@ def identity_of(parts: Parts) -> bytes:
 
 
 def numeric_profile(config: BacktestConfig, bundle: ModelBundle) -> dict[str, Any]:
-    """What decides the last bits of a score: libraries, instruction sets, threads, type, block size."""
+    """What decides the last bits of a score: the machine's part, threads, and block size."""
+    return machine_profile() | {"threads": config.threads, "block_rows": bundle.metadata.inference_block}
+
+
+def machine_profile() -> dict[str, Any]:
+    """The part of the numeric profile that a machine brings: libraries, instruction sets, type; imports torch."""
     from ktrdr.neural.runtime import torch_profile
 
     simd: Mapping[str, Any] = np.show_config(mode="dicts")["SIMD Extensions"]
@@ -60,9 +65,7 @@ def numeric_profile(config: BacktestConfig, bundle: ModelBundle) -> dict[str, An
         "numpy_dispatch": [*simd.get("baseline", []), *simd.get("found", [])],
         "polars": version("polars"),
         "talib": version("TA-Lib"),
-        "threads": config.threads,
         "dtype": "float32",
-        "block_rows": bundle.metadata.inference_block,
     }
 
 

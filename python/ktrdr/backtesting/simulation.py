@@ -11,6 +11,7 @@ import polars as pl
 
 from ktrdr import _core
 from ktrdr.backtesting.equity_curve import EquityCurve
+from ktrdr.backtesting.ledger_cursor import LedgerCursor
 from ktrdr.backtesting.ledger_frames import SCHEMAS, to_columns
 from ktrdr.backtesting.run_columns import (
     Confidence,
@@ -27,7 +28,7 @@ from ktrdr.backtesting.run_columns import (
 )
 from ktrdr.backtesting.simulation_result import SimulationResult, open_position
 from ktrdr.data.bars import BarSeries
-from ktrdr.errors import ArgumentInvalid, DataTooShort, IdentityMismatch
+from ktrdr.errors import ArgumentInvalid, DataTooShort, IdentityMismatch, ProfileMismatch
 from ktrdr.strategy.rules import (
     DecisionRules,
     ExecutionRules,
@@ -244,6 +245,31 @@ class Simulation:
         _compare(saved, parts)
         return cls._made_of(run, _blank_columns(bars), bars.timeframe, fed_signals=True)
 
+    @classmethod
+    def fork_over(
+        cls,
+        blob: bytes,
+        ledger: Mapping[str, Any],
+        bars: BarSeries,
+        *,
+        execution: ExecutionRules,
+        decisions: DecisionRules,
+        metrics: MetricsRules,
+        warmup_bars: int,
+    ) -> Simulation:
+        """Continues a run begun by `over` with other rules, over the bars as they are now.
+
+        Raises ``IdentityMismatch`` where the rows before the next bar are others in number or stamp.
+        """
+        rules = _rules(execution, decisions, metrics)
+        run, _ = _core.Simulation.restore(blob, to_columns(ledger), rules, bars)
+        if run.warmup_bars != warmup_bars or bars.timestamp[run.next_bar - 1] != run.last_ns:
+            raise IdentityMismatch(
+                "a fork goes on at the bar its parent stopped before, and the bars before that one are others now",
+                part="bars", hint="start a new run",
+            )  # fmt: skip
+        return cls._made_of(run, _blank_columns(bars), bars.timeframe, fed_signals=True, forked_from_bar=run.next_bar)
+
     @property
     def next_bar(self) -> int:
         """Index of the next bar."""
@@ -326,6 +352,10 @@ class Simulation:
         result = self._result(partial=True)
         frames = {name: getattr(result, name) for name in SCHEMAS}
         return frames | ({} if self._fed_signals else {"inputs": self._open_inputs()})
+
+    def cursor(self, written: Mapping[str, int] | None = None) -> LedgerCursor:
+        """The ledger in pieces, from the ``written`` rows of each table on."""
+        return LedgerCursor(self._run, self._columns.bars, self._columns.first_row, written)
 
     def _open_inputs(self) -> pl.DataFrame:
         columns = self._columns
@@ -427,12 +457,13 @@ def _restored(
 
 
 def _compare(saved: Parts, found: Parts) -> None:
-    now = dict(found)
-    for name, value in saved:
-        if bytes(now.get(name, b"")) != bytes(value):
-            raise IdentityMismatch(
+    then, now = dict(saved), dict(found)
+    for name in then | now:
+        if bytes(now.get(name, b"")) != bytes(then.get(name, b"")):
+            kind = ProfileMismatch if name == "profile" else IdentityMismatch
+            raise kind(
                 "changed since the snapshot was taken", part=name,
-                hint="resume with the inputs of the snapshot, or fork by giving execution= or decisions=",
+                hint="resume with the inputs of the snapshot, or fork to go on with these",
             )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ mod _core {
     #[pymodule_export]
     use super::arrays::{audit_bars, check_bars, classify, content_hash, degrees, fill_memberships, regress, spacing};
     #[pymodule_export]
-    use super::simulation::{Simulation, filter_decision};
+    use super::simulation::{Simulation, filter_decision, inspect, verify};
 
     use ktrdr_core::bar::{Field, Rule};
     use ktrdr_core::exits::Reason;

@@ -6,8 +6,8 @@ use ktrdr_core::metrics::Calendar;
 use ktrdr_core::rules::{Decisions, Rules};
 use ktrdr_core::signal::Columns;
 use ktrdr_core::simulation::{RunSpec, Simulation as Run};
-use ktrdr_core::snapshot::{Inputs, Saved};
-use ktrdr_core::snapshot_v1::Parts;
+use ktrdr_core::snapshot::{self, Inputs, Saved};
+use ktrdr_core::snapshot_v1::{Parts, SnapshotV1};
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -124,9 +124,10 @@ impl Simulation {
         (values, blocks, set.periods_per_year)
     }
 
-    /// Columns of one ledger by name.
-    fn table<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyDict>> {
-        tables::write(py, self.saved.run.ledger(), name)?.ok_or_else(|| argument(py, "name", "no such ledger"))
+    /// Columns of one ledger by name, from row `first` on.
+    #[pyo3(signature = (name, first=0))]
+    fn table<'py>(&self, py: Python<'py>, name: &str, first: usize) -> PyResult<Bound<'py, PyDict>> {
+        tables::write(py, self.saved.run.ledger(), name, first)?.ok_or_else(|| argument(py, "name", "no such ledger"))
     }
 
     /// BLAKE3 over fills, trades, equity at `times`, and metrics sorted by name.
@@ -223,6 +224,26 @@ impl Simulation {
     fn open_gross(&self) -> f64 {
         self.saved.run.desk().open_gross(self.contract_multiplier())
     }
+}
+
+/// A snapshot that has passed every check: identity, next bar, rows of each ledger, and the hash that a fork of it
+/// carries as its parent's.
+#[pyfunction]
+#[allow(clippy::type_complexity)]
+pub fn verify<'py>(
+    py: Python<'py>,
+    blob: &[u8],
+) -> PyResult<(Bound<'py, PyBytes>, u64, Vec<(&'static str, u64)>, Bound<'py, PyBytes>)> {
+    let (header, _) = snapshot::open::<SnapshotV1>(blob).map_err(|error| raise(py, &error))?;
+    let rows = snapshot::LEDGERS.into_iter().zip(header.ledgers.map(|mark| mark.rows)).collect();
+    Ok((PyBytes::new(py, &header.identity), header.bar, rows, PyBytes::new(py, &header.lineage())))
+}
+
+/// The state that a snapshot holds, as JSON.
+#[pyfunction]
+pub fn inspect(py: Python<'_>, blob: &[u8]) -> PyResult<String> {
+    let (_, state) = snapshot::open::<SnapshotV1>(blob).map_err(|error| raise(py, &error))?;
+    serde_json::to_string(&state).map_err(|error| argument(py, "blob", error.to_string()))
 }
 
 /// What the filters make of one signal: side of the order (0 none) and the name of the decision.

@@ -1,4 +1,5 @@
 //! Ledger tables as dicts of columns, and back. A nullable column `x` comes with `x_valid` beside it.
+//! What is written begins at a row, so that a save copies what is new and nothing else.
 
 use ktrdr_core::ledger::{Decisions, Fills, Ledger, Refused, Trades};
 use numpy::{Element, PyArrayMethods, PyReadonlyArray1, ToPyArray};
@@ -7,10 +8,10 @@ use pyo3::types::PyDict;
 
 macro_rules! table {
     ($write:ident, $read:ident, $kind:ident: $($plain:ident)* ; $($nullable:ident)*) => {
-        fn $write<'py>(py: Python<'py>, table: &$kind) -> PyResult<Bound<'py, PyDict>> {
+        fn $write<'py>(py: Python<'py>, table: &$kind, first: usize) -> PyResult<Bound<'py, PyDict>> {
             let columns = PyDict::new(py);
-            $(columns.set_item(stringify!($plain), table.$plain.to_pyarray(py))?;)*
-            $(put_nullable(&columns, stringify!($nullable), &table.$nullable)?;)*
+            $(columns.set_item(stringify!($plain), from(&table.$plain, first).to_pyarray(py))?;)*
+            $(put_nullable(&columns, stringify!($nullable), from(&table.$nullable, first))?;)*
             Ok(columns)
         }
 
@@ -32,20 +33,24 @@ table!(write_trades, read_trades, Trades:
 table!(write_refused, read_refused, Refused: bar time side reason; quantity);
 table!(write_decisions, read_decisions, Decisions: signal confidence code;);
 
-/// The columns of one table by its name; the curve is one column, `equity`.
-pub fn write<'py>(py: Python<'py>, ledger: &Ledger, name: &str) -> PyResult<Option<Bound<'py, PyDict>>> {
+/// The columns of one table by its name, from row `first` on; the curve is one column, `equity`.
+pub fn write<'py>(py: Python<'py>, ledger: &Ledger, name: &str, first: usize) -> PyResult<Option<Bound<'py, PyDict>>> {
     Ok(Some(match name {
-        "fills" => write_fills(py, &ledger.fills)?,
-        "trades" => write_trades(py, &ledger.trades)?,
-        "refused" => write_refused(py, &ledger.refused)?,
-        "decisions" => write_decisions(py, &ledger.decisions)?,
+        "fills" => write_fills(py, &ledger.fills, first)?,
+        "trades" => write_trades(py, &ledger.trades, first)?,
+        "refused" => write_refused(py, &ledger.refused, first)?,
+        "decisions" => write_decisions(py, &ledger.decisions, first)?,
         "equity" => {
             let columns = PyDict::new(py);
-            columns.set_item("equity", ledger.equity.to_pyarray(py))?;
+            columns.set_item("equity", from(&ledger.equity, first).to_pyarray(py))?;
             columns
         }
         _ => return Ok(None),
     }))
+}
+
+fn from<T>(column: &[T], first: usize) -> &[T] {
+    column.get(first..).unwrap_or_default()
 }
 
 /// A ledger from its tables, each by its name.

@@ -115,7 +115,7 @@ def test_saving_changes_nothing(config_of: ConfigOf) -> None:
     [
         ({"seed": 2}, "bars EURUSD 1h"),
         ({"execution": {"commission": {"rate": 0.002}}}, "execution"),
-        ({"decisions": {"confidence_threshold": 0.4}}, "execution"),
+        ({"decisions": {"confidence_threshold": 0.4}}, "decisions"),
         ({"initial_capital": 5_000.0}, "capital"),
         ({"threads": 1}, "profile"),
         ({"model": "another"}, "model"),
@@ -133,7 +133,7 @@ def test_a_changed_input_is_refused_by_name(
     other = config_of("lstm", 900, **change)
     with pytest.raises(KtrdrError) as caught:
         BacktestingEngine(other).run(resume=collect.saved[0][1])
-    assert caught.value.code == "identity_mismatch"
+    assert caught.value.code == ("profile_mismatch" if part == "profile" else "identity_mismatch")
     assert caught.value.part == part
 
 
