@@ -503,9 +503,14 @@ class StorageError(KtrdrError, RuntimeError):
 
 
 class StorageUnavailable(StorageError):
-    """The database is locked, away or full, beyond the patience where there is one; what was saved can be resumed."""
+    """The database cannot be used; what was saved can be resumed.
+
+    ``transient`` where it is locked, away or full, so that another attempt may succeed.
+    """
 
     code = "storage_unavailable"
+    place_fields = ("transient",)
+    transient: bool | None
 
 
 class DatabaseTooNew(StorageError):

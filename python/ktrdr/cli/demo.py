@@ -7,7 +7,8 @@ from ktrdr.cli.answer import Answer, current_manner
 from ktrdr.cli.backtest import run_config
 from ktrdr.cli.control import Interrupt
 from ktrdr.cli.progress import progress
-from ktrdr.data.repository import Repository, data_root
+from ktrdr.data.repository import Repository
+from ktrdr.data.root import data_root
 from ktrdr.data.sample import SYMBOL, write_sample
 from ktrdr.errors import DataNotFound
 from ktrdr.values import Timeframe

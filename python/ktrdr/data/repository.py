@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from ktrdr import _core
 from ktrdr.data.bars import BarSeries, Provenance, check_rows
 from ktrdr.data.files import appear
 from ktrdr.data.frames import Floats, Stamps, context_of, floats_of, stamps_of
+from ktrdr.data.root import data_root
 from ktrdr.data.rules import PRICES, check_spacing
 from ktrdr.errors import ArgumentInvalid, DataEmpty, DataNotFound, DataParse, OutputNotWritable
 from ktrdr.values import Timeframe
@@ -49,14 +49,6 @@ def check_symbol(symbol: str) -> str:
         expected = "a letter or digit, then up to 31 of letters, digits, . _ -"
         raise ArgumentInvalid("not a symbol", where="symbol", found=symbol, expected=expected)
     return symbol
-
-
-def data_root() -> Path:
-    """``KTRDR_DATA_DIR``, else a folder under the user's data folder."""
-    if given := os.environ.get("KTRDR_DATA_DIR"):
-        return Path(given)
-    home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return home / "ktrdr"
 
 
 class _Known(NamedTuple):
