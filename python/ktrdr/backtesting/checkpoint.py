@@ -41,12 +41,14 @@ class Checkpoint:
         total_bars: bars of the run.
         cancelled: whether the run stops after this call.
         time_ns: stamp of the last bar taken, ns UTC.
+        model_id: the bundle the run uses, which a resume must use again.
     """
 
     bar: int
     total_bars: int
     cancelled: bool
     time_ns: int
+    model_id: str
     simulation: Simulation
     parts: Callable[[], Parts]
 

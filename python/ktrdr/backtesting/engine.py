@@ -132,6 +132,7 @@ class _Control:
         cancelled = bar < total and self.token.is_cancelled()
         if self.callback is not None:
             time_ns = int(inputs.features.base.timestamp[bar - 1])
-            self.callback(Checkpoint(bar, total, cancelled, time_ns, simulation, lambda: inputs.parts))
+            model = inputs.bundle.id
+            self.callback(Checkpoint(bar, total, cancelled, time_ns, model, simulation, lambda: inputs.parts))
         if cancelled:
             raise Cancelled("the run was cancelled", found=f"bar {bar} of {total}")

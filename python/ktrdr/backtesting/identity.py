@@ -13,6 +13,7 @@ from ktrdr import _core
 from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.features.matrix import FeatureMatrix
 from ktrdr.neural.bundle import ModelBundle
+from ktrdr.strategy.schema import UNDECIDING
 
 SEMANTICS_VERSION = 1
 """Raised whenever the same inputs may give another ledger."""
@@ -23,7 +24,7 @@ Parts = tuple[tuple[str, bytes], ...]
 def identity_parts(config: BacktestConfig, features: FeatureMatrix, bundle: ModelBundle) -> Parts:
     """Name and BLAKE3 hash of everything that decides a run's result, in a fixed order."""
     facts = {
-        "strategy": json.loads(config.written.canonical_json(without=("description", "training"))),
+        "strategy": json.loads(config.written.canonical_json(without=UNDECIDING)),
         "model": [bundle.weights_sha256, bundle.metadata_sha256],
         **config.rules(),
         "warmup": features.first_simulated,

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
 from ktrdr.errors import ModelFeatureMismatch
 from ktrdr.neural.metadata import BundleMetadata
-from ktrdr.strategy.place import KeyPath, dotted
+from ktrdr.strategy.difference import differences
 from ktrdr.strategy.schema import Strategy
-
-_ABSENT = "absent"
 
 
 def require_same_features(strategy: Strategy, metadata: BundleMetadata) -> None:
@@ -19,9 +14,9 @@ def require_same_features(strategy: Strategy, metadata: BundleMetadata) -> None:
     Raises ``ModelFeatureMismatch`` that names the first difference: ``found`` is the strategy's value, ``expected`` the
     bundle's. Decisions and execution may differ.
     """
-    for path, found, expected in _differences(strategy.feature_part(), metadata.feature_part, ()):
+    for path, found, expected in differences(strategy.feature_part(), metadata.feature_part):
         raise ModelFeatureMismatch(
-            "the strategy differs from the one the model was trained on", where=dotted(path), found=found,
+            "the strategy differs from the one the model was trained on", where=path, found=found,
             expected=expected, hint="train a model of this strategy, or give one of its own",
         )  # fmt: skip
     if strategy.feature_names != metadata.resolved_features:
@@ -29,14 +24,3 @@ def require_same_features(strategy: Strategy, metadata: BundleMetadata) -> None:
             "features are in another order than the model was trained on", where="nn_inputs",
             found=", ".join(strategy.feature_names), expected=", ".join(metadata.resolved_features),
         )  # fmt: skip
-
-
-def _differences(found: Any, expected: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any, Any]]:
-    if isinstance(found, Mapping) and isinstance(expected, Mapping):
-        for key in [*expected, *(key for key in found if key not in expected)]:
-            yield from _differences(found.get(key, _ABSENT), expected.get(key, _ABSENT), (*path, key))
-    elif isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
-        for index, (left, right) in enumerate(zip(found, expected, strict=True)):
-            yield from _differences(left, right, (*path, index))
-    elif found != expected:
-        yield path, found, expected

@@ -17,6 +17,9 @@ from ktrdr.values import Span, Timeframe
 
 N_CLASSES = 3
 
+UNDECIDING = ("description", "training")
+"""Sections that decide nothing of a run's result."""
+
 
 @dataclass(frozen=True)
 class IndicatorUse:
