@@ -63,7 +63,7 @@ soak: setup ## The slow, exhaustive tests; SOAK_PART=kills for one; goes on wher
 	@$(BIN)/python -m pytest -q -n auto tests -m soak -k "$(SOAK_PART)"
 
 build: $(VENV)/.installed ## A wheel in dist/
-	@$(BIN)/maturin build --release --locked --out dist
+	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/container/build_wheel.sh dist
 
 fmt: setup ## Format Rust and Python
 	@cargo fmt --all
