@@ -5,15 +5,10 @@ A check that stays green on all of these would prove nothing on the code as it i
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib import import_module
-from types import FunctionType, ModuleType
-
 import pytest
 
 from property.feature_checks import CHECKS, World, five_minutes_and_hours, red
+from property.planting import planted
 
 CUT = "cutting_the_future_off_changes_nothing"
 POISON = "poisoning_the_future_changes_nothing"
@@ -119,34 +114,6 @@ LEAKS = {
         HISTORY,
     ),
 }  # fmt: skip
-
-
-@contextmanager
-def planted(name: str, old: str, new: str) -> Iterator[None]:
-    """The module ``ktrdr.name`` runs as if its text read ``new`` in place of ``old``.
-
-    Functions keep their identity and get the patched text's code, so whoever imported them runs it too.
-    """
-    module = import_module(f"ktrdr.{name}")
-    text = inspect.getsource(module)
-    assert text.count(old) == 1, f"{name} no longer holds the line this leak is planted in"
-    patched = ModuleType(module.__name__)
-    exec(compile(text.replace(old, new), str(module.__file__), "exec"), patched.__dict__)
-    functions = [
-        (mine, mine.__code__, vars(patched)[key].__code__)
-        for key, mine in vars(module).items()
-        if isinstance(mine, FunctionType) and mine.__module__ == module.__name__
-    ]
-    numbers = {key: value for key, value in vars(module).items() if isinstance(value, int)}
-    try:
-        for function, _, code in functions:
-            function.__code__ = code
-        vars(module).update({key: vars(patched)[key] for key in numbers})
-        yield
-    finally:
-        for function, code, _ in functions:
-            function.__code__ = code
-        vars(module).update(numbers)
 
 
 @pytest.fixture(scope="module")
