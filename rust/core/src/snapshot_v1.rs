@@ -52,30 +52,37 @@ struct BookV1 {
     benchmark: Benchmark,
 }
 
-/// The last rows' stamps, as the first one and the steps from each to the next, and closes.
+/// The last rows' stamps, as the first one and the steps from each to the next in their largest common unit (they are
+/// most of a snapshot, and whole bars are short numbers), and closes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct ClosesV1 {
     first_ns: i64,
-    steps_ns: Vec<u64>,
+    unit_ns: u64,
+    steps: Vec<u64>,
     closes: Vec<f64>,
 }
 
 impl ClosesV1 {
     fn of(rows: &[(i64, f64)]) -> Option<Self> {
         let &(first_ns, _) = rows.first()?;
-        let steps_ns = rows.windows(2).map(|pair| pair[1].0.abs_diff(pair[0].0)).collect();
-        Some(Self { first_ns, steps_ns, closes: rows.iter().map(|row| row.1).collect() })
+        let steps_ns = || rows.windows(2).map(|pair| pair[1].0.abs_diff(pair[0].0));
+        let unit_ns = steps_ns().fold(0, common_divisor).max(1);
+        let steps = steps_ns().map(|step_ns| step_ns / unit_ns).collect();
+        Some(Self { first_ns, unit_ns, steps, closes: rows.iter().map(|row| row.1).collect() })
     }
 
     fn rows(self) -> Vec<(i64, f64)> {
         let mut stamp = self.first_ns;
-        let steps = std::iter::once(0).chain(self.steps_ns);
-        let stamps = steps.map(|step| {
-            stamp = stamp.saturating_add_unsigned(step);
+        let stamps = std::iter::once(0).chain(self.steps).map(|step| {
+            stamp = stamp.saturating_add_unsigned(step.saturating_mul(self.unit_ns));
             stamp
         });
         stamps.zip(self.closes).collect()
     }
+}
+
+fn common_divisor(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { common_divisor(b, a % b) }
 }
 
 impl Simulation {
@@ -157,7 +164,7 @@ impl Payload for SnapshotV1 {
     }
 
     fn check(&self) -> Result<(), &'static str> {
-        let even = |closes: &ClosesV1| closes.closes.len() == closes.steps_ns.len() + 1;
+        let even = |closes: &ClosesV1| closes.closes.len() == closes.steps.len() + 1;
         if !self.books.iter().all(|book| book.closes.as_ref().is_none_or(even)) {
             return Err("stamps and closes differ in number");
         }
