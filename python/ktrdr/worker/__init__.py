@@ -1,0 +1,1 @@
+"""The worker: operations over HTTP, executed in child processes of their own."""

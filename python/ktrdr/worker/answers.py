@@ -1,0 +1,79 @@
+"""Errors as answers: one JSON shape, the error's own status, never a trace."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from ktrdr.errors import InternalError, KtrdrError, NotFound, RequestInvalid
+from ktrdr.strategy.place import dotted, one_line
+
+_UNSHOWN_FIELDS = frozenset({"token"})
+
+
+def refusal(error: KtrdrError, status: int | None = None) -> JSONResponse:
+    """The answer of an error: ``{"error": {code, message, fields}}``."""
+    headers = {}
+    if error.http_status == 401:
+        headers["www-authenticate"] = "Bearer"
+    if error.http_status == 413:
+        headers["connection"] = "close"  # the rest of the body is not worth reading
+    if (seconds := getattr(error, "retry_after", None)) is not None:
+        headers["retry-after"] = str(max(1, math.ceil(seconds)))
+    return JSONResponse({"error": error.to_dict()}, status or error.http_status, headers)
+
+
+def install(app: FastAPI) -> None:
+    """Makes every error of the application answer in that shape."""
+    app.add_exception_handler(KtrdrError, _known_error)
+    app.add_exception_handler(RequestValidationError, _invalid_request)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _bug)
+
+
+async def _known_error(_: Request, error: Exception) -> JSONResponse:
+    return refusal(cast(KtrdrError, error))
+
+
+async def _invalid_request(_: Request, error: Exception) -> JSONResponse:
+    return refusal(invalid(cast(RequestValidationError, error).errors()[0]))
+
+
+async def _http_error(_: Request, error: Exception) -> JSONResponse:
+    raised = cast(HTTPException, error)
+    if raised.status_code == 404:
+        return refusal(NotFound("nothing at this address"))
+    answer = refusal(RequestInvalid(str(raised.detail).lower()), raised.status_code)
+    answer.headers.update(raised.headers or {})
+    return answer
+
+
+async def _bug(_: Request, error: Exception) -> JSONResponse:
+    """The log has the trace: the server writes it when the exception reaches it."""
+    return refusal(InternalError(f"unexpected {type(error).__name__}", hint="the worker's log shows where"))
+
+
+def invalid(problem: dict[str, Any]) -> RequestInvalid:
+    """One complaint of pydantic about a request: the field, what was found, what is expected.
+
+    >>> print(invalid({"type": "missing", "loc": ("body", "symbol"), "msg": "Field required", "input": {}}))
+    symbol: field required
+    """
+    path, facts = tuple(problem["loc"][1:]), dict[str, Any]()
+    what = str(problem["msg"])
+    if problem["type"] == "rejected":
+        context = problem["ctx"]
+        path, what, facts = path + tuple(context["path"]), context["what"], dict(context["facts"])
+    elif isinstance(problem.get("input"), str | int | float):
+        facts["found"] = problem["input"]
+    field = dotted(path) or str(problem["loc"][0])
+    if field in _UNSHOWN_FIELDS:
+        facts.pop("found", None)
+    if "found" in facts:
+        facts["found"] = one_line(facts["found"])
+    return RequestInvalid(what[:1].lower() + what[1:], field=field, **facts)

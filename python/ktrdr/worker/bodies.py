@@ -1,0 +1,135 @@
+"""Bodies before they reach a route: no larger than the limit, however they come, and strict JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ktrdr.errors import BodyTooLarge, JsonInvalid, RequestError
+from ktrdr.worker.answers import refusal
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 32
+_PATIENCE_SECONDS = 30.0
+
+
+class Bodies:
+    """Reads each body to its end, counting, and hands it on whole: routes see nothing half-read or too large."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One ASGI call."""
+        if scope["type"] != "http" or not _has_body(scope):
+            await self._app(scope, receive, send)
+            return
+        try:
+            body = await _read(scope, receive)
+            if body:
+                check_json(body)
+        except RequestError as error:
+            await refusal(error)(scope, receive, send)
+            return
+        if body is not None:
+            await self._app(scope, _replay(body, receive), send)
+
+
+def _has_body(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
+
+async def _read(scope: Scope, receive: Receive) -> bytes | None:
+    """The body; None where the client has left. Raises ``BodyTooLarge``, also for one that does not end."""
+    if int(Headers(scope=scope).get("content-length", "0")) > MAX_BYTES:
+        raise BodyTooLarge("body too large", expected=f"at most {MAX_BYTES} bytes")
+    parts, size = [], 0
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return None
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                if size > MAX_BYTES:
+                    raise BodyTooLarge("body too large", expected=f"at most {MAX_BYTES} bytes")
+                if not message.get("more_body", False):
+                    return b"".join(parts)
+    except TimeoutError:
+        raise BodyTooLarge("the body does not end", expected=f"within {_PATIENCE_SECONDS:g} s") from None
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receiving() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return receiving
+
+
+def check_json(body: bytes) -> None:
+    """Passes for UTF-8 JSON without repeated keys, NaN, NUL or lone surrogates, at most 32 levels deep.
+
+    Raises ``JsonInvalid``.
+
+    >>> check_json(b'{"symbol": "EURUSD"}')
+    """
+    try:
+        value = json.loads(body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_no_repeats)
+    except JsonInvalid:
+        raise
+    except UnicodeDecodeError:
+        raise JsonInvalid("the body is not UTF-8") from None
+    except RecursionError:
+        raise JsonInvalid("nested too deeply", expected=f"at most {MAX_DEPTH} levels") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise JsonInvalid(f"not JSON: {error.msg.lower()}", where=place) from None
+    except ValueError:  # an integer of thousands of digits
+        raise JsonInvalid("a number that is too long") from None
+    for depth, text in _walk(value):
+        if depth > MAX_DEPTH:
+            raise JsonInvalid("nested too deeply", expected=f"at most {MAX_DEPTH} levels")
+        if not _is_text(text):
+            raise JsonInvalid("text with a character that is none", expected="Unicode text without NUL")
+
+
+def _is_text(text: str) -> bool:
+    """Whether every database takes it."""
+    try:
+        return b"\0" not in text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+
+
+def _walk(value: Any) -> Iterator[tuple[int, str]]:
+    """Depth and text of every node; without recursion, for the depth is not ours."""
+    waiting = [(1, value)]
+    while waiting:
+        depth, node = waiting.pop()
+        yield depth, node if isinstance(node, str) else ""
+        if isinstance(node, dict):
+            waiting += [(depth + 1, part) for item in node.items() for part in item]
+        elif isinstance(node, list):
+            waiting += [(depth + 1, part) for part in node]
+
+
+def _no_constant(name: str) -> None:
+    raise JsonInvalid("not a number of JSON", found=name)
+
+
+def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise JsonInvalid("a key that stands twice", found=name[:80])
+        found[name] = value
+    return found

@@ -1,0 +1,84 @@
+"""What a worker is told: where it listens, who may call it, and by which names."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from ktrdr.errors import ArgumentInvalid
+
+TOKEN = "KTRDR_API_TOKEN"
+HOSTS = "KTRDR_ALLOWED_HOSTS"
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8000
+SHORTEST_TOKEN = 32
+_LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may call: the holder of a token, or without one whoever is on this machine; and by which names.
+
+    Args:
+        token: the shared secret; None means no authentication.
+        hosts: the names a Host header may hold, lower case, without port.
+    """
+
+    token: str | None = None
+    hosts: frozenset[str] = frozenset(_LOCAL_NAMES)
+
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str] | None = None) -> Access:
+        """Token and names of the environment; raises ``ArgumentInvalid`` for a token that is easily guessed.
+
+        >>> sorted(Access.from_environment({"KTRDR_ALLOWED_HOSTS": "Worker-1, localhost"}).hosts)
+        ['localhost', 'worker-1']
+        """
+        given = os.environ if variables is None else variables
+        names = [name.strip().lower() for name in given.get(HOSTS, "").split(",")]
+        return cls(_token(given.get(TOKEN)), frozenset(filter(None, names)) or frozenset(_LOCAL_NAMES))
+
+
+def _token(text: str | None) -> str | None:
+    if not text:
+        return None
+    if len(text) < SHORTEST_TOKEN or not (text.isascii() and text.isprintable() and " " not in text):
+        expected = f"at least {SHORTEST_TOKEN} printable ASCII characters without blanks"
+        raise ArgumentInvalid("not a token", where=TOKEN, found=f"{len(text)} characters", expected=expected)
+    return text
+
+
+def listen(host: str, port: int, access: Access) -> socket.socket:
+    """A listening socket; raises ``ArgumentInvalid`` for an address beyond this machine without a token.
+
+    The name is resolved once, and what was judged is what is bound.
+    """
+    if not 0 <= port <= 65_535:
+        raise ArgumentInvalid("no port", where="--port", found=port, expected="0 to 65535 (0: any that is free)")
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError):
+        raise ArgumentInvalid("no address of this machine", where="--host", found=host) from None
+    if access.token is None and not ip_address(str(address[0]).partition("%")[0]).is_loopback:
+        raise ArgumentInvalid(
+            "an address that others can reach needs a token", where="--host", found=host,
+            expected="127.0.0.1", hint=f"set {TOKEN} to at least {SHORTEST_TOKEN} characters",
+        )  # fmt: skip
+    try:
+        return socket.create_server(address[:2], family=family, backlog=512)
+    except OSError as error:
+        raise ArgumentInvalid(f"cannot listen: {error.strerror}", where=f"{host}:{port}") from None
+
+
+def url_of(listening: socket.socket) -> str:
+    """Where a listening socket is reached.
+
+    >>> with listen("127.0.0.1", 0, Access()) as chosen:
+    ...     url_of(chosen).startswith("http://127.0.0.1:")
+    True
+    """
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
