@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ktrdr.strategy.library import find_strategy, read_strategy_file
 from ktrdr.strategy.loader import load_strategy, parse_strategy
 from ktrdr.strategy.place import Place
 from ktrdr.strategy.plain import plain
+from ktrdr.strategy.rules import merge
 from ktrdr.strategy.schema import UNDECIDING
 
 
@@ -105,6 +106,15 @@ class BacktestRequest:
             decisions=self.decisions, metrics=self.metrics, model=model or self.model, threads=threads,
             strict=self.strict, resample=self.resample,
         )  # fmt: skip
+
+    def forked(self, execution: Rules = None, decisions: Rules = None, model: str | None = None) -> BacktestRequest:
+        """The same with rules merged over this request's own, and another model."""
+        return replace(
+            self,
+            execution=merge(self.execution or {}, execution or {}) or None,
+            decisions=merge(self.decisions or {}, decisions or {}) or None,
+            model=model or self.model,
+        )
 
     @property
     def _shown(self) -> str:
