@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 import threading
 import tomllib
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
+from support.clean_root import Build, Container, Tree, debian
 from support.dockerfile import ROOT, Instruction, Stage, context_files, stages
 
 SCRIPTS = ROOT / "scripts" / "container"
@@ -172,3 +177,93 @@ def test_installs_one_wheel_or_none(tmp_path: Path, wheels: tuple[str, ...]) -> 
     assert done.returncode == 1
     assert done.stderr == f"install_runtime: {tmp_path} must hold exactly one wheel of ktrdr\n"
     assert not (tmp_path / "venv").exists()
+
+
+@pytest.mark.soak
+def test_the_image_in_a_clean_debian(clean_image: Tree, tmp_path: Path) -> None:
+    """Every step of the Dockerfile in its order, then the worker as the engine would start it."""
+    env = {"KTRDR_API_TOKEN": "0123456789" * 4}
+    with Container(clean_image, tmp_path, env, tmp_path / "log") as container:
+        container.wait_until_healthy(30)
+        _check_rights(container)
+        _check_contents(container)
+        _check_run(container)
+        assert container.stop(15) < 10
+    log = (tmp_path / "log").read_text()
+    assert env["KTRDR_API_TOKEN"] not in log
+    assert "Traceback" not in log
+
+
+@pytest.fixture
+def clean_image() -> Iterator[Tree]:
+    """The image, built from nothing but Debian's packages, this machine's Rust and the package index."""
+    missing = [name for name in ("debootstrap", "unshare", "setpriv", "nsenter", "ip") if shutil.which(name) is None]
+    if missing or os.geteuid() != 0:
+        pytest.skip(f"a clean root needs root and {', '.join(missing) or 'nothing else'}")
+    with tempfile.TemporaryDirectory(prefix="ktrdr-image-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        yield Build(folder, _base_images(folder), Path(os.environ["PIP_FIND_LINKS"])).image(STAGES)
+
+
+def _base_images(folder: Path) -> dict[str, tuple[Path, ...]]:
+    """Debian with Python for the slim image, a compiler over it for the large one, this machine's Rust for Rust's."""
+    slim, large, rust = folder / "slim", folder / "large", folder / "toolchain"
+    debian(slim, "bookworm", ["ca-certificates", "python3", "python3-venv"])
+    large.mkdir()
+    compiler = Tree((slim,), large)
+    compiler.run(["apt-get", "-qq", "update"])
+    compiler.run(["apt-get", "-qq", "install", "--yes", "--no-install-recommends", "gcc", "libc6-dev"])
+    home = Path(
+        subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True, check=True).stdout.strip()
+    )
+    programs = rust / "usr/local/cargo/bin"
+    programs.mkdir(parents=True)
+    for part in ("bin", "lib"):
+        shutil.copytree(home / part, rust / "usr/local/rustup" / part, symlinks=True)
+    for program in ("cargo", "rustc"):
+        (programs / program).symlink_to(f"/usr/local/rustup/bin/{program}")
+    python = "python:3.11-{}bookworm"
+    return {python.format("slim-"): (slim,), python.format(""): (large, slim), STAGES[0].base: (rust,)}
+
+
+def _check_rights(container: Container) -> None:
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{container.pid}/status").read_text().splitlines())
+    assert status["Uid"].split() == status["Gid"].split() == ["10001"] * 4
+    assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 0
+    assert status["NoNewPrivs"].strip() == "1"
+    assert Path(f"/proc/{container.pid}/cmdline").read_text().split("\0")[2:4] == ["worker", "--host"]
+    for place, code in (("/data/x", 0), ("/tmp/x", 0), ("/x", 1), ("/opt/ktrdr/x", 1), ("/var/tmp/x", 1)):
+        assert container.run("touch", place).returncode == code, place
+
+
+def _check_run(container: Container) -> None:
+    """What the worker runs for a caller ends where the same run in the foreground ends."""
+    run = "mean_reversion_momentum_v1 EURUSD 1h --start-date {} --end-date {}"
+    lines = (
+        "data sample",
+        "train " + run.format("2023-01-01", "2023-12-31"),
+        "backtest run " + run.format("2024-02-01", "2024-04-30"),
+        "backtest run --worker http://127.0.0.1:8000 " + run.format("2024-02-01", "2024-04-30"),
+    )
+    done = [container.run("ktrdr", "--json", *line.split()) for line in lines]
+    assert [one.returncode for one in done] == [0] * 4, [one.stderr for one in done]
+    here, there = (json.loads(one.stdout) for one in done[2:])
+    assert here["status"] == there["status"] == "completed"
+    assert here["result_hash"] == there["result_hash"]
+    assert here["operation_id"] != there["operation_id"]
+
+
+def _check_contents(container: Container) -> None:
+    """PyTorch's CPU build, every part of the worker, nothing of the workshop."""
+    found = container.run("python", "-c", _LOOK)
+    assert found.stdout.splitlines() == ["cpu", "present", "absent"], found.stderr
+    assert container.run("cargo", "--version").returncode == 127
+
+
+_LOOK = """
+from importlib.util import find_spec
+import torch
+print(torch.__version__.partition("+")[2])
+print(*{"present" if find_spec(name) else name for name in ("fastapi", "uvicorn", "psycopg_binary", "alembic")})
+print(*{"absent" if find_spec(name) is None else name for name in ("pytest", "maturin", "mypy", "pandas", "pyarrow")})
+"""
