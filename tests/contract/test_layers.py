@@ -10,21 +10,28 @@ from pathlib import Path
 import pytest
 
 import ktrdr
+from ktrdr.operations.kinds import KINDS
 
 PACKAGE = Path(ktrdr.__file__).parent
 LAYERS = {
     "__init__": 0, "errors": 0, "_lazy": 0, "values": 0, "_core": 0,
     "strategy": 1, "data": 2, "indicators": 3, "fuzzy": 3, "features": 4, "neural": 5, "training": 6,
     "backtesting": 7, "analysis": 8, "report": 9, "operations": 10, "decision": 11, "research": 11,
-    "worker": 12, "cli": 13,
+    "backtest_worker": 11, "worker": 12, "cli": 13,
 }  # fmt: skip
+OWN_ROOM = {"ktrdr.backtesting.backtest_worker": "backtest_worker"}
+"""A file that stands above the room it lies in."""
 TORCH_FROM_LAYER = 5
 LAZY_STRING = re.compile(r"^(ktrdr(?:\.\w+)+):\w+$")
-UPWARD_BY_NAME = {("__init__", target) for target in ktrdr.LAZY.values()}
+UPWARD_BY_NAME = {("__init__", target) for target in ktrdr.LAZY.values()} | {
+    ("operations", target) for target in KINDS.values()
+}
 
 
 def part(module: str) -> str:
     """The room a dotted module lives in: the first name under ``ktrdr``."""
+    if module in OWN_ROOM:
+        return OWN_ROOM[module]
     names = module.split(".")
     return names[1] if len(names) > 1 else "__init__"
 

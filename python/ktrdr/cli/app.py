@@ -42,6 +42,21 @@ def _strategies() -> App:
     return group
 
 
+def _operations() -> App:
+    return _group(
+        "operations",
+        "What has been run, what runs, and what becomes of it.",
+        list=("ktrdr.cli.operations:list_operations", "List operations, newest first."),
+        show=("ktrdr.cli.operations:show", "Show one operation."),
+        follow=("ktrdr.cli.operations:follow", "Follow an operation until it rests."),
+        cancel=("ktrdr.cli.operations:cancel", "Stop an operation; it can be resumed."),
+        resume=("ktrdr.cli.operations:resume", "Go on with an operation, in the foreground."),
+        restart=("ktrdr.cli.operations:restart", "Begin an operation again at its first bar."),
+        fork=("ktrdr.cli.operations:fork", "Go on from a checkpoint with other rules, as a new operation."),
+        delete=("ktrdr.cli.operations:delete", "Delete an operation with its ledger and result."),
+    )
+
+
 def _version() -> str:
     try:
         return version("ktrdr")
@@ -80,21 +95,35 @@ def build() -> App:
         _group(
             "backtest",
             "Run backtests.",
-            run=("ktrdr.cli.backtest:run", "Trade a strategy over stored bars."),
+            run=("ktrdr.cli.backtest:run", "Trade a strategy over stored bars, or go on with a run."),
+            show=("ktrdr.cli.backtest:show", "Print a finished run, and write it out."),
         )
     )
+    app.command(_operations())
+    app.command(
+        _group(
+            "checkpoint",
+            "Look into snapshots.",
+            inspect=("ktrdr.cli.checkpoint:inspect", "Print a snapshot as JSON."),
+        )
+    )
+    app.command("ktrdr.cli.workers:workers", name="workers", help="List the registered workers.")
+    app.command("ktrdr.cli.worker:worker", name="worker", help="Serve operations over HTTP and run them.")
     app.command("ktrdr.cli.doctor:doctor", name="doctor", help="Versions, machine, data folder, what is missing.")
     return app
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code: 0 ok, 2 usage, 3 bad input, 6 internal, 130 interrupted."""
+    """Runs one command and returns its exit code.
+
+    0 ok, 2 usage, 3 bad input, 4 refused resume, 5 storage, 6 internal, 130 interrupted.
+    """
     tokens, flags = _without_global_flags(list(sys.argv[1:] if arguments is None else arguments))
     with manner(json="--json" in flags, verbose="--verbose" in flags) as shown:
         try:
             return shown.answer(_dispatch(tokens))
         except KtrdrError as error:
-            return shown.error(error)
+            return shown.error(error, error.__cause__)
         except KeyboardInterrupt:
             shown.note("interrupted")
             return INTERRUPTED

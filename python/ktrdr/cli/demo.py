@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.cli.answer import Answer, current_manner
-from ktrdr.cli.backtest import run_config
 from ktrdr.cli.control import Interrupt
 from ktrdr.cli.progress import progress
 from ktrdr.data.repository import Repository
@@ -28,10 +26,18 @@ def demo() -> Answer:
     say.note(f"demo 2/3: training {STRATEGY} on {_TRAINED[0]} to {_TRAINED[1]}")
     model = _train(repository)
     say.note(f"demo 3/3: trading {_TRADED[0]} to {_TRADED[1]} with {model}")
-    config = BacktestConfig.of(
-        STRATEGY, SYMBOL, TIMEFRAME, start=_TRADED[0], end=_TRADED[1], model=model, data_dir=repository.root
-    )
-    return run_config(config)
+    return _trade(repository, model)
+
+
+def _trade(repository: Repository, model: str) -> Answer:
+    """Through the demo's own store: `KTRDR_DATA_DIR` on its folder finds the run again."""
+    from ktrdr.backtesting.request import BacktestRequest
+    from ktrdr.cli.foreground import begin, in_foreground
+    from ktrdr.operations.store import Store
+
+    request = BacktestRequest.of(STRATEGY, SYMBOL, TIMEFRAME, start=_TRADED[0], end=_TRADED[1], model=model)
+    store = Store.open(f"sqlite:///{repository.root / 'ktrdr.db'}")
+    return in_foreground(lambda store: begin(store, request), store, repository.root)
 
 
 def _has_sample(repository: Repository) -> bool:

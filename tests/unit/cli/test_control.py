@@ -18,6 +18,7 @@ import worlds
 from ktrdr.cli.answer import manner
 from ktrdr.cli.control import Interrupt
 from ktrdr.cli.progress import progress
+from ktrdr.operations.cancellation import Reason
 
 
 def test_the_first_interrupt_asks_the_second_leaves(capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,11 +27,45 @@ def test_the_first_interrupt_asks_the_second_leaves(capsys: pytest.CaptureFixtur
         assert not token.is_cancelled()
         os.kill(os.getpid(), signal.SIGINT)
         assert token.is_cancelled()
+        time.sleep(0.3)
         assert "end of the block" in capsys.readouterr().err
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(1)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_sigterm_asks_to_let_go() -> None:
+    with Interrupt() as interrupt:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.05)
+        assert interrupt.token.reason is Reason.SHUTDOWN
+
+
+LONG_BLOCK = """
+import hashlib, threading
+from ktrdr.cli.control import Interrupt
+with Interrupt() as interrupt:
+    interrupt.farewell = "goes on with: ktrdr operations resume x"
+    print("ready", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"a", b"b", 60_000_000)  # no bytecode, as in a block of inference
+"""
+
+
+def test_asked_twice_it_leaves_even_from_inside_a_block() -> None:
+    here = os.environ | {"PYTHONPATH": str(Path(ktrdr_package.__file__).parents[1])}
+    with subprocess.Popen(
+        [sys.executable, "-c", LONG_BLOCK], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=here
+    ) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        assert run.stdout.readline() == "ready\n"
+        time.sleep(0.2)
+        run.send_signal(signal.SIGINT)
+        assert "end of the block" in run.stderr.readline()
+        run.send_signal(signal.SIGINT)
+        assert run.wait(timeout=5) == 130
+        assert run.stderr.read() == "goes on with: ktrdr operations resume x\n"
 
 
 def test_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,68 @@
+"""A run in the foreground: through the store, so that it can be stopped, saved and gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ktrdr.backtesting.request import BacktestRequest
+from ktrdr.cli.answer import Answer, current_manner
+from ktrdr.cli.control import Interrupt
+from ktrdr.cli.progress import progress
+from ktrdr.cli.summary import summary
+from ktrdr.errors import Cancelled
+from ktrdr.operations.cancellation import Reason
+from ktrdr.operations.foreground import begin, go_on, take_up
+from ktrdr.operations.models import Claim
+from ktrdr.operations.store import Store
+
+__all__ = ["begin", "fork_here", "in_foreground", "resume_here", "take_up"]
+
+
+def in_foreground(claim_in: Callable[[Store], Claim], store: Store, data_dir: Path | None = None) -> Answer:
+    """Runs what ``claim_in`` claims, with progress, until it ends or is interrupted."""
+    with Interrupt() as interrupt, progress() as bridge:
+        claim = claim_in(store)
+        interrupt.farewell = f"interrupted: ktrdr operations resume {claim.operation.id}"
+        try:
+            results = go_on(store, claim, bridge=bridge, token=interrupt.token, data_dir=data_dir)
+        except Cancelled as stop:
+            return _stopped(claim, interrupt, stop)
+        except KeyboardInterrupt:
+            current_manner().note(interrupt.farewell)
+            raise
+    return summary(results)
+
+
+def resume_here(operation_id: str, *, threads: int | None = None, stored: bool = False) -> Answer:
+    """Goes on with an operation in the foreground."""
+    say = current_manner().note
+    return in_foreground(
+        lambda store: take_up(store, operation_id, threads=threads, stored=stored, say=say), Store.open()
+    )
+
+
+def fork_here(
+    operation_id: str, rules: Mapping[str, Any], *, model: str | None = None, threads: int | None = None
+) -> Answer:
+    """Forks an operation and runs the fork in the foreground."""
+    store = Store.open()
+    parent = store.get(operation_id)
+    request = BacktestRequest.of_spec(parent.spec).forked(rules.get("execution"), rules.get("decisions"), model)
+    request.config(parent.threads if threads is None else threads)
+
+    def claim_in(store: Store) -> Claim:
+        fork = store.fork(operation_id, spec=request.to_spec(), threads=threads, model_id=model)
+        return take_up(store, fork.id, stored=True)
+
+    return in_foreground(claim_in, store)
+
+
+def _stopped(claim: Claim, interrupt: Interrupt, stop: Cancelled) -> Answer:
+    status = "interrupted" if interrupt.token.reason is Reason.SHUTDOWN else "cancelled"
+    data: dict[str, Any] = {
+        "operation_id": claim.operation.id, "status": status, "result_hash": None, "metrics": None, "warnings": [],
+        "trades": None, "error": stop.to_dict(),
+    }  # fmt: skip
+    return Answer(data, failure=stop)

@@ -1,0 +1,130 @@
+"""Runs in this process: the same store and the same way as on a worker, under a lease of their own."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ktrdr.backtesting.request import BacktestRequest
+from ktrdr.backtesting.results import BacktestResults
+from ktrdr.errors import AlreadyRunning, ProfileMismatch
+from ktrdr.neural.blocks import DEFAULT_THREADS
+from ktrdr.operations.cancellation import Token
+from ktrdr.operations.checkpoints import Cadence
+from ktrdr.operations.kinds import run_claim
+from ktrdr.operations.models import Claim, Operation
+from ktrdr.operations.owner import Owner
+from ktrdr.operations.store import Store
+from ktrdr.operations.workers import capability
+from ktrdr.values import ProgressBridge
+
+_LOOK_AGAIN_S = 1.0
+
+
+def run(
+    strategy: str | Path | Mapping[str, Any],
+    symbol: str,
+    timeframe: str,
+    *,
+    threads: int = DEFAULT_THREADS,
+    every_bars: int | None = None,
+    store: Store | None = None,
+    bridge: ProgressBridge | None = None,
+    token: Token | None = None,
+    **rest: Any,
+) -> BacktestResults:
+    """As ``ktrdr.backtest``, saved every five seconds (and every ``every_bars`` bars) and therefore resumable.
+
+    The operation's id is ``result.manifest["operation"]``; a ``Cancelled`` names it too.
+    """
+    request = BacktestRequest.of(strategy, symbol, timeframe, threads=threads, **rest)
+    home = store or Store.open()
+    claim = begin(home, request, threads=threads)
+    return go_on(home, claim, bridge=bridge, token=token, cadence=Cadence(every_bars=every_bars))
+
+
+def resume(
+    operation_id: str,
+    *,
+    threads: int | None = None,
+    stored: bool = False,
+    every_bars: int | None = None,
+    store: Store | None = None,
+    bridge: ProgressBridge | None = None,
+    token: Token | None = None,
+) -> BacktestResults:
+    """Goes on with a backtest from where it was saved, to the result it would have had without the stop.
+
+    Raises ``NotFound``, ``AlreadyRunning``, ``AlreadyCompleted``, and ``IdentityMismatch`` or ``ProfileMismatch`` for
+    inputs that are not those it was begun with.
+    """
+    home = store or Store.open()
+    claim = take_up(home, operation_id, threads=threads, stored=stored)
+    return go_on(home, claim, bridge=bridge, token=token, cadence=Cadence(every_bars=every_bars))
+
+
+def begin(store: Store, request: BacktestRequest, *, threads: int = DEFAULT_THREADS) -> Claim:
+    """A new operation, this process's from the start."""
+    return store.begin_here("backtest", request.to_spec(), Owner.me(), threads=threads, **capability())
+
+
+def take_up(
+    store: Store,
+    operation_id: str,
+    *,
+    threads: int | None = None,
+    stored: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> Claim:
+    """Claims an operation for this process; waits, and says so, while another host holds its lease.
+
+    Args:
+        store: where it is.
+        operation_id: which.
+        threads: what the user asks for now; None is what the operation has.
+        stored: whether a strategy that its name no longer means is gone on with.
+        say: told once what is waited for.
+    """
+    operation = store.get(operation_id)
+    _check_threads(operation, threads)
+    if not stored:
+        BacktestRequest.of_spec(operation.spec).check_name()
+    owner, found, said = Owner.me(), capability(), False
+    while True:
+        try:
+            return store.claim(operation_id, owner, placement=f"host:{socket.gethostname()}", **found)
+        except AlreadyRunning as running:
+            holder = store.get(operation_id).owner
+            if holder is None or holder.same_place(owner):
+                raise
+            if say is not None and not said:
+                say(f"{operation_id} runs on {holder.host}: waiting for the end of its lease")
+            said = True
+            time.sleep(min(max(running.retry_after or 0.0, 0.1), _LOOK_AGAIN_S))
+
+
+def go_on(
+    store: Store,
+    claim: Claim,
+    *,
+    bridge: ProgressBridge | None = None,
+    token: Token | None = None,
+    cadence: Cadence | None = None,
+    data_dir: Path | None = None,
+) -> BacktestResults:
+    """Runs what was claimed, in this process, to its end."""
+    results: BacktestResults = run_claim(
+        store, claim, token or Token(), bridge=bridge, cadence=cadence, data_dir=data_dir
+    )
+    return results
+
+
+def _check_threads(operation: Operation, threads: int | None) -> None:
+    if threads is not None and threads != operation.threads:
+        raise ProfileMismatch(
+            "the run was begun with another number of threads", where=operation.id, part="threads", found=threads,
+            expected=operation.threads, hint="leave --threads out, or fork the operation",
+        )  # fmt: skip

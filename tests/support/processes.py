@@ -1,0 +1,166 @@
+"""Real processes for tests of operations: a data folder, its store, workers that can be killed, and waiting."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ktrdr
+import worlds
+from ktrdr.backtesting.engine import BacktestingEngine
+from ktrdr.backtesting.request import BacktestRequest
+from ktrdr.backtesting.results import BacktestResults
+from ktrdr.data.repository import Repository
+from ktrdr.operations.models import Operation, Status
+from ktrdr.operations.store import Store
+
+PACKAGES = Path(ktrdr.__file__).parents[1]
+RESTING = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
+WORKER = """
+import logging, signal, sys, threading
+from ktrdr.operations.runner import Runner
+from ktrdr.operations.store import Store
+logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+runner, over = Runner(Store.open(), int(sys.argv[1])), threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: over.set())
+runner.start()
+over.wait()
+runner.stop()
+"""
+"""A worker without its HTTP: the runner, in a process of its own."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A data folder with bars and models, a database, and the environment of every process that uses them."""
+
+    folder: Path
+    url: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For a process; its threads never fight over the cores with those beside it."""
+        mine = {"KTRDR_DATA_DIR": str(self.folder), "KTRDR_DATABASE_URL": self.url, "PYTHONPATH": str(PACKAGES)}
+        return os.environ | {"KTRDR_LEASE_SECONDS": "2", "OMP_NUM_THREADS": "1"} | mine | dict(self.settings)
+
+    def store(self) -> Store:
+        """Its store, opened by this process."""
+        return Store.open(self.url)
+
+    def submit(self, store: Store, kind: str = "mlp", *, threads: int = 1, **rest: Any) -> Operation:
+        """A backtest of a strategy of ``worlds``, for a worker to find."""
+        return store.submit("backtest", self.request(kind, **rest).to_spec(), threads=threads)
+
+    def request(self, kind: str = "mlp", **rest: Any) -> BacktestRequest:
+        """The same, not submitted."""
+        known = {"start": "2024-01-20"}
+        return BacktestRequest.of(strategy(kind), "EURUSD", "1h", **(known | rest))
+
+    def expected(self, kind: str = "mlp", *, threads: int = 1, **rest: Any) -> BacktestResults:
+        """What the run gives when nothing stops it, through the library."""
+        return BacktestingEngine(self.request(kind, **rest).config(threads, data_dir=self.folder)).run()
+
+    def call(self, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """The program, to its end."""
+        return subprocess.run(
+            program(words), env=self.environment, capture_output=True, text=True, timeout=timeout, cwd=self.folder
+        )
+
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        """The program, still running."""
+        return subprocess.Popen(
+            program(words), env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            cwd=self.folder,
+        )  # fmt: skip
+
+
+def strategy(kind: str = "mlp", **changes: Any) -> dict[str, Any]:
+    """A strategy of ``worlds``; ``slow`` is a larger net that takes some 30 ms a block of 256 bars."""
+    if kind != "slow":
+        return worlds.strategy(kind, **changes)
+    architecture = {"sequence_length": 24, "hidden_size": 128, "num_layers": 2, "dropout": 0.0}
+    return worlds.strategy("gru", name="walker_slow", model={"type": "gru", "architecture": architecture}, **changes)
+
+
+def program(words: Sequence[str]) -> list[str]:
+    """``ktrdr`` as a command, from the tree under test."""
+    code = "import sys; from ktrdr.cli.app import main; sys.exit(main(sys.argv[1:]))"
+    return [sys.executable, "-c", code, *words]
+
+
+def furnish(folder: Path, n_bars: int = 30_000, kinds: Sequence[str] = ("mlp",)) -> Path:
+    """Writes bars of a walk and an untrained net of each kind; returns the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    repository = Repository(folder)
+    for timeframe, frame in worlds.bars(n_bars, "mtf" if "mtf" in kinds else "mlp").items():
+        frame.write_parquet(repository.path("EURUSD", timeframe))
+    for kind in kinds:
+        worlds.untrained(folder, strategy(kind), seed=worlds.SEEDS.get(kind, 2))
+    return folder
+
+
+@contextmanager
+def worker(place: Place, slots: int = 1) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker process; killed on the way out if it has not left."""
+    process = subprocess.Popen([sys.executable, "-c", WORKER, str(slots)], env=place.environment)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_for(found: Callable[[], Any], within_s: float = 60.0, every_s: float = 0.02) -> Any:
+    """The first true answer; an assertion after ``within_s``."""
+    until_s = time.monotonic() + within_s
+    while not (answer := found()):
+        assert time.monotonic() < until_s, "waited in vain"
+        time.sleep(every_s)
+    return answer
+
+
+def wait_until(store: Store, operation_id: str, *statuses: Status, within_s: float = 60.0) -> Operation:
+    """The operation once it has one of the statuses (by default: once it rests)."""
+    wanted = statuses or RESTING
+
+    def look() -> Operation | None:
+        operation = store.get(operation_id)
+        return operation if operation.status in wanted else None
+
+    found: Operation = wait_for(look, within_s)
+    return found
+
+
+def wait_for_bar(store: Store, operation_id: str, bar: int = 1, within_s: float = 60.0) -> Operation:
+    """The operation once its progress has reached a bar."""
+
+    def look() -> Operation | None:
+        operation = store.get(operation_id)
+        assert operation.status not in RESTING, operation.error
+        return operation if (operation.progress or {}).get("bar", 0) >= bar else None
+
+    found: Operation = wait_for(look, within_s)
+    return found
+
+
+def kill(process: subprocess.Popen[Any] | int, number: int = signal.SIGKILL) -> None:
+    """A signal to a process or a pid; one that is gone is no error."""
+    with suppress(ProcessLookupError):
+        os.kill(process if isinstance(process, int) else process.pid, number)
+
+
+def answer_of(said: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """The one object that ``--json`` printed."""
+    assert said.stdout.count("\n") == 1, said.stdout + said.stderr
+    found: dict[str, Any] = json.loads(said.stdout)
+    return found
