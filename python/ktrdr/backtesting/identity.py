@@ -46,8 +46,9 @@ def identity_parts(config: BacktestConfig, features: FeatureMatrix, bundle: Mode
 
 
 def identity_of(parts: Parts) -> bytes:
-    """The run's identity: one hash over all parts."""
-    return bytes(_core.content_hash([piece for name, value in parts for piece in (name.encode(), value)]))
+    """The run's identity: one hash over all parts, the one the core writes into a snapshot."""
+    pieces = (piece for name, value in parts for piece in (name.encode(), value))
+    return bytes(_core.content_hash([b"ktrdr-identity-1", *pieces]))
 
 
 def numeric_profile(config: BacktestConfig, bundle: ModelBundle) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 import worlds
+from ktrdr import _core
 from ktrdr.backtesting.checkpoint import Checkpoint, SavedRun
 from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.engine import BacktestingEngine
@@ -81,6 +82,7 @@ def test_stopped_at_every_block_it_ends_on_the_same_bits(kind: str, config_of: C
         assert again.equity.equals(whole.equity)
         assert again.decisions.equals(whole.decisions)
         assert again.identity == whole.identity
+        assert _core.verify(saved.snapshot)[0].hex() == whole.identity
 
 
 def test_a_run_stopped_many_times_in_a_row(config_of: ConfigOf) -> None:
