@@ -95,13 +95,22 @@ class Span:
             end_ns += NS_PER_DAY
         if start_ns is not None and end_ns is not None and end_ns <= start_ns:
             raise ArgumentInvalid("the end is not after the start", where="end", found=end, expected=f"after {start}")
-        return cls(start_ns, end_ns)
+        return cls(_within_int64(start_ns), _within_int64(end_ns))
+
+
+def _within_int64(moment_ns: int | None) -> int | None:
+    """A year like 9999 stands for an open end; no stamp lies beyond int64."""
+    return None if moment_ns is None else min(max(moment_ns, -(2**63)), 2**63 - 1)
 
 
 def _is_bare_date(value: object) -> bool:
-    if isinstance(value, str):
-        return len(value.strip()) == 10
-    return isinstance(value, date) and not isinstance(value, datetime)
+    if not isinstance(value, str):
+        return isinstance(value, date) and not isinstance(value, datetime)
+    try:
+        date.fromisoformat(value.strip())
+    except ValueError:
+        return False
+    return True
 
 
 def _instant_ns(value: str | date | datetime, name: str) -> int:

@@ -80,5 +80,7 @@ def _shown(report: ImportReport) -> list[str | Table]:
     )
     rows = [(str(one.row), one.field, one.value, one.rule, one.became) for one in report.changes[:_MOST_ROWS]]
     table = Table(("row", "field", "value", "rule", "became"), rows)
+    more = [f"... and {len(report.changes) - _MOST_ROWS} more: --json lists them all"]
     changed: list[str | Table] = [f"repaired: {len(report.changes)} changes", table] if rows else []
+    changed += more if len(report.changes) > _MOST_ROWS else []
     return [head, *changed, *(f"replaced {name}" for name in report.replaced)]

@@ -37,4 +37,4 @@ def _row(model: Any) -> dict[str, Any]:
 def _days(span: Span | None) -> str:
     if span is None or span.start_ns is None or span.end_ns is None:
         return "unknown"
-    return f"{iso(span.start_ns)[:10]} to {iso(span.end_ns)[:10]}"
+    return f"{iso(span.start_ns)[:10]} to {iso(span.end_ns - 1)[:10]}"  # the last bar ends where the next day begins

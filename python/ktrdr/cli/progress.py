@@ -27,7 +27,7 @@ def progress() -> Iterator[ProgressBridge]:
 
 
 class _Lines:
-    """A line for each new phase, then at most one every few seconds."""
+    """A line for each new phase, then at most one every few seconds, and one at the phase's end."""
 
     def __init__(self) -> None:
         self._phase = ""
@@ -35,7 +35,7 @@ class _Lines:
 
     def report(self, phase: str, done: int, total: int | None, detail: Mapping[str, Any]) -> None:
         now = time.monotonic()
-        if phase == self._phase and now - self._last < _SECONDS_BETWEEN_LINES:
+        if phase == self._phase and now - self._last < _SECONDS_BETWEEN_LINES and done != total:
             return
         self._phase, self._last = phase, now
         share = f" {100 * done // total} %" if total else ""

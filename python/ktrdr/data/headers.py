@@ -6,6 +6,7 @@
 | MetaTrader 4, HistData (MT) | no header: `2024.01.02,00:05,1.1,1.1,1.1,1.1,42` |
 | HistData (ASCII) | no header: `20240102 000500;1.1;1.1;1.1;1.1;0` |
 | yfinance | `Date,Open,High,Low,Close,Adj Close,Volume`, or three lines of head |
+| pandas | an index without a name: an empty first heading, or `__index_level_0__` in Parquet |
 | ccxt, freqtrade, Binance | `timestamp,open,high,low,close,volume`, or no header and epoch stamps |
 """
 
@@ -23,7 +24,7 @@ EXTRAS = ("half_spread", "conversion_rate")
 _NAMES = {
     "timestamp": (
         "timestamp", "datetime", "date_time", "open_time", "opentime", "ts", "unix", "unix_time", "unix_timestamp",
-        "gmt_time", "local_time", "utc_time", "__index_level_0__",
+        "gmt_time", "local_time", "utc_time", "index_level_0",
     ),
     "date": ("date", "day"),
     "time": ("time", "hour"),

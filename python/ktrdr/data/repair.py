@@ -52,7 +52,8 @@ def mend(
         if violation.rule == "data_unsorted":
             changes.append(_change(violation, "moved"))
         elif clip and violation.rule == "data_ohlc_order":
-            changes.append(_change(violation, _widen(columns, violation)))
+            if (became := _widen(columns, violation)) != violation.value:  # the other end may have moved already
+                changes.append(_change(violation, became))
         elif clip and (violation.field, violation.rule) == ("volume", "data_price_range"):
             columns["volume"][violation.row] = 0.0
             changes.append(_change(violation, "0.0"))

@@ -23,6 +23,7 @@ from ktrdr.values import Timeframe
 
 _SYMBOL = re.compile(r"(?!CONTEXT-)[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _CONTEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_HOW_TO_GET_BARS = "`ktrdr data import` brings bars in, `ktrdr data sample` makes some up"
 STORED = ("timestamp", *PRICES, "volume", "half_spread", "conversion_rate")
 
 
@@ -207,11 +208,13 @@ class Repository:
         file = self.path(symbol, timeframe)
         if file.is_file():
             return file
-        stored = ", ".join(f"{name} {length.value}" for name, length in self.names()) or "none"
-        raise DataNotFound(
-            "no such series", symbol=symbol, timeframe=timeframe.value, found=f"stored: {stored}",
-            hint="`ktrdr data import` brings bars in, `ktrdr data sample` makes some up",
-        )  # fmt: skip
+        names = self.names()
+        mine = [length for name, length in names if name == symbol]
+        stored = [f"{symbol} {length.value}" for length in mine] or sorted({name for name, _ in names}) or ["none"]
+        found = f"stored: {', '.join(stored)}"
+        finer = any(length < timeframe for length in mine)
+        hint = "`ktrdr data resample` (or --resample in a run) makes it from a finer one" if finer else _HOW_TO_GET_BARS
+        raise DataNotFound("no such series", symbol=symbol, timeframe=timeframe.value, found=found, hint=hint)
 
 
 def _check_stamps(stamps: Stamps, symbol: str, timeframe: Timeframe) -> None:

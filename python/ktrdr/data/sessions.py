@@ -8,7 +8,7 @@ from ktrdr.data.clock import Clock, Place, SessionEnd
 from ktrdr.data.frames import Stamps
 from ktrdr.data.stamps import Moments, whole_days
 from ktrdr.errors import ArgumentInvalid, DataTimeframe
-from ktrdr.values import NS_PER_DAY, Timeframe, iso
+from ktrdr.values import NS_PER_DAY, NS_PER_SECOND, Timeframe, iso
 
 
 def bar_opens(
@@ -24,6 +24,7 @@ def bar_opens(
             raise ArgumentInvalid("only daily and weekly bars have one", where="session-end", found=timeframe.value)
         return moments.instants(clock, place) - (timeframe.ns if at_close else 0)
     dial = moments.dial(clock)
+    _check_spacing(dial, timeframe)
     if end is None and not whole_days(dial):
         row = int(np.argmax(dial % NS_PER_DAY != 0))
         raise DataTimeframe(
@@ -41,6 +42,16 @@ def bar_opens(
         return dial - (NS_PER_DAY if at_close and not moments.dates else 0)
     ends = end.after(moments.instants(clock, place), or_at=at_close)
     return (ends - 1) // NS_PER_DAY * NS_PER_DAY
+
+
+def _check_spacing(dial: Stamps, timeframe: Timeframe) -> None:
+    """Shorter bars would fall on one date, where they look like duplicates that a repair may drop."""
+    spacing_ns = np.diff(np.unique(dial))
+    if len(spacing_ns) and (usual_ns := float(np.median(spacing_ns))) < timeframe.ns / 2:
+        raise DataTimeframe(
+            "the bars are not of this timeframe", field="timestamp", timeframe=timeframe.value,
+            found=f"stamps {usual_ns / NS_PER_SECOND:g} s apart", expected=timeframe.value,
+        )  # fmt: skip
 
 
 def _until_close(moments: Moments) -> int:

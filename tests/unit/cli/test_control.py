@@ -72,10 +72,11 @@ def test_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[st
     with progress() as bridge:
         bridge.report("backtest", 0, 200, {})
         bridge.report("backtest", 1, 200, {})
+        bridge.report("backtest", 200, 200, {})
         bridge.report("saving", 3, None, {"equity": 1.5, "trades": 2})
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err.splitlines() == ["backtest 0 %", "saving  equity 1.5, trades 2"]
+    assert said.err.splitlines() == ["backtest 0 %", "backtest 100 %", "saving  equity 1.5, trades 2"]
 
 
 def test_nothing_but_the_object_with_json(capsys: pytest.CaptureFixture[str]) -> None:

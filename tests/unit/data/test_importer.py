@@ -171,6 +171,42 @@ def test_a_repair_says_what_it_changed(
     assert json.loads(json.dumps(report.to_dict()))["changes"][0]["row"] == 1
 
 
+def test_a_value_that_a_repair_left_alone_is_no_change(write: Callable[..., Path], repository: Repository) -> None:
+    """High lies below low: raising the high is enough."""
+    rows = "".join(f"2024-01-08T0{hour}:00Z,1.1,{high},1.05,1.1\n" for hour, high in ((0, 1.2), (1, 1.01), (2, 1.2)))
+    text = "timestamp,open,high,low,close\n" + rows
+    report = import_file(write(text), repository, symbol="EURUSD", timeframe="1h", repair="clip")
+    assert [(change.row, change.field, change.became) for change in report.changes] == [(1, "high", "1.1")]
+
+
+def test_the_unnamed_index_of_a_pandas_frame_is_the_timestamp(tmp_path: Path, repository: Repository) -> None:
+    pandas = pytest.importorskip("pandas")
+    index = pandas.date_range("2024-01-08", periods=3, freq="1h", tz="UTC")
+    frame = pandas.DataFrame({name: [1.0, 2.0, 3.0] for name in ("Open", "High", "Low", "Close")}, index=index)
+    frame.to_parquet(tmp_path / "bars.parquet")
+    report = import_file(tmp_path / "bars.parquet", repository, symbol="EURUSD", timeframe="1h")
+    assert report.series.timestamp.tolist() == [(MONDAY_S + 3_600 * hour) * 10**9 for hour in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("timeframe", "stamps", "session_end"),
+    [
+        ("1w", [f"2024-01-{day:02}" for day in range(8, 22)], None),
+        ("1d", [f"2024-01-08T{hour:02}:00Z" for hour in range(14)], "17:00 America/New_York"),
+    ],
+)
+def test_shorter_bars_are_no_days_or_weeks_even_with_a_repair(
+    timeframe: str, stamps: list[str], session_end: str | None, write: Callable[..., Path], repository: Repository
+) -> None:
+    """Put on their date they would look like duplicates, and a repair would keep the first of each."""
+    text = "Date,Open,High,Low,Close\n" + "".join(f"{stamp},1,1,1,1\n" for stamp in stamps)
+    with pytest.raises(DataError, match="not of this timeframe") as caught:
+        import_file(
+            write(text), repository, symbol="EURUSD", timeframe=timeframe, session_end=session_end, repair="drop"
+        )
+    assert caught.value.code == "data_timeframe"
+
+
 def test_a_file_newest_first_is_put_in_order(write: Callable[..., Path], repository: Repository) -> None:
     text = "timestamp,open,high,low,close\n" + "".join(f"2024-01-08T0{hour}:00Z,1,1,1,1\n" for hour in (3, 2, 1, 0))
     with pytest.raises(DataError, match="3 values break a rule"):
