@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 
-from cyclopts import CoercionError, CycloptsError, UnknownCommandError, UnknownOptionError
+from cyclopts import CoercionError, CycloptsError, UnknownCommandError, UnknownOptionError, UnusedCliTokensError
 
 from ktrdr.errors import ArgumentInvalid, UsageError
+
+_EVERYWHERE = ("--json", "--verbose", "--help")
 
 
 def as_usage_error(error: CycloptsError) -> UsageError:
@@ -16,6 +18,8 @@ def as_usage_error(error: CycloptsError) -> UsageError:
         return _unknown_flag(error)
     if isinstance(error, UnknownCommandError):
         return _unknown_command(error)
+    if isinstance(error, UnusedCliTokensError):
+        return UsageError("more than the command takes", found=" ".join(error.unused_tokens or []))
     sentence = " ".join(str(error).split()).rstrip(".")
     kind = ArgumentInvalid if isinstance(error, CoercionError) else UsageError
     return kind(sentence or type(error).__name__)
@@ -23,16 +27,21 @@ def as_usage_error(error: CycloptsError) -> UsageError:
 
 def _unknown_flag(error: UnknownOptionError) -> UsageError:
     known = [name for argument in error.argument_collection for name in argument.names if name.startswith("--")]
-    flag = (error.token.keyword or error.token.value).partition("=")[0]
-    return UsageError("unknown flag", found=flag, hint=_nearest(flag, [*known, "--json", "--verbose", "--help"]))
+    written = error.token.keyword or error.token.value
+    flag = written.partition("=")[0]
+    if flag in _EVERYWHERE:
+        return UsageError("the flag takes no value", found=written)
+    return UsageError("unknown flag", found=flag, hint=_nearest(flag, [*known, *_EVERYWHERE]))
 
 
 def _unknown_command(error: UnknownCommandError) -> UsageError:
     word = (error.unused_tokens or [""])[0]
+    if word.startswith("-"):
+        return UsageError("unknown flag", found=word, hint=_nearest(word, [*_EVERYWHERE, "--version"]))
     known = [name for name in (error.app or ()) if not name.startswith("-")]
     return UsageError("unknown command", found=word, hint=_nearest(word, known))
 
 
 def _nearest(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(known))}"

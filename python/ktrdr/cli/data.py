@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -12,7 +12,7 @@ from ktrdr.data.check import CheckReport, check_series
 from ktrdr.data.repository import Repository
 from ktrdr.data.sample import write_sample
 from ktrdr.data.shelf import delete_series, list_series, resample_series
-from ktrdr.errors import DataNotFound
+from ktrdr.errors import DataError, DataNotFound, KtrdrError
 
 _MOST_ROWS = 20
 
@@ -27,14 +27,15 @@ def list_series_command() -> Answer:
             f"{one.rows:,}",
             one.first or "-",
             one.last or "-",
-            _kind(one.synthetic),
+            _kind(one.synthetic) if one.problem is None else "unreadable",
             one.source,
         )
         for one in stored
     ]
     table = Table(("symbol", "timeframe", "rows", "first", "last", "bars", "source"), rows)
     nothing = "no series yet: `ktrdr data import` brings bars in, `ktrdr data sample` makes some up"
-    return Answer({"series": [one.to_dict() for one in stored]}, [table] if rows else [nothing])
+    notes = [_problem_line(one.problem) for one in stored if one.problem is not None]
+    return Answer({"series": [one.to_dict() for one in stored]}, [table, *notes] if rows else [nothing])
 
 
 def check(symbol: str | None = None, timeframe: str | None = None, /) -> Answer:
@@ -52,10 +53,21 @@ def check(symbol: str | None = None, timeframe: str | None = None, /) -> Answer:
     if not names:
         stored = ", ".join(f"{name} {length.value}" for name, length in repository.names()) or "none"
         raise DataNotFound("no such series", symbol=symbol, timeframe=timeframe, found=f"stored: {stored}")
-    reports = [check_series(repository, name, length) for name, length in names]
-    problems = [problem for report in reports for problem in report.problems]
-    shown = [part for report in reports for part in _report(report)]
-    return Answer({"series": [report.to_dict() for report in reports]}, shown, problems[0] if problems else None)
+    data: list[dict[str, Any]] = []
+    shown: list[str | Table] = []
+    problems: list[KtrdrError] = []
+    for name, length in names:
+        try:
+            report = check_series(repository, name, length)
+        except DataError as error:  # the others are audited all the same
+            data.append({"symbol": name, "timeframe": length.value, "problems": [error.to_dict()]})
+            shown += [f"{name} {length.value}: unreadable", _problem_line(error)]
+            problems.append(error)
+        else:
+            data.append(report.to_dict())
+            shown += _report(report)
+            problems += report.problems
+    return Answer({"series": data}, shown, problems[0] if problems else None)
 
 
 def sample() -> Answer:
@@ -123,9 +135,13 @@ def _report(report: CheckReport) -> list[str | Table]:
     return [
         head, *_table(("row", "field", "value", "rule"), broken),
         *_table(("row", "opens at", "from the close before (a split?)"), jumps),
-        *(f"problem: {problem.code}: {problem}" for problem in report.problems),
+        *(_problem_line(problem) for problem in report.problems),
         *(f"warning: {warning}" for warning in report.warnings),
     ]  # fmt: skip
+
+
+def _problem_line(problem: KtrdrError) -> str:
+    return f"problem: {problem.code}: {problem}"
 
 
 def _table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str | Table]:

@@ -68,6 +68,8 @@ def _folder_problems(repository: Repository) -> list[str]:
     folder = repository.root
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
+    if not folder.is_dir():
+        return ["the data folder is a file"]
     if not os.access(folder, os.W_OK):
         return ["the data folder cannot be written"]
     return [] if repository.names() else ["no series: `ktrdr data import` or `ktrdr data sample`"]

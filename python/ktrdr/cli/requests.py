@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from ktrdr.errors import ArgumentInvalid
 
 SECTIONS = ("execution", "decisions", "metrics")
+
+
+def _whole(_type: Any, tokens: Sequence[Any]) -> int:
+    """The parser's own conversion would round 1.5 to 2."""
+    text = tokens[0].value
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f'unable to convert "{text}" into int') from None
+
+
+Whole = Annotated[int, Parameter(converter=_whole)]
+"""A whole number on the command line."""
 
 
 def rules_of(

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from ktrdr.cli.answer import Answer, Table
 from ktrdr.cli.control import Interrupt
 from ktrdr.cli.progress import progress
+from ktrdr.cli.requests import Whole
 
 
 def train(
@@ -19,9 +20,9 @@ def train(
     *,
     start_date: str | None = None,
     end_date: str | None = None,
-    seed: int | None = None,
+    seed: Whole | None = None,
     device: str = "auto",
-    threads: int = 2,
+    threads: Whole = 2,
     resample: Annotated[bool, Parameter(negative="")] = False,
 ) -> Answer:
     """Train a strategy's net into a model bundle.

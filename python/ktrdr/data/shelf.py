@@ -10,13 +10,13 @@ import polars as pl
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.repository import Repository
 from ktrdr.data.resample import longest_finer, resample
-from ktrdr.errors import DataExists, DataNotFound
+from ktrdr.errors import DataError, DataExists, DataNotFound
 from ktrdr.values import Timeframe
 
 
 @dataclass(frozen=True, slots=True)
 class StoredSeries:
-    """One line of the list: a series, its extent and where it comes from."""
+    """One line of the list: a series, its extent and where it comes from, or why it cannot be read."""
 
     symbol: str
     timeframe: Timeframe
@@ -26,10 +26,11 @@ class StoredSeries:
     synthetic: bool
     source: str
     resampled_from: Timeframe | None
+    problem: DataError | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        return {
+        facts = {
             "symbol": self.symbol,
             "timeframe": self.timeframe.value,
             "rows": self.rows,
@@ -39,6 +40,7 @@ class StoredSeries:
             "source": self.source,
             "resampled_from": None if self.resampled_from is None else self.resampled_from.value,
         }
+        return facts if self.problem is None else facts | {"problem": self.problem.to_dict()}
 
 
 def list_series(repository: Repository) -> list[StoredSeries]:
@@ -47,8 +49,11 @@ def list_series(repository: Repository) -> list[StoredSeries]:
 
 
 def _line(repository: Repository, symbol: str, timeframe: Timeframe) -> StoredSeries:
-    stamps = repository.raw(symbol, timeframe, ("timestamp",))["timestamp"]
-    provenance = repository.provenance(symbol, timeframe)
+    try:
+        stamps = repository.raw(symbol, timeframe, ("timestamp",))["timestamp"]
+        provenance = repository.provenance(symbol, timeframe)
+    except DataError as error:  # a damaged series must not hide the others
+        return StoredSeries(symbol, timeframe, 0, None, None, False, "", None, error)
     return StoredSeries(
         symbol=symbol,
         timeframe=timeframe,

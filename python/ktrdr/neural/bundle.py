@@ -190,7 +190,7 @@ def _claim(partial: Path, folder: Path, timeframe: str) -> Path:
 
 
 def _metadata(folder: Path) -> tuple[BundleMetadata, str]:
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112  (False for a name no file system takes)
         raise ModelNotFound("no such model", where=bundle_id(folder), hint="`ktrdr models` lists what there is")
     data = _read_small(folder, METADATA)
     parsed = _parse_json(data, folder, METADATA)

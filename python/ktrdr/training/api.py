@@ -22,6 +22,7 @@ from ktrdr.features.pipeline import build_features
 from ktrdr.neural.blocks import DEFAULT_THREADS
 from ktrdr.neural.bundle import BundleDraft, bundle_id
 from ktrdr.neural.metadata import BundleMetadata
+from ktrdr.neural.runtime import choose_device
 from ktrdr.strategy.history import needs
 from ktrdr.strategy.loader import load_strategy
 from ktrdr.strategy.schema import Strategy
@@ -104,6 +105,7 @@ def train(
     """
     loaded = load_strategy(strategy)
     require_trainable(loaded.training.labels)
+    choose_device(device)  # a device that is not there is found out before the bars are read
     settings = RunSettings(
         _checked("seed", (loaded.training.seed or 0) if seed is None else seed, 0, 2**63 - 1), device,
         _checked("threads", threads, 1, 1024), bridge or SilentBridge(), token or NeverCancelled(),

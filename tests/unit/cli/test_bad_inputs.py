@@ -96,6 +96,22 @@ def test_broken_rows_are_shown_as_a_table(ktrdr: Callable) -> None:
     assert "22 bars" in mended.out
 
 
+def test_a_damaged_series_does_not_hide_the_others(ktrdr: Callable, folder: Path) -> None:
+    folder.mkdir()
+    store(folder, worlds.frame(50))
+    (folder / "BROKEN_1h.parquet").write_text("no Parquet")
+    listed = ktrdr("data list --json")
+    assert listed.code == 0
+    assert [(one["symbol"], one.get("problem", {}).get("code")) for one in listed.object["series"]] == [
+        ("BROKEN", "data_parse"),
+        ("EURUSD", None),
+    ]
+    checked = ktrdr("data check")
+    assert checked.code == 3
+    assert "BROKEN 1h: unreadable" in checked.out
+    assert "EURUSD 1h: 50 real bars" in checked.out
+
+
 def store(folder: Path, bars: pl.DataFrame, timeframe: str = "1h", *, synthetic: bool = False) -> None:
     """Puts bars into the data folder."""
     series = BarSeries.from_frame(bars, "EURUSD", Timeframe(timeframe), Provenance(synthetic=synthetic))

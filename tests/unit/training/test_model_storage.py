@@ -83,6 +83,12 @@ def test_other_names_are_refused(name: str, tmp_path: Path) -> None:
         ModelStorage(tmp_path / "models").find(name)
 
 
+@pytest.mark.parametrize("name", ["", "m" * 5_000, "a\0b"])
+def test_what_no_file_system_takes_is_not_there_even_as_a_path(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFound, match="no such model"):
+        ModelStorage(tmp_path / "models").find(name, allow_path=True)
+
+
 def test_a_path_is_no_id(tmp_path: Path) -> None:
     name = store(tmp_path / "models")
     with pytest.raises(ModelNotFound, match="tiny/1h_v1"):
