@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from support.clean_root import Build, Container, Tree, debian
+from support.clean_root import Build, Container, Tree, cpu_wheels, debian
 from support.dockerfile import ROOT, Instruction, Stage, context_files, stages
 
 SCRIPTS = ROOT / "scripts" / "container"
@@ -200,9 +200,10 @@ def clean_image() -> Iterator[Tree]:
     missing = [name for name in ("debootstrap", "unshare", "setpriv", "nsenter", "ip") if shutil.which(name) is None]
     if missing or os.geteuid() != 0:
         pytest.skip(f"a clean root needs root and {', '.join(missing) or 'nothing else'}")
+    wheels = cpu_wheels()
     with tempfile.TemporaryDirectory(prefix="ktrdr-image-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        yield Build(folder, _base_images(folder), Path(os.environ["PIP_FIND_LINKS"])).image(STAGES)
+        yield Build(folder, _base_images(folder), wheels).image(STAGES)
 
 
 def _base_images(folder: Path) -> dict[str, tuple[Path, ...]]:
@@ -238,19 +239,23 @@ def _check_rights(container: Container) -> None:
 
 def _check_run(container: Container) -> None:
     """What the worker runs for a caller ends where the same run in the foreground ends."""
-    run = "mean_reversion_momentum_v1 EURUSD 1h --start-date {} --end-date {}"
-    lines = (
-        "data sample",
-        "train " + run.format("2023-01-01", "2023-12-31"),
-        "backtest run " + run.format("2024-02-01", "2024-04-30"),
-        "backtest run --worker http://127.0.0.1:8000 " + run.format("2024-02-01", "2024-04-30"),
-    )
-    done = [container.run("ktrdr", "--json", *line.split()) for line in lines]
-    assert [one.returncode for one in done] == [0] * 4, [one.stderr for one in done]
-    here, there = (json.loads(one.stdout) for one in done[2:])
-    assert here["status"] == there["status"] == "completed"
+    run, worker = "mean_reversion_momentum_v1 EURUSD 1h --start-date {} --end-date {}", "--worker http://127.0.0.1:8000"
+    _answer(container, "data sample")
+    _answer(container, "train " + run.format("2023-01-01", "2023-12-31"))
+    line = "backtest run " + run.format("2024-02-01", "2024-04-30")
+    here = _answer(container, line)
+    queued = _answer(container, f"{line} {worker}")["operation_id"]
+    assert _answer(container, f"operations follow {queued} {worker}")["status"] == "completed"
+    there = _answer(container, f"backtest show {queued}")
+    assert here["operation_id"] != there["operation_id"] == queued
     assert here["result_hash"] == there["result_hash"]
-    assert here["operation_id"] != there["operation_id"]
+
+
+def _answer(container: Container, line: str) -> dict[str, Any]:
+    done = container.run("ktrdr", "--json", *line.split())
+    assert done.returncode == 0, f"{line}: {done.stdout} {done.stderr}"
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def _check_contents(container: Container) -> None:

@@ -19,6 +19,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from support.clean_root import cpu_wheels
+
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "scripts" / "container"
 PACKAGE = ROOT / "python" / "ktrdr"
@@ -85,7 +87,8 @@ def programs(request: pytest.FixtureRequest, wheel: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="ktrdr-wheel-", ignore_cleanup_errors=True) as name:
         venv = Path(name, "venv")
         if request.param == "downloaded":
-            subprocess.run([SCRIPTS / "install_runtime.sh", wheel.parent, venv], check=True)
+            env = os.environ | {"PIP_FIND_LINKS": str(cpu_wheels())}
+            subprocess.run([SCRIPTS / "install_runtime.sh", wheel.parent, venv], check=True, env=env)
         else:
             _install_linked(wheel, venv)
         yield venv / "bin"

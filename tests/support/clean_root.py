@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+import pytest
+
 from support.dockerfile import ROOT, Instruction, Stage, context_files
 
 _NETWORK = re.compile(r"PIP_(?!FIND_LINKS)|CARGO_HTTP|SSL_CERT|\w+_proxy", re.IGNORECASE)
@@ -52,6 +54,14 @@ def debian(folder: Path, suite: str, packages: Sequence[str]) -> None:
     )
     for name in ("hosts", "resolv.conf", "ssl/certs/ca-certificates.crt"):
         shutil.copyfile(Path("/etc", name), folder / "etc" / name)
+
+
+def cpu_wheels() -> Path:
+    """The folder with PyTorch's CPU wheel; the test is skipped where there is none, since no index need offer it."""
+    folder = Path(os.environ.get("PIP_FIND_LINKS") or ROOT / "wheels")
+    if not list(folder.glob("torch-*+cpu-*.whl")):
+        pytest.skip(f"PyTorch's CPU wheel is not in {folder} (set PIP_FIND_LINKS)")
+    return folder
 
 
 @dataclass
@@ -183,7 +193,8 @@ class Container:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._engine.kill()
+        if self._engine.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)  # the first process takes all others with it, and unshare waits for it
         self._engine.wait()
         self._log.close()
 
