@@ -115,9 +115,11 @@ def _is_bare_date(value: object) -> bool:
 
 def _instant_ns(value: str | date | datetime, name: str) -> int:
     try:
-        moment = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
+        moment: object = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
     except ValueError:
-        raise ArgumentInvalid("not a date or an instant", where=name, found=value, expected="YYYY-MM-DD") from None
+        moment = None
+    if not isinstance(moment, date):
+        raise ArgumentInvalid("not a date or an instant", where=name, found=value, expected="YYYY-MM-DD")
     if not isinstance(moment, datetime):
         moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)

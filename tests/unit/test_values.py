@@ -33,6 +33,11 @@ def test_what_is_no_date_is_refused(text: str) -> None:
         Span.parse(text, None)
 
 
+def test_what_is_no_moment_at_all_is_refused() -> None:
+    with pytest.raises(ArgumentInvalid, match="start: not a date or an instant: found 5"):
+        Span.parse(5, None)  # type: ignore[arg-type]
+
+
 def test_a_start_keeps_its_offset() -> None:
     start_ns = Span.parse("2024-01-01T00:00+02:00", None).start_ns
     assert start_ns is not None

@@ -46,7 +46,7 @@ def check_symbol(symbol: str) -> str:
     >>> check_symbol("EURUSD-BID")
     'EURUSD-BID'
     """
-    if not _SYMBOL.fullmatch(symbol):
+    if not (isinstance(symbol, str) and _SYMBOL.fullmatch(symbol)):
         expected = "a letter or digit, then up to 31 of letters, digits, . _ -"
         raise ArgumentInvalid("not a symbol", where="symbol", found=symbol, expected=expected)
     return symbol
@@ -249,6 +249,9 @@ class MemoryBars:
 
         Raises ``ArgumentInvalid`` for a series under another timeframe's name.
         """
+        if not isinstance(bars, Mapping):
+            expected = "frames by timeframe, as {'1h': frame}"
+            raise ArgumentInvalid("not bars", where="bars", found=type(bars).__name__, expected=expected)
         made = {}
         for name, frame in bars.items():
             timeframe = Timeframe.parse(name)

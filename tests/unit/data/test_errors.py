@@ -111,6 +111,10 @@ def test_data_not_found_names_what_is_there(repository: Repository, walk: Callab
         repository.stamps("GBPUSD", Timeframe.H4)
     with pytest.raises(FileNotFoundError, match=r"CONTEXT-us10y.parquet"):
         repository.context("us10y")
+    with pytest.raises(KtrdrError, match="not bars: found int, expected frames by timeframe"):
+        MemoryBars.of(5, "EURUSD")  # type: ignore[arg-type]
+    with pytest.raises(KtrdrError, match="not a symbol"):
+        repository.stamps(None, Timeframe.H1)  # type: ignore[arg-type]
     with pytest.raises(FileNotFoundError, match="given: EURUSD 1h"):
         MemoryBars.of({"1h": walk(3)}, "EURUSD").rows("GBPUSD", Timeframe.H1, 0, 1)
 
