@@ -5,22 +5,29 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from ktrdr.errors import KtrdrError
 from reference.case import Case
 from reference.money import FillPriceError
+from reference.rules import DEFAULTS, REPLACED_WHOLE, complete
 from reference.simulation import Outcome
 from support.agreement import differences
 from support.core import BareRun, run_door
 from support.random_cases import draw_case
+from support.soak import seeds
 
 CASES = int(os.environ.get("KTRDR_CASES", "1000"))
 BLOCK = 100
-SOAK_BLOCKS = range(1_000, 1_100)
+SOAK_FIRST_SEED = 100_000
+SOAK_SHARE = 1_000
+LEVELS = ("stop_loss", "take_profit", "trailing_stop")
 EVERY_NTH_THROUGH_THE_DOOR = 20
 
 
@@ -55,10 +62,53 @@ def test_random_runs_agree(block: int) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("block", SOAK_BLOCKS)
-def test_ten_thousand_more_agree(block: int) -> None:
-    for seed in range(block * BLOCK, (block + 1) * BLOCK):
-        assert_agreement(seed)
+@pytest.mark.parametrize("tenth", range(10))
+def test_ten_thousand_more_agree(tenth: int) -> None:
+    for seed in seeds(f"ten_thousand_more_agree {tenth}", SOAK_SHARE, batch=SOAK_SHARE):
+        assert_agreement(SOAK_FIRST_SEED + tenth * SOAK_SHARE + seed)
+
+
+def test_the_random_runs_draw_every_rule() -> None:
+    drawn: Counter[str] = Counter()
+    for seed in range(500):
+        case = draw_case(seed)
+        drawn.update(set(_departures("", complete(case.rules), DEFAULTS)))
+        columns = [name for name in ("half_spread", "atr", "conversion_rate") if getattr(case.bars, name) is not None]
+        drawn.update(columns)
+        drawn["warm-up"] += case.warmup > 0
+        drawn["undefined confidence"] += any(math.isnan(value) for value in case.confidence or ())
+    rare = {key: drawn[key] for key in (*_leaves("", DEFAULTS), *ALTERNATIVES) if drawn[key] < 10}
+    assert not rare
+
+
+ALTERNATIVES = (
+    *(f"execution.sizing {kind}" for kind in ("cash_fraction", "equity_fraction", "fixed_quantity", "fixed_notional")),
+    *(f"execution.slippage {kind}" for kind in ("rate", "ticks", "range_fraction")),
+    *(f"execution.exits.{name} {kind}" for name in LEVELS for kind in ("rate", "atr")),
+    *("execution.sizing volatility_target", "execution.intrabar optimistic", "execution.intrabar ohlc"),
+    *("half_spread", "atr", "conversion_rate", "warm-up", "undefined confidence"),
+)
+
+
+def _leaves(path: str, rules: Any) -> Iterator[str]:
+    for key, value in rules.items():
+        below = f"{path}.{key}".lstrip(".")
+        if isinstance(value, dict) and key not in REPLACED_WHOLE:
+            yield from _leaves(below, value)
+        elif key != "atr_period":
+            yield below
+
+
+def _departures(path: str, rules: Any, defaults: Any) -> Iterator[str]:
+    """Every key that has another value than its default, and the alternative where it has several."""
+    for key, value in rules.items():
+        below = f"{path}.{key}".lstrip(".")
+        if isinstance(value, dict) and key not in REPLACED_WHOLE:
+            yield from _departures(below, value, defaults[key])
+        elif value != defaults[key]:
+            yield below
+            kind = value.get("kind", next(iter(value))) if isinstance(value, dict) else value
+            yield f"{below} {kind}"
 
 
 def test_the_random_runs_reach_every_rule() -> None:

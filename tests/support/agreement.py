@@ -64,7 +64,7 @@ def _measures(case: Case, expected: Outcome, found: CoreOutcome, largest: float)
     told = [f"metrics: {sorted(keys ^ set(measures.values))} in one only"] if keys ^ set(measures.values) else []
     slack = _slack(case, expected, largest)
     for key, value in measures.values.items():
-        if not same(value, found.values.get(key), slack(key)):
+        if not same(value, found.values.get(key), max(slack(key), _conditioned(key, value))):
             told.append(f"{key}: {value!r} != {found.values.get(key)!r}")
     reasons = {key: reason for key, reason in found.undefined.items() if reason is not None}
     if reasons != measures.undefined:
@@ -96,6 +96,11 @@ def _slack(case: Case, expected: Outcome, largest: float) -> Callable[[str], flo
         return 1000 * rate * steep if key in in_ratio else 0.0
 
     return slack
+
+
+def _conditioned(key: str, value: float | None) -> float:
+    """A deviation is known to the rounding of its mean: the larger mean over deviation, the less of it is left."""
+    return 1e-15 * value**2 if key == "sqn" and value else 0.0
 
 
 def _blocks(expected: list[Any] | None, found: list[Any] | None) -> list[str]:
