@@ -17,6 +17,13 @@ impl Account {
         self.cash -= cost;
     }
 
+    /// The account after that payment.
+    #[must_use]
+    pub fn paid(mut self, cost: f64) -> Self {
+        self.pay(cost);
+        self
+    }
+
     /// A fill moves quote currency against the units.
     pub fn trade(&mut self, signed_quantity: f64, price: f64, multiplier: f64) {
         self.quote_cash -= signed_quantity * price * multiplier;

@@ -91,7 +91,7 @@ impl Rows<'_> {
 
     /// A row.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn row(&self, index: usize) -> Row {
         let bars = &self.bars;
         Row {
@@ -109,7 +109,7 @@ impl Rows<'_> {
 
     /// What the row before a row left; before the very first one stands its own.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn past(&self, index: usize) -> Past {
         match (index.checked_sub(1), self.before) {
             (Some(before), _) => self.leaves(before),
@@ -120,7 +120,7 @@ impl Rows<'_> {
 
     /// What a row leaves to the next one.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn leaves(&self, index: usize) -> Past {
         let bars = &self.bars;
         Past {

@@ -3,6 +3,8 @@
 use crate::bar::Bars;
 use crate::error::Error;
 
+const LINE_BYTES: usize = 64;
+
 /// What the simulation is fed: bars, and per bar the signal known at its close; all of one length.
 #[derive(Debug, Clone, Copy)]
 pub struct Columns<'a> {
@@ -31,22 +33,6 @@ impl<'a> Columns<'a> {
         self.confidence.map_or(1.0, |column| column[row])
     }
 
-    /// How many confidences are undefined, from a row on.
-    #[must_use]
-    pub fn undefined(&self, from: usize) -> u64 {
-        let column = self.confidence.map_or(&[][..], |column| &column[from..]);
-        // Narrow counters fill vector lanes; a part is too short to overflow one.
-        let count = |part: &[f32]| part.iter().map(|confidence| u32::from(confidence.is_nan())).sum::<u32>();
-        column.chunks(1 << 16).map(|part| u64::from(count(part))).sum()
-    }
-
-    /// How many signals are not HOLD.
-    #[must_use]
-    pub fn active(&self) -> usize {
-        let count = |part: &[i8]| part.iter().map(|&signal| u8::from(signal != 0)).sum::<u8>();
-        self.signals.chunks(usize::from(u8::MAX)).map(|part| usize::from(count(part))).sum()
-    }
-
     /// Whether there is one signal and, if any, one confidence for each bar.
     ///
     /// # Errors
@@ -61,22 +47,49 @@ impl<'a> Columns<'a> {
             .map_or(Ok(()), |column| Err(unequal("confidence", column.len(), n)))
     }
 
-    /// Whether signals are -1, 0 or 1 and confidences lie in 0..1 or are NaN.
+    /// Reads one value of each cache line of all columns, side by side: what is read afterwards is near.
+    pub fn touch(&self) {
+        let (bars, rows) = (&self.bars, self.bars.len());
+        let [open, high, low, close] = [bars.open, bars.high, bars.low, bars.close].map(|column| &column[..rows]);
+        let confidence = self.confidence.map(|column| &column[..rows]);
+        let (mut found, mut confident) = ([0; 5], 0);
+        for row in (0..rows).step_by(LINE_BYTES / size_of::<f64>()) {
+            found[0] ^= bars.timestamp[row].cast_unsigned();
+            found[1] ^= open[row].to_bits();
+            found[2] ^= high[row].to_bits();
+            found[3] ^= low[row].to_bits();
+            found[4] ^= close[row].to_bits();
+            confident ^= confidence.map_or(0, |column| column[row].to_bits());
+        }
+        std::hint::black_box((found, confident));
+    }
+
+    /// How many confidences are undefined, if signals are -1, 0 or 1 and confidences lie in 0..1 or are NaN.
     ///
     /// # Errors
     /// `Signal`, `Confidence`; rows are counted from `first_row`.
-    pub fn check_values(&self, first_row: usize) -> Result<(), Error> {
+    pub fn survey(&self, first_row: usize) -> Result<u64, Error> {
         let (signals, confidence) = (self.signals, self.confidence.unwrap_or_default());
         // Without branches first, so that the compiler can use vector lanes; the row is looked up only on failure.
         if signals.iter().fold(false, |broken, &signal| broken | broken_signal(signal)) {
             let row = signals.iter().position(|&signal| broken_signal(signal)).unwrap_or_default();
             return Err(Error::Signal { row: first_row + row, found: signals[row] });
         }
-        if confidence.iter().fold(false, |broken, &value| broken | broken_confidence(value)) {
+        let (mut undefined, mut outside) = (0_u64, 0_u64);
+        for part in confidence.chunks(1 << 16) {
+            let (mut nans, mut others) = (0_u32, 0_u32);
+            for &value in part {
+                nans += u32::from(value.is_nan());
+                others += u32::from(!(0.0..=1.0).contains(&value));
+            }
+            undefined += u64::from(nans);
+            outside += u64::from(others);
+        }
+        if outside > undefined {
             let row = confidence.iter().position(|&value| broken_confidence(value)).unwrap_or_default();
             return Err(Error::Confidence { row: first_row + row, found: confidence[row] });
         }
-        Ok(())
+        Ok(undefined)
     }
 }
 

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use crate::bar::Bars;
 use crate::desk::{Desk, Plan};
 use crate::error::Error;
-use crate::lanes;
 use crate::ledger::Ledger;
 use crate::metrics::{Calendar, Closing, MetricSet};
 use crate::rows::Rows;
@@ -15,9 +14,7 @@ use crate::stretch::Stretch;
 use crate::turn::Turn;
 
 /// Rows that are taken together.
-const BLOCK_ROWS: usize = 4_096;
-/// A block with a signal more often than one row in this many is read at random places nearly everywhere.
-const BUSY: usize = 64;
+const BLOCK_ROWS: usize = 8_192;
 
 /// What a run is told once, before its first bar.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -177,17 +174,14 @@ impl Simulation {
 
     /// Rows before the first simulated bar only serve as history.
     fn take_block(&mut self, columns: &Columns<'_>, last: bool) -> Result<(), Error> {
-        columns.check_values(self.next_bar as usize)?;
         let (bars, first_bar) = (columns.bars, self.next_bar as i64);
-        if columns.active() > bars.len() / BUSY {
-            lanes::touch(bars.timestamp, i64::cast_unsigned);
-            lanes::touch(bars.open, f64::to_bits);
-        }
         let half_spread = self.plan.execution().spread.half;
         let rows = Rows { bars, first_bar, before: self.desk.past, half_spread };
         let end = rows.len();
         let mut index = rows.before(self.plan.first_bar);
-        self.desk.metrics.undefined(columns.undefined(index));
+        columns.touch();
+        columns.rows(0, index).survey(self.next_bar as usize)?;
+        self.desk.metrics.undefined(columns.rows(index, end).survey(self.next_bar as usize + index)?);
         while index < end {
             let range = index..end - usize::from(last);
             let quiet = self.desk.quiet_rows(&self.plan, columns, first_bar, range);

@@ -95,8 +95,9 @@ impl Stretch<'_> {
     /// With a position that has no level and no charge.
     fn drift(&mut self, position: &mut Position, rows: Range<usize>) -> usize {
         let bars = self.rows.bars.rows(rows.start, rows.end);
-        position.see(lanes::highest(bars.high));
-        position.see(lanes::lowest(bars.low));
+        let (lowest, highest) = lanes::outermost(bars.low, bars.high);
+        position.see(highest);
+        position.see(lowest);
         let (account, net, multiplier) = (self.desk.account, position.net(), self.plan.multiplier());
         let closes = bars.close.iter();
         match bars.conversion_rate {
@@ -112,29 +113,36 @@ impl Stretch<'_> {
     /// With a position whose levels and charges are looked after at each bar.
     fn guard(&mut self, position: &mut Position, rows: Range<usize>) -> usize {
         let (net, multiplier) = (position.net(), self.plan.multiplier());
+        let units = position.quantity * multiplier;
         let carry = self.plan.carry(net);
+        let follows = self.plan.execution().exits.trail_on;
+        // Their own variables, not the desk's: registers instead of memory.
+        let (mut account, mut financing) = (self.desk.account, *self.desk.metrics.financing());
         let mut past = self.rows.past(rows.start);
-        for index in rows.clone() {
+        let mut index = rows.start;
+        while index < rows.end {
             let row = self.rows.row(index);
-            let charge = carry.map(|carry| carry.charge(position.quantity * multiplier, &past, row.time));
-            let mut account = self.desk.account;
-            account.pay(charge.unwrap_or(0.0));
-            let liquidation = position.requirement.map(|equity| account.price_at(equity, net, multiplier, past.rate));
+            let charge = carry.map_or(0.0, |carry| carry.charge(units, &past, row.time));
+            let charged = account.paid(charge);
+            let liquidation = position.requirement.map(|equity| charged.price_at(equity, net, multiplier, past.rate));
             if !exits::untouched(position, liquidation, row.low, row.high, past.half_spread) {
-                return index - rows.start;
+                break;
             }
-            if let Some(charge) = charge {
+            if carry.is_some() {
                 position.financing += charge;
-                self.desk.account = account;
-                self.desk.metrics.finance(charge);
+                financing.add(charge);
+                account = charged;
             }
             position.see(row.high);
             position.see(row.low);
             self.ledger.equity.push(account.equity(net, row.close, multiplier, row.rate));
-            position.trail_after(self.plan.execution().exits.trail_on, &row);
+            position.trail_after(follows, &row);
             past = self.rows.leaves(index);
+            index += 1;
         }
-        rows.len()
+        self.desk.account = account;
+        *self.desk.metrics.financing() = financing;
+        index - rows.start
     }
 
     fn record(&mut self, rows: Range<usize>) {

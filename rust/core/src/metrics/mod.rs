@@ -174,6 +174,11 @@ impl Accumulator {
         self.financing.add(amount);
     }
 
+    /// What financing has been summed to, for those who charge many bars at once.
+    pub(crate) fn financing(&mut self) -> &mut Sum {
+        &mut self.financing
+    }
+
     /// An ambiguous bar: the change of its trade's net P&L had it left at the adverse level, or at the target.
     pub fn ambiguous(&mut self, pessimistic_change: f64, optimistic_change: f64) {
         self.ambiguous_bars += 1;
