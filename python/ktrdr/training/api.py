@@ -18,6 +18,7 @@ from ktrdr.data.origin import require_one_origin
 from ktrdr.data.repository import BarSource, MemoryBars, Repository, check_symbol
 from ktrdr.errors import ArgumentInvalid, DataEmpty
 from ktrdr.features.api import check_base
+from ktrdr.features.matrix import FeatureMatrix
 from ktrdr.features.pipeline import build_features
 from ktrdr.neural.blocks import DEFAULT_THREADS
 from ktrdr.neural.bundle import BundleDraft, bundle_id
@@ -122,7 +123,7 @@ def train(
     synthetic = require_one_origin([series for matrix in matrices for series in matrix.series.values()])
     samples = make_samples(loaded, matrices)
     fitted = fit(samples.task, settings)
-    notes = (*loaded.warnings, *(note for matrix in matrices for note in matrix.warnings))
+    notes = (*loaded.warnings, *(note for matrix in matrices for note in matrix.warnings), *_late_starts(matrices))
     metadata = _metadata(loaded, symbols, samples, fitted, synthetic=synthetic, notes=notes)
     draft = BundleDraft(metadata, fitted.model.state_dict(), _features(loaded), loaded.canonical(), _history(fitted))
     return TrainResult(storage.save(draft), metadata, fitted.history)
@@ -193,6 +194,15 @@ def _span_bars(source: BarSource, symbol: str, timeframe: Timeframe, span: Span)
         stored = f"bars from {iso(int(stamps[0]))} to {iso(int(stamps[-1]))}" if len(stamps) else "no bars"
         raise DataEmpty("no bars in the range", symbol=symbol, timeframe=timeframe.value, found=stored)
     return source.rows(symbol, timeframe, first, stop)
+
+
+def _late_starts(matrices: Sequence[FeatureMatrix]) -> list[str]:
+    """Without enough history before the span, its first bars warm up and are not trained on."""
+    return [
+        f"{matrix.base.symbol}: too little history before the start, training begins at {iso(first_ns)}"
+        for matrix in matrices
+        if (first_ns := int(matrix.base.timestamp[matrix.first_simulated])) > matrix.base.timestamp[matrix.start_row]
+    ]
 
 
 def _metadata(

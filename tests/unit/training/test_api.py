@@ -122,6 +122,13 @@ def test_bars_before_the_start_warm_up_and_are_not_trained_on(tmp_path: Path) ->
     start = START_NS + 20 * NS_PER_DAY
     assert result.metadata.training_span is not None and result.metadata.training_span.start_ns == start
     assert result.metadata.in_sample is not None and (result.metadata.in_sample.start_ns or 0) >= start
+    assert not [note for note in result.warnings if "history" in note]
+
+
+def test_too_little_history_before_the_start_is_told(tmp_path: Path) -> None:
+    """rsi 14 needs 109 bars: 15 + 94 to settle."""
+    result = trained(tmp_path)
+    assert "EURUSD: too little history before the start, training begins at 2022-01-05T12:00:00Z" in result.warnings
 
 
 def test_dates_come_from_the_strategy_unless_given(tmp_path: Path) -> None:
