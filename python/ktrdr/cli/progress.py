@@ -12,6 +12,7 @@ from ktrdr.cli.answer import current_manner
 from ktrdr.values import ProgressBridge, SilentBridge
 
 _SECONDS_BETWEEN_LINES = 5.0
+_BAR_WIDTH = 20
 
 
 @contextmanager
@@ -43,17 +44,18 @@ class _Lines:
 
 
 class _Bars:
-    """One rich progress bar a phase."""
+    """One rich progress bar a phase; on a narrow terminal the detail gives way, not the bar."""
 
     def __init__(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.table import Column
 
         columns = (
-            TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-            TextColumn("{task.fields[detail]}"),
+            TextColumn("{task.description:<10}"), BarColumn(_BAR_WIDTH), MofNCompleteColumn(), TimeRemainingColumn(),
+            TextColumn("{task.fields[detail]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
         )  # fmt: skip
-        self._progress = Progress(*columns, console=Console(stderr=True))
+        self._progress = Progress(*columns, console=Console(stderr=True), expand=True)
         self._tasks: dict[str, Any] = {}
 
     def __enter__(self) -> _Bars:

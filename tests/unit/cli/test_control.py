@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -77,6 +78,27 @@ def test_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[st
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.splitlines() == ["backtest 0 %", "backtest 100 %", "saving  equity 1.5, trades 2"]
+
+
+_TRAINS = """
+from ktrdr.cli.progress import progress
+with progress() as bridge:
+    bridge.report("training", 100, 300, {"epoch": 30, "learning_rate": 0.003, "train_loss": 0.658757, "loss": 0.64})
+"""
+
+
+def test_on_a_narrow_terminal_the_detail_gives_way_and_not_the_bar() -> None:
+    ours, theirs = pty.openpty()
+    environment = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+    environment |= {"COLUMNS": "80", "TERM": "xterm"}
+    subprocess.run([sys.executable, "-c", _TRAINS], stderr=theirs, check=True, env=environment, timeout=30)
+    os.close(theirs)
+    shown = os.read(ours, 65_536).decode()
+    os.close(ours)
+    assert "training" in shown
+    assert "100/300" in shown
+    assert "\u2501" in shown
+    assert "epoch 30" in shown
 
 
 def test_nothing_but_the_object_with_json(capsys: pytest.CaptureFixture[str]) -> None:
