@@ -84,7 +84,7 @@ def resample(
     /,
     *,
     source: Annotated[str | None, Parameter(name="--from")] = None,
-    replace: Annotated[bool, Parameter(negative="")] = False,
+    replace: Annotated[bool, Parameter(negative="", show_default=False)] = False,
 ) -> Answer:
     """Make a longer timeframe from a stored series.
 

@@ -22,12 +22,14 @@ def import_bars(
     timeframe: str,
     tz: str | None = None,
     stamps: str = "open",
-    columns: Annotated[tuple[str, ...], Parameter(name="--map", negative="", consume_multiple=False)] = (),
-    session_end: Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=True)] = (),
+    columns: Annotated[
+        tuple[str, ...], Parameter(name="--map", negative="", consume_multiple=False, show_default=False)
+    ] = (),
+    session_end: Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=True, show_default=False)] = (),
     repair: str | None = None,
     factors: str | None = None,
-    replace: Annotated[bool, Parameter(negative="")] = False,
-    append: Annotated[bool, Parameter(negative="")] = False,
+    replace: Annotated[bool, Parameter(negative="", show_default=False)] = False,
+    append: Annotated[bool, Parameter(negative="", show_default=False)] = False,
 ) -> Answer:
     """Import bars from CSV, Parquet or Feather.
 

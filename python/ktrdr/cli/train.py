@@ -23,7 +23,7 @@ def train(
     seed: Whole | None = None,
     device: str = "auto",
     threads: Whole = 2,
-    resample: Annotated[bool, Parameter(negative="")] = False,
+    resample: Annotated[bool, Parameter(negative="", show_default=False)] = False,
 ) -> Answer:
     """Train a strategy's net into a model bundle.
 
