@@ -176,6 +176,52 @@ fn a_target_that_the_open_jumps_over_fills_at_the_open() {
 }
 
 #[test]
+fn a_bar_that_opens_at_the_target_and_rises_no_further_fills_it() {
+    // Target 103, reached by the open and nothing else of the bar; the bars after it show that it is gone.
+    let rules = with_exits(json!({"take_profit": {"rate": 0.03}}));
+    let run = entered(1, &[[103.0, 103.0, 101.0, 102.0], [102.0; 4], [102.0; 4]]).run(rules);
+    assert_eq!((run.fill_bars()[1], run.prices()[1], run.reasons()[1]), (2, 103.0, "take_profit"));
+}
+
+#[test]
+fn levels_of_a_short_far_below_one() {
+    // Short at 0.25: stop 0.3125, target 0.1875; met by the high of bar 3 and by the low of bar 3.
+    let rules = with_exits(json!({"stop_loss": {"rate": 0.25}, "take_profit": {"rate": 0.25}}));
+    for (bar, price, reason) in
+        [([0.25, 0.5, 0.25, 0.25], 0.3125, "stop_loss"), ([0.25, 0.25, 0.125, 0.25], 0.1875, "take_profit")]
+    {
+        let run = World::new(&[[0.25; 4], [0.25; 4], [0.25; 4], bar, [0.25; 4]], &[-1, 0, 0, 0, 0]).run(rules.clone());
+        assert_eq!((run.fill_bars()[1], run.prices()[1], run.reasons()[1]), (3, price, reason));
+    }
+}
+
+#[test]
+fn nearly_a_whole_lot_counts_as_one() {
+    let bought = |quantity: f64, lot: f64| {
+        let rules = execution(json!({
+            "sizing": {"kind": "fixed_quantity", "quantity": quantity}, "instrument": {"lot_size": lot}
+        }));
+        let run = World::flat(&[1.0; 3], &[1, 0, 0]).run(rules);
+        run.ledger.fills.quantity.first().copied()
+    };
+    // 0.3 / 0.1 is a rounding below 3.
+    assert_eq!(bought(0.3, 0.1), Some(3.0 * 0.1));
+    // 100,000,000.99995 lots lie within 1e-12 of their number (1e-4) of an integer; 100,000,000.9998 do not.
+    let few = |quantity: f64| bought(quantity / 1e6, 1e-6).map(|found| (found * 1e6).round());
+    assert_eq!((few(100_000_000.99995), few(100_000_000.9998)), (Some(100_000_001.0), Some(100_000_000.0)));
+}
+
+#[test]
+fn shrinking_ends_where_lots_are_more_than_doubles_can_count() {
+    // 1e9 units are 1e17 lots of 1e-8: neighbouring doubles lie 16 apart. 1e9 / 1.5 units are affordable.
+    let rules = execution(json!({
+        "sizing": {"kind": "cash_fraction", "fraction": 1.0}, "slippage": {"rate": 0.5}
+    }));
+    let run = World::flat(&[1.0; 3], &[1, 0, 0]).capital(1e9).run(rules);
+    close_to(run.ledger.fills.quantity[0], 1e9 / 1.5, 1e-3);
+}
+
+#[test]
 fn the_longest_holding() {
     for (fill, bars) in [("next_open", [1, 3]), ("this_close", [0, 2])] {
         let rules = execution(json!({"fill": fill, "exits": {"max_holding_bars": 2}}));

@@ -135,6 +135,8 @@ mod tests {
     fn every_bar_of_a_week_is_a_period() {
         let calendar = Calendar::of_run(Some(365.0), WEEK_NS, &[0, WEEK_NS, 3 * WEEK_NS]);
         assert_eq!((calendar.periods, calendar.period_end_ns(7)), (Some(3), 8));
+        assert_eq!(Calendar::open_ended(52.0, WEEK_NS).period_end_ns(7), 8);
+        assert_eq!(Calendar::open_ended(252.0, DAY_NS).period_end_ns(7), DAY_NS);
     }
 
     #[test]
