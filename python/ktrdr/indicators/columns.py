@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import talib
 
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.frames import Floats, Stamps
 from ktrdr.errors import DataNonfinite, DataNoVolume
+from ktrdr.indicators.library import talib
 from ktrdr.values import Timeframe
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import talib
 
 from ktrdr.data.frames import Floats
 from ktrdr.indicators.columns import Columns
 from ktrdr.indicators.formula import Family, Params, source
+from ktrdr.indicators.library import talib
 from ktrdr.indicators.primitives import ratio, shift_forward
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-import talib
 
 from ktrdr.data.frames import Floats
 from ktrdr.indicators.columns import Columns
 from ktrdr.indicators.formula import Family, Params
+from ktrdr.indicators.library import talib
 from ktrdr.indicators.primitives import all_zero, ratio_or, rolling_sum
 from ktrdr.values import NS_PER_DAY
 

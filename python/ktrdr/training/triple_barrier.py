@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import talib
 
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.frames import Floats
+from ktrdr.indicators.library import talib
 from ktrdr.training.labels import BUY, HOLD, SELL, Labels
 
 
