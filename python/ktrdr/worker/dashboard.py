@@ -1,0 +1,74 @@
+"""The page: a plain list of operations, for whoever may see it."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from ktrdr.worker.login import login_page
+from ktrdr.worker.look import page
+from ktrdr.worker.security import KNOWN
+from ktrdr.worker.service import Parts, Service
+from ktrdr.worker.views import OperationView, operation_view
+
+router = APIRouter(tags=["pages"])
+
+_PAGE_ROWS = 50
+_REFRESH_SECONDS = 5
+
+
+@router.get("/", response_class=HTMLResponse)
+def home(request: Request, parts: Parts, cursor: Annotated[str | None, Query(max_length=200)] = None) -> HTMLResponse:
+    """Operations with status and progress; without a session the login form and nothing else."""
+    if not request.scope[KNOWN]:
+        return login_page()
+    return page(_list(parts, cursor), refresh_s=_REFRESH_SECONDS)
+
+
+def _list(parts: Service, cursor: str | None) -> str:
+    found, following = parts.store.list(limit=_PAGE_ROWS, cursor=cursor)
+    rows = "".join(_row(operation_view(parts.store, operation)) for operation in found)
+    headings = ("Operation", "What", "Status", "Progress", "Equity", "Trades", "Submitted (UTC)")
+    head = "".join(f"<th>{heading}</th>" for heading in headings)
+    older = f'<p><a href="/?cursor={escape(following)}">Older</a></p>' if following else ""
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return f"<h1>ktrdr <small>operations</small></h1>{table if rows else '<p>No operations yet.</p>'}{older}"
+
+
+def _row(view: OperationView) -> str:
+    asked, figures = view.request, view.progress
+    what = " ".join(part for part in (asked.strategy, asked.symbol, asked.timeframe) if part) or view.type
+    span = f"{asked.start_date or ''} to {asked.end_date or ''}"
+    cells = (
+        f'<code><a href="/operations/{escape(view.operation_id)}">{escape(view.operation_id)}</a></code>',
+        f'{escape(what)}<div class="note">{escape(span)}</div>',
+        f'<span class="{view.status.value}">{view.status.value}</span>{_reasons(view)}',
+        _bar(view),
+    )
+    numbers = (
+        "" if figures is None or figures.equity is None else f"{figures.equity:,.2f}",
+        "" if figures is None or figures.trades is None else f"{figures.trades:,}",
+    )
+    submitted = view.timings.created_at.strftime("%Y-%m-%d %H:%M:%S")
+    return (
+        "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells)
+        + "".join(f'<td class="number">{number}</td>' for number in numbers) + f"<td>{submitted}</td></tr>"
+    )  # fmt: skip
+
+
+def _bar(view: OperationView) -> str:
+    percentage = 100.0 if view.status == "completed" else view.progress.percentage if view.progress else None
+    if percentage is None:
+        return ""
+    return f'<progress max="100" value="{percentage:.1f}"></progress> {percentage:.0f} %'
+
+
+def _reasons(view: OperationView) -> str:
+    """Why it waits, or what ended it."""
+    lines = [f"{worker}: {reason}" if worker else reason for worker, reason in view.waiting.items()]
+    if view.error is not None:
+        lines.append(str(view.error.get("message", view.error.get("code", ""))))
+    return "".join(f'<div class="note">{escape(line)}</div>' for line in lines)

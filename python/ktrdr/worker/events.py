@@ -1,0 +1,159 @@
+"""Server-sent events: one look at the store a moment for each operation, however many read along.
+
+A reader holds no queue: it wakes, takes the newest state, and goes back to sleep. One that hangs sleeps in its own
+socket; what it missed is marked as a gap when it reads again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from starlette.concurrency import run_in_threadpool
+
+from ktrdr.errors import NotFound, StorageUnavailable
+from ktrdr.worker.views import OperationView
+
+PERIOD_SECONDS = 0.25
+KEEP_ALIVE_SECONDS = 15.0
+
+Look = Callable[[str], OperationView]
+
+
+@dataclass(frozen=True)
+class State:
+    """An operation as it was last seen, encoded once for all its readers."""
+
+    seq: int
+    text: str
+    last: bool
+
+    @classmethod
+    def of(cls, view: OperationView) -> State:
+        """The state that a view shows."""
+        return cls(view.progress_seq, view.model_dump_json(), view.at_rest)
+
+    @property
+    def event(self) -> bytes:
+        """As it goes over the wire: ``end`` where nothing follows."""
+        kind = "end" if self.last else "progress"
+        return f"event: {kind}\nid: {self.seq}\ndata: {self.text}\n\n".encode()
+
+
+class Channel:
+    """The newest state of one operation, and whoever waits for the next."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.event = state.event
+        self.changed = asyncio.Event()
+        self.closed = False
+        self.readers = 0
+
+    def publish(self, state: State | None, *, closed: bool = False) -> None:
+        """Wakes every reader: with a new state, to be closed, or only to show that the line is alive."""
+        if state is not None:
+            self.state, self.event = state, state.event
+        self.closed = self.closed or closed
+        waiting, self.changed = self.changed, asyncio.Event()
+        waiting.set()
+
+
+class Broadcaster:
+    """Channels by operation: each polls the store while somebody reads it."""
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._channels: dict[str, Channel] = {}
+        self._pollers: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self.readers = 0
+
+    def close(self) -> None:
+        """Ends every stream; clients come back to another worker, or to this one once it is up again."""
+        self._closed = True
+        for channel in self._channels.values():
+            channel.publish(None, closed=True)
+        for poller in self._pollers:
+            poller.cancel()
+
+    async def read(self, first: OperationView, after: int | None) -> AsyncIterator[bytes]:
+        """Events of an operation, from what has just been seen of it until it rests; after ``after`` where given."""
+        channel = self._join(first)
+        try:
+            shown: int | None = after
+            state: State | None = None
+            while not (self._closed or channel.closed):
+                changed, before, state, event = channel.changed, state, channel.state, channel.event
+                if state is before:
+                    yield b": alive\n\n"
+                elif before is not None or _is_news(state, after):
+                    gap, shown = _gap(shown, state.seq), state.seq
+                    yield gap + event
+                if state.last:
+                    return
+                await changed.wait()
+        finally:
+            self._leave(first.operation_id, channel)
+
+    def _join(self, view: OperationView) -> Channel:
+        name, state = view.operation_id, State.of(view)
+        channel = self._channels.get(name)
+        if channel is None:
+            channel = self._channels[name] = Channel(state)
+            poller = asyncio.create_task(self._poll(name, channel))
+            self._pollers.add(poller)
+            poller.add_done_callback(self._pollers.discard)
+        channel.readers += 1
+        self.readers += 1
+        return channel
+
+    def _leave(self, name: str, channel: Channel) -> None:
+        self.readers -= 1
+        channel.readers -= 1
+        if not channel.readers:
+            self._forget(name, channel)
+
+    def _forget(self, name: str, channel: Channel) -> None:
+        """Whoever comes from now on gets a channel of their own."""
+        if self._channels.get(name) is channel:
+            del self._channels[name]
+
+    async def _poll(self, name: str, channel: Channel) -> None:
+        """Looks until the operation rests, is deleted, or nobody reads any more."""
+        spoken = time.monotonic()
+        try:
+            while channel.readers and not channel.state.last:
+                await asyncio.sleep(PERIOD_SECONDS)
+                state = await self._seen(name, channel)
+                if state != channel.state:
+                    channel.publish(state)
+                elif time.monotonic() - spoken >= KEEP_ALIVE_SECONDS:
+                    channel.publish(None)
+                else:
+                    continue
+                spoken = time.monotonic()
+        except NotFound:
+            pass  # deleted while somebody read it
+        finally:
+            self._forget(name, channel)
+            channel.publish(None, closed=not channel.state.last)
+
+    async def _seen(self, name: str, channel: Channel) -> State:
+        """The state now; the old one while the database does not answer."""
+        try:
+            return State.of(await run_in_threadpool(self._look, name))
+        except StorageUnavailable:
+            return channel.state
+
+
+def _is_news(state: State, after: int | None) -> bool:
+    return after is None or state.seq > after or state.last
+
+
+def _gap(shown: int | None, seq: int) -> bytes:
+    """The mark of reports that this reader will not see; nothing where it has seen them all."""
+    missed = 0 if shown is None else seq - shown - 1
+    return f'event: gap\ndata: {{"missed": {missed}}}\n\n'.encode() if missed > 0 else b""

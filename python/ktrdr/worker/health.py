@@ -1,0 +1,48 @@
+"""Routes for whoever watches the worker: health, readiness, workers, metrics."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.concurrency import run_in_threadpool
+
+from ktrdr.errors import StorageError
+from ktrdr.worker.service import Parts, Service
+from ktrdr.worker.views import Health, WorkerList, worker_view
+
+router = APIRouter(tags=["service"])
+
+
+@router.get("/health")
+async def health() -> Health:
+    """Ok while the process answers."""
+    return Health(status="ok")
+
+
+@router.get("/ready", responses={503: {"model": Health}})
+async def ready(parts: Parts, response: Response) -> Health:
+    """Ok while the runner looks for operations and the database answers."""
+    if parts.runner.alive and await run_in_threadpool(_database_answers, parts):
+        return Health(status="ok")
+    response.status_code = 503
+    return Health(status="not ok")
+
+
+@router.get("/workers")
+def workers(parts: Parts) -> WorkerList:
+    """Every registered worker, and whether it lives."""
+    return WorkerList(workers=[worker_view(worker) for worker in parts.store.workers()])
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+def metrics(parts: Parts) -> Response:
+    """Counters and gauges in Prometheus' text format."""
+    return Response(parts.meters.text(parts), media_type=CONTENT_TYPE_LATEST)
+
+
+def _database_answers(parts: Service) -> bool:
+    try:
+        parts.store.workers()
+    except StorageError:
+        return False
+    return True

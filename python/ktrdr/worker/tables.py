@@ -1,0 +1,112 @@
+"""Ledgers in the format a caller accepts: JSON, CSV, Parquet or an Arrow stream."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import polars as pl
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from ktrdr.errors import RequestInvalid
+
+_ROWS_A_PIECE = 50_000
+_TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+Pieces = Iterator[bytes]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A media type, and how a frame is written in it."""
+
+    media_type: str
+    write: Callable[[pl.DataFrame, str], Pieces]
+
+
+def _json(frame: pl.DataFrame, name: str) -> Pieces:
+    """``{"trades": [{...}, ...]}``: rows as objects, times in ISO form, UTC."""
+    yield f'{{"{name}":['.encode()
+    for number, piece in enumerate(_timed(frame).iter_slices(_ROWS_A_PIECE)):
+        rows = piece.write_json()[1:-1]
+        yield ("," if number and rows else "").encode() + rows.encode()
+    yield b"]}"
+
+
+def _csv(frame: pl.DataFrame, _: str) -> Pieces:
+    timed = _timed(frame)
+    yield timed.clear().write_csv().encode()
+    for piece in timed.iter_slices(_ROWS_A_PIECE):
+        yield piece.write_csv(include_header=False).encode()
+
+
+def _parquet(frame: pl.DataFrame, _: str) -> Pieces:
+    yield _file(frame.write_parquet)
+
+
+def _arrow(frame: pl.DataFrame, _: str) -> Pieces:
+    yield _file(frame.write_ipc_stream)
+
+
+def _file(write: Callable[[io.BytesIO], object]) -> bytes:
+    buffer = io.BytesIO()
+    write(buffer)
+    return buffer.getvalue()
+
+
+def _timed(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(pl.col(pl.Datetime("ns", "UTC")).dt.strftime(_TIME_FORMAT))
+
+
+FORMATS = (
+    Format("application/json", _json),
+    Format("text/csv", _csv),
+    Format("application/vnd.apache.parquet", _parquet),
+    Format("application/vnd.apache.arrow.stream", _arrow),
+)
+
+
+def table_answer(request: Request, name: str, frame: Callable[[], pl.DataFrame]) -> Response:
+    """The table ``name`` in the format the request accepts; ``frame`` is only called where there is one.
+
+    Raises ``RequestInvalid`` that lists the formats.
+    """
+    chosen = accepted_format(request.headers.get("accept", "*/*"))
+    return StreamingResponse(chosen.write(frame(), name), media_type=chosen.media_type)
+
+
+def accepted_format(accept: str) -> Format:
+    """The first format of the highest weight; JSON for whoever takes anything.
+
+    >>> accepted_format("text/csv;q=0.9, application/json;q=0.5").media_type
+    'text/csv'
+    """
+    weights = [_weight(accept, known.media_type) for known in FORMATS]
+    if max(weights) <= 0:
+        expected = ", ".join(known.media_type for known in FORMATS)
+        raise RequestInvalid("no such format", field="Accept", found=accept[:80], expected=expected)
+    return FORMATS[weights.index(max(weights))]
+
+
+def _weight(accept: str, media_type: str) -> float:
+    """What the header gives this type: its most specific range decides."""
+    ranges = {media_type: 3, f"{media_type.partition('/')[0]}/*": 2, "*/*": 1}
+    found = [(0, 0.0)]
+    for part in accept.lower().split(","):
+        name, *parameters = (text.strip() for text in part.split(";"))
+        if name in ranges:
+            found.append((ranges[name], _quality(parameters)))
+    return max(found)[1]
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name == "q":
+            try:
+                return min(max(float(value), 0.0), 1.0)
+            except ValueError:
+                return 0.0
+    return 1.0

@@ -1,0 +1,178 @@
+"""What callers are told: operations, results and workers as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from ktrdr.operations.models import Operation, Outcome, Status, WorkerRecord
+from ktrdr.operations.store import Store
+
+RESTING = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+
+
+class View(BaseModel):
+    """Base of every answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Accepted(View):
+    """An operation that will be run."""
+
+    operation_id: str
+    status: Status
+
+
+class Deleted(View):
+    """An operation that is gone."""
+
+    operation_id: str
+    deleted: bool = True
+
+
+class ProgressView(View):
+    """How far a run is; ``eta`` in seconds."""
+
+    phase: str | None = None
+    percentage: float | None = None
+    bar: int | None = None
+    total_bars: int | None = None
+    time: str | None = None
+    equity: float | None = None
+    trades: int | None = None
+    bars_per_second: float | None = None
+    eta: float | None = None
+
+
+class Timings(View):
+    """When an operation was submitted, first started, and came to rest."""
+
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class Asked(View):
+    """What was asked for, in short."""
+
+    strategy: str | None
+    symbol: str | None
+    timeframe: str | None
+    start_date: str | None
+    end_date: str | None
+
+
+class OperationView(View):
+    """An operation; ``waiting`` says by worker why nobody runs it."""
+
+    operation_id: str
+    type: str
+    status: Status
+    request: Asked
+    model_id: str | None
+    threads: int
+    progress: ProgressView | None
+    progress_seq: int
+    timings: Timings
+    cancel_requested: bool
+    error: dict[str, Any] | None
+    waiting: dict[str, str]
+    forked_from: dict[str, Any] | None
+    parent_id: str | None
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether it only goes on when somebody resumes it."""
+        return self.status in RESTING
+
+
+class OperationList(View):
+    """One page of operations, newest first."""
+
+    operations: list[OperationView]
+    next_cursor: str | None
+
+
+class ResultView(View):
+    """A completed run: its hash, metrics (null where undefined, with the reason), warnings and manifest."""
+
+    operation_id: str
+    status: Status
+    result_hash: str
+    identity: str
+    metrics: dict[str, float | None]
+    undefined: dict[str, str]
+    warnings: list[str]
+    trades: int
+    manifest: dict[str, Any]
+
+
+class WorkerView(View):
+    """A worker; ``seen_s_ago`` since its last sign of life."""
+
+    id: str
+    host: str
+    pid: int
+    slots: int
+    live: bool
+    seen_s_ago: float
+    started_at: datetime
+
+
+class WorkerList(View):
+    """Every registered worker."""
+
+    workers: list[WorkerView]
+
+
+class Health(View):
+    """Ok or not, and nothing else."""
+
+    status: str
+
+
+def operation_view(store: Store, operation: Operation) -> OperationView:
+    """The operation as callers see it."""
+    waits = operation.status in (Status.PENDING, Status.INTERRUPTED)
+    spec = operation.spec
+    asked = Asked(
+        strategy=spec.get("strategy_name"), symbol=spec.get("symbol"), timeframe=spec.get("timeframe"),
+        start_date=spec.get("start"), end_date=spec.get("end"),
+    )  # fmt: skip
+    timings = Timings(
+        created_at=operation.created_at, started_at=operation.started_at, ended_at=operation.ended_at
+    )  # fmt: skip
+    return OperationView(
+        operation_id=operation.id, type=operation.kind, status=operation.status, request=asked,
+        model_id=operation.model_id, threads=operation.threads, progress=_progress(operation.progress),
+        progress_seq=operation.progress_seq, timings=timings, cancel_requested=operation.cancel_requested,
+        error=_plain(operation.error), waiting=store.waiting_reasons(operation) if waits else {},
+        forked_from=_plain(operation.forked_from), parent_id=operation.parent_id,
+    )  # fmt: skip
+
+
+def result_view(operation: Operation, outcome: Outcome) -> ResultView:
+    """The result as callers see it."""
+    return ResultView(
+        operation_id=operation.id, status=operation.status, result_hash=outcome.result_hash,
+        identity=outcome.identity, metrics=dict(outcome.metrics), undefined=dict(outcome.undefined),
+        warnings=list(outcome.warnings), trades=outcome.trades, manifest=dict(outcome.manifest),
+    )  # fmt: skip
+
+
+def worker_view(worker: WorkerRecord) -> WorkerView:
+    """The worker as callers see it."""
+    names = WorkerView.model_fields
+    return WorkerView(**{name: getattr(worker, name) for name in names})
+
+
+def _progress(figures: Mapping[str, Any] | None) -> ProgressView | None:
+    return None if figures is None else ProgressView.model_validate(figures)
+
+
+def _plain(mapping: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if mapping is None else dict(mapping)
