@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from ktrdr.cli.app import main
+from ktrdr.operations.models import OPERATION_ID
 
 Call = Callable[[str], dict[str, Any]]
 
@@ -45,12 +47,14 @@ def test_sample_train_run(call: Call, shortened: Callable[..., dict[str, Any]]) 
     line = "backtest run mine.yaml EURUSD 1h --start-date 2023-03-01 --end-date 2023-04-01"
     eager = "--set decisions.confidence_threshold=0 --set decisions.filters.min_signal_separation=1"
     first = call(f"{line} {eager}")
-    assert first["operation_id"] is None
+    assert re.fullmatch(OPERATION_ID, first.pop("operation_id"))
     assert first["status"] == "completed"
     assert first["trades"] == first["metrics"]["trades"] > 0
     assert len(first["result_hash"]) == 64
     assert first["warnings"] == ["synthetic bars: the result says nothing about a market"]
-    assert call(f"{line} {eager} --model {trained['model']} --strict --threads 2") == first
+    again = call(f"{line} {eager} --model {trained['model']} --strict --threads 2")
+    assert call("operations list")["operations"][0]["operation_id"] == again.pop("operation_id")
+    assert again == first
     free = call(f"{line} {eager} --commission 0 --slippage 0 --capital 5000")
     assert free["metrics"]["commission"] == free["metrics"]["slippage"] == 0.0
     assert free["metrics"]["initial_capital"] == 5_000.0

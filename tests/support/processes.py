@@ -94,7 +94,7 @@ def strategy(kind: str = "mlp", **changes: Any) -> dict[str, Any]:
 
 def program(words: Sequence[str]) -> list[str]:
     """``ktrdr`` as a command, from the tree under test."""
-    code = "import sys; from ktrdr.cli.app import main; sys.exit(main(sys.argv[1:]))"
+    code = "from ktrdr.cli.app import main; main()"
     return [sys.executable, "-c", code, *words]
 
 

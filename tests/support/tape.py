@@ -16,7 +16,8 @@ LAST = BARS - 1
 """The last bar a snapshot is taken at."""
 _HOUR_NS = 3_600_000_000_000
 PARTS = (("bars", b"b" * 32), ("strategy", b"s" * 32))
-IDENTITY = identity_of(PARTS)
+identity = identity_of
+IDENTITY = identity(PARTS)
 OUTCOME = Outcome(
     result_hash="blake3:aa", identity=IDENTITY.hex(), metrics={"sharpe": None, "total_return": 0.25},
     undefined={"sharpe": "no variance"}, manifest={"symbol": "T"}, warnings=("one",), trades=5,

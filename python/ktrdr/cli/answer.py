@@ -61,7 +61,8 @@ class Manner:
         return self._line(error)
 
     def _line(self, error: KtrdrError) -> int:
-        print(f"{error.code}: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.stdout.flush()
+        print(f"{error.code}: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
         return error.exit_code
 
     def note(self, line: str) -> None:

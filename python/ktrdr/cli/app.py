@@ -116,12 +116,21 @@ def build() -> App:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code.
 
-    0 ok, 2 usage, 3 bad input, 4 refused resume, 5 storage, 6 internal, 130 interrupted.
+    0 ok, 2 usage, 3 bad input, 4 refused resume, 5 storage, 6 internal, 130 interrupted. Without arguments it is the
+    program: it takes those of the process, and ends it.
     """
-    tokens, flags = _without_global_flags(list(sys.argv[1:] if arguments is None else arguments))
+    if arguments is not None:
+        return _call(list(arguments))
+    os._exit(_call(sys.argv[1:]))  # torch takes half a second to unload, and there is nothing left to do
+
+
+def _call(arguments: list[str]) -> int:
+    tokens, flags = _without_global_flags(arguments)
     with manner(json="--json" in flags, verbose="--verbose" in flags) as shown:
         try:
-            return shown.answer(_dispatch(tokens))
+            code = shown.answer(_dispatch(tokens))
+            sys.stdout.flush()
+            return code
         except KtrdrError as error:
             return shown.error(error, error.__cause__)
         except KeyboardInterrupt:

@@ -12,6 +12,8 @@ LAZY = {
     "Status": "ktrdr.operations.models:Status",
     "Store": "ktrdr.operations.store:Store",
     "StoredResults": "ktrdr.operations.segments:StoredResults",
+    "resume": "ktrdr.operations.foreground:resume",
+    "run": "ktrdr.operations.foreground:run",
 }
 
 __all__ = list(LAZY)

@@ -13,9 +13,10 @@ from ktrdr.backtesting.results import BacktestResults
 from ktrdr.errors import AlreadyRunning, ProfileMismatch
 from ktrdr.neural.blocks import DEFAULT_THREADS
 from ktrdr.operations.cancellation import Token
+from ktrdr.operations.changes import refuse_unless_resting
 from ktrdr.operations.checkpoints import Cadence
 from ktrdr.operations.kinds import run_claim
-from ktrdr.operations.models import Claim, Operation
+from ktrdr.operations.models import Claim, Operation, Status
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store import Store
 from ktrdr.operations.workers import capability
@@ -92,16 +93,19 @@ def take_up(
     _check_threads(operation, threads)
     if not stored:
         BacktestRequest.of_spec(operation.spec).check_name()
-    owner, found, said = Owner.me(), capability(), False
+    owner, said = Owner.me(), False
+    if operation.status is Status.COMPLETED or _runs_beside(operation, owner):
+        refuse_unless_resting(operation)  # before torch is loaded
+    found = capability()
     while True:
         try:
             return store.claim(operation_id, owner, placement=f"host:{socket.gethostname()}", **found)
         except AlreadyRunning as running:
-            holder = store.get(operation_id).owner
-            if holder is None or holder.same_place(owner):
+            now = store.get(operation_id)
+            if now.owner is None or _runs_beside(now, owner):
                 raise
             if say is not None and not said:
-                say(f"{operation_id} runs on {holder.host}: waiting for the end of its lease")
+                say(f"{operation_id} runs on {now.owner.host}: waiting for the end of its lease")
             said = True
             time.sleep(min(max(running.retry_after or 0.0, 0.1), _LOOK_AGAIN_S))
 
@@ -120,6 +124,11 @@ def go_on(
         store, claim, token or Token(), bridge=bridge, cadence=cadence, data_dir=data_dir
     )
     return results
+
+
+def _runs_beside(operation: Operation, owner: Owner) -> bool:
+    """Whether a process of this host runs it; one that is dead would have been seen to be."""
+    return operation.status is Status.RUNNING and operation.owner is not None and operation.owner.same_place(owner)
 
 
 def _check_threads(operation: Operation, threads: int | None) -> None:

@@ -33,20 +33,18 @@ def _upgrade(connection: Connection) -> None:
     from alembic.migration import MigrationContext
     from alembic.operations import Operations
     from alembic.script import ScriptDirectory
-    from alembic.util import CommandError
 
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
     current = _revision(connection)
-    scripts, context = ScriptDirectory(str(MIGRATIONS)), MigrationContext.configure(connection)
-    try:
-        missing = list(scripts.iterate_revisions("head", current or "base"))
-    except CommandError:
+    directory, context = ScriptDirectory(str(MIGRATIONS)), MigrationContext.configure(connection)
+    scripts = list(directory.walk_revisions())  # newest first, in one line
+    known = [script.revision for script in scripts]
+    if current is not None and current not in known:
         hint = "update ktrdr, or use another database"
-        raise DatabaseTooNew(
-            "written by a later version", where="database", found=current, expected=HEAD, hint=hint
-        ) from None
+        raise DatabaseTooNew("written by a later version", where="database", found=current, expected=HEAD, hint=hint)
+    missing = scripts if current is None else scripts[: known.index(current)]
     with Operations.context(context):
         for script in reversed(missing):
             script.module.upgrade()
-    context.stamp(scripts, "head")
+    context.stamp(directory, "head")

@@ -1,0 +1,138 @@
+"""A database is made, brought to head, or refused, when it is opened."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+import ktrdr
+from ktrdr.errors import ArgumentInvalid, DatabaseTooNew, StorageUnavailable
+from ktrdr.operations.database import database_url as url_of
+from ktrdr.operations.schema import HEAD, MIGRATIONS
+from ktrdr.operations.store import Store
+from ktrdr.operations.tables import metadata
+from support import stores
+from support.databases import Server
+
+PACKAGES = Path(ktrdr.__file__).parents[1]
+
+
+def test_head_is_the_newest_migration() -> None:
+    assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [HEAD]
+
+
+def test_the_migrations_make_the_tables(store: Store) -> None:
+    with store._database._engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_a_database_of_a_later_version_is_refused(store: Store, database_url: str) -> None:
+    stores.sql(store, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(DatabaseTooNew, match=r"database: written by a later version: found 9999, expected 0001; .*"):
+        Store.open(database_url)
+    stores.sql(store, "UPDATE alembic_version SET version_num = '0001'")
+
+
+OPEN = """
+import sys, time
+from ktrdr.operations.store import Store
+time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
+store = Store.open(sys.argv[1])
+store.submit("backtest", {})
+print(*(name for name in ("alembic", "torch", "fastapi", "polars", "talib") if name in sys.modules))
+"""
+
+
+def start(url: str, at: float = 0.0) -> subprocess.Popen[str]:
+    environment = os.environ | {"PYTHONPATH": str(PACKAGES)}
+    command = [sys.executable, "-c", OPEN, url, str(at)]
+    return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'new' / 'ktrdr.db'}"
+    server: Server = request.getfixturevalue("postgresql")
+    return server.url(server.empty())
+
+
+def test_processes_that_open_a_new_database_at_once_all_succeed(empty_url: str) -> None:
+    import time
+
+    at = time.time() + 1.5
+    opened = [start(empty_url, at) for _ in range(4)]
+    ends = [(process.communicate(timeout=60), process.returncode) for process in opened]
+    assert [code for _, code in ends] == [0] * 4, ends
+    store = Store.open(empty_url)
+    assert len(store.list()[0]) == 4
+    assert stores.sql(store, "SELECT version_num FROM alembic_version") == [(HEAD,)]
+
+
+def test_at_head_nothing_heavy_is_imported(database_url: str) -> None:
+    process = start(database_url)
+    said, complaint = process.communicate(timeout=60)
+    assert (said.strip(), process.returncode) == ("", 0), complaint
+
+
+def test_the_default_is_a_file_in_the_data_folder_for_its_user_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("KTRDR_DATABASE_URL", raising=False)
+    monkeypatch.setenv("KTRDR_DATA_DIR", str(tmp_path / "data"))
+    store = Store.open()
+    stores.submit(store)
+    files = sorted((tmp_path / "data").iterdir())
+    assert [file.name for file in files] == ["ktrdr.db", "ktrdr.db-shm", "ktrdr.db-wal"]
+    assert [file.stat().st_mode & 0o777 for file in files] == [0o600] * 3
+    assert [stores.sql(store, f"PRAGMA {name}") for name in ("journal_mode", "synchronous", "foreign_keys")] == [
+        [("wal",)], [(2,)], [(1,)],
+    ]  # fmt: skip
+    store.close()
+
+
+def test_the_environment_names_the_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("KTRDR_DATABASE_URL", f"sqlite:///{tmp_path}/x.db")
+    Store.open().close()
+    assert (tmp_path / "x.db").exists()
+
+
+@pytest.mark.parametrize("url", ["mysql://me:secret@host/db", "postgresql://me:secret@host/db", "sqlite://", "secret"])
+def test_another_kind_of_database_is_refused_without_repeating_a_password(url: str) -> None:
+    with pytest.raises(ArgumentInvalid) as caught:
+        url_of(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_lease_must_be_a_time(monkeypatch: pytest.MonkeyPatch, sqlite_url: str) -> None:
+    monkeypatch.setenv("KTRDR_LEASE_SECONDS", "soon")
+    with pytest.raises(ArgumentInvalid, match="KTRDR_LEASE_SECONDS"):
+        Store.open(sqlite_url)
+
+
+def test_a_file_that_is_no_database_is_refused_for_good(tmp_path: Path) -> None:
+    (tmp_path / "ktrdr.db").write_bytes(b"not a database, but long enough to be looked at " * 100)
+    with pytest.raises(StorageUnavailable) as caught:
+        Store.open(f"sqlite:///{tmp_path}/ktrdr.db")
+    assert not caught.value.transient
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_a_folder_that_cannot_be_made_is_named_without_its_path(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageUnavailable, match=r"^ktrdr.db: the database cannot be opened: found Not a directory$"):
+        Store.open(f"sqlite:///{tmp_path}/file/under/ktrdr.db")
+
+
+def test_a_database_that_does_not_exist_is_refused_for_good(postgresql: Server) -> None:
+    with pytest.raises(StorageUnavailable) as caught:
+        Store.open(postgresql.url("nobody_made_it"))
+    assert not caught.value.transient
