@@ -91,7 +91,7 @@ def _rebuild(kind: type[KtrdrError], fields: dict[str, Any]) -> KtrdrError:
 
 
 def _shown(value: object) -> str:
-    return value if isinstance(value, str) else repr(value)
+    return value if isinstance(value, str) and value.isprintable() else repr(value)
 
 
 class DataError(KtrdrError, ValueError):

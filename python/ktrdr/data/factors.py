@@ -41,9 +41,13 @@ def _read(path: Path) -> tuple[Stamps, Floats]:
     if missing:
         found = ", ".join(table.frame.columns)
         raise DataParse("not a file of factors", where=path.name, found=found, expected=missing[0])
-    frame = table.frame.select(
-        _date(table.frame), *(pl.col(name).cast(pl.Float64, strict=False) for name in _COLUMNS[1:])
-    )
+    try:
+        frame = table.frame.select(
+            _date(table.frame), *(pl.col(name).cast(pl.Float64, strict=False) for name in _COLUMNS[1:])
+        )
+    except pl.exceptions.PolarsError:
+        found = ", ".join(f"{name} {table.frame[name].dtype}" for name in _COLUMNS)
+        raise DataParse("not a file of factors", where=path.name, found=found, expected="a date and numbers") from None
     for name in _COLUMNS:
         if frame[name].null_count():
             row = int(frame[name].is_null().arg_max() or 0)
@@ -59,6 +63,7 @@ def _read(path: Path) -> tuple[Stamps, Floats]:
 
 def _date(frame: pl.DataFrame) -> pl.Expr:
     kind = frame["date"].dtype
-    if kind == pl.String:
-        return pl.col("date").str.slice(0, 10).str.replace_all(r"[./]", "-").str.to_date("%Y-%m-%d", strict=False)
+    if kind == pl.String or kind.is_integer():  # 20240101 is one too
+        text = pl.col("date").cast(pl.String).str.slice(0, 10).str.replace_all(r"[./]", "-")
+        return text.str.replace(r"^(\d{4})(\d{2})(\d{2})$", "$1-$2-$3").str.to_date("%Y-%m-%d", strict=False)
     return pl.col("date").cast(pl.Date, strict=False)

@@ -110,6 +110,7 @@ def _livelier_volume(chosen: dict[str, str], frame: pl.DataFrame) -> dict[str, s
     if chosen.get("volume") not in rivals:
         return chosen
     for name in rivals:
-        if (frame[name].cast(pl.Float64, strict=False).fill_null(0) != 0).any():
+        readable = frame[name].dtype == pl.String or frame[name].dtype.is_numeric()
+        if readable and (frame[name].cast(pl.Float64, strict=False).fill_null(0) != 0).any():
             return chosen | {"volume": name}
     return chosen

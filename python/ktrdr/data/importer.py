@@ -137,8 +137,12 @@ def _columns(table: Table, chosen: Mapping[str, str]) -> dict[str, Floats]:
 
 def _numbers(table: Table, name: str) -> Floats:
     column = table.frame[name]
+    if isinstance(column.dtype, pl.Categorical | pl.Enum):
+        column = column.cast(pl.String)
     if column.dtype == pl.String:
         column = column.str.strip_chars().replace("", None)
+    elif not (column.dtype.is_numeric() or column.dtype == pl.Null):
+        raise DataParse("the column is not numeric", where=table.file, field=name, found=str(column.dtype))
     values = column.cast(pl.Float64, strict=False)
     lost = values.is_null() & column.is_not_null()
     if lost.any():

@@ -62,7 +62,8 @@ def mend(
             changes.append(_change(violation, "dropped"))
     rows = np.flatnonzero(~dropped)
     rows = rows[np.argsort(stamps[rows], kind="stable")]
-    again = np.append(False, np.diff(stamps[rows]) == 0)
+    again = np.zeros(len(rows), bool)
+    again[1:] = np.diff(stamps[rows]) == 0
     known = {violation.row: violation for violation in violations if violation.rule == "data_duplicate"}
     for row in rows[again].tolist():
         twin = known.get(row) or _twin(stamps, columns, row)

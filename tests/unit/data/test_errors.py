@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,43 @@ def test_a_bad_file_is_refused_and_nothing_is_stored(
     assert "\n" not in str(caught.value)
     assert str(write("").parent) not in str(caught.value)
     assert repository.names() == []
+
+
+FOUR = [f"2024-01-08T0{hour}:00Z" for hour in range(4)]
+BAD_COLUMNS: list[tuple[dict[str, Any], str]] = [
+    ({"open": [[1.0]] * 4}, "open: the column is not numeric: found List"),
+    ({"open": [{"bid": 1.0}] * 4}, "open: the column is not numeric: found Struct"),
+    ({"open": [True] * 4}, "open: the column is not numeric: found Boolean"),
+    ({"close": [date(2024, 1, 8)] * 4}, "close: the column is not numeric: found Date"),
+    ({"open": pl.Series(["one"] * 4, dtype=pl.Categorical)}, "open: the cell is no number: found one"),
+    ({"timestamp": [True] * 4}, "the column holds no stamps: found Boolean"),
+]
+
+
+@pytest.mark.parametrize(("column", "words"), BAD_COLUMNS)
+def test_columns_of_a_wrong_type_are_refused(
+    column: dict[str, Any], words: str, tmp_path: Path, repository: Repository
+) -> None:
+    frame = pl.DataFrame({"timestamp": FOUR, **dict.fromkeys(("open", "high", "low", "close"), [1.0] * 4)} | column)
+    frame.write_parquet(tmp_path / "bars.parquet")
+    with pytest.raises(DataError) as caught:
+        import_file(tmp_path / "bars.parquet", repository, symbol="EURUSD", timeframe="1h")
+    assert caught.value.code == "data_parse"
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("how", ["drop", "clip"])
+def test_a_repair_that_leaves_nothing_is_refused(how: str, write: Callable[..., Path], repository: Repository) -> None:
+    with pytest.raises(DataError, match="no row is left after the repair: found 1 broken rows") as caught:
+        import_file(write(HEAD + row(prices="2,3,0,3")), repository, symbol="EURUSD", timeframe="1h", repair=how)
+    assert caught.value.code == "data_empty"
+
+
+def test_a_heading_over_several_lines_stays_one_line_of_error(tmp_path: Path, repository: Repository) -> None:
+    pl.DataFrame({"what\never": [1]}).write_parquet(tmp_path / "bars.parquet")
+    with pytest.raises(DataError, match="no column is recognised") as caught:
+        import_file(tmp_path / "bars.parquet", repository, symbol="EURUSD", timeframe="1h")
+    assert "\n" not in str(caught.value)
 
 
 BAD_CALLS: list[tuple[dict[str, Any], str, str]] = [

@@ -216,7 +216,9 @@ def test_a_file_newest_first_is_put_in_order(write: Callable[..., Path], reposit
     assert {change.became for change in report.changes} == {"moved"}
 
 
-def test_factors_adjust_prices_of_bars_up_to_their_date(write: Callable[..., Path], repository: Repository) -> None:
+def test_factors_adjust_prices_of_bars_up_to_their_date(
+    write: Callable[..., Path], tmp_path: Path, repository: Repository
+) -> None:
     bars = "date,open,high,low,close,volume\n" + "".join(f"2024-01-0{day},100,110,90,105,7\n" for day in (2, 3, 4, 5))
     factors = write("date,price_factor,split_factor\n2024-01-03,0.9,0.5\n2050-12-31,1,1\n", "factors.csv")
     report = import_file(write(bars), repository, symbol="AAPL", timeframe="1d", factors=factors)
@@ -226,9 +228,17 @@ def test_factors_adjust_prices_of_bars_up_to_their_date(write: Callable[..., Pat
     short = write("date,price_factor,split_factor\n2024-01-03,0.9,0.5\n", "short.csv")
     with pytest.raises(DataError, match="no factor at or after"):
         import_file(write(bars), repository, symbol="SPY", timeframe="1d", factors=short)
+    compact = pl.DataFrame({"date": [20240103, 20501231], "price_factor": [0.9, 1.0], "split_factor": [0.5, 1.0]})
+    compact.write_parquet(tmp_path / "compact.parquet")
+    by_number = import_file(write(bars), repository, symbol="SPY", timeframe="1d", factors=tmp_path / "compact.parquet")
+    assert by_number.series.open.tolist() == report.series.open.tolist()
+    nested = compact.with_columns(pl.col("price_factor").reshape((2, 1)).arr.to_list())
+    nested.write_parquet(tmp_path / "nested.parquet")
+    with pytest.raises(DataError, match="not a file of factors"):
+        import_file(write(bars), repository, symbol="QQQ", timeframe="1d", factors=tmp_path / "nested.parquet")
     bad = write("date,price_factor,split_factor\n2024-01-03,0.9,0\n2050-12-31,1,1\n", "bad.csv")
     with pytest.raises(DataError, match="above 0"):
-        import_file(write(bars), repository, symbol="SPY", timeframe="1d", factors=bad)
+        import_file(write(bars), repository, symbol="QQQ", timeframe="1d", factors=bad)
 
 
 class TestOverAStoredSeries:
