@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ktrdr.errors import ConfigError, ModelFormat
@@ -15,6 +17,7 @@ from ktrdr.strategy.schema import N_CLASSES
 from ktrdr.values import Span, Timeframe, iso
 
 FORMAT_VERSION = 3
+_SCALING = ("scale", "shift", "low", "high")
 _Value = TypeVar("_Value")
 
 
@@ -125,7 +128,7 @@ def metadata_from_json(data: Any, config: Callable[[], Any], where: str) -> Bund
         return _current(read) if version is not None else _older(read, config())
     except ConfigError as error:
         raise ModelFormat(f"its strategy cannot be read: {error}", where=where) from None
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ModelFormat(f"not in the bundle's format: {error}", where=where) from None
 
 
@@ -155,14 +158,14 @@ def _current(read: _Reader) -> BundleMetadata:
         in_sample=_span(read.optional("in_sample", dict)),
         selection=_span(read.optional("selection_span", dict)),
         label_ends={name: int(stamp["ns"]) for name, stamp in read.mapping("label_ends").items()},
-        normalization_params=read.mapping("normalization_params"),
-        target_scale=float(read.required("target_scale", float)),
+        normalization_params=_normalization(read, read.required("nn_inputs", list)),
+        target_scale=_scale(read, read.required("target_scale", float)),
         synthetic=read.optional("synthetic", bool),
         run=read.mapping("training_run"),
         metrics=read.mapping("training_metrics"),
         versions=read.mapping("versions"),
         warnings=tuple(read.optional("warnings", list) or ()),
-        hashes=read.mapping("hashes"),
+        hashes=_hashes(read),
     )
 
 
@@ -182,11 +185,43 @@ def _older(read: _Reader, config: Any) -> BundleMetadata:
         resolved_features=names,
         symbols=tuple(map(str, read.required("training_symbols", list))),
         timeframes=tuple(Timeframe(name) for name in part["timeframes"]),
-        normalization_params=read.mapping("normalization_params"),
-        target_scale=float(read.optional("target_scale", float) or 1.0),
+        normalization_params=_normalization(read, part["nn_inputs"]),
+        target_scale=_scale(read, read.optional("target_scale", float) or 1.0),
         metrics=read.mapping("training_metrics"),
-        hashes=read.mapping("hashes"),
+        hashes=_hashes(read),
     )
+
+
+def _normalization(read: _Reader, inputs: Sequence[Any]) -> dict[str, Any]:
+    """How raw features are scaled, with all numbers that a run needs of every one that is."""
+    params = read.mapping("normalization_params")
+    scaled = (entry for entry in inputs if entry.get("normalization", "none") != "none")
+    for name in (f"{frame}_{entry['raw_indicator']}_raw" for entry in scaled for frame in entry["timeframes"]):
+        known = params.get(name)
+        numbers = [known.get(key) for key in _SCALING] if isinstance(known, Mapping) else []
+        if not (numbers and all(map(_is_number, numbers)) and numbers[0] != 0):
+            where = f"{read.where}: normalization_params.{name}"
+            raise ModelFormat("no usable scaling", where=where, expected=f"{', '.join(_SCALING)}")
+    return params
+
+
+def _scale(read: _Reader, value: float) -> float:
+    if not (_is_number(value) and value > 0):
+        raise ModelFormat("out of range", where=f"{read.where}: target_scale", found=value, expected="above 0")
+    return float(value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _hashes(read: _Reader) -> dict[str, str]:
+    """Hashes by file name; a name never leads out of the bundle."""
+    hashes = read.mapping("hashes")
+    for name, value in hashes.items():
+        if not isinstance(value, str) or Path(name).name != name:
+            raise ModelFormat("not the hash of a file", where=f"{read.where}: hashes", found=name)
+    return hashes
 
 
 @dataclass(frozen=True)

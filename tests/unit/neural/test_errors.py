@@ -22,6 +22,8 @@ from ktrdr.neural.runtime import choose_device
 from nets import net_of
 
 State = dict[str, torch.Tensor]
+RAW = [{"raw_indicator": "rsi_14", "timeframes": ["1h"], "normalization": "zscore"}]
+SCALING = {"kind": "zscore", "shift": 50.0, "scale": 10.0, "low": 10.0, "high": 90.0}
 WEIGHTS, METADATA = "model.safetensors", "metadata_v3.json"
 
 
@@ -105,6 +107,18 @@ BAD: dict[str, tuple[str, str, Callable[[Path], object]]] = {
     "key of another type": ("model_format", "training_symbols", lambda path: edit(path, training_symbols="EURUSD")),
     "unknown net": ("model_format", "transformer", lambda path: edit(path, model={"type": "transformer"})),
     "unknown timeframe": ("model_format", "7h", lambda path: edit(path, training_timeframes=["7h"])),
+    "hash no text": ("model_format", "hashes", lambda path: edit(path, hashes={WEIGHTS: 5})),
+    "hash of a file elsewhere": ("model_format", "hashes", lambda path: edit(path, hashes={"../../x": "00"})),
+    "target scale of 0": ("model_format", "target_scale", lambda path: edit(path, target_scale=-1.0)),
+    "scaling missing": ("model_format", "1h_rsi_14_raw", lambda path: edit(path, nn_inputs=RAW)),
+    "scaling without a number": (
+        "model_format", "1h_rsi_14_raw",
+        lambda path: edit(path, nn_inputs=RAW, normalization_params={"1h_rsi_14_raw": SCALING | {"low": None}}),
+    ),
+    "scaling by 0": (
+        "model_format", "1h_rsi_14_raw",
+        lambda path: edit(path, nn_inputs=RAW, normalization_params={"1h_rsi_14_raw": SCALING | {"scale": 0}}),
+    ),
     "tensor missing": ("model_shape", "3.bias", lambda path: put(path, save(state(**{"3_bias": None})))),
     "tensor too many": ("model_shape", "9.bias", lambda path: put(path, save(state(**{"9_bias": torch.ones(1)})))),
     "tensor misshapen": (
