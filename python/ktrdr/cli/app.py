@@ -71,6 +71,7 @@ def build() -> App:
         help="Neural trading strategies: train, backtest, resume to the last bit.\n\n"
         "Before or after any COMMAND: --json prints one object, --verbose shows the trace of an internal error.",
         version=_version,
+        suppress_keyboard_interrupt=False,
     )
     app.command("ktrdr.cli.demo:demo", name="demo", help="Sample data, a small model, a backtest: the whole way once.")
     app.command("ktrdr.cli.validate:validate", name="validate", help="Check a strategy file and print what it needs.")

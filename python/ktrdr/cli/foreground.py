@@ -28,10 +28,11 @@ def in_foreground(claim_in: Callable[[Store], Claim], store: Store, data_dir: Pa
         try:
             results = go_on(store, claim, bridge=bridge, token=interrupt.token, data_dir=data_dir)
         except Cancelled as stop:
-            return _stopped(claim, interrupt, stop)
+            saved = interrupt.token.reason is Reason.SHUTDOWN
+            return _stopped(claim, "interrupted" if saved else "cancelled", stop)
         except KeyboardInterrupt:
-            current_manner().note(interrupt.farewell)
-            raise
+            hint = f"ktrdr operations resume {claim.operation.id}"
+            return _stopped(claim, "interrupted", Cancelled("left at once", where=claim.operation.id, hint=hint))
     return summary(results)
 
 
@@ -59,8 +60,7 @@ def fork_here(
     return in_foreground(claim_in, store)
 
 
-def _stopped(claim: Claim, interrupt: Interrupt, stop: Cancelled) -> Answer:
-    status = "interrupted" if interrupt.token.reason is Reason.SHUTDOWN else "cancelled"
+def _stopped(claim: Claim, status: str, stop: Cancelled) -> Answer:
     data: dict[str, Any] = {
         "operation_id": claim.operation.id, "status": status, "result_hash": None, "metrics": None, "warnings": [],
         "trades": None, "error": stop.to_dict(),
