@@ -64,9 +64,10 @@ def test_a_missing_timeframe_is_made_on_request(call: Call, shortened: Callable[
     call("data sample")
     call("data delete EURUSD 1h")
     write(shortened("rsi_bollinger_mtf_v1"))
-    call("train mine.yaml EURUSD 5m --start-date 2022-01-01 --end-date 2022-03-31 --resample")
+    trained = call("train mine.yaml EURUSD 5m --start-date 2022-01-01 --end-date 2022-03-31 --resample")
+    assert "resampled: 1h made from 5m" in trained["warnings"]
     run = call("backtest run mine.yaml EURUSD 5m --start-date 2022-05-01 --end-date 2022-05-14 --resample")
-    assert any("1h" in warning and "5m" in warning for warning in run["warnings"])
+    assert run["warnings"].count("resampled: 1h made from 5m") == 1
     call("data resample EURUSD 1h")
     stored = call("backtest run mine.yaml EURUSD 5m --start-date 2022-05-01 --end-date 2022-05-14")
     assert stored["result_hash"] == run["result_hash"]

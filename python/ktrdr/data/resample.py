@@ -46,6 +46,15 @@ class Resampling:
     source: BarSource
     _made: dict[tuple[str, Timeframe], BarSeries] = field(default_factory=dict, repr=False, compare=False)
 
+    @property
+    def made(self) -> dict[Timeframe, Timeframe]:
+        """The timeframes that were missing so far, with those they are made from."""
+        return {
+            timeframe: series.provenance.resampled_from
+            for (_, timeframe), series in self._made.items()
+            if series.provenance.resampled_from is not None
+        }
+
     def stamps(self, symbol: str, timeframe: Timeframe) -> Stamps:
         """Every bar's open, ``[n_bars, int64, ns UTC]``; raises ``DataNotFound`` where nothing finer is there."""
         try:

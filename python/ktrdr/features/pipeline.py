@@ -66,7 +66,8 @@ def build_features(
     rules = strategy.execution if execution is None else execution
     report = SilentBridge() if bridge is None else bridge
     reach_bars = strategy.sequence_length - 1 + strategy.history_required
-    stored = Resampling(source) if resample else source
+    resampling = Resampling(source)
+    stored = resampling if resample else source
     window = plan_window(
         stored, symbol, strategy.base_timeframe, needs=needs(strategy, rules), reach_bars=reach_bars, span=span
     )
@@ -82,9 +83,14 @@ def build_features(
     matrix = FeatureMatrix(
         strategy.feature_names, made.values, _with_atr(base, rules), series, window.start_row, first,
         made.stale, made.raw, made.kinds, {id_: one.context for id_, one in external.items()},
-        warnings=tuple(warning for one in external.values() for warning in one.warnings),
+        warnings=(*_made(resampling), *(warning for one in external.values() for warning in one.warnings)),
     )  # fmt: skip
     return matrix if normalization is None else matrix.normalized(normalization)
+
+
+def _made(resampling: Resampling) -> list[str]:
+    """The series that were not there and have been made from finer ones."""
+    return [f"resampled: {timeframe.value} made from {finer.value}" for timeframe, finer in resampling.made.items()]
 
 
 def check_series(base: BarSeries, others: Sequence[BarSeries]) -> None:

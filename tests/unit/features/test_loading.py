@@ -147,3 +147,4 @@ def test_a_missing_timeframe_is_made_on_request_only() -> None:
     given = build(one_input(["1h", "4h"]), hours(200), 100)
     assert made.values.tobytes() == given.values.tobytes()
     assert made.series[H4].provenance.resampled_from == H1
+    assert made.warnings == ("resampled: 4h made from 1h",)
