@@ -68,7 +68,8 @@ def stamps_of(column: pl.Series, symbol: str = "") -> Stamps:
     place: dict[str, Any] = {"symbol": symbol or None, "field": "timestamp"}
     kind = column.dtype
     if isinstance(kind, pl.Date) or (isinstance(kind, pl.Datetime) and kind.time_zone is None):
-        raise DataNoTimezone("the stamps have no time zone", found=str(kind), hint="name it with --tz", **place)
+        hint = "give them one: dt.replace_time_zone in polars, --tz in an import"
+        raise DataNoTimezone("the stamps have no time zone", found=str(kind), hint=hint, **place)
     if not (isinstance(kind, pl.Datetime) or kind.is_integer()):
         raise DataParse("stamps must be UTC datetimes or integer nanoseconds", found=str(kind), **place)
     if column.null_count():
@@ -94,7 +95,7 @@ def context_of(frame: pl.DataFrame, file: str) -> tuple[Stamps, Floats]:
     missing = {"timestamp", "value"} - set(frame.columns)
     if missing:
         raise DataParse("a column is missing", where=file, found=sorted(frame.columns), expected=missing.pop())
-    stamps, values = stamps_of(frame["timestamp"]), floats_of(frame["value"], "value")
+    stamps, values = stamps_of(frame["timestamp"], file), floats_of(frame["value"], "value", file)
     if len(bad := np.flatnonzero(np.diff(stamps) <= 0)):
         raise DataParse("the stamps do not increase", where=file, row=int(bad[0]) + 1, field="timestamp")
     if len(bad := np.flatnonzero(~np.isfinite(values))):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +140,24 @@ class TestContext:
         self, repository: Repository, stamps: list[int], values: list[float], code: str
     ) -> None:
         self.put(repository, stamps, values)
+        with pytest.raises(DataError, match=r"CONTEXT-us_10y.parquet") as caught:
+            repository.context("us_10y")
+        assert caught.value.code == code
+
+    @pytest.mark.parametrize(
+        ("column", "code"),
+        [
+            (pl.Series("timestamp", [date(2024, 1, 8)]), "data_no_timezone"),
+            (pl.Series("timestamp", [1_704_672_000_000]), "data_time_unit"),
+            (pl.Series("value", ["1"]), "data_parse"),
+        ],
+    )
+    def test_columns_of_a_wrong_type_are_named_with_the_file(
+        self, repository: Repository, column: pl.Series, code: str
+    ) -> None:
+        self.put(repository, [1_704_672_000_000], [1.0])
+        file = repository.root / "CONTEXT-us_10y.parquet"
+        pl.read_parquet(file).with_columns(column).write_parquet(file)
         with pytest.raises(DataError, match=r"CONTEXT-us_10y.parquet") as caught:
             repository.context("us_10y")
         assert caught.value.code == code
