@@ -32,8 +32,8 @@ def test_the_manifest_is_json_and_complete(results: BacktestResults) -> None:
     assert manifest["account_currency"] == "quote"
     assert manifest["loaded"]["1h"]["bars"] == results.decisions.height + manifest["warmup_bars"]
     assert set(manifest["parts"]) == {
-        "bars EURUSD 1h", "strategy", "model", "execution", "warmup", "timeframe", "symbol", "capital", "semantics",
-        "profile",
+        "bars EURUSD 1h", "strategy", "model", "execution", "decisions", "metrics", "warmup", "timeframe", "symbol",
+        "capital", "semantics", "profile",
     }  # fmt: skip
     assert manifest["rules"]["decisions"]["filters"] == {"min_signal_separation": 2.0}
     assert manifest["conventions"]
