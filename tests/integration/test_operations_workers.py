@@ -14,11 +14,10 @@ from pathlib import Path
 import pytest
 
 from ktrdr.backtesting.results import BacktestResults
-from ktrdr.operations.models import Operation, Status
+from ktrdr.operations.models import Status
 from ktrdr.operations.runner import Runner
-from ktrdr.operations.segments import StoredResults
 from ktrdr.operations.store import Store
-from support.processes import Place, furnish, kill, wait_for, wait_for_bar, wait_until, worker
+from support.processes import Place, assert_same, furnish, kill, wait_for, wait_for_bar, wait_until, worker
 
 KINDS = ("mlp", "slow")
 OFTEN = {"KTRDR_CHECKPOINT_SECONDS": "0.2"}
@@ -52,16 +51,6 @@ def child_of(store: Store, operation_id: str) -> int:
     operation = wait_until(store, operation_id, Status.RUNNING)
     assert operation.owner is not None
     return operation.owner.pid
-
-
-def assert_same(store: Store, operation: Operation, whole: BacktestResults) -> None:
-    """One result, every ledger row once."""
-    assert operation.status is Status.COMPLETED, operation.error
-    results = StoredResults(store, operation.id)
-    assert results.result_hash == whole.result_hash
-    for name in ("fills", "trades", "equity", "refused", "decisions"):
-        assert getattr(results, name).equals(getattr(whole, name)), name
-    assert store.checkpoints(operation.id) == []
 
 
 def test_submitted_run_completed(place: Place) -> None:

@@ -21,6 +21,7 @@ from ktrdr.backtesting.request import BacktestRequest
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.data.repository import Repository
 from ktrdr.operations.models import Operation, Status
+from ktrdr.operations.segments import StoredResults
 from ktrdr.operations.store import Store
 
 PACKAGES = Path(ktrdr.__file__).parents[1]
@@ -84,12 +85,21 @@ class Place:
         )  # fmt: skip
 
 
+_LARGE = {
+    "mlp": {"hidden_layers": [1024, 1024], "dropout": 0.0},
+    "gru": {"sequence_length": 24, "hidden_size": 128, "num_layers": 2, "dropout": 0.0},
+}
+
+
 def strategy(kind: str = "mlp", **changes: Any) -> dict[str, Any]:
-    """A strategy of ``worlds``; ``slow`` is a larger net that takes some 30 ms a block of 256 bars."""
-    if kind != "slow":
+    """A strategy of ``worlds``; ``slow_KIND`` has a larger net (``slow``: a GRU, some 30 ms a block of 256 bars)."""
+    kind = "slow_gru" if kind == "slow" else kind
+    if not kind.startswith("slow_"):
         return worlds.strategy(kind, **changes)
-    architecture = {"sequence_length": 24, "hidden_size": 128, "num_layers": 2, "dropout": 0.0}
-    return worlds.strategy("gru", name="walker_slow", model={"type": "gru", "architecture": architecture}, **changes)
+    base = kind.removeprefix("slow_")
+    net = base if base in ("lstm", "gru") else "mlp"
+    model = {"type": net, "architecture": _LARGE.get(net, _LARGE["gru"])}
+    return worlds.strategy(base, name=f"walker_{kind}", model=model, **changes)
 
 
 def program(words: Sequence[str]) -> list[str]:
@@ -102,7 +112,8 @@ def furnish(folder: Path, n_bars: int = 30_000, kinds: Sequence[str] = ("mlp",))
     """Writes bars of a walk and an untrained net of each kind; returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     repository = Repository(folder)
-    for timeframe, frame in worlds.bars(n_bars, "mtf" if "mtf" in kinds else "mlp").items():
+    series = "mtf" if any(kind.endswith("mtf") for kind in kinds) else "mlp"
+    for timeframe, frame in worlds.bars(n_bars, series).items():
         frame.write_parquet(repository.path("EURUSD", timeframe))
     for kind in kinds:
         worlds.untrained(folder, strategy(kind), seed=worlds.SEEDS.get(kind, 2))
@@ -157,6 +168,16 @@ def kill(process: subprocess.Popen[Any] | int, number: int = signal.SIGKILL) -> 
     """A signal to a process or a pid; one that is gone is no error."""
     with suppress(ProcessLookupError):
         os.kill(process if isinstance(process, int) else process.pid, number)
+
+
+def assert_same(store: Store, operation: Operation, whole: BacktestResults) -> None:
+    """The uninterrupted run's result, every ledger row once, and no checkpoint left."""
+    assert operation.status is Status.COMPLETED, operation.error
+    results = StoredResults(store, operation.id)
+    assert results.result_hash == whole.result_hash
+    for name in ("fills", "trades", "equity", "refused", "decisions"):
+        assert getattr(results, name).equals(getattr(whole, name)), name
+    assert store.checkpoints(operation.id) == []
 
 
 def answer_of(said: subprocess.CompletedProcess[str]) -> dict[str, Any]:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 RECORD = Path(__file__).resolve().parents[1] / "soak" / "results.jsonl"
 
 
-def seeds(part: str, count: int, *, batch: int, record: Path = RECORD) -> Iterator[int]:
+def seeds(
+    part: str, count: int, *, batch: int, record: Path = RECORD, tally: Counter[str] | None = None
+) -> Iterator[int]:
     """Seeds ``0..count`` of a part that have not passed yet; each full batch appends one line to the record.
+
+    What the test has counted in ``tally`` goes into the line, and the count begins anew.
 
     A seed counts as passed when the next one is asked for, so an assertion that fails is never recorded.
     Delete a part's lines to run it again from the start.
@@ -23,7 +28,9 @@ def seeds(part: str, count: int, *, batch: int, record: Path = RECORD) -> Iterat
         yield seed
         if seed + 1 == count or (seed + 1 - begun) == batch:
             seconds = round(time.monotonic() - begun_at, 1)
-            _append(record, {"part": part, "from": begun, "to": seed + 1, "of": count, "seconds": seconds})
+            line = {"part": part, "from": begun, "to": seed + 1, "of": count, "seconds": seconds}
+            _append(record, line | dict(tally or {}))
+            (tally if tally is not None else Counter()).clear()
             begun, begun_at = seed + 1, time.monotonic()
 
 

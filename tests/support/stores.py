@@ -105,5 +105,6 @@ def damage(store: Store, operation_id: str, generation: int) -> None:
 
 def facts(store: Store, operation_id: str) -> Any:
     """The row as it is in the table, but for what a clock has written."""
-    columns = "status, owner, epoch, generation, progress, progress_seq, cancel_requested, crashes, error, unsuited_workers"
-    return sql(store, f"SELECT {columns} FROM operations WHERE id = :id", id=operation_id)
+    run = "status, owner, epoch, generation, progress, progress_seq"
+    rest = "cancel_requested, crashes, error, unsuited_workers"
+    return sql(store, f"SELECT {run}, {rest} FROM operations WHERE id = :id", id=operation_id)

@@ -26,7 +26,11 @@ async def docs(request: Request) -> HTMLResponse:
 def _row(verb: str, path: str, facts: dict[str, Any]) -> str:
     taken = [str(parameter["name"]) for parameter in facts.get("parameters", ()) if parameter["in"] == "query"]
     taken += [_body_name(facts["requestBody"])] if "requestBody" in facts else []
-    cells = (f"<code>{verb.upper()} {escape(path)}</code>", escape(facts.get("description", "")), escape(", ".join(taken)))
+    cells = (
+        f"<code>{verb.upper()} {escape(path)}</code>",
+        escape(facts.get("description", "")),
+        escape(", ".join(taken)),
+    )
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 

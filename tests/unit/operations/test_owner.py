@@ -77,8 +77,7 @@ def _environment() -> dict[str, str]:
 
 def _wait_for_state(pid: int, state: str) -> None:
     for _ in range(500):
-        with open(f"/proc/{pid}/stat") as stat:
-            if stat.read().rpartition(")")[2].split()[0] == state:
-                return
+        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == state:
+            return
         time.sleep(0.01)
     raise AssertionError(f"process {pid} never came to state {state}")
