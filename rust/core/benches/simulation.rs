@@ -1,18 +1,22 @@
 //! One scenario with full ledger and metrics, as a ratio to the pass: the sum of all 29 bytes a bar.
 //!
-//! `BARS=10000000 cargo bench -p ktrdr-core --bench simulation` measures the size the targets speak of. Every
-//! iteration asserts its answer.
+//! First the table of ratios, each from rounds in turn over 10 M bars (`BARS` for another size), the least time of
+//! each: what disturbs only adds. Then criterion's times over 1 M. Every run asserts its answer.
 #![allow(missing_docs)]
 
 use std::hint::black_box;
+use std::time::Instant;
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group};
 use ktrdr_core::bar::Bars;
+use ktrdr_core::ledger::Ledger;
 use ktrdr_core::metrics::Calendar;
 use ktrdr_core::{Columns, Rules, RunSpec, Simulation};
 use serde_json::{Value, json};
 
 const FIVE_MINUTES_NS: i64 = 300_000_000_000;
+const CRITERION_BARS: usize = 1_000_000;
+const ROUNDS: usize = 9;
 
 struct Market {
     timestamp: Vec<i64>,
@@ -20,8 +24,27 @@ struct Market {
     high: Vec<f64>,
     low: Vec<f64>,
     close: Vec<f64>,
+    extras: Vec<f64>,
     signals: Vec<i8>,
     confidence: Vec<f32>,
+}
+
+/// What is traded by which rules, and how many passes it may take.
+struct Scenario {
+    name: &'static str,
+    density: f64,
+    rules: Value,
+    target: f64,
+}
+
+fn scenarios() -> [Scenario; 4] {
+    let plain = |name, density, target| Scenario { name, density, rules: plain(), target };
+    [
+        plain("signals on 0.2 %", 0.002, 2.0),
+        plain("signals on 2 %", 0.02, 3.0),
+        plain("signals on 30 %", 0.3, 4.0),
+        Scenario { name: "everything on, 30 %", density: 0.3, rules: everything(), target: 10.0 },
+    ]
 }
 
 /// A seeded walk with weekends, and signals on a share of its bars.
@@ -37,6 +60,7 @@ fn market(bars: usize, density: f64) -> Market {
         high: Vec::with_capacity(bars),
         low: Vec::with_capacity(bars),
         close: Vec::with_capacity(bars),
+        extras: Vec::new(),
         signals: Vec::with_capacity(bars),
         confidence: Vec::with_capacity(bars),
     };
@@ -58,7 +82,17 @@ fn market(bars: usize, density: f64) -> Market {
 }
 
 impl Market {
+    fn of(scenario: &Scenario, bars: usize) -> Self {
+        let mut market = market(bars, scenario.density);
+        if scenario.rules["execution"]["exits"]["stop_loss"].is_object() {
+            market.extras = (0..bars).map(|bar| 1.0 + (bar % 64) as f64 / 1_024.0).collect();
+        }
+        market
+    }
+
+    /// The optional columns are one column: what is a rate for one rule is a price for another.
     fn columns(&self) -> Columns<'_> {
+        let extras = Some(self.extras.as_slice()).filter(|column| !column.is_empty());
         let bars = Bars {
             timestamp: &self.timestamp,
             open: &self.open,
@@ -66,20 +100,14 @@ impl Market {
             low: &self.low,
             close: &self.close,
             half_spread: None,
-            atr: None,
-            conversion_rate: None,
+            atr: extras,
+            conversion_rate: extras,
         };
         Columns { bars, signals: &self.signals, confidence: Some(&self.confidence) }
     }
 
-    fn simulation(&self, execution: &Value) -> Simulation {
-        let rules: Rules = serde_json::from_value(json!({
-            "execution": execution,
-            "decisions": {"confidence_threshold": 0.5, "position_awareness": true, "allow_short_from_flat": false,
-                          "filters": {"min_signal_separation": 0.0}},
-            "metrics": {"periods_per_year": null, "risk_free_rate": 0.0}
-        }))
-        .expect("rules");
+    fn simulation(&self, rules: &Value) -> Simulation {
+        let rules: Rules = serde_json::from_value(rules.clone()).expect("rules");
         let spec = RunSpec {
             symbol: "X".into(),
             timeframe_ns: FIVE_MINUTES_NS,
@@ -89,6 +117,14 @@ impl Market {
         };
         let calendar = Calendar::of_run(None, FIVE_MINUTES_NS, &self.timestamp);
         Simulation::new(rules, spec, calendar).expect("terms")
+    }
+
+    /// Trades all bars; returns what must come out of it: equity, number of fills and of metrics.
+    fn run(&self, simulation: &mut Simulation) -> (f64, usize, usize) {
+        simulation.run(&black_box(self).columns(), None).expect("a run");
+        let ledger = simulation.ledger();
+        let metrics = simulation.metrics(Some(&ledger.trades.bars_held));
+        (simulation.desk().metrics.equity(), ledger.fills.bar.len(), metrics.values.len())
     }
 
     /// The sum of every byte that the loop needs of a bar.
@@ -106,60 +142,93 @@ impl Market {
     }
 }
 
+/// The defaults, but for cheaper fills: without exits, financing, conversion and borrowed positions.
 fn plain() -> Value {
     json!({
-        "fill": "next_open", "sizing": {"kind": "cash_fraction", "fraction": 0.25},
-        "commission": {"rate": 1e-5, "per_unit": 0.0, "per_fill": 0.0, "minimum": 0.0},
-        "slippage": {"rate": 1e-5}, "spread": {"half": 0.0},
-        "financing": {"long_rate": 0.0, "short_rate": 0.0, "day_count": 365.0},
-        "exits": {"stop_loss": null, "take_profit": null, "trailing_stop": null, "trail_on": "close",
-                  "max_holding_bars": null, "atr_period": 14},
-        "intrabar": "pessimistic", "on_opposite": "close", "allow_short": true,
-        "margin": {"max_leverage": 1.0, "maintenance": 0.5},
-        "instrument": {"tick_size": null, "lot_size": 1.0e-8, "contract_multiplier": 1.0},
-        "close_at_end": true
+        "execution": {
+            "fill": "next_open", "sizing": {"kind": "cash_fraction", "fraction": 0.25},
+            "commission": {"rate": 1e-5, "per_unit": 0.0, "per_fill": 0.0, "minimum": 0.0},
+            "slippage": {"rate": 1e-5}, "spread": {"half": 0.0},
+            "financing": {"long_rate": 0.0, "short_rate": 0.0, "day_count": 365.0},
+            "exits": {"stop_loss": null, "take_profit": null, "trailing_stop": null, "trail_on": "close",
+                      "max_holding_bars": null, "atr_period": 14},
+            "intrabar": "pessimistic", "on_opposite": "close", "allow_short": true,
+            "margin": {"max_leverage": 1.0, "maintenance": 0.5},
+            "instrument": {"tick_size": null, "lot_size": 1.0e-8, "contract_multiplier": 1.0},
+            "close_at_end": true
+        },
+        "decisions": {"confidence_threshold": 0.5, "position_awareness": true, "allow_short_from_flat": false,
+                      "filters": {"min_signal_separation": 4.0}},
+        "metrics": {"periods_per_year": null, "risk_free_rate": 0.0}
     })
 }
 
+/// Every exit, financing, ticks, a conversion column, borrowed longs, shorts and reversals.
 fn everything() -> Value {
     let mut all = plain();
-    all["exits"]["stop_loss"] = json!({"rate": 0.002});
-    all["exits"]["take_profit"] = json!({"rate": 0.003});
-    all["exits"]["trailing_stop"] = json!({"rate": 0.004});
-    all["financing"]["long_rate"] = json!(0.03);
-    all["instrument"]["tick_size"] = json!(1e-5);
+    let execution = &mut all["execution"];
+    execution["sizing"] = json!({"kind": "equity_fraction", "fraction": 1.5});
+    execution["margin"] = json!({"max_leverage": 2.0, "maintenance": 0.5});
+    execution["exits"]["stop_loss"] = json!({"rate": 0.002});
+    execution["exits"]["take_profit"] = json!({"rate": 0.003});
+    execution["exits"]["trailing_stop"] = json!({"atr": 0.004});
+    execution["exits"]["max_holding_bars"] = json!(500);
+    execution["financing"] = json!({"long_rate": 0.03, "short_rate": 0.01, "day_count": 365.0});
+    execution["instrument"]["tick_size"] = json!(1e-5);
+    execution["on_opposite"] = json!("reverse");
+    all["decisions"]["allow_short_from_flat"] = json!(true);
     all
 }
 
-/// What a run must come to, found once by a run of its own.
-fn answer(market: &Market, execution: &Value) -> (f64, usize) {
-    let mut simulation = market.simulation(execution);
-    simulation.run(&market.columns(), None).expect("a run");
-    (simulation.desk().metrics.equity(), simulation.ledger().fills.bar.len())
+fn seconds<T>(work: impl FnOnce() -> T) -> (T, f64) {
+    let start = Instant::now();
+    let out = work();
+    (out, start.elapsed().as_secs_f64())
+}
+
+/// Ratios to the pass, of runs that write into memory used before and of those that ask for new pages.
+fn ratios() {
+    let bars: usize = std::env::var("BARS").ok().and_then(|bars| bars.parse().ok()).unwrap_or(10_000_000);
+    println!("| {bars} bars | pass, ns a bar | run | ratio | at most | in new memory | fills |");
+    println!("| --- | --- | --- | --- | --- | --- | --- |");
+    for scenario in scenarios() {
+        let market = Market::of(&scenario, bars);
+        let (sum, mut used) = (market.pass(), Ledger::default());
+        let expected = market.run(&mut market.simulation(&scenario.rules));
+        let mut least = [f64::INFINITY; 3];
+        for _ in 0..ROUNDS {
+            let (found, pass) = seconds(|| black_box(&market).pass());
+            assert_eq!(found, sum);
+            let mut fresh = market.simulation(&scenario.rules);
+            let (outcome, new_pages) = seconds(|| market.run(&mut fresh));
+            assert_eq!(outcome, expected);
+            let mut again = market.simulation(&scenario.rules).writing_into(used);
+            let (outcome, run) = seconds(|| market.run(&mut again));
+            assert_eq!(outcome, expected);
+            used = again.take_ledger();
+            least = [least[0].min(pass), least[1].min(run), least[2].min(new_pages)];
+        }
+        let [pass, run, new_pages] = least.map(|least| least * 1e9 / bars as f64);
+        let Scenario { name, target, .. } = scenario;
+        let ratio = run / pass;
+        println!("| {name} | {pass:.2} | {run:.2} | {ratio:.2} | {target} | {new_pages:.2} | {} |", expected.1);
+    }
 }
 
 fn bench(criterion: &mut Criterion) {
-    let bars = std::env::var("BARS").ok().and_then(|bars| bars.parse().ok()).unwrap_or(1_000_000);
     let mut group = criterion.benchmark_group("simulation");
-    group.throughput(Throughput::Elements(bars as u64)).sample_size(10);
-    for (name, density, execution) in
-        [("0.2%", 0.002, plain()), ("2%", 0.02, plain()), ("30%", 0.3, plain()), ("30% everything", 0.3, everything())]
-    {
-        let market = market(bars, density);
+    group.throughput(Throughput::Elements(CRITERION_BARS as u64)).sample_size(10);
+    for scenario in scenarios() {
+        let market = Market::of(&scenario, CRITERION_BARS);
         let sum = market.pass();
-        group.bench_function(format!("pass {name}"), |bencher| {
-            bencher.iter(|| assert_eq!(black_box(&market).pass(), sum))
+        group.bench_function(format!("pass, {}", scenario.name), |bencher| {
+            bencher.iter(|| assert_eq!(black_box(&market).pass(), sum));
         });
-        let expected = answer(&market, &execution);
-        group.bench_function(format!("run {name}"), |bencher| {
+        let expected = market.run(&mut market.simulation(&scenario.rules));
+        group.bench_function(format!("run, {}", scenario.name), |bencher| {
             bencher.iter_batched_ref(
-                || market.simulation(&execution),
-                |simulation| {
-                    simulation.run(&black_box(&market).columns(), None).expect("a run");
-                    let metrics = simulation.metrics(Some(&simulation.ledger().trades.bars_held));
-                    assert!(metrics.values.len() > 40);
-                    assert_eq!((simulation.desk().metrics.equity(), simulation.ledger().fills.bar.len()), expected);
-                },
+                || market.simulation(&scenario.rules),
+                |simulation| assert_eq!(market.run(simulation), expected),
                 BatchSize::PerIteration,
             );
         });
@@ -168,4 +237,13 @@ fn bench(criterion: &mut Criterion) {
 }
 
 criterion_group!(benches, bench);
-criterion_main!(benches);
+
+fn main() {
+    // Cargo's own test runner asks for nothing but that it starts.
+    if std::env::args().any(|argument| argument == "--test") {
+        return;
+    }
+    ratios();
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+}

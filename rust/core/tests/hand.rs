@@ -208,7 +208,7 @@ fn nearly_a_whole_lot_counts_as_one() {
     assert_eq!(bought(0.3, 0.1), Some(3.0 * 0.1));
     // 100,000,000.99995 lots lie within 1e-12 of their number (1e-4) of an integer; 100,000,000.9998 do not.
     let few = |quantity: f64| bought(quantity / 1e6, 1e-6).map(|found| (found * 1e6).round());
-    assert_eq!((few(100_000_000.99995), few(100_000_000.9998)), (Some(100_000_001.0), Some(100_000_000.0)));
+    assert_eq!((few(100_000_000.999_95), few(100_000_000.999_8)), (Some(100_000_001.0), Some(100_000_000.0)));
 }
 
 #[test]

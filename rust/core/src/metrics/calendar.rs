@@ -141,11 +141,14 @@ mod tests {
 
     #[test]
     fn rows_before_equals_a_plain_count() {
-        let stamps: Vec<i64> = (0..50).collect();
-        for len in 0..50 {
-            for end in 0..60 {
-                let plain = stamps[..len].iter().filter(|&&stamp| stamp < end).count();
-                assert_eq!(rows_before(&stamps[..len], end), plain, "{len} {end}");
+        let even: Vec<i64> = (0..50).collect();
+        let uneven: Vec<i64> = (0..50).map(|row| row * row / 7 + row).collect();
+        for stamps in [even, uneven] {
+            for len in 0..50 {
+                for end in 0..=stamps[49] + 3 {
+                    let plain = stamps[..len].iter().filter(|&&stamp| stamp < end).count();
+                    assert_eq!(rows_before(&stamps[..len], end), plain, "{len} {end}");
+                }
             }
         }
     }

@@ -226,11 +226,30 @@ mod tests {
     }
 
     #[test]
+    fn the_least_deepening_counts() {
+        let deeper = 90.0_f64.next_down();
+        let mut blocks = one_by_one(100.0, &[100.0, 90.0]);
+        blocks.mark_many(2, &[deeper]);
+        let single = one_by_one(100.0, &[100.0, 90.0, deeper]);
+        assert_eq!((blocks, single.worst()), (single, (100.0 - deeper) / 100.0));
+        assert!(single.worst() > 0.1 && single.worst_bars() == 2);
+    }
+
+    #[test]
+    fn no_value_lies_beyond_the_bound() {
+        assert_eq!(one_by_one(100.0, &[110.0, 50.0]).bound(), 110.0);
+        // A fall of 4 times the peak: 300 below zero.
+        assert_eq!(one_by_one(100.0, &[100.0, -300.0]).bound(), 300.0);
+    }
+
+    #[test]
     fn blocks_equal_single_bars_to_the_bit() {
         let mut state = 1_u64;
         for round in 0..200 {
-            let mut value = 100.0;
-            let step = [1.0, 0.0, 30.0][round % 3];
+            // In units of 1 and of 1/1024: no part of the look at a block may take money for a fraction.
+            let unit = [1.0, 1.0 / 1_024.0][round % 2];
+            let mut value = 100.0 * unit;
+            let step = [1.0, 0.0, 30.0][round % 3] * unit;
             let equity: Vec<f64> = (0..700)
                 .map(|_| {
                     state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -238,11 +257,11 @@ mod tests {
                     value
                 })
                 .collect();
-            let mut blocks = Drawdown::new(100.0);
+            let mut blocks = Drawdown::new(100.0 * unit);
             let cut = (state >> 33) as usize % 700;
             blocks.mark_many(0, &equity[..cut]);
             blocks.mark_many(cut as i64, &equity[cut..]);
-            assert_eq!(blocks, one_by_one(100.0, &equity), "{round}");
+            assert_eq!(blocks, one_by_one(100.0 * unit, &equity), "{round}");
         }
     }
 
