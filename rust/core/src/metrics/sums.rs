@@ -95,12 +95,6 @@ impl Moments {
         self.second += spread;
     }
 
-    /// Number of values.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.count
-    }
-
     /// Their mean.
     #[must_use]
     pub fn mean(&self) -> f64 {

@@ -171,6 +171,13 @@ fn points_are_the_last_bar_of_each_day() {
 }
 
 #[test]
+fn turnover_needs_money_to_turn_over() {
+    // Points 50 and -50: their mean is 0, and nothing can be divided by it.
+    assert_eq!(get(&daily(&[50.0, -50.0], 100.0), "turnover"), Err("equity_not_positive"));
+    assert_eq!(get(&daily(&[50.0, -49.0], 100.0), "turnover"), Ok(0.0));
+}
+
+#[test]
 fn stretches_equal_single_bars_to_the_bit() {
     let stamps: Vec<i64> = (0..3_000_i64).map(|i| (i * 7 + i / 100 * 61) * HOUR_NS / 4).collect();
     let equity: Vec<f64> = (0..3_000).map(|i| 1_000.0 + f64::from(i * i % 977) - 400.0).collect();
