@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,11 +10,14 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from ktrdr.cli.answer import Answer
-from ktrdr.cli.requests import rules_of
-from ktrdr.errors import UsageError
+from ktrdr.cli.requests import Whole, rules_of
+from ktrdr.errors import ArgumentInvalid, UsageError
 
-_Flag = Annotated[bool, Parameter(negative="")]
-_Settings = Annotated[tuple[str, ...], Parameter(name="--set", negative="", consume_multiple=False)]
+_Flag = Annotated[bool, Parameter(negative="", show_default=False)]
+_Settings = Annotated[tuple[str, ...], Parameter(name="--set", negative="", consume_multiple=False, show_default=False)]
+
+
+_OPTION = {"settings": "set"}
 
 
 @Parameter(name="*")
@@ -59,7 +63,8 @@ class RunOptions:
 
     def given(self) -> list[str]:
         """The names of the options that were set."""
-        return [f"--{option.name.replace('_', '-')}" for option in fields(self) if getattr(self, option.name)]
+        set_now = [option for option in fields(self) if getattr(self, option.name) != option.default]
+        return [f"--{_OPTION.get(option.name, option.name.replace('_', '-'))}" for option in set_now]
 
 
 def run(
@@ -69,7 +74,7 @@ def run(
     /,
     *,
     options: RunOptions = RunOptions(),
-    threads: int | None = None,
+    threads: Whole | None = None,
     resume: str | None = None,
     stored: _Flag = False,
     worker: str | None = None,
@@ -167,4 +172,6 @@ def show(operation_id: str, /, *, out: Path | None = None) -> Answer:
 
 def _model(given: str | None) -> str | None:
     """A path as one that means the same in every folder; an id stays as it is."""
-    return str(Path(given).resolve()) if given is not None and Path(given).is_dir() else given
+    if given == "":
+        raise ArgumentInvalid("names no model", where="--model", found="''", expected="an id or a path")
+    return os.path.realpath(given) if given is not None and os.path.isdir(given) else given  # noqa: PTH112 (any length)

@@ -9,12 +9,12 @@ from cyclopts import Parameter
 from ktrdr.cli.answer import Answer, Table, current_manner
 from ktrdr.cli.desk import desk, watch
 from ktrdr.cli.progress import progress
-from ktrdr.cli.requests import rules_of
+from ktrdr.cli.requests import Whole, rules_of
 from ktrdr.errors import UsageError
 
 Json = dict[str, Any]
-_Flag = Annotated[bool, Parameter(negative="")]
-_Settings = Annotated[tuple[str, ...], Parameter(name="--set", negative="", consume_multiple=False)]
+_Flag = Annotated[bool, Parameter(negative="", show_default=False)]
+_Settings = Annotated[tuple[str, ...], Parameter(name="--set", negative="", consume_multiple=False, show_default=False)]
 
 
 def list_operations(
@@ -108,7 +108,7 @@ def delete(operation_id: str, /, *, worker: str | None = None) -> Answer:
 
 
 def resume(
-    operation_id: str, /, *, threads: int | None = None, stored: _Flag = False, worker: str | None = None
+    operation_id: str, /, *, threads: Whole | None = None, stored: _Flag = False, worker: str | None = None
 ) -> Answer:
     """Go on with an operation, in the foreground.
 
@@ -156,7 +156,7 @@ def fork(
     *,
     settings: _Settings = (),
     model: str | None = None,
-    threads: int | None = None,
+    threads: Whole | None = None,
     worker: str | None = None,
 ) -> Answer:
     """Go on from an operation's newest checkpoint with other rules, model or threads, as a new operation.
