@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -11,10 +11,10 @@ from typing import Any
 import polars as pl
 
 from ktrdr.backtesting.config import BacktestConfig
+from ktrdr.backtesting.decision_function import rules_in_force
 from ktrdr.backtesting.identity import SEMANTICS_VERSION, Parts, identity_of
 from ktrdr.backtesting.model_bundle import ModelBundle, Seen
 from ktrdr.backtesting.simulation_result import SimulationResult
-from ktrdr.errors import DataNotFound
 from ktrdr.features.matrix import FeatureMatrix
 from ktrdr.values import iso
 
@@ -48,10 +48,18 @@ class BacktestResults:
         """The result of a run that has reached its last bar."""
         warnings = (
             *config.strategy.warnings, *config.strategy.execution.warnings, *features.warnings,
-            *simulation.warnings, *_warnings(config, features, bundle, seen),
+            *simulation.warnings, *_warnings(features, bundle, seen),
+            *_without_a_fill(simulation, rules_in_force(config.strategy).confidence_threshold),
         )  # fmt: skip
         facts = _run_facts(config, bundle) | _data_facts(features) | _model_facts(bundle, seen)
         return cls(simulation, facts, tuple(dict.fromkeys(warnings)), parts)
+
+    def __repr__(self) -> str:
+        facts = self.facts
+        run = f"{facts['strategy']} {facts['symbol']} {facts['timeframe']}"
+        return (
+            f"<BacktestResults {run} {facts['first_simulated']} to {facts['last_simulated']}: {self.simulation.brief}>"
+        )
 
     @property
     def final_equity(self) -> float:
@@ -177,17 +185,21 @@ def _model_facts(bundle: ModelBundle, seen: Seen) -> dict[str, Any]:
     }
 
 
-def _made_here(config: BacktestConfig, features: FeatureMatrix) -> Iterator[str]:
-    """The series that were not there and have been made from finer ones for this run."""
-    for timeframe, series in features.series.items() if config.resample else ():
-        origin = series.provenance.resampled_from
-        try:
-            config.source.stamps(config.symbol, timeframe)
-        except DataNotFound:
-            yield f"resampled: {timeframe.value} made from {'finer bars' if origin is None else origin.value}"
+def _without_a_fill(simulation: SimulationResult, threshold: float) -> list[str]:
+    """What became of the signals of a run that traded nothing: a researcher's first question."""
+    if simulation.fills.height:
+        return []
+    decisions = simulation.decisions
+    counts = decisions["decision"].value_counts(sort=True)
+    told = ", ".join(f"{name} {count}" for name, count in counts.iter_rows())
+    below = decisions.filter(pl.col("decision") == "threshold")["confidence"].to_numpy()
+    nearest = (
+        f"; the largest confidence below the threshold of {threshold:g} is {below.max():.3f}" if len(below) else ""
+    )
+    return [f"no order was filled: decisions {told}{nearest}"]
 
 
-def _warnings(config: BacktestConfig, features: FeatureMatrix, bundle: ModelBundle, seen: Seen) -> list[str]:
+def _warnings(features: FeatureMatrix, bundle: ModelBundle, seen: Seen) -> list[str]:
     trained = ", ".join(bundle.metadata.symbols)
     synthetic = features.base.provenance.synthetic
     found = {
@@ -201,4 +213,4 @@ def _warnings(config: BacktestConfig, features: FeatureMatrix, bundle: ModelBund
             features.warmup_complete_at_start
         ),
     }
-    return [*(line for line, applies in found.items() if applies), *_made_here(config, features)]
+    return [line for line, applies in found.items() if applies]

@@ -92,6 +92,19 @@ class SimulationResult:
             _rows=rows,
         )
 
+    def __repr__(self) -> str:
+        return f"<SimulationResult: {self.brief}>"
+
+    @property
+    def brief(self) -> str:
+        """Equity, trades, Sharpe ratio and drawdown in one line."""
+        sharpe, drawdown = self.metrics["sharpe"], self.metrics["max_drawdown"]
+        ratio = f"none ({self.undefined['sharpe']})" if sharpe is None else f"{sharpe:.2f}"
+        return (
+            f"final equity {self.final_equity:,.2f}, {self.metrics['trades']} trades, sharpe {ratio}, "
+            f"max drawdown {100 * (drawdown or 0.0):.2f} %{', partial' if self.partial else ''}"
+        )
+
     @property
     def final_equity(self) -> float:
         """Equity at the last mark, account currency."""

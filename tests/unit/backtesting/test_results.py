@@ -50,6 +50,22 @@ def test_money_adds_up(results: BacktestResults) -> None:
     assert results.metrics["trades"] == results.trades.height
 
 
+def test_a_result_is_one_line_to_look_at(results: BacktestResults) -> None:
+    line = repr(results)
+    assert line.startswith("<BacktestResults walker_mlp EURUSD 1h 2024-01-20T00:00:00Z to ")
+    assert f"{results.trades.height} trades" in line
+    assert "\n" not in line
+    assert repr(results.simulation).startswith("<SimulationResult: final equity ")
+
+
+def test_a_run_without_a_trade_says_why(config_of: ConfigOf) -> None:
+    results = BacktestingEngine(config_of(n_bars=900, decisions={"confidence_threshold": 1.0})).run()
+    (line,) = (line for line in results.warnings if line.startswith("no order was filled"))
+    signals = results.decisions.filter(pl.col("raw_signal") != 0)
+    assert f"threshold {signals.height}" in line
+    assert f"threshold of 1 is {signals['confidence'].max():.3f}" in line
+
+
 def test_too_little_history_starts_later_and_says_so(config_of: ConfigOf) -> None:
     results = BacktestingEngine(config_of(start=None, n_bars=700)).run()
     assert results.manifest["warmup_complete_at_start"] is False
