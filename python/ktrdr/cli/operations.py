@@ -221,8 +221,10 @@ def _share(operation: Json) -> str:
 
 
 def _why(operation: Json) -> str:
-    reasons = _reasons(operation)
-    return reasons[0] if reasons else ""
+    """In a word: `show` has the sentence."""
+    if error := operation["error"]:
+        return str(error["code"])
+    return next(iter(_reasons(operation)), "")
 
 
 def _reasons(operation: Json) -> list[str]:
