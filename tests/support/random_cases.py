@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -44,6 +45,22 @@ def draw_case(seed: int) -> Case:
         warmup,
         SECONDS[timeframe],
     )
+
+
+def draw_case_over(seed: int, bars: Bars, timeframe_seconds: int) -> Case:
+    """Drawn signals and rules over given bars, with rules of their size."""
+    rng = Random(seed)
+    length, scale = len(bars.time), bars.close[0]
+    volatility = max(sum(abs(b / a - 1) for a, b in pairwise(bars.close)) / length, 1e-5)
+    capital = rng.choice([10_000.0, 123_456.78])
+    rules = {
+        "execution": _draw_execution(rng, scale, volatility, capital, has_atr=bars.atr is not None),
+        "decisions": _draw_decisions(rng),
+        "metrics": _draw_metrics(rng),
+    }
+    threshold = rules["decisions"].get("confidence_threshold", 0.5)
+    signals, confidence = _draw_signals(rng, length), _draw_confidence(rng, length, threshold)
+    return Case(bars, signals, confidence, rules, capital, rng.choice([0, 30]), timeframe_seconds)
 
 
 # Bars
