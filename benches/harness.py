@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from statistics import median
 
 BENCHES = ("startup", "pipeline", "simulation")
 
@@ -35,16 +34,15 @@ class Row:
 
 
 def paired_ratio(ours: Callable[[], object], bare: Callable[[], object], rounds: int = 5) -> tuple[float, float, float]:
-    """Median of ours/bare over rounds that alternate the two, with both medians in seconds.
+    """Ratio ours/bare of the least seconds of each over rounds that alternate the two, and both.
 
-    Pairs share the machine's mood, so their ratio holds where single timings drift.
+    What else the machine does only adds: the least of several is nearest to what the work itself takes.
     """
     ours_s, bare_s = [], []
     for _ in range(rounds):
         bare_s.append(seconds(bare))
         ours_s.append(seconds(ours))
-    ratios = [a / b for a, b in zip(ours_s, bare_s, strict=True)]
-    return median(ratios), median(ours_s), median(bare_s)
+    return min(ours_s) / min(bare_s), min(ours_s), min(bare_s)
 
 
 def seconds(work: Callable[[], object]) -> float:
