@@ -185,12 +185,13 @@ fn a_bar_that_opens_at_the_target_and_rises_no_further_fills_it() {
 
 #[test]
 fn levels_of_a_short_far_below_one() {
-    // Short at 0.25: stop 0.3125, target 0.1875; met by the high of bar 3 and by the low of bar 3.
+    // Short at 0.25 of all 0.25: stop 0.3125, target 0.1875, met by the high and the low of bar 3; liquidation at 0.375.
     let rules = with_exits(json!({"stop_loss": {"rate": 0.25}, "take_profit": {"rate": 0.25}}));
     for (bar, price, reason) in
-        [([0.25, 0.5, 0.25, 0.25], 0.3125, "stop_loss"), ([0.25, 0.25, 0.125, 0.25], 0.1875, "take_profit")]
+        [([0.25, 0.34375, 0.25, 0.25], 0.3125, "stop_loss"), ([0.25, 0.25, 0.125, 0.25], 0.1875, "take_profit")]
     {
-        let run = World::new(&[[0.25; 4], [0.25; 4], [0.25; 4], bar, [0.25; 4]], &[-1, 0, 0, 0, 0]).run(rules.clone());
+        let world = World::new(&[[0.25; 4], [0.25; 4], [0.25; 4], bar, [0.25; 4]], &[-1, 0, 0, 0, 0]);
+        let run = world.capital(0.25).run(rules.clone());
         assert_eq!((run.fill_bars()[1], run.prices()[1], run.reasons()[1]), (3, price, reason));
     }
 }
