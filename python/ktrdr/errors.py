@@ -554,9 +554,11 @@ class AlreadyCompleted(OperationError):
 
 
 class NotCompleted(OperationError):
-    """Its result was asked for before its end."""
+    """Its result was asked for before its end; ``status`` is how it stands."""
 
     code = "not_completed"
+    place_fields = ("operation", "status")
+    status: str | None
 
 
 class NothingToFork(OperationError):

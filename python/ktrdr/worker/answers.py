@@ -10,9 +10,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from ktrdr.errors import InternalError, KtrdrError, NotFound, RequestInvalid
+from ktrdr.errors import (
+    ArgumentInvalid,
+    ConfigError,
+    ConfigNotFound,
+    InternalError,
+    KtrdrError,
+    NotFound,
+    RequestInvalid,
+)
 from ktrdr.strategy.place import dotted, one_line
 
+_FIELDS = {"start": "start_date", "end": "end_date"}
 _UNSHOWN_FIELDS = frozenset({"token"})
 
 
@@ -25,7 +34,18 @@ def refusal(error: KtrdrError, status: int | None = None) -> JSONResponse:
         headers["connection"] = "close"  # the rest of the body is not worth reading
     if (seconds := getattr(error, "retry_after", None)) is not None:
         headers["retry-after"] = str(max(1, math.ceil(seconds)))
-    return JSONResponse({"error": error.to_dict()}, status or error.http_status, headers)
+    facts = error.to_dict()
+    if isinstance(error, ConfigError):
+        facts["field"] = _field_of(error)
+    return JSONResponse({"error": facts}, status or error.http_status, headers)
+
+
+def _field_of(error: ConfigError) -> str:
+    """The field of a start that holds the strategy or the rule."""
+    if error.where == "request":
+        return (error.path or "execution").partition(".")[0]
+    by_name = isinstance(error, ConfigNotFound) or error.where != "strategy"
+    return "strategy_name" if by_name else "strategy_yaml"
 
 
 def install(app: FastAPI) -> None:
@@ -37,6 +57,11 @@ def install(app: FastAPI) -> None:
 
 
 async def _known_error(_: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, ArgumentInvalid):  # an argument of ours is a field of the caller's
+        field = _FIELDS.get(error.where, error.where)
+        return refusal(
+            RequestInvalid(error.what, field=field, found=error.found, expected=error.expected, hint=error.hint)
+        )
     return refusal(cast(KtrdrError, error))
 
 

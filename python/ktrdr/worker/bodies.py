@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -16,6 +17,7 @@ from ktrdr.worker.answers import refusal
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
 _PATIENCE_SECONDS = 30.0
+_LINGER_SECONDS, _LINGER_BYTES = 2.0, 32 << 20
 
 
 class Bodies:
@@ -33,6 +35,9 @@ class Bodies:
             body = await _read(scope, receive)
             if body:
                 check_json(body)
+        except BodyTooLarge as error:
+            await refusal(error)(scope, receive, _lingering(receive, send))
+            return
         except RequestError as error:
             await refusal(error)(scope, receive, send)
             return
@@ -64,6 +69,30 @@ async def _read(scope: Scope, receive: Receive) -> bytes | None:
                     return b"".join(parts)
     except TimeoutError:
         raise BodyTooLarge("the body does not end", expected=f"within {_PATIENCE_SECONDS:g} s") from None
+
+
+def _lingering(receive: Receive, send: Send) -> Send:
+    """Drops what still comes before it closes: a connection closed with bytes unread loses the answer on its way."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await send({**message, "more_body": True})
+            await _drop(receive)
+            message = {"type": "http.response.body", "body": b""}
+        await send(message)
+
+    return sending
+
+
+async def _drop(receive: Receive) -> None:
+    dropped = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER_SECONDS):
+            while dropped < _LINGER_BYTES:
+                message = await receive()
+                dropped += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

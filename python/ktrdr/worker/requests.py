@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from ktrdr.backtesting.config import INITIAL_CAPITAL
 from ktrdr.backtesting.request import BacktestRequest, StrategyText
 from ktrdr.data.repository import Repository
-from ktrdr.errors import ArgumentInvalid, RequestInvalid
+from ktrdr.errors import RequestInvalid
 from ktrdr.operations.models import Operation
 from ktrdr.strategy.place import nearest
-from ktrdr.strategy.rules import merge
 from ktrdr.worker.schemas import ForkBody, Rules, StartBody
-
-_FIELDS = {"start": "start_date", "end": "end_date"}
-T = TypeVar("T")
 
 
 def request_of(body: StartBody) -> BacktestRequest:
-    """The backtest that a start asks for; raises ``ConfigError`` leaves and ``RequestInvalid`` with the field."""
+    """The backtest that a start asks for; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
     strategy = body.strategy_name if body.strategy_yaml is None else StrategyText(body.strategy_yaml)
     assert strategy is not None
-    return _checked(
-        lambda: BacktestRequest.of(
-            strategy, body.symbol, body.timeframe, allow_path=False, threads=body.threads, start=body.start_date,
-            end=body.end_date, initial_capital=body.initial_capital or INITIAL_CAPITAL, execution=_execution(body),
-            decisions=body.decisions, metrics=body.metrics, model=body.model_id, strict=body.strict,
-            resample=body.resample,
-        )
+    return BacktestRequest.of(
+        strategy, body.symbol, body.timeframe, allow_path=False, threads=body.threads, start=body.start_date,
+        end=body.end_date, initial_capital=body.initial_capital or INITIAL_CAPITAL, execution=_execution(body),
+        decisions=body.decisions, metrics=body.metrics, model=body.model_id, strict=body.strict,
+        resample=body.resample,
     )  # fmt: skip
 
 
@@ -42,14 +34,8 @@ def _execution(body: StartBody) -> Rules | None:
 
 def fork_of(parent: Operation, body: ForkBody) -> BacktestRequest:
     """The parent's request with the fork's rules merged over its own."""
-    old = BacktestRequest.of_spec(parent.spec)
-    request = replace(
-        old,
-        execution=merge(old.execution or {}, body.execution or {}) or None,
-        decisions=merge(old.decisions or {}, body.decisions or {}) or None,
-        model=body.model_id or old.model,
-    )
-    _checked(lambda: request.config(body.threads or parent.threads))
+    request = BacktestRequest.of_spec(parent.spec).forked(body.execution, body.decisions, body.model_id)
+    request.config(body.threads or parent.threads)
     return request
 
 
@@ -59,17 +45,6 @@ def require_symbol(symbol: str) -> None:
     if symbol not in known:
         hint = nearest(symbol, known) or f"known here: {', '.join(known[:20]) or 'none'}"
         raise RequestInvalid("no bars of that symbol", field="symbol", found=symbol, hint=hint)
-
-
-def _checked(build: Callable[[], T]) -> T:
-    """Arguments are fields here, by the names that the caller used."""
-    try:
-        return build()
-    except ArgumentInvalid as error:
-        field = _FIELDS.get(error.where, error.where)
-        raise RequestInvalid(
-            error.what, field=field, found=error.found, expected=error.expected, hint=error.hint
-        ) from None
 
 
 def check_name(operation: Operation) -> None:

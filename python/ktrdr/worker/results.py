@@ -51,6 +51,7 @@ def _completed(parts: Service, operation_id: str) -> Operation:
     operation = parts.store.get(operation_id)
     if operation.status is not Status.COMPLETED:
         raise NotCompleted(
-            "it has no result yet", operation=operation_id, found=operation.status.value, expected="completed"
+            "it has no result yet", operation=operation_id, status=operation.status.value,
+            found=operation.status.value, expected="completed",
         )  # fmt: skip
     return operation

@@ -8,6 +8,7 @@ import signal
 import socket
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ktrdr.operations.runner import Runner
 from ktrdr.operations.store import Store
@@ -17,7 +18,7 @@ from ktrdr.worker.service import Service
 from ktrdr.worker.settings import Access, url_of
 
 RUNNER_GRACE_SECONDS = 9.0
-_STREAM_GRACE_SECONDS = 0.5
+_HUNG_GRACE_SECONDS = 0.5
 _REQUEST_GRACE_SECONDS = 5
 
 log = logging.getLogger("ktrdr.worker")
@@ -34,17 +35,20 @@ class Server(uvicorn.Server):
         """What a signal leads to."""
         runs_end = asyncio.create_task(asyncio.to_thread(self._runner.stop, RUNNER_GRACE_SECONDS))
         self._service.events.close()
-        hung = asyncio.create_task(self._cut_off_streams())
+        hung = asyncio.create_task(self._cut_off_hung())
         await super().shutdown(sockets)
         await asyncio.gather(hung, runs_end)
 
-    async def _cut_off_streams(self) -> None:
-        """Readers that hang do not see the end of their stream: their connections are cut."""
-        await asyncio.sleep(_STREAM_GRACE_SECONDS)
+    async def _cut_off_hung(self) -> None:
+        """Callers that neither read their answer nor send their request are not waited for."""
+        await asyncio.sleep(_HUNG_GRACE_SECONDS)
         for connection in list(self.server_state.connections):
-            flow = getattr(connection, "flow", None)
-            if flow is not None and flow.write_paused:
+            if isinstance(connection, H11Protocol) and _hangs(connection):
                 connection.transport.abort()
+
+
+def _hangs(connection: H11Protocol) -> bool:
+    return connection.flow.write_paused or (connection.cycle is not None and connection.cycle.more_body)
 
 
 def serve(listening: socket.socket, access: Access, slots: int) -> None:
@@ -54,8 +58,8 @@ def serve(listening: socket.socket, access: Access, slots: int) -> None:
     runner = Runner(store, slots)
     service = Service.of(store, runner, access)
     config = uvicorn.Config(
-        create_app(service), lifespan="off", ws="none", log_config=None, proxy_headers=False, server_header=False,
-        timeout_graceful_shutdown=_REQUEST_GRACE_SECONDS,
+        create_app(service), http=H11Protocol, lifespan="off", ws="none", log_config=None,
+        proxy_headers=False, server_header=False, timeout_graceful_shutdown=_REQUEST_GRACE_SECONDS,
     )  # fmt: skip
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # the server repeats the signal once it has left
