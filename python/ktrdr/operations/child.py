@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from ktrdr.data.root import data_root
-from ktrdr.errors import Cancelled, KtrdrError, StorageError
+from ktrdr.errors import Cancelled, InternalError, KtrdrError, StorageError
 from ktrdr.operations.cancellation import Reason, Token
 from ktrdr.operations.kinds import run_claim
 from ktrdr.operations.models import Claim, Status
@@ -75,7 +75,8 @@ def _run(store: Store, claim: Claim, token: Token, worker: WorkerHere) -> int:
     except Cancelled as stop:
         log.info("%s: %s: %s", operation.id, token.reason, stop)
     except KtrdrError as error:
-        log.error("%s: %s: %s", operation.id, error.code, error, exc_info=error.__cause__)
+        trace = error.__cause__ if isinstance(error, InternalError) else None  # a user's mistake has none
+        log.error("%s: %s: %s", operation.id, error.code, error, exc_info=trace)
     return DONE if token.reason is Reason.SHUTDOWN or not _still_mine(store, claim) else UNREPORTED
 
 
