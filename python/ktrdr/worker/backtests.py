@@ -28,7 +28,7 @@ def start(parts: Parts, body: StartBody) -> Accepted:
 
 @router.post("/resume", status_code=202)
 def resume(parts: Parts, body: ResumeOneBody) -> Accepted:
-    """The same as ``POST /operations/{operation_id}/resume``."""
+    """The same as POST /operations/{operation_id}/resume."""
     return resumed(parts, body.operation_id, body)
 
 

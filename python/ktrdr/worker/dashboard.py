@@ -18,6 +18,10 @@ router = APIRouter(tags=["pages"])
 
 _PAGE_ROWS = 50
 _REFRESH_SECONDS = 5
+_HEAD = (
+    "<th>Operation</th><th>What</th><th>Status</th><th>Progress</th>"
+    '<th class="number">Equity</th><th class="number">Trades</th><th class="number">Submitted (UTC)</th>'
+)
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -31,32 +35,28 @@ def home(request: Request, parts: Parts, cursor: Annotated[str | None, Query(max
 def _list(parts: Service, cursor: str | None) -> str:
     found, following = parts.store.list(limit=_PAGE_ROWS, cursor=cursor)
     rows = "".join(_row(operation_view(parts.store, operation)) for operation in found)
-    headings = ("Operation", "What", "Status", "Progress", "Equity", "Trades", "Submitted (UTC)")
-    head = "".join(f"<th>{heading}</th>" for heading in headings)
     older = f'<p><a href="/?cursor={escape(following)}">Older</a></p>' if following else ""
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    table = f"<table><thead><tr>{_HEAD}</tr></thead><tbody>{rows}</tbody></table>"
     return f"<h1>ktrdr <small>operations</small></h1>{table if rows else '<p>No operations yet.</p>'}{older}"
 
 
 def _row(view: OperationView) -> str:
     asked, figures = view.request, view.progress
     what = " ".join(part for part in (asked.strategy, asked.symbol, asked.timeframe) if part) or view.type
-    span = f"{asked.start_date or ''} to {asked.end_date or ''}"
-    cells = (
-        f'<code><a href="/operations/{escape(view.operation_id)}">{escape(view.operation_id)}</a></code>',
-        f'{escape(what)}<div class="note">{escape(span)}</div>',
-        f'<span class="{view.status.value}">{view.status.value}</span>{_reasons(view)}',
-        _bar(view),
-    )
-    numbers = (
-        "" if figures is None or figures.equity is None else f"{figures.equity:,.2f}",
-        "" if figures is None or figures.trades is None else f"{figures.trades:,}",
-    )
-    submitted = view.timings.created_at.strftime("%Y-%m-%d %H:%M:%S")
+    equity = "" if figures is None or figures.equity is None else f"{figures.equity:,.2f}"
+    trades = "" if figures is None or figures.trades is None else f"{figures.trades:,}"
     return (
-        "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells)
-        + "".join(f'<td class="number">{number}</td>' for number in numbers) + f"<td>{submitted}</td></tr>"
-    )  # fmt: skip
+        f'<tr><td><code><a href="/operations/{escape(view.operation_id)}">{escape(view.operation_id)}</a></code></td>'
+        f'<td class="text">{escape(what)}<div class="note">{escape(_span(view))}</div></td>'
+        f'<td class="text"><span class="{view.status.value}">{view.status.value}</span>{_reasons(view)}</td>'
+        f'<td>{_bar(view)}</td><td class="number">{equity}</td><td class="number">{trades}</td>'
+        f'<td class="number">{view.timings.created_at:%Y-%m-%d %H:%M}</td></tr>'
+    )
+
+
+def _span(view: OperationView) -> str:
+    named = (("from", view.request.start_date), ("to", view.request.end_date))
+    return " ".join(f"{word} {date}" for word, date in named if date is not None)
 
 
 def _bar(view: OperationView) -> str:

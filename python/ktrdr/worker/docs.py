@@ -16,25 +16,24 @@ router = APIRouter()
 @router.get("/docs", response_class=HTMLResponse, include_in_schema=False)
 async def docs(request: Request) -> HTMLResponse:
     """Every route, what it does and what it takes."""
-    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
-    rows = "".join(_row(verb, path, facts) for path, verbs in paths.items() for verb, facts in verbs.items())
+    schema = request.app.openapi()
+    calls = [(verb, path, facts) for path, verbs in schema["paths"].items() for verb, facts in verbs.items()]
+    rows = "".join(_row(verb, path, facts, schema["components"]["schemas"]) for verb, path, facts in calls)
     table = f"<table><thead><tr><th>Call</th><th>Does</th><th>Takes</th></tr></thead><tbody>{rows}</tbody></table>"
-    note = '<p class="note">For programs: <a href="/openapi.json">/openapi.json</a></p>'
+    note = '<p class="note">* required. For programs: <a href="/openapi.json">/openapi.json</a></p>'
     return page(f"<h1>ktrdr <small>routes</small></h1>{table}{note}")
 
 
-def _row(verb: str, path: str, facts: dict[str, Any]) -> str:
-    taken = [str(parameter["name"]) for parameter in facts.get("parameters", ()) if parameter["in"] == "query"]
-    taken += [_body_name(facts["requestBody"])] if "requestBody" in facts else []
-    cells = (
-        f"<code>{verb.upper()} {escape(path)}</code>",
-        escape(facts.get("description", "")),
-        escape(", ".join(taken)),
-    )
+def _row(verb: str, path: str, facts: dict[str, Any], schemas: dict[str, Any]) -> str:
+    query = [str(parameter["name"]) for parameter in facts.get("parameters", ()) if parameter["in"] == "query"]
+    taken = ", ".join([*query, *(_fields(facts["requestBody"], schemas) if "requestBody" in facts else ())])
+    cells = (f"<code>{verb.upper()} {escape(path)}</code>", escape(facts.get("description", "")), escape(taken))
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
-def _body_name(body: dict[str, Any]) -> str:
-    schema = body["content"]["application/json"]["schema"]
-    parts = schema.get("anyOf", [schema])
-    return str(next(part["$ref"] for part in parts if "$ref" in part).rpartition("/")[2])
+def _fields(body: dict[str, Any], schemas: dict[str, Any]) -> list[str]:
+    """The fields of a body, those that must be there with a star."""
+    written = body["content"]["application/json"]["schema"]
+    model = next(part["$ref"] for part in written.get("anyOf", [written]) if "$ref" in part).rpartition("/")[2]
+    required = schemas[model].get("required", ())
+    return [f"{name}{'*' if name in required else ''}" for name in schemas[model].get("properties", ())]

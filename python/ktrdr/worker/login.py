@@ -14,7 +14,7 @@ from ktrdr.worker.session import COOKIE, SESSION_SECONDS, open_session, same_tok
 router = APIRouter(tags=["pages"])
 
 _LOGIN = """<h1>ktrdr</h1>
-<form method="post"><label for="token">Token of this service</label>
+<form><input autocomplete="username" value="ktrdr" hidden><label for="token">Token of this service</label>
 <input id="token" type="password" required autofocus autocomplete="current-password">
 <button>Sign in</button><div role="alert"></div></form>
 <noscript><p>Signing in here needs JavaScript; programs send <code>Authorization: Bearer TOKEN</code>.</p></noscript>
@@ -22,7 +22,7 @@ _LOGIN = """<h1>ktrdr</h1>
 _SCRIPT = """
 document.querySelector("form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const token = document.querySelector("input").value;
+  const token = document.querySelector("#token").value;
   const said = document.querySelector("[role=alert]");
   try {
     const answer = await fetch("/session", {

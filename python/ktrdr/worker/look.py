@@ -11,11 +11,12 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #1c2430;
        background: #fff; }
 h1 { font-size: 1.3rem; } h1 small { color: #66707d; font-weight: normal; }
-table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .4rem .7rem; }
+table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .4rem .6rem; }
 th, td { vertical-align: top; }
 th { border-bottom: 2px solid #d5dae1; font-weight: 600; } td { border-bottom: 1px solid #e8ebef; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; } code { font-size: .9em; }
-progress { width: 7rem; vertical-align: middle; } .note { color: #66707d; font-size: .9em; }
+.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; } code { font-size: .9em; }
+.text { overflow-wrap: anywhere; }
+progress { width: 5rem; vertical-align: middle; } .note { color: #66707d; font-size: .9em; }
 .completed { color: #14733b; } .failed { color: #b3261e; } .running { color: #0b57a4; }
 .interrupted, .cancelled { color: #8a5a00; }
 form { display: grid; gap: .7rem; max-width: 26rem; } input, button { font: inherit; padding: .45rem .6rem; }

@@ -1,0 +1,111 @@
+"""A headless Chromium, driven over its debugging pipe: pages as a user has them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.processes import wait_for
+
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--no-proxy-server",
+    "--disable-background-networking", "--window-size=1100,700", "--remote-debugging-pipe",
+)  # fmt: skip
+
+
+class Page:
+    """One tab."""
+
+    def __init__(self, commands: int, answers: int) -> None:
+        self._commands, self._answers = commands, answers
+        self._unread, self._number, self._session = b"", 0, ""
+        self.complaints: list[str] = []
+        target = self._call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log"):
+            self._call(f"{domain}.enable")
+
+    def open(self, url: str) -> None:
+        """Goes to an address and waits until the page stands."""
+        self._call("Page.navigate", url=url)
+        self.wait(f"location.href === {json.dumps(url)} && document.readyState === 'complete'")
+
+    def run(self, script: str) -> Any:
+        """What a script comes to; a promise is waited for."""
+        found = self._call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in found, found["exceptionDetails"]
+        return found["result"].get("value")
+
+    def wait(self, script: str) -> None:
+        """Until a script comes to something true."""
+        wait_for(lambda: self.run(script), 30, 0.05)
+
+    def picture(self) -> bytes:
+        """What it looks like, as PNG."""
+        return base64.b64decode(self._call("Page.captureScreenshot")["data"])
+
+    def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        self._number += 1
+        call = {"id": self._number, "method": method, "params": parameters}
+        call |= {"sessionId": self._session} if self._session else {}
+        os.write(self._commands, json.dumps(call).encode() + b"\0")
+        while (said := self._next()).get("id") != self._number:
+            if said.get("method") == "Log.entryAdded":
+                self.complaints.append(said["params"]["entry"]["text"])
+        assert "error" not in said, said["error"]
+        found: dict[str, Any] = said["result"]
+        return found
+
+    def _next(self) -> dict[str, Any]:
+        while b"\0" not in self._unread:
+            piece = os.read(self._answers, 1 << 20)
+            assert piece, "the browser has gone"
+            self._unread += piece
+        message, _, self._unread = self._unread.partition(b"\0")
+        found: dict[str, Any] = json.loads(message)
+        return found
+
+
+@contextmanager
+def browser(profile: Path) -> Iterator[Page]:
+    """A page of a fresh browser; the test is skipped where there is none."""
+    program = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("no chromium on the path")
+    (commands_out, commands_in), (answers_out, answers_in) = os.pipe(), os.pipe()
+
+    def as_expected() -> None:
+        """The browser reads commands from descriptor 3 and writes answers to 4."""
+        os.dup2(high_out, 3)
+        os.dup2(high_in, 4)
+
+    high_out, high_in = (_above(descriptor) for descriptor in (commands_out, answers_in))
+    process = subprocess.Popen(
+        [program, *FLAGS, f"--user-data-dir={profile}"], close_fds=False, preexec_fn=as_expected,  # noqa: PLW1509
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    for descriptor in (commands_out, answers_in, high_out, high_in):
+        os.close(descriptor)
+    try:
+        yield Page(commands_in, answers_out)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(commands_in)
+        os.close(answers_out)
+
+
+def _above(descriptor: int) -> int:
+    """The same, out of the way of 3 and 4."""
+    import fcntl
+
+    return fcntl.fcntl(descriptor, fcntl.F_DUPFD, 10)
