@@ -63,12 +63,12 @@ class Service:
 
 
 @contextmanager
-def service(place: Place, *words: str, slots: int = 1) -> Iterator[Service]:
-    """`ktrdr worker` on a free port, once it answers and is registered; killed on the way out if it has not left."""
+def service(place: Place, *words: str, slots: int = 1, port: int = 0) -> Iterator[Service]:
+    """`ktrdr worker` on a free port or that one, once it answers and is registered; killed on the way out if it has not left."""
     log_file = place.folder.parent / f"worker-{os.urandom(4).hex()}.log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            program(["worker", "--port", "0", "--slots", str(slots), *words]), env=place.environment, stderr=log,
+            program(["worker", "--port", str(port), "--slots", str(slots), *words]), env=place.environment, stderr=log,
             cwd=place.folder,
         )  # fmt: skip
     try:

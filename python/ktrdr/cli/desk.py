@@ -28,6 +28,9 @@ class Desk(Protocol):
     def operations(self, **query: str | int) -> Json:
         """A page of operations."""
 
+    def changes(self, operation_id: str) -> Iterator[Json]:
+        """The operation each time it has changed, the last time when it rests."""
+
     def cancel(self, operation_id: str) -> Json:
         """Asks it to stop."""
 
@@ -57,6 +60,19 @@ class Local:
             status=None if status is None else Status(status), kind=query.pop("type", None), **query
         )
         return {"operations": [self._view(operation) for operation in found], "next_cursor": cursor}
+
+    def changes(self, operation_id: str) -> Iterator[Json]:
+        """The operation each time it has changed, the last time when it rests."""
+        seen = None
+        while True:
+            operation = self.operation(operation_id)
+            now = (operation["status"], operation["progress_seq"])
+            if now != seen:
+                yield operation
+            if operation["status"] in _RESTING:
+                return
+            seen = now
+            time.sleep(_LOOK_S)
 
     def cancel(self, operation_id: str) -> Json:
         """Asks it to stop, and waits a little for it to have stopped."""
@@ -93,22 +109,12 @@ def desk(worker: str | None) -> Desk:
 
 
 def watch(place: Desk, operation_id: str, show: Callable[[Json], None]) -> Json:
-    """Shows every change of progress until the operation rests, and returns it then."""
-    for operation in _changes(place, operation_id):
+    """Shows every change until the operation rests, and returns it then."""
+    for operation in place.changes(operation_id):
         if operation["status"] in _RESTING:
             return operation
         show(operation)
     raise AssertionError("unreachable")
-
-
-def _changes(place: Desk, operation_id: str) -> Iterator[Json]:
-    seen = None
-    while True:
-        operation = place.operation(operation_id)
-        if (now := (operation["status"], operation["progress_seq"])) != seen:
-            yield operation
-            seen = now
-        time.sleep(_LOOK_S)
 
 
 def start_body(request: BacktestRequest, threads: int) -> Json:

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from ktrdr.errors import ArgumentInvalid, InternalError, KtrdrError, WorkerUnreachable, from_code
+from ktrdr.errors import ArgumentInvalid, KtrdrError, WorkerUnreachable, from_code
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 _STREAM_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
@@ -92,6 +92,10 @@ class WorkerClient:
         """Every registered worker."""
         return self._call("GET", "/workers")
 
+    def changes(self, operation_id: str) -> Iterator[Json]:
+        """The operation each time it has changed, the last time when it rests."""
+        return (event.data for event in self.follow(operation_id) if event.kind != "gap")
+
     def follow(self, operation_id: str, after: int | None = None) -> Iterator[Event]:
         """Events until the operation rests; a broken stream is taken up again where it broke."""
         heard_at_s = time.monotonic()
@@ -170,23 +174,19 @@ def _checked(url: str) -> str:
 
 
 def _object(said: httpx.Response) -> Json:
+    """The object of an answer; ``WorkerUnreachable`` where something else than a worker gives it."""
     try:
         found = said.json()
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise InternalError("the worker's answer is not an object of JSON", where=said.url.path)
+        address = str(said.url.copy_with(query=None))
+        raise WorkerUnreachable(f"something else answers: HTTP {said.status_code}, no JSON", where=address)
     return found
 
 
 def _error_of(said: httpx.Response) -> KtrdrError:
     """The error that an answer stands for."""
-    try:
-        facts = _object(said)["error"]
-        code, what = str(facts.pop("code")), str(facts.pop("what"))
-    except (InternalError, KeyError, TypeError, AttributeError):
-        return WorkerUnreachable(
-            f"something else answers: HTTP {said.status_code}", where=str(said.url.copy_with(query=None))
-        )
+    facts = dict(_object(said).get("error") or {"code": "internal", "what": f"HTTP {said.status_code}"})
     facts.pop("message", None)
-    return from_code(code, what, **facts)
+    return from_code(str(facts.pop("code")), str(facts.pop("what")), **facts)

@@ -1,0 +1,49 @@
+"""Which format a caller gets, and tables larger than one piece."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from ktrdr.errors import RequestInvalid
+from ktrdr.worker import tables
+from ktrdr.worker.tables import FORMATS, accepted_format
+
+CSV, PARQUET, ARROW = "text/csv", "application/vnd.apache.parquet", "application/vnd.apache.arrow.stream"
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [("*/*", "application/json"), ("", None), ("text/html,*/*;q=0.8", "application/json"),
+     ("application/*", "application/json"),
+     ("TEXT/CSV", CSV), ("text/*", CSV), (f"{PARQUET}, {ARROW};q=0.9", PARQUET), (f"{CSV};q=0.1, {ARROW};q=0.2", ARROW),
+     ("*/*, application/json;q=0", CSV), ("application/json;q=0.5, application/*", PARQUET), ("text/csv;q=0", None),
+     ("image/png", None), ("text/csv;q=x", None), ("application/json;version=1", "application/json")],
+)  # fmt: skip
+def test_the_format_that_is_accepted(accept: str, expected: str | None) -> None:
+    if expected is None:
+        with pytest.raises(RequestInvalid, match="text/csv"):
+            accepted_format(accept)
+    else:
+        assert accepted_format(accept).media_type == expected
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3, 4, 10])
+def test_pieces_make_one_table(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "_ROWS_A_PIECE", 3)
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    times = pl.Series([start + timedelta(hours=n) for n in range(rows)], dtype=pl.Datetime("ns", "UTC"))
+    frame = pl.DataFrame({"bar": pl.Series(range(rows), dtype=pl.Int64), "time": times, "price": [0.1] * rows})
+    whole = {known.media_type: b"".join(known.write(frame, "equity")) for known in FORMATS}
+    found = json.loads(whole["application/json"])
+    assert [row["bar"] for row in found["equity"]] == list(range(rows))
+    assert pl.read_csv(io.BytesIO(whole[CSV])).height == rows
+    assert whole[CSV].startswith(b"bar,time,price\n")
+    assert pl.read_parquet(io.BytesIO(whole[PARQUET])).equals(frame)
+    assert pl.read_ipc_stream(io.BytesIO(whole[ARROW])).equals(frame)
+    if rows:
+        assert found["equity"][0]["time"] == "2024-01-01T00:00:00Z"
