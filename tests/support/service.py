@@ -64,7 +64,7 @@ class Service:
 
 @contextmanager
 def service(place: Place, *words: str, slots: int = 1, port: int = 0) -> Iterator[Service]:
-    """`ktrdr worker` on a free port or that one, once it answers and is registered; killed on the way out if it has not left."""
+    """`ktrdr worker` on that port, or a free one, once it is registered; killed on the way out if it has not left."""
     log_file = place.folder.parent / f"worker-{os.urandom(4).hex()}.log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(
