@@ -12,6 +12,7 @@ from sqlalchemy import text
 from ktrdr.operations.models import Claim, Lease, Operation
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store import Store
+from ktrdr.operations.tables import metadata
 from support import tape
 
 PROFILE = {"torch": "2.10", "cpu_capability": "AVX2"}
@@ -108,3 +109,10 @@ def facts(store: Store, operation_id: str) -> Any:
     run = "status, owner, epoch, generation, progress, progress_seq"
     rest = "cancel_requested, crashes, error, unsuited_workers"
     return sql(store, f"SELECT {run}, {rest} FROM operations WHERE id = :id", id=operation_id)
+
+
+def everything(store: Store) -> dict[str, Any]:
+    """Every row of every table, for what must change nothing."""
+    return {
+        table.name: sorted(map(repr, sql(store, f"SELECT * FROM {table.name}"))) for table in metadata.sorted_tables
+    }

@@ -123,8 +123,7 @@ class BacktestWorker:
                 return claim, _saved_run(self._store, claim, claim.saved)
             except _DAMAGE as damage:
                 log.warning("%s: %s", claim.operation.id, damage)
-                again = self._store.rewind(claim.lease, damage.code)
-                claim = replace(again, notices=tuple(dict.fromkeys((*claim.notices, *again.notices))))
+                claim = self._store.rewind(claim.lease, damage.code)
         return claim, None
 
 

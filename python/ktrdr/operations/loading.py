@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, literal, select
+from sqlalchemy import Connection, Row, delete, insert, literal, or_, select
 
 from ktrdr import _core
 from ktrdr.errors import SnapshotCorrupt, SnapshotError, SnapshotTooNew, SnapshotUnrecoverable, SnapshotWrongOperation
 from ktrdr.operations.models import Operation, Saved
-from ktrdr.operations.tables import checkpoints, damaged_checkpoints, ledger_segments
+from ktrdr.operations.tables import checkpoints, damaged_checkpoints, ledger_segments, operations
 
 _KEPT = ("operation_id", "generation", "bar", "snapshot", "hash", "saved_at")
 
@@ -24,7 +24,6 @@ def load(connection: Connection, operation: Operation) -> tuple[Saved | None, tu
 
     Raises ``SnapshotUnrecoverable`` where every one kept is damaged, ``SnapshotTooNew``.
     """
-    notices: list[str] = []
     for row in newest_first(connection, operation.id):
         try:
             check(operation, row)
@@ -32,16 +31,35 @@ def load(connection: Connection, operation: Operation) -> tuple[Saved | None, tu
             raise
         except SnapshotError as damage:
             put_aside(connection, operation.id, row.generation, damage.code)
-            notices.append(f"{damage.code}: generation {row.generation} (bar {row.bar}) is damaged and was put aside")
         else:
             saved = Saved(row.generation, row.bar, row.snapshot)
-            return saved, (*notices, *([goes_on(saved)] if notices else ()))
+            return saved, _notices(put_aside_since_bar_0(connection, operation.id), saved)
     if operation.generation > 0:
+        found = "; ".join(_notices(put_aside_since_bar_0(connection, operation.id))) or "none"
         raise SnapshotUnrecoverable(
-            "no checkpoint that is kept can be continued", where=operation.id, found=" ".join(notices) or "none",
+            "no checkpoint that is kept can be continued", where=operation.id, found=found,
             hint="restart it from bar 0",
         )  # fmt: skip
     return None, ()
+
+
+def put_aside_since_bar_0(connection: Connection, operation_id: str) -> list[Row[Any]]:
+    """The damage that any process of this run has found, not only the last one: its result has to name it.
+
+    What a restarted operation had saved before is not part of its run; what a fork began with is.
+    """
+    aside, run = damaged_checkpoints.c, operations.c
+    of_this_run = or_(aside.saved_at >= run.started_at, run.forked_from.is_not(None))
+    statement = select(aside.code, aside.generation, aside.bar).join(operations, run.id == aside.operation_id)
+    return list(connection.execute(statement.where(run.id == operation_id, of_this_run).order_by(aside.seq)))
+
+
+def _notices(aside: list[Row[Any]], saved: Saved | None = None) -> tuple[str, ...]:
+    """A line on each, and where the run goes on, unless it has got past them since."""
+    lines = [f"{row.code}: the checkpoint of generation {row.generation} (bar {row.bar}) is damaged" for row in aside]
+    if saved is not None and any(row.generation > saved.generation for row in aside):
+        lines.append(f"goes on at generation {saved.generation}, bar {saved.bar}")
+    return tuple(lines)
 
 
 def newest_first(connection: Connection, operation_id: str) -> list[Row[Any]]:
@@ -66,11 +84,6 @@ def _identities(operation: Operation, found: bytes) -> tuple[bytes, ...]:
         return (found,)
     parent = (operation.forked_from or {}).get("identity")
     return (operation.identity,) if parent is None else (operation.identity, bytes.fromhex(parent))
-
-
-def goes_on(saved: Saved) -> str:
-    """Where an operation continues, for its notices."""
-    return f"goes on at generation {saved.generation}, bar {saved.bar}"
 
 
 def put_aside(connection: Connection, operation_id: str, generation: int, code: str) -> None:

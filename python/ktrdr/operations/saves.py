@@ -18,7 +18,7 @@ from ktrdr.errors import LeaseLost, SnapshotUnrecoverable
 from ktrdr.operations.changes import change, failed
 from ktrdr.operations.claims import loaded, unsuited
 from ktrdr.operations.database import now
-from ktrdr.operations.loading import digest, goes_on, put_aside
+from ktrdr.operations.loading import digest, put_aside
 from ktrdr.operations.models import Claim, Lease, Outcome, Segment, Status
 from ktrdr.operations.rows import find, optional_json, to_json
 from ktrdr.operations.tables import checkpoints, ledger_segments, operations, results
@@ -177,10 +177,7 @@ def rewind(connection: Connection, lease: Lease, code: str, lease_s: float) -> C
     put_aside(connection, lease.operation_id, lease.generation, code)
     taken = find(connection, lease.operation_id)
     try:
-        claim = loaded(connection, taken, lease.owner)
+        return loaded(connection, taken, lease.owner)
     except SnapshotUnrecoverable as error:
         change(connection, taken, **failed(error))
         return error
-    line = f"{code}: the ledger before generation {lease.generation} is damaged, which was put aside"
-    assert claim.saved is not None, "an operation that has saved is loaded or unrecoverable"
-    return replace(claim, notices=(line, *claim.notices[:-1], goes_on(claim.saved)))
