@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-import os
 from collections.abc import Callable
 from typing import Any
 
