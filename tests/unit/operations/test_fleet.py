@@ -1,0 +1,129 @@
+"""Workers come and go; an operation that waits says why, for each of them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from ktrdr.operations.models import Operation, Status
+from ktrdr.operations.store import Store
+from support import stores
+
+REASON = {"code": "data_not_found", "message": "no EURUSD 1h"}
+
+
+def register(store: Store, worker_id: str = "one", **more: Any) -> None:
+    usual: dict[str, Any] = {"host": "box", "pid": 7, "slots": 2, "profile": stores.PROFILE, "semantics": 1}
+    store.register(worker_id, **(usual | {"data_stamp": "data"} | more))
+
+
+def silent(store: Store, worker_id: str, seconds: float) -> None:
+    stores.sql(store, "UPDATE workers SET seen_at = seen_at - :s WHERE id = :id", s=seconds, id=worker_id)
+
+
+class TestWorkers:
+    def test_one_registers_beats_and_leaves(self, store: Store) -> None:
+        made = store.register("one", host="box", pid=7, slots=2)
+        assert (made.id, made.host, made.pid, made.slots, made.live) == ("one", "box", 7, 2, True)
+        assert (made.profile, made.semantics, made.data_stamp) == (None, None, None)
+        assert store.worker_beat("one", profile=stores.PROFILE, semantics=1)
+        assert store.worker_beat("one", data_stamp="data")
+        [found] = store.workers()
+        assert (found.profile, found.semantics, found.data_stamp) == (stores.PROFILE, 1, "data")
+        assert found.started_at == made.started_at
+        store.unregister("one")
+        assert store.workers() == []
+        assert not store.worker_beat("one")
+
+    def test_a_silent_one_is_not_live_then_forgotten(self, store: Store) -> None:
+        register(store, "one")
+        silent(store, "one", store.lease_seconds + 1)
+        [found] = store.workers()
+        assert not found.live
+        assert found.seen_s_ago > store.lease_seconds
+        assert store.worker_beat("one")
+        assert store.workers()[0].live
+        silent(store, "one", 86_401)
+        register(store, "two")
+        assert [worker.id for worker in store.workers()] == ["two"]
+
+    def test_a_restart_takes_the_place_of_the_one_before(self, store: Store) -> None:
+        register(store, pid=7)
+        first = store.workers()[0].started_at
+        time.sleep(0.01)
+        register(store, pid=8, profile=None)
+        [found] = store.workers()
+        assert (found.pid, found.profile) == (8, None)
+        assert found.started_at > first
+
+
+class TestWaitingReasons:
+    @pytest.fixture
+    def waiting(self, store: Store) -> Operation:
+        """Pinned to the usual profile, then let go."""
+        claim = stores.running(store)
+        store.pin(claim.lease, profile=stores.PROFILE, semantics=1)
+        store.release(claim.lease)
+        return store.get(claim.operation.id)
+
+    def test_nobody_is_there(self, store: Store, waiting: Operation) -> None:
+        assert store.waiting_reasons(waiting) == {"": "no worker"}
+        register(store)
+        silent(store, "one", store.lease_seconds + 1)
+        assert store.waiting_reasons(waiting) == {"": "no worker"}
+
+    @pytest.mark.parametrize(
+        ("mine", "reason"),
+        [
+            ({}, "busy: takes it when a slot is free"),
+            ({"profile": None, "semantics": None}, "busy: takes it when a slot is free"),
+            ({"profile": {**stores.PROFILE, "torch": "2.13"}}, "profile_mismatch: another torch"),
+            ({"semantics": 2}, "identity_mismatch: semantics version 2, not 1"),
+        ],
+    )
+    def test_each_worker_has_its_own(self, store: Store, waiting: Operation, mine: dict[str, Any], reason: str) -> None:
+        register(store, "one", **mine)
+        register(store, "two")
+        assert store.waiting_reasons(waiting) == {"one": reason, "two": "busy: takes it when a slot is free"}
+
+    def test_a_mark_stands_until_data_or_worker_change(self, store: Store, waiting: Operation) -> None:
+        register(store)
+        claim = stores.claim_next(store)
+        assert claim is not None
+        store.put_back(claim.lease, "one", REASON, "data")
+        marked, lapsed = {"one": "data_not_found: no EURUSD 1h"}, {"one": "busy: takes it when a slot is free"}
+        pending = store.get(waiting.id)
+        assert store.waiting_reasons(pending) == marked
+        store.worker_beat("one", data_stamp="more data")
+        assert store.waiting_reasons(pending) == lapsed
+        store.worker_beat("one", data_stamp="data")
+        assert store.waiting_reasons(pending) == marked
+        time.sleep(0.01)
+        register(store)
+        assert store.waiting_reasons(pending) == lapsed
+
+    def test_a_reason_and_a_claim_never_disagree(self, store: Store, waiting: Operation) -> None:
+        """Who is told "busy" takes it, and nobody else."""
+        for name, mine in {"other": {"semantics": 2}, "same": {}}.items():
+            register(store, name, **mine)
+            busy = store.waiting_reasons(waiting)[name].startswith("busy")
+            known = {"profile": stores.PROFILE, "semantics": 1, "data_stamp": "data"} | mine
+            assert (store.claimable(name, **known) is not None) == busy
+
+    def test_what_does_not_wait_for_a_worker_has_none(self, store: Store) -> None:
+        register(store)
+        claim = stores.running(store)
+        child = stores.submit(store, parent_id=claim.operation.id)
+        desk = store.begin_here("backtest", stores.SPEC, stores.owner())
+        store.release(desk.lease)
+        rests = stores.submit(store)
+        store.request_cancel(rests.id)
+        for operation_id in (claim.operation.id, child.id, desk.operation.id, rests.id):
+            assert store.waiting_reasons(store.get(operation_id)) == {}
+
+    def test_what_is_interrupted_waits(self, store: Store, waiting: Operation) -> None:
+        assert waiting.status is Status.INTERRUPTED
+        register(store)
+        assert store.waiting_reasons(waiting)
