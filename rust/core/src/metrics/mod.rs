@@ -22,6 +22,11 @@ const YEAR_NS: f64 = 365.25 * 86_400.0 * 1e9;
 /// A metric's value, or the reason why it has none.
 pub type Metric = Result<f64, &'static str>;
 
+/// A number that overflowed is no number to compare runs by.
+fn finite(value: f64) -> Metric {
+    if value.is_finite() { Ok(value) } else { Err("overflow") }
+}
+
 /// Everything metrics need of a run so far; plain state that a snapshot holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Accumulator {
@@ -240,7 +245,7 @@ impl Accumulator {
         let mut returns = self.returns.clone();
         returns.end_period();
         let mut values = Vec::with_capacity(56);
-        let mut put = |name, value| values.push((name, value));
+        let mut put = |name, value: Metric| values.push((name, value.and_then(finite)));
         self.report_money(closing, &returns, &mut put);
         self.report_returns(closing, &returns, &mut put);
         self.trades.report(&mut put);

@@ -55,6 +55,15 @@ fn twelve_returns() {
     assert_near(&set, "daily_returns", 12.0);
 }
 
+#[test]
+fn what_overflows_is_undefined() {
+    let curve: Vec<f64> = (0..12).map(|day| if day % 2 == 0 { 1e300 } else { 1.0 }).collect();
+    let set = daily(&curve, 1.0);
+    assert_eq!(get(&set, "final_equity"), Ok(1.0));
+    assert_eq!(get(&set, "volatility"), Err("overflow"));
+    assert!(set.values.iter().all(|(_, value)| value.is_err() || value.is_ok_and(f64::is_finite)));
+}
+
 fn trade(net_pnl: f64) -> Trade {
     Trade { net_pnl, gross_pnl: net_pnl, return_rate: net_pnl / 1_000.0, bars_held: 2, ..Trade::default() }
 }
