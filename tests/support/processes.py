@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -121,9 +121,10 @@ def furnish(folder: Path, n_bars: int = 30_000, kinds: Sequence[str] = ("mlp",))
 
 
 @contextmanager
-def worker(place: Place, slots: int = 1) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker process; killed on the way out if it has not left."""
-    process = subprocess.Popen([sys.executable, "-c", WORKER, str(slots)], env=place.environment)
+def worker(place: Place, slots: int = 1, log: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker process; killed on the way out if it has not left. ``log``: where it and its children say things."""
+    with nullcontext() if log is None else log.open("ab") as stderr:
+        process = subprocess.Popen([sys.executable, "-c", WORKER, str(slots)], env=place.environment, stderr=stderr)
     try:
         yield process
     finally:
