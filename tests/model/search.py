@@ -1,0 +1,137 @@
+"""Every history of the model up to a number of disturbances, and the shortest one that breaks a promise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from model.protocol import (
+    CANCELLED,
+    COMPLETED,
+    DISTURBANCES,
+    FAILED,
+    FROZEN,
+    IDLE,
+    LOOKED,
+    RUNS,
+    Bounds,
+    Next,
+    Rules,
+    State,
+    Step,
+    steps,
+)
+
+_PATIENCE = 40
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search has seen; ``problem`` is empty where every promise held, else the broken one and how it came."""
+
+    states: int
+    steps: int
+    problem: str
+
+
+def search(rules: Rules, bounds: Bounds) -> Found:
+    """Breadth first, histories with fewer disturbances before those with more."""
+    start = State()
+    before: dict[State, tuple[State, Step] | None] = {start: None}
+    rescued: set[tuple[object, ...]] = set()
+    layer, taken = [start], 0
+    for left in range(bounds.disturbances, -1, -1):
+        following: list[tuple[State, Step, State]] = []
+        for state in layer:  # grows on the way: steps that are no disturbance stay in the layer
+            stuck = _stuck(state, rules, bounds, rescued)
+            if stuck:
+                return Found(len(before), taken, _story(before, state, stuck))
+            for step, after, wrong in steps(state, rules, bounds):
+                if step.name in DISTURBANCES and not left:
+                    continue
+                taken += 1
+                complaint = wrong or broken(state, after, bounds)
+                if complaint:
+                    return Found(len(before), taken, _story(before, state, complaint, step))
+                if after in before:
+                    continue
+                if step.name in DISTURBANCES:
+                    following.append((state, step, after))
+                else:
+                    before[after] = (state, step)
+                    layer.append(after)
+        layer = []
+        for state, step, after in following:
+            if after not in before:
+                before[after] = (state, step)
+                layer.append(after)
+    return Found(len(before), taken, "")
+
+
+def broken(state: State, after: State, bounds: Bounds) -> str:
+    """The promise that a step breaks, whoever took it."""
+    old, new = state.row, after.row
+    if new is old:
+        return ""
+    if new.epoch < old.epoch:
+        return "the epoch fell"
+    if old.status == COMPLETED:
+        return "a completed operation was changed"
+    rows = [row for _, row in new.ledger]
+    if rows != list(range(len(rows))):
+        return f"the ledger holds the rows {rows}"
+    if new.results and new.results != (tuple(range(bounds.rows)),):
+        return f"the results are {new.results}"
+    if (new.status == COMPLETED) != bool(new.results):
+        return f"{new.status} with {len(new.results)} results"
+    if new.crashes != new.true_crashes:
+        return f"{new.crashes} crashes are counted, of {new.true_crashes} since the last generation"
+    return ""
+
+
+def _story(before: dict[State, tuple[State, Step] | None], state: State, problem: str, *last: Step) -> str:
+    """The history that leads to a state, a step a line."""
+    story, link = list(reversed(last)), before[state]
+    while link is not None:
+        state, step = link
+        story.append(step)
+        link = before[state]
+    return "\n  ".join([f"{problem}, after", *map(str, reversed(story))])
+
+
+def _stuck(state: State, rules: Rules, bounds: Bounds, rescued: set[tuple[object, ...]]) -> str:
+    """Whether undisturbed workers, and a user who resumes what rests, do not bring it to its end from here."""
+    path = []
+    for _ in range(_PATIENCE):
+        key = (state.row, state.processes)
+        if state.row.status == COMPLETED or key in rescued:
+            rescued.update(path)
+            return ""
+        path.append(key)
+        found = _towards_the_end(state, rules, bounds)
+        if found is None:
+            break
+        state = found
+    return f"nothing ends the operation: {state.row.status} at generation {state.row.generation}"
+
+
+def _towards_the_end(state: State, rules: Rules, bounds: Bounds) -> State | None:
+    """The state after the most helpful step."""
+    phases = {process.phase for process in state.processes}
+    unrecoverable = state.row.generation > 0 and not any(each.good for each in state.row.snapshots)
+    rests = state.row.status in (CANCELLED, FAILED)
+    if FROZEN in phases:
+        return _after(state, rules, bounds, "thaw")
+    if RUNS in phases:
+        return _after(state, rules, bounds, "complete", "repeat complete", "repeat save")
+    if LOOKED in phases:
+        return _after(state, rules, bounds, "take")
+    if rests:
+        return _after(state, rules, bounds, "restart" if unrecoverable else "resume")
+    assert phases == {IDLE}
+    return _after(state, rules, bounds, "look", "claim") or _after(state, rules, bounds, "lapse")
+
+
+def _after(state: State, rules: Rules, bounds: Bounds, *names: str) -> State | None:
+    ways: Iterator[Next] = steps(state, rules, bounds)
+    return next((after for step, after, _ in ways if step.name in names), None)
