@@ -141,7 +141,7 @@ class Runner:
         self._reap()
         self._end_overdue()
         now_s = time.monotonic()
-        if now_s - self._sign_at_s >= _SIGN_OF_LIFE_S:
+        if now_s - self._sign_at_s >= min(_SIGN_OF_LIFE_S, self._store.lease_seconds / 4):  # alive by the lease's clock
             self._sign_of_life()
             self._sign_at_s = now_s
         if now_s - self._looked_at_s >= _LOOK_S:
