@@ -74,7 +74,7 @@ def test_a_worker_killed_at_random(folder: Path, database_url: str, whole: Whole
 @pytest.mark.soak
 def test_kills_sqlite(folder: Path, tmp_path: Path, whole: Whole) -> None:
     tally: Counter[str] = Counter()
-    for seed in seeds("kills sqlite", 200, batch=5, tally=tally):
+    for seed in seeds("kills sqlite", 250, batch=5, tally=tally):
         place = Place(folder, f"sqlite:///{tmp_path / f'{seed}.db'}", OFTEN)
         kill_and_finish(place, seed, whole, tally)
 
@@ -82,7 +82,7 @@ def test_kills_sqlite(folder: Path, tmp_path: Path, whole: Whole) -> None:
 @pytest.mark.soak
 def test_kills_postgresql(folder: Path, postgresql: Server, whole: Whole) -> None:
     tally: Counter[str] = Counter()
-    for seed in seeds("kills postgresql", 200, batch=5, tally=tally):
+    for seed in seeds("kills postgresql", 250, batch=5, tally=tally):
         database = postgresql.take()
         kill_and_finish(Place(folder, postgresql.url(database), OFTEN), 100_000 + seed, whole, tally)
         postgresql.give_back(database)
