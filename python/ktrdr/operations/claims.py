@@ -21,7 +21,7 @@ from ktrdr.operations.database import now
 from ktrdr.operations.loading import forget_beyond, load
 from ktrdr.operations.models import Claim, Lease, Operation, Status
 from ktrdr.operations.owner import Owner
-from ktrdr.operations.rows import find, lock, operation_of, optional_json, select_operation, to_json
+from ktrdr.operations.rows import find, lock, operation_of, optional_json, select_operation, stored, to_json
 from ktrdr.operations.tables import operations, workers
 
 Json = Mapping[str, Any]
@@ -100,8 +100,10 @@ def _take(connection: Connection, read: Operation, owner: Owner, lease_s: float,
         operations.c.lease_until <= now(),
         operations.c.lease_until.is_(None),
     )
-    mine = (operations.c.id == read.id, operations.c.epoch == read.epoch, *(() if dead else (free,)))
-    taken = update(operations).where(*mine, operations.c.status != Status.COMPLETED.value)
+    unchanged = (
+        operations.c.id == read.id, operations.c.epoch == read.epoch, operations.c.status == stored(read.status),
+    )  # fmt: skip
+    taken = update(operations).where(*unchanged, *(() if dead else (free,)))
     changes = {
         "status": Status.RUNNING.value, "owner": owner.text, "epoch": operations.c.epoch + 1,
         "lease_until": now() + lease_s, "started_at": func.coalesce(operations.c.started_at, now()),

@@ -219,13 +219,16 @@ class TestTakeOver:
         assert not store._database.write(lambda it: claims._take(it, read, stores.owner(3), 30.0))
         assert stores.everything(store) == before
 
-    @pytest.mark.parametrize("other", ["resume", "cancel", "beat"])
+    @pytest.mark.parametrize("other", ["resume", "cancel", "beat", "failed", "cancelled"])
     def test_a_claim_of_what_was_read_before_another_change_takes_nothing(self, store: Store, other: str) -> None:
+        """The owner's own writes leave the epoch as it is, so the claim asks for lease and status too."""
         claim = stores.running(store)
         stores.lapse(store, claim.operation.id)
         read = store.get(claim.operation.id)
         if other == "beat":  # the same epoch, but a lease again
             store.beat(claim.lease)
+        elif other in ("failed", "cancelled"):
+            store.end(claim.lease, Status(other), REASON)
         else:
             {"resume": store.resume, "cancel": store.request_cancel}[other](read.id)
         before = stores.everything(store)
