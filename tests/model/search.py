@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from model.protocol import (
@@ -108,30 +107,29 @@ def _stuck(state: State, rules: Rules, bounds: Bounds, rescued: set[tuple[object
             rescued.update(path)
             return ""
         path.append(key)
-        found = _towards_the_end(state, rules, bounds)
+        found = towards_the_end(state, rules, bounds)
         if found is None:
             break
-        state = found
+        state = found[1]
     return f"nothing ends the operation: {state.row.status} at generation {state.row.generation}"
 
 
-def _towards_the_end(state: State, rules: Rules, bounds: Bounds) -> State | None:
-    """The state after the most helpful step."""
+def towards_the_end(state: State, rules: Rules, bounds: Bounds) -> Next | None:
+    """The most helpful step."""
     phases = {process.phase for process in state.processes}
     unrecoverable = state.row.generation > 0 and not any(each.good for each in state.row.snapshots)
     rests = state.row.status in (CANCELLED, FAILED)
     if FROZEN in phases:
-        return _after(state, rules, bounds, "thaw")
+        return _first(state, rules, bounds, "thaw")
     if RUNS in phases:
-        return _after(state, rules, bounds, "complete", "repeat complete", "repeat save")
+        return _first(state, rules, bounds, "complete", "repeat complete", "repeat save")
     if LOOKED in phases:
-        return _after(state, rules, bounds, "take")
+        return _first(state, rules, bounds, "take")
     if rests:
-        return _after(state, rules, bounds, "restart" if unrecoverable else "resume")
+        return _first(state, rules, bounds, "restart" if unrecoverable else "resume")
     assert phases == {IDLE}
-    return _after(state, rules, bounds, "look", "claim") or _after(state, rules, bounds, "lapse")
+    return _first(state, rules, bounds, "look", "claim") or _first(state, rules, bounds, "lapse")
 
 
-def _after(state: State, rules: Rules, bounds: Bounds, *names: str) -> State | None:
-    ways: Iterator[Next] = steps(state, rules, bounds)
-    return next((after for step, after, _ in ways if step.name in names), None)
+def _first(state: State, rules: Rules, bounds: Bounds, *names: str) -> Next | None:
+    return next((found for found in steps(state, rules, bounds) if found[0].name in names), None)
