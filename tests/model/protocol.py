@@ -14,11 +14,14 @@ PENDING, RUNNING, COMPLETED, FAILED, CANCELLED = "pending", "running", "complete
 IDLE, LOOKED, RUNS, FROZEN = "idle", "looked", "runs", "frozen"
 MAX_CRASHES = 3
 GENERATIONS_KEPT = 2
+ENDS = {"fail": FAILED, "stop": CANCELLED}
 DISTURBANCES = frozenset({
     "lapse", "kill", "crash", "freeze", "damage", "release", "fail",
     "request cancel", "resume", "restart", "resume here",
     "save, commit lost, done", "save, commit lost, not done", "save, killed half way",
     "complete, commit lost, done", "complete, commit lost, not done",
+    "fail, commit lost, done", "fail, commit lost, not done",
+    "stop, commit lost, done", "stop, commit lost, not done",
 })  # fmt: skip
 """The steps that a search counts; the others follow by themselves."""
 
@@ -291,7 +294,7 @@ def _begin(state: State, slot: int, row: Row, rules: Rules, name: str, *, minds_
         after = taken_away(row, status=FAILED, leased=False, snapshots=())
         return Step(name, row.term, outcome="unrecoverable"), _with(state, slot, Process(), after), ""
     generation, bar = (good.generation, good.bar) if good else (0, 0)
-    kept = tuple(each for each in row.snapshots if each.good and each.generation <= generation)
+    kept = tuple(each for each in row.snapshots if each.generation <= generation)
     row = row._replace(snapshots=kept)
     if rules.claim_sets_generation:
         row = row._replace(generation=generation)
@@ -316,18 +319,20 @@ def _runs(state: State, slot: int, rules: Rules, bounds: Bounds) -> Iterator[Nex
     run = state.processes[slot]
     yield from _die(state, slot)
     yield Step("freeze", run.term), _with(state, slot, run._replace(phase=FROZEN)), ""
-    if run.unknown:
-        yield from _write(state, slot, run.unknown, run.target, rules, bounds)
-        return
-    for bar in range(run.bar + 1, bounds.rows):
-        yield from _write(state, slot, "save", bar, rules, bounds)
-    yield from _write(state, slot, "complete", bounds.rows, rules, bounds)
-    if not state.row.leased or not _fence(state.row, run, rules):
-        yield _end(state, slot, "beat", rules, leased=True)
-    if state.row.cancel and _fence(state.row, run, rules):
-        yield _end(state, slot, "stop on request", rules, status=CANCELLED, leased=False)
-    yield _end(state, slot, "release", rules, leased=False)
-    yield _end(state, slot, "fail", rules, status=FAILED, leased=False)
+    if run.unknown in ENDS:
+        yield from _end(state, slot, run.unknown, rules)
+    elif run.unknown:
+        yield from _write(state, slot, run.unknown, run.target, rules)
+    else:
+        for bar in range(run.bar + 1, bounds.rows):
+            yield from _write(state, slot, "save", bar, rules)
+        yield from _write(state, slot, "complete", bounds.rows, rules)
+        if not state.row.leased or not _fence(state.row, run, rules):
+            yield _sign_of_life(state, slot, "beat", rules)
+        if state.row.cancel and _fence(state.row, run, rules):
+            yield from _end(state, slot, "stop", rules)
+        yield _sign_of_life(state, slot, "release", rules)
+        yield from _end(state, slot, "fail", rules)
 
 
 def _die(state: State, slot: int) -> Iterator[Next]:
@@ -338,14 +343,36 @@ def _die(state: State, slot: int) -> Iterator[Next]:
     yield Step("crash", run.term), gone._replace(crashed_epochs=reported), ""
 
 
-def _end(state: State, slot: int, name: str, rules: Rules, **values: object) -> Next:
-    """A write that leaves generation and ledger alone; after all but a beat the process ends."""
+def _sign_of_life(state: State, slot: int, name: str, rules: Rules) -> Next:
+    """The lease begins anew, or is over and the process with it: said twice, it is no other."""
     row, run = state.row, state.processes[slot]
     if not _fence(row, run, rules):
         return _lost(state, slot, Step(name, run.term))
-    wrong = "" if row.term == run.term else "a fenced-out worker wrote"
     after = run if name == "beat" else Process()
-    return Step(name, run.term, outcome="done"), _with(state, slot, after, row._replace(**values)), wrong
+    written = row._replace(leased=name == "beat")
+    return Step(name, run.term, outcome="done"), _with(state, slot, after, written), _intruder(row, run)
+
+
+def _intruder(row: Row, run: Process) -> str:
+    return "" if row.term == run.term else "a fenced-out worker wrote"
+
+
+def _end(state: State, slot: int, name: str, rules: Rules) -> Iterator[Next]:
+    """Brings the operation to rest, and the process to its end."""
+    row, run = state.row, state.processes[slot]
+    step = Step(f"repeat {name}" if run.unknown else name, run.term)
+    unsure = run._replace(unknown=name)
+    if _fence(row, run, rules):
+        written, wrong = row._replace(status=ENDS[name], leased=False), _intruder(row, run)
+        yield step._replace(outcome="done"), _with(state, slot, Process(), written), wrong
+        yield Step(f"{name}, commit lost, done", run.term), _with(state, slot, unsure, written), wrong
+    elif run.unknown and _is_believed(row, run, name, 0, rules):
+        wrong = "" if row.term == run.term else "a worker believes saved what is not"
+        yield step._replace(outcome="done"), _with(state, slot, Process()), wrong
+    else:
+        yield _lost(state, slot, step)
+    if not run.unknown:
+        yield Step(f"{name}, commit lost, not done", run.term), _with(state, slot, unsure), ""
 
 
 def _lost(state: State, slot: int, step: Step) -> Next:
@@ -354,7 +381,7 @@ def _lost(state: State, slot: int, step: Step) -> Next:
     return step._replace(outcome="lost"), _with(state, slot, Process()), wrong
 
 
-def _write(state: State, slot: int, kind: str, bar: int, rules: Rules, bounds: Bounds) -> Iterator[Next]:
+def _write(state: State, slot: int, kind: str, bar: int, rules: Rules) -> Iterator[Next]:
     """A save or the completion, and all that may become of its commit."""
     row, run = state.row, state.processes[slot]
     step = Step(f"repeat {kind}" if run.unknown else kind, run.term, bar)
@@ -387,7 +414,7 @@ def _written(row: Row, run: Process, kind: str, bar: int, rules: Rules) -> tuple
     else:
         kept = (each for each in row.snapshots if each.generation > generation - GENERATIONS_KEPT)
         after = after._replace(leased=True, snapshots=(Snapshot(generation, bar, good=True), *kept))
-    return after, "" if row.term == run.term else "a fenced-out worker wrote"
+    return after, _intruder(row, run)
 
 
 def _gone_on(run: Process, kind: str, bar: int) -> Process:
@@ -400,8 +427,10 @@ def _is_believed(row: Row, run: Process, kind: str, bar: int, rules: Rules) -> b
     """The read-back after a commit whose end nobody heard of."""
     if rules.believes_unknown_commits:
         return True
-    epoch = row.epoch == run.epoch or not rules.read_back_asks_epoch
-    stands = row.generation == run.generation + 1 and epoch and rules.reads_back
+    epoch = rules.reads_back and (row.epoch == run.epoch or not rules.read_back_asks_epoch)
+    if kind in ENDS:
+        return epoch and row.status == ENDS[kind]
+    stands = epoch and row.generation == run.generation + 1
     if kind == "complete":
         return stands and row.status == COMPLETED
     return stands and any((each.generation, each.bar) == (row.generation, bar) for each in row.snapshots)

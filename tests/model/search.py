@@ -8,6 +8,7 @@ from model.protocol import (
     CANCELLED,
     COMPLETED,
     DISTURBANCES,
+    ENDS,
     FAILED,
     FROZEN,
     IDLE,
@@ -79,6 +80,9 @@ def broken(state: State, after: State, bounds: Bounds) -> str:
     rows = [row for _, row in new.ledger]
     if rows != list(range(len(rows))):
         return f"the ledger holds the rows {rows}"
+    newest = new.snapshots[0] if new.snapshots else None
+    if newest is not None and newest.generation == new.generation and newest.bar != len(rows):
+        return f"the ledger holds the rows {rows}, the snapshot is that of bar {newest.bar}"
     if new.results and new.results != (tuple(range(bounds.rows)),):
         return f"the results are {new.results}"
     if (new.status == COMPLETED) != bool(new.results):
@@ -122,7 +126,7 @@ def towards_the_end(state: State, rules: Rules, bounds: Bounds) -> Next | None:
     if FROZEN in phases:
         return _first(state, rules, bounds, "thaw")
     if RUNS in phases:
-        return _first(state, rules, bounds, "complete", "repeat complete", "repeat save")
+        return _first(state, rules, bounds, "complete", *(f"repeat {write}" for write in ("save", "complete", *ENDS)))
     if LOOKED in phases:
         return _first(state, rules, bounds, "take")
     if rests:

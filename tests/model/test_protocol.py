@@ -12,22 +12,24 @@ from model.search import search
 STOLEN = "took a run away from its living owner"
 INTRUDER = "a fenced-out worker wrote"
 NOT_LOST = "a worker stopped though the operation is its own"
-DOUBLED = "the ledger holds the rows [0, 1, 1]"
+ROWS = "the ledger holds the rows"
 BELIEVES = "a worker believes saved what is not"
 STUCK = "nothing ends the operation"
 WEAKER: dict[str, tuple[dict[str, bool], str]] = {
     "a fence without the epoch": ({"fence_asks_epoch": False}, INTRUDER),
-    "a fence without the generation": ({"fence_asks_generation": False}, "the ledger holds the rows [0, 0]"),
+    "a fence without the generation": ({"fence_asks_generation": False}, f"{ROWS} [0, 0]"),
     "a fence on the lease's end": ({"fence_asks_lease_instead": True}, NOT_LOST),
     "a claim without epoch + 1": ({"claim_raises_epoch": False}, INTRUDER),
     "a claim whatever the status is by now": ({"claim_asks_status": False}, "took a failed operation"),
     "a claim of a dead owner's under any epoch": ({"claim_of_dead_asks_epoch": False}, STOLEN),
     "a claim that leaves the generation": ({"claim_sets_generation": False}, STUCK),
-    "a claim that leaves segments beyond its generation": ({"claim_forgets_beyond": False}, DOUBLED),
+    "a claim that leaves segments beyond its generation": (
+        {"claim_forgets_beyond": False}, f"{ROWS} [0, 1], the snapshot is that of bar 1",
+    ),
     "no read-back after an unknown commit": ({"reads_back": False}, NOT_LOST),
     "a read-back without the epoch": ({"read_back_asks_epoch": False}, BELIEVES),
     "an unknown commit taken for done": ({"believes_unknown_commits": True}, BELIEVES),
-    "a save in two transactions": ({"save_is_one_transaction": False}, "the ledger holds the rows [1]"),
+    "a save in two transactions": ({"save_is_one_transaction": False}, f"{ROWS} [], the snapshot is that of bar 1"),
     "a save that leaves the crashes": ({"save_clears_crashes": False}, "1 crashes are counted, of 0"),
     "a resume of a running one": ({"resume_asks_for_rest": False}, STOLEN),
     "a resume that leaves the wish to cancel": ({"resume_clears_cancel": False}, STUCK),
