@@ -45,7 +45,10 @@ WEAKER: dict[str, tuple[dict[str, bool], str]] = {
         {"cancel_raises_epoch": False, "claim_asks_status": False}, "took a cancelled operation",
     ),
 }  # fmt: skip
-"""Changed rules, and the promise that breaks first; the last two stand in for each other."""
+"""Changed rules, and the promise that breaks first: fewest disturbances, then fewest steps.
+
+A rule whose loss another one makes up for is weakened together with that one.
+"""
 
 
 @pytest.mark.parametrize(
