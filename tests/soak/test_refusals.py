@@ -22,12 +22,10 @@ from ktrdr.cli.foreground import fork_here
 from ktrdr.data.repository import Repository
 from ktrdr.errors import Cancelled, IdentityMismatch, ModelFeatureMismatch, ProfileMismatch
 from ktrdr.operations import foreground
-from ktrdr.operations.cancellation import Token
 from ktrdr.operations.models import Operation, Status
-from ktrdr.operations.progress import BAR_PHASE
 from ktrdr.operations.store import Store
 from support import stores
-from support.processes import Place, answer_of, assert_same, furnish, strategy, wait_for, worker
+from support.processes import Place, StopAt, answer_of, assert_same, furnish, strategy, wait_for, worker
 from support.soak import seeds
 
 KINDS = ("gru", "lstm")
@@ -77,18 +75,6 @@ class Ground:
     def whole(self) -> BacktestResults:
         """What nothing has stopped."""
         return self.place.expected(self.kind, end=END)
-
-
-class StopAt:
-    """A bridge whose token cancels the run once it has reached a bar."""
-
-    def __init__(self, bar: int) -> None:
-        self._bar, self.token = bar, Token()
-
-    def report(self, phase: str, done: int, total: int | None, detail: Mapping[str, Any]) -> None:
-        """Looks at the bar."""
-        if phase == BAR_PHASE and done >= self._bar:
-            self.token.cancel()
 
 
 @pytest.fixture(scope="module")

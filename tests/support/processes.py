@@ -20,7 +20,9 @@ from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.backtesting.request import BacktestRequest
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.data.repository import Repository
+from ktrdr.operations.cancellation import Token
 from ktrdr.operations.models import Operation, Status
+from ktrdr.operations.progress import BAR_PHASE
 from ktrdr.operations.segments import StoredResults
 from ktrdr.operations.store import Store
 
@@ -89,6 +91,18 @@ _LARGE = {
     "mlp": {"hidden_layers": [1024, 1024], "dropout": 0.0},
     "gru": {"sequence_length": 24, "hidden_size": 128, "num_layers": 2, "dropout": 0.0},
 }
+
+
+class StopAt:
+    """A bridge whose token cancels the run once it has reached a bar."""
+
+    def __init__(self, bar: int) -> None:
+        self._bar, self.token = bar, Token()
+
+    def report(self, phase: str, done: int, total: int | None, detail: Mapping[str, Any]) -> None:
+        """Looks at the bar."""
+        if phase == BAR_PHASE and done >= self._bar:
+            self.token.cancel()
 
 
 def strategy(kind: str = "mlp", **changes: Any) -> dict[str, Any]:

@@ -56,6 +56,8 @@ class Local:
         status = query.pop("status", None)
         if status is not None and status not in list(Status):
             raise ArgumentInvalid("no such status", where="--status", found=status, expected=" ".join(Status))
+        if (limit := query.get("limit", 1)) < 1:
+            raise ArgumentInvalid("no number of operations", where="--limit", found=limit, expected="1 or more")
         found, cursor = self._store.list(
             status=None if status is None else Status(status), kind=query.pop("type", None), **query
         )

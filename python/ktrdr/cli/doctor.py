@@ -6,10 +6,12 @@ import os
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from ktrdr.cli.answer import Answer, Table
 from ktrdr.data.repository import Repository
+from ktrdr.errors import KtrdrError
 
 _LIBRARIES = ("torch", "numpy", "polars", "TA-Lib", "pydantic", "safetensors", "cyclopts", "rich")
 _OLDEST_PYTHON = (3, 11)
@@ -30,13 +32,29 @@ def doctor() -> Answer:
         "cpu_capability": _capability(),
         "data_folder": str(repository.root),
         "series": len(repository.names()),
-        "database": "none: runs are not stored",
+        "database": _database(missing),
         "missing": missing,
     }
     rows = [("Python", data["python"]), *((name, found or "missing") for name, found in versions.items())]
     rows += [(key.replace("_", " "), str(data[key])) for key in list(data)[2:-1]]
     notes = [f"missing: {line}" for line in missing] or ["nothing is missing"]
     return Answer(data, [Table(("", ""), rows), *notes])
+
+
+def _database(missing: list[str]) -> str:
+    """What holds the operations; one that cannot be used counts as missing."""
+    try:
+        from ktrdr.operations.database import database_url
+        from ktrdr.operations.store import Store
+
+        url = database_url()
+        if url.drivername == "sqlite" and not Path(str(url.database)).exists():
+            return "SQLite, made by the first run"
+        Store.open(url.render_as_string(hide_password=False)).close()
+        return "SQLite" if url.drivername == "sqlite" else f"PostgreSQL at {url.host}"
+    except (ImportError, KtrdrError) as error:
+        missing.append(f"a database of operations that can be used: {error}")
+        return "cannot be used"
 
 
 def _version(name: str) -> str | None:

@@ -168,16 +168,17 @@ class Runner:
                 if operation.cancel_requested and child.cancel_by_s is None:
                     child.cancel_by_s = time.monotonic() + CANCEL_GRACE_S
                     child.process.send_signal(signal.SIGUSR1)
-        starting = any(child.operation_id is None for child in self._children)
-        free = len(self._children) < self._slots and not starting and time.monotonic() >= self._spawn_after_s
-        if free and self._work_waits():
+        while len(self._children) < self._slots and time.monotonic() >= self._spawn_after_s and self._work_waits():
             self._spawn()
 
     def _work_waits(self) -> bool:
+        """Whether there is more than the children that have not claimed yet will take."""
         if not self._capability:
             self._capability = self._told()
+        starting = sum(child.operation_id is None for child in self._children)
         stamp = workers.data_stamp(data_root())
-        return self._store.claimable(self.worker_id, data_stamp=stamp, **self._capability) is not None
+        waits = self._store.claimable(self.worker_id, data_stamp=stamp, behind=starting, **self._capability)
+        return waits is not None
 
     def _told(self) -> dict[str, Any]:
         """What a child has found out about this machine."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, TypeVar
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from ktrdr.errors import KtrdrError
@@ -146,11 +148,16 @@ class Store:
         profile: Json | None = None,
         semantics: int | None = None,
         data_stamp: str | None = None,
+        behind: int = 0,
     ) -> str | None:
-        """The operation that ``claim_next`` would take, without taking it."""
+        """The operation that ``claim_next`` would take, without taking it, once ``behind`` others are taken."""
         claimant = claims.Claimant(worker_id, profile, semantics, data_stamp)
-        first = self._database.read(lambda connection: next(claims.candidates(connection, claimant), None))
-        return None if first is None else first.id
+
+        def look(connection: Connection) -> str | None:
+            found = islice(claims.candidates(connection, claimant), behind, None)
+            return next((operation.id for operation in found), None)
+
+        return self._database.read(look)
 
     def claim_next(
         self, owner: Owner, worker_id: str, *, profile: Json, semantics: int, data_stamp: str | None = None

@@ -112,6 +112,10 @@ class TestNext:
         assert found.epoch > claim.lease.epoch
         assert store.resume(found.id).status is Status.PENDING
 
+    def test_a_look_sees_past_what_others_will_take(self, store: Store) -> None:
+        names = [stores.submit(store).id for _ in range(2)]
+        assert [store.claimable("one", behind=count) for count in range(3)] == [*names, None]
+
     def test_a_look_changes_nothing(self, store: Store) -> None:
         stores.submit(store)
         before = stores.everything(store)
