@@ -17,7 +17,7 @@ from ktrdr.backtesting.results import BacktestResults
 from ktrdr.operations.models import Status
 from ktrdr.operations.runner import Runner
 from ktrdr.operations.store import Store
-from support.processes import Place, assert_same, furnish, kill, wait_for, wait_for_bar, wait_until, worker
+from support.processes import Place, assert_same, freeze, furnish, kill, wait_for, wait_for_bar, wait_until, worker
 
 KINDS = ("mlp", "slow")
 OFTEN = {"KTRDR_CHECKPOINT_SECONDS": "0.2"}
@@ -119,7 +119,7 @@ def test_a_frozen_owner_commits_nothing_after_it_was_replaced(sqlite: Place, slo
     with worker(sqlite):
         wait_for_bar(store, operation.id, 3_000)
         frozen = child_of(store, operation.id)
-        kill(frozen, signal.SIGSTOP)
+        freeze(sqlite, frozen)
         with worker(sqlite):
             taken = wait_for(lambda: (now := store.get(operation.id)).epoch > 1 and now.owner.pid != frozen and now)
             wait_for_bar(store, operation.id, taken.progress["bar"] + 256)
@@ -187,7 +187,7 @@ def test_cancelled_from_elsewhere_while_it_cannot_listen(
     operation = sqlite.submit(store, "slow")
     with runner_here(sqlite, monkeypatch) as runner:
         wait_for_bar(store, operation.id, 6_000)
-        kill(child_of(store, operation.id), signal.SIGSTOP)
+        freeze(sqlite, child_of(store, operation.id))
         began_s = time.monotonic()
         store.request_cancel(operation.id)
         ended = wait_until(store, operation.id, Status.CANCELLED, within_s=5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -66,8 +67,11 @@ class Place:
 
     def request(self, kind: str = "mlp", **rest: Any) -> BacktestRequest:
         """The same, not submitted."""
-        known = {"start": "2024-01-20"}
-        return BacktestRequest.of(strategy(kind), "EURUSD", "1h", **(known | rest))
+        return self.request_of(strategy(kind), **rest)
+
+    def request_of(self, file: Mapping[str, Any], **rest: Any) -> BacktestRequest:
+        """Of any strategy."""
+        return BacktestRequest.of(file, "EURUSD", "1h", **({"start": "2024-01-20"} | rest))
 
     def expected(self, kind: str = "mlp", *, threads: int = 1, **rest: Any) -> BacktestResults:
         """What the run gives when nothing stops it, through the library."""
@@ -193,6 +197,29 @@ def assert_same(store: Store, operation: Operation, whole: BacktestResults) -> N
     for name in ("fills", "trades", "equity", "refused", "decisions"):
         assert getattr(results, name).equals(getattr(whole, name)), name
     assert store.checkpoints(operation.id) == []
+
+
+def freeze(place: Place, pid: int) -> None:
+    """Stops a process between two transactions: one that is stopped inside holds SQLite's only write lock."""
+    kill(pid, signal.SIGSTOP)
+    while _is_locked(place):
+        kill(pid, signal.SIGCONT)
+        time.sleep(0.03)
+        kill(pid, signal.SIGSTOP)
+
+
+def _is_locked(place: Place) -> bool:
+    if not place.url.startswith("sqlite"):
+        return False
+    connection = sqlite3.connect(place.url.removeprefix("sqlite:///"), timeout=0.1, isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+    except sqlite3.OperationalError:
+        return True
+    finally:
+        connection.close()
+    return False
 
 
 def answer_of(said: subprocess.CompletedProcess[str]) -> dict[str, Any]:

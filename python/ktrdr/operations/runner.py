@@ -222,14 +222,20 @@ class Runner:
             self._dead.pop(0)
 
     def _end_overdue(self) -> None:
-        """A child that did not stop in time: its operation is cancelled first, so that nothing it writes counts."""
+        """A child that did not stop in time: its operation is cancelled first, so that nothing it writes counts.
+
+        It is killed also where that could not be written: it may be what locks the database, and whoever claims the
+        operation next ends it, for the request to stop stands there.
+        """
         for child in self._children:
             overdue = child.cancel_by_s is not None and time.monotonic() >= child.cancel_by_s
             if overdue and not child.killed and child.operation_id is not None:
-                if self._store.force_cancel(child.operation_id, child.epoch):
-                    log.info("%s: cancelled, its process killed", child.operation_id)
-                self._kill(child)
-                child.ended.set()
+                try:
+                    if self._store.force_cancel(child.operation_id, child.epoch):
+                        log.info("%s: cancelled, its process killed", child.operation_id)
+                finally:
+                    self._kill(child)
+                    child.ended.set()
 
     def _kill(self, child: _Child) -> None:
         child.killed = True

@@ -1,0 +1,162 @@
+"""However long a block of inference takes, a cancel takes a moment, and a worker that is shut down leaves in time."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import worlds
+from ktrdr.operations.models import Status
+from ktrdr.operations.runner import Runner
+from ktrdr.operations.store import Store
+from support.processes import Place, furnish, wait_for, wait_for_bar, wait_until, worker
+from support.soak import seeds
+
+HERE_S, ELSEWHERE_S, SHUTDOWN_S = 0.25, 1.5, 10.0
+LONG = {"sequence_length": 512, "hidden_size": 512, "num_layers": 4, "dropout": 0.0}
+"""A block takes seconds."""
+LARGEST = {"sequence_length": 1_024, "hidden_size": 1_024, "num_layers": 4, "dropout": 0.0}
+"""The largest that the schema allows: a block takes more than a minute."""
+N_BARS = 3_000
+MANY_BARS = 2_000_000
+
+
+def strategy(architecture: dict[str, Any]) -> dict[str, Any]:
+    """With a net that is busy for long."""
+    return worlds.strategy("lstm", name="walker_long", model={"type": "lstm", "architecture": architecture})
+
+
+def place_with(folder: Path, architecture: dict[str, Any] | None, settings: dict[str, str]) -> Place:
+    """A folder of bars and that net; without one the smallest, and so many bars that trading them takes its time."""
+    if architecture is None:
+        furnish(folder, MANY_BARS, ("mlp",))
+    else:
+        furnish(folder, N_BARS, ())
+        worlds.untrained(folder, strategy(architecture), seed=1)
+    return Place(folder, f"sqlite:///{folder / 'ktrdr.db'}", settings)
+
+
+def submit(place: Place, store: Store, architecture: dict[str, Any] | None) -> str:
+    """A run that is waited for until it is in the middle of a block, or of trading."""
+    if architecture is None:
+        return place.submit(store, "mlp").id
+    return store.submit("backtest", place.request_of(strategy(architecture)).to_spec(), threads=2).id
+
+
+def busy(store: Store, name: str, architecture: dict[str, Any] | None, rng: random.Random) -> None:
+    """Waits until the run is in the midst of what takes it long."""
+    if architecture is None:
+        wait_for_bar(store, name, 20_000)
+        return
+    wait_for(lambda: (at := store.get(name).progress or {}).get("phase") == "indicators" and at["done"] == at["total"])
+    time.sleep(rng.uniform(1.5, 2.5))  # the net is loaded, and a window of bars put together
+    assert (store.get(name).progress or {}).get("bar") is None
+
+
+class Cancels:
+    """A runner in this process, and how long each cancel has taken."""
+
+    def __init__(self, place: Place, architecture: dict[str, Any] | None) -> None:
+        self._place, self._architecture = place, architecture
+        self._store, self._other = place.store(), place.store()
+        self.here_s: list[float] = []
+        self.elsewhere_s: list[float] = []
+
+    def __enter__(self) -> Cancels:
+        self._runner = Runner(self._place.store(), 1)
+        self._runner.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.stop()
+
+    def once(self, seed: int, *, here: bool) -> float:
+        """One run, cancelled by its own worker, or through the database alone."""
+        name = submit(self._place, self._store, self._architecture)
+        busy(self._store, name, self._architecture, random.Random(seed))
+        began_s = time.monotonic()
+        if here:
+            assert self._runner.cancel_here(name).status is Status.CANCELLED
+        else:
+            self._other.request_cancel(name)
+            wait_until(self._store, name, Status.CANCELLED)
+        took_s = time.monotonic() - began_s
+        (self.here_s if here else self.elsewhere_s).append(took_s)
+        wait_for(lambda: self._runner.running == 0)
+        assert (found := self._store.get(name)).crashes == 0
+        assert found.error is None
+        return took_s
+
+
+def in_this_process(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in place.environment.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_cancelled_in_the_middle_of_a_long_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = place_with(tmp_path / "data", LONG, {})
+    in_this_process(place, monkeypatch)
+    with Cancels(place, LONG) as cancels:
+        assert cancels.once(1, here=True) < HERE_S
+        assert cancels.once(2, here=False) < ELSEWHERE_S
+
+
+def quantile(sample: list[float], share: float) -> float:
+    """The value that this share of the sample does not exceed."""
+    return sorted(sample)[min(int(share * len(sample)), len(sample) - 1)]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("part", "architecture"), [("largest LSTM", LARGEST), ("trading", None)])
+def test_cancel(
+    part: str, architecture: dict[str, Any] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred each: p99 of what its own worker is asked, and every one that is asked elsewhere."""
+    place = place_with(tmp_path / "data", architecture, {})
+    in_this_process(place, monkeypatch)
+    tally: Counter[str] = Counter()
+    with Cancels(place, architecture) as cancels:
+        for seed in seeds(f"cancel during {part}", 120, batch=20, tally=tally):
+            here = seed % 6 != 0
+            took_ms = round(1_000 * cancels.once(seed, here=here))
+            name = "longest here ms" if here else "longest elsewhere ms"
+            tally[name] = max(tally[name], took_ms)
+            assert here or took_ms < 1_000 * ELSEWHERE_S
+    if cancels.here_s:
+        assert quantile(cancels.here_s, 0.99) < HERE_S, sorted(cancels.here_s)[-5:]
+
+
+def shut_down(place: Place, architecture: dict[str, Any], seed: int) -> float:
+    """SIGTERM in the middle of a block: nothing can be saved, and the run is anyone's once its lease is over."""
+    store = place.store()
+    name = submit(place, store, architecture)
+    with worker(place) as process:
+        busy(store, name, architecture, random.Random(seed))
+        began_s = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=2 * SHUTDOWN_S) == 0
+        took_s = time.monotonic() - began_s
+    left = wait_until(store, name, Status.INTERRUPTED)
+    assert (left.crashes, left.error) == (0, None)
+    assert store.request_cancel(name).status is Status.CANCELLED
+    store.close()
+    return took_s
+
+
+def test_shut_down_in_the_middle_of_a_long_block(tmp_path: Path) -> None:
+    assert shut_down(place_with(tmp_path / "data", LONG, {}), LONG, 1) < SHUTDOWN_S
+
+
+@pytest.mark.soak
+def test_shutdown(tmp_path: Path) -> None:
+    place, tally = place_with(tmp_path / "data", LARGEST, {}), Counter[str]()
+    for seed in seeds("shut down during largest LSTM", 20, batch=5, tally=tally):
+        took_s = shut_down(place, LARGEST, seed)
+        assert took_s < SHUTDOWN_S
+        tally["longest ms"] = max(tally["longest ms"], round(1_000 * took_s))
