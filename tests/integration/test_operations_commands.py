@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -53,7 +55,7 @@ class Program:
     def refused(self, line: str, code: str, exit_code: int) -> str:
         """The message of a command that is refused: one line."""
         assert self(line, exit_code)["error"]["code"] == code
-        assert self.err.startswith(f"{code}: "), self.err
+        assert self.err.splitlines()[-1].startswith(f"{code}: "), self.err
         return self.err
 
     def stopped(self, bar: int = 2_000) -> str:
@@ -238,6 +240,17 @@ def test_a_run_of_another_host_is_waited_for(ktrdr: Program) -> None:
     stores.sql(ktrdr.store, "UPDATE operations SET profile = NULL")
     assert ktrdr(f"operations resume {name}")["status"] == "completed"
     assert f"{name} runs on far: waiting for the end of its lease" in ktrdr.err
+
+
+def test_nobody_waits_longer_than_he_wants_to(ktrdr: Program) -> None:
+    ktrdr.place.submit(ktrdr.store, KIND, end="2024-12-31")
+    claim = ktrdr.store.claim_next(stores.owner(host="far"), "one", profile={}, semantics=1)
+    assert claim is not None
+    stores.sql(ktrdr.store, "UPDATE operations SET profile = NULL, lease_until = lease_until + 3600")
+    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    ktrdr.refused(f"operations resume {claim.operation.id}", "cancelled", 130)
+    assert ktrdr.store.get(claim.operation.id).status is Status.RUNNING
 
 
 def test_a_snapshot_can_be_looked_into(ktrdr: Program) -> None:

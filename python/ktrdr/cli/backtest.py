@@ -128,7 +128,8 @@ def _begin(words: list[str], options: RunOptions, threads: int | None, worker: s
     from ktrdr.cli.foreground import begin, in_foreground
     from ktrdr.operations.store import Store
 
-    return in_foreground(lambda store: begin(store, request, threads=count), Store.open())
+    store = Store.open()
+    return in_foreground(lambda _: begin(store, request, threads=count), store)
 
 
 def go_on(operation_id: str, threads: int | None, stored: bool, worker: str | None) -> Answer:

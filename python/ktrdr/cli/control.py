@@ -44,6 +44,7 @@ class Interrupt:
                 signal.signal(number, handler)
             signal.set_wakeup_fd(self._wakeup_before)
             os.close(self._writes)
+            self._answers.join()  # what it has to say comes before how the command ended
 
     def _listen(self) -> None:
         reads, self._writes = os.pipe()
@@ -51,7 +52,8 @@ class Interrupt:
         self._wakeup_before = signal.set_wakeup_fd(self._writes, warn_on_full_buffer=False)
         for number in (signal.SIGINT, signal.SIGTERM):
             self._before[number] = signal.signal(number, self._on_signal)
-        threading.Thread(target=self._answer, args=(reads,), name="ktrdr-interrupt", daemon=True).start()
+        self._answers = threading.Thread(target=self._answer, args=(reads,), name="ktrdr-interrupt", daemon=True)
+        self._answers.start()
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGTERM:

@@ -37,7 +37,7 @@ def _trade(repository: Repository, model: str) -> Answer:
 
     request = BacktestRequest.of(STRATEGY, SYMBOL, TIMEFRAME, start=_TRADED[0], end=_TRADED[1], model=model)
     store = Store.open(f"sqlite:///{repository.root / 'ktrdr.db'}")
-    return in_foreground(lambda store: begin(store, request), store, repository.root)
+    return in_foreground(lambda _: begin(store, request), store, repository.root)
 
 
 def _has_sample(repository: Repository) -> bool:

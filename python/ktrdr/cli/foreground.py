@@ -12,7 +12,7 @@ from ktrdr.cli.control import Interrupt
 from ktrdr.cli.progress import progress
 from ktrdr.cli.summary import summary
 from ktrdr.errors import Cancelled
-from ktrdr.operations.cancellation import Reason
+from ktrdr.operations.cancellation import Reason, Token
 from ktrdr.operations.foreground import begin, go_on, take_up
 from ktrdr.operations.models import Claim
 from ktrdr.operations.store import Store
@@ -20,10 +20,10 @@ from ktrdr.operations.store import Store
 __all__ = ["begin", "fork_here", "in_foreground", "resume_here", "take_up"]
 
 
-def in_foreground(claim_in: Callable[[Store], Claim], store: Store, data_dir: Path | None = None) -> Answer:
-    """Runs what ``claim_in`` claims, with progress, until it ends or is interrupted."""
+def in_foreground(claim_in: Callable[[Token], Claim], store: Store, data_dir: Path | None = None) -> Answer:
+    """Runs what ``claim_in`` claims, with progress, until it ends or is interrupted; the token ends its wait too."""
     with Interrupt() as interrupt, progress() as bridge:
-        claim = claim_in(store)
+        claim = claim_in(interrupt.token)
         interrupt.farewell = f"interrupted: ktrdr operations resume {claim.operation.id}"
         try:
             results = go_on(store, claim, bridge=bridge, token=interrupt.token, data_dir=data_dir)
@@ -38,10 +38,12 @@ def in_foreground(claim_in: Callable[[Store], Claim], store: Store, data_dir: Pa
 
 def resume_here(operation_id: str, *, threads: int | None = None, stored: bool = False) -> Answer:
     """Goes on with an operation in the foreground."""
-    say = current_manner().note
-    return in_foreground(
-        lambda store: take_up(store, operation_id, threads=threads, stored=stored, say=say), Store.open()
-    )
+    store, say = Store.open(), current_manner().note
+
+    def claim_in(token: Token) -> Claim:
+        return take_up(store, operation_id, threads=threads, stored=stored, say=say, token=token)
+
+    return in_foreground(claim_in, store)
 
 
 def fork_here(
@@ -53,9 +55,9 @@ def fork_here(
     request = BacktestRequest.of_spec(parent.spec).forked(rules.get("execution"), rules.get("decisions"), model)
     request.config(parent.threads if threads is None else threads)
 
-    def claim_in(store: Store) -> Claim:
+    def claim_in(token: Token) -> Claim:
         fork = store.fork(operation_id, spec=request.to_spec(), threads=threads, model_id=model)
-        return take_up(store, fork.id, stored=True)
+        return take_up(store, fork.id, stored=True, token=token)
 
     return in_foreground(claim_in, store)
 

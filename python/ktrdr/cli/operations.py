@@ -147,7 +147,7 @@ def restart(operation_id: str, /, *, worker: str | None = None) -> Answer:
 
     store = Store.open()
     store.restart(operation_id)
-    return in_foreground(lambda store: take_up(store, operation_id, stored=True), store)
+    return in_foreground(lambda token: take_up(store, operation_id, stored=True, token=token), store)
 
 
 def fork(

@@ -10,7 +10,7 @@ from typing import Any
 
 from ktrdr.backtesting.request import BacktestRequest
 from ktrdr.backtesting.results import BacktestResults
-from ktrdr.errors import AlreadyRunning, ProfileMismatch
+from ktrdr.errors import AlreadyRunning, Cancelled, ProfileMismatch
 from ktrdr.neural.blocks import DEFAULT_THREADS
 from ktrdr.operations.cancellation import Token
 from ktrdr.operations.changes import refuse_unless_resting
@@ -63,7 +63,7 @@ def resume(
     inputs that are not those it was begun with.
     """
     home = store or Store.open()
-    claim = take_up(home, operation_id, threads=threads, stored=stored)
+    claim = take_up(home, operation_id, threads=threads, stored=stored, token=token)
     return go_on(home, claim, bridge=bridge, token=token, cadence=Cadence(every_bars=every_bars))
 
 
@@ -79,6 +79,7 @@ def take_up(
     threads: int | None = None,
     stored: bool = False,
     say: Callable[[str], None] | None = None,
+    token: Token | None = None,
 ) -> Claim:
     """Claims an operation for this process; waits, and says so, while another host holds its lease.
 
@@ -88,6 +89,7 @@ def take_up(
         threads: what the user asks for now; None is what the operation has.
         stored: whether a strategy that its name no longer means is gone on with.
         say: told once what is waited for.
+        token: ends the wait.
     """
     operation = store.get(operation_id)
     _check_threads(operation, threads)
@@ -107,6 +109,8 @@ def take_up(
             if say is not None and not said:
                 say(f"{operation_id} runs on {now.owner.host}: waiting for the end of its lease")
             said = True
+            if token is not None and token.is_cancelled():
+                raise Cancelled("nobody waits for it any more", where=operation_id) from None
             time.sleep(min(max(running.retry_after or 0.0, 0.1), _LOOK_AGAIN_S))
 
 
