@@ -320,10 +320,12 @@ def test_events_come_at_most_four_times_a_second(client: httpx.Client, store: St
     assert 4 <= heard <= 9
 
 
-def hang(running: Service, operation_id: str) -> socket.socket:
-    """A reader that asks and never reads."""
-    connection = running.connect()
-    connection.sendall(f"GET /operations/{operation_id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+def hang(running: Service, operation_id: str, part: str = "events") -> socket.socket:
+    """A reader that asks and never reads; it has little room for what comes."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    connection.connect(("127.0.0.1", running.port))
+    connection.sendall(f"GET /operations/{operation_id}/{part} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     return connection
 
 
@@ -587,19 +589,21 @@ def test_no_address_that_others_reach_without_a_token(place: Place) -> None:
 # the end
 
 
-def test_sigterm_leaves_in_time_whoever_hangs(place: Place, mine: Claim) -> None:
-    """Readers that wait, and a body that never comes."""
+def test_sigterm_leaves_in_time_whoever_hangs(place: Place, mine: Claim, done: tuple[str, Any]) -> None:
+    """Readers that wait, readers whose sockets are full, and a body that never comes."""
     with service(place) as leaving, leaving.client() as client:
-        readers = [hang(leaving, mine.operation.id) for _ in range(20)]
+        hung = [hang(leaving, mine.operation.id) for _ in range(20)]
+        hung += [hang(leaving, done[0], "equity") for _ in range(3)]
         upload = leaving.connect()
         head = b"POST /backtests/start HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         upload.sendall(head + b"Content-Length: 10\r\n\r\n{")
         wait_for(lambda: "ktrdr_event_streams 20.0" in client.get("/metrics").text, 10, 0.1)
+        wait_for(lambda: leaving.log.count("/equity") == 3)
         began_s = time.monotonic()
         leaving.process.send_signal(signal.SIGTERM)
         assert leaving.process.wait(10) == 0
         assert time.monotonic() - began_s < 4
-        for connection in (*readers, upload):
+        for connection in (*hung, upload):
             connection.close()
         assert leaving.log.rstrip().endswith("stopped")
         assert "Traceback" not in leaving.log
