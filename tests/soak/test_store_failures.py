@@ -18,6 +18,7 @@ import pytest
 
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.operations.models import Status
+from support import disks
 from support.databases import Server
 from support.processes import RESTING, Place, assert_same, furnish, wait_for, wait_for_bar, wait_until, worker
 from support.soak import seeds
@@ -158,33 +159,9 @@ def test_locks_beyond_the_patience(folder: Path, tmp_path: Path, whole: Backtest
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of a few MiB of its own; root alone may mount one."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system needs root")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", str(disk)]
-    said = subprocess.run(mount, capture_output=True, text=True)
-    if said.returncode != 0:
-        pytest.skip(f"a small file system cannot be mounted: {said.stderr.strip()}")
-    yield disk
-    subprocess.run(["umount", "--lazy", str(disk)], check=True)
-
-
-@contextmanager
-def full(disk: Path) -> Iterator[None]:
-    """Not a byte is left."""
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        try:
-            while file.write(bytes(4_096)):
-                pass
-        except OSError:
-            pass
-    try:
-        yield
-    finally:
-        ballast.unlink()
+    """A file system of a few MiB of its own."""
+    with disks.small_disk(tmp_path / "disk", SMALL_DISK) as disk:
+        yield disk
 
 
 def child(place: Place, log: Path) -> subprocess.Popen[bytes]:
@@ -200,7 +177,7 @@ def fill_the_disk(place: Place, disk: Path, log: Path, bar: int, whole: Backtest
     operation = place.submit(store, "slow")
     process = child(place, log)
     wait_for_bar(store, operation.id, bar)
-    with full(disk):
+    with disks.full(disk):
         began_s = time.monotonic()
         assert process.wait(timeout=30) == STORAGE, log.read_text()
         assert time.monotonic() - began_s > 1.0
