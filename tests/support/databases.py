@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -46,10 +46,14 @@ class Server:
 
     It runs as an unprivileged user where we are root, with fsync as in production. The kernel ends it when the thread
     that has started it ends, so that is always one thread, which lives as long as the server.
+
+    Args:
+        programs: their folder.
+        environment: variables besides this process's own.
     """
 
-    def __init__(self, programs: Path) -> None:
-        self._programs = programs
+    def __init__(self, programs: Path, environment: Mapping[str, str] | None = None) -> None:
+        self._programs, self._environment = programs, os.environ | dict(environment or {})
         self._thread = ThreadPoolExecutor(1)
         self._process: subprocess.Popen[bytes] | None = None
         self._count, self._clean = itertools.count(), list[str]()
@@ -68,6 +72,7 @@ class Server:
         with (self._root / f"{program}.log").open("ab") as log:
             return subprocess.Popen(
                 [self._programs / program, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._root,
+                env=self._environment,
                 preexec_fn=_die_with_parent,  # noqa: PLW1509 (one system call, no lock)
                 **as_user,
             )  # fmt: skip
