@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 PENDING, RUNNING, COMPLETED, FAILED, CANCELLED = "pending", "running", "completed", "failed", "cancelled"
-IDLE, LOOKED, RUNS, FROZEN = "idle", "looked", "runs", "frozen"
+IDLE, LOOKED, LOADS, RUNS, FROZEN = "idle", "looked", "loads", "runs", "frozen"
 MAX_CRASHES = 3
 GENERATIONS_KEPT = 2
-ENDS = {"fail": FAILED, "stop": CANCELLED}
+ENDS = {"fail": FAILED, "stop": CANCELLED, "put back": PENDING}
 DISTURBANCES = frozenset({
-    "lapse", "kill", "crash", "freeze", "damage", "release", "fail",
+    "lapse", "kill", "crash", "freeze", "damage", "damage the ledger", "release", "fail", "put back",
     "request cancel", "resume", "restart", "resume here",
     "save, commit lost, done", "save, commit lost, not done", "save, killed half way",
     "complete, commit lost, done", "complete, commit lost, not done",
     "fail, commit lost, done", "fail, commit lost, not done",
     "stop, commit lost, done", "stop, commit lost, not done",
+    "put back, commit lost, done", "put back, commit lost, not done",
 })  # fmt: skip
 """The steps that a search counts; the others follow by themselves."""
 
@@ -32,6 +33,7 @@ class Rules:
 
     fence_asks_epoch: bool = True
     fence_asks_generation: bool = True
+    fence_asks_status: bool = True
     fence_asks_lease_instead: bool = False
     claim_raises_epoch: bool = True
     claim_asks_epoch: bool = True
@@ -39,6 +41,8 @@ class Rules:
     claim_of_dead_asks_epoch: bool = True
     claim_sets_generation: bool = True
     claim_forgets_beyond: bool = True
+    claim_reads_ledger: bool = True
+    rewind_puts_aside: bool = True
     reads_back: bool = True
     read_back_asks_epoch: bool = True
     believes_unknown_commits: bool = False
@@ -52,6 +56,8 @@ class Rules:
     cancel_leaves_completed: bool = True
     force_cancel_asks_epoch: bool = True
     crash_asks_epoch: bool = True
+    put_back_clears_owner: bool = True
+    put_back_ends_lease: bool = True
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,8 @@ class Snapshot(NamedTuple):
 class Row(NamedTuple):
     """What the database holds of the operation; ``term`` and ``true_crashes`` are the judge's, no rule reads them.
 
-    ``owner`` is the term in which a process became its owner: a name nobody else ever has.
+    ``owner`` is the term in which a process became its owner: a name nobody else ever has. ``torn`` is the generation
+    whose ledger rows are damaged, 0 for none.
     """
 
     status: str = PENDING
@@ -94,6 +101,7 @@ class Row(NamedTuple):
     crashes: int = 0
     snapshots: tuple[Snapshot, ...] = ()
     ledger: tuple[tuple[int, int], ...] = ()
+    torn: int = 0
     results: tuple[tuple[int, ...], ...] = ()
     term: int = 0
     true_crashes: int = 0
@@ -141,7 +149,7 @@ Next = tuple[Step, State, str]
 
 def owner_lives(state: State) -> bool:
     """Whether the process that became owner last still is there, frozen or not."""
-    alive = (process.phase in (RUNS, FROZEN) and process.term == state.row.owner for process in state.processes)
+    alive = (process.phase in (LOADS, RUNS, FROZEN) and process.term == state.row.owner for process in state.processes)
     return state.row.owner > 0 and any(alive)
 
 
@@ -173,6 +181,9 @@ def steps(state: State, rules: Rules, bounds: Bounds) -> Iterator[Next]:
             yield from _idle(state, slot, rules, bounds)
         elif process.phase == LOOKED:
             yield from _take(state, slot, rules)
+        elif process.phase == LOADS:
+            yield _rewind(state, slot, rules)
+            yield from _die(state, slot)
         elif process.phase == FROZEN:
             yield Step("thaw", process.term), _with(state, slot, process._replace(phase=RUNS)), ""
             yield from _die(state, slot)
@@ -195,6 +206,9 @@ def _anyone(state: State, rules: Rules, bounds: Bounds) -> Iterator[Next]:
     if row.snapshots and row.snapshots[0].good:
         torn = (row.snapshots[0]._replace(good=False), *row.snapshots[1:])
         yield Step("damage"), state._replace(row=row._replace(snapshots=torn)), ""
+    if row.ledger and row.status != COMPLETED and not row.torn and not owner_lives(state):
+        # once a run has read it, the damage is for whoever reads the result
+        yield Step("damage the ledger"), state._replace(row=row._replace(torn=row.ledger[-1][0])), ""
     yield from _cancel(state, rules, bounds)
     yield from _again(state, rules, bounds)
     for epoch in state.crashed_epochs:
@@ -231,7 +245,7 @@ def _again(state: State, rules: Rules, bounds: Bounds) -> Iterator[Next]:
         return
     wrong = "took a run away from its living owner" if is_held(state) else ""
     yield Step("resume"), state._replace(row=_fresh(row, rules)), wrong
-    anew = _fresh(row, rules, generation=0, snapshots=(), ledger=())
+    anew = _fresh(row, rules, generation=0, snapshots=(), ledger=(), torn=0)
     if not rules.restart_keeps_epoch:
         anew = anew._replace(epoch=0)
     yield Step("restart"), state._replace(row=anew), wrong
@@ -286,22 +300,42 @@ def _take(state: State, slot: int, rules: Rules) -> Iterator[Next]:
 
 def _begin(state: State, slot: int, row: Row, rules: Rules, name: str, *, minds_cancel: bool) -> Next:
     row = taken_away(row, raises=rules.claim_raises_epoch, status=RUNNING, leased=True)._replace(owner=row.term + 1)
-    good = next((each for each in row.snapshots if each.good), None)
     if row.cancel and minds_cancel:
         after = taken_away(row, status=CANCELLED, leased=False)
         return Step(name, row.term, outcome="cancelled"), _with(state, slot, Process(), after), ""
+    return _load(state, slot, row, rules, Step(name, row.term))
+
+
+def _load(state: State, slot: int, row: Row, rules: Rules, step: Step) -> Next:
+    """Goes on at the newest good snapshot, with nothing beyond it; its ledger is read after that."""
+    good = next((each for each in row.snapshots if each.good), None)
     if good is None and row.generation > 0:
         after = taken_away(row, status=FAILED, leased=False, snapshots=())
-        return Step(name, row.term, outcome="unrecoverable"), _with(state, slot, Process(), after), ""
+        return step._replace(outcome="unrecoverable"), _with(state, slot, Process(), after), ""
     generation, bar = (good.generation, good.bar) if good else (0, 0)
     kept = tuple(each for each in row.snapshots if each.generation <= generation)
     row = row._replace(snapshots=kept)
     if rules.claim_sets_generation:
         row = row._replace(generation=generation)
     if rules.claim_forgets_beyond:
-        row = row._replace(ledger=tuple(each for each in row.ledger if each[0] <= generation))
-    run = Process(RUNS, row.term, row.epoch, generation, bar)
-    return Step(name, row.term, outcome="runs"), _with(state, slot, run, row), ""
+        torn = row.torn if row.torn <= generation else 0
+        row = row._replace(ledger=tuple(each for each in row.ledger if each[0] <= generation), torn=torn)
+    phase = LOADS if row.torn and rules.claim_reads_ledger else RUNS
+    run = Process(phase, row.term, row.epoch, generation, bar)
+    return step._replace(outcome="runs"), _with(state, slot, run, row), ""
+
+
+def _rewind(state: State, slot: int, rules: Rules) -> Next:
+    """The ledger that was loaded is damaged: back to the snapshot before it, as a claim of one's own operation."""
+    row, run = state.row, state.processes[slot]
+    step = Step("rewind", run.term)
+    if not _fence(row, run, rules):
+        return _lost(state, slot, step)
+    again = taken_away(row, leased=True)._replace(owner=row.term + 1)
+    if rules.rewind_puts_aside:
+        again = again._replace(snapshots=tuple(each for each in row.snapshots if each.generation != run.generation))
+    step, after, _ = _load(state, slot, again, rules, step)
+    return step, after, _intruder(row, run)
 
 
 # the owner's writes
@@ -312,7 +346,8 @@ def _fence(row: Row, run: Process, rules: Rules) -> bool:
     epoch = row.epoch == run.epoch or not rules.fence_asks_epoch
     if rules.fence_asks_lease_instead:
         epoch = row.leased
-    return row.status == RUNNING and epoch and (row.generation == run.generation or not rules.fence_asks_generation)
+    generation = row.generation == run.generation or not rules.fence_asks_generation
+    return epoch and generation and (row.status == RUNNING or not rules.fence_asks_status)
 
 
 def _runs(state: State, slot: int, rules: Rules, bounds: Bounds) -> Iterator[Next]:
@@ -333,6 +368,7 @@ def _runs(state: State, slot: int, rules: Rules, bounds: Bounds) -> Iterator[Nex
             yield from _end(state, slot, "stop", rules)
         yield _sign_of_life(state, slot, "release", rules)
         yield from _end(state, slot, "fail", rules)
+        yield from _end(state, slot, "put back", rules)
 
 
 def _die(state: State, slot: int) -> Iterator[Next]:
@@ -358,12 +394,12 @@ def _intruder(row: Row, run: Process) -> str:
 
 
 def _end(state: State, slot: int, name: str, rules: Rules) -> Iterator[Next]:
-    """Brings the operation to rest, and the process to its end."""
+    """Brings the operation to rest or back to those that wait, and the process to its end."""
     row, run = state.row, state.processes[slot]
     step = Step(f"repeat {name}" if run.unknown else name, run.term)
     unsure = run._replace(unknown=name)
     if _fence(row, run, rules):
-        written, wrong = row._replace(status=ENDS[name], leased=False), _intruder(row, run)
+        written, wrong = _ended(row, name, rules), _intruder(row, run)
         yield step._replace(outcome="done"), _with(state, slot, Process(), written), wrong
         yield Step(f"{name}, commit lost, done", run.term), _with(state, slot, unsure, written), wrong
     elif run.unknown and _is_believed(row, run, name, 0, rules):
@@ -373,6 +409,14 @@ def _end(state: State, slot: int, name: str, rules: Rules) -> Iterator[Next]:
         yield _lost(state, slot, step)
     if not run.unknown:
         yield Step(f"{name}, commit lost, not done", run.term), _with(state, slot, unsure), ""
+
+
+def _ended(row: Row, name: str, rules: Rules) -> Row:
+    if name != "put back":
+        return row._replace(status=ENDS[name], leased=False)
+    owner = 0 if rules.put_back_clears_owner else row.owner
+    status = CANCELLED if row.cancel else PENDING
+    return row._replace(status=status, owner=owner, leased=row.leased and not rules.put_back_ends_lease)
 
 
 def _lost(state: State, slot: int, step: Step) -> Next:
@@ -428,6 +472,8 @@ def _is_believed(row: Row, run: Process, kind: str, bar: int, rules: Rules) -> b
     if rules.believes_unknown_commits:
         return True
     epoch = rules.reads_back and (row.epoch == run.epoch or not rules.read_back_asks_epoch)
+    if kind == "put back":
+        return epoch and row.owner == 0
     if kind in ENDS:
         return epoch and row.status == ENDS[kind]
     stands = epoch and row.generation == run.generation + 1

@@ -12,7 +12,9 @@ from model.protocol import (
     FAILED,
     FROZEN,
     IDLE,
+    LOADS,
     LOOKED,
+    RUNNING,
     RUNS,
     Bounds,
     Next,
@@ -87,6 +89,10 @@ def broken(state: State, after: State, bounds: Bounds) -> str:
         return f"the results are {new.results}"
     if (new.status == COMPLETED) != bool(new.results):
         return f"{new.status} with {len(new.results)} results"
+    if new.status == COMPLETED and new.torn:
+        return "the result rests on damaged rows"
+    if new.leased and new.status != RUNNING:
+        return f"a {new.status} operation has a lease"
     if new.crashes != new.true_crashes:
         return f"{new.crashes} crashes are counted, of {new.true_crashes} since the last generation"
     return ""
@@ -127,6 +133,8 @@ def towards_the_end(state: State, rules: Rules, bounds: Bounds) -> Next | None:
         return _first(state, rules, bounds, "thaw")
     if RUNS in phases:
         return _first(state, rules, bounds, "complete", *(f"repeat {write}" for write in ("save", "complete", *ENDS)))
+    if LOADS in phases:
+        return _first(state, rules, bounds, "rewind")
     if LOOKED in phases:
         return _first(state, rules, bounds, "take")
     if rests:

@@ -26,6 +26,8 @@ WEAKER: dict[str, tuple[dict[str, bool], str]] = {
     "a claim that leaves segments beyond its generation": (
         {"claim_forgets_beyond": False}, f"{ROWS} [0, 1], the snapshot is that of bar 1",
     ),
+    "a claim that does not read its ledger": ({"claim_reads_ledger": False}, "the result rests on damaged rows"),
+    "a rewind that keeps the snapshot": ({"rewind_puts_aside": False}, STUCK),
     "no read-back after an unknown commit": ({"reads_back": False}, NOT_LOST),
     "a read-back without the epoch": ({"read_back_asks_epoch": False}, BELIEVES),
     "an unknown commit taken for done": ({"believes_unknown_commits": True}, BELIEVES),
@@ -38,6 +40,11 @@ WEAKER: dict[str, tuple[dict[str, bool], str]] = {
     "a cancel of a completed one": ({"cancel_leaves_completed": False}, "a completed operation was changed"),
     "a forced cancel of another epoch": ({"force_cancel_asks_epoch": False}, "cancelled a run that nobody has asked"),
     "a crash counted on another epoch": ({"crash_asks_epoch": False}, STOLEN),
+    "a put-back that keeps the owner": ({"put_back_clears_owner": False}, NOT_LOST),
+    "a put-back that keeps the lease": ({"put_back_ends_lease": False}, "a pending operation has a lease"),
+    "a cancel that leaves the epoch, and a fence whatever the status": (
+        {"cancel_raises_epoch": False, "fence_asks_status": False}, INTRUDER,
+    ),
     "a claim under any epoch, whatever the status": (
         {"claim_asks_epoch": False, "claim_asks_status": False}, "took a cancelled operation",
     ),

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
-from ktrdr.errors import LeaseLost, SnapshotUnrecoverable
+from ktrdr.errors import LeaseLost, SnapshotCorrupt, SnapshotUnrecoverable
 from ktrdr.operations import reads
-from ktrdr.operations.models import CheckpointRecord, Lease, Operation, Outcome, Status
+from ktrdr.operations.models import CheckpointRecord, Claim, Lease, Operation, Outcome, Status
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.rows import find
 from ktrdr.operations.segments import ledger
@@ -29,7 +29,7 @@ BARS = (0, 4, 8, tape.LAST)
 """The tape's bar at each bar of the model."""
 BOUNDS = Bounds(rows=len(BARS) - 1, split_claims=False)
 LENGTH = 24
-OFTEN = ("lapse", "claim", "save", "beat", "stop")
+OFTEN = ("lapse", "claim", "save", "beat", "stop", "damage the ledger", "rewind")
 """What makes histories long, and gives them two runs at once."""
 REASON = {"code": "data_not_found", "message": "no such series"}
 
@@ -47,6 +47,8 @@ class Replay:
         """The same step on the store."""
         if step.name in ("claim", "resume here"):
             self._claim(step, after)
+        elif step.name == "rewind":
+            self._rewind(step, after)
         elif step.term:
             run = next(process for process in state.processes if process.term == step.term)
             self._run(run, step, state.row)
@@ -67,9 +69,26 @@ class Replay:
             claim = self.store.claim(self.id, who)
         assert (claim is not None) == (step.outcome == "runs")
         if claim is not None:
-            run = next(process for process in after.processes if process.term == step.term)
-            assert (0 if claim.saved is None else claim.saved.bar) == BARS[run.bar]
-            self._leases[step.term] = claim.lease
+            self._begun(claim, step.term, after)
+
+    def _begun(self, claim: Claim, term: int, after: State) -> None:
+        run = next(process for process in after.processes if process.term == term)
+        assert (0 if claim.saved is None else claim.saved.bar) == BARS[run.bar]
+        self._leases[term] = claim.lease
+
+    def _rewind(self, step: Step, after: State) -> None:
+        """The run that has loaded a damaged ledger; where it goes on it is another term's, and the same process."""
+        lease, code = self._leases[step.term], SnapshotCorrupt.code
+        if step.outcome == "runs":
+            with pytest.raises(SnapshotCorrupt):
+                ledger(self.store, self.id, lease.generation)
+            term = after.row.owner
+            if step.term in self._children:
+                self._children[term] = self._children.pop(step.term)
+            self._begun(self.store.rewind(lease, code), term, after)
+        else:
+            with pytest.raises(LeaseLost if step.outcome == "lost" else SnapshotUnrecoverable):
+                self.store.rewind(lease, code)
 
     def _owner(self, term: int) -> Owner:
         """A real process of this host where its death is to be seen."""
@@ -109,6 +128,8 @@ class Replay:
                 self.store.release(lease)
             case "stop" | "repeat stop" | "stop, commit lost, done":
                 self.store.end(lease, Status.CANCELLED)
+            case "put back" | "repeat put back" | "put back, commit lost, done":
+                self.store.put_back(lease, "another", REASON)
             case "fail" | "repeat fail" | "fail, commit lost, done":
                 self.store.end(lease, Status.FAILED, REASON)
             case _:
@@ -120,6 +141,8 @@ class Replay:
                 stores.lapse(self.store, self.id)
             case "damage":
                 stores.damage(self.store, self.id, row.snapshots[0].generation)
+            case "damage the ledger":
+                stores.damage_ledger(self.store, self.id, after.torn)
             case "request cancel":
                 self.store.request_cancel(self.id)
             case "force cancel":
@@ -242,7 +265,8 @@ SEEN = {
     "claim: runs", "claim: cancelled", "claim: unrecoverable", "resume here: runs", "resume here: unrecoverable",
     "save: done", "save: lost", "repeat save: done", "repeat save: lost", "complete: done", "complete: lost",
     "repeat complete: done", "beat: done", "beat: lost", "stop: done", "repeat fail: done", "repeat fail: lost",
-    "force cancel: ", "report crash: ",
+    "force cancel: ", "report crash: ", "damage the ledger: ", "rewind: runs", "rewind: unrecoverable",
+    "put back: done", "repeat put back: done", "repeat put back: lost",
 }  # fmt: skip
 
 

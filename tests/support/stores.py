@@ -104,6 +104,15 @@ def damage(store: Store, operation_id: str, generation: int) -> None:
     )  # fmt: skip
 
 
+def damage_ledger(store: Store, operation_id: str, generation: int) -> None:
+    """A byte of the equity that came with a generation changes."""
+    there = "WHERE operation_id = :id AND generation = :generation AND kind = 'equity'"
+    known = {"id": operation_id, "generation": generation}
+    [(data,)] = sql(store, f"SELECT data FROM ledger_segments {there}", **known)
+    changed = bytes(data[:-1]) + bytes([data[-1] ^ 1])
+    sql(store, f"UPDATE ledger_segments SET data = :data {there}", data=changed, **known)
+
+
 def facts(store: Store, operation_id: str) -> Any:
     """The row as it is in the table, but for what a clock has written."""
     run = "status, owner, epoch, generation, progress, progress_seq"

@@ -148,6 +148,12 @@ class TestPlacement:
         store.resume(claim.operation.id)
         assert taken(store).operation.id == claim.operation.id
 
+    def test_once_put_back_anyone_does(self, store: Store) -> None:
+        claim = self.begun(store)
+        store.put_back(claim.lease, "one", REASON)
+        assert store.get(claim.operation.id).placement is None
+        assert taken(store, worker_id="two").operation.id == claim.operation.id
+
 
 class TestTakeOver:
     """An owner is followed when its lease is over, or when it can be seen to be dead."""

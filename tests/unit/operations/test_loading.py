@@ -102,7 +102,7 @@ def test_a_later_versions_snapshot_waits_for_a_later_worker(store: Store) -> Non
     store.release(lease)
     assert stores.claim_next(store, stores.owner(2)) is None
     waits = store.get(lease.operation_id)
-    assert waits.status is Status.PENDING
+    assert (waits.status, waits.owner, waits.lease_left_s, waits.generation) == (Status.PENDING, None, None, 1)
     assert waits.unsuited["one"]["reason"]["code"] == "snapshot_too_new"
     assert [record.damage for record in store.checkpoints(lease.operation_id)] == [None]
 
