@@ -114,8 +114,8 @@ class Server:
         self.start()
 
     def close(self) -> None:
-        """Ends it for good."""
-        self.stop()
+        """Ends it for good, and what it has stored."""
+        self.stop(crash=True)
         self._thread.shutdown()
         shutil.rmtree(self._root, ignore_errors=True)
 
