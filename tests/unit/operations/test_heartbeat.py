@@ -56,23 +56,24 @@ def test_it_is_silent_while_the_process_sleeps() -> None:
 
 
 def test_work_without_progress_counts_only_so_long() -> None:
-    pulse, progress = [], Progress()
+    progress, over = Progress(), threading.Event()
 
-    def watch() -> None:
-        watched = Pulse(progress, stall_s=0.3)
-        for _ in range(8):
-            time.sleep(0.1)
-            pulse.append(watched.beats())
+    def toil() -> None:
+        while not over.is_set():
+            sum(range(1_000))
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    work(0.45)
-    progress.report("bars", 1, 1, {})
-    work(0.45)
-    watcher.join()
-    assert pulse[0] is pulse[1] is True
-    assert pulse[3] is False
-    assert pulse[5] is True
+    worker = threading.Thread(target=toil)
+    watched = Pulse(progress, stall_s=1.0)
+    worker.start()
+    pulse = []
+    for pause_s in (0.2, 1.0, 0.2):
+        time.sleep(pause_s)
+        pulse.append(watched.beats())
+        if pulse[-1] is False:
+            progress.report("bars", 1, 1, {})
+    over.set()
+    worker.join()
+    assert pulse == [True, False, True]
 
 
 def test_it_learns_that_the_run_should_stop() -> None:
