@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select, update
 
 from ktrdr.errors import (
     AlreadyRunning,
@@ -25,6 +25,7 @@ from ktrdr.operations.rows import find, lock, operation_of, optional_json, selec
 from ktrdr.operations.tables import operations, workers
 
 Json = Mapping[str, Any]
+_PAGE = 32
 
 
 @dataclass(frozen=True)
@@ -49,16 +50,26 @@ def candidates(connection: Connection, claimant: Claimant) -> Iterator[Operation
     started_at = worker_start(connection, claimant.worker_id)
     suits = (
         operations.c.status.in_((Status.PENDING.value, Status.RUNNING.value)),
-        operations.c.parent_id.is_(None),
+        func.coalesce(operations.c.parent_id, "") == "",  # so that SQLite looks by status, not through all of history
         operations.c.placement.is_(None),
         _empty_or(operations.c.profile, optional_json(claimant.profile)),
         _empty_or(operations.c.semantics, claimant.semantics),
     )
-    for row in connection.execute(select_operation().where(*suits).order_by(operations.c.seq)).all():
+    for row in _in_pages(connection, select_operation().where(*suits)):
         found = operation_of(row)
         mark = found.unsuited.get(claimant.worker_id)
         if found.status is not Status.RUNNING and not holds(mark, started_at, claimant.data_stamp):
             yield found
+
+
+def _in_pages(connection: Connection, statement: Select[Any]) -> Iterator[Row[Any]]:
+    """The rows, oldest submission first; of a long queue only as many are read as are looked at."""
+    last = 0
+    while rows := connection.execute(
+        statement.where(operations.c.seq > last).order_by(operations.c.seq).limit(_PAGE)
+    ).all():
+        yield from rows
+        last = rows[-1].seq
 
 
 def _empty_or(column: ColumnElement[Any], mine: Any) -> ColumnElement[bool]:
