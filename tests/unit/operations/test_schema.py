@@ -36,9 +36,36 @@ def test_the_migrations_make_the_tables(store: Store) -> None:
 
 def test_a_database_of_a_later_version_is_refused(store: Store, database_url: str) -> None:
     stores.sql(store, "UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(DatabaseTooNew, match=r"database: written by a later version: found 9999, expected 0001; .*"):
+    with pytest.raises(DatabaseTooNew, match=rf"database: written by a later version: found 9999, expected {HEAD}; .*"):
         Store.open(database_url)
+    stores.sql(store, f"UPDATE alembic_version SET version_num = '{HEAD}'")
+
+
+def test_a_database_of_an_earlier_version_keeps_what_it_holds(store: Store, database_url: str) -> None:
+    operation = stores.running(store).operation
+    kept = stores.facts(store, operation.id)
+    _back_to_0001(store)
+    again = Store.open(database_url)
+    assert stores.sql(again, "SELECT version_num FROM alembic_version") == [(HEAD,)]
+    assert stores.facts(again, operation.id) == kept
+    again.close()
+
+
+def _back_to_0001(store: Store) -> None:
+    if store._database._engine.dialect.name == "postgresql":
+        stores.sql(store, "ALTER TABLE ledger_segments ALTER COLUMN data SET STORAGE EXTENDED")
     stores.sql(store, "UPDATE alembic_version SET version_num = '0001'")
+
+
+def test_postgresql_does_not_compress_segments_again(postgresql_url: str) -> None:
+    """It took four fifths of a large save."""
+    store = Store.open(postgresql_url)
+    asked = "SELECT attstorage FROM pg_attribute WHERE attrelid = 'ledger_segments'::regclass AND attname = 'data'"
+    _back_to_0001(store)
+    assert stores.sql(store, asked) == [("x",)]
+    Store.open(postgresql_url).close()
+    assert stores.sql(store, asked) == [("e",)]
+    store.close()
 
 
 OPEN = """
