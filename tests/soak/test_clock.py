@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import subprocess
 import tempfile
 import time
 from collections import Counter
@@ -14,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from ktrdr.backtesting.results import BacktestResults
+from ktrdr.operations.models import Operation
+from ktrdr.operations.store import Store
 from support.databases import Server, find_programs
-from support.processes import RESTING, Place, assert_same, furnish, wait_for_bar, wait_until, worker
+from support.processes import RESTING, Place, assert_same, furnish, kill, wait_for, wait_until, worker
 from support.soak import seeds
 
 N_BARS = 16_000
@@ -82,21 +85,28 @@ def whole(folder: Path) -> BacktestResults:
 
 
 def run_among_jumps(place: Place, clocks: list[Clock], seed: int, whole: BacktestResults, tally: Counter[str]) -> None:
-    """Two workers, by the first two clocks; whichever jumps, forward and back by turns, is at least an hour off."""
+    """Two workers, by the first two clocks. One dies right behind a jump back: the lease it leaves lasts for hours."""
     store, rng = place.store(), random.Random(seed)
     for clock in clocks:
         clock.set(HOUR_S)
-    operation = place.submit(store, "slow")
-    with ExitStack() as workers:
-        for clock in clocks[:2]:
-            workers.enter_context(worker(replace(place, settings={**place.settings, **clock.settings})))
-        wait_for_bar(store, operation.id)
-        for direction in rng.choice(([1, -1, 1, -1], [-1, 1, -1, 1])):
-            if store.get(operation.id).status not in RESTING:
-                rng.choice(clocks).set(direction * HOUR_S * rng.uniform(1, 12))
-                tally["jumps"] += 1
-                time.sleep(rng.uniform(0.1, 0.7))
-        done = wait_until(store, operation.id)
+    now = place.submit(store, "slow")
+    with ExitStack() as stack:
+        workers = [
+            stack.enter_context(worker(replace(place, settings={**place.settings, **clock.settings})))
+            for clock in clocks[:2]
+        ]
+        for direction, deadly in _jumps(rng):
+            now = _saved_again(store, now)
+            if now.status in RESTING:
+                break
+            ahead_s = direction * HOUR_S * rng.uniform(1, 12)
+            for clock in clocks if deadly else [rng.choice(clocks)]:
+                clock.set(ahead_s)
+            tally["jumps"] += 1
+            if deadly:
+                tally["workers killed"] += _kill_worker(workers, now)
+            time.sleep(rng.uniform(0.0, 0.5))
+        done = wait_until(store, now.id)
     assert_same(store, done, whole)
     assert done.ended_at is not None
     assert abs(done.ended_at.timestamp() - time.time()) > HOUR_S - 120, "the clock was the real one"
@@ -105,11 +115,44 @@ def run_among_jumps(place: Place, clocks: list[Clock], seed: int, whole: Backtes
     store.close()
 
 
+def _jumps(rng: random.Random) -> list[tuple[int, bool]]:
+    """Four, by turns forward (1) and back (-1), and whether a worker dies behind it: behind one of those back."""
+    first, early = rng.choice((1, -1)), rng.random() < 0.5
+    directions = (first, -first, first, -first)
+    deadly = directions.index(-1) + (0 if early else 2)
+    return [(direction, at == deadly) for at, direction in enumerate(directions)]
+
+
+def _kill_worker(workers: list[subprocess.Popen[bytes]], now: Operation) -> int:
+    """Kill -9 for the one that runs the operation; how many that were."""
+    assert now.owner is not None
+    try:
+        parent = int(Path(f"/proc/{now.owner.pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except FileNotFoundError:
+        return 0
+    mine = [process for process in workers if process.pid == parent]
+    for process in mine:
+        kill(process)
+        process.wait()
+    return len(mine)
+
+
+def _saved_again(store: Store, before: Operation) -> Operation:
+    """The operation once it has one more checkpoint, or rests."""
+
+    def look() -> Operation | None:
+        now = store.get(before.id)
+        return now if now.generation > before.generation or now.status in RESTING else None
+
+    found: Operation = wait_for(look)
+    return found
+
+
 def test_jumps_on_sqlite(folder: Path, clocks: list[Clock], sqlite_url: str, whole: BacktestResults) -> None:
     """Each process that writes into the file goes by its own clock."""
     tally: Counter[str] = Counter()
-    run_among_jumps(Place(folder, sqlite_url, OFTEN), clocks[:2], 1, whole, tally)
-    assert tally["jumps"] >= 2
+    run_among_jumps(Place(folder, sqlite_url, OFTEN), clocks[:2], 4, whole, tally)
+    assert tally["workers killed"] == 1
 
 
 def test_jumps_of_postgresql(folder: Path, clocks: list[Clock], server: Server, whole: BacktestResults) -> None:
@@ -117,7 +160,7 @@ def test_jumps_of_postgresql(folder: Path, clocks: list[Clock], server: Server, 
     tally: Counter[str] = Counter()
     place = Place(folder, server.url(server.empty()), OFTEN)
     run_among_jumps(place, [clocks[0], clocks[0], clocks[2]], 2, whole, tally)
-    assert tally["jumps"] >= 2
+    assert tally["workers killed"] == 1
 
 
 @pytest.mark.soak

@@ -21,6 +21,7 @@ from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.backtesting.request import BacktestRequest
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.data.repository import Repository
+from ktrdr.errors import StorageUnavailable
 from ktrdr.operations.cancellation import Token
 from ktrdr.operations.models import Operation, Status
 from ktrdr.operations.progress import BAR_PHASE
@@ -153,10 +154,18 @@ def worker(place: Place, slots: int = 1, log: Path | None = None) -> Iterator[su
 def wait_for(found: Callable[[], Any], within_s: float = 60.0, every_s: float = 0.02) -> Any:
     """The first true answer; an assertion after ``within_s``."""
     until_s = time.monotonic() + within_s
-    while not (answer := found()):
+    while not (answer := _asked(found)):
         assert time.monotonic() < until_s, "waited in vain"
         time.sleep(every_s)
     return answer
+
+
+def _asked(found: Callable[[], Any]) -> Any:
+    """A database that is away for a moment has no answer."""
+    try:
+        return found()
+    except StorageUnavailable:
+        return None
 
 
 def wait_until(store: Store, operation_id: str, *statuses: Status, within_s: float = 60.0) -> Operation:
