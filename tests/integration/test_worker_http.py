@@ -195,6 +195,13 @@ def test_one_key_and_body_are_one_operation(client: httpx.Client) -> None:
     client.post(f"/operations/{first.json()['operation_id']}/cancel")
 
 
+def test_commission_and_slippage_stand_for_rates(client: httpx.Client, store: Store) -> None:
+    name = started(client, kind="slow", commission=0.002, slippage=0.0, execution={"allow_short": False})
+    client.post(f"/operations/{name}/cancel")
+    expected = {"allow_short": False, "commission": {"rate": 0.002}, "slippage": {"rate": 0.0}}
+    assert store.get(name).spec["execution"] == expected
+
+
 def test_cancel_resume_restart_fork_delete(client: httpx.Client) -> None:
     name = started(client, kind="slow")
     at = f"/operations/{name}"
@@ -402,7 +409,7 @@ ROWS = {
         started_with(strategy_yaml=None, strategy_name="../../etc/passwd"), 422, "request_invalid", "strategy_name",
     ),
     "unknown strategy": (
-        started_with(strategy_yaml=None, strategy_name="v3_minimall"), 404, "config_not_found", "strategy_name",
+        started_with(strategy_yaml=None, strategy_name="v3_minimall"), 422, "config_not_found", "strategy_name",
     ),
     "model that is a path": (started_with(model_id="../x/1h_v1"), 422, "request_invalid", "model_id"),
     "misspelt rule": (
@@ -482,6 +489,17 @@ def test_an_endless_body_over_a_bare_socket_is_cut_off(running: Service) -> None
         except (BrokenPipeError, ConnectionResetError):
             pass
         assert sent_bytes < 64 << 20
+        assert b" 413 " in whole_answer(connection)
+
+
+def test_who_sends_a_body_that_is_too_large_still_hears_why(running: Service) -> None:
+    """The answer is on its way before the body is: a connection closed at once would take it along."""
+    with running.connect() as connection:
+        head = b"POST /backtests/start HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        connection.sendall(head + b"Content-Length: 3145728\r\n\r\n")
+        for _ in range(6):
+            time.sleep(0.05)
+            connection.sendall(b" " * 524_288)
         assert b" 413 " in whole_answer(connection)
 
 

@@ -86,6 +86,20 @@ def test_what_was_seen_before_is_not_told_again() -> None:
     played(scene)
 
 
+@pytest.mark.parametrize("status", [Status.PENDING, Status.INTERRUPTED])
+def test_who_comes_back_learns_that_nobody_runs_it(status: Status) -> None:
+    """That a run stopped is no report of its own, so its number is the last one that the reader has seen."""
+
+    async def scene() -> None:
+        board = Broadcaster(Script(view(4, status), view(4, status), view(4), view(5)))
+        stream = board.read(view(4, status), 4)
+        assert b'"%s"' % status.encode() in await anext(stream)
+        assert b'"running"' in await anext(stream)
+        await stream.aclose()
+
+    played(scene)
+
+
 def test_reports_that_were_missed_are_marked() -> None:
     async def scene() -> None:
         board = Broadcaster(Script(view(9), view(12, Status.FAILED)))

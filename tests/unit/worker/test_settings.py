@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from ktrdr.errors import ArgumentInvalid
@@ -14,6 +16,12 @@ TOKEN = "a-token-of-thirty-two-characters!"
 def test_loopback_needs_no_token(host: str) -> None:
     with listen(host, 0, Access()) as listening:
         assert url_of(listening).startswith("http://1")
+
+
+def test_answers_do_not_wait_for_an_acknowledgement() -> None:
+    """Only for a socket that names its protocol does asyncio turn Nagle's algorithm off."""
+    with listen("127.0.0.1", 0, Access()) as listening:
+        assert listening.proto == socket.IPPROTO_TCP
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
