@@ -317,7 +317,6 @@ class ConfigNotFound(ConfigError, FileNotFoundError):
     """No strategy of that name or path."""
 
     code = "config_not_found"
-    http_status = 404
 
     def __str__(self) -> str:
         return self._sentence()

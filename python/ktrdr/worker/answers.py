@@ -58,10 +58,8 @@ def install(app: FastAPI) -> None:
 
 async def _known_error(_: Request, error: Exception) -> JSONResponse:
     if isinstance(error, ArgumentInvalid):  # an argument of ours is a field of the caller's
-        field = _FIELDS.get(error.where, error.where)
-        return refusal(
-            RequestInvalid(error.what, field=field, found=error.found, expected=error.expected, hint=error.hint)
-        )
+        field, found = _FIELDS.get(error.where, error.where), one_line(error.found)
+        return refusal(RequestInvalid(error.what, field=field, found=found, expected=error.expected, hint=error.hint))
     return refusal(cast(KtrdrError, error))
 
 

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 from ktrdr.worker import answers, backtests, dashboard, docs, health, login, operations, results, streams
 from ktrdr.worker.bodies import Bodies
 from ktrdr.worker.metrics import Measured
 from ktrdr.worker.security import Gate
-from ktrdr.worker.service import Service
+from ktrdr.worker.service import Service, known_query
+from ktrdr.worker.views import Refusal
 
 ROUTES = (backtests, operations, results, streams, health, login, dashboard, docs)
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    422: {"model": Refusal, "description": "A field is missing, unknown, or outside what is accepted."},
+    "default": {"model": Refusal, "description": "Refused: `error.code` says why."},
+}
 
 
 def create_api(service: Service) -> FastAPI:
     """The routes, without the gate; ``/openapi.json`` describes them."""
     api = FastAPI(
         title="ktrdr", version=version("ktrdr"), docs_url=None, redoc_url=None, redirect_slashes=False,
+        dependencies=[Depends(known_query)], responses=_REFUSALS,
         description="Backtests that survive: started here, run by any worker of one database.",
     )  # fmt: skip
     api.state.service = service

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from ktrdr.worker.login import login_page
@@ -24,7 +24,7 @@ _HEAD = (
 )
 
 
-@router.get("/", response_class=HTMLResponse)
+@router.get("/", response_class=Response, responses={200: {"content": {"text/html": {}}}})
 def home(request: Request, parts: Parts, cursor: Annotated[str | None, Query(max_length=200)] = None) -> HTMLResponse:
     """Operations with status and progress; without a session the login form and nothing else."""
     if not request.scope[KNOWN]:

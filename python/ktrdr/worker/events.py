@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from starlette.concurrency import run_in_threadpool
 
 from ktrdr.errors import NotFound, StorageUnavailable
+from ktrdr.operations.models import Status
 from ktrdr.worker.views import OperationView
 
 PERIOD_SECONDS = 0.25
@@ -29,11 +30,12 @@ class State:
     seq: int
     text: str
     last: bool
+    running: bool
 
     @classmethod
     def of(cls, view: OperationView) -> State:
         """The state that a view shows."""
-        return cls(view.progress_seq, view.model_dump_json(), view.at_rest)
+        return cls(view.progress_seq, view.model_dump_json(), view.at_rest, view.status is Status.RUNNING)
 
     @property
     def event(self) -> bytes:
@@ -150,7 +152,8 @@ class Broadcaster:
 
 
 def _is_news(state: State, after: int | None) -> bool:
-    return after is None or state.seq > after or state.last
+    """Only a run that goes on numbers its reports: that it has stopped, or waits, has no number of its own."""
+    return after is None or state.seq > after or not state.running
 
 
 def _gap(shown: int | None, seq: int) -> bytes:

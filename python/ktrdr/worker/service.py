@@ -8,9 +8,10 @@ from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 
-from ktrdr.errors import NotFound
+from ktrdr.errors import NotFound, RequestInvalid
 from ktrdr.operations.models import OPERATION_ID, Operation
 from ktrdr.operations.store import Store
+from ktrdr.strategy.place import nearest, one_line
 from ktrdr.worker.events import Broadcaster
 from ktrdr.worker.metrics import Meters
 from ktrdr.worker.settings import Access
@@ -59,6 +60,15 @@ class Service:
 async def _service(request: Request) -> Service:
     found: Service = request.app.state.service
     return found
+
+
+async def known_query(request: Request) -> None:
+    """Passes where the route knows every parameter of the query: one that is misspelt would otherwise do nothing."""
+    known = [parameter.alias for parameter in request.scope["route"].dependant.query_params]
+    for name in request.query_params:
+        if name not in known:
+            hint = nearest(name, known) or f"known here: {', '.join(known) or 'none'}"
+            raise RequestInvalid("unknown parameter", field=str(one_line(name)), hint=hint)
 
 
 async def _operation_id(operation_id: str) -> str:

@@ -20,6 +20,22 @@ class View(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class Facts(View):
+    """What an error says: a stable code, one line to read, and its parts, such as ``field`` or ``retry_after``."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    code: str
+    message: str
+    what: str
+
+
+class Refusal(View):
+    """The answer to a request that is refused."""
+
+    error: Facts
+
+
 class Accepted(View):
     """An operation that will be run."""
 
