@@ -82,10 +82,11 @@ class TestDamage:
         with pytest.raises(SnapshotCorrupt, match=r"ledger equity: .*: found rows 3 to 4"):
             ledger(store, lease.operation_id)
 
-    def test_a_segment_of_fewer_rows_than_it_says(self, store: Store) -> None:
+    @pytest.mark.parametrize(("first", "end"), [(0, 4), (0, 2), (1, 3)])
+    def test_a_segment_of_other_rows_than_it_says(self, store: Store, first: int, end: int) -> None:
         lease = stores.running(store).lease
-        short = Segment("equity", 0, 4, segments.encode(tape.rows(3)["equity"]))
-        store.save(lease, tape.snapshot(3), 3, [short], {}, identity=tape.IDENTITY)
+        wrong = Segment("equity", first, end, segments.encode(tape.rows(3)["equity"]))
+        store.save(lease, tape.snapshot(3), 3, [wrong], {}, identity=tape.IDENTITY)
         with pytest.raises(SnapshotCorrupt, match="rows are missing"):
             ledger(store, lease.operation_id)
 
