@@ -25,7 +25,8 @@ from ktrdr.operations import foreground
 from ktrdr.operations.models import Operation, Status
 from ktrdr.operations.store import Store
 from support import stores
-from support.processes import Place, StopAt, answer_of, assert_same, furnish, strategy, wait_for, worker
+from support.processes import Place, StopAt, answer_of, assert_same, furnish, strategy, wait_for
+from support.service import service
 from support.soak import seeds
 
 KINDS = ("gru", "lstm")
@@ -247,13 +248,12 @@ def test_another_torch_profile(ground: Ground) -> None:
     fork = answer_of(elsewhere.call("operations", "fork", operation.id, "--json"))
     assert fork["status"] == "completed"
     ground.store.resume(operation.id)
-    with worker(elsewhere):
-        wait_for(lambda: _why_it_waits(ground.store, operation.id) == ["profile_mismatch: another cpu_capability"])
+    reason = "profile_mismatch: another cpu_capability"
+    with service(elsewhere) as there, there.client() as client:
+        wait_for(lambda: list(client.get(f"/operations/{operation.id}").json()["waiting"].values()) == [reason])
         shown = ground.place.call("operations", "show", operation.id)
-        assert "profile_mismatch: another cpu_capability" in shown.stdout, shown.stderr
+        assert reason in shown.stdout, shown.stderr
+        wait_for(lambda: f"{operation.id} waits: " in there.log)
+        assert there.log.count(f"{operation.id} waits: ") == there.log.count(reason) == 1
     foreground.resume(operation.id, store=ground.store)
     assert_same(ground.store, ground.store.get(operation.id), whole)
-
-
-def _why_it_waits(store: Store, operation_id: str) -> list[str]:
-    return list(store.waiting_reasons(store.get(operation_id)).values())

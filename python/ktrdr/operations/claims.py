@@ -48,17 +48,29 @@ class Claimant:
 def candidates(connection: Connection, claimant: Claimant) -> Iterator[Operation]:
     """What the worker may run, oldest submission first, as it stands now."""
     started_at = worker_start(connection, claimant.worker_id)
-    suits = (
+    mine = _empty_or(operations.c.profile, optional_json(claimant.profile))
+    for found in _waiting(connection, mine, _empty_or(operations.c.semantics, claimant.semantics)):
+        mark = found.unsuited.get(claimant.worker_id)
+        if not holds(mark, started_at, claimant.data_stamp):
+            yield found
+
+
+def begun_otherwise(connection: Connection, profile: Json, semantics: int) -> Iterator[Operation]:
+    """What waits for a worker that computes as its first one did, which is not so."""
+    another = or_(operations.c.profile != to_json(profile), operations.c.semantics != semantics)
+    return _waiting(connection, another)
+
+
+def _waiting(connection: Connection, *suits: ColumnElement[bool]) -> Iterator[Operation]:
+    """What waits for a worker, oldest submission first."""
+    for_anyone = (
         operations.c.status.in_((Status.PENDING.value, Status.RUNNING.value)),
         func.coalesce(operations.c.parent_id, "") == "",  # so that SQLite looks by status, not through all of history
         operations.c.placement.is_(None),
-        _empty_or(operations.c.profile, optional_json(claimant.profile)),
-        _empty_or(operations.c.semantics, claimant.semantics),
     )
-    for row in _in_pages(connection, select_operation().where(*suits)):
+    for row in _in_pages(connection, select_operation().where(*for_anyone, *suits)):
         found = operation_of(row)
-        mark = found.unsuited.get(claimant.worker_id)
-        if found.status is not Status.RUNNING and not holds(mark, started_at, claimant.data_stamp):
+        if found.status is not Status.RUNNING:
             yield found
 
 

@@ -64,6 +64,7 @@ class Runner:
         self._store, self._slots = store, slots
         self._children: list[_Child] = []
         self._dead: list[Owner] = []
+        self._left_alone: dict[str, dict[str, str]] = {}
         self._capability: dict[str, Any] = {}  # told by the first child, so that this process never loads torch
         self._lock, self._woken, self._stop = threading.Lock(), threading.Event(), threading.Event()
         self._grace_s = SHUTDOWN_S
@@ -143,6 +144,7 @@ class Runner:
         now_s = time.monotonic()
         if now_s - self._sign_at_s >= min(_SIGN_OF_LIFE_S, self._store.lease_seconds / 4):  # alive by the lease's clock
             self._sign_of_life()
+            self._say_what_is_left_alone()
             self._sign_at_s = now_s
         if now_s - self._looked_at_s >= _LOOK_S:
             self._look()
@@ -158,6 +160,16 @@ class Runner:
         )  # fmt: skip
         self.registered.set()
         log.info("registered as %s with %d slots", self.worker_id, self._slots)
+
+    def _say_what_is_left_alone(self) -> None:
+        """What this worker cannot go on with, and why nobody else does; once, until that changes."""
+        waiting = self._store.begun_otherwise(**self._capability) if self._capability else ()
+        reasons = {operation.id: self._store.waiting_reasons(operation) for operation in waiting}
+        for operation_id, why in reasons.items():
+            if why != self._left_alone.get(operation_id):
+                each = "; ".join(f"{worker}: {reason}" for worker, reason in why.items())
+                log.warning("%s waits: %s", operation_id, each)
+        self._left_alone = reasons
 
     def _look(self) -> None:
         """What our children run, which of that should stop, and whether there is more to run."""

@@ -282,6 +282,12 @@ class Store:
         """Why an operation that waits is not run, by live worker; ``{"": "no worker"}``; empty where none waits."""
         return self._database.read(partial(fleet.waiting_reasons, operation=operation, lease_s=self._lease_s))
 
+    def begun_otherwise(self, *, profile: Json, semantics: int, limit: int = 20) -> Sequence[Operation]:
+        """The oldest that wait and were begun where other numbers come out: not for a worker of this profile."""
+        return self._database.read(
+            lambda connection: list(islice(claims.begun_otherwise(connection, profile, semantics), limit))
+        )
+
     def owned_by(self, owners: Iterable[Owner]) -> Sequence[Operation]:
         """The running operations of those processes."""
         return self._database.read(partial(reads.owned_by, owners=list(owners)))

@@ -112,6 +112,17 @@ class TestWaitingReasons:
             known = {"profile": stores.PROFILE, "semantics": 1, "data_stamp": "data"} | mine
             assert (store.claimable(name, **known) is not None) == busy
 
+    def test_what_was_begun_otherwise_is_left_alone(self, store: Store, waiting: Operation) -> None:
+        """By who has another profile or version; what nobody has begun yet, or somebody runs, is left to nobody."""
+        stores.submit(store)
+        another = {**stores.PROFILE, "torch": "2.13"}
+        mine = waiting.id
+        for profile, semantics, left in ((stores.PROFILE, 1, []), (another, 1, [mine]), (stores.PROFILE, 2, [mine])):
+            found = store.begun_otherwise(profile=profile, semantics=semantics)
+            assert [operation.id for operation in found] == left
+        store.claim(waiting.id, stores.owner(), profile=stores.PROFILE, semantics=1)
+        assert store.begun_otherwise(profile=another, semantics=2) == []
+
     def test_what_does_not_wait_for_a_worker_has_none(self, store: Store) -> None:
         register(store)
         claim = stores.running(store)
