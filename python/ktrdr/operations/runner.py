@@ -158,8 +158,8 @@ class Runner:
             self.worker_id, host=socket.gethostname(), pid=os.getpid(), slots=self._slots, data_stamp=stamp,
             **self._capability,
         )  # fmt: skip
-        self.registered.set()
         log.info("registered as %s with %d slots", self.worker_id, self._slots)
+        self.registered.set()
 
     def _say_what_is_left_alone(self) -> None:
         """What this worker cannot go on with, and why nobody else does; once, until that changes."""
