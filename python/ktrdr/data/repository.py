@@ -81,13 +81,13 @@ class Repository:
         found = []
         for file in self.root.glob("*.parquet"):
             symbol, _, timeframe = file.stem.rpartition("_")
-            if _SYMBOL.fullmatch(symbol) and timeframe in list(Timeframe):
+            if _SYMBOL.fullmatch(symbol) and timeframe in list(Timeframe) and self._holds(file):
                 found.append((symbol, Timeframe(timeframe)))
         return sorted(found, key=lambda name: (name[0], name[1].seconds))
 
     def has(self, symbol: str, timeframe: Timeframe) -> bool:
         """Whether the series is stored."""
-        return self.path(symbol, timeframe).is_file()
+        return self._holds(self.path(symbol, timeframe))
 
     def stamps(self, symbol: str, timeframe: Timeframe) -> Stamps:
         """Every stored bar's open, ``[n_bars, int64, ns UTC]``, in order and spaced as the timeframe has it.
@@ -151,7 +151,7 @@ class Repository:
         if not _CONTEXT.fullmatch(context_id):
             raise ArgumentInvalid("not a name", where="data_source", found=context_id, expected=_CONTEXT.pattern)
         file = self.root / f"CONTEXT-{context_id}.parquet"
-        if not file.is_file():
+        if not self._holds(file):
             hint = "put its columns timestamp (when the value became known) and value there"
             raise DataNotFound("no such context series", where=file.name, hint=hint)
         try:
@@ -172,7 +172,7 @@ class Repository:
         """The sidecar of a series as it stands; empty where there is none; raises ``DataParse``."""
         file = self.path(symbol, timeframe).with_suffix(".json")
         try:
-            facts = json.loads(file.read_text()) if file.is_file() else {}
+            facts = json.loads(file.read_text()) if self._holds(file) else {}
         except ValueError:
             facts = None
         if not isinstance(facts, dict):
@@ -204,9 +204,13 @@ class Repository:
         file.unlink()
         file.with_suffix(".json").unlink(missing_ok=True)
 
+    def _holds(self, file: Path) -> bool:
+        """Whether the file is there, and no symlink leads out of the folder."""
+        return file.is_file() and file.resolve().is_relative_to(self.root.resolve())
+
     def _require(self, symbol: str, timeframe: Timeframe) -> Path:
         file = self.path(symbol, timeframe)
-        if file.is_file():
+        if self._holds(file):
             return file
         names = self.names()
         mine = [length for name, length in names if name == symbol]

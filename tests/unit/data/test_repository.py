@@ -38,6 +38,27 @@ def test_a_name_is_checked_before_it_touches_the_file_system(symbol: str, reposi
         repository.context(symbol + "/")
 
 
+def test_a_symlink_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
+    inside, outside = Repository(tmp_path / "inside"), Repository(tmp_path / "outside")
+    for repository in (inside, outside):
+        repository.root.mkdir()
+        write_sample(repository)
+    context = pl.DataFrame({"timestamp": [0], "value": [1.0]})
+    context.write_parquet(outside.root / "CONTEXT-rate.parquet")
+    for name in ("EURUSD_1h.parquet", "EURUSD_4h.json", "CONTEXT-rate.parquet"):
+        (inside.root / name).unlink(missing_ok=True)
+        (inside.root / name).symlink_to(outside.root / name)
+    assert not inside.has("EURUSD", Timeframe.H1)
+    assert ("EURUSD", Timeframe.H1) not in inside.names()
+    assert inside.sidecar("EURUSD", Timeframe.H4) == {}
+    with pytest.raises(DataNotFound):
+        inside.load("EURUSD", Timeframe.H1)
+    with pytest.raises(DataNotFound):
+        inside.context("rate")
+    (inside.root / "TWIN_1d.parquet").symlink_to(inside.root / "EURUSD_1d.parquet")
+    assert inside.has("TWIN", Timeframe.D1)
+
+
 def test_rows_are_those_of_the_series(repository: Repository, walk: Callable[..., BarSeries]) -> None:
     series = walk(500)
     repository.store(series)
