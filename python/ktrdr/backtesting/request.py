@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ktrdr.backtesting.config import INITIAL_CAPITAL, BacktestConfig, Rules
-from ktrdr.errors import IdentityMismatch
+from ktrdr.errors import ConfigError, IdentityMismatch
 from ktrdr.neural.blocks import DEFAULT_THREADS
 from ktrdr.strategy.difference import differences
 from ktrdr.strategy.library import find_strategy, read_strategy_file
@@ -127,7 +127,10 @@ class BacktestRequest:
         """
         if self.strategy_name is None:
             return
-        now = load_strategy(self.strategy_name, allow_path=False)
+        try:
+            now = load_strategy(self.strategy_name, allow_path=False)
+        except ConfigError as error:
+            raise self._changed("the name means no valid strategy any more", found=error.what) from None
         then = parse_strategy(self.strategy_text, self._shown)
         if now.canonical_json(without=UNDECIDING) == then.canonical_json(without=UNDECIDING):
             return
@@ -137,7 +140,8 @@ class BacktestRequest:
             if difference[0].partition(".")[0] not in UNDECIDING
         )
         path, found, expected = next(changed, ("the order of its keys", None, None))
-        raise IdentityMismatch(
-            f"{path} has changed since the run was submitted", where=self.strategy_name, part="strategy", found=found,
-            expected=expected, hint="resume with --stored to go on with the strategy as it was submitted",
-        )  # fmt: skip
+        raise self._changed(f"{path} has changed since the run was submitted", found=found, expected=expected)
+
+    def _changed(self, what: str, **facts: object) -> IdentityMismatch:
+        hint = "resume with --stored to go on with the strategy as it was submitted"
+        return IdentityMismatch(what, where=self.strategy_name or "", part="strategy", hint=hint, **facts)

@@ -41,6 +41,19 @@ def test_the_text_stays_when_the_file_changes(tmp_path: Path, monkeypatch: pytes
     assert "--stored" in str(error)
 
 
+@pytest.mark.parametrize("now", [None, "name: [", "version: '3.0'"])
+def test_a_name_that_means_nothing_any_more_has_changed(
+    now: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, request = submitted(tmp_path, monkeypatch)
+    file.unlink()
+    if now is not None:
+        file.write_text(now)
+    with pytest.raises(IdentityMismatch, match="--stored") as caught:
+        request.check_name()
+    assert caught.value.part == "strategy"
+
+
 def test_a_description_and_a_comment_decide_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file, request = submitted(tmp_path, monkeypatch)
     file.write_text("# looked at\n" + file.read_text() + "\n")
