@@ -13,9 +13,9 @@ import pytest
 
 from ktrdr.operations.models import Status
 from ktrdr.operations.runner import Runner
-from support.long_runs import LARGEST, LONG, busy, place_with, quantile, submit
+from support.long_runs import LARGEST, LONG, busy, place_with, submit
 from support.processes import Place, wait_for, wait_until, worker
-from support.soak import seeds
+from support.soak import recorded, seeds
 
 HERE_S, ELSEWHERE_S, SHUTDOWN_S = 0.25, 1.5, 10.0
 
@@ -69,11 +69,14 @@ def test_cancelled_in_the_middle_of_a_long_block(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize(("part", "architecture"), [("largest LSTM", LARGEST), ("trading", None)])
+@pytest.mark.parametrize(("part", "architecture"), [("largest LSTM", LARGEST), ("short blocks", None)])
 def test_cancel(
     part: str, architecture: dict[str, Any] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A hundred each: p99 of what its own worker is asked, and every one that is asked elsewhere."""
+    """At most one late in a hundred that its own worker is asked, and none that is asked elsewhere.
+
+    The record counts the late ones: what a run has failed by, the next one does not forget.
+    """
     place = place_with(tmp_path / "data", architecture, {})
     in_this_process(place, monkeypatch)
     tally: Counter[str] = Counter()
@@ -83,9 +86,9 @@ def test_cancel(
             took_ms = round(1_000 * cancels.once(seed, here=here))
             name = "longest here ms" if here else "longest elsewhere ms"
             tally[name] = max(tally[name], took_ms)
+            tally["late here"] += here and took_ms >= 1_000 * HERE_S
             assert here or took_ms < 1_000 * ELSEWHERE_S
-    if cancels.here_s:
-        assert quantile(cancels.here_s, 0.99) < HERE_S, sorted(cancels.here_s)[-5:]
+    assert sum(line.get("late here", 0) for line in recorded(f"cancel during {part}")) <= 1
 
 
 def shut_down(place: Place, architecture: dict[str, Any], seed: int) -> float:

@@ -15,10 +15,10 @@ import pytest
 
 from ktrdr.operations.models import Status
 from ktrdr.operations.store import Store
-from support.long_runs import LARGEST, busy, place_with, quantile, submit
+from support.long_runs import LARGEST, busy, place_with, submit
 from support.processes import Place, furnish, wait_for_bar, wait_until
 from support.service import Service, service
-from support.soak import seeds
+from support.soak import recorded, seeds
 
 HERE_S, ELSEWHERE_S = 0.25, 1.5
 
@@ -48,11 +48,12 @@ class Pair:
 
     def _cancelled(self, client: httpx.Client, name: str, *, here: bool) -> float:
         began_s = time.monotonic()
-        said = client.post(f"/operations/{name}/cancel")
+        said = client.post(f"/operations/{name}/cancel").json()
+        took_s = time.monotonic() - began_s
         if here:
-            took_s = time.monotonic() - began_s
-            assert said.json()["status"] == "cancelled", said.text
+            assert said["status"] == "cancelled", said
             return took_s
+        assert said["status"] != "completed", said
         wait_until(self._store, name, Status.CANCELLED)
         return time.monotonic() - began_s
 
@@ -87,22 +88,26 @@ def test_cancelled_over_http(tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize(("part", "architecture"), [("largest LSTM", LARGEST), ("trading", None)])
+@pytest.mark.parametrize(("part", "architecture"), [("largest LSTM", LARGEST), ("short blocks", None)])
 def test_cancel_over_http(part: str, architecture: dict[str, Any] | None, tmp_path: Path) -> None:
-    """Thirty each: p99 of the worker that runs it, and every one that is asked of the other."""
+    """At most one in a hundred of those asked of the worker that runs it is late, and none that is asked of the other.
+
+    The record counts the late ones: what a run has failed by, the next one does not forget.
+    """
     place, tally = place_with(tmp_path / "data", architecture, {}), Counter[str]()
+    name = f"cancel over HTTP during {part}"
 
     def begin(store: Store, seed: int) -> str:
-        name = submit(place, store, architecture)
-        busy(store, name, architecture, random.Random(seed))
-        return name
+        operation_id = submit(place, store, architecture)
+        busy(store, operation_id, architecture, random.Random(seed))
+        return operation_id
 
     with pair(place, begin) as cancels:
-        for seed in seeds(f"cancel over HTTP during {part}", 36, batch=12, tally=tally):
+        for seed in seeds(name, 120, batch=12, tally=tally):
             here = seed % 6 != 0
-            took_ms = round(1_000 * cancels.once(seed, here=here))
-            name = "longest here ms" if here else "longest elsewhere ms"
-            tally[name] = max(tally[name], took_ms)
-            assert here or took_ms < 1_000 * ELSEWHERE_S
-    if cancels.here_s:
-        assert quantile(cancels.here_s, 0.99) < HERE_S, sorted(cancels.here_s)[-5:]
+            took_s = cancels.once(seed, here=here)
+            longest = "longest here ms" if here else "longest elsewhere ms"
+            tally[longest] = max(tally[longest], round(1_000 * took_s))
+            tally["late here"] += here and took_s >= HERE_S
+            assert here or took_s < ELSEWHERE_S
+    assert sum(line["late here"] for line in recorded(name)) <= 1

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 RECORD = Path(__file__).resolve().parents[1] / "soak" / "results.jsonl"
 
@@ -36,12 +37,17 @@ def seeds(
 
 def passed(part: str, record: Path = RECORD) -> int:
     """How many seeds of a part have passed, counted without a gap from 0."""
-    lines = [json.loads(line) for line in record.read_text().splitlines()] if record.exists() else []
     done = 0
-    for line in sorted((line for line in lines if line["part"] == part), key=lambda line: line["from"]):
+    for line in recorded(part, record):
         if line["from"] <= done:
             done = max(done, line["to"])
     return done
+
+
+def recorded(part: str, record: Path = RECORD) -> list[dict[str, Any]]:
+    """The lines of a part: what a share of all its cases is judged by, however often it was interrupted."""
+    lines = [json.loads(line) for line in record.read_text().splitlines()] if record.exists() else []
+    return sorted((line for line in lines if line["part"] == part), key=lambda line: line["from"])
 
 
 def _append(record: Path, line: dict[str, object]) -> None:
