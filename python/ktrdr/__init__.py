@@ -5,9 +5,7 @@ Public names are imported when first touched, so ``import ktrdr`` costs millisec
 
 from __future__ import annotations
 
-from typing import Any
-
-from ktrdr._lazy import resolve
+from ktrdr._lazy import lazy_names
 
 LAZY = {
     "simulate": "ktrdr.backtesting.simulation:simulate",
@@ -22,13 +20,4 @@ LAZY = {
 
 __all__ = sorted(LAZY)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in LAZY:
-        raise AttributeError(f"module 'ktrdr' has no attribute {name!r}")
-    # The import may itself have bound the name: ``ktrdr.features`` is a package that can be called.
-    return globals().setdefault(name, resolve(LAZY[name]))
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *LAZY]
+__getattr__, __dir__ = lazy_names(globals(), LAZY)

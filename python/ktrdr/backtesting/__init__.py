@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ktrdr._lazy import resolve
+from ktrdr._lazy import lazy_names
 
 LAZY = {
     "BacktestConfig": "ktrdr.backtesting.config:BacktestConfig",
@@ -24,14 +22,4 @@ LAZY = {
 
 __all__ = list(LAZY)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in LAZY:
-        raise AttributeError(f"module 'ktrdr.backtesting' has no attribute {name!r}")
-    value = resolve(LAZY[name])
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *LAZY]
+__getattr__, __dir__ = lazy_names(globals(), LAZY)

@@ -82,4 +82,4 @@ def _reason(operation: Operation, row: Row[Any]) -> str:
             return f"profile_mismatch: another {name}"
     if None not in (operation.semantics, row.semantics) and operation.semantics != row.semantics:
         return f"identity_mismatch: semantics version {row.semantics}, not {operation.semantics}"
-    return "busy: takes it when a slot is free"
+    return "takes it when a slot is free"

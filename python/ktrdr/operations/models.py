@@ -11,7 +11,6 @@ from typing import Any
 from ktrdr.operations.owner import Owner
 
 OPERATION_ID = r"[a-z]+_[0-9a-f]{16}"
-SEGMENT_KINDS = ("fills", "trades", "equity", "refused", "decisions")
 
 
 class Status(StrEnum):

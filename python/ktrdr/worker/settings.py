@@ -12,8 +12,6 @@ from ktrdr.errors import ArgumentInvalid
 
 TOKEN = "KTRDR_API_TOKEN"
 HOSTS = "KTRDR_ALLOWED_HOSTS"
-DEFAULT_HOST = "127.0.0.1"
-DEFAULT_PORT = 8000
 SHORTEST_TOKEN = 32
 _BACKLOG = 512
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")

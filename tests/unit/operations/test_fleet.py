@@ -77,8 +77,8 @@ class TestWaitingReasons:
     @pytest.mark.parametrize(
         ("mine", "reason"),
         [
-            ({}, "busy: takes it when a slot is free"),
-            ({"profile": None, "semantics": None}, "busy: takes it when a slot is free"),
+            ({}, "takes it when a slot is free"),
+            ({"profile": None, "semantics": None}, "takes it when a slot is free"),
             ({"profile": {**stores.PROFILE, "torch": "2.13"}}, "profile_mismatch: another torch"),
             ({"semantics": 2}, "identity_mismatch: semantics version 2, not 1"),
         ],
@@ -86,14 +86,14 @@ class TestWaitingReasons:
     def test_each_worker_has_its_own(self, store: Store, waiting: Operation, mine: dict[str, Any], reason: str) -> None:
         register(store, "one", **mine)
         register(store, "two")
-        assert store.waiting_reasons(waiting) == {"one": reason, "two": "busy: takes it when a slot is free"}
+        assert store.waiting_reasons(waiting) == {"one": reason, "two": "takes it when a slot is free"}
 
     def test_a_mark_stands_until_data_or_worker_change(self, store: Store, waiting: Operation) -> None:
         register(store)
         claim = stores.claim_next(store)
         assert claim is not None
         store.put_back(claim.lease, "one", REASON, "data")
-        marked, lapsed = {"one": "data_not_found: no EURUSD 1h"}, {"one": "busy: takes it when a slot is free"}
+        marked, lapsed = {"one": "data_not_found: no EURUSD 1h"}, {"one": "takes it when a slot is free"}
         pending = store.get(waiting.id)
         assert store.waiting_reasons(pending) == marked
         store.worker_beat("one", data_stamp="more data")
@@ -105,12 +105,12 @@ class TestWaitingReasons:
         assert store.waiting_reasons(pending) == lapsed
 
     def test_a_reason_and_a_claim_never_disagree(self, store: Store, waiting: Operation) -> None:
-        """Who is told "busy" takes it, and nobody else."""
+        """Who is said to take it does, and nobody else."""
         for name, mine in {"other": {"semantics": 2}, "same": {}}.items():
             register(store, name, **mine)
-            busy = store.waiting_reasons(waiting)[name].startswith("busy")
+            takes_it = store.waiting_reasons(waiting)[name].startswith("takes it")
             known = {"profile": stores.PROFILE, "semantics": 1, "data_stamp": "data"} | mine
-            assert (store.claimable(name, **known) is not None) == busy
+            assert (store.claimable(name, **known) is not None) == takes_it
 
     def test_what_was_begun_otherwise_is_left_alone(self, store: Store, waiting: Operation) -> None:
         """By who has another profile or version; what nobody has begun yet, or somebody runs, is left to nobody."""
