@@ -19,7 +19,7 @@ from support.processes import RESTING, Place, assert_same, furnish, kill, wait_f
 from support.soak import seeds
 
 KINDS = ("slow", "slow_lstm", "slow_mlp", "slow_mtf", "slow_regression")
-N_BARS = 8_000
+N_BARS = 30_000
 LEAST_KILLS, MOST_KILLS = 2, 4
 OFTEN = {"KTRDR_CHECKPOINT_SECONDS": "0.05"}
 """Nearly every block is saved, so that many kills fall into a save."""
@@ -42,19 +42,22 @@ def kill_and_finish(place: Place, seed: int, whole: Whole, tally: Counter[str]) 
     store, rng = place.store(), random.Random(seed)
     kind = rng.choice(KINDS)
     operation = place.submit(store, kind)
-    for count in range(rng.randint(LEAST_KILLS, MOST_KILLS)):
+    kills = 0
+    for _ in range(rng.randint(LEAST_KILLS, MOST_KILLS)):
         with worker(place) as process:
             wait_until(store, operation.id, Status.RUNNING, *RESTING)
-            _let_it_get_on(store, operation.id, rng, early=count == 0)
+            _let_it_get_on(store, operation.id, rng, early=kills == 0)
             kill(process)
             process.wait()
         at = store.get(operation.id)
         if at.status is Status.COMPLETED:
             break
-        tally["kills"] += 1
+        kills += 1
         tally["kills before the first checkpoint"] += at.generation == 0
+    assert kills >= LEAST_KILLS, "the run was over too soon: it needs more bars"
     with worker(place):
         assert_same(store, wait_until(store, operation.id), whole(kind))
+    tally["kills"] += kills
     tally["runs"] += 1
     store.close()
 

@@ -24,6 +24,16 @@ impl Account {
         self
     }
 
+    /// The account after each of `N` payments, one after the other.
+    #[must_use]
+    #[inline(always)]
+    pub fn paid_one_by_one<const N: usize>(mut self, costs: &[f64; N]) -> [Self; N] {
+        costs.map(|cost| {
+            self.pay(cost);
+            self
+        })
+    }
+
     /// A fill moves quote currency against the units.
     pub fn trade(&mut self, signed_quantity: f64, price: f64, multiplier: f64) {
         self.quote_cash -= signed_quantity * price * multiplier;

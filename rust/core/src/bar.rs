@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::error::Error;
 
+/// Values in a cache line.
+const LINE_VALUES: usize = 64 / size_of::<f64>();
+
 /// A column a rule can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -92,7 +95,7 @@ pub struct Violation {
 }
 
 /// Columns of bars, all of one length; `[n_bars]` each.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bars<'a> {
     /// Bar open, ns UTC.
     pub timestamp: &'a [i64],
@@ -127,6 +130,23 @@ impl<'a> Bars<'a> {
             atr: part(self.atr),
             conversion_rate: part(self.conversion_rate),
         }
+    }
+
+    /// Reads one value of each cache line of all columns, side by side; what comes of it means nothing.
+    #[must_use]
+    #[inline(always)]
+    pub fn read_lines(&self) -> u64 {
+        let rows = self.len();
+        let [open, high, low, close] = [self.open, self.high, self.low, self.close].map(|column| &column[..rows]);
+        let mut read = 0;
+        for row in (0..rows).step_by(LINE_VALUES) {
+            read ^= self.timestamp[row].cast_unsigned();
+            read ^= open[row].to_bits() ^ high[row].to_bits() ^ low[row].to_bits() ^ close[row].to_bits();
+        }
+        for column in [self.half_spread, self.atr, self.conversion_rate].into_iter().flatten() {
+            read = column.iter().step_by(LINE_VALUES).fold(read, |read, value| read ^ value.to_bits());
+        }
+        read
     }
 
     /// Number of rows.

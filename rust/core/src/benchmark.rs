@@ -12,11 +12,12 @@ use crate::cost::{self, Carry};
 use crate::desk::Plan;
 use crate::error::Error;
 use crate::fill::{self, Quote};
-use crate::lanes;
+use crate::lanes::{self, LANES};
 use crate::metrics::Fall;
-use crate::rows::{Past, Row, Rows};
+use crate::rows::{Lane, Past, Row, Rows};
 use crate::rules::{Execution, Margin, Sizing};
 use crate::sizing::{self, Grant, Offer};
+use crate::survey::Survey;
 
 /// Bars that are looked at together where they cannot hold a new largest drawdown.
 const BLOCK_ROWS: usize = 256;
@@ -44,13 +45,13 @@ impl Benchmark {
     ///
     /// # Errors
     /// `FillPrice`, as in the run itself.
-    pub fn take(&mut self, plan: &Plan, rows: &Rows<'_>, last: bool) -> Result<(), Error> {
+    pub(crate) fn take(&mut self, plan: &Plan, rows: &Rows<'_>, survey: &Survey<'_>, last: bool) -> Result<(), Error> {
         let end = rows.len();
         let mut index = rows.before(plan.first_bar);
         while index < end {
             let quiet = self.quiet_rows(plan, rows, index..end - usize::from(last));
             if quiet > 0 {
-                self.hold(plan, rows, index..index + quiet);
+                self.hold(plan, rows, survey, index..index + quiet);
                 index += quiet;
             } else {
                 self.take_row(plan, rows, index, last && index + 1 == end)?;
@@ -121,34 +122,62 @@ impl Benchmark {
         self.account.pay(cost::commission(&execution.commission, notional, quantity));
     }
 
-    fn hold(&mut self, plan: &Plan, rows: &Rows<'_>, range: Range<usize>) {
-        let (account, quantity, multiplier) = (self.account, self.quantity, plan.multiplier());
-        let carry = self.carry(plan);
-        if carry.is_none() && rows.bars.conversion_rate.is_none() {
-            let equity = |close: f64| account.equity(quantity, close, multiplier, 1.0);
-            for block in rows.bars.close[range].chunks(BLOCK_ROWS) {
-                if !self.skip(block, &equity) {
-                    block.iter().for_each(|&close| self.drawdown.mark(equity(close)));
-                }
-            }
+    fn hold(&mut self, plan: &Plan, rows: &Rows<'_>, survey: &Survey<'_>, range: Range<usize>) {
+        if self.carry(plan).is_none() && rows.bars.conversion_rate.is_none() {
+            self.hold_plain(plan, rows.bars.close, survey, range);
             return;
         }
         let mut past = rows.past(range.start);
-        for index in range {
-            let here = rows.leaves(index);
-            if let Some(carry) = carry {
-                self.account.pay(carry.charge(quantity * multiplier, &past, here.time));
-            }
-            self.drawdown.mark(self.account.equity(quantity, here.close, multiplier, here.rate));
-            past = here;
+        let mut index = range.start;
+        while index < range.end {
+            let lane = rows.lane::<LANES>(index, &past).filter(|_| range.end - index >= LANES);
+            let taken = if let Some(lane) = lane {
+                self.hold_lane(plan, &lane);
+                LANES
+            } else {
+                self.hold_row(plan, &past, &rows.leaves(index));
+                1
+            };
+            past = rows.leaves(index + taken - 1);
+            index += taken;
         }
     }
 
-    /// Takes in a block without looking at each bar, if it cannot hold a new largest drawdown: a holder's
-    /// equity rises with the close, so the extremes of one are those of the other.
-    fn skip(&mut self, closes: &[f64], equity: &impl Fn(f64) -> f64) -> bool {
-        let (lowest, highest) = lanes::bounds(closes);
-        self.drawdown.skip(equity(lowest), equity(highest))
+    /// Without charges and rates equity rises with the close, so the extremes of one are those of the other: a block
+    /// that cannot hold a new largest drawdown is taken in without a look at each bar.
+    fn hold_plain(&mut self, plan: &Plan, closes: &[f64], survey: &Survey<'_>, range: Range<usize>) {
+        let (account, quantity, multiplier) = (self.account, self.quantity, plan.multiplier());
+        let equity = |close: f64| account.equity(quantity, close, multiplier, 1.0);
+        let mut row = range.start;
+        while row < range.end {
+            let stop = range.end.min((row / BLOCK_ROWS + 1) * BLOCK_ROWS);
+            let (lowest, highest) = survey.closes(row..stop);
+            if !self.drawdown.skip(equity(lowest), equity(highest)) {
+                closes[row..stop].iter().for_each(|&close| self.drawdown.mark(equity(close)));
+            }
+            row = stop;
+        }
+    }
+
+    fn hold_row(&mut self, plan: &Plan, past: &Past, here: &Past) {
+        let multiplier = plan.multiplier();
+        if let Some(carry) = self.carry(plan) {
+            self.account.pay(carry.charge(self.quantity * multiplier, past, here.time));
+        }
+        self.drawdown.mark(self.account.equity(self.quantity, here.close, multiplier, here.rate));
+    }
+
+    fn hold_lane(&mut self, plan: &Plan, lane: &Lane<'_, LANES>) {
+        let (quantity, multiplier) = (self.quantity, plan.multiplier());
+        let charges = self.carry(plan).map(|carry| carry.charges(quantity * multiplier, lane));
+        let accounts = charges.map_or([self.account; LANES], |charges| self.account.paid_one_by_one(&charges));
+        let equity: [f64; LANES] =
+            std::array::from_fn(|row| accounts[row].equity(quantity, lane.close[row], multiplier, lane.rate[row]));
+        let (lowest, highest) = lanes::extremes(&equity, &equity);
+        if !self.drawdown.skip(lowest, highest) {
+            equity.iter().for_each(|&value| self.drawdown.mark(value));
+        }
+        self.account = accounts[LANES - 1];
     }
 
     /// Total return and largest drawdown after `bars` simulated bars, of which the last one left `past`.

@@ -1,6 +1,6 @@
 //! What a fill costs: commission, slippage, spread, the tick.
 
-use crate::rows::Past;
+use crate::rows::{Before, Lane, Past};
 use crate::rules::{Commission, Financing, Slippage};
 
 const DAY_NS: f64 = 86_400e9;
@@ -34,10 +34,10 @@ pub fn market_price(
 pub fn on_tick(tick_size: Option<f64>, side: f64, price: f64) -> f64 {
     let Some(tick) = tick_size else { return price };
     let steps = price / tick;
-    if (steps - libm::round(steps)).abs() <= 1e-6 {
+    if (steps - steps.round()).abs() <= 1e-6 {
         return price;
     }
-    let whole = if side > 0.0 { libm::ceil(steps) } else { libm::floor(steps) };
+    let whole = if side > 0.0 { steps.ceil() } else { steps.floor() };
     whole * tick
 }
 
@@ -61,6 +61,25 @@ impl Carry {
     /// Account currency for holding `units` (times the multiplier) from the past row until `time`.
     #[must_use]
     pub fn charge(&self, units: f64, past: &Past, time: i64) -> f64 {
-        units * past.close * past.rate * self.annual_rate * ((time - past.time) as f64 / self.year_ns)
+        self.over(units, past.close, past.rate, self.years(time - past.time))
+    }
+
+    /// The same for `N` rows at once.
+    #[must_use]
+    #[inline(always)]
+    pub fn charges<const N: usize>(&self, units: f64, lane: &Lane<'_, N>) -> [f64; N] {
+        let Before { close, rate, elapsed_ns, .. } = &lane.before;
+        let even = elapsed_ns.iter().fold(true, |even, &elapsed| even & (elapsed == elapsed_ns[0]));
+        let first = self.years(elapsed_ns[0]);
+        let years = if even { [first; N] } else { elapsed_ns.map(|elapsed| self.years(elapsed)) };
+        std::array::from_fn(|row| self.over(units, close[row], rate[row], years[row]))
+    }
+
+    fn over(&self, units: f64, close: f64, rate: f64, years: f64) -> f64 {
+        units * close * rate * self.annual_rate * years
+    }
+
+    fn years(&self, elapsed_ns: i64) -> f64 {
+        elapsed_ns as f64 / self.year_ns
     }
 }

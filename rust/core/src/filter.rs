@@ -30,6 +30,8 @@ impl Decision {
         ["traded", "hold", "undefined", "threshold", "separation", "position", "short", "max_holding"];
 }
 
+/// What no signal is.
+const NEVER: i8 = i8::MIN;
 /// Signals that are looked at together.
 const LANES: usize = 32;
 
@@ -74,8 +76,9 @@ impl Filter {
     /// The first row whose signal and confidence `judge` could let pass, whatever the time.
     #[must_use]
     pub fn first_candidate(&self, signals: &[i8], confidence: Option<&[f32]>, position: i8) -> Option<usize> {
-        let (buys, sells) = (!self.position_awareness || position != 1, self.sells_matter(position));
-        let matters = |signal: i8| (signal == 1) & buys | (signal == -1) & sells;
+        let buy = if !self.position_awareness || position != 1 { 1 } else { NEVER };
+        let sell = if self.sells_matter(position) { -1 } else { NEVER };
+        let matters = |signal: i8| (signal == buy) | (signal == sell);
         let confident = |row: usize| confidence.map_or(1.0, |column| column[row]) >= self.threshold;
         let mut row = 0;
         while row < signals.len() {

@@ -14,9 +14,10 @@ macro_rules! columns {
         pub struct $row { $(pub $name: $kind),* }
 
         impl $table {
-            /// Appends a row.
-            pub fn push(&mut self, row: $row) {
-                $(self.$name.push(row.$name);)*
+            /// Appends rows, column by column, and forgets them.
+            pub fn post(&mut self, rows: &mut Vec<$row>) {
+                $(self.$name.extend(rows.iter().map(|row| row.$name));)*
+                rows.clear();
             }
 
             /// Appends all rows of another.
@@ -224,5 +225,38 @@ impl Ledger {
         self.equity.extend(later.equity);
         self.refused.extend(later.refused);
         self.decisions.extend(later.decisions);
+    }
+}
+
+/// A ledger that is being written, with a journal before its tables.
+///
+/// The tables are some fifty columns: a row written to each of them at once would wait for as many lines of the
+/// cache. Rows wait side by side in the journal until they are posted.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Book {
+    /// What has been posted, and each bar's equity.
+    pub ledger: Ledger,
+    /// Fills to be posted.
+    pub fills: Vec<Fill>,
+    /// Round trips to be posted.
+    pub trades: Vec<Trade>,
+    /// Refusals to be posted.
+    pub refused: Vec<Refusal>,
+    /// Decisions to be posted.
+    pub decisions: Vec<DecisionRow>,
+}
+
+impl Book {
+    /// Goes on with a ledger.
+    pub fn of(ledger: Ledger) -> Self {
+        Self { ledger, ..Self::default() }
+    }
+
+    /// Moves the journal into the ledger.
+    pub fn post(&mut self) {
+        self.ledger.fills.post(&mut self.fills);
+        self.ledger.trades.post(&mut self.trades);
+        self.ledger.refused.post(&mut self.refused);
+        self.ledger.decisions.post(&mut self.decisions);
     }
 }

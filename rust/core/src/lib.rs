@@ -18,6 +18,7 @@ pub mod error;
 pub mod exits;
 pub mod fill;
 pub mod filter;
+mod guard;
 pub mod hash;
 mod lanes;
 pub mod ledger;
@@ -34,6 +35,7 @@ pub mod sizing;
 pub mod snapshot;
 pub mod snapshot_v1;
 mod stretch;
+mod survey;
 mod trading;
 mod turn;
 

@@ -57,6 +57,34 @@ pub struct Past {
     pub rate: f64,
 }
 
+/// `N` rows side by side, in arrays that the compiler turns into vector registers.
+#[derive(Debug, Clone, Copy)]
+pub struct Lane<'a, const N: usize> {
+    /// Highest prices.
+    pub high: &'a [f64; N],
+    /// Lowest prices.
+    pub low: &'a [f64; N],
+    /// Last prices.
+    pub close: &'a [f64; N],
+    /// Account currency per unit of quote currency, as of each close.
+    pub rate: [f64; N],
+    /// What the row before each row left.
+    pub before: Before<N>,
+}
+
+/// What the row before each of `N` rows left.
+#[derive(Debug, Clone, Copy)]
+pub struct Before<const N: usize> {
+    /// Last price.
+    pub close: [f64; N],
+    /// Half spread.
+    pub half_spread: [f64; N],
+    /// Conversion rate.
+    pub rate: [f64; N],
+    /// How long ago it was stamped, ns.
+    pub elapsed_ns: [i64; N],
+}
+
 /// A stretch of the input, with what lies before it.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
@@ -131,4 +159,33 @@ impl Rows<'_> {
             rate: bars.conversion_rate.map_or(1.0, |column| column[index]),
         }
     }
+    /// `N` rows from one on, of which the one before them left `past`; `None` where there are fewer.
+    #[must_use]
+    #[inline(always)]
+    pub fn lane<const N: usize>(&self, first: usize, past: &Past) -> Option<Lane<'_, N>> {
+        let bars = &self.bars;
+        let at = |column: &'_ [f64]| column[first..].first_chunk::<N>().copied();
+        let stamps = bars.timestamp[first..].first_chunk::<N>()?;
+        let close = bars.close[first..].first_chunk::<N>()?;
+        let half_spread = bars.half_spread.map_or(Some([self.half_spread; N]), at)?;
+        let rate = bars.conversion_rate.map_or(Some([1.0; N]), at)?;
+        let times = shifted(past.time, stamps);
+        Some(Lane {
+            high: bars.high[first..].first_chunk::<N>()?,
+            low: bars.low[first..].first_chunk::<N>()?,
+            close,
+            rate,
+            before: Before {
+                close: shifted(past.close, close),
+                half_spread: shifted(past.half_spread, &half_spread),
+                rate: shifted(past.rate, &rate),
+                elapsed_ns: std::array::from_fn(|row| stamps[row] - times[row]),
+            },
+        })
+    }
+}
+
+/// Each value in the place after its own; the last one falls out.
+fn shifted<T: Copy, const N: usize>(first: T, values: &[T; N]) -> [T; N] {
+    std::array::from_fn(|row| if row == 0 { first } else { values[row - 1] })
 }

@@ -3,8 +3,6 @@
 use crate::bar::Bars;
 use crate::error::Error;
 
-const LINE_BYTES: usize = 64;
-
 /// What the simulation is fed: bars, and per bar the signal known at its close; all of one length.
 #[derive(Debug, Clone, Copy)]
 pub struct Columns<'a> {
@@ -47,49 +45,25 @@ impl<'a> Columns<'a> {
             .map_or(Ok(()), |column| Err(unequal("confidence", column.len(), n)))
     }
 
-    /// Reads one value of each cache line of all columns, side by side: what is read afterwards is near.
-    pub fn touch(&self) {
-        let (bars, rows) = (&self.bars, self.bars.len());
-        let [open, high, low, close] = [bars.open, bars.high, bars.low, bars.close].map(|column| &column[..rows]);
-        let confidence = self.confidence.map(|column| &column[..rows]);
-        let (mut found, mut confident) = ([0; 5], 0);
-        for row in (0..rows).step_by(LINE_BYTES / size_of::<f64>()) {
-            found[0] ^= bars.timestamp[row].cast_unsigned();
-            found[1] ^= open[row].to_bits();
-            found[2] ^= high[row].to_bits();
-            found[3] ^= low[row].to_bits();
-            found[4] ^= close[row].to_bits();
-            confident ^= confidence.map_or(0, |column| column[row].to_bits());
-        }
-        std::hint::black_box((found, confident));
-    }
-
     /// How many confidences are undefined, if signals are -1, 0 or 1 and confidences lie in 0..1 or are NaN.
     ///
     /// # Errors
     /// `Signal`, `Confidence`; rows are counted from `first_row`.
-    pub fn survey(&self, first_row: usize) -> Result<u64, Error> {
+    #[inline(always)]
+    pub fn count_undefined(&self, first_row: usize) -> Result<u64, Error> {
         let (signals, confidence) = (self.signals, self.confidence.unwrap_or_default());
-        // Without branches first, so that the compiler can use vector lanes; the row is looked up only on failure.
+        // Without branches first, so that the compiler can use vector lanes; only what is not plain is looked up.
         if signals.iter().fold(false, |broken, &signal| broken | broken_signal(signal)) {
             let row = signals.iter().position(|&signal| broken_signal(signal)).unwrap_or_default();
             return Err(Error::Signal { row: first_row + row, found: signals[row] });
         }
-        let (mut undefined, mut outside) = (0_u64, 0_u64);
-        for part in confidence.chunks(1 << 16) {
-            let (mut nans, mut others) = (0_u32, 0_u32);
-            for &value in part {
-                nans += u32::from(value.is_nan());
-                others += u32::from(!(0.0..=1.0).contains(&value));
-            }
-            undefined += u64::from(nans);
-            outside += u64::from(others);
+        if confidence.iter().fold(true, |plain, &value| plain & (0.0..=1.0).contains(&value)) {
+            return Ok(0);
         }
-        if outside > undefined {
-            let row = confidence.iter().position(|&value| broken_confidence(value)).unwrap_or_default();
+        if let Some(row) = confidence.iter().position(|&value| broken_confidence(value)) {
             return Err(Error::Confidence { row: first_row + row, found: confidence[row] });
         }
-        Ok(undefined)
+        Ok(confidence.iter().filter(|value| value.is_nan()).count() as u64)
     }
 }
 

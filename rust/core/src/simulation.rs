@@ -5,16 +5,17 @@ use serde::{Deserialize, Serialize};
 use crate::bar::Bars;
 use crate::desk::{Desk, Plan};
 use crate::error::Error;
-use crate::ledger::Ledger;
+use crate::ledger::{Book, Ledger};
 use crate::metrics::{Calendar, Closing, MetricSet};
 use crate::rows::Rows;
 use crate::rules::Rules;
 use crate::signal::Columns;
 use crate::stretch::Stretch;
+use crate::survey::Survey;
 use crate::turn::Turn;
 
 /// Rows that are taken together.
-const BLOCK_ROWS: usize = 8_192;
+const BLOCK_ROWS: usize = 32_768;
 
 /// What a run is told once, before its first bar.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,7 +57,7 @@ pub struct Simulation {
     next_bar: u64,
     ended: bool,
     desk: Desk,
-    ledger: Ledger,
+    book: Book,
     broken: Option<Error>,
 }
 
@@ -83,7 +84,7 @@ impl Simulation {
     #[must_use]
     pub fn writing_into(mut self, mut ledger: Ledger) -> Self {
         ledger.clear();
-        self.ledger = ledger;
+        self.book = Book::of(ledger);
         self
     }
 
@@ -92,7 +93,7 @@ impl Simulation {
     pub fn resume(state: State, ledger: Ledger) -> Self {
         let State { spec, rules, next_bar, ended, desk } = state;
         let plan = Plan::new(rules, spec.warmup_bars as i64, spec.record_decisions);
-        Self { plan, spec, next_bar, ended, desk, ledger, broken: None }
+        Self { plan, spec, next_bar, ended, desk, book: Book::of(ledger), broken: None }
     }
 
     /// Continues by other rules: the open position keeps the levels set at its entry.
@@ -163,37 +164,50 @@ impl Simulation {
     /// In blocks, so that what one part has read is still near when the next needs it.
     fn take(&mut self, columns: &Columns<'_>, last: bool) -> Result<(), Error> {
         let rows = columns.bars.len();
-        self.ledger.equity.reserve(rows);
-        for start in (0..rows).step_by(BLOCK_ROWS) {
-            let stop = rows.min(start + BLOCK_ROWS);
-            self.take_block(&columns.rows(start, stop), last && stop == rows)?;
+        self.book.ledger.equity.reserve(rows);
+        let mut start = 0;
+        while start < rows {
+            let history = usize::try_from(self.plan.first_bar - self.next_bar as i64).unwrap_or(0);
+            let most = if history > 0 { history.min(BLOCK_ROWS) } else { BLOCK_ROWS };
+            let stop = rows.min(start + most);
+            let outcome = self.take_block(&columns.rows(start, stop), last && stop == rows);
+            self.book.post();
+            outcome?;
+            start = stop;
         }
         self.ended = last;
         if last { self.desk.check_accounts(self.spec.initial_capital, self.plan.multiplier()) } else { Ok(()) }
     }
 
-    /// Rows before the first simulated bar only serve as history.
+    /// A block lies before the first simulated bar, where it only serves as history, or behind it.
     fn take_block(&mut self, columns: &Columns<'_>, last: bool) -> Result<(), Error> {
         let (bars, first_bar) = (columns.bars, self.next_bar as i64);
         let half_spread = self.plan.execution().spread.half;
         let rows = Rows { bars, first_bar, before: self.desk.past, half_spread };
         let end = rows.len();
         let mut index = rows.before(self.plan.first_bar);
-        columns.touch();
-        columns.rows(0, index).survey(self.next_bar as usize)?;
-        self.desk.metrics.undefined(columns.rows(index, end).survey(self.next_bar as usize + index)?);
+        let survey = Survey::of(columns, self.next_bar as usize)?;
+        if index < end {
+            self.desk.metrics.undefined(survey.undefined);
+        }
         while index < end {
             let range = index..end - usize::from(last);
             let quiet = self.desk.quiet_rows(&self.plan, columns, first_bar, range);
-            let (plan, desk, ledger) = (&self.plan, &mut self.desk, &mut self.ledger);
-            let stretch = Stretch { plan, desk, ledger, rows: &rows, columns };
-            let taken = if quiet > 0 { stretch.take(index..index + quiet) } else { 0 };
+            // The bar that decides an order for the next open is as quiet as those before it.
+            let decides = quiet.signalled && !self.plan.fills_at_close();
+            let together = quiet.rows + usize::from(decides);
+            let (plan, desk, book) = (&self.plan, &mut self.desk, &mut self.book);
+            let stretch = Stretch { plan, desk, book, rows: &rows, survey: &survey, columns };
+            let taken = if together > 0 { stretch.take(index..index + together) } else { 0 };
             if taken == 0 {
                 self.take_row(columns, &rows, index, last && index + 1 == end)?;
+            } else if decides && taken == together {
+                let at = index + taken - 1;
+                self.turn(&rows, at, false, |turn| turn.act_on(columns.signals[at], columns.confidence(at)))?;
             }
             index += taken.max(1);
         }
-        self.desk.benchmark.take(&self.plan, &rows, last)?;
+        self.desk.benchmark.take(&self.plan, &rows, &survey, last)?;
         self.desk.remember(&bars, self.plan.lookback_rows());
         self.desk.past = end.checked_sub(1).map(|index| rows.leaves(index));
         self.next_bar += end as u64;
@@ -201,11 +215,13 @@ impl Simulation {
     }
 
     fn take_row(&mut self, columns: &Columns<'_>, rows: &Rows<'_>, index: usize, last: bool) -> Result<(), Error> {
-        let (plan, desk, ledger) = (&self.plan, &mut self.desk, &mut self.ledger);
-        let row = rows.row(index);
-        let past = rows.past(index);
-        let mut turn = Turn { plan, desk, ledger, rows, index, row: &row, past: &past, last };
-        turn.take(columns.signals[index], columns.confidence(index))
+        self.turn(rows, index, last, |turn| turn.take(columns.signals[index], columns.confidence(index)))
+    }
+
+    fn turn<T>(&mut self, rows: &Rows<'_>, index: usize, last: bool, act: impl FnOnce(&mut Turn<'_>) -> T) -> T {
+        let (plan, desk, book) = (&self.plan, &mut self.desk, &mut self.book);
+        let (row, past) = (rows.row(index), rows.past(index));
+        act(&mut Turn { plan, desk, book, rows, index, row: &row, past: &past, last })
     }
 
     /// Every metric by name, sorted, undefined ones with their reason; of a run that goes on, as of its last bar.
@@ -268,12 +284,12 @@ impl Simulation {
     /// What has been written down so far.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
-        &self.ledger
+        &self.book.ledger
     }
 
     /// Hands out what has been written down and goes on with an empty ledger.
     pub fn take_ledger(&mut self) -> Ledger {
-        std::mem::take(&mut self.ledger)
+        std::mem::take(&mut self.book.ledger)
     }
 }
 

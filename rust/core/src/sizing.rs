@@ -68,9 +68,9 @@ fn wanted(rules: &Execution, offer: &Offer) -> Option<f64> {
 
 /// A count within rounding noise of an integer is that integer, else its floor.
 fn whole_lots(lots: f64) -> f64 {
-    let nearest = libm::round(lots);
+    let nearest = lots.round();
     let tolerance = (1e-12 * lots).max(1e-6);
-    if (lots - nearest).abs() <= tolerance { nearest } else { libm::floor(lots) }
+    if (lots - nearest).abs() <= tolerance { nearest } else { lots.floor() }
 }
 
 fn acceptable(rules: &Execution, offer: &Offer, quantity: f64) -> bool {
@@ -83,7 +83,7 @@ fn acceptable(rules: &Execution, offer: &Offer, quantity: f64) -> bool {
 fn largest_acceptable(rules: &Execution, offer: &Offer, too_many: f64) -> Option<f64> {
     let (mut low, mut high) = (0.0, too_many);
     while high - low > 1.0 {
-        let middle = libm::floor(low + (high - low) / 2.0);
+        let middle = (low + (high - low) / 2.0).floor();
         if middle <= low || middle >= high {
             break;
         }

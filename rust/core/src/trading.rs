@@ -113,7 +113,7 @@ impl Turn<'_> {
             spread,
             reason: reason as u8,
         };
-        self.ledger.fills.push(fill);
+        self.book.fills.push(fill);
         (fill, notional)
     }
 
@@ -183,6 +183,6 @@ impl Turn<'_> {
         let unit = self.plan.multiplier() * priced.rate;
         let trade = Trade::closed(&position, &fill, gross_pnl, unit, confidence);
         self.desk.metrics.trade(&trade);
-        self.ledger.trades.push(trade);
+        self.book.trades.push(trade);
     }
 }

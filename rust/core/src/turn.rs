@@ -4,7 +4,7 @@ use crate::desk::{Desk, Plan};
 use crate::error::Error;
 use crate::exits::{self, Found, Reason};
 use crate::filter::{Decision, Verdict};
-use crate::ledger::{DecisionRow, Ledger, Refusal};
+use crate::ledger::{Book, DecisionRow, Refusal};
 use crate::order::{Order, RefusalReason};
 use crate::position::Position;
 use crate::rows::{Past, Row, Rows};
@@ -18,7 +18,7 @@ pub(crate) struct Turn<'a> {
     /// State.
     pub desk: &'a mut Desk,
     /// Where it is written down.
-    pub ledger: &'a mut Ledger,
+    pub book: &'a mut Book,
     /// The rows at hand.
     pub rows: &'a Rows<'a>,
     /// This bar's index in them.
@@ -37,15 +37,20 @@ impl Turn<'_> {
         self.charge_financing();
         self.execute_pending()?;
         self.exit_inside()?;
-        if let Some((side, confidence)) = self.decide(signal, confidence) {
-            self.place(self.order(side, confidence))?;
-        }
+        self.act_on(signal, confidence)?;
         if self.last {
             self.end_of_data()?;
         }
         self.mark();
         self.move_trailing();
         Ok(())
+    }
+
+    /// Places the order that the signal, or the longest holding, leads to; where orders wait for the next open
+    /// nothing else of the bar depends on it.
+    pub fn act_on(&mut self, signal: i8, confidence: f32) -> Result<(), Error> {
+        let Some((side, confidence)) = self.decide(signal, confidence) else { return Ok(()) };
+        self.place(self.order(side, confidence))
     }
 
     fn charge_financing(&mut self) {
@@ -83,7 +88,7 @@ impl Turn<'_> {
         self.exit(exit, ambiguous)
     }
 
-    /// Side and confidence of the order that this bar's signal, or the longest holding, leads to.
+    /// Side and confidence of that order.
     fn decide(&mut self, signal: i8, confidence: f32) -> Option<(i8, Option<f32>)> {
         let direction = self.desk.position.as_ref().map_or(0, |position| position.direction);
         let verdict = self.plan.filter.judge(signal, confidence, self.row.time, self.desk.last_fill_ns, direction);
@@ -99,7 +104,7 @@ impl Turn<'_> {
             (decision, order) = (Decision::MaxHolding, Some((-direction, None)));
         }
         if self.plan.record_decisions {
-            self.ledger.decisions.push(DecisionRow { signal, confidence, code: decision as u8 });
+            self.book.decisions.push(DecisionRow { signal, confidence, code: decision as u8 });
         }
         order
     }
@@ -153,7 +158,7 @@ impl Turn<'_> {
         let net = desk.position.as_ref().map_or(0.0, Position::net);
         let equity = desk.account.equity(net, row.close, self.plan.multiplier(), row.rate);
         desk.metrics.mark(row.bar, row.time, equity, desk.position.is_some());
-        self.ledger.equity.push(equity);
+        self.book.ledger.equity.push(equity);
     }
 
     fn move_trailing(&mut self) {
@@ -167,7 +172,7 @@ impl Turn<'_> {
 
     pub(crate) fn refuse(&mut self, side: i8, quantity: Option<f64>, reason: RefusalReason) {
         self.desk.metrics.refuse();
-        self.ledger.refused.push(Refusal {
+        self.book.refused.push(Refusal {
             bar: self.row.bar,
             time: self.row.time,
             side,

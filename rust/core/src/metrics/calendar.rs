@@ -82,12 +82,14 @@ fn weekday(day: i64) -> i64 {
 
 /// How many of the rising `stamps` lie before `end_ns`: an evenly spaced guess, else doubling steps.
 pub(crate) fn rows_before(stamps: &[i64], end_ns: i64) -> usize {
-    let guess = match stamps {
-        [] => return 0,
-        [first, ..] if *first >= end_ns => return 0,
-        [first, second, ..] => ((end_ns - 1 - first) / (second - first)) as usize + 1,
-        [_] => return 1,
-    };
+    let (Some(&first), Some(&last)) = (stamps.first(), stamps.last()) else { return 0 };
+    if first >= end_ns {
+        return 0;
+    }
+    if last < end_ns {
+        return stamps.len();
+    }
+    let guess = ((end_ns - 1 - first) / (stamps[1] - first)) as usize + 1;
     let fits = |rows: usize| stamps[rows - 1] < end_ns && stamps.get(rows).is_none_or(|&stamp| stamp >= end_ns);
     let guess = guess.min(stamps.len());
     if fits(guess) { guess } else { search(stamps, end_ns) }

@@ -24,6 +24,7 @@ fn one_by_one(world: &World, changes: &Value) -> Result<Simulation, Error> {
         simulation.take_row(&columns, &rows, index, index + 1 == end)?;
         simulation.desk.benchmark.take_row(&simulation.plan, &rows, index, index + 1 == end)?;
     }
+    simulation.book.post();
     simulation.desk.remember(&columns.bars, simulation.plan.lookback_rows());
     simulation.desk.past = Some(rows.leaves(end - 1));
     (simulation.next_bar, simulation.ended) = (end as u64, true);
