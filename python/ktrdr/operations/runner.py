@@ -84,9 +84,11 @@ class Runner:
 
     def cancel_here(self, operation_id: str) -> Operation:
         """Asks the operation to stop; where it runs here, waits until it has."""
+        asked_at_s = time.monotonic()
         operation = self._store.request_cancel(operation_id)
         if operation.status is Status.RUNNING and (child := self._child_of(operation)) is not None:
-            self.wake()
+            self._ask_to_stop(child, operation, asked_at_s)
+            self._woken.set()
             child.ended.wait(_CANCEL_WAIT_S)
             operation = self._store.get(operation_id)
         return operation
@@ -177,11 +179,18 @@ class Runner:
             child = self._child_of(operation)
             if child is not None:
                 child.operation_id, child.epoch = operation.id, operation.epoch
-                if operation.cancel_requested and child.cancel_by_s is None:
-                    child.cancel_by_s = time.monotonic() + CANCEL_GRACE_S
-                    child.process.send_signal(signal.SIGUSR1)
+                if operation.cancel_requested:
+                    self._ask_to_stop(child, operation, time.monotonic())
         while len(self._children) < self._slots and time.monotonic() >= self._spawn_after_s and self._work_waits():
             self._spawn()
+
+    def _ask_to_stop(self, child: _Child, operation: Operation, asked_at_s: float) -> None:
+        """Once. The grace begins with the request, not with its commit; half of it is the child's in any case."""
+        with self._lock:
+            if child.cancel_by_s is None:
+                child.operation_id, child.epoch = operation.id, operation.epoch
+                child.cancel_by_s = max(asked_at_s + CANCEL_GRACE_S, time.monotonic() + CANCEL_GRACE_S / 2)
+                child.process.send_signal(signal.SIGUSR1)
 
     def _work_waits(self) -> bool:
         """Whether there is more than the children that have not claimed yet will take."""
