@@ -95,7 +95,7 @@ pub struct Violation {
 }
 
 /// Columns of bars, all of one length; `[n_bars]` each.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Bars<'a> {
     /// Bar open, ns UTC.
     pub timestamp: &'a [i64],
@@ -135,7 +135,7 @@ impl<'a> Bars<'a> {
     /// Reads one value of each cache line of all columns, side by side; what comes of it means nothing.
     #[must_use]
     #[inline(always)]
-    pub fn read_lines(&self) -> u64 {
+    pub(crate) fn read_lines(&self) -> u64 {
         let rows = self.len();
         let [open, high, low, close] = [self.open, self.high, self.low, self.close].map(|column| &column[..rows]);
         let mut read = 0;

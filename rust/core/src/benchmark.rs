@@ -20,7 +20,7 @@ use crate::sizing::{self, Grant, Offer};
 use crate::survey::Survey;
 
 /// Bars that are looked at together where they cannot hold a new largest drawdown.
-const BLOCK_ROWS: usize = 256;
+const SKIPPED_ROWS: usize = 256;
 
 /// The position of a buyer who holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -130,14 +130,12 @@ impl Benchmark {
         let mut past = rows.past(range.start);
         let mut index = range.start;
         while index < range.end {
-            let lane = rows.lane::<LANES>(index, &past).filter(|_| range.end - index >= LANES);
-            let taken = if let Some(lane) = lane {
-                self.hold_lane(plan, &lane);
-                LANES
-            } else {
-                self.hold_row(plan, &past, &rows.leaves(index));
-                1
-            };
+            let lane = if range.end - index >= LANES { rows.lane(index, &past) } else { None };
+            let taken = lane.as_ref().map_or(1, |_| LANES);
+            match lane {
+                Some(lane) => self.hold_lane(plan, &lane),
+                None => self.hold_row(plan, &past, &rows.leaves(index)),
+            }
             past = rows.leaves(index + taken - 1);
             index += taken;
         }
@@ -150,7 +148,7 @@ impl Benchmark {
         let equity = |close: f64| account.equity(quantity, close, multiplier, 1.0);
         let mut row = range.start;
         while row < range.end {
-            let stop = range.end.min((row / BLOCK_ROWS + 1) * BLOCK_ROWS);
+            let stop = range.end.min((row / SKIPPED_ROWS + 1) * SKIPPED_ROWS);
             let (lowest, highest) = survey.closes(row..stop);
             if !self.drawdown.skip(equity(lowest), equity(highest)) {
                 closes[row..stop].iter().for_each(|&close| self.drawdown.mark(equity(close)));

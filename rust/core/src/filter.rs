@@ -61,7 +61,7 @@ impl Filter {
     pub fn new(rules: &Decisions, allow_short: bool) -> Self {
         Self {
             threshold: rules.confidence_threshold as f32,
-            separation_ns: libm::round(rules.filters.min_signal_separation * 3.6e12) as i64,
+            separation_ns: (rules.filters.min_signal_separation * 3.6e12).round() as i64,
             position_awareness: rules.position_awareness,
             may_short_from_flat: rules.allow_short_from_flat && allow_short,
         }

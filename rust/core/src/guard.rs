@@ -161,9 +161,12 @@ impl Guard<'_> {
         (0..LANES).fold(true, |far, row| {
             let (account, rate) = (&accounts[row], lane.before.rate[row]);
             let held = net * worst[row] * multiplier;
-            let money = account.cash.abs() + requirement + rate * (account.quote_cash.abs() + held.abs());
+            let money = account.cash.abs() + requirement.abs() + rate * (account.quote_cash.abs() + held.abs());
             let spare = account.equity(net, worst[row], multiplier, rate) - requirement;
             far & (spare > CLEARLY_ABOVE * money)
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,10 +37,12 @@ pub fn extremes(lows: &[f64; LANES], highs: &[f64; LANES]) -> (f64, f64) {
 /// One value of all lanes, in steps that do not wait for each other.
 #[inline(always)]
 fn in_halves(mut values: [f64; LANES], pick: impl Fn(f64, f64) -> f64) -> f64 {
-    for half in [LANES / 2, LANES / 4, LANES / 8] {
+    let mut half = LANES / 2;
+    while half > 0 {
         for lane in 0..half {
             values[lane] = pick(values[lane], values[lane + half]);
         }
+        half /= 2;
     }
     values[0]
 }

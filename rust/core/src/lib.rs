@@ -11,6 +11,9 @@ extern crate self as ktrdr_core;
 pub mod account;
 pub mod bar;
 pub mod benchmark;
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod common;
 mod consistency;
 pub mod cost;
 pub mod desk;

@@ -159,6 +159,7 @@ impl Rows<'_> {
             rate: bars.conversion_rate.map_or(1.0, |column| column[index]),
         }
     }
+
     /// `N` rows from one on, of which the one before them left `past`; `None` where there are fewer.
     #[must_use]
     #[inline(always)]

@@ -48,20 +48,23 @@ impl<'a> Columns<'a> {
     /// How many confidences are undefined, if signals are -1, 0 or 1 and confidences lie in 0..1 or are NaN.
     ///
     /// # Errors
-    /// `Signal`, `Confidence`; rows are counted from `first_row`.
+    /// `Signal` or `Confidence` for the first row that breaks this; rows are counted from `first_row`.
     #[inline(always)]
     pub fn count_undefined(&self, first_row: usize) -> Result<u64, Error> {
         let (signals, confidence) = (self.signals, self.confidence.unwrap_or_default());
         // Without branches first, so that the compiler can use vector lanes; only what is not plain is looked up.
-        if signals.iter().fold(false, |broken, &signal| broken | broken_signal(signal)) {
-            let row = signals.iter().position(|&signal| broken_signal(signal)).unwrap_or_default();
-            return Err(Error::Signal { row: first_row + row, found: signals[row] });
-        }
-        if confidence.iter().fold(true, |plain, &value| plain & (0.0..=1.0).contains(&value)) {
+        let sound = signals.iter().fold(true, |sound, &signal| sound & !broken_signal(signal));
+        let plain = confidence.iter().fold(true, |plain, &value| plain & (0.0..=1.0).contains(&value));
+        if sound & plain {
             return Ok(0);
         }
-        if let Some(row) = confidence.iter().position(|&value| broken_confidence(value)) {
-            return Err(Error::Confidence { row: first_row + row, found: confidence[row] });
+        for (row, &found) in signals.iter().enumerate() {
+            if broken_signal(found) {
+                return Err(Error::Signal { row: first_row + row, found });
+            }
+            if let Some(&found) = confidence.get(row).filter(|value| broken_confidence(**value)) {
+                return Err(Error::Confidence { row: first_row + row, found });
+            }
         }
         Ok(confidence.iter().filter(|value| value.is_nan()).count() as u64)
     }

@@ -14,8 +14,8 @@ use crate::stretch::Stretch;
 use crate::survey::Survey;
 use crate::turn::Turn;
 
-/// Rows that are taken together.
-const BLOCK_ROWS: usize = 32_768;
+/// Rows that are taken together; in tests so few that every run of some length has several blocks.
+const BLOCK_ROWS: usize = if cfg!(test) { 100 } else { 32_768 };
 
 /// What a run is told once, before its first bar.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -165,21 +165,17 @@ impl Simulation {
     fn take(&mut self, columns: &Columns<'_>, last: bool) -> Result<(), Error> {
         let rows = columns.bars.len();
         self.book.ledger.equity.reserve(rows);
-        let mut start = 0;
-        while start < rows {
-            let history = usize::try_from(self.plan.first_bar - self.next_bar as i64).unwrap_or(0);
-            let most = if history > 0 { history.min(BLOCK_ROWS) } else { BLOCK_ROWS };
-            let stop = rows.min(start + most);
+        for start in (0..rows).step_by(BLOCK_ROWS) {
+            let stop = rows.min(start + BLOCK_ROWS);
             let outcome = self.take_block(&columns.rows(start, stop), last && stop == rows);
             self.book.post();
             outcome?;
-            start = stop;
         }
         self.ended = last;
         if last { self.desk.check_accounts(self.spec.initial_capital, self.plan.multiplier()) } else { Ok(()) }
     }
 
-    /// A block lies before the first simulated bar, where it only serves as history, or behind it.
+    /// Rows before the first simulated bar only serve as history.
     fn take_block(&mut self, columns: &Columns<'_>, last: bool) -> Result<(), Error> {
         let (bars, first_bar) = (columns.bars, self.next_bar as i64);
         let half_spread = self.plan.execution().spread.half;
@@ -187,21 +183,18 @@ impl Simulation {
         let end = rows.len();
         let mut index = rows.before(self.plan.first_bar);
         let survey = Survey::of(columns, self.next_bar as usize)?;
-        if index < end {
-            self.desk.metrics.undefined(survey.undefined);
-        }
+        let in_history = columns.rows(0, index).count_undefined(self.next_bar as usize)?;
+        self.desk.metrics.undefined(survey.undefined - in_history);
         while index < end {
             let range = index..end - usize::from(last);
             let quiet = self.desk.quiet_rows(&self.plan, columns, first_bar, range);
-            // The bar that decides an order for the next open is as quiet as those before it.
-            let decides = quiet.signalled && !self.plan.fills_at_close();
-            let together = quiet.rows + usize::from(decides);
+            let together = quiet.rows + usize::from(quiet.decides);
             let (plan, desk, book) = (&self.plan, &mut self.desk, &mut self.book);
             let stretch = Stretch { plan, desk, book, rows: &rows, survey: &survey, columns };
             let taken = if together > 0 { stretch.take(index..index + together) } else { 0 };
             if taken == 0 {
                 self.take_row(columns, &rows, index, last && index + 1 == end)?;
-            } else if decides && taken == together {
+            } else if quiet.decides && taken == together {
                 let at = index + taken - 1;
                 self.turn(&rows, at, false, |turn| turn.act_on(columns.signals[at], columns.confidence(at)))?;
             }
@@ -218,7 +211,13 @@ impl Simulation {
         self.turn(rows, index, last, |turn| turn.take(columns.signals[index], columns.confidence(index)))
     }
 
-    fn turn<T>(&mut self, rows: &Rows<'_>, index: usize, last: bool, act: impl FnOnce(&mut Turn<'_>) -> T) -> T {
+    fn turn(
+        &mut self,
+        rows: &Rows<'_>,
+        index: usize,
+        last: bool,
+        act: impl FnOnce(&mut Turn<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let (plan, desk, book) = (&self.plan, &mut self.desk, &mut self.book);
         let (row, past) = (rows.row(index), rows.past(index));
         act(&mut Turn { plan, desk, book, rows, index, row: &row, past: &past, last })

@@ -14,7 +14,7 @@ use crate::rows::Rows;
 use crate::signal::Columns;
 use crate::survey::Survey;
 
-/// Rows at which no order waits or can arise, with where they are written down.
+/// Rows at which no order waits, and none is filled, with where they are written down.
 pub(crate) struct Stretch<'a> {
     /// Rules.
     pub plan: &'a Plan,
@@ -31,12 +31,13 @@ pub(crate) struct Stretch<'a> {
 }
 
 /// Rows that place no order whatever their prices; a position may still end in them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Quiet {
     /// How many.
     pub rows: usize,
-    /// Whether the row behind them has a signal that the filter lets pass.
-    pub signalled: bool,
+    /// Whether the row after them decides an order that waits for the next open: it is as quiet as they are, once
+    /// that order has been placed.
+    pub decides: bool,
 }
 
 impl Desk {
@@ -56,7 +57,8 @@ impl Desk {
         let confidence = columns.confidence.map(|column| &column[open.clone()]);
         let direction = self.position.as_ref().map_or(0, |position| position.direction);
         let found = plan.filter.first_candidate(&columns.signals[open], confidence, direction);
-        Quiet { rows: found.map_or(until - rows.start, |row| free + row), signalled: found.is_some() }
+        let decides = found.is_some() && !plan.fills_at_close();
+        Quiet { rows: found.map_or(until - rows.start, |row| free + row), decides }
     }
 }
 
@@ -97,15 +99,11 @@ impl Stretch<'_> {
         position.see(highest);
         position.see(lowest);
         let (net, multiplier) = (position.net(), self.plan.multiplier());
-        let closes = bars.close[rows.clone()].iter();
+        let (closes, equity) = (bars.close[rows.clone()].iter(), &mut self.book.ledger.equity);
         match bars.conversion_rate.map(|column| &column[rows.clone()]) {
-            None => self.book.ledger.equity.extend(closes.map(|&close| account.equity(net, close, multiplier, 1.0))),
+            None => equity.extend(closes.map(|&close| account.equity(net, close, multiplier, 1.0))),
             Some(rates) => {
-                let rows = closes.zip(rates);
-                self.book
-                    .ledger
-                    .equity
-                    .extend(rows.map(|(&close, &rate)| account.equity(net, close, multiplier, rate)));
+                equity.extend(closes.zip(rates).map(|(&close, &rate)| account.equity(net, close, multiplier, rate)));
             }
         }
         rows.len()

@@ -18,7 +18,7 @@ const PART_ROWS: usize = 64;
 pub type Reach = (f64, f64);
 
 /// What is known of a block of rows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Survey<'a> {
     /// How many confidences are undefined.
     pub undefined: u64,
@@ -26,7 +26,7 @@ pub struct Survey<'a> {
     parts: Vec<Part>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug)]
 struct Part {
     /// From the lowest low to the highest high.
     range: Reach,
@@ -66,7 +66,7 @@ impl<'a> Survey<'a> {
         self.reach(rows, |part| part.close, |rows| lanes::bounds(&self.bars.close[rows]))
     }
 
-    /// Of whole parts what is known, of the rows before and behind them what is seen.
+    /// Of whole parts what is known, of the rows before and after them what is seen.
     fn reach(&self, rows: Range<usize>, of: impl Fn(&Part) -> Reach, seen: impl Fn(Range<usize>) -> Reach) -> Reach {
         let (first, last) = (rows.start.div_ceil(PART_ROWS), rows.end / PART_ROWS);
         if first >= last {

@@ -1,12 +1,10 @@
 //! Stretches taken at once against the same bars taken one by one: to the last bit.
 
-#[path = "../../tests/common/mod.rs"]
-mod common;
-
 use super::{Rows, Simulation};
+use crate::common::draw::{self, Draw};
+use crate::common::{World, outcome, rules};
 use crate::error::Error;
-use common::draw::{self, Draw};
-use common::{World, outcome, rules};
+use crate::signal::Columns;
 use serde_json::{Value, json};
 
 fn at_once(world: &World, changes: &Value) -> Result<Simulation, Error> {
@@ -51,4 +49,54 @@ fn stretches_equal_single_bars() {
             (whole, single) => assert_eq!(whole.err(), single.err(), "seed {seed}"),
         }
     }
+}
+
+/// The same world with prices that hardly move, so that levels stay out of reach for long.
+fn calm(mut world: World) -> World {
+    let base = world.open[0];
+    for column in [&mut world.open, &mut world.high, &mut world.low, &mut world.close] {
+        column.iter_mut().for_each(|price| *price = base + (*price - base) * 0.01);
+    }
+    world
+}
+
+#[test]
+fn guarded_stretches_equal_single_bars() {
+    for seed in 1_000..1_120 {
+        let mut draw = Draw::new(seed);
+        let bars = 200 + draw.below(500);
+        let mut world = calm(draw::world(&mut draw, bars));
+        let mut changes = draw::rules(&mut draw);
+        changes["execution"]["exits"]["max_holding_bars"] = draw.pick(&[Value::Null, json!(70)]);
+        changes["execution"]["financing"]["long_rate"] = json!(draw.pick(&[0.05, -0.02]));
+        world.signals.iter_mut().for_each(|signal| *signal *= i8::from(draw.chance(0.05)));
+        match (at_once(&world, &changes), one_by_one(&world, &changes)) {
+            (Ok(whole), Ok(single)) => {
+                assert!(outcome(&whole, whole.ledger()) == outcome(&single, single.ledger()), "seed {seed}");
+            }
+            (whole, single) => assert_eq!(whole.err(), single.err(), "seed {seed}"),
+        }
+    }
+}
+
+/// An error in what was given leaves the run as it was, whatever else came in the same chunk.
+#[test]
+fn rows_that_are_refused_can_be_given_again() {
+    let mut draw = Draw::new(7);
+    let mut world = draw::world(&mut draw, 90);
+    world.warmup_bars = 50;
+    world.confidence = Some(vec![0.9; 90]);
+    let whole = at_once(&world, &json!({})).expect("a run");
+    let mut again = world.simulation(rules(json!({})));
+    let (mut signals, mut confidence) = (world.signals.clone(), vec![0.9; 90]);
+    (signals[60], confidence[70]) = (2, 1.5);
+    let broken = Columns { signals: &signals, ..world.columns() };
+    assert_eq!(again.feed(&broken, true).expect_err("a signal"), Error::Signal { row: 60, found: 2 });
+    let broken = Columns { confidence: Some(&confidence), ..world.columns() };
+    assert_eq!(again.feed(&broken, true).expect_err("a confidence"), Error::Confidence { row: 70, found: 1.5 });
+    confidence[55] = -0.5;
+    let broken = Columns { signals: &signals, confidence: Some(&confidence), ..world.columns() };
+    assert_eq!(again.feed(&broken, true).expect_err("both"), Error::Confidence { row: 55, found: -0.5 });
+    again.feed(&world.columns(), true).expect("the same rows without a fault");
+    assert!(outcome(&again, again.ledger()) == outcome(&whole, whole.ledger()));
 }
