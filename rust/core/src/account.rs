@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::lanes::LANES;
+
 /// Cash in account currency, and the open position's money in quote currency until it is flat.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Account {
@@ -24,10 +26,10 @@ impl Account {
         self
     }
 
-    /// The account after each of `N` payments, one after the other.
+    /// The account after each payment, one after the other.
     #[must_use]
     #[inline(always)]
-    pub fn paid_one_by_one<const N: usize>(mut self, costs: &[f64; N]) -> [Self; N] {
+    pub fn paid_one_by_one(mut self, costs: &[f64; LANES]) -> [Self; LANES] {
         costs.map(|cost| {
             self.pay(cost);
             self

@@ -71,17 +71,25 @@ impl Benchmark {
     pub(crate) fn take_row(&mut self, plan: &Plan, rows: &Rows<'_>, index: usize, last: bool) -> Result<(), Error> {
         let row = rows.row(index);
         let past = rows.past(index);
-        if let Some(carry) = self.carry(plan) {
-            self.account.pay(carry.charge(self.quantity * plan.multiplier(), &past, row.time));
-        }
+        self.charge(plan, &past, row.time);
         if row.bar == plan.first_bar + 1 {
             self.buy(plan.execution(), &row.at_open(&past));
         }
         if last && plan.execution().close_at_end && self.quantity > 0.0 {
             self.sell(plan.execution(), &row, &row.at_close(&past))?;
         }
-        self.drawdown.mark(self.account.equity(self.quantity, row.close, plan.multiplier(), row.rate));
+        self.mark(plan, row.close, row.rate);
         Ok(())
+    }
+
+    fn charge(&mut self, plan: &Plan, past: &Past, time: i64) {
+        if let Some(carry) = self.carry(plan) {
+            self.account.pay(carry.charge(self.quantity * plan.multiplier(), past, time));
+        }
+    }
+
+    fn mark(&mut self, plan: &Plan, close: f64, rate: f64) {
+        self.drawdown.mark(self.account.equity(self.quantity, close, plan.multiplier(), rate));
     }
 
     fn carry(&self, plan: &Plan) -> Option<Carry> {
@@ -131,13 +139,15 @@ impl Benchmark {
         let mut index = range.start;
         while index < range.end {
             let lane = if range.end - index >= LANES { rows.lane(index, &past) } else { None };
-            let taken = lane.as_ref().map_or(1, |_| LANES);
-            match lane {
-                Some(lane) => self.hold_lane(plan, &lane),
-                None => self.hold_row(plan, &past, &rows.leaves(index)),
+            let last = index + lane.as_ref().map_or(1, |_| LANES) - 1;
+            let here = rows.leaves(last);
+            if let Some(lane) = lane {
+                self.hold_lane(plan, &lane);
+            } else {
+                self.charge(plan, &past, here.time);
+                self.mark(plan, here.close, here.rate);
             }
-            past = rows.leaves(index + taken - 1);
-            index += taken;
+            (past, index) = (here, last + 1);
         }
     }
 
@@ -157,15 +167,7 @@ impl Benchmark {
         }
     }
 
-    fn hold_row(&mut self, plan: &Plan, past: &Past, here: &Past) {
-        let multiplier = plan.multiplier();
-        if let Some(carry) = self.carry(plan) {
-            self.account.pay(carry.charge(self.quantity * multiplier, past, here.time));
-        }
-        self.drawdown.mark(self.account.equity(self.quantity, here.close, multiplier, here.rate));
-    }
-
-    fn hold_lane(&mut self, plan: &Plan, lane: &Lane<'_, LANES>) {
+    fn hold_lane(&mut self, plan: &Plan, lane: &Lane<'_>) {
         let (quantity, multiplier) = (self.quantity, plan.multiplier());
         let charges = self.carry(plan).map(|carry| carry.charges(quantity * multiplier, lane));
         let accounts = charges.map_or([self.account; LANES], |charges| self.account.paid_one_by_one(&charges));

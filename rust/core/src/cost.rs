@@ -1,5 +1,6 @@
 //! What a fill costs: commission, slippage, spread, the tick.
 
+use crate::lanes::LANES;
 use crate::rows::{Before, Lane, Past};
 use crate::rules::{Commission, Financing, Slippage};
 
@@ -64,14 +65,14 @@ impl Carry {
         self.over(units, past.close, past.rate, self.years(time - past.time))
     }
 
-    /// The same for `N` rows at once.
+    /// The same for each row of a lane.
     #[must_use]
     #[inline(always)]
-    pub fn charges<const N: usize>(&self, units: f64, lane: &Lane<'_, N>) -> [f64; N] {
+    pub fn charges(&self, units: f64, lane: &Lane<'_>) -> [f64; LANES] {
         let Before { close, rate, elapsed_ns, .. } = &lane.before;
         let even = elapsed_ns.iter().fold(true, |even, &elapsed| even & (elapsed == elapsed_ns[0]));
         let first = self.years(elapsed_ns[0]);
-        let years = if even { [first; N] } else { elapsed_ns.map(|elapsed| self.years(elapsed)) };
+        let years = if even { [first; LANES] } else { elapsed_ns.map(|elapsed| self.years(elapsed)) };
         std::array::from_fn(|row| self.over(units, close[row], rate[row], years[row]))
     }
 

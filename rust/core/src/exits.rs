@@ -117,16 +117,27 @@ fn adverse(position: &Position, liquidation: Option<f64>) -> Option<(f64, Reason
     nearest
 }
 
-/// Whether a bar between `low` and `high` can touch no level at all: a quick look, which may say no for nothing.
+/// Whether bars between `lows` and `highs` can touch no level at all: a quick look, which may say no for nothing.
 #[must_use]
 #[inline]
-pub fn untouched(position: &Position, liquidation: Option<f64>, low: f64, high: f64, half_spread: f64) -> bool {
+pub fn untouched<const N: usize>(
+    position: &Position,
+    liquidation: Option<f64>,
+    lows: &[f64; N],
+    highs: &[f64; N],
+    half_spreads: &[f64; N],
+) -> bool {
     let sign = position.sign();
-    let (worst, best) = if sign > 0.0 { (low, high) } else { (high, low) };
-    let beyond = |level: Option<f64>| level.is_none_or(|level| sign * worst > sign * level);
+    let (worst, best) = if sign > 0.0 { (lows, highs) } else { (highs, lows) };
+    // Level by level and without branches inside, so that the compiler can use vector lanes.
+    let beyond = |level: f64| worst.iter().fold(true, |far, price| far & (sign * price > sign * level));
+    let short_of = |target: f64| {
+        let prices = best.iter().zip(half_spreads);
+        prices.fold(true, |far, (price, half_spread)| far & (sign * price - half_spread < sign * target))
+    };
     let trailing = position.trailing.map(|trailing| trailing.level);
-    let short_of = |target: f64| sign * best - half_spread < sign * target;
-    beyond(position.stop) && beyond(trailing) && beyond(liquidation) && position.target.is_none_or(short_of)
+    let adverse = [position.stop, trailing, liquidation];
+    adverse.iter().flatten().all(|&level| beyond(level)) && position.target.is_none_or(short_of)
 }
 
 /// What a bar does to an open position; `prices` are its open, high and low.

@@ -8,9 +8,8 @@ use crate::desk::{Desk, Plan};
 use crate::exits;
 use crate::lanes::{self, LANES};
 use crate::metrics::Sum;
-use crate::position::{Position, Trailing};
+use crate::position::Position;
 use crate::rows::{Lane, Past, Rows};
-use crate::rules::TrailOn;
 
 /// Equity this far above its requirement, as a share of the money at hand: rounding must decide nothing.
 const CLEARLY_ABOVE: f64 = 1e-9;
@@ -80,7 +79,7 @@ impl Guard<'_> {
         let charged = self.account.paid(charge);
         let rate = self.past.rate;
         let liquidation = self.position.requirement.map(|equity| charged.price_at(equity, net, multiplier, rate));
-        if !exits::untouched(self.position, liquidation, row.low, row.high, self.past.half_spread) {
+        if !exits::untouched(self.position, liquidation, &[row.low], &[row.high], &[self.past.half_spread]) {
             return false;
         }
         if self.carry.is_some() {
@@ -102,12 +101,15 @@ impl Guard<'_> {
 
     /// `LANES` rows from one on, unless any of them may touch a level; a quick look, which may say no for nothing.
     fn take_lanes(&mut self, first: usize) -> bool {
-        let Some(lane) = self.rows.lane::<LANES>(first, &self.past) else { return false };
+        let Some(lane) = self.rows.lane(first, &self.past) else { return false };
         let (net, multiplier) = (self.position.net(), self.plan.multiplier());
         let charges = self.carry.map(|carry| carry.charges(self.position.quantity * multiplier, &lane));
         let accounts = charges.map_or([self.account; LANES], |charges| self.account.paid_one_by_one(&charges));
-        let trailing = self.position.trailing.map(|trailing| self.trailed(trailing, &lane));
-        if !self.far_from_levels(trailing, &lane) || !self.far_from_liquidation(&accounts, &lane) {
+        let trailing = self.position.trailing;
+        self.trail_after_all(&lane);
+        let far = exits::untouched(self.position, None, lane.low, lane.high, &lane.before.half_spread);
+        if !far || !self.far_from_liquidation(&accounts, &lane) {
+            self.position.trailing = trailing;
             return false;
         }
         for charge in charges.iter().flatten() {
@@ -116,45 +118,22 @@ impl Guard<'_> {
         let (lowest, highest) = lanes::extremes(lane.low, lane.high);
         self.position.see(highest);
         self.position.see(lowest);
-        self.position.trailing = trailing;
         self.equity
             .extend((0..LANES).map(|row| accounts[row].equity(net, lane.close[row], multiplier, lane.rate[row])));
         self.past = self.rows.leaves(first + LANES - 1);
         true
     }
 
-    /// Where a trailing stop stands after all rows: at none of them nearer to the market.
-    fn trailed(&self, trailing: Trailing, lane: &Lane<'_, LANES>) -> Trailing {
-        let long = self.position.direction > 0;
-        let prices = match self.plan.execution().exits.trail_on {
-            TrailOn::Close => lane.close,
-            TrailOn::Extreme if long => lane.high,
-            TrailOn::Extreme => lane.low,
-        };
+    /// Moves the trailing stop to where it stands after all rows: at none of them is it nearer to the market.
+    fn trail_after_all(&mut self, lane: &Lane<'_>) {
+        let follows = self.plan.execution().exits.trail_on;
+        let prices = self.position.followed(follows, lane.close, lane.high, lane.low);
         let (lowest, highest) = lanes::extremes(prices, prices);
-        let level = if long {
-            trailing.level.max(highest - trailing.distance)
-        } else {
-            trailing.level.min(lowest + trailing.distance)
-        };
-        Trailing { level, ..trailing }
-    }
-
-    fn far_from_levels(&self, trailing: Option<Trailing>, lane: &Lane<'_, LANES>) -> bool {
-        let sign = self.position.sign();
-        let (worst, best) = if sign > 0.0 { (lane.low, lane.high) } else { (lane.high, lane.low) };
-        let beyond = |level: f64| worst.iter().fold(true, |far, &price| far & (sign * price > sign * level));
-        let short_of = |target: f64| {
-            let rows = best.iter().zip(&lane.before.half_spread);
-            rows.fold(true, |far, (&price, half_spread)| far & (sign * price - half_spread < sign * target))
-        };
-        self.position.stop.is_none_or(beyond)
-            && trailing.is_none_or(|trailing| beyond(trailing.level))
-            && self.position.target.is_none_or(short_of)
+        self.position.trail_to(if self.position.direction > 0 { highest } else { lowest });
     }
 
     /// Whether equity stays well above its requirement, without a division.
-    fn far_from_liquidation(&self, accounts: &[Account; LANES], lane: &Lane<'_, LANES>) -> bool {
+    fn far_from_liquidation(&self, accounts: &[Account; LANES], lane: &Lane<'_>) -> bool {
         let Some(requirement) = self.position.requirement else { return true };
         let (net, multiplier) = (self.position.net(), self.plan.multiplier());
         let worst = if net > 0.0 { lane.low } else { lane.high };

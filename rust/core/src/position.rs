@@ -84,13 +84,25 @@ impl Position {
     /// Moves the trailing level after a bar; it never gives way.
     #[inline]
     pub fn trail_after(&mut self, follows: TrailOn, row: &Row) {
+        let price = self.followed(follows, row.close, row.high, row.low);
+        self.trail_to(price);
+    }
+
+    /// What a trailing stop of this position follows, of a bar or of many.
+    #[inline]
+    pub fn followed<T>(&self, follows: TrailOn, close: T, high: T, low: T) -> T {
+        match follows {
+            TrailOn::Close => close,
+            TrailOn::Extreme if self.direction > 0 => high,
+            TrailOn::Extreme => low,
+        }
+    }
+
+    /// Moves the trailing level to its distance from a price, unless that is further from the market.
+    #[inline]
+    pub fn trail_to(&mut self, price: f64) {
         let sign = self.sign();
         let Some(Trailing { level, distance }) = &mut self.trailing else { return };
-        let price = match follows {
-            TrailOn::Close => row.close,
-            TrailOn::Extreme if sign > 0.0 => row.high,
-            TrailOn::Extreme => row.low,
-        };
         let moved = price - sign * *distance;
         *level = if sign > 0.0 { level.max(moved) } else { level.min(moved) };
     }

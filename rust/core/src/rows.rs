@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bar::Bars;
 use crate::fill::Quote;
+use crate::lanes::LANES;
 
 /// One row of the input.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,32 +58,32 @@ pub struct Past {
     pub rate: f64,
 }
 
-/// `N` rows side by side, in arrays that the compiler turns into vector registers.
+/// `LANES` rows side by side, in arrays that the compiler turns into vector registers.
 #[derive(Debug, Clone, Copy)]
-pub struct Lane<'a, const N: usize> {
+pub struct Lane<'a> {
     /// Highest prices.
-    pub high: &'a [f64; N],
+    pub high: &'a [f64; LANES],
     /// Lowest prices.
-    pub low: &'a [f64; N],
+    pub low: &'a [f64; LANES],
     /// Last prices.
-    pub close: &'a [f64; N],
+    pub close: &'a [f64; LANES],
     /// Account currency per unit of quote currency, as of each close.
-    pub rate: [f64; N],
+    pub rate: [f64; LANES],
     /// What the row before each row left.
-    pub before: Before<N>,
+    pub before: Before,
 }
 
-/// What the row before each of `N` rows left.
+/// What the row before each of them left.
 #[derive(Debug, Clone, Copy)]
-pub struct Before<const N: usize> {
+pub struct Before {
     /// Last price.
-    pub close: [f64; N],
+    pub close: [f64; LANES],
     /// Half spread.
-    pub half_spread: [f64; N],
+    pub half_spread: [f64; LANES],
     /// Conversion rate.
-    pub rate: [f64; N],
+    pub rate: [f64; LANES],
     /// How long ago it was stamped, ns.
-    pub elapsed_ns: [i64; N],
+    pub elapsed_ns: [i64; LANES],
 }
 
 /// A stretch of the input, with what lies before it.
@@ -160,20 +161,20 @@ impl Rows<'_> {
         }
     }
 
-    /// `N` rows from one on, of which the one before them left `past`; `None` where there are fewer.
+    /// `LANES` rows from one on, of which the one before them left `past`; `None` where there are fewer.
     #[must_use]
     #[inline(always)]
-    pub fn lane<const N: usize>(&self, first: usize, past: &Past) -> Option<Lane<'_, N>> {
+    pub fn lane(&self, first: usize, past: &Past) -> Option<Lane<'_>> {
         let bars = &self.bars;
-        let at = |column: &'_ [f64]| column[first..].first_chunk::<N>().copied();
-        let stamps = bars.timestamp[first..].first_chunk::<N>()?;
-        let close = bars.close[first..].first_chunk::<N>()?;
-        let half_spread = bars.half_spread.map_or(Some([self.half_spread; N]), at)?;
-        let rate = bars.conversion_rate.map_or(Some([1.0; N]), at)?;
+        let at = |column: &'_ [f64]| column[first..].first_chunk::<LANES>().copied();
+        let stamps = bars.timestamp[first..].first_chunk::<LANES>()?;
+        let close = bars.close[first..].first_chunk::<LANES>()?;
+        let half_spread = bars.half_spread.map_or(Some([self.half_spread; LANES]), at)?;
+        let rate = bars.conversion_rate.map_or(Some([1.0; LANES]), at)?;
         let times = shifted(past.time, stamps);
         Some(Lane {
-            high: bars.high[first..].first_chunk::<N>()?,
-            low: bars.low[first..].first_chunk::<N>()?,
+            high: bars.high[first..].first_chunk::<LANES>()?,
+            low: bars.low[first..].first_chunk::<LANES>()?,
             close,
             rate,
             before: Before {
@@ -187,6 +188,6 @@ impl Rows<'_> {
 }
 
 /// Each value in the place after its own; the last one falls out.
-fn shifted<T: Copy, const N: usize>(first: T, values: &[T; N]) -> [T; N] {
+fn shifted<T: Copy>(first: T, values: &[T; LANES]) -> [T; LANES] {
     std::array::from_fn(|row| if row == 0 { first } else { values[row - 1] })
 }

@@ -130,3 +130,20 @@ fn lanes_take_nothing_where_a_bar_may_touch_a_level() {
         }
     }
 }
+
+/// Single bars divide where lanes do not: what lies between their roundings is left to single bars.
+#[test]
+fn lanes_leave_the_edge_of_liquidation_alone() {
+    let plan = Plan::new(rules(json!({})), 0, false);
+    for direction in [1, -1] {
+        let take = |spare: f64| {
+            let mut world = world(false);
+            let edge = ENTRY + f64::from(direction) * (spare - 7.0);
+            *(if direction > 0 { &mut world.low } else { &mut world.high }).last_mut().expect("rows") = edge;
+            left(&plan, &world, position(&plan, direction, true), |guard| guard.take_lanes(0)).0
+        };
+        assert!(take(1e-3));
+        assert!(!take(1e-8));
+        assert!(!take(0.0));
+    }
+}
