@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,28 @@ class TestSqlite:
                 assert store.get(lease.operation_id).generation == 2, "reads go on"
         assert stores.everything(store) == before
         stores.complete(store, stores.save(store, lease, 6, after=3), after=6)
+
+    def test_a_lock_while_the_journal_is_changed(self, tmp_path: Path) -> None:
+        """SQLite does not wait by itself there, as where several processes open a new database at once."""
+        url = f"sqlite:///{tmp_path}/another.db"
+        with ThreadPoolExecutor(1) as pool:
+            with locked(url):
+                opening = pool.submit(Store.open, url)
+                time.sleep(0.3)
+                assert not opening.done()
+            store = opening.result(timeout=10)
+        assert stores.sql(store, "PRAGMA journal_mode") == [("wal",)]
+        store.close()
+
+    def test_such_a_lock_for_longer_than_it_waits(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(database, "BUSY_SECONDS", 0.3)
+        url = f"sqlite:///{tmp_path}/another.db"
+        with locked(url), passes("SQLITE_BUSY"):
+            began_s = time.monotonic()
+            try:
+                Store.open(url)
+            finally:
+                assert 0.25 <= time.monotonic() - began_s < 5
 
     def test_the_driver_waits_five_seconds(self, sqlite_url: str) -> None:
         store = Store.open(sqlite_url)
