@@ -16,6 +16,7 @@ COPY requirements.lock ./
 COPY scripts/container scripts/container
 RUN scripts/container/install_builder.sh /opt/builder
 COPY Cargo.toml Cargo.lock pyproject.toml README.md LICENSE ./
+COPY .cargo/config.toml .cargo/config.toml
 COPY rust rust
 COPY python python
 RUN scripts/container/build_wheel.sh /dist

@@ -26,13 +26,19 @@ impl Account {
         self
     }
 
-    /// The account after each payment, one after the other.
+    /// The same account with other cash.
+    #[must_use]
+    pub fn with_cash(self, cash: f64) -> Self {
+        Self { cash, ..self }
+    }
+
+    /// Cash after each payment, one after the other.
     #[must_use]
     #[inline(always)]
-    pub fn paid_one_by_one(mut self, costs: &[f64; LANES]) -> [Self; LANES] {
+    pub fn cash_after(mut self, costs: &[f64; LANES]) -> [f64; LANES] {
         costs.map(|cost| {
             self.pay(cost);
-            self
+            self.cash
         })
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::Error;
 
 /// Values in a cache line.
-const LINE_VALUES: usize = 64 / size_of::<f64>();
+pub(crate) const LINE_VALUES: usize = 64 / size_of::<f64>();
 
 /// A column a rule can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,12 +132,14 @@ impl<'a> Bars<'a> {
         }
     }
 
-    /// Reads one value of each cache line of all columns, side by side; what comes of it means nothing.
+    /// Reads one value of each cache line of all columns, side by side, the opens only if asked; what comes of it means
+    /// nothing.
     #[must_use]
     #[inline(always)]
-    pub(crate) fn read_lines(&self) -> u64 {
+    pub(crate) fn read_lines(&self, opens: bool) -> u64 {
         let rows = self.len();
-        let [open, high, low, close] = [self.open, self.high, self.low, self.close].map(|column| &column[..rows]);
+        let open = if opens { self.open } else { self.close };
+        let [open, high, low, close] = [open, self.high, self.low, self.close].map(|column| &column[..rows]);
         let mut read = 0;
         for row in (0..rows).step_by(LINE_VALUES) {
             read ^= self.timestamp[row].cast_unsigned();

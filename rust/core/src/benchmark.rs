@@ -135,19 +135,18 @@ impl Benchmark {
             self.hold_plain(plan, rows.bars.close, survey, range);
             return;
         }
-        let mut past = rows.past(range.start);
         let mut index = range.start;
         while index < range.end {
-            let lane = if range.end - index >= LANES { rows.lane(index, &past) } else { None };
-            let last = index + lane.as_ref().map_or(1, |_| LANES) - 1;
-            let here = rows.leaves(last);
+            let lane = if range.end - index >= LANES { rows.lane(index) } else { None };
             if let Some(lane) = lane {
                 self.hold_lane(plan, &lane);
+                index += LANES;
             } else {
-                self.charge(plan, &past, here.time);
-                self.mark(plan, here.close, here.rate);
+                let row = rows.row(index);
+                self.charge(plan, &rows.past(index), row.time);
+                self.mark(plan, row.close, row.rate);
+                index += 1;
             }
-            (past, index) = (here, last + 1);
         }
     }
 
@@ -170,14 +169,15 @@ impl Benchmark {
     fn hold_lane(&mut self, plan: &Plan, lane: &Lane<'_>) {
         let (quantity, multiplier) = (self.quantity, plan.multiplier());
         let charges = self.carry(plan).map(|carry| carry.charges(quantity * multiplier, lane));
-        let accounts = charges.map_or([self.account; LANES], |charges| self.account.paid_one_by_one(&charges));
+        let cash = charges.map_or([self.account.cash; LANES], |charges| self.account.cash_after(&charges));
+        let account = |row: usize| self.account.with_cash(cash[row]);
         let equity: [f64; LANES] =
-            std::array::from_fn(|row| accounts[row].equity(quantity, lane.close[row], multiplier, lane.rate[row]));
+            std::array::from_fn(|row| account(row).equity(quantity, lane.close[row], multiplier, lane.rate[row]));
         let (lowest, highest) = lanes::extremes(&equity, &equity);
         if !self.drawdown.skip(lowest, highest) {
             equity.iter().for_each(|&value| self.drawdown.mark(value));
         }
-        self.account = accounts[LANES - 1];
+        self.account.cash = cash[LANES - 1];
     }
 
     /// Total return and largest drawdown after `bars` simulated bars, of which the last one left `past`.

@@ -9,7 +9,7 @@ use crate::exits;
 use crate::lanes::{self, LANES};
 use crate::metrics::Sum;
 use crate::position::Position;
-use crate::rows::{Lane, Past, Rows};
+use crate::rows::{Lane, Rows};
 
 /// Equity this far above its requirement, as a share of the money at hand: rounding must decide nothing.
 const CLEARLY_ABOVE: f64 = 1e-9;
@@ -23,7 +23,6 @@ pub(crate) struct Guard<'a> {
     carry: Option<Carry>,
     account: Account,
     financing: Sum,
-    past: Past,
 }
 
 impl Plan {
@@ -44,8 +43,8 @@ pub(crate) fn guard(
 ) -> usize {
     let Some(position) = &mut desk.position else { return 0 };
     let (carry, financing) = (plan.carry(position.net()), *desk.metrics.financing());
-    let (account, past) = (desk.account, rows.past(range.start));
-    let mut guard = Guard { plan, rows, equity, position, carry, account, financing, past };
+    let account = desk.account;
+    let mut guard = Guard { plan, rows, equity, position, carry, account, financing };
     let taken = guard.take(range);
     desk.account = guard.account;
     *desk.metrics.financing() = guard.financing;
@@ -73,54 +72,59 @@ impl Guard<'_> {
 
     /// One row, unless it may touch a level.
     fn take_row(&mut self, index: usize) -> bool {
-        let (net, multiplier, row) = (self.position.net(), self.plan.multiplier(), self.rows.row(index));
+        let (net, multiplier) = (self.position.net(), self.plan.multiplier());
+        let (row, past) = (self.rows.row(index), self.rows.past(index));
         let units = self.position.quantity * multiplier;
-        let charge = self.carry.map_or(0.0, |carry| carry.charge(units, &self.past, row.time));
+        let charge = self.carry.map_or(0.0, |carry| carry.charge(units, &past, row.time));
         let charged = self.account.paid(charge);
-        let rate = self.past.rate;
-        let liquidation = self.position.requirement.map(|equity| charged.price_at(equity, net, multiplier, rate));
-        if !exits::untouched(self.position, liquidation, &[row.low], &[row.high], &[self.past.half_spread]) {
+        let liquidation = self.position.requirement.map(|equity| charged.price_at(equity, net, multiplier, past.rate));
+        if !exits::untouched(self.position, liquidation, &[row.low], &[row.high], &[past.half_spread]) {
             return false;
         }
+        self.account = charged;
         if self.carry.is_some() {
-            self.pay(charge);
+            self.finance(&[charge]);
         }
         self.position.see(row.high);
         self.position.see(row.low);
         self.equity.push(self.account.equity(net, row.close, multiplier, row.rate));
         self.position.trail_after(self.plan.execution().exits.trail_on, &row);
-        self.past = self.rows.leaves(index);
         true
     }
 
-    fn pay(&mut self, charge: f64) {
-        self.account.pay(charge);
-        self.position.financing += charge;
-        self.financing.add(charge);
+    /// In registers too: from one row to the next memory takes twice as long as the additions.
+    fn finance(&mut self, charges: &[f64]) {
+        let (mut paid, mut financing) = (self.position.financing, self.financing);
+        for &charge in charges {
+            paid += charge;
+            financing.add(charge);
+        }
+        (self.position.financing, self.financing) = (paid, financing);
     }
 
     /// `LANES` rows from one on, unless any of them may touch a level; a quick look, which may say no for nothing.
     fn take_lanes(&mut self, first: usize) -> bool {
-        let Some(lane) = self.rows.lane(first, &self.past) else { return false };
+        let Some(lane) = self.rows.lane(first) else { return false };
         let (net, multiplier) = (self.position.net(), self.plan.multiplier());
         let charges = self.carry.map(|carry| carry.charges(self.position.quantity * multiplier, &lane));
-        let accounts = charges.map_or([self.account; LANES], |charges| self.account.paid_one_by_one(&charges));
+        let cash = charges.map_or([self.account.cash; LANES], |charges| self.account.cash_after(&charges));
         let trailing = self.position.trailing;
         self.trail_after_all(&lane);
         let far = exits::untouched(self.position, None, lane.low, lane.high, &lane.before.half_spread);
-        if !far || !self.far_from_liquidation(&accounts, &lane) {
+        if !far || !self.far_from_liquidation(&cash, &lane) {
             self.position.trailing = trailing;
             return false;
         }
-        for charge in charges.iter().flatten() {
-            self.pay(*charge);
+        if let Some(charges) = charges {
+            self.finance(&charges);
         }
         let (lowest, highest) = lanes::extremes(lane.low, lane.high);
         self.position.see(highest);
         self.position.see(lowest);
-        self.equity
-            .extend((0..LANES).map(|row| accounts[row].equity(net, lane.close[row], multiplier, lane.rate[row])));
-        self.past = self.rows.leaves(first + LANES - 1);
+        let account = |row: usize| self.account.with_cash(cash[row]);
+        let equity = |row: usize| account(row).equity(net, lane.close[row], multiplier, lane.rate[row]);
+        self.equity.extend_from_slice(&std::array::from_fn::<f64, LANES, _>(equity));
+        self.account.cash = cash[LANES - 1];
         true
     }
 
@@ -133,12 +137,12 @@ impl Guard<'_> {
     }
 
     /// Whether equity stays well above its requirement, without a division.
-    fn far_from_liquidation(&self, accounts: &[Account; LANES], lane: &Lane<'_>) -> bool {
+    fn far_from_liquidation(&self, cash: &[f64; LANES], lane: &Lane<'_>) -> bool {
         let Some(requirement) = self.position.requirement else { return true };
         let (net, multiplier) = (self.position.net(), self.plan.multiplier());
         let worst = if net > 0.0 { lane.low } else { lane.high };
         (0..LANES).fold(true, |far, row| {
-            let (account, rate) = (&accounts[row], lane.before.rate[row]);
+            let (account, rate) = (self.account.with_cash(cash[row]), lane.before.rate[row]);
             let held = net * worst[row] * multiplier;
             let money = account.cash.abs() + requirement.abs() + rate * (account.quote_cash.abs() + held.abs());
             let spare = account.equity(net, worst[row], multiplier, rate) - requirement;

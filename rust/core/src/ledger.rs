@@ -1,6 +1,12 @@
 //! The ledger: what happened, append-only, in columns.
 
+use prefetch_index::prefetch_index;
+
+use crate::bar::LINE_VALUES;
 use crate::position::Position;
+
+/// How far ahead of the last row of the curve its memory is asked for.
+const ROWS_AHEAD: usize = 1_024;
 
 macro_rules! columns {
     ($(#[$doc:meta])* $table:ident of $row:ident { $($(#[$field_doc:meta])* $name:ident: $kind:ty),* $(,)? }) => {
@@ -250,6 +256,15 @@ impl Book {
     /// Goes on with a ledger.
     pub fn of(ledger: Ledger) -> Self {
         Self { ledger, ..Self::default() }
+    }
+
+    /// Asks for the memory of the curve that lies `ROWS_AHEAD` of its last `rows`: a store that has to wait for it
+    /// holds up those behind it, and the loads that follow them.
+    pub fn fetch_ahead(&self, rows: usize) {
+        let equity = &self.ledger.equity;
+        for row in (equity.len() - rows..equity.len()).step_by(LINE_VALUES) {
+            prefetch_index(equity, row + ROWS_AHEAD);
+        }
     }
 
     /// Moves the journal into the ledger.

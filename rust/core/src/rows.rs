@@ -70,14 +70,14 @@ pub struct Lane<'a> {
     /// Account currency per unit of quote currency, as of each close.
     pub rate: [f64; LANES],
     /// What the row before each row left.
-    pub before: Before,
+    pub before: Before<'a>,
 }
 
 /// What the row before each of them left.
 #[derive(Debug, Clone, Copy)]
-pub struct Before {
+pub struct Before<'a> {
     /// Last price.
-    pub close: [f64; LANES],
+    pub close: &'a [f64; LANES],
     /// Half spread.
     pub half_spread: [f64; LANES],
     /// Conversion rate.
@@ -161,33 +161,32 @@ impl Rows<'_> {
         }
     }
 
-    /// `LANES` rows from one on, of which the one before them left `past`; `None` where there are fewer.
+    /// `LANES` rows from one on; `None` where there are fewer, or none before them.
     #[must_use]
     #[inline(always)]
-    pub fn lane(&self, first: usize, past: &Past) -> Option<Lane<'_>> {
+    pub fn lane(&self, first: usize) -> Option<Lane<'_>> {
+        let before = first.checked_sub(1)?;
         let bars = &self.bars;
-        let at = |column: &'_ [f64]| column[first..].first_chunk::<LANES>().copied();
-        let stamps = bars.timestamp[first..].first_chunk::<LANES>()?;
-        let close = bars.close[first..].first_chunk::<LANES>()?;
-        let half_spread = bars.half_spread.map_or(Some([self.half_spread; LANES]), at)?;
-        let rate = bars.conversion_rate.map_or(Some([1.0; LANES]), at)?;
-        let times = shifted(past.time, stamps);
+        let (close, past_close) = (chunk(bars.close, first)?, chunk(bars.close, before)?);
+        let (stamps, past_stamps) = (chunk(bars.timestamp, first)?, chunk(bars.timestamp, before)?);
+        let rates = |row| bars.conversion_rate.map_or(Some([1.0; LANES]), |column| chunk(column, row).copied());
+        let half_spreads =
+            bars.half_spread.map_or(Some([self.half_spread; LANES]), |column| chunk(column, before).copied());
         Some(Lane {
-            high: bars.high[first..].first_chunk::<LANES>()?,
-            low: bars.low[first..].first_chunk::<LANES>()?,
+            high: chunk(bars.high, first)?,
+            low: chunk(bars.low, first)?,
             close,
-            rate,
+            rate: rates(first)?,
             before: Before {
-                close: shifted(past.close, close),
-                half_spread: shifted(past.half_spread, &half_spread),
-                rate: shifted(past.rate, &rate),
-                elapsed_ns: std::array::from_fn(|row| stamps[row] - times[row]),
+                close: past_close,
+                half_spread: half_spreads?,
+                rate: rates(before)?,
+                elapsed_ns: std::array::from_fn(|row| stamps[row] - past_stamps[row]),
             },
         })
     }
 }
 
-/// Each value in the place after its own; the last one falls out.
-fn shifted<T: Copy>(first: T, values: &[T; LANES]) -> [T; LANES] {
-    std::array::from_fn(|row| if row == 0 { first } else { values[row - 1] })
+fn chunk<T>(column: &[T], first: usize) -> Option<&[T; LANES]> {
+    column[first..].first_chunk()
 }

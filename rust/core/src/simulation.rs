@@ -15,7 +15,7 @@ use crate::survey::Survey;
 use crate::turn::Turn;
 
 /// Rows that are taken together; in tests so few that every run of some length has several blocks.
-const BLOCK_ROWS: usize = if cfg!(test) { 100 } else { 32_768 };
+const BLOCK_ROWS: usize = if cfg!(test) { 100 } else { 16_384 };
 
 /// What a run is told once, before its first bar.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

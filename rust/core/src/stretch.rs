@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use prefetch_index::prefetch_index;
+
 use crate::desk::{Desk, Plan};
 use crate::filter::Verdict;
 use crate::guard::guard;
@@ -57,6 +59,10 @@ impl Desk {
         let confidence = columns.confidence.map(|column| &column[open.clone()]);
         let direction = self.position.as_ref().map_or(0, |position| position.direction);
         let found = plan.filter.first_candidate(&columns.signals[open], confidence, direction);
+        if let Some(row) = found {
+            // Where its order is filled; the survey may have left it unread.
+            prefetch_index(columns.bars.open, rows.start + free + row + 1);
+        }
         let decides = found.is_some() && !plan.fills_at_close();
         Quiet { rows: found.map_or(until - rows.start, |row| free + row), decides }
     }
@@ -72,6 +78,7 @@ impl Stretch<'_> {
             Some(false) => self.drift(quiet.clone()),
             Some(true) => guard(self.plan, self.desk, self.rows, &mut self.book.ledger.equity, quiet.clone()),
         };
+        self.book.fetch_ahead(taken);
         let rows = quiet.start..quiet.start + taken;
         let (first_bar, stamps) = (self.rows.first_bar + rows.start as i64, &self.rows.bars.timestamp[rows.clone()]);
         match held {

@@ -1,7 +1,8 @@
 //! The first look at a block of rows: whether they are sound, and how far their prices reach.
 //!
-//! It reads every cache line of every column side by side, so that what is read afterwards is near. How far prices
-//! reach costs nothing beside that, and spares those who come later most of their reading.
+//! It reads every cache line of every column side by side, so that what is read afterwards is near; of the opens only
+//! where there are many signals. How far prices reach costs nothing beside that, and spares those who come later most
+//! of their reading.
 
 use std::hint::black_box;
 use std::ops::Range;
@@ -13,6 +14,9 @@ use crate::signal::Columns;
 
 /// Rows of a part: as many signals as a cache line holds.
 const PART_ROWS: usize = 64;
+
+/// Signals are few where less than one part in so many has any.
+const SPARSE_PARTS: usize = 4;
 
 /// The lowest and the highest of some prices.
 pub type Reach = (f64, f64);
@@ -42,10 +46,11 @@ impl<'a> Survey<'a> {
     pub fn of(columns: &Columns<'a>, first_row: usize) -> Result<Self, Error> {
         let (bars, rows) = (columns.bars, columns.bars.len());
         let (mut undefined, mut read) = (0, 0);
+        let opens = has_many_signals(columns.signals);
         let mut parts = Vec::with_capacity(rows.div_ceil(PART_ROWS));
         for row in (0..rows).step_by(PART_ROWS) {
             let part = columns.rows(row, rows.min(row + PART_ROWS));
-            read ^= part.bars.read_lines();
+            read ^= part.bars.read_lines(opens);
             undefined += part.count_undefined(first_row + row)?;
             parts.push(Part::of(&part.bars));
         }
@@ -82,6 +87,12 @@ impl Part {
     fn of(bars: &Bars<'_>) -> Self {
         Self { range: lanes::outermost(bars.low, bars.high), close: lanes::bounds(bars.close) }
     }
+}
+
+/// Whether so many parts have a signal that opens are read along: where there are few, each is asked for by itself.
+fn has_many_signals(signals: &[i8]) -> bool {
+    let signalling = |part: &&[i8]| part.iter().fold(false, |any, &signal| any | (signal != 0));
+    signals.chunks(PART_ROWS).filter(signalling).count() * SPARSE_PARTS > signals.len() / PART_ROWS
 }
 
 fn wider(one: Reach, other: Reach) -> Reach {

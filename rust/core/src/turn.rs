@@ -50,7 +50,7 @@ impl Turn<'_> {
     /// nothing else of the bar depends on it.
     pub fn act_on(&mut self, signal: i8, confidence: f32) -> Result<(), Error> {
         let Some((side, confidence)) = self.decide(signal, confidence) else { return Ok(()) };
-        self.place(self.order(side, confidence))
+        self.place(side, confidence)
     }
 
     fn charge_financing(&mut self) {
@@ -63,12 +63,13 @@ impl Turn<'_> {
     }
 
     fn execute_pending(&mut self) -> Result<(), Error> {
-        let Some(order) = self.desk.pending.take() else { return Ok(()) };
+        let Some(Order { side, confidence, atr, sigma }) = self.desk.pending else { return Ok(()) };
+        self.desk.pending = None;
         if let Some(position) = &mut self.desk.position {
             position.see(self.row.open);
         }
         let quote = self.row.at_open(self.past);
-        self.execute(&order, &quote)
+        self.execute(&Order { side, confidence, atr, sigma }, &quote)
     }
 
     fn exit_inside(&mut self) -> Result<(), Error> {
@@ -109,12 +110,12 @@ impl Turn<'_> {
         order
     }
 
-    fn order(&self, side: i8, confidence: Option<f32>) -> Order {
-        let sigma = match self.plan.execution().sizing {
+    /// What sizing by volatility needs, where it is asked for.
+    fn sigma(&self) -> Option<f64> {
+        match self.plan.execution().sizing {
             Sizing::VolatilityTarget { window, .. } => self.volatility(window + 1),
             _ => None,
-        };
-        Order { side, confidence, atr: self.row.atr, sigma }
+        }
     }
 
     /// Annual volatility over the last `rows` rows, this one included; `None` with fewer.
@@ -134,11 +135,16 @@ impl Turn<'_> {
     }
 
     /// `next_open`: waits for the next bar. `this_close`: executes now.
-    fn place(&mut self, order: Order) -> Result<(), Error> {
+    ///
+    /// The order is made where it is kept, field by field, and taken from there so: a copy in one piece of what has
+    /// just been written in pieces waits until memory has it.
+    fn place(&mut self, side: i8, confidence: Option<f32>) -> Result<(), Error> {
+        let (atr, sigma) = (self.row.atr, self.sigma());
         if self.plan.fills_at_close() {
+            let order = Order { side, confidence, atr, sigma };
             return self.execute(&order, &self.row.at_close(self.past));
         }
-        self.desk.pending = Some(order);
+        self.desk.pending = Some(Order { side, confidence, atr, sigma });
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use crate::desk::Plan;
 use crate::exits;
 use crate::metrics::Sum;
 use crate::position::Position;
-use crate::rows::{Past, Rows};
+use crate::rows::Rows;
 use serde_json::{Value, json};
 
 const ENTRY: f64 = 100.0;
@@ -30,18 +30,18 @@ fn cases() -> Vec<Value> {
     ]
 }
 
-/// Eight bars that hardly move, with a spread, a rate and uneven stamps where asked for.
+/// A bar and eight after it that hardly move, with a spread, a rate and uneven stamps where asked for.
 fn world(with_columns: bool) -> World {
-    let rows: Vec<[f64; 4]> = (0..LANES)
+    let rows: Vec<[f64; 4]> = (0..=LANES)
         .map(|row| {
             let open = ENTRY + (row as f64 * 1.7).sin() * 0.3;
             [open, open + 0.2, open - 0.1, open + 0.05]
         })
         .collect();
-    let mut world = World::new(&rows, &[0; LANES]);
+    let mut world = World::new(&rows, &[0; LANES + 1]);
     if with_columns {
-        world.half_spread = Some((0..LANES).map(|row| 0.01 + row as f64 * 0.003).collect());
-        world.conversion_rate = Some((0..LANES).map(|row| 0.9 + row as f64 * 0.01).collect());
+        world.half_spread = Some((0..=LANES).map(|row| 0.01 + row as f64 * 0.003).collect());
+        world.conversion_rate = Some((0..=LANES).map(|row| 0.9 + row as f64 * 0.01).collect());
         world.timestamp[LANES / 2..].iter_mut().for_each(|stamp| *stamp += 48 * HOUR_NS);
     }
     world
@@ -77,26 +77,18 @@ fn left(
     world: &World,
     mut position: Position,
     take: impl FnOnce(&mut Guard<'_>) -> bool,
-) -> (bool, Position, Account, Sum, Past, Vec<f64>) {
+) -> (bool, Position, Account, Sum, Vec<f64>) {
     let rows = Rows { bars: world.bars(), first_bar: 1, before: None, half_spread: 0.02 };
-    let past = Past { time: -HOUR_NS, range: 0.2, close: ENTRY, half_spread: 0.02, rate: 0.95 };
     // Equity is 100 at the entry price: a move of 7 against the position is its liquidation.
     let account = Account { cash: 100.0, quote_cash: -position.net() * ENTRY };
     let mut equity = Vec::new();
     let carry = plan.carry(position.net());
-    let mut guard = Guard {
-        plan,
-        rows: &rows,
-        equity: &mut equity,
-        position: &mut position,
-        carry,
-        account,
-        financing: Sum::default(),
-        past,
-    };
+    let financing = Sum::default();
+    let mut guard =
+        Guard { plan, rows: &rows, equity: &mut equity, position: &mut position, carry, account, financing };
     let taken = take(&mut guard);
-    let (account, financing, past) = (guard.account, guard.financing, guard.past);
-    (taken, position, account, financing, past, equity)
+    let (account, financing) = (guard.account, guard.financing);
+    (taken, position, account, financing, equity)
 }
 
 #[test]
@@ -107,8 +99,8 @@ fn lanes_leave_what_single_bars_leave() {
             [1, -1].into_iter().flat_map(|side| [(side, false, false), (side, true, false), (side, true, true)])
         {
             let (world, held) = (world(with_columns), position(&plan, direction, borrowed));
-            let lanes = left(&plan, &world, held.clone(), |guard| guard.take_lanes(0));
-            let single = left(&plan, &world, held, |guard| (0..LANES).all(|row| guard.take_row(row)));
+            let lanes = left(&plan, &world, held.clone(), |guard| guard.take_lanes(1));
+            let single = left(&plan, &world, held, |guard| (1..=LANES).all(|row| guard.take_row(row)));
             assert!(lanes.0, "{execution} {direction} {borrowed}");
             assert_eq!(lanes, single, "{execution} {direction} {borrowed}");
         }
@@ -119,12 +111,12 @@ fn lanes_leave_what_single_bars_leave() {
 fn lanes_take_nothing_where_a_bar_may_touch_a_level() {
     for execution in cases() {
         let plan = Plan::new(rules(json!({ "execution": execution })), 0, false);
-        for (direction, row) in [1, -1].into_iter().flat_map(|side| (0..LANES).map(move |row| (side, row))) {
+        for (direction, row) in [1, -1].into_iter().flat_map(|side| (1..=LANES).map(move |row| (side, row))) {
             let held = position(&plan, direction, true);
             let mut world = world(true);
             // Both ways: one of them is the target's.
             (world.high[row], world.low[row]) = (ENTRY + FAR, ENTRY - FAR);
-            let found = left(&plan, &world, held.clone(), |guard| guard.take_lanes(0));
+            let found = left(&plan, &world, held.clone(), |guard| guard.take_lanes(1));
             let nothing = left(&plan, &world, held, |_| false);
             assert_eq!(found, nothing, "{execution} {direction} {row}");
         }
@@ -140,7 +132,7 @@ fn lanes_leave_the_edge_of_liquidation_alone() {
             let mut world = world(false);
             let edge = ENTRY + f64::from(direction) * (spare - 7.0);
             *(if direction > 0 { &mut world.low } else { &mut world.high }).last_mut().expect("rows") = edge;
-            left(&plan, &world, position(&plan, direction, true), |guard| guard.take_lanes(0)).0
+            left(&plan, &world, position(&plan, direction, true), |guard| guard.take_lanes(1)).0
         };
         assert!(take(1e-3));
         assert!(!take(1e-8));

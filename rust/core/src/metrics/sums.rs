@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// A sum with the error of its additions kept beside it.
 ///
-/// Neumaier, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen", 1974.
+/// Ogita, Rump and Oishi, "Accurate Sum and Dot Product", 2005; the error of one addition, without a branch, by
+/// Knuth, "The Art of Computer Programming", volume 2, 4.2.2.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sum {
     total: f64,
@@ -16,8 +17,8 @@ impl Sum {
     #[inline]
     pub fn add(&mut self, term: f64) {
         let total = self.total + term;
-        self.error +=
-            if self.total.abs() >= term.abs() { (self.total - total) + term } else { (term - total) + self.total };
+        let added = total - self.total;
+        self.error += (self.total - (total - added)) + (term - added);
         self.total = total;
     }
 
