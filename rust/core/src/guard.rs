@@ -92,7 +92,7 @@ impl Guard<'_> {
         true
     }
 
-    /// In registers too: from one row to the next memory takes twice as long as the additions.
+    /// Sums that stay in registers: through memory each addition would wait twice as long for the one before it.
     fn finance(&mut self, charges: &[f64]) {
         let (mut paid, mut financing) = (self.position.financing, self.financing);
         for &charge in charges {
