@@ -67,6 +67,20 @@ impl Account {
         self.cash + self.open_gross(net, price, multiplier, rate)
     }
 
+    /// The same for each row of a lane, with its cash.
+    #[must_use]
+    #[inline(always)]
+    pub fn equities(
+        &self,
+        cash: &[f64; LANES],
+        net: f64,
+        prices: &[f64; LANES],
+        multiplier: f64,
+        rates: &[f64; LANES],
+    ) -> [f64; LANES] {
+        std::array::from_fn(|row| self.with_cash(cash[row]).equity(net, prices[row], multiplier, rates[row]))
+    }
+
     /// The price at which equity equals `requirement`, before exit costs.
     #[must_use]
     pub fn price_at(&self, requirement: f64, net: f64, multiplier: f64, rate: f64) -> f64 {

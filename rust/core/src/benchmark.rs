@@ -170,9 +170,7 @@ impl Benchmark {
         let (quantity, multiplier) = (self.quantity, plan.multiplier());
         let charges = self.carry(plan).map(|carry| carry.charges(quantity * multiplier, lane));
         let cash = charges.map_or([self.account.cash; LANES], |charges| self.account.cash_after(&charges));
-        let account = |row: usize| self.account.with_cash(cash[row]);
-        let equity: [f64; LANES] =
-            std::array::from_fn(|row| account(row).equity(quantity, lane.close[row], multiplier, lane.rate[row]));
+        let equity = self.account.equities(&cash, quantity, lane.close, multiplier, &lane.rate);
         let (lowest, highest) = lanes::extremes(&equity, &equity);
         if !self.drawdown.skip(lowest, highest) {
             equity.iter().for_each(|&value| self.drawdown.mark(value));

@@ -113,12 +113,6 @@ impl Error {
         }
     }
 
-    /// Whether it lies in a value that was given, not in what came of it.
-    #[must_use]
-    pub fn is_input(&self) -> bool {
-        matches!(self, Self::BadBar { .. } | Self::Argument { .. } | Self::Signal { .. } | Self::Confidence { .. })
-    }
-
     /// Row of the bar the error is about, where it is about one.
     #[must_use]
     pub fn row(&self) -> Option<usize> {

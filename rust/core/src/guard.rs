@@ -75,15 +75,14 @@ impl Guard<'_> {
         let (net, multiplier) = (self.position.net(), self.plan.multiplier());
         let (row, past) = (self.rows.row(index), self.rows.past(index));
         let units = self.position.quantity * multiplier;
-        let charge = self.carry.map_or(0.0, |carry| carry.charge(units, &past, row.time));
-        let charged = self.account.paid(charge);
+        let charge = self.carry.map(|carry| carry.charge(units, &past, row.time));
+        let charged = self.account.paid(charge.unwrap_or(0.0));
         let liquidation = self.position.requirement.map(|equity| charged.price_at(equity, net, multiplier, past.rate));
         if !exits::untouched(self.position, liquidation, &[row.low], &[row.high], &[past.half_spread]) {
             return false;
         }
-        self.account = charged;
-        if self.carry.is_some() {
-            self.finance(&[charge]);
+        if let Some(charge) = charge {
+            self.pay(&[charge], charged.cash);
         }
         self.position.see(row.high);
         self.position.see(row.low);
@@ -92,8 +91,10 @@ impl Guard<'_> {
         true
     }
 
-    /// Sums that stay in registers: through memory each addition would wait twice as long for the one before it.
-    fn finance(&mut self, charges: &[f64]) {
+    /// Books charges that leave `cash`. The sums stay in registers: through memory each addition would wait twice as
+    /// long for the one before it.
+    fn pay(&mut self, charges: &[f64], cash: f64) {
+        self.account.cash = cash;
         let (mut paid, mut financing) = (self.position.financing, self.financing);
         for &charge in charges {
             paid += charge;
@@ -116,15 +117,12 @@ impl Guard<'_> {
             return false;
         }
         if let Some(charges) = charges {
-            self.finance(&charges);
+            self.pay(&charges, cash[LANES - 1]);
         }
         let (lowest, highest) = lanes::extremes(lane.low, lane.high);
         self.position.see(highest);
         self.position.see(lowest);
-        let account = |row: usize| self.account.with_cash(cash[row]);
-        let equity = |row: usize| account(row).equity(net, lane.close[row], multiplier, lane.rate[row]);
-        self.equity.extend_from_slice(&std::array::from_fn::<f64, LANES, _>(equity));
-        self.account.cash = cash[LANES - 1];
+        self.equity.extend_from_slice(&self.account.equities(&cash, net, lane.close, multiplier, &lane.rate));
         true
     }
 

@@ -224,6 +224,27 @@ impl Ledger {
         self.decisions.clear();
     }
 
+    /// Rows of each table, in the order of the fields.
+    #[must_use]
+    pub fn rows(&self) -> [usize; 5] {
+        [
+            self.fills.bar.len(),
+            self.trades.trade_id.len(),
+            self.equity.len(),
+            self.refused.bar.len(),
+            self.decisions.signal.len(),
+        ]
+    }
+
+    /// Keeps so many rows of each table.
+    pub fn truncate(&mut self, [fills, trades, equity, refused, decisions]: [usize; 5]) {
+        self.fills.truncate(fills);
+        self.trades.truncate(trades);
+        self.equity.truncate(equity);
+        self.refused.truncate(refused);
+        self.decisions.truncate(decisions);
+    }
+
     /// Appends what was written down later.
     pub fn extend(&mut self, later: Self) {
         self.fills.extend(later.fills);
@@ -258,11 +279,11 @@ impl Book {
         Self { ledger, ..Self::default() }
     }
 
-    /// Asks for the memory of the curve that lies `ROWS_AHEAD` of its last `rows`: a store that has to wait for it
-    /// holds up those behind it, and the loads that follow them.
+    /// Asks for the memory of the curve `ROWS_AHEAD` rows beyond each of its last `rows`: a store that has to wait for
+    /// it holds up those behind it, and the loads that follow them.
     pub fn fetch_ahead(&self, rows: usize) {
         let equity = &self.ledger.equity;
-        for row in (equity.len() - rows..equity.len()).step_by(LINE_VALUES) {
+        for row in (equity.len() - rows.min(ROWS_AHEAD)..equity.len()).step_by(LINE_VALUES) {
             prefetch_index(equity, row + ROWS_AHEAD);
         }
     }

@@ -128,18 +128,23 @@ impl Simulation {
     /// Takes the next bars, with the signal and confidence known at each one's close; `last` ends the run with them.
     ///
     /// # Errors
-    /// `Argument`, `Signal`, `Confidence`, `TooShort` for what was given, `FillPrice`, `AccountingIdentity` for what
-    /// came of it. Where rows have been taken before the error was found, every later call repeats it.
+    /// `Argument`, `Signal`, `Confidence`, `TooShort` for what was given: the run is left as it was. `FillPrice`,
+    /// `AccountingIdentity` for what came of it: every later call repeats them.
     pub fn feed(&mut self, columns: &Columns<'_>, last: bool) -> Result<(), Error> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
         self.accept(columns, last)?;
-        let began = self.next_bar;
-        let outcome = self.take(columns, last);
-        let untouched = self.next_bar == began && outcome.as_ref().is_err_and(Error::is_input);
-        self.broken = outcome.clone().err().filter(|_| !untouched);
-        outcome
+        let (first_row, desk, written) = (self.next_bar, self.desk.clone(), self.book.ledger.rows());
+        let Err(error) = self.take(columns, last) else { return Ok(()) };
+        // What was given comes first, in whichever block it stands: then nothing of it has been taken.
+        if let Err(input) = columns.count_undefined(first_row as usize) {
+            (self.next_bar, self.desk) = (first_row, desk);
+            self.book.ledger.truncate(written);
+            return Err(input);
+        }
+        self.broken = Some(error.clone());
+        Err(error)
     }
 
     fn accept(&self, columns: &Columns<'_>, last: bool) -> Result<(), Error> {

@@ -15,7 +15,7 @@ use crate::signal::Columns;
 /// Rows of a part: as many signals as a cache line holds.
 const PART_ROWS: usize = 64;
 
-/// Signals are few where less than one part in so many has any.
+/// Signals are few where at most one part in so many has any.
 const SPARSE_PARTS: usize = 4;
 
 /// The lowest and the highest of some prices.
@@ -92,7 +92,7 @@ impl Part {
 /// Whether so many parts have a signal that opens are read along: where there are few, each is asked for by itself.
 fn has_many_signals(signals: &[i8]) -> bool {
     let signalling = |part: &&[i8]| part.iter().fold(false, |any, &signal| any | (signal != 0));
-    signals.chunks(PART_ROWS).filter(signalling).count() * SPARSE_PARTS > signals.len() / PART_ROWS
+    signals.chunks(PART_ROWS).filter(signalling).count() * SPARSE_PARTS > signals.len().div_ceil(PART_ROWS)
 }
 
 fn wider(one: Reach, other: Reach) -> Reach {

@@ -62,6 +62,8 @@ impl Turn<'_> {
         self.desk.metrics.finance(charge);
     }
 
+    /// The order is read field by field: one wide load of what has just been stored in pieces waits until the stores
+    /// have reached the cache.
     fn execute_pending(&mut self) -> Result<(), Error> {
         let Some(Order { side, confidence, atr, sigma }) = self.desk.pending else { return Ok(()) };
         self.desk.pending = None;
@@ -134,10 +136,7 @@ impl Turn<'_> {
         deadline.is_some_and(|bar| self.row.bar >= bar)
     }
 
-    /// `next_open`: waits for the next bar. `this_close`: executes now.
-    ///
-    /// The order is made where it is kept, field by field, and taken from there so: a copy in one piece of what has
-    /// just been written in pieces waits until memory has it.
+    /// `next_open`: waits for the next bar, written where it is kept. `this_close`: executes now.
     fn place(&mut self, side: i8, confidence: Option<f32>) -> Result<(), Error> {
         let (atr, sigma) = (self.row.atr, self.sigma());
         if self.plan.fills_at_close() {

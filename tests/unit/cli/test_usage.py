@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -137,12 +136,25 @@ def test_start_and_help_import_nothing_heavy(code: str) -> None:
     assert run.stdout.splitlines()[-1] == "HEAVY []"
 
 
+TIMED = """
+import sys, time
+from ktrdr.cli.app import main
+code = main(sys.argv[1:])
+print(time.process_time(), file=sys.stderr)
+sys.exit(code)
+"""
+
+
 @pytest.mark.parametrize("line", ["--help", "data --help", "backtest --help", "strategies --help", "--version"])
-def test_help_is_quick(line: str, capsys: pytest.CaptureFixture[str]) -> None:
-    started = time.process_time()
-    assert main(line.split()) == 0
-    assert time.process_time() - started < 0.3
-    assert capsys.readouterr().out
+def test_help_is_quick(line: str) -> None:
+    """In a process of its own, with its imports; the least of five times, since what disturbs only adds."""
+
+    def seconds() -> float:
+        run = subprocess.run([sys.executable, "-c", TIMED, *line.split()], capture_output=True, text=True, check=True)
+        assert run.stdout
+        return float(run.stderr)
+
+    assert any(seconds() < 0.3 for _ in range(5))
 
 
 def test_every_command_has_a_line_of_help(capsys: pytest.CaptureFixture[str]) -> None:

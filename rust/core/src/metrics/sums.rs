@@ -141,6 +141,26 @@ mod tests {
         assert_eq!(sum.value(), 2.0);
     }
 
+    /// Neumaier's form of the error, which asks which of two terms is larger.
+    #[test]
+    fn the_error_of_an_addition_needs_no_branch() {
+        let (mut sum, mut total, mut error) = (Sum::default(), 0.0_f64, 0.0_f64);
+        let mut state = 7_u64;
+        for round in 0..20_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let sign = if state >> 63 == 0 { 1.0 } else { -1.0 };
+            let term = sign * (state >> 12) as f64 * 2.0_f64.powi((state >> 20) as i32 % 200 - 150);
+            let next = total + term;
+            error += if total.abs() >= term.abs() { (total - next) + term } else { (term - next) + total };
+            total = next;
+            sum.add(term);
+            assert_eq!(sum, Sum { total, error }, "{round}");
+        }
+        sum.add(f64::MAX);
+        sum.add(f64::MAX);
+        assert!(!sum.value().is_finite());
+    }
+
     #[test]
     fn moments_equal_their_definitions() {
         let values = [2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0];

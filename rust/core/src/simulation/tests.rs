@@ -79,24 +79,24 @@ fn guarded_stretches_equal_single_bars() {
     }
 }
 
-/// An error in what was given leaves the run as it was, whatever else came in the same chunk.
+/// An error in what was given leaves the run as it was, in whichever block of the chunk it stands.
 #[test]
 fn rows_that_are_refused_can_be_given_again() {
     let mut draw = Draw::new(7);
-    let mut world = draw::world(&mut draw, 90);
+    let mut world = draw::world(&mut draw, 350);
     world.warmup_bars = 50;
-    world.confidence = Some(vec![0.9; 90]);
+    world.confidence = Some(vec![0.9; 350]);
     let whole = at_once(&world, &json!({})).expect("a run");
     let mut again = world.simulation(rules(json!({})));
-    let (mut signals, mut confidence) = (world.signals.clone(), vec![0.9; 90]);
-    (signals[60], confidence[70]) = (2, 1.5);
+    let (mut signals, mut confidence) = (world.signals.clone(), vec![0.9; 350]);
+    (signals[260], confidence[270]) = (2, 1.5);
     let broken = Columns { signals: &signals, ..world.columns() };
-    assert_eq!(again.feed(&broken, true).expect_err("a signal"), Error::Signal { row: 60, found: 2 });
+    assert_eq!(again.feed(&broken, true).expect_err("a signal"), Error::Signal { row: 260, found: 2 });
     let broken = Columns { confidence: Some(&confidence), ..world.columns() };
-    assert_eq!(again.feed(&broken, true).expect_err("a confidence"), Error::Confidence { row: 70, found: 1.5 });
-    confidence[55] = -0.5;
+    assert_eq!(again.feed(&broken, true).expect_err("a confidence"), Error::Confidence { row: 270, found: 1.5 });
+    confidence[255] = -0.5;
     let broken = Columns { signals: &signals, confidence: Some(&confidence), ..world.columns() };
-    assert_eq!(again.feed(&broken, true).expect_err("both"), Error::Confidence { row: 55, found: -0.5 });
+    assert_eq!(again.feed(&broken, true).expect_err("both"), Error::Confidence { row: 255, found: -0.5 });
     again.feed(&world.columns(), true).expect("the same rows without a fault");
     assert!(outcome(&again, again.ledger()) == outcome(&whole, whole.ledger()));
 }
