@@ -128,12 +128,11 @@ def _keep_a_wal(connection: sqlite3.Connection) -> None:
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
+            return
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() - began_s > BUSY_SECONDS:
                 raise
             time.sleep(0.01)
-        else:
-            return
 
 
 def _begin(connection: Connection) -> None:

@@ -50,7 +50,7 @@ impl Turn<'_> {
     /// nothing else of the bar depends on it.
     pub fn act_on(&mut self, signal: i8, confidence: f32) -> Result<(), Error> {
         let Some((side, confidence)) = self.decide(signal, confidence) else { return Ok(()) };
-        self.place(side, confidence)
+        self.place(self.order(side, confidence))
     }
 
     fn charge_financing(&mut self) {
@@ -62,16 +62,13 @@ impl Turn<'_> {
         self.desk.metrics.finance(charge);
     }
 
-    /// The order is read field by field: one wide load of what has just been stored in pieces waits until the stores
-    /// have reached the cache.
     fn execute_pending(&mut self) -> Result<(), Error> {
-        let Some(Order { side, confidence, atr, sigma }) = self.desk.pending else { return Ok(()) };
-        self.desk.pending = None;
+        let Some(order) = self.desk.pending.take() else { return Ok(()) };
         if let Some(position) = &mut self.desk.position {
             position.see(self.row.open);
         }
         let quote = self.row.at_open(self.past);
-        self.execute(&Order { side, confidence, atr, sigma }, &quote)
+        self.execute(&order, &quote)
     }
 
     fn exit_inside(&mut self) -> Result<(), Error> {
@@ -112,12 +109,12 @@ impl Turn<'_> {
         order
     }
 
-    /// What sizing by volatility needs, where it is asked for.
-    fn sigma(&self) -> Option<f64> {
-        match self.plan.execution().sizing {
+    fn order(&self, side: i8, confidence: Option<f32>) -> Order {
+        let sigma = match self.plan.execution().sizing {
             Sizing::VolatilityTarget { window, .. } => self.volatility(window + 1),
             _ => None,
-        }
+        };
+        Order { side, confidence, atr: self.row.atr, sigma }
     }
 
     /// Annual volatility over the last `rows` rows, this one included; `None` with fewer.
@@ -136,14 +133,12 @@ impl Turn<'_> {
         deadline.is_some_and(|bar| self.row.bar >= bar)
     }
 
-    /// `next_open`: waits for the next bar, written where it is kept. `this_close`: executes now.
-    fn place(&mut self, side: i8, confidence: Option<f32>) -> Result<(), Error> {
-        let (atr, sigma) = (self.row.atr, self.sigma());
+    /// `next_open`: waits for the next bar. `this_close`: executes now.
+    fn place(&mut self, order: Order) -> Result<(), Error> {
         if self.plan.fills_at_close() {
-            let order = Order { side, confidence, atr, sigma };
             return self.execute(&order, &self.row.at_close(self.past));
         }
-        self.desk.pending = Some(Order { side, confidence, atr, sigma });
+        self.desk.pending = Some(order);
         Ok(())
     }
 

@@ -207,9 +207,7 @@ impl Simulation {
     /// Rows of fills, trades, equity, refused, decisions.
     #[getter]
     fn row_counts(&self) -> (usize, usize, usize, usize, usize) {
-        let ledger = self.saved.run.ledger();
-        let rows = (ledger.fills.bar.len(), ledger.trades.trade_id.len(), ledger.equity.len());
-        (rows.0, rows.1, rows.2, ledger.refused.bar.len(), ledger.decisions.code.len())
+        self.saved.run.ledger().rows().into()
     }
 
     /// The open position as JSON; None when flat.

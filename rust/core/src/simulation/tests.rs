@@ -100,3 +100,21 @@ fn rows_that_are_refused_can_be_given_again() {
     again.feed(&world.columns(), true).expect("the same rows without a fault");
     assert!(outcome(&again, again.ledger()) == outcome(&whole, whole.ledger()));
 }
+
+/// It is also named before what comes of the rows before it.
+#[test]
+fn what_was_given_is_judged_before_what_comes_of_it() {
+    let mut draw = Draw::new(7);
+    let mut world = draw::world(&mut draw, 350);
+    (world.signals[10], world.signals[60]) = (1, -1);
+    let changes = json!({"execution": {"slippage": {"rate": 2.0}}});
+    let mut run = world.simulation(rules(changes));
+    let mut signals = world.signals.clone();
+    signals[260] = 2;
+    let broken = Columns { signals: &signals, ..world.columns() };
+    assert_eq!(run.feed(&broken, true).expect_err("a signal"), Error::Signal { row: 260, found: 2 });
+    for _ in 0..2 {
+        let error = run.feed(&world.columns(), true).expect_err("a price below zero");
+        assert!(matches!(error, Error::FillPrice { row, .. } if row < 200), "{error}");
+    }
+}
