@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use prefetch_index::prefetch_index;
+
 use crate::error::Error;
 
 /// Values in a cache line.
@@ -118,6 +120,7 @@ pub struct Bars<'a> {
 impl<'a> Bars<'a> {
     /// The rows from `low` up to, not including, `high`.
     #[must_use]
+    #[inline]
     pub fn rows(&self, low: usize, high: usize) -> Self {
         let part = |column: Option<&'a [f64]>| column.map(|values| &values[low..high]);
         Self {
@@ -132,23 +135,18 @@ impl<'a> Bars<'a> {
         }
     }
 
-    /// Reads one value of each cache line of all columns, side by side, the opens only if asked; what comes of it means
-    /// nothing.
-    #[must_use]
+    /// Asks for the memory of `LINE_VALUES` rows from one on, of the opens only if told so. Rows beyond the end do no
+    /// harm.
     #[inline(always)]
-    pub(crate) fn read_lines(&self, opens: bool) -> u64 {
-        let rows = self.len();
-        let open = if opens { self.open } else { self.close };
-        let [open, high, low, close] = [open, self.high, self.low, self.close].map(|column| &column[..rows]);
-        let mut read = 0;
-        for row in (0..rows).step_by(LINE_VALUES) {
-            read ^= self.timestamp[row].cast_unsigned();
-            read ^= open[row].to_bits() ^ high[row].to_bits() ^ low[row].to_bits() ^ close[row].to_bits();
-        }
+    pub(crate) fn fetch(&self, row: usize, opens: bool) {
+        prefetch_index(self.timestamp, row);
+        prefetch_index(if opens { self.open } else { self.close }, row);
+        prefetch_index(self.high, row);
+        prefetch_index(self.low, row);
+        prefetch_index(self.close, row);
         for column in [self.half_spread, self.atr, self.conversion_rate].into_iter().flatten() {
-            read = column.iter().step_by(LINE_VALUES).fold(read, |read, value| read ^ value.to_bits());
+            prefetch_index(column, row);
         }
-        read
     }
 
     /// Number of rows.

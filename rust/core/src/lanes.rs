@@ -1,7 +1,41 @@
-//! Extremes of columns, in lanes that the compiler turns into vector instructions.
+//! Extremes of columns, in vector lanes.
+
+use wide::f64x8;
 
 /// Values that are looked at together.
 pub const LANES: usize = 8;
+
+/// The lowest and the highest values so far, lane by lane.
+///
+/// Spelled out: of arrays the compiler makes vectors half as wide, and twice as many as there are registers.
+#[derive(Debug, Clone, Copy)]
+pub struct Extremes {
+    low: f64x8,
+    high: f64x8,
+}
+
+impl Extremes {
+    /// Of one value a lane; none of them may be NaN.
+    #[must_use]
+    #[inline(always)]
+    pub fn of(lows: &[f64; LANES], highs: &[f64; LANES]) -> Self {
+        Self { low: f64x8::new(*lows), high: f64x8::new(*highs) }
+    }
+
+    /// One more value a lane.
+    #[inline(always)]
+    pub fn see(&mut self, lows: &[f64; LANES], highs: &[f64; LANES]) {
+        self.low = f64x8::new(*lows).fast_min(self.low);
+        self.high = f64x8::new(*highs).fast_max(self.high);
+    }
+
+    /// The lowest and the highest of all lanes.
+    #[must_use]
+    #[inline(always)]
+    pub fn reach(self) -> (f64, f64) {
+        (in_halves(self.low.to_array(), lesser), in_halves(self.high.to_array(), greater))
+    }
+}
 
 /// The lowest and the highest of the values; none of them may be NaN.
 #[must_use]
@@ -17,21 +51,18 @@ pub fn outermost(lows: &[f64], highs: &[f64]) -> (f64, f64) {
         return (lowest, highs.iter().fold(f64::NEG_INFINITY, |found, &value| greater(found, value)));
     };
     // The last lanes overlap those before them: no rest is left to a loop of its own.
-    let (mut low, mut high) = (*last_lows, *last_highs);
-    for (lows, highs) in lows.as_chunks::<LANES>().0.iter().zip(highs.as_chunks::<LANES>().0) {
-        for lane in 0..LANES {
-            low[lane] = lesser(low[lane], lows[lane]);
-            high[lane] = greater(high[lane], highs[lane]);
-        }
+    let mut extremes = Extremes::of(last_lows, last_highs);
+    for (lows, highs) in lows.as_chunks().0.iter().zip(highs.as_chunks().0) {
+        extremes.see(lows, highs);
     }
-    extremes(&low, &high)
+    extremes.reach()
 }
 
 /// The same of as many values as there are lanes.
 #[must_use]
 #[inline(always)]
 pub fn extremes(lows: &[f64; LANES], highs: &[f64; LANES]) -> (f64, f64) {
-    (in_halves(*lows, lesser), in_halves(*highs, greater))
+    Extremes::of(lows, highs).reach()
 }
 
 /// One value of all lanes, in steps that do not wait for each other.

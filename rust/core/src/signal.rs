@@ -1,5 +1,7 @@
 //! Raw signals and their confidence, beside the bars they were decided on.
 
+use prefetch_index::prefetch_index;
+
 use crate::bar::Bars;
 use crate::error::Error;
 
@@ -17,11 +19,23 @@ pub struct Columns<'a> {
 impl<'a> Columns<'a> {
     /// The rows from `low` up to, not including, `high`.
     #[must_use]
+    #[inline]
     pub fn rows(&self, low: usize, high: usize) -> Self {
         Self {
             bars: self.bars.rows(low, high),
             signals: &self.signals[low..high],
             confidence: self.confidence.map(|column| &column[low..high]),
+        }
+    }
+
+    /// Asks for the memory of `LINE_VALUES` rows from one on, of the opens only if told so. Rows beyond the end do no
+    /// harm.
+    #[inline(always)]
+    pub(crate) fn fetch(&self, row: usize, opens: bool) {
+        self.bars.fetch(row, opens);
+        prefetch_index(self.signals, row);
+        if let Some(column) = self.confidence {
+            prefetch_index(column, row);
         }
     }
 

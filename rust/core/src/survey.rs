@@ -1,19 +1,21 @@
 //! The first look at a block of rows: whether they are sound, and how far their prices reach.
 //!
-//! It reads every cache line of every column side by side, so that what is read afterwards is near; of the opens only
-//! where there are many signals. How far prices reach costs nothing beside that, and spares those who come later most
-//! of their reading.
+//! It asks for the memory of all columns a little ahead of where it looks, side by side, so that what is read afterwards
+//! is near; for the opens only where there are many signals. How far prices reach costs nothing beside that, and spares
+//! those who come later most of their reading.
 
-use std::hint::black_box;
 use std::ops::Range;
 
-use crate::bar::Bars;
+use crate::bar::{Bars, LINE_VALUES};
 use crate::error::Error;
-use crate::lanes;
+use crate::lanes::{self, Extremes};
 use crate::signal::Columns;
 
 /// Rows of a part: as many signals as a cache line holds.
 const PART_ROWS: usize = 64;
+
+/// How far ahead memory is asked for.
+const ROWS_AHEAD: usize = 2 * PART_ROWS;
 
 /// Signals are few where at most one part in so many has any.
 const SPARSE_PARTS: usize = 4;
@@ -27,6 +29,7 @@ pub struct Survey<'a> {
     /// How many confidences are undefined.
     pub undefined: u64,
     bars: Bars<'a>,
+    /// The whole ones.
     parts: Vec<Part>,
 }
 
@@ -44,18 +47,18 @@ impl<'a> Survey<'a> {
     /// # Errors
     /// `Signal` unless signals are -1, 0 or 1, `Confidence` unless confidences lie in 0..1 or are NaN.
     pub fn of(columns: &Columns<'a>, first_row: usize) -> Result<Self, Error> {
-        let (bars, rows) = (columns.bars, columns.bars.len());
-        let (mut undefined, mut read) = (0, 0);
+        let rows = columns.bars.len();
         let opens = has_many_signals(columns.signals);
-        let mut parts = Vec::with_capacity(rows.div_ceil(PART_ROWS));
-        for row in (0..rows).step_by(PART_ROWS) {
-            let part = columns.rows(row, rows.min(row + PART_ROWS));
-            read ^= part.bars.read_lines(opens);
+        let whole = rows - rows % PART_ROWS;
+        let mut undefined = 0;
+        let mut parts = Vec::with_capacity(whole / PART_ROWS);
+        for row in (0..whole).step_by(PART_ROWS) {
+            let part = columns.rows(row, row + PART_ROWS);
             undefined += part.count_undefined(first_row + row)?;
-            parts.push(Part::of(&part.bars));
+            parts.push(Part::of(&part.bars, |at| columns.fetch(row + at + ROWS_AHEAD, opens)));
         }
-        black_box(read);
-        Ok(Self { undefined, bars, parts })
+        undefined += columns.rows(whole, rows).count_undefined(first_row + whole)?;
+        Ok(Self { undefined, bars: columns.bars, parts })
     }
 
     /// From the lowest low to the highest high of some rows.
@@ -83,9 +86,17 @@ impl<'a> Survey<'a> {
 }
 
 impl Part {
+    /// Asks for memory before each few rows: all of it at once would have to wait for itself.
     #[inline(always)]
-    fn of(bars: &Bars<'_>) -> Self {
-        Self { range: lanes::outermost(bars.low, bars.high), close: lanes::bounds(bars.close) }
+    fn of(bars: &Bars<'_>, fetch: impl Fn(usize)) -> Self {
+        let [low, high, close] = [bars.low, bars.high, bars.close].map(|column| column.as_chunks().0);
+        let (mut range, mut closes) = (Extremes::of(&low[0], &high[0]), Extremes::of(&close[0], &close[0]));
+        for (lane, ((low, high), close)) in low.iter().zip(high).zip(close).enumerate() {
+            fetch(lane * LINE_VALUES);
+            range.see(low, high);
+            closes.see(close, close);
+        }
+        Self { range: range.reach(), close: closes.reach() }
     }
 }
 
