@@ -6,9 +6,9 @@
 
 use std::ops::Range;
 
-use crate::bar::{Bars, LINE_VALUES};
+use crate::bar::Bars;
 use crate::error::Error;
-use crate::lanes::{self, Extremes};
+use crate::lanes::{self, Extremes, LANES};
 use crate::signal::Columns;
 
 /// Rows of a part: as many signals as a cache line holds.
@@ -92,7 +92,7 @@ impl Part {
         let [low, high, close] = [bars.low, bars.high, bars.close].map(|column| column.as_chunks().0);
         let (mut range, mut closes) = (Extremes::of(&low[0], &high[0]), Extremes::of(&close[0], &close[0]));
         for (lane, ((low, high), close)) in low.iter().zip(high).zip(close).enumerate() {
-            fetch(lane * LINE_VALUES);
+            fetch(lane * LANES);
             range.see(low, high);
             closes.see(close, close);
         }
@@ -100,7 +100,7 @@ impl Part {
     }
 }
 
-/// Whether so many parts have a signal that opens are read along: where there are few, each is asked for by itself.
+/// Whether so many parts have a signal that opens are asked for too: where there are few, each is asked for by itself.
 fn has_many_signals(signals: &[i8]) -> bool {
     let signalling = |part: &&[i8]| part.iter().fold(false, |any, &signal| any | (signal != 0));
     signals.chunks(PART_ROWS).filter(signalling).count() * SPARSE_PARTS > signals.len().div_ceil(PART_ROWS)
