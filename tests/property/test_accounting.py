@@ -125,12 +125,12 @@ def fills_until_open(case: Case, fills: Any, row: int) -> list[dict[str, Any]]:
 
 
 def poisoned(case: Case, row: int, rng: Random) -> Any:
-    """The bars with everything of one row changed that is not known at its open."""
+    """The bars with everything of one row changed that is not known at its open, and a close that differs from it."""
     bars, open_ = case.bars, case.bars.open[row]
     changed = {
         "high": open_ * rng.uniform(1.2, 2.0),
         "low": open_ * rng.uniform(0.5, 0.9),
-        "close": open_ * rng.uniform(0.91, 1.19),
+        "close": open_ * rng.choice([rng.uniform(0.91, 0.99), rng.uniform(1.01, 1.19)]),
         "half_spread": open_ * 0.001 * rng.random(),
         "atr": open_ * rng.random(),
         "conversion_rate": rng.uniform(0.5, 2.0),
