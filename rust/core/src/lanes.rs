@@ -7,7 +7,8 @@ pub const LANES: usize = 8;
 
 /// The lowest and the highest values so far, lane by lane.
 ///
-/// Spelled out: of arrays the compiler makes vectors half as wide, and twice as many as there are registers.
+/// Spelled out: of arrays the compiler makes vectors half as wide, and so many that registers run out. None of the
+/// values may be NaN.
 #[derive(Debug, Clone, Copy)]
 pub struct Extremes {
     low: f64x8,
@@ -15,7 +16,7 @@ pub struct Extremes {
 }
 
 impl Extremes {
-    /// Of one value a lane; none of them may be NaN.
+    /// Of one value a lane.
     #[must_use]
     #[inline(always)]
     pub fn of(lows: &[f64; LANES], highs: &[f64; LANES]) -> Self {

@@ -91,8 +91,8 @@ impl Part {
     fn of(bars: &Bars<'_>, fetch: impl Fn(usize)) -> Self {
         let [low, high, close] = [bars.low, bars.high, bars.close].map(|column| column.as_chunks().0);
         let (mut range, mut closes) = (Extremes::of(&low[0], &high[0]), Extremes::of(&close[0], &close[0]));
-        for (lane, ((low, high), close)) in low.iter().zip(high).zip(close).enumerate() {
-            fetch(lane * LANES);
+        for (step, ((low, high), close)) in low.iter().zip(high).zip(close).enumerate() {
+            fetch(step * LANES);
             range.see(low, high);
             closes.see(close, close);
         }
