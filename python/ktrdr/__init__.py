@@ -8,13 +8,13 @@ from __future__ import annotations
 from ktrdr._lazy import lazy_names
 
 LAZY = {
-    "simulate": "ktrdr.backtesting.simulation:simulate",
-    "Simulation": "ktrdr.backtesting.simulation:Simulation",
-    "backtest": "ktrdr.backtesting.api:backtest",
-    "train": "ktrdr.training.api:train",
-    "features": "ktrdr.features.api:features",
-    "labels": "ktrdr.training.api:labels",
-    "Timeframe": "ktrdr.values:Timeframe",
+    "simulate": "ktrdr.simulation.arrays:simulate",
+    "Simulation": "ktrdr.simulation.arrays:Simulation",
+    "backtest": "ktrdr.backtesting.run:backtest",
+    "train": "ktrdr.training.train:train",
+    "features": "ktrdr.feature_pipeline.features:features",
+    "labels": "ktrdr.training.train:labels",
+    "Timeframe": "ktrdr.time:Timeframe",
     "KtrdrError": "ktrdr.errors:KtrdrError",
 }
 

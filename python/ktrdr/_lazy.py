@@ -10,7 +10,7 @@ from typing import Any
 def resolve(target: str) -> Any:
     """The object behind a ``module:name`` string.
 
-    >>> resolve("ktrdr.values:Timeframe").__name__
+    >>> resolve("ktrdr.time:Timeframe").__name__
     'Timeframe'
     """
     module, _, name = target.partition(":")
@@ -27,7 +27,7 @@ def lazy_names(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """A package's ``__getattr__`` and ``__dir__``: each name is imported when it is first touched, and kept.
 
-    >>> find, _ = lazy_names({"__name__": "shop"}, {"Timeframe": "ktrdr.values:Timeframe"})
+    >>> find, _ = lazy_names({"__name__": "shop"}, {"Timeframe": "ktrdr.time:Timeframe"})
     >>> find("Timeframe").__name__
     'Timeframe'
     >>> find("Timeframes")
@@ -38,7 +38,7 @@ def lazy_names(
     def find(name: str) -> Any:
         if name not in targets:
             raise AttributeError(f"module {namespace['__name__']!r} has no attribute {name!r}")
-        # The import may itself have bound the name: ``ktrdr.features`` is a package that can be called.
-        return namespace.setdefault(name, resolve(targets[name]))
+        value = namespace[name] = resolve(targets[name])
+        return value
 
     return find, lambda: [*namespace, *targets]

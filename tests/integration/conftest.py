@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ktrdr.data.repository import Repository
 from ktrdr.data.sample import write_sample
+from ktrdr.data.store.repository import Repository
 from ktrdr.strategy.loader import load_strategy
 
 

@@ -17,14 +17,14 @@ import yaml
 
 from ktrdr import _core
 from ktrdr.backtesting.decision_function import DecisionFunction
+from ktrdr.backtesting.job import foreground
+from ktrdr.backtesting.job.stored import StoredResults
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.cli.app import main
 from ktrdr.errors import Cancelled, InternalError
-from ktrdr.operations import foreground
-from ktrdr.operations.cancellation import Reason, Token
 from ktrdr.operations.models import Status
-from ktrdr.operations.segments import StoredResults
-from ktrdr.operations.store import Store
+from ktrdr.operations.run.cancellation import Reason, Token
+from ktrdr.operations.store.store import Store
 from support import stores
 from support.processes import Place, StopAt, assert_same, furnish, strategy
 

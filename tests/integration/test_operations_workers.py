@@ -15,8 +15,8 @@ import pytest
 
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.operations.models import Status
-from ktrdr.operations.runner import Runner
-from ktrdr.operations.store import Store
+from ktrdr.operations.pool.runner import Runner
+from ktrdr.operations.store.store import Store
 from support.processes import Place, assert_same, freeze, furnish, kill, wait_for, wait_for_bar, wait_until, worker
 
 KINDS = ("mlp", "slow")

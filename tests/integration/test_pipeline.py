@@ -18,9 +18,9 @@ from ktrdr.backtesting.decision_function import rules_in_force
 from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.backtesting.feature_cache import FeatureCache
 from ktrdr.backtesting.results import BacktestResults
-from ktrdr.backtesting.simulation import Simulation
-from ktrdr.training.api import TrainResult
-from ktrdr.values import Span
+from ktrdr.simulation.arrays import Simulation
+from ktrdr.time import Span
+from ktrdr.training.train import TrainResult
 
 CASES = {
     "mlp": ("mean_reversion_momentum_v1", "1h", ("2022-01-01", "2022-12-31"), ("2023-02-01", "2023-06-30")),

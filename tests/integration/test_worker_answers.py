@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from ktrdr.operations.owner import Owner
-from ktrdr.operations.store import Store
+from ktrdr.operations.store.store import Store
 from ktrdr.worker.views import Refusal
 from support.processes import Place, furnish
 from support.service import Service, events, service

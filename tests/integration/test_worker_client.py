@@ -15,7 +15,7 @@ import yaml
 from ktrdr.errors import AlreadyRunning, ArgumentInvalid, AuthRequired, NotFound, RequestInvalid, WorkerUnreachable
 from ktrdr.operations.models import Status
 from ktrdr.operations.owner import Owner
-from ktrdr.operations.store import Store
+from ktrdr.operations.store.store import Store
 from ktrdr.worker import client as module
 from ktrdr.worker.client import WorkerClient
 from support.processes import Place, answer_of, furnish, strategy

@@ -19,7 +19,7 @@ from fastapi.routing import APIRoute
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.operations.models import Claim, Status
 from ktrdr.operations.owner import Owner
-from ktrdr.operations.store import Store
+from ktrdr.operations.store.store import Store
 from support.processes import Place, furnish, strategy, wait_for
 from support.service import TOKEN, Service, code_of, events, service, whole_answer
 
@@ -629,7 +629,7 @@ def test_sigterm_leaves_in_time_whoever_hangs(place: Place, mine: Claim, done: t
 
 def test_every_route_answers_in_the_shape_it_promises() -> None:
     """No route that takes a body reads anything but a strict model."""
-    from ktrdr.strategy.problems import Strict
+    from ktrdr.config.strict import Strict
     from ktrdr.worker.app import ROUTES
 
     for module in ROUTES:

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
+from ktrdr.backtesting.job.stored import ledger
 from ktrdr.errors import LeaseLost, SnapshotCorrupt, SnapshotUnrecoverable
-from ktrdr.operations import reads
 from ktrdr.operations.models import CheckpointRecord, Claim, Lease, Operation, Outcome, Status
 from ktrdr.operations.owner import Owner
-from ktrdr.operations.rows import find
-from ktrdr.operations.segments import ledger
-from ktrdr.operations.store import Store
-from ktrdr.operations.tables import ledger_segments
+from ktrdr.operations.store import reads
+from ktrdr.operations.store.rows import find
+from ktrdr.operations.store.store import Store
+from ktrdr.operations.store.tables import ledger_segments
 from model.protocol import COMPLETED, RUNS, Bounds, Next, Process, Row, Rules, State, Step, interrupted, steps
 from model.search import towards_the_end
 from support import stores, tape

@@ -14,16 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-import markets
-import worlds
 from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.data.bars import BarSeries
 from ktrdr.strategy.history import needs
 from ktrdr.strategy.loader import load_strategy
-from ktrdr.values import Timeframe, iso
-from property.planting import planted
+from ktrdr.time import Timeframe, iso
+from support import markets, worlds
+from support.planting import planted
 
 SMALL = {"model": {"type": "mlp", "architecture": {"hidden_layers": [8]}}}
 WINDOWS = {"model": {"type": "lstm", "architecture": {"sequence_length": 6, "hidden_size": 8, "num_layers": 1}}}
@@ -192,14 +191,14 @@ LEAKS = {
     ),
     "a forming bar seen by decisions": (
         "1h+4h+1d",
-        "features.alignment",
+        "feature_pipeline.alignment",
         'seen_from = np.searchsorted(base.close_ns, coarser.close_ns, side="left")',
         'seen_from = np.searchsorted(base.timestamp, coarser.timestamp, side="left")',
         poisoning_the_future,
     ),
     "recursions from the first stored bar": (
         "5m+1h",
-        "features.loading",
+        "feature_pipeline.window",
         "anchor = max(begin - needs[base].load_bars, 0)",
         "anchor = 0",
         extending_the_history,

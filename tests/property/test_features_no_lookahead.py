@@ -9,13 +9,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-import markets
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.resample import resample
-from ktrdr.features.pipeline import build_features
+from ktrdr.feature_pipeline.build import build_features
 from ktrdr.strategy.loader import load_strategy
-from ktrdr.values import Span, Timeframe
-from property.feature_checks import CHECKS, WORLDS, World, cutting_the_future_off_changes_nothing
+from ktrdr.time import Span, Timeframe
+from support import markets
+from support.feature_checks import CHECKS, WORLDS, World, cutting_the_future_off_changes_nothing
 
 
 @pytest.fixture(scope="module", params=WORLDS)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from talib import stream
 
-import markets
 from ktrdr.data.bars import BarSeries
-from ktrdr.indicators.compute import compute
+from ktrdr.feature_pipeline.indicators.compute import compute
 from ktrdr.strategy.catalog import INDICATORS, defaults
+from support import markets
 
 HISTORY, BARS = 150, markets.walk(21, 450, flat=30)
 HLC = ("high", "low", "close")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from property.feature_checks import CHECKS, World, five_minutes_and_hours, red
-from property.planting import planted
+from support.feature_checks import CHECKS, World, five_minutes_and_hours, red
+from support.planting import planted
 
 CUT = "cutting_the_future_off_changes_nothing"
 POISON = "poisoning_the_future_changes_nothing"
@@ -21,7 +21,7 @@ RESAMPLED = "resampling_makes_closed_bars_only"
 
 LEAKS = {
     "a base column shifted by -1": (
-        "features.pipeline",
+        "feature_pipeline.build",
         "        values = found[job_of(column)][column.output]\n        if column.membership is not None:\n"
         "            fills.append(Fill(column.column,",
         "        values = np.append(found[job_of(column)][column.output][1:], np.nan)\n"
@@ -29,72 +29,77 @@ LEAKS = {
         CUT,
     ),
     "a higher bar visible while it forms": (
-        "features.alignment",
+        "feature_pipeline.alignment",
         'seen_from = np.searchsorted(base.close_ns, coarser.close_ns, side="left")',
         'seen_from = np.searchsorted(base.timestamp, coarser.timestamp, side="left")',
         CUT,
     ),
     "a higher bar visible one base bar early": (
-        "features.alignment",
+        "feature_pipeline.alignment",
         'seen_from = np.searchsorted(base.close_ns, coarser.close_ns, side="left")',
         'seen_from = np.searchsorted(base.close_ns + base.timeframe.ns, coarser.close_ns, side="left")',
         CUT,
     ),
     "a centred window": (
-        "indicators.primitives",
+        "feature_pipeline.indicators.primitives",
         "pl.Series(values).rolling_sum(period)",
         "pl.Series(values).rolling_sum(period, center=True)",
         CUT,
     ),
     "gaps filled backward": (
-        "features.alignment",
+        "feature_pipeline.alignment",
         "    lengths = np.empty(len(rows), np.int64)\n",
         "    rows[2:-1:2] = np.arange(1, len(seen_from))\n    lengths = np.empty(len(rows), np.int64)\n",
         CUT,
     ),
     "an indicator's warm-up filled backward": (
-        "indicators.compute",
+        "feature_pipeline.indicators.compute",
         "{name: found_columns[name] for name",
         '{name: __import__("polars").Series(found_columns[name]).fill_nan(None).backward_fill().to_numpy() for name',
         EARLY,
     ),
     "a scaler fitted on all rows": (
-        "features.matrix",
+        "feature_pipeline.matrix",
         "[matrix.raw[column][chosen] for",
         "[matrix.raw[column] for",
         SCALING,
     ),
     "senkou and fisher's signal displaced backward": (
-        "indicators.primitives",
+        "feature_pipeline.indicators.primitives",
         "shifted[bars:] = values[: max(len(values) - bars, 0)]",
         "shifted[: max(len(values) - bars, 0)] = values[bars:]",
         CUT,
     ),
     "a day's vwap from the whole day": (
-        "indicators.volume",
+        "feature_pipeline.indicators.volume",
         '.cum_sum().over("day")',
         '.sum().over("day")',
         CUT,
     ),
     "an extreme of the whole series": (
-        "indicators.momentum",
+        "feature_pipeline.indicators.momentum",
         "talib.MAX(price, timeperiod=period)",
         "np.where(np.isnan(talib.MAX(price, timeperiod=period)), np.nan, price.max())",
         POISON,
     ),
     "the stop's ATR one bar ahead": (
-        "features.pipeline",
+        "feature_pipeline.build",
         'compute("atr", {"period": rules.exits.atr_period}, base)[""]',
         'np.append(compute("atr", {"period": rules.exits.atr_period}, base)[""][1:], np.nan)',
         POISON,
     ),
     "an external value used before it was known": (
-        "features.alignment",
+        "feature_pipeline.alignment",
         'seen_from = np.searchsorted(base.close_ns, known_ns, side="left")',
         'seen_from = np.searchsorted(base.close_ns, known_ns - 3_600 * 10**9, side="left")',
         CUT,
     ),
-    "a value that never goes stale": ("features.alignment", "_STALE_AFTER = 2\n", "_STALE_AFTER = 10**6\n", STOPPED),
+    "a value that never goes stale": (
+        "feature_pipeline.alignment",
+        "_STALE_AFTER = 2\n",
+        "_STALE_AFTER = 10**6\n",
+        STOPPED,
+    ),
     "a last unfinished bar kept by resampling": (
         "data.resample",
         "whole = grouped.filter(ends <= int(bars.close_ns[-1]))",
@@ -102,13 +107,13 @@ LEAKS = {
         RESAMPLED,
     ),
     "a forming bar loaded": (
-        "features.loading",
+        "feature_pipeline.window",
         "every = source.stamps(symbol, timeframe) + timeframe.ns",
         "every = source.stamps(symbol, timeframe)",
         CLOSED,
     ),
     "recursions from the first stored bar": (
-        "features.loading",
+        "feature_pipeline.window",
         "anchor = max(begin - needs[base].load_bars, 0)",
         "anchor = 0",
         HISTORY,

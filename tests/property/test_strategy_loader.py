@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ktrdr.config.yaml import read_yaml
 from ktrdr.errors import ConfigError
 from ktrdr.strategy.catalog import INDICATORS, Indicator, Parameter
 from ktrdr.strategy.loader import load_strategy, parse_strategy
-from ktrdr.strategy.yaml_reader import read_yaml
 
 FRAMES = ["5m", "1h", "4h", "1d"]
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,8}", fullmatch=True)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ktrdr.operations.models import Status
-from ktrdr.operations.runner import Runner
+from ktrdr.operations.pool.runner import Runner
 from support.cancels import a_hundred, one_of_three
 from support.long_runs import LARGEST, LONG, busy, place_with, submit
 from support.processes import Place, wait_for, wait_until, worker

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from ktrdr.operations.models import Status
-from ktrdr.operations.store import Store
+from ktrdr.operations.store.store import Store
 from support.cancels import a_hundred, one_of_three
 from support.long_runs import LARGEST, busy, place_with, submit
 from support.processes import Place, furnish, wait_for_bar, wait_until

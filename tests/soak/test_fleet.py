@@ -13,7 +13,7 @@ import pytest
 
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.operations.models import Status
-from ktrdr.operations.store import Store
+from ktrdr.operations.store.store import Store
 from support import stores
 from support.databases import Server
 from support.processes import RESTING, Place, assert_same, furnish, wait_until, worker

@@ -13,7 +13,7 @@ import pytest
 
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.operations.models import Operation, Status
-from ktrdr.operations.store import Store
+from ktrdr.operations.store.store import Store
 from support.databases import Server
 from support.processes import RESTING, Place, assert_same, furnish, kill, wait_for, wait_until, worker
 from support.soak import seeds

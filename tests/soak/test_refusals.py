@@ -16,15 +16,14 @@ import polars as pl
 import pytest
 import yaml
 
-import worlds
+from ktrdr.backtesting.job import foreground
 from ktrdr.backtesting.results import BacktestResults
-from ktrdr.cli.foreground import fork_here
-from ktrdr.data.repository import Repository
+from ktrdr.cli.commands.runs.foreground import fork_here
+from ktrdr.data.store.repository import Repository
 from ktrdr.errors import Cancelled, IdentityMismatch, ModelFeatureMismatch, ProfileMismatch
-from ktrdr.operations import foreground
 from ktrdr.operations.models import Operation, Status
-from ktrdr.operations.store import Store
-from support import stores
+from ktrdr.operations.store.store import Store
+from support import stores, worlds
 from support.processes import Place, StopAt, answer_of, assert_same, furnish, strategy, wait_for
 from support.service import service
 from support.soak import seeds

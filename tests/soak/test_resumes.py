@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from ktrdr.backtesting.job.stored import ledger
 from ktrdr.errors import AlreadyRunning
 from ktrdr.operations.models import Claim, Operation, Status
-from ktrdr.operations.segments import ledger
-from ktrdr.operations.store import Store
+from ktrdr.operations.store.store import Store
 from support import stores, tape
 from support.databases import Server
 from support.processes import Place
@@ -27,7 +27,7 @@ RESUMER = """
 import sys
 from ktrdr.errors import AlreadyRunning
 from ktrdr.operations.owner import Owner
-from ktrdr.operations.store import Store
+from ktrdr.operations.store.store import Store
 store = Store.open()
 print("ready", flush=True)
 sys.stdin.readline()

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from ktrdr.operations import foreground
-from ktrdr.operations.checkpoints import CADENCE_S, Recorder
-from ktrdr.operations.store import Store
+from ktrdr.backtesting.job import foreground
+from ktrdr.backtesting.job.recorder import CADENCE_S, Recorder
+from ktrdr.operations.store.store import Store
 from support.processes import Place, furnish, strategy
 from support.soak import seeds
 

@@ -166,7 +166,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def child(place: Place, log: Path) -> subprocess.Popen[bytes]:
     """What a worker spawns for a run, without the worker."""
-    words = [sys.executable, "-m", "ktrdr.operations.child", "one", str(os.getpid())]
+    words = [sys.executable, "-m", "ktrdr.operations.pool.child", "one", str(os.getpid())]
     with log.open("ab") as stderr:
         return subprocess.Popen(words, env=place.environment, stderr=stderr)
 

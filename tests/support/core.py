@@ -48,7 +48,7 @@ def frame_of(bars: Bars) -> pl.DataFrame:
 
 def arguments_of(case: Case) -> dict[str, Any]:
     """The keyword arguments of `ktrdr.simulate` for a case."""
-    from ktrdr.values import Timeframe
+    from ktrdr.time import Timeframe
 
     timeframe = next(known for known in Timeframe if known.seconds == case.timeframe_seconds)
     return {

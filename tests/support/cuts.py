@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ktrdr.operations.store import Store
+from ktrdr.operations.store.store import Store
 
 COMMIT = b"COMMIT\x00"
 

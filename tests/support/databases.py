@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from ktrdr.operations.store import Store
+    from ktrdr.operations.store.store import Store
 
 TEMPLATE = "ktrdr_template"
 _UNPRIVILEGED = ("postgres", "nobody")
@@ -163,7 +163,7 @@ def _unprivileged_user() -> pwd.struct_passwd:
 
 def _open(url: str) -> Store:
     """Imports SQLAlchemy only in sessions that have a test of the store."""
-    from ktrdr.operations.store import Store
+    from ktrdr.operations.store.store import Store
 
     return Store.open(url)
 

@@ -20,7 +20,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.engine.default import DefaultDialect
 
 from ktrdr.backtesting.checkpoint import Checkpoint
-from ktrdr.operations.checkpoints import Recorder
+from ktrdr.backtesting.job.recorder import Recorder
 
 
 class Steps:
@@ -94,6 +94,6 @@ def _wrap_saves(steps: Steps) -> None:
 
 def child() -> None:
     """The program's own child, to its end."""
-    from ktrdr.operations.child import main
+    from ktrdr.operations.pool.child import main
 
     os._exit(main(sys.argv[1:]))

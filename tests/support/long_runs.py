@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import worlds
-from ktrdr.operations.store import Store
+from ktrdr.operations.store.store import Store
+from support import worlds
 from support.processes import Place, furnish, wait_for, wait_for_bar
 
 LONG = {"sequence_length": 512, "hidden_size": 512, "num_layers": 4, "dropout": 0.0}

@@ -16,24 +16,24 @@ from pathlib import Path
 from typing import Any
 
 import ktrdr
-import worlds
 from ktrdr.backtesting.engine import BacktestingEngine
+from ktrdr.backtesting.job.stored import StoredResults
 from ktrdr.backtesting.request import BacktestRequest
 from ktrdr.backtesting.results import BacktestResults
-from ktrdr.data.repository import Repository
+from ktrdr.data.store.repository import Repository
 from ktrdr.errors import StorageUnavailable
-from ktrdr.operations.cancellation import Token
 from ktrdr.operations.models import Operation, Status
-from ktrdr.operations.progress import BAR_PHASE
-from ktrdr.operations.segments import StoredResults
-from ktrdr.operations.store import Store
+from ktrdr.operations.run.cancellation import Token
+from ktrdr.operations.run.progress import BAR_PHASE
+from ktrdr.operations.store.store import Store
+from support import worlds
 
 PACKAGES = Path(ktrdr.__file__).parents[1]
 RESTING = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 WORKER = """
 import logging, signal, sys, threading
-from ktrdr.operations.runner import Runner
-from ktrdr.operations.store import Store
+from ktrdr.operations.pool.runner import Runner
+from ktrdr.operations.store.store import Store
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
 runner, over = Runner(Store.open(), int(sys.argv[1])), threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: over.set())

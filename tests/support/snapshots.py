@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ktrdr.backtesting.run_columns import read_bars
-from ktrdr.backtesting.simulation import Simulation
+from ktrdr.simulation.arrays import Simulation
+from ktrdr.simulation.inputs import read_bars
 
 EXECUTION: dict[str, Any] = {
     "sizing": {"kind": "volatility_target", "annual": 0.1, "window": 128},

@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from ktrdr.operations.models import Claim, Lease, Operation
 from ktrdr.operations.owner import Owner
-from ktrdr.operations.store import Store
-from ktrdr.operations.tables import metadata
+from ktrdr.operations.store.store import Store
+from ktrdr.operations.store.tables import metadata
 from support import tape
 
 PROFILE = {"torch": "2.10", "cpu_capability": "AVX2"}

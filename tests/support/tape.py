@@ -7,9 +7,9 @@ from functools import cache
 import polars as pl
 
 from ktrdr.backtesting.identity import identity_of
-from ktrdr.backtesting.simulation import Simulation
+from ktrdr.backtesting.job.stored import encode
 from ktrdr.operations.models import Outcome, Segment
-from ktrdr.operations.segments import encode
+from ktrdr.simulation.arrays import Simulation
 
 BARS = 12
 LAST = BARS - 1

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from ktrdr.errors import ArgumentInvalid
-from ktrdr.values import Span, iso
+from ktrdr.time import Span, iso
 
 FEBRUARY_NS = Span.parse(None, "2024-02-01T00:00Z").end_ns
 

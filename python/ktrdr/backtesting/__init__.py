@@ -14,10 +14,10 @@ LAZY = {
     "ModelBundle": "ktrdr.backtesting.model_bundle:ModelBundle",
     "PerformanceTracker": "ktrdr.backtesting.performance:PerformanceTracker",
     "PositionManager": "ktrdr.backtesting.position_manager:PositionManager",
-    "Simulation": "ktrdr.backtesting.simulation:Simulation",
+    "Simulation": "ktrdr.simulation.arrays:Simulation",
     "TradingDecision": "ktrdr.backtesting.decision_function:TradingDecision",
-    "backtest": "ktrdr.backtesting.api:backtest",
-    "simulate": "ktrdr.backtesting.simulation:simulate",
+    "backtest": "ktrdr.backtesting.run:backtest",
+    "simulate": "ktrdr.simulation.arrays:simulate",
 }
 
 __all__ = list(LAZY)

@@ -8,8 +8,8 @@ from typing import Any
 
 from ktrdr import _core
 from ktrdr.backtesting.identity import Parts, identity_of
-from ktrdr.backtesting.ledger_cursor import LedgerCursor
-from ktrdr.backtesting.simulation import Simulation
+from ktrdr.simulation.arrays import Simulation
+from ktrdr.simulation.ledger_cursor import LedgerCursor
 
 
 @dataclass(frozen=True)

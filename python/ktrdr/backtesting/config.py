@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ktrdr.backtesting.decision_function import rules_in_force
-from ktrdr.data.repository import BarSource, MemoryBars, Repository, check_symbol
+from ktrdr.data.store.repository import BarSource, MemoryBars, Repository, check_symbol
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.neural.blocks import DEFAULT_THREADS
 from ktrdr.strategy.loader import load_strategy
 from ktrdr.strategy.rules import merge
 from ktrdr.strategy.schema import Strategy
-from ktrdr.values import Span, Timeframe
+from ktrdr.time import Span, Timeframe
 
 if TYPE_CHECKING:
     from ktrdr.neural.bundle import ModelBundle

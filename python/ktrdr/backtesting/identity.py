@@ -11,7 +11,7 @@ import numpy as np
 
 from ktrdr import _core
 from ktrdr.backtesting.config import BacktestConfig
-from ktrdr.features.matrix import FeatureMatrix
+from ktrdr.feature_pipeline.matrix import FeatureMatrix
 from ktrdr.neural.bundle import ModelBundle
 from ktrdr.strategy.schema import UNDECIDING
 

@@ -11,8 +11,8 @@ from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.errors import ModelInSample
 from ktrdr.neural.bundle import ModelBundle
 from ktrdr.neural.match import require_same_features
-from ktrdr.training.model_storage import ModelStorage
-from ktrdr.values import Span
+from ktrdr.neural.storage import ModelStorage
+from ktrdr.time import Span
 
 __all__ = ["ModelBundle", "Seen", "choose_bundle", "seen_bars"]
 

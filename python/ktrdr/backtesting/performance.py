@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ktrdr.backtesting.simulation import Simulation
+from ktrdr.simulation.arrays import Simulation
 
 
 @dataclass(frozen=True)

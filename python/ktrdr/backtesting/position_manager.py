@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ktrdr.backtesting.simulation import Simulation
+from ktrdr.simulation.arrays import Simulation
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ktrdr.backtesting.config import INITIAL_CAPITAL, BacktestConfig, Rules
+from ktrdr.config.difference import differences
+from ktrdr.config.place import Place
+from ktrdr.config.plain import plain
 from ktrdr.errors import ConfigError, IdentityMismatch
 from ktrdr.neural.blocks import DEFAULT_THREADS
-from ktrdr.strategy.difference import differences
 from ktrdr.strategy.library import find_strategy, read_strategy_file
 from ktrdr.strategy.loader import load_strategy, parse_strategy
-from ktrdr.strategy.place import Place
-from ktrdr.strategy.plain import plain
 from ktrdr.strategy.rules import merge
 from ktrdr.strategy.schema import UNDECIDING
 

@@ -14,9 +14,9 @@ from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.decision_function import rules_in_force
 from ktrdr.backtesting.identity import SEMANTICS_VERSION, Parts, identity_of
 from ktrdr.backtesting.model_bundle import ModelBundle, Seen
-from ktrdr.backtesting.simulation_result import SimulationResult
-from ktrdr.features.matrix import FeatureMatrix
-from ktrdr.values import iso
+from ktrdr.feature_pipeline.matrix import FeatureMatrix
+from ktrdr.simulation.result import SimulationResult
+from ktrdr.time import iso
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,57 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from cyclopts import App, CycloptsError
 
 from ktrdr._lazy import call
-from ktrdr.cli.answer import Answer, manner
+from ktrdr.cli.catalog import COMMANDS, Command, Group
 from ktrdr.cli.complaints import as_usage_error
+from ktrdr.cli.output import Answer, manner
 from ktrdr.errors import InternalError, KtrdrError, UsageError
 
 INTERRUPTED = 130
 _GLOBAL_FLAGS = ("--json", "--verbose")
-
-
-def _group(name: str, summary: str, **commands: tuple[str, str]) -> App:
-    """A command with commands of its own; each is "module:function" and a line of help."""
-    group = App(name=name, help=summary, version_flags=[])
-    for command, (target, summary_line) in commands.items():
-        group.command(target, name=command, help=summary_line)
-    return group
-
-
-def _strategies() -> App:
-    group = _group(
-        "strategies",
-        "List the strategies a name finds; copy one for editing.",
-        copy=("ktrdr.cli.strategies:copy", "Copy a built-in strategy to ./strategies."),
-    )
-
-    def strategies() -> Answer:
-        """List the strategies a name finds."""
-        found: Answer = call("ktrdr.cli.strategies:list_all")
-        return found
-
-    group.default(strategies)
-    return group
-
-
-def _operations() -> App:
-    return _group(
-        "operations",
-        "What has been run, what runs, and what becomes of it.",
-        list=("ktrdr.cli.operations:list_operations", "List operations, newest first."),
-        show=("ktrdr.cli.operations:show", "Show one operation."),
-        follow=("ktrdr.cli.operations:follow", "Follow an operation until it rests."),
-        cancel=("ktrdr.cli.operations:cancel", "Stop an operation; it can be resumed."),
-        resume=("ktrdr.cli.operations:resume", "Go on with an operation, in the foreground."),
-        restart=("ktrdr.cli.operations:restart", "Begin an operation again at its first bar."),
-        fork=("ktrdr.cli.operations:fork", "Go on from a checkpoint with other rules, as a new operation."),
-        delete=("ktrdr.cli.operations:delete", "Delete an operation with its ledger and result."),
-    )
 
 
 def _version() -> str:
@@ -64,8 +26,29 @@ def _version() -> str:
         return "not installed"
 
 
+def _group(name: str, group: Group) -> App:
+    """Build a command that has commands below it."""
+    app = App(name=name, help=group.summary, version_flags=[])
+    for command, entry in group.commands.items():
+        app.command(entry.target, name=command, help=entry.summary)
+    if group.default is not None:
+        app.default(_default(group.default))
+    return app
+
+
+def _default(entry: Command) -> Callable[[], Answer]:
+    """Wrap a command so that the group's bare name runs it, imported on the first call."""
+
+    def run() -> Answer:
+        found: Answer = call(entry.target)
+        return found
+
+    run.__doc__ = entry.summary
+    return run
+
+
 def build() -> App:
-    """The program, every command still unimported."""
+    """Build the program; every command is still unimported."""
     app = App(
         name="ktrdr",
         help="Neural trading strategies: train, backtest, resume to the last bit.\n\n"
@@ -73,44 +56,11 @@ def build() -> App:
         version=_version,
         suppress_keyboard_interrupt=False,
     )
-    app.command("ktrdr.cli.demo:demo", name="demo", help="Sample data, a small model, a backtest: the whole way once.")
-    app.command("ktrdr.cli.validate:validate", name="validate", help="Check a strategy file and print what it needs.")
-    app.command(_strategies())
-    app.command("ktrdr.cli.models:models", name="models", help="List the trained models.")
-    app.command(
-        _group(
-            "data",
-            "Bring bars in, list, check, resample, delete them.",
-            **{
-                "import": ("ktrdr.cli.data_import:import_bars", "Import bars from CSV, Parquet or Feather."),
-                "list": ("ktrdr.cli.data:list_series_command", "List the stored series."),
-                "check": ("ktrdr.cli.data:check", "Audit stored series."),
-                "sample": ("ktrdr.cli.data:sample", "Write a seeded synthetic EURUSD."),
-                "resample": ("ktrdr.cli.data:resample", "Make a longer timeframe from a stored series."),
-                "delete": ("ktrdr.cli.data:delete", "Delete a stored series."),
-            },
-        )
-    )
-    app.command("ktrdr.cli.train:train", name="train", help="Train a strategy's net into a model bundle.")
-    app.command(
-        _group(
-            "backtest",
-            "Run backtests.",
-            run=("ktrdr.cli.backtest:run", "Trade a strategy over stored bars, or go on with a run."),
-            show=("ktrdr.cli.backtest:show", "Print a finished run, and write it out."),
-        )
-    )
-    app.command(_operations())
-    app.command(
-        _group(
-            "checkpoint",
-            "Look into snapshots.",
-            inspect=("ktrdr.cli.checkpoint:inspect", "Print a snapshot as JSON."),
-        )
-    )
-    app.command("ktrdr.cli.workers:workers", name="workers", help="List the registered workers.")
-    app.command("ktrdr.cli.worker:worker", name="worker", help="Serve operations over HTTP and run them.")
-    app.command("ktrdr.cli.doctor:doctor", name="doctor", help="Versions, machine, data folder, what is missing.")
+    for name, entry in COMMANDS.items():
+        if isinstance(entry, Group):
+            app.command(_group(name, entry))
+        else:
+            app.command(entry.target, name=name, help=entry.summary)
     return app
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ktrdr.cli.answer import current_manner
-from ktrdr.values import ProgressBridge, SilentBridge
+from ktrdr.cli.output import current_manner
+from ktrdr.time import ProgressBridge, SilentBridge
 
 _SECONDS_BETWEEN_LINES = 5.0
 _BAR_WIDTH = 20

@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 
 from ktrdr import _core
+from ktrdr.data.audit import PRICES, audit, check_spacing, common_spacing, refusal
 from ktrdr.data.frames import Floats, Stamps, columns_of, floats_of, stamps_of
-from ktrdr.data.rules import PRICES, audit, check_spacing, common_spacing, refusal
 from ktrdr.errors import DataEmpty, DataParse
-from ktrdr.values import Timeframe
+from ktrdr.time import Timeframe
 
 EXTRAS = ("volume", "half_spread", "atr", "conversion_rate")
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from ktrdr.data.audit import Violation, audit, check_spacing
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.frames import Floats, Stamps, floats_of, stamps_of
 from ktrdr.data.lookahead import check_lookahead
-from ktrdr.data.repository import STORED, Repository
-from ktrdr.data.rules import Violation, audit, check_spacing
+from ktrdr.data.store.repository import STORED, Repository
 from ktrdr.errors import DataEmpty, DataError, KtrdrError
-from ktrdr.values import NS_PER_SECOND, Timeframe, iso
+from ktrdr.time import NS_PER_SECOND, Timeframe, iso
 
 _JUMP_RATE = 0.4
 

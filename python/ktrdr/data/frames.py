@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ktrdr.data.units import require_ns
+from ktrdr.data.imports.units import require_ns
 from ktrdr.errors import DataNonfinite, DataNoTimezone, DataParse
 
 Floats = NDArray[np.float64]

@@ -6,7 +6,7 @@ import numpy as np
 
 from ktrdr.data.bars import BarSeries
 from ktrdr.errors import DataLookahead
-from ktrdr.values import NS_PER_SECOND
+from ktrdr.time import NS_PER_SECOND
 
 _REACH_NS = 36 * 3_600 * NS_PER_SECOND
 # Measured on EURUSD days that honestly end three hours before their date does: by chance some k fits with under half

@@ -8,9 +8,9 @@ import polars as pl
 
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.frames import Floats, Stamps
-from ktrdr.data.repository import BarSource
+from ktrdr.data.store.repository import BarSource
 from ktrdr.errors import ArgumentInvalid, DataEmpty, DataNotFound
-from ktrdr.values import Timeframe
+from ktrdr.time import Timeframe
 
 
 def resample(bars: BarSeries, timeframe: Timeframe) -> BarSeries:

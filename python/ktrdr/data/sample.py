@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ktrdr.data.bars import BarSeries, Provenance
 from ktrdr.data.frames import Floats, Stamps
-from ktrdr.data.repository import Repository
 from ktrdr.data.resample import resample
+from ktrdr.data.store.repository import Repository
 from ktrdr.errors import DataExists
-from ktrdr.values import NS_PER_DAY, NS_PER_SECOND, Timeframe
+from ktrdr.time import NS_PER_DAY, NS_PER_SECOND, Timeframe
 
 SYMBOL = "EURUSD"
 _SEED = 20_220_101

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ktrdr.strategy.model import BLOCK_ROWS
+from ktrdr.strategy.sections.model import BLOCK_ROWS
 
 __all__ = ["BLOCK_ROWS", "DEFAULT_THREADS"]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ktrdr.config.difference import differences
 from ktrdr.errors import ModelFeatureMismatch
 from ktrdr.neural.metadata import BundleMetadata
-from ktrdr.strategy.difference import differences
 from ktrdr.strategy.schema import Strategy
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ktrdr.config.place import Place
 from ktrdr.errors import ConfigError, ModelFormat
 from ktrdr.neural.blocks import BLOCK_ROWS
 from ktrdr.strategy.loader import load_strategy
-from ktrdr.strategy.model import ModelSpec, model_section, resolve_model
-from ktrdr.strategy.place import Place
 from ktrdr.strategy.schema import N_CLASSES
-from ktrdr.values import Span, Timeframe, iso
+from ktrdr.strategy.sections.model import ModelSpec, model_section, resolve_model
+from ktrdr.time import Span, Timeframe, iso
 
 FORMAT_VERSION = 3
 _SCALING = ("scale", "shift", "low", "high")

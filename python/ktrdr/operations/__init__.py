@@ -8,10 +8,10 @@ LAZY = {
     "Operation": "ktrdr.operations.models:Operation",
     "Owner": "ktrdr.operations.owner:Owner",
     "Status": "ktrdr.operations.models:Status",
-    "Store": "ktrdr.operations.store:Store",
-    "StoredResults": "ktrdr.operations.segments:StoredResults",
-    "resume": "ktrdr.operations.foreground:resume",
-    "run": "ktrdr.operations.foreground:run",
+    "Store": "ktrdr.operations.store.store:Store",
+    "StoredResults": "ktrdr.backtesting.job.stored:StoredResults",
+    "resume": "ktrdr.backtesting.job.foreground:resume",
+    "run": "ktrdr.backtesting.job.foreground:run",
 }
 
 __all__ = list(LAZY)

@@ -1,7 +1,7 @@
 """How many bars before the first decision a strategy needs: arithmetic over the catalogue, no data.
 
 >>> from ktrdr.strategy.loader import load_strategy
->>> from ktrdr.values import Timeframe
+>>> from ktrdr.time import Timeframe
 >>> needs(load_strategy("v3_minimal"))[Timeframe.H1]      # rsi 14: lookback 14, settle 94
 Need(need_bars=109, load_bars=297)
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ktrdr.strategy.catalog import INDICATORS
 from ktrdr.strategy.rules import ExecutionRules
 from ktrdr.strategy.schema import IndicatorUse, NNInput, Strategy
-from ktrdr.values import Timeframe
+from ktrdr.time import Timeframe
 
 LOAD_SETTLES = 3
 """Settling times that are loaded, so that the anchor's choice has faded below 1e-8."""

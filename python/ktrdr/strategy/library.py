@@ -11,10 +11,10 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from ktrdr.config.place import one_line
+from ktrdr.config.yaml import MAX_BYTES, decode
 from ktrdr.errors import ConfigDocument, ConfigNotFound, OutputNotWritable
-from ktrdr.strategy.grammar import STRATEGY_NAME
-from ktrdr.strategy.place import one_line
-from ktrdr.strategy.yaml_reader import MAX_BYTES, decode
+from ktrdr.strategy.sections.grammar import STRATEGY_NAME
 
 BUILTIN = "built-in"
 _SUFFIXES = (".yaml", ".yml")

@@ -12,22 +12,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ktrdr.config.place import Place
+from ktrdr.config.plain import plain
+from ktrdr.config.strict import validate
+from ktrdr.config.yaml import read_yaml
 from ktrdr.errors import ArgumentInvalid, ConfigRange, ConfigReference, ConfigType
 from ktrdr.strategy.catalog import INDICATORS
-from ktrdr.strategy.fuzzy_set import resolve_fuzzy_sets
-from ktrdr.strategy.grammar import DecisionsFile, StrategyFile, TimeframesFile, TrainingDataFile
-from ktrdr.strategy.indicator_use import resolve_indicators
-from ktrdr.strategy.inputs import parse_timeframe, resolve_inputs
 from ktrdr.strategy.library import find_strategy, read_strategy_file
-from ktrdr.strategy.model import ModelFile, check_file_size, resolve_model
-from ktrdr.strategy.place import Place
-from ktrdr.strategy.plain import plain
-from ktrdr.strategy.problems import validate
+from ktrdr.strategy.resolve.fuzzy_set import resolve_fuzzy_sets
+from ktrdr.strategy.resolve.indicator_use import resolve_indicators
+from ktrdr.strategy.resolve.inputs import parse_timeframe, resolve_inputs
 from ktrdr.strategy.rules import DecisionRules, ExecutionRules, Filters, MetricsRules
 from ktrdr.strategy.schema import IndicatorUse, NNInput, Strategy
-from ktrdr.strategy.training import Written, resolve_training
-from ktrdr.strategy.yaml_reader import read_yaml
-from ktrdr.values import Span, Timeframe
+from ktrdr.strategy.sections.grammar import DecisionsFile, StrategyFile, TimeframesFile, TrainingDataFile
+from ktrdr.strategy.sections.model import ModelFile, check_file_size, resolve_model
+from ktrdr.strategy.sections.training import Written, resolve_training
+from ktrdr.time import Span, Timeframe
 
 
 def load_strategy(

@@ -15,10 +15,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from ktrdr.config.place import Place
+from ktrdr.config.plain import plain
+from ktrdr.config.strict import ModelT, Strict, reject, validate
 from ktrdr.errors import ConfigMissing, ConfigRange
-from ktrdr.strategy.place import Place
-from ktrdr.strategy.plain import plain
-from ktrdr.strategy.problems import ModelT, Strict, reject, validate
 
 Cost = Annotated[float, Field(ge=0)]
 Rate = Annotated[float, Field(ge=0, lt=1)]

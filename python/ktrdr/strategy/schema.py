@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ktrdr.strategy.model import ModelSpec
 from ktrdr.strategy.rules import DecisionRules, ExecutionRules, MetricsRules
-from ktrdr.strategy.training import TrainingRules
-from ktrdr.values import Span, Timeframe
+from ktrdr.strategy.sections.model import ModelSpec
+from ktrdr.strategy.sections.training import TrainingRules
+from ktrdr.time import Span, Timeframe
 
 N_CLASSES = 3
 

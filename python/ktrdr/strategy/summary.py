@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ktrdr.strategy.history import Need, needs
-from ktrdr.strategy.model import BLOCK_ROWS, BYTES_PER_WEIGHT
 from ktrdr.strategy.schema import Strategy
-from ktrdr.values import Timeframe
+from ktrdr.strategy.sections.model import BLOCK_ROWS, BYTES_PER_WEIGHT
+from ktrdr.time import Timeframe
 
 SLOW_BLOCK_SECONDS = 5.0
 _FLOPS_PER_SECOND = 2e11

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.frames import Floats
 from ktrdr.errors import LabelNotSupported
-from ktrdr.strategy.labels import LabelRules
+from ktrdr.strategy.sections.labels import LabelRules
 
 BUY, HOLD, SELL = 0, 1, 2
 CLASSES: Final = ("BUY", "HOLD", "SELL")
@@ -59,7 +59,7 @@ def require_trainable(rules: LabelRules) -> None:
 
 
 def _zigzag(bars: BarSeries, rules: LabelRules) -> Labels:
-    from ktrdr.training.zigzag import zigzag
+    from ktrdr.training.sources.zigzag import zigzag
 
     return zigzag(bars.close, rules.params["zigzag_threshold"])
 
@@ -69,7 +69,7 @@ def _forward_return(bars: BarSeries, rules: LabelRules) -> Labels:
 
 
 def _triple_barrier(bars: BarSeries, rules: LabelRules) -> Labels:
-    from ktrdr.training.triple_barrier import barrier_unit, triple_barrier
+    from ktrdr.training.sources.triple_barrier import barrier_unit, triple_barrier
 
     params = rules.params
     unit = barrier_unit(bars, params)

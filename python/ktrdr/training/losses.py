@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from ktrdr.errors import InternalError
-from ktrdr.strategy.training import TrainingRules
+from ktrdr.strategy.sections.training import TrainingRules
 
 _SMALLEST_MISS = 1e-7
 

@@ -10,9 +10,10 @@ import torch
 
 from ktrdr.data.frames import Floats, Stamps
 from ktrdr.errors import LabelsEmpty
-from ktrdr.features.matrix import FeatureMatrix, fit
-from ktrdr.features.normalization import Normalization
+from ktrdr.feature_pipeline.matrix import FeatureMatrix, fit
+from ktrdr.feature_pipeline.normalization import Normalization
 from ktrdr.strategy.schema import Strategy
+from ktrdr.time import Span
 from ktrdr.training.labels import CLASSES, Labels, Mask, make_labels
 from ktrdr.training.splits import (
     SPLITS,
@@ -26,7 +27,6 @@ from ktrdr.training.splits import (
 )
 from ktrdr.training.trainer import Rows, TrainingTask
 from ktrdr.training.weights import class_weights, uniqueness
-from ktrdr.values import Span
 
 FEW_SPANS = 10
 _PRICE_SCALED = frozenset(

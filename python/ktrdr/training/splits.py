@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrdr.data.frames import Stamps
-from ktrdr.strategy.training import DataSplit
+from ktrdr.strategy.sections.training import DataSplit
 from ktrdr.training.labels import Mask, Rows
 
 TRAIN, VALIDATION, TEST, DROPPED = 0, 1, 2, -1

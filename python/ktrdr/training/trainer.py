@@ -15,10 +15,10 @@ from ktrdr.neural.blocks import DEFAULT_THREADS
 from ktrdr.neural.models.base_model import BaseNeuralModel
 from ktrdr.neural.models.factory import build_model
 from ktrdr.neural.runtime import choose_device, deterministic_on, seeded, torch_profile, torch_threads
-from ktrdr.strategy.model import ModelSpec
-from ktrdr.strategy.training import ReduceOnPlateau, TrainingRules
+from ktrdr.strategy.sections.model import ModelSpec
+from ktrdr.strategy.sections.training import ReduceOnPlateau, TrainingRules
+from ktrdr.time import CancellationToken, NeverCancelled, ProgressBridge, SilentBridge
 from ktrdr.training.losses import RowLoss, row_loss
-from ktrdr.values import CancellationToken, NeverCancelled, ProgressBridge, SilentBridge
 
 _EVALUATION_ROWS = {False: 16_384, True: 1_024}  # windows take sequence_length times the memory
 _OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from ktrdr.config.place import dotted, one_line
 from ktrdr.errors import (
     ArgumentInvalid,
     ConfigError,
@@ -19,7 +20,6 @@ from ktrdr.errors import (
     NotFound,
     RequestInvalid,
 )
-from ktrdr.strategy.place import dotted, one_line
 
 _FIELDS = {"start": "start_date", "end": "end_date"}
 _UNSHOWN_FIELDS = frozenset({"token"})

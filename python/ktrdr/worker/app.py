@@ -8,14 +8,16 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
-from ktrdr.worker import answers, backtests, dashboard, docs, health, login, operations, results, streams
-from ktrdr.worker.bodies import Bodies
+from ktrdr.worker import answers
+from ktrdr.worker.gate.bodies import Bodies
+from ktrdr.worker.gate.security import Gate
 from ktrdr.worker.metrics import Measured
-from ktrdr.worker.security import Gate
+from ktrdr.worker.pages import docs, home, login
+from ktrdr.worker.routes import backtests, health, operations, results, streams
 from ktrdr.worker.service import Service, known_query
 from ktrdr.worker.views import Refusal
 
-ROUTES = (backtests, operations, results, streams, health, login, dashboard, docs)
+ROUTES = (backtests, operations, results, streams, health, login, home, docs)
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     422: {"model": Refusal, "description": "A field is missing, unknown, or outside what is accepted."},
     "default": {"model": Refusal, "description": "Refused: `error.code` says why."},

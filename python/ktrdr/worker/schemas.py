@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from ktrdr.config.strict import Strict, reject
 from ktrdr.errors import ConfigMissing, ConfigRange
 from ktrdr.operations.models import OPERATION_ID
-from ktrdr.strategy.grammar import STRATEGY_NAME, SYMBOL
-from ktrdr.strategy.problems import Strict, reject
 from ktrdr.strategy.rules import Rate
+from ktrdr.strategy.sections.grammar import STRATEGY_NAME, SYMBOL
 
 MODEL_ID = rf"{STRATEGY_NAME.rstrip('$')}/[0-9a-z]{{2,3}}_v[1-9][0-9]{{0,8}}$"
 

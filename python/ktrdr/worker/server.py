@@ -10,12 +10,12 @@ import socket
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from ktrdr.operations.runner import Runner
-from ktrdr.operations.store import Store
+from ktrdr.operations.pool.runner import Runner
+from ktrdr.operations.store.store import Store
 from ktrdr.worker.app import create_app
+from ktrdr.worker.gate.settings import Access, url_of
 from ktrdr.worker.logs import configure
 from ktrdr.worker.service import Service
-from ktrdr.worker.settings import Access, url_of
 
 RUNNER_GRACE_SECONDS = 9.0
 _HUNG_GRACE_SECONDS = 0.5

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from ktrdr.operations.models import Operation, Outcome, Status, WorkerRecord
-from ktrdr.operations.store import Store
+from ktrdr.operations.store.store import Store
 
 RESTING = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-import worlds
 from ktrdr.backtesting.config import BacktestConfig
+from support import worlds
 
 START = "2024-01-20"
 

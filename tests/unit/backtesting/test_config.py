@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-import worlds
 from ktrdr.backtesting.config import BacktestConfig, with_rules
 from ktrdr.backtesting.decision_function import rules_in_force
 from ktrdr.errors import KtrdrError
 from ktrdr.strategy.loader import load_strategy
-from ktrdr.values import Span
+from ktrdr.time import Span
+from support import worlds
 
 
 def config(**arguments: Any) -> BacktestConfig:

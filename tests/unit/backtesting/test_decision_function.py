@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import worlds
 from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.decision_function import DecisionFunction, Signal, stamp_ns
 from ktrdr.backtesting.engine import BacktestingEngine
@@ -19,6 +18,7 @@ from ktrdr.backtesting.feature_cache import FeatureCache
 from ktrdr.backtesting.model_bundle import ModelBundle, choose_bundle
 from ktrdr.errors import KtrdrError
 from ktrdr.strategy.rules import DecisionRules, Filters
+from support import worlds
 
 HOUR_NS = worlds.HOUR_NS
 CLASSES = DecisionFunction("classification", 0.0, DecisionRules(), allow_short=True)

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-import worlds
 from ktrdr import _core
 from ktrdr.backtesting.checkpoint import Checkpoint, SavedRun
 from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.errors import IdentityMismatch, KtrdrError
+from support import worlds
 
 ConfigOf = Callable[..., BacktestConfig]
 DEAR = {"commission": {"rate": 0.01}}

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-import worlds
 from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.backtesting.model_bundle import ModelBundle, choose_bundle
 from ktrdr.errors import KtrdrError
-from ktrdr.values import Span, Timeframe
+from ktrdr.time import Span, Timeframe
+from support import worlds
 
 HOUR_NS, FIRST_NS = worlds.HOUR_NS, worlds.FIRST_NS
 

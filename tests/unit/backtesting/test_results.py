@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 
 import ktrdr
-import worlds
 from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.backtesting.results import BacktestResults
+from support import worlds
 
 ConfigOf = Callable[..., BacktestConfig]
 

@@ -491,7 +491,7 @@ def test_an_open_run_needs_timeframe_and_periods(given: dict[str, Any]) -> None:
 
 
 def test_the_pipeline_s_blocks_equal_one_run() -> None:
-    from ktrdr.backtesting.run_columns import find_timeframe, read_bars
+    from ktrdr.simulation.inputs import find_timeframe, read_bars
 
     bars = read_bars(market(), "", None)
     assert find_timeframe(bars.timestamp, None) == "1h"

@@ -12,10 +12,10 @@ import polars as pl
 import pytest
 import yaml
 
-import worlds
 from ktrdr.data.bars import BarSeries, Provenance
-from ktrdr.data.repository import Repository
-from ktrdr.values import Timeframe
+from ktrdr.data.store.repository import Repository
+from ktrdr.time import Timeframe
+from support import worlds
 
 HEADER = "timestamp,open,high,low,close,volume"
 GOOD = [f"2024-01-01T{hour:02}:00:00Z,10,11,9,10,5" for hour in range(24)]

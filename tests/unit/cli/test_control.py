@@ -15,11 +15,11 @@ import pytest
 import yaml
 
 import ktrdr as ktrdr_package
-import worlds
-from ktrdr.cli.answer import manner
-from ktrdr.cli.control import Interrupt
+from ktrdr.cli.interrupt import Interrupt
+from ktrdr.cli.output import manner
 from ktrdr.cli.progress import progress
-from ktrdr.operations.cancellation import Reason
+from ktrdr.operations.run.cancellation import Reason
+from support import worlds
 
 
 def test_the_first_interrupt_asks_the_second_leaves(capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,7 +45,7 @@ def test_sigterm_asks_to_let_go() -> None:
 
 LONG_BLOCK = """
 import hashlib, threading
-from ktrdr.cli.control import Interrupt
+from ktrdr.cli.interrupt import Interrupt
 with Interrupt() as interrupt:
     interrupt.farewell = "goes on with: ktrdr operations resume x"
     print("ready", flush=True)

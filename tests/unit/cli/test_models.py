@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import worlds
-from ktrdr.values import Span
+from ktrdr.time import Span
+from support import worlds
 
 
 def test_the_last_day_of_a_training_is_the_last_one_named(ktrdr: Callable, folder: Path) -> None:

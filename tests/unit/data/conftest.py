@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from ktrdr.data.bars import BarSeries, Provenance
-from ktrdr.data.repository import Repository
-from ktrdr.values import Timeframe
+from ktrdr.data.store.repository import Repository
+from ktrdr.time import Timeframe
 
 MONDAY_NS = 1_704_672_000_000_000_000  # 2024-01-08 00:00 UTC
 

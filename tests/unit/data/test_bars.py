@@ -13,9 +13,9 @@ import pyarrow as pa
 import pytest
 
 from ktrdr.data.bars import BarSeries, read_columns
-from ktrdr.data.units import to_ns, unit_of
+from ktrdr.data.imports.units import to_ns, unit_of
 from ktrdr.errors import DataEmpty, DataError, DataNoTimezone, DataParse, DataTimeframe, DataTimeUnit
-from ktrdr.values import Timeframe
+from ktrdr.time import Timeframe
 
 HOUR_NS = Timeframe.H1.ns
 START = datetime(2024, 1, 8, tzinfo=UTC)

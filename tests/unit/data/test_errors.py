@@ -12,12 +12,12 @@ import polars as pl
 import pytest
 
 from ktrdr.data.bars import BarSeries
-from ktrdr.data.importer import import_file
+from ktrdr.data.imports.importer import import_file
 from ktrdr.data.lookahead import check_lookahead
 from ktrdr.data.origin import require_one_origin
-from ktrdr.data.repository import MemoryBars, Repository
+from ktrdr.data.store.repository import MemoryBars, Repository
 from ktrdr.errors import DataError, KtrdrError
-from ktrdr.values import Timeframe
+from ktrdr.time import Timeframe
 
 HEAD = "timestamp,open,high,low,close,volume\n"
 GOOD = "2024-01-08T00:00Z,1,2,1,2,5\n2024-01-08T01:00Z,2,3,2,3,5\n"

@@ -12,11 +12,11 @@ import polars as pl
 import pytest
 
 from ktrdr.data.bars import BarSeries
-from ktrdr.data.importer import ImportReport, import_file
-from ktrdr.data.repository import Repository
+from ktrdr.data.imports.importer import ImportReport, import_file
 from ktrdr.data.sample import write_sample
+from ktrdr.data.store.repository import Repository
 from ktrdr.errors import DataError
-from ktrdr.values import Timeframe, iso
+from ktrdr.time import Timeframe, iso
 
 # The same three hours, 2024-01-08 00:00 to 02:00 UTC, in the ways of their sources.
 DIALECTS = {

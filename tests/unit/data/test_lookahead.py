@@ -13,12 +13,12 @@ import pytest
 
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.check import check_series
-from ktrdr.data.importer import import_file
+from ktrdr.data.imports.importer import import_file
 from ktrdr.data.lookahead import check_lookahead
-from ktrdr.data.repository import Repository
 from ktrdr.data.resample import resample
+from ktrdr.data.store.repository import Repository
 from ktrdr.errors import DataLookahead, KtrdrError
-from ktrdr.values import Timeframe
+from ktrdr.time import Timeframe
 
 
 def new_york_days(base: BarSeries, *, misread: bool) -> BarSeries:

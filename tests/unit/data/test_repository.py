@@ -12,15 +12,15 @@ import numpy as np
 import polars as pl
 import pytest
 
+from ktrdr.data.audit import PRICES
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.check import check_series
-from ktrdr.data.repository import BarSource, MemoryBars, Repository, check_symbol, data_root
 from ktrdr.data.resample import Resampling, resample
-from ktrdr.data.rules import PRICES
 from ktrdr.data.sample import sample_bars, write_sample
-from ktrdr.data.shelf import delete_series, list_series, resample_series
+from ktrdr.data.store.repository import BarSource, MemoryBars, Repository, check_symbol, data_root
+from ktrdr.data.store.shelf import delete_series, list_series, resample_series
 from ktrdr.errors import ArgumentInvalid, DataError, DataExists, DataNotFound, OutputNotWritable
-from ktrdr.values import Timeframe
+from ktrdr.time import Timeframe
 
 
 @pytest.mark.parametrize(

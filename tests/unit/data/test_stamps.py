@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ktrdr.data.clock import Clock, SessionEnd
-from ktrdr.data.sessions import bar_opens
-from ktrdr.data.stamps import read_moments
+from ktrdr.data.imports.clock import Clock, SessionEnd
+from ktrdr.data.imports.sessions import bar_opens
+from ktrdr.data.imports.stamps import read_moments
 from ktrdr.errors import ArgumentInvalid, DataAmbiguousTime, DataNoTimezone, DataTimeframe
-from ktrdr.values import Timeframe, iso
+from ktrdr.time import Timeframe, iso
 
 NEW_YORK = "America/New_York"
 

@@ -19,7 +19,7 @@ from safetensors.torch import save
 from ktrdr.errors import ArgumentInvalid, ModelError, OutputNotWritable
 from ktrdr.neural.bundle import ModelBundle, bundle_id, write_bundle
 from ktrdr.neural.runtime import choose_device
-from nets import net_of
+from support.nets import net_of
 
 State = dict[str, torch.Tensor]
 RAW = [{"raw_indicator": "rsi_14", "timeframes": ["1h"], "normalization": "zscore"}]

@@ -13,8 +13,8 @@ from ktrdr.errors import InternalError
 from ktrdr.neural.blocks import BLOCK_ROWS
 from ktrdr.neural.inference import infer, infer_row, iter_scores
 from ktrdr.neural.models.factory import build_model
-from ktrdr.strategy.model import ModelSpec
-from nets import net_of
+from ktrdr.strategy.sections.model import ModelSpec
+from support.nets import net_of
 
 KINDS = ("mlp", "lstm", "gru")
 ROWS = {"mlp": 9_000, "lstm": 700, "gru": 700}

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from ktrdr.backtesting.job.stored import ledger
 from ktrdr.errors import AlreadyCompleted, AlreadyRunning, ChildOperation, KtrdrError, LeaseLost, NotFound
 from ktrdr.operations.models import Claim, Status
-from ktrdr.operations.segments import ledger
-from ktrdr.operations.store import Store
+from ktrdr.operations.store.store import Store
 from support import stores, tape
 
 STATES = ("pending", "running", "cancelling", "interrupted", "cancelled", "failed", "completed")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ktrdr.backtesting.job.stored import ledger
 from ktrdr.errors import (
     AlreadyCompleted,
     AlreadyRunning,
@@ -20,11 +21,10 @@ from ktrdr.errors import (
     NotFound,
     ProfileMismatch,
 )
-from ktrdr.operations import claims
 from ktrdr.operations.models import Claim, Lease, Status
 from ktrdr.operations.owner import Owner
-from ktrdr.operations.segments import ledger
-from ktrdr.operations.store import Store
+from ktrdr.operations.store import claims
+from ktrdr.operations.store.store import Store
 from support import stores, tape
 
 REASON = {"code": "data_not_found", "message": "no such series"}

@@ -18,11 +18,11 @@ import pytest
 from sqlalchemy import event
 
 import ktrdr
+from ktrdr.backtesting.job.stored import ledger
 from ktrdr.errors import AlreadyRunning, StorageUnavailable
-from ktrdr.operations import database
 from ktrdr.operations.models import Lease, Segment
-from ktrdr.operations.segments import ledger
-from ktrdr.operations.store import Store
+from ktrdr.operations.store import database
+from ktrdr.operations.store.store import Store
 from support import stores, tape
 from support.databases import Server
 from support.disks import full, small_disk
@@ -249,9 +249,9 @@ class TestPostgresql:
 
 FROZEN = """
 import os, signal, sys
-from ktrdr.operations import database, saves
+from ktrdr.operations.store import database, saves
 database.BUSY_SECONDS = 1
-from ktrdr.operations.store import Store
+from ktrdr.operations.store.store import Store
 from support import stores
 store = Store.open(sys.argv[1])
 claim = stores.claim_next(store)

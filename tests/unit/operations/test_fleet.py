@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ktrdr.operations.models import Operation, Status
-from ktrdr.operations.store import Store
+from ktrdr.operations.store.store import Store
 from support import stores
 
 REASON = {"code": "data_not_found", "message": "no EURUSD 1h"}

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from ktrdr.errors import ArgumentInvalid, LeaseLost, StorageUnavailable
-from ktrdr.operations.cancellation import Reason, Token
-from ktrdr.operations.heartbeat import Heartbeat, Pulse
-from ktrdr.operations.progress import Progress
+from ktrdr.operations.run.cancellation import Reason, Token
+from ktrdr.operations.run.heartbeat import Heartbeat, Pulse
+from ktrdr.operations.run.progress import Progress
 
 
 class Keeper:

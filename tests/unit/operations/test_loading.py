@@ -9,9 +9,9 @@ import pytest
 
 from ktrdr import _core
 from ktrdr.errors import SnapshotError, SnapshotUnrecoverable, SnapshotWrongOperation
-from ktrdr.operations.loading import check
 from ktrdr.operations.models import Status
-from ktrdr.operations.store import Store
+from ktrdr.operations.store.loading import check
+from ktrdr.operations.store.store import Store
 from support import stores, tape
 from support.soak import seeds
 

@@ -10,10 +10,10 @@ import threading
 import pytest
 
 from ktrdr.errors import ArgumentInvalid
-from ktrdr.operations.environment import megabytes
-from ktrdr.operations.process import memory_share
+from ktrdr.operations.pool.process import memory_share
+from ktrdr.settings import megabytes
 
-_SLEEPER = "import sys, time; from ktrdr.operations.process import die_with_parent; "
+_SLEEPER = "import sys, time; from ktrdr.operations.pool.process import die_with_parent; "
 
 
 def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -44,7 +44,7 @@ def test_a_parent_that_is_gone_already_is_noticed() -> None:
 
 
 def test_memory_beyond_the_limit_is_an_error_of_the_run() -> None:
-    code = "from ktrdr.operations.process import limit_memory; limit_memory(); bytearray({} << 20)"
+    code = "from ktrdr.operations.pool.process import limit_memory; limit_memory(); bytearray({} << 20)"
     assert python(code.format(50), KTRDR_RUN_MEMORY_MB="400").returncode == 0
     refused = python(code.format(600), KTRDR_RUN_MEMORY_MB="400")
     assert refused.stderr.splitlines()[-1] == "MemoryError"

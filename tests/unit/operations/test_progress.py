@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ktrdr.operations.progress import Progress
+from ktrdr.operations.run.progress import Progress
 
 
 class Heard:

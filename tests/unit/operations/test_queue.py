@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from ktrdr.operations.store import Store
+from ktrdr.operations.store.store import Store
 from support import stores
 
 

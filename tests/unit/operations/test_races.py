@@ -16,17 +16,17 @@ from typing import Any
 import pytest
 
 import ktrdr
+from ktrdr.backtesting.job.stored import ledger
 from ktrdr.errors import AlreadyRunning, LeaseLost, StorageUnavailable
 from ktrdr.operations.models import Status
-from ktrdr.operations.segments import ledger
-from ktrdr.operations.store import Store
+from ktrdr.operations.store.store import Store
 from support import stores, tape
 
 TESTS = Path(__file__).resolve().parents[2]
 PACKAGES = Path(ktrdr.__file__).parents[1]
 CLAIMANT = """
 import json, sys, time
-from ktrdr.operations.store import Store
+from ktrdr.operations.store.store import Store
 from support import stores
 url, number, at = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 store, mine = Store.open(url), []

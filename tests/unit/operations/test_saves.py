@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import IntegrityError
 
+from ktrdr.backtesting.job.stored import ledger
 from ktrdr.errors import LeaseLost, StorageUnavailable
 from ktrdr.operations.models import Lease, Status
-from ktrdr.operations.segments import ledger
-from ktrdr.operations.store import Store
+from ktrdr.operations.store.store import Store
 from support import stores, tape
 from support.cuts import Proxy, sqlite_commit_fails
 from support.databases import Server

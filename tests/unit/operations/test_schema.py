@@ -14,10 +14,10 @@ from alembic.script import ScriptDirectory
 
 import ktrdr
 from ktrdr.errors import ArgumentInvalid, DatabaseTooNew, StorageUnavailable
-from ktrdr.operations.database import database_url as url_of
-from ktrdr.operations.schema import HEAD, MIGRATIONS
-from ktrdr.operations.store import Store
-from ktrdr.operations.tables import metadata
+from ktrdr.operations.store.database import database_url as url_of
+from ktrdr.operations.store.schema import HEAD, MIGRATIONS
+from ktrdr.operations.store.store import Store
+from ktrdr.operations.store.tables import metadata
 from support import stores
 from support.databases import Server
 
@@ -70,7 +70,7 @@ def test_postgresql_does_not_compress_segments_again(postgresql_url: str) -> Non
 
 OPEN = """
 import sys, time
-from ktrdr.operations.store import Store
+from ktrdr.operations.store.store import Store
 time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
 store = Store.open(sys.argv[1])
 store.submit("backtest", {})

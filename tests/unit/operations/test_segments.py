@@ -5,11 +5,11 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from ktrdr.backtesting.job import stored as segments
+from ktrdr.backtesting.job.stored import StoredResults, frame_of, ledger, segments_of
 from ktrdr.errors import NotCompleted, NotFound, SnapshotCorrupt
-from ktrdr.operations import segments
 from ktrdr.operations.models import Lease, Segment
-from ktrdr.operations.segments import StoredResults, frame_of, ledger, segments_of
-from ktrdr.operations.store import Store
+from ktrdr.operations.store.store import Store
 from support import stores, tape
 
 OF_EQUITY = "WHERE operation_id = :id AND kind = 'equity'"

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ktrdr.backtesting.job.stored import ledger
 from ktrdr.errors import IdempotencyConflict, NotFound, NothingToFork
 from ktrdr.operations.models import OPERATION_ID, Status
-from ktrdr.operations.segments import ledger
-from ktrdr.operations.store import Store
+from ktrdr.operations.store.store import Store
 from support import stores, tape
 
 

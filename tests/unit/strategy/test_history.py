@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from talib import abstract
 
+from ktrdr.config.place import Place
 from ktrdr.errors import ConfigRange
 from ktrdr.strategy.catalog import INDICATORS, defaults, ema_settle, find_indicator, wilder_settle
 from ktrdr.strategy.history import Need, context_needs, needs
 from ktrdr.strategy.loader import load_strategy
-from ktrdr.strategy.model import check_file_size
-from ktrdr.strategy.place import Place
 from ktrdr.strategy.rules import parse_execution
+from ktrdr.strategy.sections.model import check_file_size
 from ktrdr.strategy.summary import summarize
-from ktrdr.values import Timeframe
+from ktrdr.time import Timeframe
 
 
 def strategy(inputs: list[dict[str, Any]], **sections: Any) -> Any:

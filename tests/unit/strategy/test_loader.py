@@ -11,7 +11,7 @@ import pytest
 from ktrdr.errors import ConfigError, ConfigNotFound
 from ktrdr.strategy.loader import load_strategy, parse_strategy
 from ktrdr.strategy.schema import Strategy
-from ktrdr.values import Timeframe
+from ktrdr.time import Timeframe
 
 
 def sample(**sections: Any) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ktrdr.config.yaml import read_yaml
 from ktrdr.errors import ConfigError
 from ktrdr.strategy.rules import merge, parse_decisions, parse_execution, parse_metrics
-from ktrdr.strategy.yaml_reader import read_yaml
 
 DEFAULTS = """\
 execution:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from ktrdr.config.yaml import decode, read_yaml
 from ktrdr.errors import ConfigDocument, ConfigError, ConfigTooDeep
-from ktrdr.strategy.yaml_reader import decode, read_yaml
 
 SCALARS = [
     ("NO", "NO"), ("yes", "yes"), ("on", "on"), ("true", True), ("True", True), ("FALSE", False), ("tRue", "tRue"),

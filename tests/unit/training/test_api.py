@@ -15,18 +15,18 @@ import pytest
 import torch
 
 from ktrdr.data.bars import BarSeries, Provenance
-from ktrdr.data.repository import MemoryBars, Repository
+from ktrdr.data.store.repository import MemoryBars, Repository
 from ktrdr.errors import ArgumentInvalid, Cancelled, KtrdrError
-from ktrdr.features.pipeline import build_features
+from ktrdr.feature_pipeline.build import build_features
 from ktrdr.neural.bundle import ModelBundle, read_config, read_history
 from ktrdr.neural.match import require_same_features
+from ktrdr.neural.storage import ModelStorage
 from ktrdr.strategy.loader import load_strategy
-from ktrdr.training.api import TrainResult, labels, train
-from ktrdr.training.model_storage import ModelStorage
+from ktrdr.time import NS_PER_DAY, Span, Timeframe
 from ktrdr.training.samples import make_samples, whole_windows
-from ktrdr.values import NS_PER_DAY, Span, Timeframe
-from nets import strategy_of
-from walks import START_NS, walk
+from ktrdr.training.train import TrainResult, labels, train
+from support.nets import strategy_of
+from support.walks import START_NS, walk
 
 BARS = walk(1_500, seed=3)
 TRAINING: dict[str, Any] = {
@@ -466,7 +466,7 @@ def test_looking_at_stored_models_needs_no_torch(tmp_path: Path) -> None:
     code = f"""
 import sys
 from pathlib import Path
-from ktrdr.training.model_storage import ModelStorage
+from ktrdr.neural.storage import ModelStorage
 assert [model.id for model in ModelStorage(Path({str(tmp_path)!r}) / "models").models()] == ["tiny/1h_v1"]
 assert "torch" not in sys.modules
 """

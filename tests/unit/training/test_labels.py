@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ktrdr.strategy.labels import LabelRules
+from ktrdr.strategy.sections.labels import LabelRules
 from ktrdr.training.labels import BUY, HOLD, SELL, Labels, forward_return, make_labels
-from ktrdr.training.triple_barrier import barrier_unit, triple_barrier
-from ktrdr.training.zigzag import zigzag
-from nets import strategy_of
-from walks import bars_of, walk_bars
+from ktrdr.training.sources.triple_barrier import barrier_unit, triple_barrier
+from ktrdr.training.sources.zigzag import zigzag
+from support.nets import strategy_of
+from support.walks import bars_of, walk_bars
 
 U = None  # undefined
 

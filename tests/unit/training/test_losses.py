@@ -7,9 +7,9 @@ import math
 import pytest
 import torch
 
-from ktrdr.strategy.training import TrainingRules
+from ktrdr.strategy.sections.training import TrainingRules
 from ktrdr.training.losses import row_loss
-from nets import strategy_of
+from support.nets import strategy_of
 
 LOGITS = torch.tensor([[0.0, math.log(2.0), 0.0]])  # softmax: 1/4, 1/2, 1/4
 

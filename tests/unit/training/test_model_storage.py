@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ktrdr.errors import ModelNotFound
-from ktrdr.training.model_storage import ModelStorage
-from ktrdr.values import Timeframe
-from nets import draft_of
+from ktrdr.neural.storage import ModelStorage
+from ktrdr.time import Timeframe
+from support.nets import draft_of
 
 
 def store(root: Path, symbol: str = "EURUSD", synthetic: bool = True, name: str = "tiny") -> str:

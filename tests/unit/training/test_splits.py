@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ktrdr.strategy.training import DataSplit
+from ktrdr.strategy.sections.training import DataSplit
 from ktrdr.training.splits import (
     DROPPED,
     TEST,

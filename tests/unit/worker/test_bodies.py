@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ktrdr.errors import JsonInvalid
-from ktrdr.worker.bodies import MAX_BYTES, MAX_DEPTH, Bodies, check_json
+from ktrdr.worker.gate.bodies import MAX_BYTES, MAX_DEPTH, Bodies, check_json
 from support.asgi import ask, hello
 
 APP = Bodies(hello)

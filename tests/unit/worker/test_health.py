@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from ktrdr.operations.models import Operation
-from ktrdr.operations.runner import Runner
-from ktrdr.operations.store import Store
+from ktrdr.operations.pool.runner import Runner
+from ktrdr.operations.store.store import Store
 from ktrdr.worker.app import create_app
+from ktrdr.worker.gate.settings import Access
 from ktrdr.worker.service import Service
-from ktrdr.worker.settings import Access
 from support.asgi import Said, ask
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ktrdr.worker.security import Gate
-from ktrdr.worker.session import COOKIE, open_session
-from ktrdr.worker.settings import Access
+from ktrdr.worker.gate.security import Gate
+from ktrdr.worker.gate.session import COOKIE, open_session
+from ktrdr.worker.gate.settings import Access
 from support.asgi import Said, ask, hello
 
 TOKEN = "a-token-of-thirty-two-characters!"

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from ktrdr.errors import RequestInvalid
-from ktrdr.worker import tables
-from ktrdr.worker.tables import FORMATS, accepted_format
+from ktrdr.worker.routes import tables
+from ktrdr.worker.routes.tables import FORMATS, accepted_format
 
 CSV, PARQUET, ARROW = "text/csv", "application/vnd.apache.parquet", "application/vnd.apache.arrow.stream"
 

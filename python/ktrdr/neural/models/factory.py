@@ -6,13 +6,13 @@ from ktrdr.errors import InternalError
 from ktrdr.neural.models.base_model import BaseNeuralModel
 from ktrdr.neural.models.mlp import MLP
 from ktrdr.neural.models.recurrent import Recurrent
-from ktrdr.strategy.model import ModelSpec
+from ktrdr.strategy.sections.model import ModelSpec
 
 
 def build_model(spec: ModelSpec, n_features: int, n_outputs: int) -> BaseNeuralModel:
     """A net of that architecture with torch's default initialisation, drawn from torch's CPU generator.
 
-    >>> from ktrdr.strategy.model import ModelSpec
+    >>> from ktrdr.strategy.sections.model import ModelSpec
     >>> net = build_model(ModelSpec("mlp", 0.2, hidden_layers=(64, 32), activation="relu"), 12, 3)
     >>> list(net.state_dict())
     ['0.weight', '0.bias', '3.weight', '3.bias', '6.weight', '6.bias']

@@ -1,0 +1,1 @@
+"""Backtests as operations: worker, recorder, stored results, foreground."""

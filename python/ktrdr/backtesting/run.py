@@ -1,0 +1,69 @@
+"""``ktrdr.backtest``: the whole pipeline in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ktrdr.backtesting.config import INITIAL_CAPITAL, BacktestConfig, Moment, Rules
+from ktrdr.backtesting.engine import BacktestingEngine
+from ktrdr.backtesting.results import BacktestResults
+from ktrdr.neural.blocks import DEFAULT_THREADS
+from ktrdr.time import CancellationToken, ProgressBridge, Timeframe
+
+if TYPE_CHECKING:
+    from ktrdr.neural.bundle import ModelBundle
+    from ktrdr.strategy.schema import Strategy
+
+
+def backtest(
+    strategy: str | Path | Mapping[str, Any] | Strategy,
+    symbol: str,
+    timeframe: str | Timeframe,
+    *,
+    start: Moment = None,
+    end: Moment = None,
+    model: str | Path | ModelBundle | None = None,
+    bars: Mapping[str, Any] | None = None,
+    data_dir: str | Path | None = None,
+    initial_capital: float = INITIAL_CAPITAL,
+    execution: Rules = None,
+    decisions: Rules = None,
+    metrics: Rules = None,
+    threads: int = DEFAULT_THREADS,
+    strict: bool = False,
+    resample: bool = False,
+    bridge: ProgressBridge | None = None,
+    cancellation_token: CancellationToken | None = None,
+) -> BacktestResults:
+    """Trades a strategy over bars.
+
+    Args:
+        strategy: a name, a path or the file's content as a mapping.
+        symbol: what is traded.
+        timeframe: the strategy's base timeframe.
+        start: first date or instant that may be simulated.
+        end: last date (that whole day), or the instant before which the run ends.
+        model: a bundle, its path or id; by default the newest of the strategy trained on this symbol's bars.
+        bars: frames by timeframe, in place of the stored series.
+        data_dir: the data folder; by default ``KTRDR_DATA_DIR``, else one under the user's data folder.
+        initial_capital: account currency.
+        execution: rules merged over the strategy's.
+        decisions: rules merged over the strategy's.
+        metrics: rules merged over the strategy's.
+        threads: torch threads.
+        strict: refuse bars the model was fitted or selected on.
+        resample: make a missing timeframe from a finer one.
+        bridge: where progress is reported.
+        cancellation_token: asked after every block whether to stop.
+
+    Raises:
+        KtrdrError: a leaf that names what is wrong, where, and what to do.
+    """
+    config = BacktestConfig.of(
+        strategy, symbol, timeframe, start=start, end=end, model=model, bars=bars, data_dir=data_dir,
+        initial_capital=initial_capital, execution=execution, decisions=decisions, metrics=metrics, threads=threads,
+        strict=strict, resample=resample,
+    )  # fmt: skip
+    return BacktestingEngine(config).run(bridge, cancellation_token)

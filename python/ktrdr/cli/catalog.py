@@ -1,0 +1,101 @@
+"""The commands of ``ktrdr``: each a "module:function" string and one line of help, imported when it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Args:
+        target: "module:function".
+        summary: the line that the list of commands shows.
+    """
+
+    target: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """A noun with commands below it.
+
+    Args:
+        summary: the line that the list of commands shows.
+        commands: by name.
+        default: run by the bare noun; None shows the help.
+    """
+
+    summary: str
+    commands: Mapping[str, Command]
+    default: Command | None = None
+
+
+_DATA = Group(
+    "Import, list, check, resample and delete bars.",
+    {
+        "import": Command("ktrdr.cli.commands.data.imports:import_bars", "Import bars from CSV, Parquet or Feather."),
+        "list": Command("ktrdr.cli.commands.data.series:list_series_command", "List the stored series."),
+        "check": Command("ktrdr.cli.commands.data.series:check", "Audit stored series."),
+        "sample": Command("ktrdr.cli.commands.data.series:sample", "Write a seeded synthetic EURUSD."),
+        "resample": Command("ktrdr.cli.commands.data.series:resample", "Make a longer timeframe from a stored series."),
+        "delete": Command("ktrdr.cli.commands.data.series:delete", "Delete a stored series."),
+    },
+)
+_STRATEGIES = Group(
+    "List the strategies a name finds; copy one for editing.",
+    {
+        "copy": Command("ktrdr.cli.commands.strategies.library:copy", "Copy a built-in strategy to ./strategies."),
+    },
+    default=Command("ktrdr.cli.commands.strategies.library:list_all", "List the strategies a name finds."),
+)
+_BACKTEST = Group(
+    "Run backtests.",
+    {
+        "run": Command(
+            "ktrdr.cli.commands.runs.backtest:run", "Backtest a strategy over stored bars, or resume a run."
+        ),
+        "show": Command("ktrdr.cli.commands.runs.backtest:show", "Print a finished run, and write it out."),
+    },
+)
+_OPERATIONS = Group(
+    "List and manage runs: show, cancel, resume, fork, delete.",
+    {
+        "list": Command("ktrdr.cli.commands.runs.operations:list_operations", "List operations, newest first."),
+        "show": Command("ktrdr.cli.commands.runs.operations:show", "Show one operation."),
+        "follow": Command("ktrdr.cli.commands.runs.operations:follow", "Follow an operation until it rests."),
+        "cancel": Command("ktrdr.cli.commands.runs.operations:cancel", "Stop an operation; it can be resumed."),
+        "resume": Command("ktrdr.cli.commands.runs.operations:resume", "Resume an operation in the foreground."),
+        "restart": Command("ktrdr.cli.commands.runs.operations:restart", "Run an operation again from its first bar."),
+        "fork": Command(
+            "ktrdr.cli.commands.runs.operations:fork", "Start a new operation from a checkpoint, with other rules."
+        ),
+        "delete": Command(
+            "ktrdr.cli.commands.runs.operations:delete", "Delete an operation with its ledger and result."
+        ),
+    },
+)
+_CHECKPOINT = Group(
+    "Inspect snapshots.",
+    {"inspect": Command("ktrdr.cli.commands.runs.checkpoint:inspect", "Print a snapshot as JSON.")},
+)
+
+COMMANDS: Mapping[str, Command | Group] = {
+    "demo": Command("ktrdr.cli.commands.demo:demo", "Run the whole pipeline once on sample data."),
+    "validate": Command(
+        "ktrdr.cli.commands.strategies.validate:validate", "Check a strategy file and print what it needs."
+    ),
+    "strategies": _STRATEGIES,
+    "models": Command("ktrdr.cli.commands.models.bundles:models", "List the trained models."),
+    "data": _DATA,
+    "train": Command("ktrdr.cli.commands.models.train:train", "Train a strategy's net into a model bundle."),
+    "backtest": _BACKTEST,
+    "operations": _OPERATIONS,
+    "checkpoint": _CHECKPOINT,
+    "workers": Command("ktrdr.cli.commands.workers.fleet:workers", "List the registered workers."),
+    "worker": Command("ktrdr.cli.commands.workers.serve:worker", "Serve operations over HTTP and run them."),
+    "doctor": Command("ktrdr.cli.commands.doctor:doctor", "Print versions, machine, data folder, and gaps."),
+}

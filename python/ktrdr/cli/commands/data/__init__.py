@@ -1,0 +1,1 @@
+"""`ktrdr data`: import, list, check, sample, resample, delete."""

@@ -1,0 +1,58 @@
+"""``ktrdr demo``: the whole way once, on made-up bars, in a data folder of its own."""
+
+from __future__ import annotations
+
+from ktrdr.cli.interrupt import Interrupt
+from ktrdr.cli.output import Answer, current_manner
+from ktrdr.cli.progress import progress
+from ktrdr.data.sample import SYMBOL, write_sample
+from ktrdr.data.store.repository import Repository
+from ktrdr.data.store.root import data_root
+from ktrdr.errors import DataNotFound
+from ktrdr.time import Timeframe
+
+STRATEGY, TIMEFRAME = "mean_reversion_momentum_v1", Timeframe.H1
+_TRAINED = ("2023-01-01", "2023-12-31")
+_TRADED = ("2024-02-01", "2024-04-30")
+
+
+def demo() -> Answer:
+    """Sample data, a small model, a backtest: the whole way once."""
+    repository = Repository(data_root() / "demo")
+    say = current_manner()
+    if not _has_sample(repository):
+        say.note("demo 1/3: writing synthetic EURUSD bars")
+        write_sample(repository)
+    say.note(f"demo 2/3: training {STRATEGY} on {_TRAINED[0]} to {_TRAINED[1]}")
+    model = _train(repository)
+    say.note(f"demo 3/3: trading {_TRADED[0]} to {_TRADED[1]} with {model}")
+    return _trade(repository, model)
+
+
+def _trade(repository: Repository, model: str) -> Answer:
+    """Through the demo's own store: `KTRDR_DATA_DIR` on its folder finds the run again."""
+    from ktrdr.backtesting.request import BacktestRequest
+    from ktrdr.cli.commands.runs.foreground import begin, in_foreground
+    from ktrdr.operations.store.store import Store
+
+    request = BacktestRequest.of(STRATEGY, SYMBOL, TIMEFRAME, start=_TRADED[0], end=_TRADED[1], model=model)
+    store = Store.open(f"sqlite:///{repository.root / 'ktrdr.db'}")
+    return in_foreground(lambda _: begin(store, request), store, repository.root)
+
+
+def _has_sample(repository: Repository) -> bool:
+    try:
+        return len(repository.stamps(SYMBOL, TIMEFRAME)) > 0
+    except DataNotFound:
+        return False
+
+
+def _train(repository: Repository) -> str:
+    from ktrdr.training.train import train
+
+    with Interrupt() as token, progress() as bridge:
+        result = train(
+            STRATEGY, SYMBOL, TIMEFRAME, start=_TRAINED[0], end=_TRAINED[1], data_dir=repository.root,
+            bridge=bridge, token=token,
+        )  # fmt: skip
+    return str(result.model_id)

@@ -1,0 +1,93 @@
+"""``ktrdr doctor``: versions, machine, data folder, what is missing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from ktrdr.cli.output import Answer, Table
+from ktrdr.data.store.repository import Repository
+from ktrdr.errors import KtrdrError
+
+_LIBRARIES = ("torch", "numpy", "polars", "TA-Lib", "pydantic", "safetensors", "cyclopts", "rich")
+_OLDEST_PYTHON = (3, 11)
+
+
+def doctor() -> Answer:
+    """Versions, machine, data folder, what is missing."""
+    versions = {name: _version(name) for name in ("ktrdr", *_LIBRARIES)}
+    missing = [f"{name} is not installed" for name, found in versions.items() if found is None and name != "ktrdr"]
+    core = _core_problem()
+    missing += [core] if core else []
+    repository = Repository()
+    missing += _folder_problems(repository)
+    data: dict[str, Any] = {
+        "python": platform.python_version(),
+        "versions": versions,
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "cpu_capability": _capability(),
+        "data_folder": str(repository.root),
+        "series": len(repository.names()),
+        "database": _database(missing),
+        "missing": missing,
+    }
+    rows = [("Python", data["python"]), *((name, found or "missing") for name, found in versions.items())]
+    rows += [(key.replace("_", " "), str(data[key])) for key in list(data)[2:-1]]
+    notes = [f"missing: {line}" for line in missing] or ["nothing is missing"]
+    return Answer(data, [Table(("", ""), rows), *notes])
+
+
+def _database(missing: list[str]) -> str:
+    """What holds the operations; one that cannot be used counts as missing."""
+    try:
+        from ktrdr.operations.store.database import database_url
+        from ktrdr.operations.store.store import Store
+
+        url = database_url()
+        if url.drivername == "sqlite" and not Path(str(url.database)).exists():
+            return "SQLite, made by the first run"
+        Store.open(url.render_as_string(hide_password=False)).close()
+        return "SQLite" if url.drivername == "sqlite" else f"PostgreSQL at {url.host}"
+    except (ImportError, KtrdrError) as error:
+        missing.append(f"a database of operations that can be used: {error}")
+        return "cannot be used"
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _core_problem() -> str | None:
+    if sys.version_info < _OLDEST_PYTHON:
+        return "Python 3.11 or later"
+    try:
+        import ktrdr._core  # noqa: F401
+    except ImportError:
+        return "the compiled core: build it with `make build`"
+    return None
+
+
+def _capability() -> str:
+    try:
+        from ktrdr.neural.runtime import torch_profile
+    except ImportError:
+        return "unknown: torch is missing"
+    return str(torch_profile()["cpu_capability"])
+
+
+def _folder_problems(repository: Repository) -> list[str]:
+    folder = repository.root
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        return ["the data folder is a file"]
+    if not os.access(folder, os.W_OK):
+        return ["the data folder cannot be written"]
+    return [] if repository.names() else ["no series: `ktrdr data import` or `ktrdr data sample`"]

@@ -1,0 +1,1 @@
+"""`ktrdr train` and `ktrdr models`."""

@@ -1,0 +1,1 @@
+"""`ktrdr backtest`, `ktrdr operations` and `ktrdr checkpoint`."""

@@ -1,0 +1,178 @@
+"""``ktrdr backtest``: a strategy over stored bars, here or on a worker, and what came out of it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from ktrdr.cli.commands.runs.requests import Whole, rules_of
+from ktrdr.cli.output import Answer
+from ktrdr.errors import ArgumentInvalid, UsageError
+
+_Flag = Annotated[bool, Parameter(negative="", show_default=False)]
+_Settings = Annotated[tuple[str, ...], Parameter(name="--set", negative="", consume_multiple=False, show_default=False)]
+
+
+_OPTION = {"settings": "set"}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class RunOptions:
+    """What a new run is asked for besides strategy, symbol and timeframe."""
+
+    start_date: str | None = None
+    "First date that may be simulated."
+
+    end_date: str | None = None
+    "Last date, included."
+
+    model: str | None = None
+    "A bundle's id or path; by default the newest that fits."
+
+    capital: float | None = None
+    "Initial capital, account currency; by default 100,000."
+
+    commission: float | None = None
+    "Commission rate: a fraction of notional."
+
+    slippage: float | None = None
+    "Slippage rate: a fraction of price."
+
+    settings: _Settings = ()
+    "A rule, as execution.x=y; may be given many times."
+
+    resample: _Flag = False
+    "Make a missing timeframe from a finer one."
+
+    strict: _Flag = False
+    "Refuse bars the model was fitted or selected on."
+
+    def request(self) -> dict[str, Any]:
+        """The arguments of a backtest's request."""
+        rules = rules_of(self.settings, commission=self.commission, slippage=self.slippage)
+        capital = {} if self.capital is None else {"initial_capital": self.capital}
+        return {
+            "start": self.start_date, "end": self.end_date, "model": _model(self.model), "resample": self.resample,
+            "strict": self.strict, **capital, **rules,
+        }  # fmt: skip
+
+    def given(self) -> list[str]:
+        """The names of the options that were set."""
+        set_now = [option for option in fields(self) if getattr(self, option.name) != option.default]
+        return [f"--{_OPTION.get(option.name, option.name.replace('_', '-'))}" for option in set_now]
+
+
+def run(
+    strategy: str | None = None,
+    symbol: str | None = None,
+    timeframe: str | None = None,
+    /,
+    *,
+    options: RunOptions = RunOptions(),
+    threads: Whole | None = None,
+    resume: str | None = None,
+    stored: _Flag = False,
+    worker: str | None = None,
+) -> Answer:
+    """Trade a strategy over stored bars.
+
+    Parameters
+    ----------
+    strategy
+        A strategy's name or path.
+    symbol
+        What is traded.
+    timeframe
+        The strategy's base timeframe.
+    threads
+        Torch threads; by default 2, or as many as the run was begun with.
+    resume
+        Go on with the operation of that id instead; takes no positionals.
+    stored
+        Go on with the strategy as it was submitted, though its name means another by now.
+    worker
+        Queue it at the worker of that address.
+    """
+    words = [word for word in (strategy, symbol, timeframe) if word is not None]
+    if resume is not None:
+        if found := [*words, *options.given()]:
+            expected = "--threads, --stored and --worker"
+            raise UsageError("a resumed run has its inputs", where="--resume", found=found[0], expected=expected)
+        return go_on(resume, threads, stored, worker)
+    missing = [flag for flag in ("--start-date", "--end-date") if flag not in options.given()]
+    if len(words) < 3 or missing:
+        what = ("STRATEGY", "SYMBOL", "TIMEFRAME")[len(words) :] + tuple(missing)
+        raise UsageError("missing", found=f"no {' '.join(what)}", expected="STRATEGY SYMBOL TIMEFRAME and both dates")
+    if stored:
+        raise UsageError("a new run has nothing stored", found="--stored", expected="with --resume ID")
+    return _begin(words, options, threads, worker)
+
+
+def _begin(words: list[str], options: RunOptions, threads: int | None, worker: str | None) -> Answer:
+    from ktrdr.backtesting.request import BacktestRequest
+    from ktrdr.neural.blocks import DEFAULT_THREADS
+
+    count = DEFAULT_THREADS if threads is None else threads
+    request = BacktestRequest.of(*words, threads=count, **options.request())
+    if worker is not None:
+        from ktrdr.cli.commands.runs.desk import start_body
+        from ktrdr.cli.commands.runs.operations import queued
+        from ktrdr.worker.client import WorkerClient
+
+        return queued(WorkerClient(worker).start(start_body(request, count)), worker)
+    from ktrdr.cli.commands.runs.foreground import begin, in_foreground
+    from ktrdr.operations.store.store import Store
+
+    store = Store.open()
+    return in_foreground(lambda _: begin(store, request, threads=count), store)
+
+
+def go_on(operation_id: str, threads: int | None, stored: bool, worker: str | None) -> Answer:
+    """Resumes an operation: here, in the foreground, or queued at a worker."""
+    if worker is None:
+        from ktrdr.cli.commands.runs.foreground import resume_here
+
+        return resume_here(operation_id, threads=threads, stored=stored)
+    if threads is not None:
+        raise UsageError("a worker resumes with the threads of the run", found="--threads", expected="--worker alone")
+    from ktrdr.cli.commands.runs.operations import queued
+    from ktrdr.worker.client import WorkerClient
+
+    return queued(WorkerClient(worker).resume(operation_id, stored=stored), worker)
+
+
+def show(operation_id: str, /, *, out: Path | None = None) -> Answer:
+    """Print a finished run, and write it out.
+
+    Parameters
+    ----------
+    operation_id
+        The operation.
+    out
+        A folder for every ledger as Parquet and CSV, metrics.json and manifest.json.
+    """
+    from ktrdr.backtesting.job.stored import StoredResults
+    from ktrdr.cli.commands.runs.export import check_writable, write_out
+    from ktrdr.cli.commands.runs.summary import summary
+    from ktrdr.operations.store.store import Store
+
+    if out is not None:
+        check_writable(out)
+    results = StoredResults(Store.open(), operation_id)
+    answer = summary(results)
+    if out is None:
+        return answer
+    written = write_out(results, out)
+    return Answer({**answer.data, "written": written}, [*answer.shown, f"{len(written)} files written"])
+
+
+def _model(given: str | None) -> str | None:
+    """A path as one that means the same in every folder; an id stays as it is."""
+    if given == "":
+        raise ArgumentInvalid("names no model", where="--model", found="''", expected="an id or a path")
+    return os.path.realpath(given) if given is not None and os.path.isdir(given) else given  # noqa: PTH112 (any length)

@@ -1,0 +1,41 @@
+"""``ktrdr checkpoint inspect``: what a snapshot holds."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from ktrdr.cli.output import Answer
+from ktrdr.errors import ArgumentInvalid
+from ktrdr.operations.models import OPERATION_ID
+
+
+def inspect(source: str, /, *, generation: int | None = None) -> Answer:
+    """Print a snapshot as JSON.
+
+    Parameters
+    ----------
+    source
+        An operation, or a file that holds a snapshot.
+    generation
+        Of the operation; by default its newest.
+    """
+    from ktrdr import _core
+
+    data: dict[str, Any] = json.loads(_core.inspect(_bytes(source, generation)))
+    return Answer(data, [json.dumps(data, indent=2)])
+
+
+def _bytes(source: str, generation: int | None) -> bytes:
+    if re.fullmatch(OPERATION_ID, source):
+        from ktrdr.operations.store.store import Store
+
+        return Store.open().snapshot(source, generation)
+    try:
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise ArgumentInvalid(
+            f"neither an operation nor a file that can be read: {error.strerror}", where="checkpoint", found=source
+        ) from None

@@ -1,0 +1,135 @@
+"""Operations as the command line reaches them: in the database of this machine, or through a worker, in one shape."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ktrdr.errors import ArgumentInvalid
+from ktrdr.operations.models import Operation, Status
+from ktrdr.operations.store.store import Store
+
+if TYPE_CHECKING:
+    from ktrdr.backtesting.request import BacktestRequest
+
+Json = dict[str, Any]
+_CANCEL_WAIT_S = 2.0
+_LOOK_S = 0.5
+_RESTING = {Status.COMPLETED.value, Status.FAILED.value, Status.CANCELLED.value}
+
+
+class Desk(Protocol):
+    """Where operations are asked after and changed."""
+
+    def operation(self, operation_id: str) -> Json:
+        """One operation."""
+
+    def operations(self, **query: str | int) -> Json:
+        """A page of operations."""
+
+    def changes(self, operation_id: str) -> Iterator[Json]:
+        """The operation each time it has changed, the last time when it rests."""
+
+    def cancel(self, operation_id: str) -> Json:
+        """Asks it to stop."""
+
+    def delete(self, operation_id: str) -> Json:
+        """Removes it and its data."""
+
+    def workers(self) -> Json:
+        """Every registered worker."""
+
+
+class Local:
+    """The desk over this machine's database."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def operation(self, operation_id: str) -> Json:
+        """One operation."""
+        return self._view(self._store.get(operation_id))
+
+    def operations(self, **query: Any) -> Json:
+        """A page of operations."""
+        status = query.pop("status", None)
+        if status is not None and status not in list(Status):
+            raise ArgumentInvalid("no such status", where="--status", found=status, expected=" ".join(Status))
+        if (limit := query.get("limit", 1)) < 1:
+            raise ArgumentInvalid("no number of operations", where="--limit", found=limit, expected="1 or more")
+        found, cursor = self._store.list(
+            status=None if status is None else Status(status), kind=query.pop("type", None), **query
+        )
+        return {"operations": [self._view(operation) for operation in found], "next_cursor": cursor}
+
+    def changes(self, operation_id: str) -> Iterator[Json]:
+        """The operation each time it has changed, the last time when it rests."""
+        seen = None
+        while True:
+            operation = self.operation(operation_id)
+            now = (operation["status"], operation["progress_seq"])
+            if now != seen:
+                yield operation
+            if operation["status"] in _RESTING:
+                return
+            seen = now
+            time.sleep(_LOOK_S)
+
+    def cancel(self, operation_id: str) -> Json:
+        """Asks it to stop, and waits a little for it to have stopped."""
+        operation, until_s = self._store.request_cancel(operation_id), time.monotonic() + _CANCEL_WAIT_S
+        while operation.status is Status.RUNNING and time.monotonic() < until_s:
+            time.sleep(0.05)
+            operation = self._store.get(operation_id)
+        return self._view(operation)
+
+    def delete(self, operation_id: str) -> Json:
+        """Removes it and its data."""
+        self._store.delete(operation_id)
+        return {"operation_id": operation_id, "deleted": True}
+
+    def workers(self) -> Json:
+        """Every registered worker."""
+        from ktrdr.worker.views import worker_view
+
+        return {"workers": [worker_view(worker).model_dump(mode="json") for worker in self._store.workers()]}
+
+    def _view(self, operation: Operation) -> Json:
+        from ktrdr.worker.views import operation_view
+
+        return operation_view(self._store, operation).model_dump(mode="json")
+
+
+def desk(worker: str | None) -> Desk:
+    """The desk at that address; without one, this machine's."""
+    if worker is None:
+        return Local(Store.open())
+    from ktrdr.worker.client import WorkerClient
+
+    return WorkerClient(worker)
+
+
+def watch(place: Desk, operation_id: str, show: Callable[[Json], None]) -> Json:
+    """Shows every change until the operation rests, and returns it then."""
+    for operation in place.changes(operation_id):
+        if operation["status"] in _RESTING:
+            return operation
+        show(operation)
+    raise AssertionError("unreachable")
+
+
+def start_body(request: BacktestRequest, threads: int) -> Json:
+    """What a worker is sent: a built-in strategy by its name, any other as its text."""
+    from ktrdr.strategy.library import find_strategy
+
+    name = request.strategy_name
+    built_in = name is not None and find_strategy(name).source == "built-in"
+    strategy = {"strategy_name": name} if built_in else {"strategy_yaml": request.strategy_text}
+    body = {
+        **strategy, "model_id": request.model, "symbol": request.symbol, "timeframe": request.timeframe,
+        "start_date": request.start, "end_date": request.end, "initial_capital": request.initial_capital,
+        "execution": request.execution, "decisions": request.decisions, "metrics": request.metrics,
+        "threads": threads, "strict": request.strict, "resample": request.resample,
+    }  # fmt: skip
+    return {key: value for key, value in body.items() if value is not None}

@@ -1,0 +1,47 @@
+"""A finished run as files: every ledger as Parquet and CSV, metrics and manifest as JSON."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ktrdr.errors import OutputNotWritable
+
+if TYPE_CHECKING:
+    from ktrdr.backtesting.job.stored import StoredResults
+
+_LEDGERS = ("fills", "trades", "equity", "refused", "decisions")
+
+
+def check_writable(folder: Path) -> None:
+    """Passes where files can be written there, and makes the folder; ``OutputNotWritable`` before any work is done."""
+    probe = folder / f".probe-{secrets.token_hex(4)}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        raise OutputNotWritable(f"cannot be written: {error.strerror}", where="--out", found=str(folder)) from None
+
+
+def write_out(results: StoredResults, folder: Path) -> list[str]:
+    """Writes the files and returns their names."""
+    written = []
+    for name in _LEDGERS:
+        frame = getattr(results, name)
+        frame.write_parquet(folder / f"{name}.parquet")
+        frame.write_csv(folder / f"{name}.csv")
+        written += [f"{name}.parquet", f"{name}.csv"]
+    metrics = {
+        "result_hash": results.result_hash, "metrics": dict(results.metrics), "undefined": dict(results.undefined)
+    }  # fmt: skip
+    for name, value in (("metrics.json", metrics), ("manifest.json", results.manifest)):
+        _write_json(folder / name, value)
+        written.append(name)
+    return written
+
+
+def _write_json(file: Path, value: Any) -> None:
+    file.write_text(json.dumps(value, indent=2, allow_nan=False, default=str) + "\n")

@@ -1,0 +1,238 @@
+"""``ktrdr operations``: what has been run, what runs, and what becomes of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from ktrdr.cli.commands.runs.desk import desk, watch
+from ktrdr.cli.commands.runs.requests import Whole, rules_of
+from ktrdr.cli.output import Answer, Table, current_manner
+from ktrdr.cli.progress import progress
+from ktrdr.errors import UsageError
+
+Json = dict[str, Any]
+_Flag = Annotated[bool, Parameter(negative="", show_default=False)]
+_Settings = Annotated[tuple[str, ...], Parameter(name="--set", negative="", consume_multiple=False, show_default=False)]
+
+
+def list_operations(
+    *, status: str | None = None, limit: int = 50, cursor: str | None = None, worker: str | None = None
+) -> Answer:
+    """List operations, newest first.
+
+    Parameters
+    ----------
+    status
+        pending, running, interrupted, cancelled, failed or completed.
+    limit
+        At most so many.
+    cursor
+        Where the page before ended.
+    worker
+        Ask the worker of that address.
+    """
+    query = {"status": status, "limit": limit, "cursor": cursor}
+    found = desk(worker).operations(**{name: value for name, value in query.items() if value is not None})
+    rows = [(one["operation_id"], one["status"], _asked(one), _share(one), _why(one)) for one in found["operations"]]
+    if not rows:
+        return Answer(found, ["no operations"])
+    more = [f"more: --cursor {found['next_cursor']}"] if found["next_cursor"] else []
+    return Answer(found, [Table(("operation", "status", "run", "done", ""), rows), *more])
+
+
+def show(operation_id: str, /, *, worker: str | None = None) -> Answer:
+    """Show one operation: status, progress, timings, error, why it waits.
+
+    Parameters
+    ----------
+    operation_id
+        The operation.
+    worker
+        Ask the worker of that address.
+    """
+    return _shown(desk(worker).operation(operation_id))
+
+
+def follow(operation_id: str, /, *, worker: str | None = None) -> Answer:
+    """Follow an operation until it rests.
+
+    Parameters
+    ----------
+    operation_id
+        The operation.
+    worker
+        Ask the worker of that address.
+    """
+    said: set[str] = set()
+    with progress() as bridge:
+
+        def report(operation: Json) -> None:
+            figures = operation["progress"] or {}
+            for line in {f"{operation['status']}: {why}" for why in _reasons(operation)} - said:
+                said.add(line)
+                current_manner().note(line)
+            if figures.get("bar") is not None:
+                detail = {name: figures[name] for name in ("equity", "trades") if figures.get(name) is not None}
+                bridge.report(figures["phase"], figures["bar"], figures["total_bars"], detail)
+
+        return _shown(watch(desk(worker), operation_id, report))
+
+
+def cancel(operation_id: str, /, *, worker: str | None = None) -> Answer:
+    """Stop an operation; it can be resumed.
+
+    Parameters
+    ----------
+    operation_id
+        The operation.
+    worker
+        Ask the worker of that address.
+    """
+    return _shown(desk(worker).cancel(operation_id))
+
+
+def delete(operation_id: str, /, *, worker: str | None = None) -> Answer:
+    """Delete an operation with its ledger and result.
+
+    Parameters
+    ----------
+    operation_id
+        The operation.
+    worker
+        Ask the worker of that address.
+    """
+    found = desk(worker).delete(operation_id)
+    return Answer(found, [f"deleted {operation_id}"])
+
+
+def resume(
+    operation_id: str, /, *, threads: Whole | None = None, stored: _Flag = False, worker: str | None = None
+) -> Answer:
+    """Go on with an operation, in the foreground.
+
+    Parameters
+    ----------
+    operation_id
+        The operation.
+    threads
+        Torch threads: those it was begun with.
+    stored
+        Go on with the strategy as it was submitted, though its name means another by now.
+    worker
+        Queue it at the worker of that address instead.
+    """
+    from ktrdr.cli.commands.runs.backtest import go_on
+
+    return go_on(operation_id, threads, stored, worker)
+
+
+def restart(operation_id: str, /, *, worker: str | None = None) -> Answer:
+    """Begin an operation again at its first bar, in the foreground.
+
+    Parameters
+    ----------
+    operation_id
+        The operation.
+    worker
+        Queue it at the worker of that address instead.
+    """
+    if worker is not None:
+        from ktrdr.worker.client import WorkerClient
+
+        return queued(WorkerClient(worker).restart(operation_id), worker)
+    from ktrdr.cli.commands.runs.foreground import in_foreground, take_up
+    from ktrdr.operations.store.store import Store
+
+    store = Store.open()
+    store.restart(operation_id)
+    return in_foreground(lambda token: take_up(store, operation_id, stored=True, token=token), store)
+
+
+def fork(
+    operation_id: str,
+    /,
+    *,
+    settings: _Settings = (),
+    model: str | None = None,
+    threads: Whole | None = None,
+    worker: str | None = None,
+) -> Answer:
+    """Go on from an operation's newest checkpoint with other rules, model or threads, as a new operation.
+
+    Parameters
+    ----------
+    operation_id
+        The operation whose checkpoint is copied.
+    settings
+        A rule, as execution.x=y or decisions.x=y; may be given many times.
+    model
+        Another bundle's id.
+    threads
+        Torch threads.
+    worker
+        Queue it at the worker of that address instead.
+    """
+    rules = rules_of(settings)
+    if "metrics" in rules:
+        raise UsageError("a fork keeps its metrics", where="--set", found="metrics", expected="execution or decisions")
+    if worker is not None:
+        from ktrdr.worker.client import WorkerClient
+
+        body = {"model_id": model, "threads": threads, **rules}
+        asked = {name: value for name, value in body.items() if value is not None}
+        return queued(WorkerClient(worker).fork(operation_id, asked), worker)
+    from ktrdr.cli.commands.runs.foreground import fork_here
+
+    return fork_here(operation_id, rules, model=model, threads=threads)
+
+
+def queued(accepted: Json, worker: str) -> Answer:
+    """What is said of an operation that a worker will run."""
+    name = accepted["operation_id"]
+    nothing_yet: Json = {"result_hash": None, "metrics": None, "warnings": [], "trades": None}
+    return Answer(
+        accepted | nothing_yet, [f"{name} {accepted['status']}: ktrdr operations follow {name} --worker {worker}"]
+    )
+
+
+def _shown(operation: Json) -> Answer:
+    progress_now, timings = operation["progress"] or {}, operation["timings"]
+    facts = {
+        "status": operation["status"], "run": _asked(operation), "model": operation["model_id"],
+        "done": _share(operation), "time": progress_now.get("time"), "equity": _number(progress_now.get("equity")),
+        "trades": progress_now.get("trades"), "bars per second": _number(progress_now.get("bars_per_second")),
+        "seconds left": _number(progress_now.get("eta")), "submitted": timings["created_at"],
+        "started": timings["started_at"], "ended": timings["ended_at"],
+    }  # fmt: skip
+    rows = [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
+    return Answer(operation, [operation["operation_id"], Table(("", ""), rows), *_reasons(operation)])
+
+
+def _asked(operation: Json) -> str:
+    request = operation["request"]
+    return " ".join(str(request[name]) for name in ("strategy", "symbol", "timeframe") if request[name])
+
+
+def _share(operation: Json) -> str:
+    figures = operation["progress"] or {}
+    return "" if figures.get("percentage") is None else f"{figures['percentage']:.0f} %"
+
+
+def _why(operation: Json) -> str:
+    """In a word: `show` has the sentence."""
+    if error := operation["error"]:
+        return str(error["code"])
+    return next(iter(_reasons(operation)), "")
+
+
+def _reasons(operation: Json) -> list[str]:
+    """Why it failed, or why nobody runs it."""
+    if error := operation["error"]:
+        return [f"{error['code']}: {error['message']}"]
+    return [f"{name}: {reason}" if name else reason for name, reason in operation["waiting"].items()]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:,.6g}"

@@ -1,0 +1,1 @@
+"""`ktrdr strategies` and `ktrdr validate`."""

@@ -1,0 +1,26 @@
+"""``ktrdr strategies``: which names find a strategy; a copy of a built-in one for editing."""
+
+from __future__ import annotations
+
+from ktrdr.cli.output import Answer, Table
+from ktrdr.strategy.library import copy_strategy, list_strategies
+
+
+def list_all() -> Answer:
+    """List the strategies a name finds."""
+    found = list_strategies()
+    rows = [(one.name, one.source) for one in found]
+    data = {"strategies": [{"name": name, "source": source} for name, source in rows]}
+    return Answer(data, [Table(("name", "from"), rows)])
+
+
+def copy(name: str, /) -> Answer:
+    """Copy a built-in strategy to ./strategies.
+
+    Parameters
+    ----------
+    name
+        A built-in strategy.
+    """
+    file = copy_strategy(name)
+    return Answer({"name": name, "file": str(file)}, [f"{file}: yours to edit"])

@@ -1,0 +1,1 @@
+"""`ktrdr worker` and `ktrdr workers`."""

@@ -1,0 +1,40 @@
+"""``ktrdr worker``: operations over HTTP, run in child processes until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+
+from ktrdr.cli.output import current_manner
+from ktrdr.errors import ArgumentInvalid, UsageError
+
+_NEEDED = ("fastapi", "uvicorn", "prometheus_client")
+
+
+def worker(*, host: str = "127.0.0.1", port: int = 8000, slots: int | None = None) -> None:
+    """Serve operations over HTTP and run them.
+
+    Parameters
+    ----------
+    host
+        Address to listen on; one that others can reach needs KTRDR_API_TOKEN.
+    port
+        Port to listen on; 0 takes any that is free.
+    slots
+        How many operations run at once; by default one a core.
+    """
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            "the worker's libraries are missing", found=", ".join(missing), hint="pip install ktrdr[worker]"
+        )
+    count = len(os.sched_getaffinity(0)) if slots is None else slots
+    if count < 1:
+        raise ArgumentInvalid("no number of slots", where="--slots", found=count, expected="at least 1")
+    from ktrdr.worker.gate.settings import Access, listen, url_of
+    from ktrdr.worker.server import serve
+
+    access = Access.from_environment()
+    with listen(host, port, access) as listening:
+        current_manner().note(f"ktrdr worker at {url_of(listening)}")
+        serve(listening, access, count)

@@ -1,0 +1,79 @@
+"""Ctrl-C once: the run stops at the end of its block, saved. Twice: at once. SIGTERM: saved, for anyone to go on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+from ktrdr.cli.output import current_manner
+from ktrdr.operations.run.cancellation import Token
+
+INTERRUPTED = 130
+_LEAVE_WITHIN_S = 1.0
+
+
+class Interrupt:
+    """A cancellation token that the interrupt key and SIGTERM set, while it is entered.
+
+    Python runs its signal handlers between two bytecodes of the main thread, which may sit in one block of inference
+    for a minute. So a thread of its own is told of each signal too: it answers at once, and leaves where asked twice.
+    """
+
+    def __init__(self) -> None:
+        self.token, self.farewell = Token(), "interrupted"
+        self._asked = 0
+        self._left = threading.Event()
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Interrupt:
+        if threading.current_thread() is threading.main_thread():
+            self._listen()
+        return self
+
+    def is_cancelled(self) -> bool:
+        """True once somebody asked to stop."""
+        return self.token.is_cancelled()
+
+    def __exit__(self, *_: object) -> None:
+        self._left.set()
+        if self._before:
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(self._wakeup_before)
+            os.close(self._writes)
+            self._answers.join()  # what it has to say comes before how the command ended
+
+    def _listen(self) -> None:
+        reads, self._writes = os.pipe()
+        os.set_blocking(self._writes, False)
+        self._wakeup_before = signal.set_wakeup_fd(self._writes, warn_on_full_buffer=False)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._on_signal)
+        self._answers = threading.Thread(target=self._answer, args=(reads,), name="ktrdr-interrupt", daemon=True)
+        self._answers.start()
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGTERM:
+            self.token.shut_down()
+            return
+        self._asked += 1
+        self.token.cancel()
+        if self._asked > 1:
+            raise KeyboardInterrupt
+
+    def _answer(self, reads: int) -> None:
+        interrupts = 0
+        with open(reads, "rb", buffering=0) as signals:
+            while number := signals.read(1):
+                interrupts += number[0] == signal.SIGINT
+                if number[0] == signal.SIGINT and interrupts == 1:
+                    self.token.cancel()
+                    current_manner().note("stopping at the end of the block; again to leave at once")
+                elif number[0] == signal.SIGTERM:
+                    self.token.shut_down()
+                elif not self._left.wait(_LEAVE_WITHIN_S):
+                    current_manner().note(self.farewell)
+                    os._exit(INTERRUPTED)

@@ -1,0 +1,1 @@
+"""A mapping from a file, checked, with the line of each key."""

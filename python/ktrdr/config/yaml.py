@@ -1,0 +1,202 @@
+"""One YAML document as plain values with the line of every path; only what a strategy needs of YAML.
+
+YAML 1.2 core scalars (``NO`` and ``12:30`` are text, ``0o17`` is a number), no anchors, aliases, merge keys,
+tags or repeated keys, at most 16 levels and 256 KiB. Built from parse events, so nothing is ever constructed
+that the rules forbid.
+
+>>> read_yaml("symbol: NO\\nrate: 1e-3").data
+{'symbol': 'NO', 'rate': 0.001}
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from ktrdr.config.place import KeyPath, Place, one_line
+from ktrdr.config.plain import MAX_DEPTH, finite, text_key
+from ktrdr.errors import ConfigAlias, ConfigDocument, ConfigDuplicateKey, ConfigNonfinite, ConfigTag, ConfigTooDeep
+
+MAX_BYTES = 256 * 1024
+
+_NULL = re.compile(r"null|Null|NULL|~|")
+_BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NONFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_MAX_DIGITS = 400  # beyond every float64, and short of the length that Python refuses to convert
+
+
+@dataclass(frozen=True)
+class Document:
+    """A parsed file: plain ``data``, and the ``place`` that knows the line of each path."""
+
+    data: Any
+    place: Place
+
+
+def decode(raw: bytes, where: str) -> str:
+    """The bytes of a file as text; ``ConfigDocument`` where they are too many or not UTF-8."""
+    if len(raw) > MAX_BYTES:
+        raise ConfigDocument("file too large", where=where, found=f"{len(raw)} bytes", expected=f"<= {MAX_BYTES} bytes")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise ConfigDocument("not UTF-8", where=where, line=line, found=f"byte 0x{raw[error.start]:02x}") from None
+
+
+def read_yaml(text: str, where: str = "") -> Document:
+    """``text`` as plain values; raises a ``ConfigError`` leaf with line and path."""
+    if (size := len(text.encode("utf-8", "surrogatepass"))) > MAX_BYTES:
+        raise ConfigDocument("text too large", where=where, found=f"{size} bytes", expected=f"<= {MAX_BYTES} bytes")
+    reader = _Reader(where)
+    try:
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            reader.take(event)
+    except yaml.YAMLError as error:
+        raise _syntax_error(error, where) from None
+    if not reader.documents:
+        raise ConfigDocument("the file is empty", where=where, expected="one YAML document")
+    return Document(reader.root, reader.place)
+
+
+def _syntax_error(error: yaml.YAMLError, where: str) -> ConfigDocument:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
+    line = mark.line + 1 if mark is not None else None
+    return ConfigDocument(f"not valid YAML: {problem}", where=where, line=line)
+
+
+@dataclass
+class _Open:
+    """A collection whose end has not come yet, and the key that waits for its value."""
+
+    items: dict[str, Any] | list[Any]
+    path: KeyPath
+    key: str | None = None
+
+    @property
+    def next_path(self) -> KeyPath:
+        """The path of the value that comes next; the collection's own before a key."""
+        if isinstance(self.items, list):
+            return (*self.path, len(self.items))
+        return self.path if self.key is None else (*self.path, self.key)
+
+
+@dataclass
+class _Reader:
+    """Takes parse events one by one and grows the document."""
+
+    where: str
+    root: Any = None
+    documents: int = 0
+    stack: list[_Open] = field(default_factory=list)
+    lines: dict[KeyPath, int] = field(default_factory=dict)
+
+    @property
+    def place(self) -> Place:
+        return Place(self.where, self.lines)
+
+    def take(self, event: Any) -> None:
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.DocumentStartEvent):
+            self._start_document(line)
+        elif isinstance(event, yaml.AliasEvent):
+            raise self._refusal(ConfigAlias, "aliases are not allowed", line, f"*{event.anchor}")
+        elif isinstance(event, yaml.ScalarEvent):
+            self._refuse_decoration(event, line)
+            self._take_scalar(event, line)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            self._refuse_decoration(event, line)
+            self._open({} if isinstance(event, yaml.MappingStartEvent) else [], line)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self.stack.pop()
+
+    def _start_document(self, line: int) -> None:
+        self.documents += 1
+        if self.documents > 1:
+            raise ConfigDocument("a second document begins", where=self.where, line=line, expected="one YAML document")
+
+    def _refuse_decoration(self, event: Any, line: int) -> None:
+        if event.anchor is not None:
+            raise self._refusal(ConfigAlias, "anchors are not allowed", line, f"&{event.anchor}")
+        if event.tag is not None:
+            raise self._refusal(ConfigTag, "tags are not allowed", line, event.tag)
+
+    def _take_scalar(self, event: Any, line: int) -> None:
+        plain_style = event.style is None
+        if self._wants_key():
+            self._take_key(event.value, plain_style, line)
+        else:
+            path = self._begin_value(line)
+            self._add(_resolve(event.value, self.place, path) if plain_style else event.value)
+
+    def _take_key(self, text: str, plain_style: bool, line: int) -> None:
+        parent = self.stack[-1]
+        if plain_style and text == "<<":
+            raise self._refusal(ConfigAlias, "merge keys are not allowed", line, "<<")
+        here = Place(self.where, {(): line, parent.path: line})
+        key = text_key(_resolve(text, here, parent.path) if plain_style else text, here, parent.path)
+        path = (*parent.path, key)
+        if path in self.lines:
+            raise ConfigDuplicateKey(
+                "the key stands twice", where=self.where, line=line, path=self.place.at(*path).text,
+                hint=f"first on line {self.lines[path]}",
+            )  # fmt: skip
+        self.lines[path] = line
+        parent.key = key
+
+    def _wants_key(self) -> bool:
+        return bool(self.stack) and isinstance(self.stack[-1].items, dict) and self.stack[-1].key is None
+
+    def _begin_value(self, line: int) -> KeyPath:
+        path = self.stack[-1].next_path if self.stack else ()
+        self.lines.setdefault(path, line)
+        return path
+
+    def _open(self, items: dict[str, Any] | list[Any], line: int) -> None:
+        if self._wants_key():
+            raise self._refusal(ConfigDocument, "a key must be text", line, "a collection as key")
+        path = self._begin_value(line)
+        if len(self.stack) >= MAX_DEPTH:
+            raise self._refusal(ConfigTooDeep, "nested too deeply", line, expected=f"at most {MAX_DEPTH} levels")
+        self._add(items)
+        self.stack.append(_Open(items, path))
+
+    def _add(self, value: Any) -> None:
+        if not self.stack:
+            self.root = value
+            return
+        parent = self.stack[-1]
+        if isinstance(parent.items, list):
+            parent.items.append(value)
+        elif parent.key is not None:
+            parent.items[parent.key] = value
+            parent.key = None
+
+    def _refusal(self, leaf: Any, what: str, line: int, found: str | None = None, expected: str | None = None) -> Any:
+        here = Place(self.where).at(*(self.stack[-1].next_path if self.stack else ()))
+        return leaf(what, where=self.where, line=line, path=here.text or None, found=one_line(found), expected=expected)
+
+
+def _resolve(text: str, place: Place, path: KeyPath) -> Any:
+    """A plain scalar by the core schema of YAML 1.2."""
+    if _NULL.fullmatch(text):
+        return None
+    if _BOOL.fullmatch(text):
+        return text[0] in "tT"
+    if _NONFINITE.fullmatch(text):
+        raise place.error(ConfigNonfinite, "number is not finite", path, found=text)
+    if _INT.fullmatch(text):
+        return finite(_integer(text, place, path), place, path)
+    return finite(float(text), place, path, text) if _FLOAT.fullmatch(text) else text
+
+
+def _integer(text: str, place: Place, path: KeyPath) -> int:
+    if len(text) > _MAX_DIGITS:
+        raise place.error(ConfigNonfinite, "number overflows", path, expected="a finite number")
+    return int(text, 0) if text[:2] in {"0o", "0x"} else int(text)

@@ -1,0 +1,1 @@
+"""The data folder: stored series, their sidecars and their files."""

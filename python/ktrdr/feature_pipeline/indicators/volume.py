@@ -1,0 +1,66 @@
+"""Indicators that read volume: obv, adline, mfi, cmf, vwap, volumeratio."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from ktrdr.data.frames import Floats
+from ktrdr.feature_pipeline.indicators.columns import Columns
+from ktrdr.feature_pipeline.indicators.formula import Family, Params
+from ktrdr.feature_pipeline.indicators.primitives import all_zero, ratio_or, rolling_sum
+from ktrdr.feature_pipeline.indicators.talib import talib
+from ktrdr.time import NS_PER_DAY
+
+
+def _obv(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (talib.OBV(columns.close, columns.volume),)
+
+
+def _ad_line(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (talib.AD(columns.high, columns.low, columns.close, columns.volume),)
+
+
+def _mfi(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    return (talib.MFI(columns.high, columns.low, columns.close, columns.volume, timeperiod=params["period"]),)
+
+
+def _cmf(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    """TA-Lib's, except that a window without volume gives 0 instead of the residue of a running sum."""
+    flow = talib.CMF(columns.high, columns.low, columns.close, columns.volume, timeperiod=params["period"])
+    return (np.where(all_zero(columns.volume, params["period"]), 0.0, flow),)
+
+
+def _vwap(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    price, volume, period = columns.typical_price, columns.volume, params["period"]
+    if period == 0:
+        return (_vwap_since_midnight(columns),)
+    traded = rolling_sum(price * volume, period)
+    return (ratio_or(traded, rolling_sum(volume, period), all_zero(volume, period), price),)
+
+
+def _vwap_since_midnight(columns: Columns) -> Floats:
+    """Since 00:00 UTC; undefined until a whole day lies behind, so that no day that began before the anchor counts."""
+    price, volume = columns.typical_price, columns.volume
+    frame = pl.DataFrame({"day": columns.timestamp // NS_PER_DAY, "traded": price * volume, "volume": volume})
+    sums = frame.select(pl.col("traded", "volume").cum_sum().over("day"))
+    volume_so_far = sums["volume"].to_numpy()
+    found = ratio_or(sums["traded"].to_numpy(), volume_so_far, volume_so_far == 0, price)
+    assert columns.timeframe is not None
+    found[: max(NS_PER_DAY // columns.timeframe.ns, 1) - 1] = np.nan
+    return found
+
+
+def _volume_ratio(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    volume, period = columns.volume, params["period"]
+    return (ratio_or(volume, rolling_sum(volume, period) / period, all_zero(volume, period), 1.0),)
+
+
+FAMILY: Family = {
+    "obv": {("",): _obv},
+    "adline": {("",): _ad_line},
+    "mfi": {("",): _mfi},
+    "cmf": {("",): _cmf},
+    "vwap": {("",): _vwap},
+    "volumeratio": {("",): _volume_ratio},
+}

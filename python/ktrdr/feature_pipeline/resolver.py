@@ -1,0 +1,78 @@
+"""The columns of the feature matrix, one by one, and what has to be computed for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ktrdr.strategy.schema import IndicatorUse, Membership, Strategy, feature_names
+from ktrdr.time import Timeframe
+
+
+@dataclass(frozen=True)
+class Place:
+    """The series an indicator is computed on: a timeframe's bars, or an external series."""
+
+    timeframe: Timeframe | None
+    context: str | None
+
+
+@dataclass(frozen=True)
+class FeatureColumn:
+    """One column: the output of an indicator on a series, as a degree of membership or raw."""
+
+    column: int
+    name: str
+    place: Place
+    use: IndicatorUse
+    output: str
+    membership: Membership | None
+    normalization: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """One call of an indicator: all outputs that some column wants of it, under whatever ids it is used."""
+
+    place: Place
+    type: str
+    params: tuple[tuple[str, Any], ...]
+
+
+def job_of(column: FeatureColumn) -> Job:
+    """The call that gives a column's values."""
+    return Job(column.place, column.use.type, tuple(sorted(column.use.params.items())))
+
+
+def resolve_columns(strategy: Strategy) -> tuple[FeatureColumn, ...]:
+    """Every column in order: inputs as listed, their timeframes in order, membership functions in file order.
+
+    >>> from ktrdr.strategy.loader import load_strategy
+    >>> [(column.column, column.name, column.output) for column in resolve_columns(load_strategy("v3_minimal"))][0]
+    (0, '1h_rsi_momentum_oversold', '')
+    """
+    return tuple(_columns(strategy))
+
+
+def _columns(strategy: Strategy) -> Iterator[FeatureColumn]:
+    number = 0
+    for entry in strategy.nn_inputs:
+        use = strategy.indicators[entry.indicator_id]
+        members: Sequence[Membership | None] = [None]
+        if entry.fuzzy_set is not None:
+            members = strategy.fuzzy_sets[entry.fuzzy_set].members
+        names = feature_names(entry, strategy.fuzzy_sets)
+        for timeframe in entry.timeframes:
+            place = Place(timeframe, None) if use.data_source is None else Place(None, use.data_source)
+            for member in members:
+                yield FeatureColumn(number, next(names), place, use, entry.output, member, entry.normalization)
+                number += 1
+
+
+def jobs(columns: Sequence[FeatureColumn]) -> dict[Job, set[str]]:
+    """Every call that is needed, once, with the outputs wanted of it."""
+    found: dict[Job, set[str]] = {}
+    for column in columns:
+        found.setdefault(job_of(column), set()).add(column.output)
+    return found

@@ -1,0 +1,105 @@
+"""Which bars a run loads: from a fixed anchor before the range to its end, never more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ktrdr.data.bars import BarSeries
+from ktrdr.data.store.repository import BarSource
+from ktrdr.errors import DataEmpty, DataTooShort
+from ktrdr.strategy.history import Need
+from ktrdr.time import ProgressBridge, Span, Timeframe, iso
+
+Stamps = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Stored rows ``first`` up to, not including, ``stop``."""
+
+    first: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Window:
+    """What to load, base first, and where in the loaded base rows the range starts and every warm-up is done.
+
+    ``known_ns`` is the close by which history is counted: that of the bar where the first decision's window begins.
+    """
+
+    rows: Mapping[Timeframe, Rows]
+    start_row: int
+    ready_row: int
+    known_ns: int
+
+
+def plan_window(
+    source: BarSource, symbol: str, base: Timeframe, *, needs: Mapping[Timeframe, Need], reach_bars: int, span: Span
+) -> Window:
+    """The window of a run; timeframes that nothing needs are left out.
+
+    Args:
+        source: where the stamps are looked up; no other column is read.
+        symbol: whose bars.
+        base: the timeframe that drives the loop.
+        needs: history by timeframe, of which the base's need includes ``reach_bars``.
+        reach_bars: base bars before the first decision that belong to it (sequence window, extra history).
+        span: the range asked for.
+
+    Raises:
+        DataEmpty: no base bar in the range.
+        DataTooShort: the range ends before every timeframe has its need; the one that is ready last is named.
+    """
+    stamps = source.stamps(symbol, base)
+    start, stop = _range(stamps, span, symbol, base)
+    begin = max(start - reach_bars, 0)
+    anchor = max(begin - needs[base].load_bars, 0)
+    known_ns, end_ns = int(stamps[begin]) + base.ns, int(stamps[stop - 1]) + base.ns
+    closes = {base: stamps[anchor:stop] + base.ns}
+    rows = {base: Rows(anchor, stop)}
+    for timeframe, need in needs.items():
+        if timeframe != base and need.load_bars > 0:
+            every = source.stamps(symbol, timeframe) + timeframe.ns
+            known, until = (int(np.searchsorted(every, moment, side="right")) for moment in (known_ns, end_ns))
+            rows[timeframe] = Rows(max(known - need.load_bars, 0), until)
+            closes[timeframe] = every[rows[timeframe].first : until]
+    return Window(rows, start - anchor, _ready_row(closes, base, needs, symbol), known_ns)
+
+
+def load_window(source: BarSource, symbol: str, window: Window, bridge: ProgressBridge) -> dict[Timeframe, BarSeries]:
+    """The window's bars by timeframe, base first."""
+    series = {}
+    for timeframe, rows in window.rows.items():
+        series[timeframe] = source.rows(symbol, timeframe, rows.first, rows.stop)
+        bridge.report("bars", len(series), len(window.rows), {"timeframe": timeframe.value})
+    return series
+
+
+def _range(stamps: Stamps, span: Span, symbol: str, base: Timeframe) -> tuple[int, int]:
+    start = 0 if span.start_ns is None else int(np.searchsorted(stamps, span.start_ns))
+    stop = len(stamps) if span.end_ns is None else int(np.searchsorted(stamps, span.end_ns))
+    if stop <= start:
+        stored = f"bars from {iso(int(stamps[0]))} to {iso(int(stamps[-1]))}" if len(stamps) else "no bars at all"
+        raise DataEmpty("no bars in the range", symbol=symbol or None, timeframe=base.value, found=stored)
+    return start, stop
+
+
+def _ready_row(
+    closes: Mapping[Timeframe, Stamps], base: Timeframe, needs: Mapping[Timeframe, Need], symbol: str
+) -> int:
+    """First base row by whose close every timeframe has its need."""
+    missing = {name: needs[name].need_bars - len(known) for name, known in closes.items()}
+    last = max(missing, key=lambda name: missing[name] * name.ns)
+    if missing[last] > 0:
+        have, need = len(closes[last]), needs[last].need_bars
+        raise DataTooShort(
+            f"have {have}, need {need}", symbol=symbol or None, timeframe=last.value,
+            hint="bring in older bars or end the range later",
+        )  # fmt: skip
+    ready_ns = [known[needs[name].need_bars - 1] for name, known in closes.items() if needs[name].need_bars > 0]
+    return int(np.searchsorted(closes[base], max(ready_ns, default=0)))

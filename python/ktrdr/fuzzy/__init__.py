@@ -1,1 +1,0 @@
-"""Fuzzy sets: how much a value belongs to each membership function."""

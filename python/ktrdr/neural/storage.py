@@ -1,0 +1,101 @@
+"""Where bundles lie: ``models/{strategy}/{timeframe}_v{N}/``. A view of the format that ``neural.bundle`` owns."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from ktrdr.errors import ModelError, ModelNotFound, OutputNotWritable
+from ktrdr.neural.bundle import BundleDraft, bundle_id, read_metadata, version_of, write_bundle
+from ktrdr.neural.metadata import BundleMetadata
+from ktrdr.strategy.sections.grammar import STRATEGY_NAME
+from ktrdr.time import Timeframe
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A bundle on disk, known by its metadata alone."""
+
+    path: Path
+    version: int
+    metadata: BundleMetadata
+
+    @property
+    def id(self) -> str:
+        """Strategy and version directory, as ``--model`` takes it."""
+        return bundle_id(self.path)
+
+    @property
+    def described(self) -> str:
+        """Id, symbols and provenance, for lists and messages."""
+        kind = {True: "synthetic", False: "real", None: "of unknown origin"}[self.metadata.synthetic]
+        return f"{self.id} ({', '.join(self.metadata.symbols)}, {kind})"
+
+
+@dataclass(frozen=True)
+class ModelStorage:
+    """Bundles beneath ``root``, the models folder of a data folder."""
+
+    root: Path
+
+    def models(self, strategy: str | None = None) -> list[StoredModel]:
+        """Every bundle whose metadata can be read, by strategy, timeframe and version."""
+        found = []
+        for folder in self.root.glob("*/*"):
+            version = version_of(folder)
+            if version is None or (strategy is not None and folder.parent.name != strategy):
+                continue
+            try:
+                metadata = read_metadata(folder)
+            except ModelError:  # a damaged bundle must not hide the others; loading it says what is wrong
+                continue
+            found.append((folder.parent.name, Timeframe(version[0]).seconds, StoredModel(folder, version[1], metadata)))
+        return [stored for *_, stored in sorted(found, key=lambda entry: (entry[0], entry[1], entry[2].version))]
+
+    def newest(self, strategy: str, timeframe: Timeframe, symbol: str, *, synthetic: bool) -> StoredModel:
+        """The newest bundle trained on that symbol's bars of that provenance; ``ModelNotFound`` lists the others."""
+        mine = self.models(strategy)
+        for stored in reversed(mine):
+            known = stored.metadata
+            if known.base_timeframe == timeframe and symbol in known.symbols and known.synthetic in (synthetic, None):
+                return stored
+        kind = "synthetic" if synthetic else "real"
+        others = "; ".join(stored.described for stored in mine) or "none"
+        raise ModelNotFound(
+            "no model trained for this run", where=strategy, found=f"others: {others}",
+            expected=f"{timeframe.value}, {symbol}, {kind} bars",
+            hint="train one with `ktrdr train`, or name one with --model",
+        )  # fmt: skip
+
+    def find(self, name: str, *, allow_path: bool = False) -> StoredModel:
+        """The bundle of an id ``strategy/timeframe_vN``, or of a path where allowed; raises a ``ModelError`` leaf.
+
+        An id is matched before the file system is touched and never leads out of ``root``.
+        """
+        strategy, _, version = name.partition("/")
+        named = re.fullmatch(STRATEGY_NAME, strategy) and "/" not in version and version_of(Path(version))
+        folder = self.root / strategy / version
+        if not (named and folder.resolve().is_relative_to(self.root.resolve()) and folder.is_dir()):
+            folder = Path(name)
+            if not (allow_path and name and os.path.isdir(folder)):  # noqa: PTH112  (False for a name too long)
+                known = ", ".join(stored.id for stored in self.models()) or "none"
+                raise ModelNotFound("no such model", where="model", found=name[:200], expected=f"one of: {known}")
+        number = version_of(folder.resolve())
+        return StoredModel(folder, number[1] if number else 0, read_metadata(folder))
+
+    def save(self, draft: BundleDraft) -> Path:
+        """Writes a bundle as the strategy's next version of its timeframe and returns its directory."""
+        return write_bundle(self.root / draft.metadata.strategy_name, draft)
+
+    def require_writable(self, strategy: str) -> None:
+        """Passes where a bundle could be written now: asked before a training, not after its hours."""
+        folder = self.root / strategy
+        probe = folder / f".probe-{os.getpid()}-{secrets.token_hex(4)}"
+        try:
+            probe.mkdir(parents=True)
+            probe.rmdir()
+        except OSError as error:
+            raise OutputNotWritable(f"models cannot be written: {error.strerror}", where=f"models/{strategy}") from None

@@ -1,0 +1,1 @@
+"""The processes of a worker: runner, children, owner, environment."""

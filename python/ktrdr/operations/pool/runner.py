@@ -1,0 +1,276 @@
+"""A worker's slots: it finds operations, runs each in a child process, and cleans up behind those that end badly."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from ktrdr.data.store.root import data_root
+from ktrdr.errors import StorageError
+from ktrdr.operations.models import Operation, Status
+from ktrdr.operations.owner import Owner
+from ktrdr.operations.pool import identity
+from ktrdr.operations.pool.child import DONE, NOTHING, STORAGE
+from ktrdr.operations.pool.process import memory_share
+from ktrdr.operations.store.store import Store
+
+CANCEL_GRACE_S = 0.12
+SHUTDOWN_S = 10.0
+_IDLE_TICK_S, _BUSY_TICK_S, _URGENT_TICK_S = 0.5, 0.05, 0.01
+_LOOK_S = 0.5
+_SIGN_OF_LIFE_S = 5.0
+_KILL_BEFORE_S = 1.5
+_CANCEL_WAIT_S = 5.0
+_MOST_DOUBLINGS = 6
+
+log = logging.getLogger("ktrdr.operations")
+
+
+@dataclass
+class _Child:
+    """A process in a slot."""
+
+    process: subprocess.Popen[bytes]
+    owner: Owner
+    operation_id: str | None = None
+    epoch: int = 0
+    cancel_by_s: float | None = None
+    killed: bool = False
+    ended: threading.Event = field(default_factory=threading.Event)
+
+
+class Runner:
+    """One thread that spawns, watches and reaps; the others ask it.
+
+    The kernel kills a child when the *thread* that spawned it ends, so no other thread spawns.
+
+    Args:
+        store: where operations wait.
+        slots: how many run at once.
+        worker_id: by which this worker is known.
+    """
+
+    def __init__(self, store: Store, slots: int, worker_id: str | None = None) -> None:
+        self.worker_id = worker_id or identity.new_worker_id()
+        self.registered = threading.Event()
+        self._store, self._slots = store, slots
+        self._children: list[_Child] = []
+        self._dead: list[Owner] = []
+        self._left_alone: dict[str, dict[str, str]] = {}
+        self._capability: dict[str, Any] = {}  # told by the first child, so that this process never loads torch
+        self._lock, self._woken, self._stop = threading.Lock(), threading.Event(), threading.Event()
+        self._grace_s = SHUTDOWN_S
+        self._looked_at_s = self._sign_at_s = self._spawn_after_s = -1e9
+        self._fruitless = 0
+        self._storage_down = False
+        self._thread = threading.Thread(target=self._run, name="ktrdr-runner", daemon=True)
+
+    def start(self) -> None:
+        """Begins to look for operations."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Looks for operations now: one has just been submitted."""
+        self._looked_at_s = -1e9
+        self._woken.set()
+
+    def cancel_here(self, operation_id: str) -> Operation:
+        """Asks the operation to stop; where it runs here, waits until it has."""
+        asked_at_s = time.monotonic()
+        operation = self._store.request_cancel(operation_id)
+        if operation.status is Status.RUNNING and (child := self._child_of(operation)) is not None:
+            self._ask_to_stop(child, operation, asked_at_s)
+            self._woken.set()
+            child.ended.wait(_CANCEL_WAIT_S)
+            operation = self._store.get(operation_id)
+        return operation
+
+    def stop(self, grace_s: float = SHUTDOWN_S) -> None:
+        """Claims nothing more, lets the children save and let go, kills those that take too long."""
+        self._grace_s = grace_s
+        self._stop.set()
+        self._woken.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @property
+    def running(self) -> int:
+        """Slots in use."""
+        return len(self._children)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still looks for operations."""
+        return self._thread.is_alive() and not self._stop.is_set()
+
+    def _child_of(self, operation: Operation) -> _Child | None:
+        with self._lock:
+            return next((child for child in self._children if child.owner == operation.owner), None)
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._guarded(self._tick)
+                self._woken.wait(self._pause_s())
+                self._woken.clear()
+        except Exception:
+            log.exception("the runner ends: no operation will be run here")
+        self._guarded(self._shut_down)
+
+    def _pause_s(self) -> float:
+        if any(child.cancel_by_s is not None for child in self._children):
+            return _URGENT_TICK_S
+        return _BUSY_TICK_S if self._children else _IDLE_TICK_S
+
+    def _guarded(self, step: Any) -> None:
+        """A database that is away is waited for; it is said once."""
+        try:
+            step()
+            self._storage_down = False
+        except StorageError as error:
+            if not self._storage_down:
+                log.warning("the database cannot be used: %s", error)
+            self._storage_down = True
+
+    def _tick(self) -> None:
+        self._reap()
+        self._end_overdue()
+        now_s = time.monotonic()
+        if now_s - self._sign_at_s >= min(_SIGN_OF_LIFE_S, self._store.lease_seconds / 4):  # alive by the lease's clock
+            self._sign_of_life()
+            self._say_what_is_left_alone()
+            self._sign_at_s = now_s
+        if now_s - self._looked_at_s >= _LOOK_S:
+            self._look()
+            self._looked_at_s = now_s
+
+    def _sign_of_life(self) -> None:
+        stamp = identity.data_stamp(data_root())
+        if self.registered.is_set() and self._store.worker_beat(self.worker_id, data_stamp=stamp):
+            return
+        self._store.register(
+            self.worker_id, host=socket.gethostname(), pid=os.getpid(), slots=self._slots, data_stamp=stamp,
+            **self._capability,
+        )  # fmt: skip
+        log.info("registered as %s with %d slots", self.worker_id, self._slots)
+        self.registered.set()
+
+    def _say_what_is_left_alone(self) -> None:
+        """What this worker cannot go on with, and why nobody else does; once, until that changes."""
+        waiting = self._store.begun_otherwise(**self._capability) if self._capability else ()
+        reasons = {operation.id: self._store.waiting_reasons(operation) for operation in waiting}
+        for operation_id, why in reasons.items():
+            if why != self._left_alone.get(operation_id):
+                each = "; ".join(f"{worker}: {reason}" for worker, reason in why.items())
+                log.warning("%s waits: %s", operation_id, each)
+        self._left_alone = reasons
+
+    def _look(self) -> None:
+        """What our children run, which of that should stop, and whether there is more to run."""
+        for operation in self._store.owned_by([child.owner for child in self._children]) if self._children else ():
+            child = self._child_of(operation)
+            if child is not None:
+                child.operation_id, child.epoch = operation.id, operation.epoch
+                if operation.cancel_requested:
+                    self._ask_to_stop(child, operation, time.monotonic())
+        while len(self._children) < self._slots and time.monotonic() >= self._spawn_after_s and self._work_waits():
+            self._spawn()
+
+    def _ask_to_stop(self, child: _Child, operation: Operation, asked_at_s: float) -> None:
+        """Once. The grace begins with the request, not with its commit; half of it is the child's in any case."""
+        with self._lock:
+            if child.cancel_by_s is None:
+                child.operation_id, child.epoch = operation.id, operation.epoch
+                child.cancel_by_s = max(asked_at_s + CANCEL_GRACE_S, time.monotonic() + CANCEL_GRACE_S / 2)
+                child.process.send_signal(signal.SIGUSR1)
+
+    def _work_waits(self) -> bool:
+        """Whether there is more than the children that have not claimed yet will take."""
+        if not self._capability:
+            self._capability = self._told()
+        starting = sum(child.operation_id is None for child in self._children)
+        stamp = identity.data_stamp(data_root())
+        waits = self._store.claimable(self.worker_id, data_stamp=stamp, behind=starting, **self._capability)
+        return waits is not None
+
+    def _told(self) -> dict[str, Any]:
+        """What a child has found out about this machine."""
+        me = next((worker for worker in self._store.workers() if worker.id == self.worker_id), None)
+        return {} if me is None or me.profile is None else {"profile": me.profile, "semantics": me.semantics}
+
+    def _spawn(self) -> None:
+        environment = {"KTRDR_RUN_MEMORY_MB": str(memory_share(self._slots)), **os.environ}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ktrdr.operations.pool.child", self.worker_id, str(os.getpid())],
+            env=environment, stdin=subprocess.DEVNULL, process_group=0,
+        )  # fmt: skip
+        with self._lock:
+            self._children.append(_Child(process, Owner.of_process(process.pid)))
+
+    def _reap(self) -> None:
+        self._count_crashes()
+        for child in [child for child in self._children if child.process.poll() is not None]:
+            with self._lock:
+                self._children.remove(child)
+            self._looked_at_s = -1e9
+            self._pace(child)
+            if not child.killed and child.process.returncode not in (DONE, STORAGE, NOTHING):
+                log.error("a child ended with %d and without a report", child.process.returncode)
+                self._dead.append(child.owner)
+            child.ended.set()
+        self._count_crashes()
+
+    def _pace(self, child: _Child) -> None:
+        """Children that find nothing to do, or cannot start, are spawned ever more seldom."""
+        found_work = child.process.returncode == DONE or child.operation_id is not None
+        self._fruitless = 0 if found_work else min(self._fruitless + 1, _MOST_DOUBLINGS)
+        self._spawn_after_s = time.monotonic() + (2.0**self._fruitless - 1.0) / 2
+
+    def _count_crashes(self) -> None:
+        """Of processes that ended badly, what they ran; nothing new is run before that is noted."""
+        while self._dead:
+            for operation in self._store.owned_by(self._dead[:1]):
+                after = self._store.count_crash(operation.id, operation.epoch)
+                log.error("%s: crashed, %s", operation.id, after.status)
+            self._dead.pop(0)
+
+    def _end_overdue(self) -> None:
+        """A child that did not stop in time: its operation is cancelled first, so that nothing it writes counts.
+
+        It is killed also where that could not be written: it may be what locks the database, and whoever claims the
+        operation next ends it, for the request to stop stands there.
+        """
+        for child in self._children:
+            overdue = child.cancel_by_s is not None and time.monotonic() >= child.cancel_by_s
+            if overdue and not child.killed and child.operation_id is not None:
+                try:
+                    if self._store.force_cancel(child.operation_id, child.epoch):
+                        log.info("%s: cancelled, its process killed", child.operation_id)
+                finally:
+                    self._kill(child)
+                    child.ended.set()
+
+    def _kill(self, child: _Child) -> None:
+        child.killed = True
+        child.process.kill()
+
+    def _shut_down(self) -> None:
+        deadline_s = time.monotonic() + max(self._grace_s - _KILL_BEFORE_S, 0.0)
+        for child in self._children:
+            child.process.terminate()
+        while any(child.process.poll() is None for child in self._children) and time.monotonic() < deadline_s:
+            time.sleep(_URGENT_TICK_S)
+        for child in self._children:
+            self._kill(child)
+            child.process.wait()
+            child.ended.set()
+        log.info("%s leaves", self.worker_id)
+        self._store.unregister(self.worker_id)

@@ -1,0 +1,1 @@
+"""The SQL store: tables, claims, fenced writes, reads."""

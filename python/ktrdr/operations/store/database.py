@@ -1,0 +1,177 @@
+"""One SQL database, SQLite or PostgreSQL: its connections, transactions, clock, and what its failures mean."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Double, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from ktrdr.data.store.root import data_root
+from ktrdr.errors import ArgumentInvalid, StorageUnavailable
+
+BUSY_SECONDS = 5
+_WRITES = "ktrdr_writes"
+_Result = TypeVar("_Result")
+
+_SQLITE_TRANSIENT = {"BUSY", "LOCKED", "FULL", "IOERR", "CANTOPEN", "PROTOCOL", "NOMEM"}
+# connection lost, too few resources (a full disk too), shutdown, locked or too slow, deadlock, I/O
+_POSTGRESQL_TRANSIENT = ("08", "53", "57P", "55P03", "57014", "25P0", "40", "58")
+_REFUSED = ("authentication failed", "does not exist", "no pg_hba.conf entry", "permission denied")
+
+
+class now(FunctionElement[float]):  # noqa: N801
+    """The database's clock, seconds since 1970; every lease is measured by it."""
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(now, "sqlite")
+def _sqlite_now(element: now, compiler: Any, **_: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(now, "postgresql")
+def _postgresql_now(element: now, compiler: Any, **_: Any) -> str:
+    return "extract(epoch from clock_timestamp())::double precision"
+
+
+def database_url(url: str | None = None) -> URL:
+    """The database asked for: ``url``, else ``KTRDR_DATABASE_URL``, else ``ktrdr.db`` in the data folder."""
+    given = url or os.environ.get("KTRDR_DATABASE_URL")
+    if not given:
+        return URL.create("sqlite", database=str(data_root() / "ktrdr.db"))
+    try:
+        found = make_url(given)
+    except ArgumentError:
+        found = URL.create("unreadable")
+    if found.drivername not in ("sqlite", "postgresql+psycopg") or not found.database:
+        expected = "sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
+        raise ArgumentInvalid("not a database", where="KTRDR_DATABASE_URL", found=found.drivername, expected=expected)
+    return found
+
+
+class Database:
+    """Transactions on one database.
+
+    Args:
+        url: where it is; the file of an SQLite database is made, readable by its user alone.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self._engine = _sqlite(url) if url.drivername == "sqlite" else _postgresql(url)
+        self._writer = self._engine.execution_options(**{_WRITES: True})
+
+    def read(self, work: Callable[[Connection], _Result]) -> _Result:
+        """One transaction that only reads."""
+        with _storage_errors(), self._engine.begin() as connection:
+            return work(connection)
+
+    def write(self, work: Callable[[Connection], _Result]) -> _Result:
+        """One transaction; on SQLite it holds the write lock from its start."""
+        with _storage_errors(), self._writer.begin() as connection:
+            return work(connection)
+
+    def repeat(self, work: Callable[[Connection], _Result]) -> _Result:
+        """``write``, once more where the connection was lost: for work that sees whether it was committed before."""
+        try:
+            return self.write(work)
+        except StorageUnavailable as error:
+            if not isinstance(error.__cause__, DBAPIError) or not error.__cause__.connection_invalidated:
+                raise
+        return self.write(work)
+
+    def close(self) -> None:
+        """Gives every connection back."""
+        self._engine.dispose()
+
+
+def _sqlite(url: URL) -> Engine:
+    file = Path(str(url.database))
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        full = error.errno == errno.ENOSPC
+        what = "the database cannot be opened"
+        raise StorageUnavailable(what, where=file.name, found=error.strerror, transient=full) from None
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: sqlite3.Connection, _: Any) -> None:
+    """SQLite's own transactions begin when we say so: Python's sqlite3 would begin them at the first change."""
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")
+    if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        _keep_a_wal(connection)
+
+
+def _keep_a_wal(connection: sqlite3.Connection) -> None:
+    """SQLite waits for other processes' locks everywhere but where it changes the journal, so that here we do."""
+    began_s = time.monotonic()
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() - began_s > BUSY_SECONDS:
+                raise
+            time.sleep(0.01)
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _postgresql(url: URL) -> Engine:
+    """Nobody waits for ever: a frozen owner's transaction is ended by the server, a server that is gone is noticed."""
+    settings = f"-c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout={2 * BUSY_SECONDS}s"
+    arguments = {
+        "application_name": "ktrdr", "options": settings, "connect_timeout": BUSY_SECONDS,
+        "keepalives_idle": BUSY_SECONDS, "keepalives_interval": BUSY_SECONDS, "keepalives_count": 2,
+        "tcp_user_timeout": 3_000 * BUSY_SECONDS,
+    }  # fmt: skip
+    return create_engine(url, pool_pre_ping=True, connect_args=arguments)
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except DBAPIError as error:
+        raise _unavailable(error) from error
+    except PoolTimeout as error:
+        raise StorageUnavailable("every connection to the database is in use", transient=True) from error
+
+
+def _unavailable(error: DBAPIError) -> StorageUnavailable:
+    """What a driver's failure means, in a sentence that names neither path nor password."""
+    cause = error.orig
+    if isinstance(cause, sqlite3.Error):
+        name = getattr(cause, "sqlite_errorname", None) or "SQLITE_ERROR"
+        transient = name.split("_")[1] in _SQLITE_TRANSIENT
+    else:
+        state, text = getattr(cause, "sqlstate", None), str(cause)
+        name = state or ("refused" if any(words in text for words in _REFUSED) else "no connection")
+        transient = name == "no connection" or (state or "").startswith(_POSTGRESQL_TRANSIENT)
+    what = "the database is locked, full or away" if transient else "the database cannot be used"
+    return StorageUnavailable(what, found=name, transient=transient)

@@ -1,0 +1,137 @@
+"""What is read without changing anything: lists of operations, ledgers, results, checkpoints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from ktrdr.errors import ArgumentInvalid, NotFound, SnapshotCorrupt
+from ktrdr.operations.models import CheckpointRecord, Operation, Outcome, Segment, Status
+from ktrdr.operations.owner import Owner
+from ktrdr.operations.store.loading import digest
+from ktrdr.operations.store.rows import find, moment, operation_of, select_operation, stored
+from ktrdr.operations.store.tables import checkpoints, damaged_checkpoints, ledger_segments, operations, results
+
+MAX_PAGE = 500
+
+
+def list_operations(
+    connection: Connection,
+    status: Status | None,
+    kind: str | None,
+    parent_id: str | None,
+    limit: int,
+    cursor: str | None,
+) -> tuple[list[Operation], str | None]:
+    """One page, newest first, and the cursor of the next one."""
+    wanted = [operations.c.parent_id.is_(None) if parent_id is None else operations.c.parent_id == parent_id]
+    if status is not None:
+        wanted.append(operations.c.status == stored(status))
+    if kind is not None:
+        wanted.append(operations.c.kind == kind)
+    if cursor is not None:
+        wanted.append(operations.c.seq < _number(cursor))
+    found: list[Operation] = []
+    last = None
+    with connection.execute(select_operation().where(*wanted).order_by(operations.c.seq.desc())) as rows:
+        for row in rows:
+            if len(found) == _page(limit):
+                return found, str(last)
+            operation = operation_of(row)
+            if status in (None, operation.status):  # running and interrupted are one word in the table
+                found.append(operation)
+                last = row.seq
+    return found, None
+
+
+def _page(limit: int) -> int:
+    if not 1 <= limit <= MAX_PAGE:
+        raise ArgumentInvalid("outside the range", where="limit", found=limit, expected=f"1 to {MAX_PAGE}")
+    return limit
+
+
+def _number(cursor: str) -> int:
+    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 10):
+        raise ArgumentInvalid("not a cursor", where="cursor", found=cursor, expected="one that a page has given")
+    return int(cursor)
+
+
+def owned_by(connection: Connection, owners: Iterable[Owner]) -> list[Operation]:
+    """The running operations of those processes, oldest first."""
+    theirs = operations.c.owner.in_([owner.text for owner in owners])
+    statement = select_operation().where(theirs, operations.c.status == Status.RUNNING.value)
+    return [operation_of(row) for row in connection.execute(statement.order_by(operations.c.seq))]
+
+
+def segment_starts(connection: Connection, operation_id: str, kind: str, upto: int | None) -> list[int]:
+    """The first row of each segment of a ledger, in order."""
+    find(connection, operation_id)
+    mine = [ledger_segments.c.operation_id == operation_id, ledger_segments.c.kind == kind]
+    if upto is not None:
+        mine.append(ledger_segments.c.generation <= upto)
+    statement = select(ledger_segments.c.seq_from).where(*mine).order_by(ledger_segments.c.seq_from)
+    return list(connection.execute(statement).scalars())
+
+
+def segments(connection: Connection, operation_id: str, kind: str, starts: Iterable[int]) -> list[Segment]:
+    """The segments that begin at those rows; ``SnapshotCorrupt`` where the bytes are not those that were saved."""
+    mine = (
+        ledger_segments.c.operation_id == operation_id, ledger_segments.c.kind == kind,
+        ledger_segments.c.seq_from.in_(list(starts)),
+    )  # fmt: skip
+    rows = connection.execute(select(ledger_segments).where(*mine).order_by(ledger_segments.c.seq_from))
+    return [_segment(row) for row in rows]
+
+
+def _segment(row: Row[Any]) -> Segment:
+    if digest(row.data) != row.hash:
+        where, rows = f"{row.operation_id}: ledger {row.kind}", f"rows {row.seq_from} to {row.seq_to - 1}"
+        raise SnapshotCorrupt("the bytes are not those that were saved", where=where, found=rows)
+    return Segment(row.kind, row.seq_from, row.seq_to, row.data)
+
+
+def outcome(connection: Connection, operation_id: str) -> Outcome | None:
+    """The result of a completed operation; ``NotFound`` where there is no such operation."""
+    find(connection, operation_id)
+    row = connection.execute(select(results).where(results.c.operation_id == operation_id)).one_or_none()
+    if row is None:
+        return None
+    return Outcome(
+        result_hash=row.result_hash, identity=row.identity, metrics=json.loads(row.metrics),
+        undefined=json.loads(row.undefined), manifest=json.loads(row.manifest),
+        warnings=tuple(json.loads(row.warnings)), trades=row.trades,
+    )  # fmt: skip
+
+
+def checkpoint_records(connection: Connection, operation_id: str) -> list[CheckpointRecord]:
+    """What is kept, newest first, then what was put aside."""
+    find(connection, operation_id)
+    good = select(checkpoints).where(checkpoints.c.operation_id == operation_id)
+    bad = select(damaged_checkpoints).where(damaged_checkpoints.c.operation_id == operation_id)
+    return [
+        *(_record(row, None) for row in connection.execute(good.order_by(checkpoints.c.generation.desc()))),
+        *(_record(row, row.code) for row in connection.execute(bad.order_by(damaged_checkpoints.c.seq.desc()))),
+    ]
+
+
+def _record(row: Row[Any], damage: str | None) -> CheckpointRecord:
+    saved_at = moment(row.saved_at)
+    assert isinstance(saved_at, datetime)
+    return CheckpointRecord(row.generation, row.bar, len(row.snapshot), saved_at, damage)
+
+
+def snapshot(connection: Connection, operation_id: str, generation: int | None) -> bytes:
+    """A checkpoint's bytes, also of one that was put aside; ``NotFound``."""
+    find(connection, operation_id)
+    for table in (checkpoints, damaged_checkpoints):
+        statement = select(table.c.snapshot).where(table.c.operation_id == operation_id)
+        if generation is not None:
+            statement = statement.where(table.c.generation == generation)
+        found: bytes | None = connection.execute(statement.order_by(table.c.generation.desc()).limit(1)).scalar()
+        if found is not None:
+            return found
+    raise NotFound("no such checkpoint", operation=operation_id, found=generation)

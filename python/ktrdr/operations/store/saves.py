@@ -1,0 +1,183 @@
+"""What the owner of an operation writes. Each write is one transaction whose first statement is the fence.
+
+The fence updates the row only where id, epoch and generation are the lease's and the status is running; it never asks
+for the lease's end: a lapsed lease that nobody took is still the owner's. A write that may have been committed without
+its owner hearing of it is simply repeated: the fence then changes nothing, and what stands there is read back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, case, delete, func, insert, select, true, update
+
+from ktrdr.errors import LeaseLost, SnapshotUnrecoverable
+from ktrdr.operations.models import Claim, Lease, Outcome, Segment, Status
+from ktrdr.operations.store.changes import change, failed
+from ktrdr.operations.store.claims import loaded, unsuited
+from ktrdr.operations.store.database import now
+from ktrdr.operations.store.loading import digest, put_aside
+from ktrdr.operations.store.rows import find, optional_json, to_json
+from ktrdr.operations.store.tables import checkpoints, ledger_segments, operations, results
+
+GENERATIONS_KEPT = 2
+Json = Mapping[str, Any]
+
+
+def fenced(connection: Connection, lease: Lease, **values: Any) -> Row[Any] | None:
+    """The fence: the row as it is now, if it was still the lease's."""
+    mine = (
+        operations.c.id == lease.operation_id, operations.c.epoch == lease.epoch,
+        operations.c.generation == lease.generation, operations.c.status == Status.RUNNING.value,
+    )  # fmt: skip
+    after = (operations.c.cancel_requested, operations.c.unsuited_workers)
+    return connection.execute(update(operations).where(*mine).values(**values).returning(*after)).one_or_none()
+
+
+def _lost(lease: Lease) -> LeaseLost:
+    return LeaseLost("somebody else runs or has ended it by now", operation=lease.operation_id)
+
+
+def _stands(connection: Connection, lease: Lease, *conditions: ColumnElement[bool]) -> bool:
+    """Read-back: whether the operation, at my epoch still, is what my write would have made of it."""
+    mine = (operations.c.id == lease.operation_id, operations.c.epoch == lease.epoch)
+    return connection.execute(select(true()).where(*mine, *conditions)).scalar() is not None
+
+
+def save(
+    connection: Connection,
+    lease: Lease,
+    snapshot: bytes,
+    bar: int,
+    segments: Iterable[Segment],
+    progress: Json,
+    identity: bytes,
+    lease_s: float,
+) -> Lease:
+    """Generation + 1: ledger rows, snapshot and progress."""
+    following = replace(lease, generation=lease.generation + 1)
+    changes = _progress(progress) | {"generation": following.generation, "identity": identity, "crashes": 0}
+    if fenced(connection, lease, lease_until=now() + lease_s, **changes) is None:
+        if _is_saved(connection, following, snapshot):
+            return following
+        raise _lost(lease)
+    _add_segments(connection, following, segments)
+    row = {"generation": following.generation, "bar": bar, "snapshot": snapshot, "hash": digest(snapshot)}
+    connection.execute(insert(checkpoints).values(operation_id=lease.operation_id, saved_at=now(), **row))
+    old = checkpoints.c.generation <= following.generation - GENERATIONS_KEPT
+    connection.execute(delete(checkpoints).where(checkpoints.c.operation_id == lease.operation_id, old))
+    return following
+
+
+def _is_saved(connection: Connection, lease: Lease, snapshot: bytes) -> bool:
+    same = (
+        checkpoints.c.operation_id == lease.operation_id, checkpoints.c.generation == lease.generation,
+        checkpoints.c.hash == digest(snapshot),
+    )  # fmt: skip
+    return _stands(connection, lease, operations.c.generation == lease.generation, select(true()).where(*same).exists())
+
+
+def _progress(progress: Json) -> dict[str, Any]:
+    return {"progress": to_json(progress), "progress_seq": operations.c.progress_seq + 1}
+
+
+def _add_segments(connection: Connection, lease: Lease, segments: Iterable[Segment]) -> None:
+    rows = [
+        {"operation_id": lease.operation_id, "generation": lease.generation, "kind": segment.kind,
+         "seq_from": segment.seq_from, "seq_to": segment.seq_to, "data": segment.data, "hash": digest(segment.data)}
+        for segment in segments
+    ]  # fmt: skip
+    if rows:
+        connection.execute(insert(ledger_segments), rows)
+
+
+def complete(
+    connection: Connection, lease: Lease, segments: Iterable[Segment], outcome: Outcome, progress: Json
+) -> None:
+    """The last ledger rows, the result and the end, which nothing changes any more; snapshots have done their work."""
+    following = replace(lease, generation=lease.generation + 1)
+    end = {"status": Status.COMPLETED.value, "lease_until": None, "ended_at": now(), "crashes": 0}
+    if fenced(connection, lease, generation=following.generation, **end, **_progress(progress)) is None:
+        same = (results.c.operation_id == lease.operation_id, results.c.result_hash == outcome.result_hash)
+        completed = operations.c.status == Status.COMPLETED.value
+        if _stands(connection, following, completed, select(true()).where(*same).exists()):
+            return
+        raise _lost(lease)
+    _add_segments(connection, following, segments)
+    connection.execute(insert(results).values(operation_id=lease.operation_id, **_outcome(outcome)))
+    connection.execute(delete(checkpoints).where(checkpoints.c.operation_id == lease.operation_id))
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "result_hash": outcome.result_hash, "identity": outcome.identity, "metrics": to_json(outcome.metrics),
+        "undefined": to_json(outcome.undefined), "manifest": to_json(outcome.manifest),
+        "warnings": to_json(outcome.warnings), "trades": outcome.trades,
+    }  # fmt: skip
+
+
+def beat(connection: Connection, lease: Lease, progress: Json | None, lease_s: float) -> bool:
+    """A sign of life; whether somebody asks the run to stop."""
+    report = {} if progress is None else _progress(progress)
+    row = fenced(connection, lease, lease_until=now() + lease_s, **report)
+    if row is None:
+        raise _lost(lease)
+    return bool(row.cancel_requested)
+
+
+def end(connection: Connection, lease: Lease, status: Status, error: Json | None) -> None:
+    """At rest, as cancelled or failed."""
+    changes = {"status": status.value, "error": optional_json(error), "lease_until": None, "ended_at": now()}
+    if fenced(connection, lease, **changes) is None and not _stands(
+        connection, lease, operations.c.status == status.value
+    ):
+        raise _lost(lease)
+
+
+def release(connection: Connection, lease: Lease) -> None:
+    """The lease is over: interrupted, to be gone on with at once."""
+    if fenced(connection, lease, lease_until=now()) is None:
+        raise _lost(lease)
+
+
+def put_back(connection: Connection, lease: Lease, worker_id: str, reason: Json, data_stamp: str | None) -> None:
+    """Pending again, marked as unsuited for that worker; at its end instead where that was asked for."""
+    asked = operations.c.cancel_requested
+    status = case((asked, Status.CANCELLED.value), else_=Status.PENDING.value)
+    waits = {"owner": None, "placement": None, "lease_until": None, "ended_at": case((asked, now()))}
+    row = fenced(connection, lease, status=status, **waits)
+    if row is None:
+        if _stands(connection, lease, operations.c.owner.is_(None)):
+            return
+        raise _lost(lease)
+    marks = unsuited(connection, json.loads(row.unsuited_workers), worker_id, reason, data_stamp)
+    connection.execute(update(operations).where(operations.c.id == lease.operation_id).values(unsuited_workers=marks))
+
+
+def pin(
+    connection: Connection, lease: Lease, model_id: str | None, profile: Json | None, semantics: int | None
+) -> None:
+    """What the first start has resolved; what stands there already stays."""
+    found = {"model_id": model_id, "profile": optional_json(profile), "semantics": semantics}
+    kept = {name: func.coalesce(operations.c[name], value) for name, value in found.items() if value is not None}
+    if kept and fenced(connection, lease, **kept) is None:
+        raise _lost(lease)
+
+
+def rewind(connection: Connection, lease: Lease, code: str, lease_s: float) -> Claim | SnapshotUnrecoverable:
+    """Past the checkpoint that the lease has loaded, whose ledger turned out damaged: a claim of one's own operation.
+
+    An operation without another checkpoint has failed then, so that error is returned: its transaction counts.
+    """
+    if fenced(connection, lease, epoch=operations.c.epoch + 1, lease_until=now() + lease_s) is None:
+        raise _lost(lease)
+    put_aside(connection, lease.operation_id, lease.generation, code)
+    taken = find(connection, lease.operation_id)
+    try:
+        return loaded(connection, taken, lease.owner)
+    except SnapshotUnrecoverable as error:
+        change(connection, taken, **failed(error))
+        return error

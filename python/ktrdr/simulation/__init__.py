@@ -1,0 +1,1 @@
+"""Signals in, ledger out: the Python door to the Rust core."""

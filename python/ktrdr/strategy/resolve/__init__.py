@@ -1,0 +1,1 @@
+"""References of a strategy file, resolved to frozen values."""

@@ -1,0 +1,162 @@
+"""Indicators as a strategy writes them, checked against the catalogue; and references to their outputs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ktrdr.config.place import Place, nearest
+from ktrdr.errors import (
+    ConfigDuplicateKey,
+    ConfigMissing,
+    ConfigRange,
+    ConfigReference,
+    ConfigType,
+    ConfigUnknownKey,
+)
+from ktrdr.strategy.catalog import INDICATORS, Indicator, Parameter, find_indicator
+from ktrdr.strategy.schema import IndicatorUse
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_DATA_SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_RESERVED = ("type", "data_source")
+
+
+def resolve_indicators(entries: Mapping[str, Any], has_context: bool, place: Place) -> dict[str, IndicatorUse]:
+    """Every entry of ``indicators`` with canonical type and all parameters; raises a ``ConfigError`` leaf."""
+    return {
+        check_id(id_, place): _resolve_indicator(id_, entry, has_context, place.at(id_))
+        for id_, entry in entries.items()
+    }
+
+
+def check_id(id_: str, place: Place) -> str:
+    """The id itself; ``ConfigRange`` where a dot or another sign would make references ambiguous."""
+    if not _ID.fullmatch(id_):
+        raise place.error(ConfigRange, "not a valid name", (id_,), found=id_, expected=_ID.pattern)
+    return id_
+
+
+def mapping(value: Any, place: Place) -> Mapping[str, Any]:
+    """The value itself; ``ConfigType`` where it is no mapping."""
+    if not isinstance(value, Mapping):
+        raise place.error(ConfigType, "wrong type", found=repr(value), expected="a mapping")
+    return value
+
+
+def text(entry: Mapping[str, Any], key: str, place: Place) -> str:
+    """The text under ``key``; ``ConfigMissing`` or ``ConfigType`` where there is none."""
+    if key not in entry:
+        raise place.error(ConfigMissing, "required key is missing", (key,))
+    if not isinstance(entry[key], str):
+        raise place.error(ConfigType, "wrong type", (key,), found=repr(entry[key]), expected="text")
+    return str(entry[key])
+
+
+def _resolve_indicator(id_: str, value: Any, has_context: bool, place: Place) -> IndicatorUse:
+    entry = mapping(value, place)
+    indicator = _indicator(text(entry, "type", place), place)
+    params = _parameters(indicator, {key: item for key, item in entry.items() if key not in _RESERVED}, place)
+    source = entry.get("data_source")
+    if source is not None:
+        _check_data_source(text(entry, "data_source", place), indicator, params, has_context, place)
+    return IndicatorUse(id_, indicator.type, params, source)
+
+
+def _indicator(name: str, place: Place) -> Indicator:
+    if "zigzag" in name.lower():
+        raise place.error(
+            ConfigRange, "zigzag repaints: its past values use later bars, so it is no indicator",
+            ("type",), found=name, hint="it exists as a label: training.labels.source: zigzag",
+        )  # fmt: skip
+    indicator = find_indicator(name)
+    if indicator is None:
+        names = [alias for known in INDICATORS.values() for alias in (known.type, *known.aliases)]
+        raise place.error(ConfigRange, "unknown indicator type", ("type",), found=name, hint=nearest(name, names))
+    return indicator
+
+
+def _parameters(indicator: Indicator, given: Mapping[str, Any], place: Place) -> dict[str, Any]:
+    by_name = {name: known for known in indicator.parameters for name in (known.name, *known.aliases)}
+    params = {known.name: known.default for known in indicator.parameters}
+    written: dict[str, str] = {}
+    for key, value in given.items():
+        if key not in by_name:
+            hint = nearest(key, by_name) or f"{indicator.type} has: {', '.join(params) or 'no parameters'}"
+            raise place.error(ConfigUnknownKey, "unknown parameter", (key,), found=key, hint=hint)
+        known = by_name[key]
+        if (other := written.setdefault(known.name, key)) != key:
+            raise place.error(ConfigDuplicateKey, f"another name of {other}, which is given too", (key,))
+        params[known.name] = _parameter(known, value, place.at(key))
+    if message := indicator.check(params):
+        raise place.error(ConfigRange, message)
+    return params
+
+
+def _parameter(known: Parameter, value: Any, place: Place) -> Any:
+    if known.kind in ("source", "choice"):
+        if not isinstance(value, str):
+            raise place.error(ConfigType, "wrong type", found=repr(value), expected="text")
+        if value not in known.choices:
+            expected = ", ".join(known.choices)
+            raise place.error(
+                ConfigRange, "unknown choice", found=value, expected=expected, hint=nearest(value, known.choices)
+            )
+        return value
+    wanted = int if known.kind == "int" else (int, float)
+    if isinstance(value, bool) or not isinstance(value, wanted):
+        expected = "an integer" if known.kind == "int" else "a number"
+        raise place.error(ConfigType, "wrong type", found=repr(value), expected=expected)
+    low = f"{'>' if known.low_exclusive else '>='} {known.low:g}"
+    if value < known.low or value > known.high or (known.low_exclusive and value == known.low):
+        raise place.error(ConfigRange, "out of range", found=value, expected=f"{low} and <= {known.high:g}")
+    return value if known.kind == "int" else float(value)
+
+
+def _check_data_source(
+    name: str, indicator: Indicator, params: Mapping[str, Any], has_context: bool, place: Place
+) -> None:
+    path = ("data_source",)
+    if not _DATA_SOURCE.fullmatch(name):
+        raise place.error(ConfigRange, "not a valid name", path, found=name, expected=_DATA_SOURCE.pattern)
+    if not has_context:
+        raise place.error(
+            ConfigReference, "no context_data is declared", path, found=name, hint="list its series there"
+        )
+    if not indicator.source_only:
+        raise place.error(
+            ConfigRange, f"{indicator.type} needs whole bars, an external series has one value", path, found=name,
+            expected="an indicator that needs only a source",
+        )  # fmt: skip
+    if params.get("source", "close") != "close":
+        raise place.error(ConfigRange, "an external series has one value", ("source",), found=params["source"])
+
+
+def resolve_output(ref: str, uses: Mapping[str, IndicatorUse], place: Place) -> tuple[str, str]:
+    """``id`` or ``id.output`` as (id, output); the bare id of several outputs is the first, of one output "".
+
+    Raises ``ConfigReference`` with the nearest name.
+    """
+    id_, dot, output = ref.partition(".")
+    if id_ not in uses:
+        raise place.error(ConfigReference, "no such indicator", found=ref, hint=_known(id_, uses, "indicators"))
+    names = [known.name for known in INDICATORS[uses[id_].type].outputs]
+    if not dot:
+        return id_, names[0]
+    if names == [""]:
+        raise place.error(ConfigReference, f"{uses[id_].type} has one output", found=ref, expected=id_)
+    if output not in names:
+        raise place.error(ConfigReference, "no such output", found=ref, hint=_known(output, names, "outputs"))
+    return id_, output
+
+
+def _known(name: str, known: Any, kind: str) -> str:
+    return nearest(name, known) or f"{kind}: {', '.join(known) or 'none'}"
+
+
+def resolve_reference(name: str, known: Mapping[str, Any], kind: str, place: Place) -> None:
+    """``ConfigReference`` with the nearest name where ``name`` is not declared."""
+    if name not in known:
+        what = f"no such {kind.removesuffix('s').replace('_', ' ')}"
+        raise place.error(ConfigReference, what, found=name, hint=_known(name, known, kind))

@@ -1,0 +1,1 @@
+"""The sections of a strategy file as strict schemas."""

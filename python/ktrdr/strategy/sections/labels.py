@@ -1,0 +1,96 @@
+"""Label sources: their keys, bounds and defaults. What the labels are is the training's business."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field
+
+from ktrdr.config.place import Place
+from ktrdr.config.strict import Strict
+from ktrdr.errors import ConfigUnknownKey
+
+Bars = Annotated[int, Field(ge=1, le=10_000)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class ZigzagLabels(Strict):
+    """Legs between confirmed pivots of the closes."""
+
+    source: Literal["zigzag"] = "zigzag"
+    zigzag_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    label_lookahead: Bars | None = None
+
+
+class ForwardReturnLabels(Strict):
+    """The return over the next ``horizon`` bars: a regression target."""
+
+    source: Literal["forward_return"] = "forward_return"
+    horizon: Bars = 20
+
+
+class TripleBarrierLabels(Strict):
+    """Which of two mirrored trades reaches its target first."""
+
+    source: Literal["triple_barrier"] = "triple_barrier"
+    profit_target_atr: Positive = Field(2.0, validation_alias=AliasChoices("profit_target_atr", "pt_multiplier"))
+    stop_loss_atr: Positive = Field(1.5, validation_alias=AliasChoices("stop_loss_atr", "sl_multiplier"))
+    max_holding_bars: Bars = Field(24, validation_alias=AliasChoices("max_holding_bars", "max_holding_period"))
+    atr_period: Bars = 14
+    vol_method: Literal["atr", "close"] = "atr"
+    vol_span: Bars = 100
+    compute_weights: bool = False
+
+
+class ContextLabels(Strict):
+    """Market direction classes; valid in a file, not trainable into trades."""
+
+    source: Literal["context"] = "context"
+    horizon: Bars | None = None
+    bullish_threshold: float | None = None
+    bearish_threshold: float | None = None
+
+
+class RegimeLabels(Strict):
+    """Market regime classes; valid in a file, not trainable into trades."""
+
+    source: Literal["regime"] = "regime"
+    macro_atr_mult: Positive | None = None
+    micro_atr_mult: Positive | None = None
+    atr_period: Bars | None = None
+    vol_lookback: Bars | None = None
+    vol_crisis_threshold: Positive | None = None
+    progression_tolerance: Annotated[float, Field(ge=0)] | None = None
+
+
+LabelsFile = Annotated[
+    ZigzagLabels | ForwardReturnLabels | TripleBarrierLabels | ContextLabels | RegimeLabels,
+    Field(discriminator="source"),
+]
+
+
+@dataclass(frozen=True)
+class LabelRules:
+    """A label source and its parameters, defaults filled in, aliases resolved."""
+
+    source: str
+    params: Mapping[str, Any]
+
+    @property
+    def is_target(self) -> bool:
+        """Whether the labels are numbers to regress on rather than classes."""
+        return self.source == "forward_return"
+
+
+def resolve_labels(labels: LabelsFile, place: Place) -> LabelRules:
+    """The label source with only the keys that have an effect; a key without one is refused."""
+    given = labels.model_fields_set
+    params = labels.model_dump(exclude={"source", "label_lookahead"}, exclude_none=True)
+    if isinstance(labels, TripleBarrierLabels):
+        unused, method = ("vol_span", "close") if labels.vol_method == "atr" else ("atr_period", "atr")
+        if unused in given:
+            raise place.error(ConfigUnknownKey, f"has an effect only with vol_method: {method}", (unused,))
+        del params[unused]
+    return LabelRules(labels.source, params)

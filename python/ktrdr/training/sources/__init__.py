@@ -1,0 +1,1 @@
+"""Label sources: each turns a bar series into labels."""

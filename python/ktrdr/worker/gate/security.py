@@ -1,0 +1,124 @@
+"""The gate before every route: Host, site, caller, content type. Plain ASGI, so streams pass untouched."""
+
+from __future__ import annotations
+
+import re
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ktrdr.errors import AuthRequired, ContentType, HostNotAllowed, RequestError
+from ktrdr.worker.answers import refusal
+from ktrdr.worker.gate.session import COOKIE, is_open, same_token
+from ktrdr.worker.gate.settings import Access
+
+KNOWN = "ktrdr.known"
+"""In a request's scope: whether its caller has shown a token or a session, or none is asked for."""
+
+OPEN_PATHS = frozenset({"/health", "/ready"})
+_READING = frozenset({"GET", "HEAD"})
+_LOGIN = frozenset({("GET", "/"), ("POST", "/session")})
+_HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^\[\]:/?#@\s]+)(:[0-9]{1,5})?")
+_ANSWER_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+
+class Gate:
+    """Lets a request through to ``app``, or answers why not."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app, self._access = app, access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One ASGI call."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        send = _with_headers(send)
+        try:
+            scope[KNOWN] = self._admit(scope)
+        except RequestError as error:
+            await refusal(error)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _admit(self, scope: Scope) -> bool:
+        """Whether the caller is known; raises what the request is refused with."""
+        headers, reading, path = Headers(scope=scope), scope["method"] in _READING, scope["path"]
+        if reading and path in OPEN_PATHS:
+            return False
+        _check_host(headers, self._access.hosts)
+        _check_site(headers)
+        known = self._access.token is None or _is_known(headers, self._access.token, reading=reading)
+        if not known and (scope["method"], path) not in _LOGIN:
+            raise AuthRequired("a token is needed", expected="Authorization: Bearer TOKEN, or a session")
+        if not reading:
+            _check_content_type(headers)
+        return known
+
+
+def _check_host(headers: Headers, allowed: frozenset[str]) -> None:
+    found = _HOST.fullmatch(headers.get("host", ""))
+    if found is None or found["name"].lower() not in allowed:
+        raise HostNotAllowed("not a name of this service", where="Host", hint="KTRDR_ALLOWED_HOSTS lists them")
+
+
+def _check_site(headers: Headers) -> None:
+    """A page of another site, or of another port of this machine, may not call, not even to read."""
+    site = headers.get("sec-fetch-site", "none")
+    if site not in ("same-origin", "none"):
+        raise HostNotAllowed("a request from another site", where="Sec-Fetch-Site", found=site[:20])
+    if "origin" in headers and not _is_own_origin(headers):
+        raise HostNotAllowed("a request from another site", where="Origin")
+
+
+def _is_own_origin(headers: Headers) -> bool:
+    try:
+        return urlsplit(headers.get("origin", "")).netloc.lower() == headers["host"].lower()
+    except ValueError:
+        return False
+
+
+def _is_known(headers: Headers, token: str, *, reading: bool) -> bool:
+    """A given bearer decides alone; else a session, whose other verbs need this service's own Origin."""
+    if given := headers.getlist("authorization"):
+        scheme, _, bearer = given[0].partition(" ")
+        if len(given) > 1 or scheme.lower() != "bearer" or not same_token(bearer.strip().encode("latin-1"), token):
+            raise AuthRequired("not the token of this service", where="Authorization")
+        return True
+    if not any(is_open(cookie, token) for cookie in _session_cookies(headers)):
+        return False
+    if not reading and not _is_own_origin(headers):
+        raise HostNotAllowed("with a session a request that changes something needs this origin", where="Origin")
+    return True
+
+
+def _session_cookies(headers: Headers) -> list[str]:
+    try:
+        parsed = SimpleCookie(headers.get("cookie", ""))
+    except CookieError:
+        return []
+    return [parsed[COOKIE].value] if COOKIE in parsed else []
+
+
+def _check_content_type(headers: Headers) -> None:
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise ContentType("not JSON", where="Content-Type", found=kind[:80] or None, expected="application/json")
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _ANSWER_HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return sending

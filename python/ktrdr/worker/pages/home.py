@@ -1,0 +1,74 @@
+"""The page: a plain list of operations, for whoever may see it."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse
+
+from ktrdr.worker.gate.security import KNOWN
+from ktrdr.worker.pages.login import login_page
+from ktrdr.worker.pages.look import page
+from ktrdr.worker.service import Parts, Service
+from ktrdr.worker.views import OperationView, operation_view
+
+router = APIRouter(tags=["pages"])
+
+_PAGE_ROWS = 50
+_REFRESH_SECONDS = 5
+_HEAD = (
+    "<th>Operation</th><th>What</th><th>Status</th><th>Progress</th>"
+    '<th class="number">Equity</th><th class="number">Trades</th><th class="number">Submitted (UTC)</th>'
+)
+
+
+@router.get("/", response_class=Response, responses={200: {"content": {"text/html": {}}}})
+def home(request: Request, parts: Parts, cursor: Annotated[str | None, Query(max_length=200)] = None) -> HTMLResponse:
+    """Operations with status and progress; without a session the login form and nothing else."""
+    if not request.scope[KNOWN]:
+        return login_page()
+    return page(_list(parts, cursor), refresh_s=_REFRESH_SECONDS)
+
+
+def _list(parts: Service, cursor: str | None) -> str:
+    found, following = parts.store.list(limit=_PAGE_ROWS, cursor=cursor)
+    rows = "".join(_row(operation_view(parts.store, operation)) for operation in found)
+    older = f'<p><a href="/?cursor={escape(following)}">Older</a></p>' if following else ""
+    table = f"<table><thead><tr>{_HEAD}</tr></thead><tbody>{rows}</tbody></table>"
+    return f"<h1>ktrdr <small>operations</small></h1>{table if rows else '<p>No operations yet.</p>'}{older}"
+
+
+def _row(view: OperationView) -> str:
+    asked, figures = view.request, view.progress
+    what = " ".join(part for part in (asked.strategy, asked.symbol, asked.timeframe) if part) or view.type
+    equity = "" if figures is None or figures.equity is None else f"{figures.equity:,.2f}"
+    trades = "" if figures is None or figures.trades is None else f"{figures.trades:,}"
+    return (
+        f'<tr><td><code><a href="/operations/{escape(view.operation_id)}">{escape(view.operation_id)}</a></code></td>'
+        f'<td class="text">{escape(what)}<div class="note">{escape(_span(view))}</div></td>'
+        f'<td class="text"><span class="{view.status.value}">{view.status.value}</span>{_reasons(view)}</td>'
+        f'<td>{_bar(view)}</td><td class="number">{equity}</td><td class="number">{trades}</td>'
+        f'<td class="number">{view.timings.created_at:%Y-%m-%d %H:%M}</td></tr>'
+    )
+
+
+def _span(view: OperationView) -> str:
+    named = (("from", view.request.start_date), ("to", view.request.end_date))
+    return " ".join(f"{word} {date}" for word, date in named if date is not None)
+
+
+def _bar(view: OperationView) -> str:
+    percentage = 100.0 if view.status == "completed" else view.progress.percentage if view.progress else None
+    if percentage is None:
+        return ""
+    return f'<progress max="100" value="{percentage:.1f}"></progress> {percentage:.0f} %'
+
+
+def _reasons(view: OperationView) -> str:
+    """Why it waits, or what ended it."""
+    lines = [f"{worker}: {reason}" if worker else reason for worker, reason in view.waiting.items()]
+    if view.error is not None:
+        lines.append(str(view.error.get("message", view.error.get("code", ""))))
+    return "".join(f'<div class="note">{escape(line)}</div>' for line in lines)

@@ -1,0 +1,37 @@
+"""Routes that start and resume backtests."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from ktrdr.worker.routes.operations import accepted, resumed
+from ktrdr.worker.routes.requests import request_of, require_symbol
+from ktrdr.worker.schemas import ResumeOneBody, StartBody
+from ktrdr.worker.service import Parts, Service
+from ktrdr.worker.views import Accepted
+
+router = APIRouter(prefix="/backtests", tags=["backtests"])
+
+
+@router.post("/start", status_code=202)
+def start(parts: Parts, body: StartBody) -> Accepted:
+    """Stores a backtest for the next free slot of any worker; one key and body give one operation."""
+    request = request_of(body)
+    if _is_alone(parts):
+        require_symbol(body.symbol)
+    made = parts.store.submit(
+        "backtest", request.to_spec(), threads=body.threads, model_id=body.model_id,
+        idempotency_key=body.idempotency_key,
+    )  # fmt: skip
+    return accepted(parts, made)
+
+
+@router.post("/resume", status_code=202)
+def resume(parts: Parts, body: ResumeOneBody) -> Accepted:
+    """The same as POST /operations/{operation_id}/resume."""
+    return resumed(parts, body.operation_id, body)
+
+
+def _is_alone(parts: Service) -> bool:
+    """Whether no other worker lives that might have the bars this one lacks."""
+    return sum(worker.live for worker in parts.store.workers()) <= 1

@@ -1,0 +1,94 @@
+"""Routes of operations: list, show, cancel, resume, restart, fork, delete."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from ktrdr.operations.models import Operation, Status
+from ktrdr.worker.routes.requests import check_name, fork_of
+from ktrdr.worker.schemas import ForkBody, NothingBody, ResumeBody
+from ktrdr.worker.service import OperationId, Parts, Service
+from ktrdr.worker.views import Accepted, Deleted, OperationList, OperationView, operation_view
+
+router = APIRouter(prefix="/operations", tags=["operations"])
+
+
+@router.get("")
+def list_operations(
+    parts: Parts,
+    status: Status | None = None,
+    type: Annotated[str | None, Query(pattern=r"^[a-z]{1,40}$")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> OperationList:
+    """Operations, newest first, without those that are parts of another."""
+    found, following = parts.store.list(status=status, kind=type, limit=limit, cursor=cursor)
+    views = [operation_view(parts.store, operation) for operation in found]
+    return OperationList(operations=views, next_cursor=following)
+
+
+@router.get("/{operation_id}")
+def show(parts: Parts, operation_id: OperationId) -> OperationView:
+    """Status, progress, timings, error; and while it waits, why."""
+    return parts.view(operation_id)
+
+
+@router.post("/{operation_id}/cancel")
+def cancel(parts: Parts, operation_id: OperationId, body: NothingBody | None = None) -> OperationView:
+    """Stops it; one that has ended stays as it is. Asked of the worker that runs it, the answer comes after the end."""
+    return cancelled(parts, operation_id)
+
+
+@router.delete("/{operation_id}")
+def cancel_by_delete(parts: Parts, operation_id: OperationId, body: NothingBody | None = None) -> OperationView:
+    """The same as cancel: nothing is deleted."""
+    return cancelled(parts, operation_id)
+
+
+@router.post("/{operation_id}/resume", status_code=202)
+def resume(parts: Parts, operation_id: OperationId, body: ResumeBody | None = None) -> Accepted:
+    """Lets it go on from its newest checkpoint, with the same inputs."""
+    return resumed(parts, operation_id, body or ResumeBody())
+
+
+@router.post("/{operation_id}/restart", status_code=202)
+def restart(parts: Parts, operation_id: OperationId, body: NothingBody | None = None) -> Accepted:
+    """Lets it begin again at its first bar."""
+    return accepted(parts, parts.store.restart(operation_id))
+
+
+@router.post("/{operation_id}/fork", status_code=202)
+def fork(parts: Parts, operation_id: OperationId, body: ForkBody | None = None) -> Accepted:
+    """A new operation that goes on from a copy of this one's newest checkpoint, with other rules or another model."""
+    asked = body or ForkBody()
+    request = fork_of(parts.store.get(operation_id), asked)
+    made = parts.store.fork(operation_id, spec=request.to_spec(), threads=asked.threads, model_id=asked.model_id)
+    return accepted(parts, made)
+
+
+@router.post("/{operation_id}/delete")
+def delete(parts: Parts, operation_id: OperationId, body: NothingBody | None = None) -> Deleted:
+    """Removes it with its checkpoints, ledger and result; not while it runs."""
+    parts.store.delete(operation_id)
+    return Deleted(operation_id=operation_id)
+
+
+def cancelled(parts: Service, operation_id: str) -> OperationView:
+    """Asks its owner to stop and, where that is a child of this worker, waits for the end."""
+    return operation_view(parts.store, parts.runner.cancel_here(operation_id))
+
+
+def resumed(parts: Service, operation_id: str, body: ResumeBody) -> Accepted:
+    """Lets it be claimed again, unless the name it was submitted by means another strategy by now."""
+    operation = parts.store.get(operation_id)
+    if not body.stored and operation.status in (Status.CANCELLED, Status.FAILED, Status.INTERRUPTED):
+        check_name(operation)
+    return accepted(parts, parts.store.resume(operation_id))
+
+
+def accepted(parts: Service, operation: Operation) -> Accepted:
+    """The answer to whatever is to be run; the runner looks at once."""
+    parts.runner.wake()
+    return Accepted(operation_id=operation.id, status=operation.status)

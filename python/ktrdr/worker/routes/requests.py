@@ -1,0 +1,53 @@
+"""Bodies turned into backtest requests: all that can be checked is checked before anything is stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ktrdr.backtesting.config import INITIAL_CAPITAL
+from ktrdr.backtesting.request import BacktestRequest, StrategyText
+from ktrdr.config.place import nearest
+from ktrdr.data.store.repository import Repository
+from ktrdr.errors import RequestInvalid
+from ktrdr.operations.models import Operation
+from ktrdr.worker.schemas import ForkBody, Rules, StartBody
+
+
+def request_of(body: StartBody) -> BacktestRequest:
+    """The backtest that a start asks for; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
+    strategy = body.strategy_name if body.strategy_yaml is None else StrategyText(body.strategy_yaml)
+    assert strategy is not None
+    return BacktestRequest.of(
+        strategy, body.symbol, body.timeframe, allow_path=False, threads=body.threads, start=body.start_date,
+        end=body.end_date, initial_capital=body.initial_capital or INITIAL_CAPITAL, execution=_execution(body),
+        decisions=body.decisions, metrics=body.metrics, model=body.model_id, strict=body.strict,
+        resample=body.resample,
+    )  # fmt: skip
+
+
+def _execution(body: StartBody) -> Rules | None:
+    """The rules as given; ``commission`` and ``slippage`` stand for a rate."""
+    short: dict[str, Any] = {"commission": body.commission, "slippage": body.slippage}
+    given = {name: {"rate": rate} for name, rate in short.items() if rate is not None}
+    return {**(body.execution or {}), **given} or None
+
+
+def fork_of(parent: Operation, body: ForkBody) -> BacktestRequest:
+    """The parent's request with the fork's rules merged over its own."""
+    request = BacktestRequest.of_spec(parent.spec).forked(body.execution, body.decisions, body.model_id)
+    request.config(body.threads or parent.threads)
+    return request
+
+
+def require_symbol(symbol: str) -> None:
+    """Passes where a series of that symbol is stored here; ``RequestInvalid`` with the nearest."""
+    known = sorted({name for name, _ in Repository().names()})
+    if symbol not in known:
+        hint = nearest(symbol, known) or f"known here: {', '.join(known[:20]) or 'none'}"
+        raise RequestInvalid("no bars of that symbol", field="symbol", found=symbol, hint=hint)
+
+
+def check_name(operation: Operation) -> None:
+    """Passes where a backtest's strategy name still means what it meant; ``IdentityMismatch`` names the difference."""
+    if operation.kind == "backtest":
+        BacktestRequest.of_spec(operation.spec).check_name()

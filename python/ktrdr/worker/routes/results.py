@@ -1,0 +1,57 @@
+"""Routes of a completed run: its result and its ledgers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from ktrdr.backtesting.job.stored import StoredResults
+from ktrdr.errors import NotCompleted
+from ktrdr.operations.models import Operation, Status
+from ktrdr.worker.routes.tables import FORMATS, table_answer
+from ktrdr.worker.service import OperationId, Parts, Service
+from ktrdr.worker.views import ResultView, result_view
+
+router = APIRouter(prefix="/operations/{operation_id}", tags=["results"])
+
+_FORMATS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The format that Accept asks for.", "content": {known.media_type: {} for known in FORMATS}}
+}
+
+
+@router.get("/results")
+def results(parts: Parts, operation_id: OperationId) -> ResultView:
+    """Hash, metrics, warnings and manifest; before the end 409 with the status."""
+    operation = _completed(parts, operation_id)
+    outcome = parts.store.outcome(operation_id)
+    if outcome is None:
+        raise NotCompleted("it has no result of its own", operation=operation_id)
+    return result_view(operation, outcome)
+
+
+@router.get("/trades", response_class=Response, responses=_FORMATS)
+def trades(request: Request, parts: Parts, operation_id: OperationId) -> Response:
+    """Closed round trips."""
+    return table_answer(request, "trades", lambda: _ledger(parts, operation_id).trades)
+
+
+@router.get("/equity", response_class=Response, responses=_FORMATS)
+def equity(request: Request, parts: Parts, operation_id: OperationId) -> Response:
+    """One row a simulated bar."""
+    return table_answer(request, "equity", lambda: _ledger(parts, operation_id).equity)
+
+
+def _ledger(parts: Service, operation_id: str) -> StoredResults:
+    _completed(parts, operation_id)
+    return StoredResults(parts.store, operation_id)
+
+
+def _completed(parts: Service, operation_id: str) -> Operation:
+    operation = parts.store.get(operation_id)
+    if operation.status is not Status.COMPLETED:
+        raise NotCompleted(
+            "it has no result yet", operation=operation_id, status=operation.status.value,
+            found=operation.status.value, expected="completed",
+        )  # fmt: skip
+    return operation
