@@ -210,7 +210,7 @@ def test_every_single_flip_of_the_weights_is_noticed(written: Callable[..., Path
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    from nets import draft_of
+    from support.nets import draft_of
 
     (tmp_path / "tiny").write_text("a file where the folder should be")
     with pytest.raises(OutputNotWritable, match="models/tiny"):
