@@ -27,7 +27,7 @@ from support import stores, tape
 from support.databases import Server
 from support.disks import full, small_disk
 
-TESTS = Path(__file__).resolve().parents[2]
+TESTS = Path(__file__).resolve().parents[3]
 PACKAGES = Path(ktrdr.__file__).parents[1]
 
 

@@ -22,7 +22,7 @@ from ktrdr.operations.models import Status
 from ktrdr.operations.store.store import Store
 from support import stores, tape
 
-TESTS = Path(__file__).resolve().parents[2]
+TESTS = Path(__file__).resolve().parents[3]
 PACKAGES = Path(ktrdr.__file__).parents[1]
 CLAIMANT = """
 import json, sys, time
