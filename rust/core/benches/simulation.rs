@@ -8,10 +8,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group};
-use ktrdr_core::bar::Bars;
-use ktrdr_core::ledger::Ledger;
-use ktrdr_core::metrics::Calendar;
-use ktrdr_core::{Columns, Rules, RunSpec, Simulation};
+use ktrdr_core::{Bars, Calendar, Columns, Ledger, Rules, RunSpec, Simulation};
 use serde_json::{Value, json};
 
 const FIVE_MINUTES_NS: i64 = 300_000_000_000;

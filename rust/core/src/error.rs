@@ -21,9 +21,9 @@ pub enum Error {
         /// Row of the bar.
         row: usize,
         /// Column that breaks the rule.
-        field: crate::bar::Field,
+        field: crate::market::audit::Field,
         /// The rule.
-        rule: crate::bar::Rule,
+        rule: crate::market::audit::Rule,
         /// The offending value.
         found: f64,
     },

@@ -1,49 +1,108 @@
-//! The simulation core of ktrdr: signals to positions, fills, costs, profit and loss, metrics, snapshots.
+//! The simulation core of ktrdr: signals become positions, fills, costs, profit and loss, metrics and snapshots.
 //!
-//! No Python, no I/O, no clock, no randomness. `f64` in a fixed order of operations: the same inputs give
-//! the same bits, whole or in chunks.
+//! No Python, no I/O, no clock, no randomness. Sums are `f64` in a fixed order of operations: the same inputs give the
+//! same bits, whether a run is whole, in chunks or resumed from a snapshot.
+//!
+//! # The order of a bar
+//!
+//! 1. Financing since the last bar is charged.
+//! 2. The pending order executes at this bar's open.
+//! 3. Exits inside the bar: stop, target, trailing stop, liquidation.
+//! 4. The signal passes the filters, or the longest holding asks for a close: an order is placed.
+//! 5. With `this_close` the order executes at this close; otherwise it is pending.
+//! 6. On the last bar a pending order is rejected, and an open position may be closed.
+//! 7. Equity is marked at the close.
+//! 8. Trailing levels move, to act from the next bar on.
+//!
+//! # Five bars
+//!
+//! A buy at the first close is filled at the second open, a sell at the third close at the fourth open.
+//!
+//! ```
+//! use ktrdr_core::{Bars, Calendar, Columns, Rules, RunSpec, Simulation};
+//!
+//! let rules: Rules = serde_json::from_str(r#"{
+//!     "execution": {
+//!         "fill": "next_open", "sizing": {"kind": "fixed_quantity", "quantity": 10},
+//!         "commission": {"rate": 0, "per_unit": 0, "per_fill": 1, "minimum": 0},
+//!         "slippage": {"rate": 0}, "spread": {"half": 0},
+//!         "financing": {"long_rate": 0, "short_rate": 0, "day_count": 365},
+//!         "exits": {"stop_loss": null, "take_profit": null, "trailing_stop": null, "trail_on": "close",
+//!                   "max_holding_bars": null, "atr_period": 14},
+//!         "intrabar": "pessimistic", "on_opposite": "close", "allow_short": true,
+//!         "margin": {"max_leverage": 1, "maintenance": 0.5},
+//!         "instrument": {"tick_size": null, "lot_size": 1, "contract_multiplier": 1}, "close_at_end": true
+//!     },
+//!     "decisions": {"confidence_threshold": 0, "position_awareness": true, "allow_short_from_flat": false,
+//!                   "filters": {"min_signal_separation": 0}},
+//!     "metrics": {"periods_per_year": 252, "risk_free_rate": 0}
+//! }"#).expect("every key");
+//!
+//! const DAY_NS: i64 = 86_400_000_000_000;
+//! let (stamps, prices) = ([0, 1, 2, 3, 4].map(|day| day * DAY_NS), [100.0, 101.0, 103.0, 104.0, 102.0]);
+//! let bars = Bars {
+//!     timestamp: &stamps, open: &prices, high: &prices, low: &prices, close: &prices,
+//!     half_spread: None, atr: None, conversion_rate: None,
+//! };
+//! bars.check(None)?;
+//! let spec = RunSpec {
+//!     symbol: "ABC".into(), timeframe_ns: DAY_NS, initial_capital: 10_000.0, warmup_bars: 0, record_decisions: false,
+//! };
+//! let mut simulation = Simulation::new(rules, spec, Calendar::of_run(Some(252.0), DAY_NS, &stamps))?;
+//! simulation.run(&Columns { bars, signals: &[1, 0, -1, 0, 0], confidence: None }, None)?;
+//!
+//! let ledger = simulation.ledger();
+//! assert_eq!(ledger.fills.price, [101.0, 104.0]);
+//! // 10 units earn 3 each; two fills cost 1 each.
+//! assert_eq!(ledger.trades.net_pnl, [28.0]);
+//! assert_eq!(ledger.equity, [10_000.0, 9_999.0, 10_019.0, 10_028.0, 10_028.0]);
+//! # Ok::<(), ktrdr_core::Error>(())
+//! ```
+//!
+//! # Rooms
+//!
+//! A room uses only the rooms above it in this list.
+//!
+//! * `market`: bars, rows, signals beside them
+//! * `money`: account, position, costs, sizing
+//! * `signals`, `orders`: decisions, orders, levels, prices
+//! * `ledger`: tables and hashes
+//! * `metrics`: accumulators and their report
+//! * `engine`: one bar, the run, and its fast path
+//! * `snapshot`: the state as bytes
+//! * `features`: fuzzy memberships, apart from all others
 #![forbid(unsafe_code)]
 
-// The tests' worlds are shared with the integration tests, which see this crate by its name.
-#[cfg(test)]
-extern crate self as ktrdr_core;
-
-pub mod account;
-pub mod bar;
-pub mod benchmark;
-#[cfg(test)]
-#[path = "../tests/common/mod.rs"]
-mod common;
-mod consistency;
-pub mod cost;
-pub mod desk;
-pub mod error;
-pub mod exits;
-pub mod fill;
-pub mod filter;
-mod guard;
-pub mod hash;
+mod engine;
+mod error;
+mod features;
 mod lanes;
-pub mod ledger;
-pub mod membership;
-pub mod metrics;
-pub mod order;
-pub mod position;
-pub mod rows;
-pub mod rules;
-pub mod scores;
-pub mod signal;
-pub mod simulation;
-pub mod sizing;
-pub mod snapshot;
-pub mod snapshot_v1;
-mod stretch;
-mod survey;
-mod trading;
-mod turn;
+mod ledger;
+mod market;
+mod metrics;
+mod money;
+mod orders;
+mod rules;
+mod signals;
+mod snapshot;
 
+pub use engine::simulation::Simulation;
+pub use engine::state::RunSpec;
 pub use error::Error;
-pub use rules::Rules;
-pub use signal::Columns;
-pub use simulation::{RunSpec, Simulation, State};
-pub use snapshot_v1::SnapshotV1;
+pub use features::membership::{DegreeColumn, Membership, fill as fill_memberships};
+pub use ledger::hash::{Content, Extent, Hash, Signals, result as result_hash};
+pub use ledger::tables::{Decisions, Fills, Ledger, Refused, Trades};
+pub use market::audit::{Field, Rule};
+pub use market::bars::Bars;
+pub use market::columns::Columns;
+pub use market::spacing::Spacing;
+pub use metrics::accumulator::MetricSet;
+pub use metrics::calendar::Calendar;
+pub use orders::matching::Reason;
+pub use orders::order::RefusalReason;
+pub use rules::{Decisions as DecisionRules, Rules};
+pub use signals::filter::{Decision, Filter, Verdict};
+pub use signals::scores::{classify, regress};
+pub use snapshot::container::{Header, LEDGERS, open as open_snapshot, seal as seal_snapshot};
+pub use snapshot::saved::{Inputs, Saved};
+pub use snapshot::v1::{Parts, SnapshotV1};

@@ -1,14 +1,10 @@
 //! Runs whose outcome a second, plain implementation of the rules has written down.
 #![allow(missing_docs)]
 
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::{Run, World};
-use ktrdr_core::exits::Reason;
-use ktrdr_core::filter::Decision;
-use ktrdr_core::order::RefusalReason;
+use ktrdr_core::{Decision, Reason, RefusalReason};
+use ktrdr_testkit::{Run, World};
 use serde::Deserialize;
 use serde_json::Value;
 

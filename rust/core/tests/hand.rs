@@ -1,9 +1,7 @@
 //! Fills, sizes and money that can be checked by hand; the arithmetic stands in the comments.
 #![allow(missing_docs)]
 
-mod common;
-
-use common::{DAY_NS, HOUR_NS, Run, World, close_to};
+use ktrdr_testkit::{DAY_NS, HOUR_NS, Run, World, close_to};
 use serde_json::{Value, json};
 
 fn execution(changes: Value) -> Value {

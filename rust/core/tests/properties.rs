@@ -1,15 +1,9 @@
 //! Properties that hold for any world and any rules.
 #![allow(missing_docs)]
 
-mod common;
-
-use common::draw::{self, Draw};
-use common::{HOUR_NS, World, close_to, joined, outcome, rules};
-use ktrdr_core::exits::Reason;
-use ktrdr_core::hash::Hash;
-use ktrdr_core::ledger::Ledger;
-use ktrdr_core::snapshot::{self, Header};
-use ktrdr_core::{Error, Simulation, SnapshotV1};
+use ktrdr_core::{Error, Hash, Header, Ledger, Reason, Simulation, SnapshotV1, open_snapshot, seal_snapshot};
+use ktrdr_testkit::draw::{self, Draw};
+use ktrdr_testkit::{HOUR_NS, World, close_to, joined, outcome, rules};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -17,8 +11,8 @@ const IDENTITY: Hash = [7; 32];
 
 fn through_bytes(simulation: &Simulation) -> Simulation {
     let header = Header { identity: IDENTITY, bar: simulation.next_bar(), ledgers: Default::default() };
-    let bytes = snapshot::seal(&header, &simulation.snapshot(Vec::new())).expect("plain data");
-    let (_, payload) = snapshot::open::<SnapshotV1>(&bytes).expect("its own bytes");
+    let bytes = seal_snapshot(&header, &SnapshotV1::of(simulation.state(), Vec::new())).expect("plain data");
+    let (_, payload) = open_snapshot::<SnapshotV1>(&bytes).expect("its own bytes");
     let (state, _) = payload.into_state().expect("one symbol");
     Simulation::resume(state, Ledger::default())
 }
@@ -26,6 +20,25 @@ fn through_bytes(simulation: &Simulation) -> Simulation {
 fn drawn(seed: u64, bars: usize) -> (World, Value) {
     let mut draw = Draw::new(seed);
     (draw::world(&mut draw, bars), draw::rules(&mut draw))
+}
+
+/// Drawn worlds, as they are and of the two kinds in which most bars are skipped.
+fn drawn_of_kind(seed: u64, bars: usize, kind: usize) -> (World, Value) {
+    let mut draw = Draw::new(seed);
+    let (mut world, mut changes) = (draw::world(&mut draw, bars), draw::rules(&mut draw));
+    match kind {
+        0 => {}
+        1 => draw::undisturbed(&mut draw, &mut world, &mut changes),
+        _ => draw::calm(&mut draw, &mut world, &mut changes),
+    }
+    (world, changes)
+}
+
+/// Runs bar by bar, the definition, and in blocks of so many rows.
+fn both_ways(world: &World, changes: &Value, block_rows: usize) -> [Result<Simulation, Error>; 2] {
+    let run = |mut simulation: Simulation| simulation.run(&world.columns(), None).map(|()| simulation);
+    let fresh = || world.simulation(rules(changes.clone()));
+    [run(fresh().stepping()), run(fresh().with_blocks(block_rows))]
 }
 
 /// Runs over the rows between the cuts, one feed each, going through bytes at every cut if asked.
@@ -74,6 +87,17 @@ proptest! {
             }
             (Err(expected), Err(found)) => prop_assert_eq!(expected, found),
             (expected, found) => prop_assert!(false, "{:?} {:?}", expected.is_ok(), found.is_ok()),
+        }
+    }
+
+    #[test]
+    fn fast_equals_stepping(seed: u64, bars in 1_usize..700, kind in 0_usize..3, block in prop_oneof![1_usize..20, 20_usize..800]) {
+        let (world, changes) = drawn_of_kind(seed, bars, kind);
+        match both_ways(&world, &changes, block) {
+            [Ok(stepped), Ok(fast)] => {
+                prop_assert!(outcome(&stepped, stepped.ledger()) == outcome(&fast, fast.ledger()));
+            }
+            [stepped, fast] => prop_assert_eq!(stepped.err(), fast.err()),
         }
     }
 
@@ -230,6 +254,20 @@ proptest! {
 }
 
 #[test]
+fn every_block_size_gives_the_same_bits() {
+    for (seed, kind) in (0..6).zip([0, 1, 2].into_iter().cycle()) {
+        let (world, changes) = drawn_of_kind(seed, 150, kind);
+        for block_rows in 1..=151 {
+            let [stepped, fast] = both_ways(&world, &changes, block_rows).map(|run| run.expect("a run"));
+            assert!(
+                outcome(&stepped, stepped.ledger()) == outcome(&fast, fast.ledger()),
+                "seed {seed}, blocks of {block_rows}"
+            );
+        }
+    }
+}
+
+#[test]
 fn feeding_after_the_end_and_ending_without_bars_are_refused() {
     let world = World::flat(&[100.0, 101.0], &[0, 0]);
     let mut simulation = world.simulation(rules(json!({})));
@@ -280,7 +318,8 @@ fn the_snapshot_of_a_long_look_back_fits_four_kib_and_stays_flat() {
         simulation.feed(&world.columns(), false).expect("a run");
         let parts = ["bars", "model", "profile", "rules", "strategy", "terms"].map(|part| (part.to_owned(), IDENTITY));
         let header = Header { identity: IDENTITY, bar: simulation.next_bar(), ledgers: Default::default() };
-        sizes.push(snapshot::seal(&header, &simulation.snapshot(parts.into())).expect("plain data").len());
+        sizes
+            .push(seal_snapshot(&header, &SnapshotV1::of(simulation.state(), parts.into())).expect("plain data").len());
     }
     assert!(sizes.iter().all(|&bytes| bytes <= 4_096), "{sizes:?}");
 }

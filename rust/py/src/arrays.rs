@@ -1,9 +1,6 @@
 //! Functions over plain arrays: audit, hash, degrees of membership, scores to signals.
 
-use ktrdr_core::bar::{Bars, Spacing};
-use ktrdr_core::hash;
-use ktrdr_core::membership::{DegreeColumn, Membership, fill};
-use ktrdr_core::scores;
+use ktrdr_core::{Bars, Content, DegreeColumn, Membership, Spacing, fill_memberships as fill};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyReadonlyArrayDyn, PyReadwriteArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -62,7 +59,7 @@ pub fn check_bars(py: Python<'_>, bars: BarColumns<'_>, previous_ns: Option<i64>
 /// BLAKE3 over parts, each preceded by its length: bytes, or arrays as their bytes in memory.
 #[pyfunction]
 pub fn content_hash<'py>(py: Python<'py>, parts: Vec<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyBytes>> {
-    let mut content = hash::Content::default();
+    let mut content = Content::default();
     for part in parts {
         if let Ok(bytes) = part.cast::<PyBytes>() {
             content.add(bytes.as_bytes());
@@ -132,7 +129,7 @@ pub fn classify<'py>(
         return Err(argument(py, "scores", "three classes are needed"));
     }
     let (signals, confidences): (Vec<i8>, Vec<f32>) =
-        py.detach(|| rows.as_chunks::<3>().0.iter().map(|row| scores::classify(*row)).unzip());
+        py.detach(|| rows.as_chunks::<3>().0.iter().map(|row| ktrdr_core::classify(*row)).unzip());
     Ok((signals.into_pyarray(py), confidences.into_pyarray(py)))
 }
 
@@ -145,6 +142,6 @@ pub fn regress<'py>(
 ) -> PyResult<(Column<'py, i8>, Column<'py, f32>)> {
     let values = scores.as_slice()?;
     let (signals, confidences): (Vec<i8>, Vec<f32>) =
-        py.detach(|| values.iter().map(|&value| scores::regress(value, edge)).unzip());
+        py.detach(|| values.iter().map(|&value| ktrdr_core::regress(value, edge)).unzip());
     Ok((signals.into_pyarray(py), confidences.into_pyarray(py)))
 }

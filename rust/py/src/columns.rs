@@ -1,6 +1,6 @@
 //! Columns of Python objects as the core's borrowed slices.
 
-use ktrdr_core::bar::Bars;
+use ktrdr_core::Bars;
 use numpy::{Element, PyReadonlyArray1};
 use pyo3::prelude::*;
 

@@ -1,6 +1,6 @@
 //! Errors of the core as the classes of `ktrdr.errors`.
 
-use ktrdr_core::error::Error;
+use ktrdr_core::Error;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 

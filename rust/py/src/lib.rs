@@ -14,10 +14,7 @@ mod _core {
     #[pymodule_export]
     use super::simulation::{Simulation, filter_decision, inspect, verify};
 
-    use ktrdr_core::bar::{Field, Rule};
-    use ktrdr_core::exits::Reason;
-    use ktrdr_core::filter::Decision;
-    use ktrdr_core::order::RefusalReason;
+    use ktrdr_core::{Decision, Field, Reason, RefusalReason, Rule};
     use pyo3::prelude::*;
     use pyo3::types::PyTuple;
 

@@ -1,13 +1,7 @@
 //! A run of the core, driven from Python by columns.
 
-use ktrdr_core::filter::{Decision, Filter, Verdict};
-use ktrdr_core::hash::{self, Extent, Signals};
-use ktrdr_core::metrics::Calendar;
-use ktrdr_core::rules::{Decisions, Rules};
-use ktrdr_core::signal::Columns;
-use ktrdr_core::simulation::{RunSpec, Simulation as Run};
-use ktrdr_core::snapshot::{self, Inputs, Saved};
-use ktrdr_core::snapshot_v1::{Parts, SnapshotV1};
+use ktrdr_core::{Calendar, Columns, Decision, DecisionRules, Extent, Filter, Inputs, LEDGERS, Parts, Rules, RunSpec};
+use ktrdr_core::{Saved, Signals, Simulation as Run, SnapshotV1, Verdict, open_snapshot, result_hash};
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -140,7 +134,7 @@ impl Simulation {
         metrics: Vec<(String, Option<f64>)>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let (run, times, extent) = (&self.saved.run, times.as_slice()?, Extent { fills, trades });
-        let hash = py.detach(|| hash::result(&run.spec().symbol, run.ledger(), extent, times, &metrics));
+        let hash = py.detach(|| result_hash(&run.spec().symbol, run.ledger(), extent, times, &metrics));
         Ok(PyBytes::new(py, &hash))
     }
 
@@ -232,15 +226,15 @@ pub fn verify<'py>(
     py: Python<'py>,
     blob: &[u8],
 ) -> PyResult<(Bound<'py, PyBytes>, u64, Vec<(&'static str, u64)>, Bound<'py, PyBytes>)> {
-    let (header, _) = snapshot::open::<SnapshotV1>(blob).map_err(|error| raise(py, &error))?;
-    let rows = snapshot::LEDGERS.into_iter().zip(header.ledgers.map(|mark| mark.rows)).collect();
+    let (header, _) = open_snapshot::<SnapshotV1>(blob).map_err(|error| raise(py, &error))?;
+    let rows = LEDGERS.into_iter().zip(header.ledgers.map(|mark| mark.rows)).collect();
     Ok((PyBytes::new(py, &header.identity), header.bar, rows, PyBytes::new(py, &header.lineage())))
 }
 
 /// The state that a snapshot holds, as JSON.
 #[pyfunction]
 pub fn inspect(py: Python<'_>, blob: &[u8]) -> PyResult<String> {
-    let (_, state) = snapshot::open::<SnapshotV1>(blob).map_err(|error| raise(py, &error))?;
+    let (_, state) = open_snapshot::<SnapshotV1>(blob).map_err(|error| raise(py, &error))?;
     serde_json::to_string(&state).map_err(|error| argument(py, "blob", error.to_string()))
 }
 
@@ -259,7 +253,7 @@ pub fn filter_decision(
     position: i8,
 ) -> PyResult<(i8, &'static str)> {
     let json: String = py.import("json")?.call_method1("dumps", (decisions,))?.extract()?;
-    let rules: Decisions = parse(py, "decisions", &json)?;
+    let rules: DecisionRules = parse(py, "decisions", &json)?;
     let (side, decision) =
         match Filter::new(&rules, allow_short).judge(signal, confidence, stamp_ns, last_fill_ns, position) {
             Verdict::Order => (signal, Decision::Traded),

@@ -1,7 +1,7 @@
 //! Ledger tables as dicts of columns, and back. A nullable column `x` comes with `x_valid` beside it.
 //! What is written begins at a row, so that a save copies what is new and nothing else.
 
-use ktrdr_core::ledger::{Decisions, Fills, Ledger, Refused, Trades};
+use ktrdr_core::{Decisions, Fills, Ledger, Refused, Trades};
 use numpy::{Element, PyArrayMethods, PyReadonlyArray1, ToPyArray};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::calendar::{Calendar, rows_before};
-use super::drawdown::Fall;
-use super::sums::{Moments, Sum, is_zero_deviation};
+use crate::metrics::calendar::{Calendar, rows_before};
+use crate::metrics::drawdown::Fall;
+use crate::metrics::sums::{Moments, Sum, is_zero_deviation};
 
 /// Blocks of a run for statistics without a curve.
 pub const BLOCKS: usize = 16;

@@ -1,7 +1,9 @@
 //! Hand-checkable values, each with the arithmetic beside it where it fits.
 
-use super::{Accumulator, Block, Calendar, Closing, FillCosts, Metric, MetricSet};
-use crate::ledger::Trade;
+use crate::ledger::tables::Trade;
+use crate::metrics::accumulator::{Accumulator, Closing, FillCosts, Metric, MetricSet};
+use crate::metrics::calendar::Calendar;
+use crate::metrics::returns::Block;
 
 const DAY_NS: i64 = 86_400_000_000_000;
 const HOUR_NS: i64 = DAY_NS / 24;

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::sums::{Sum, Variance, is_zero_deviation};
-use crate::ledger::Trade;
+use crate::ledger::tables::Trade;
+use crate::metrics::sums::{Sum, Variance, is_zero_deviation};
 
 /// Everything trades are asked for, without the trades themselves.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -1,13 +1,13 @@
 //! A run with what it takes to save it: hashes of its ledgers and inputs, and its named parts.
 
-use crate::bar::Bars;
+use crate::engine::simulation::Simulation;
 use crate::error::Error;
-use crate::hash::{self, Chain, Content, Hash, Of, PAGE_ROWS, Signals};
-use crate::ledger::Ledger;
+use crate::ledger::hash::{self, Chain, Content, Hash, Of, PAGE_ROWS, Signals};
+use crate::ledger::tables::Ledger;
+use crate::market::bars::Bars;
 use crate::rules::Rules;
-use crate::simulation::Simulation;
-use crate::snapshot::{self, Header, LEDGERS, LedgerMark};
-use crate::snapshot_v1::{Parts, SnapshotV1};
+use crate::snapshot::container::{self, Header, LEDGERS, LedgerMark};
+use crate::snapshot::v1::{Parts, SnapshotV1};
 
 /// Rises with every change that can change a result.
 pub const SEMANTICS: u16 = 1;
@@ -56,7 +56,7 @@ impl Saved {
         rules: Option<Rules>,
         bars: Option<&Bars<'_>>,
     ) -> Result<(Self, Parts), Error> {
-        let (header, saved) = snapshot::open::<SnapshotV1>(blob)?;
+        let (header, saved) = container::open::<SnapshotV1>(blob)?;
         if bars.is_some_and(|bars| (bars.len() as u64) < header.bar) {
             return Err(Error::IdentityMismatch { part: "bars".into() });
         }
@@ -100,7 +100,7 @@ impl Saved {
             ("bars_pages", self.bars.head),
             ("signals", self.signals.tip(&signals, first_row)),
             ("signals_pages", self.signals.head),
-            ("rules", hashed(&snapshot::encode(self.run.rules())?)),
+            ("rules", hashed(&container::encode(self.run.rules())?)),
             ("warm-up", hashed(&spec.warmup_bars.to_le_bytes())),
             ("timeframe", hashed(&spec.timeframe_ns.to_le_bytes())),
             ("capital", hashed(&spec.initial_capital.to_le_bytes())),
@@ -117,7 +117,7 @@ impl Saved {
     /// As `snapshot::seal`.
     pub fn seal(&mut self, parts: Parts) -> Result<Vec<u8>, Error> {
         let header = Header { identity: hash::identity(&parts), bar: self.run.next_bar(), ledgers: self.marks() };
-        snapshot::seal(&header, &self.run.snapshot(parts))
+        container::seal(&header, &SnapshotV1::of(self.run.state(), parts))
     }
 
     fn marks(&mut self) -> [LedgerMark; LEDGERS.len()] {

@@ -1,0 +1,19 @@
+//! The loop: one bar in order, and the run around it.
+//!
+//! `bar` defines the result of a run. `fast` may process many bars at once, but only with the same bits.
+//!
+//! * `plan`: the rules with what is derived from them once
+//! * `state`: everything the loop carries from bar to bar
+//! * `bar`: one bar, in order
+//! * `trade`: orders and exits become fills and round trips
+//! * `benchmark`: buy and hold under the same costs
+//! * `simulation`: a run over columns, whole or in pieces
+//! * `fast`: many bars at once
+
+pub(crate) mod bar;
+pub(crate) mod benchmark;
+pub(crate) mod fast;
+pub(crate) mod plan;
+pub(crate) mod simulation;
+pub(crate) mod state;
+pub(crate) mod trade;

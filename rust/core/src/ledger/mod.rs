@@ -1,0 +1,12 @@
+//! The ledger: append-only tables of what happened, and hashes over their values.
+//!
+//! A row never changes once it is written. Hashes cover values in a fixed order of columns, never the bytes of a
+//! file format.
+//!
+//! * `tables`: the five tables as columns
+//! * `writer`: a journal of rows that is posted to the tables block by block
+//! * `hash`: content hashes, hash chains of growing tables, the hash of a result
+
+pub(crate) mod hash;
+pub(crate) mod tables;
+pub(crate) mod writer;
