@@ -1,4 +1,5 @@
 # The two commands that matter: `make demo` and `make test`; each does all the set-up it needs.
+# Workflows (.github/workflows) and .ci/run call these targets and nothing else, so a red job repeats at home.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -10,10 +11,10 @@ RUST_SOURCES := .cargo/config.toml Cargo.toml Cargo.lock pyproject.toml $(shell 
 SHARD ?= 0/1
 SOAK_PART ?=
 
-.PHONY: help setup demo test check quality bench mutants soak build fmt lock clean
+.PHONY: help setup demo test test-rust test-python check lint types contract docs bench mutants soak build fmt lock clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 $(VENV)/.preflight:
 	@scripts/preflight.sh $(PYTHON)
@@ -35,21 +36,32 @@ setup: $(VENV)/.built ## Virtual environment, dependencies, extension
 demo: setup ## The main job on sample data: train, backtest, summary
 	@$(BIN)/ktrdr demo
 
-test: setup ## Every test but the soak
+test: test-rust test-python ## Every test but the soak
+
+test-rust: setup ## The tests of the core
 	@cargo test --quiet --locked -p ktrdr-core
+
+test-python: setup ## The tests of the package, the contracts among them, and the examples of its docstrings
 	@$(BIN)/python -m pytest -q -n auto --doctest-modules python/ktrdr
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal tests -m "not soak"
 
-check: setup ## Format, lint, types, stub, layers
+check: lint types contract ## What a change must pass before review: lint, types, stub, contracts
+
+lint: setup ## Format and lint of Rust and Python
 	@cargo fmt --all --check
 	@cargo clippy --quiet --locked --all-targets -- -D warnings
 	@$(BIN)/ruff format --quiet --check python tests benches
 	@$(BIN)/ruff check --quiet python tests benches
-	@$(BIN)/mypy
-	@$(BIN)/python -m mypy.stubtest --concise ktrdr._core
-	@$(BIN)/python -m pytest -q tests/contract
 
-quality: check ## The same as check
+types: setup ## Types of the package
+	@$(BIN)/mypy
+
+contract: setup ## Layers, stub, language, settings, README: the tests in tests/contract (part of `make test`)
+	@$(BIN)/python -m pytest -q -n auto tests/contract
+
+docs: setup ## The core's pages in target/doc, and every block of the README
+	@RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps -p ktrdr-core
+	@$(BIN)/python -m pytest -q tests/contract/test_docs_run.py
 
 bench: setup ## Speed as ratios; every bench checks its answer
 	@cargo bench --locked -p ktrdr-core
@@ -59,7 +71,7 @@ mutants: setup ## cargo-mutants over the core's money (SHARD=k/n, or ARGS=--in-d
 	@command -v cargo-mutants >/dev/null || cargo install --locked cargo-mutants
 	@cargo mutants --package ktrdr-core --shard $(SHARD) $(ARGS)
 
-soak: setup ## The slow, exhaustive tests; SOAK_PART=kills for one; goes on where tests/soak/results.jsonl ends
+soak: setup ## The slow, exhaustive tests; SOAK_PART=kills for one (tests/soak/README.md)
 	@$(BIN)/python -m pytest -q -n auto tests -m soak -k "$(SOAK_PART)"
 
 build: $(VENV)/.installed ## A wheel in dist/

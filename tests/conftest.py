@@ -1,4 +1,4 @@
-"""What every test shares: where the real market bars lie, where there are any."""
+"""Settings and fixtures of every test: hypothesis, time limits, the folder of real market bars."""
 
 from __future__ import annotations
 
@@ -14,9 +14,16 @@ settings.load_profile("ktrdr")
 _DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Lifts the time limit from the soak: its tests run for as long as their seeds take."""
+    for item in items:
+        if item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.timeout(0))
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real market bars; the test is skipped where there is none."""
+    """Returns the folder of real market bars; skips the test where there is none."""
     folder = Path(os.environ.get("KTRDR_REAL_DATA", _DEFAULT))
     if not (folder / "GOOG_1d.parquet").exists():
         pytest.skip(f"no real market bars at {folder} (set KTRDR_REAL_DATA)")

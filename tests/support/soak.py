@@ -1,4 +1,4 @@
-"""The record of a soak: which cases of a part have passed, so that a part goes on where it was interrupted."""
+"""Record of a soak: the cases of each part that have passed, so that a later call continues after them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,10 @@ RECORD = Path(__file__).resolve().parents[1] / "soak" / "results.jsonl"
 def seeds(
     part: str, count: int, *, batch: int, record: Path = RECORD, tally: Counter[str] | None = None
 ) -> Iterator[int]:
-    """Seeds ``0..count`` of a part that have not passed yet; each full batch appends one line to the record.
+    """Yields the seeds ``0..count`` of a part that have not passed yet; each full batch appends a line to the record.
 
-    What the test has counted in ``tally`` goes into the line, and the count begins anew.
-
-    A seed counts as passed when the next one is asked for, so an assertion that fails is never recorded.
-    Delete a part's lines to run it again from the start.
+    The counts of ``tally`` go into the line and start again at zero. A seed counts as passed when the next one is
+    taken, so a failed assertion is never recorded. Delete the lines of a part to run it again from the start.
     """
     first = passed(part, record)
     begun, begun_at = first, time.monotonic()
@@ -36,7 +34,7 @@ def seeds(
 
 
 def passed(part: str, record: Path = RECORD) -> int:
-    """How many seeds of a part have passed, counted without a gap from 0."""
+    """Returns the number of seeds of a part that have passed, counted from 0 without a gap."""
     done = 0
     for line in recorded(part, record):
         if line["from"] <= done:
@@ -45,13 +43,13 @@ def passed(part: str, record: Path = RECORD) -> int:
 
 
 def recorded(part: str, record: Path = RECORD) -> list[dict[str, Any]]:
-    """The lines of a part: what a share of all its cases is judged by, however often it was interrupted."""
+    """Returns the lines of a part in the order of their seeds, over all the calls that wrote them."""
     lines = [json.loads(line) for line in record.read_text().splitlines()] if record.exists() else []
     return sorted((line for line in lines if line["part"] == part), key=lambda line: line["from"])
 
 
 def _append(record: Path, line: dict[str, object]) -> None:
-    """One write of one line: parts that run side by side do not mix theirs."""
+    """Appends a line in one write, so that the lines of parallel parts do not mix."""
     handle = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         os.write(handle, (json.dumps(line) + "\n").encode())

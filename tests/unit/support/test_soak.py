@@ -1,4 +1,4 @@
-"""A soak goes on where it was interrupted, and never records a failure as passed."""
+"""A soak continues after its last full batch and never records a failure as passed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from support.soak import passed, seeds
 
 
-def test_goes_on_after_the_last_full_batch(tmp_path: Path) -> None:
+def test_continues_after_the_last_full_batch(tmp_path: Path) -> None:
     record = tmp_path / "results.jsonl"
     for seed in seeds("kills", 10, batch=4, record=record):
         if seed == 6:
