@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["support.databases"]
+pytest_plugins = ["support.database.databases"]
 settings.register_profile("ktrdr", deadline=None)  # a busy machine is no bug
 settings.load_profile("ktrdr")
 _DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -16,8 +16,8 @@ from reference.case import Case
 from reference.money import NS_PER_SECOND, FillPriceError
 from reference.rules import DEFAULTS
 from reference.simulation import Outcome
-from support.hand_cases import HAND_CASES
-from support.random_cases import draw_case
+from support.runs.hand_cases import HAND_CASES
+from support.runs.random_cases import draw_case
 
 PATH = Path(__file__).parents[2] / "rust" / "core" / "tests" / "data" / "golden.json"
 RANDOM_CASES = 150

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ktrdr import _core
-from support.snapshots import busy_run
+from support.runs.snapshots import busy_run
 
 DATA = Path(__file__).resolve().parents[2] / "rust" / "core" / "tests" / "data"
 

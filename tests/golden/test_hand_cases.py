@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from support.agreement import differences
-from support.core import BareRun, run_door
-from support.hand_cases import HAND_CASES, HandCase
+from support.runs.agreement import differences
+from support.runs.core import BareRun, run_door
+from support.runs.hand_cases import HAND_CASES, HandCase
 
 
 @pytest.mark.parametrize("hand", HAND_CASES, ids=lambda hand: hand.name)

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 from reference.money import Bars, FillPriceError
-from support.agreement import differences
-from support.core import BareRun, run_door
-from support.random_cases import draw_case_over
+from support.runs.agreement import differences
+from support.runs.core import BareRun, run_door
+from support.runs.random_cases import draw_case_over
 
 ROWS = 1_500
 SERIES = {

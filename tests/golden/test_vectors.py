@@ -12,8 +12,8 @@ import pytest
 
 from reference.case import DAY_NS, Case
 from reference.money import Bars
-from support.core import CoreOutcome, run_door
-from support.hand_cases import case_of
+from support.runs.core import CoreOutcome, run_door
+from support.runs.hand_cases import case_of
 
 Run = Callable[[Case], CoreOutcome]
 BOTH = {"stop_loss": {"rate": 0.02}, "take_profit": {"rate": 0.03}}

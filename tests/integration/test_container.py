@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 import yaml
 
-from support.clean_root import Build, Container, Tree, cpu_wheels, debian
-from support.dockerfile import ROOT, Instruction, Stage, context_files, stages
+from support.container.clean_root import Build, Container, Tree, cpu_wheels, debian
+from support.container.dockerfile import ROOT, Instruction, Stage, context_files, stages
 
 SCRIPTS = ROOT / "scripts" / "container"
 TEXT = (ROOT / "Dockerfile").read_text()

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from ktrdr.operations.models import Status
-from support.processes import Place, answer_of, furnish, kill, strategy, wait_for, wait_for_bar
+from support.process.processes import Place, answer_of, furnish, kill, strategy, wait_for, wait_for_bar
 
 RUN = "EURUSD 1h --start-date 2024-01-20 --end-date 2027-12-31 --threads 1"
 OFTEN = {"KTRDR_CHECKPOINT_SECONDS": "0.2"}

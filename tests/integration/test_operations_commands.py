@@ -25,8 +25,8 @@ from ktrdr.errors import Cancelled, InternalError
 from ktrdr.operations.models import Status
 from ktrdr.operations.run.cancellation import Reason, Token
 from ktrdr.operations.store.store import Store
-from support import stores
-from support.processes import Place, StopAt, assert_same, furnish, strategy
+from support.database import stores
+from support.process.processes import Place, StopAt, assert_same, furnish, strategy
 
 RUN = "backtest run walker EURUSD 1h --start-date 2024-01-20 --end-date 2024-12-31 --threads 1"
 KIND = "gru"

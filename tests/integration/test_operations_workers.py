@@ -17,7 +17,17 @@ from ktrdr.backtesting.results import BacktestResults
 from ktrdr.operations.models import Status
 from ktrdr.operations.pool.runner import Runner
 from ktrdr.operations.store.store import Store
-from support.processes import Place, assert_same, freeze, furnish, kill, wait_for, wait_for_bar, wait_until, worker
+from support.process.processes import (
+    Place,
+    assert_same,
+    freeze,
+    furnish,
+    kill,
+    wait_for,
+    wait_for_bar,
+    wait_until,
+    worker,
+)
 
 KINDS = ("mlp", "slow")
 OFTEN = {"KTRDR_CHECKPOINT_SECONDS": "0.2"}

@@ -11,8 +11,8 @@ import pytest
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.store import Store
 from ktrdr.worker.views import Refusal
-from support.processes import Place, furnish
-from support.service import Service, events, service
+from support.process.processes import Place, furnish
+from support.process.service import Service, events, service
 
 START = {"symbol": "EURUSD", "timeframe": "1h", "start_date": "2024-01-20", "end_date": "2024-12-31"}
 UNKNOWN = "/operations/backtest_0123456789abcdef"

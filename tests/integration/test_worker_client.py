@@ -18,8 +18,8 @@ from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.store import Store
 from ktrdr.worker import client as module
 from ktrdr.worker.client import WorkerClient
-from support.processes import Place, answer_of, furnish, strategy
-from support.service import TOKEN, Service, service
+from support.process.processes import Place, answer_of, furnish, strategy
+from support.process.service import TOKEN, Service, service
 
 UNKNOWN = "backtest_0123456789abcdef"
 RUN = ("--start-date", "2024-01-20", "--end-date", "2024-12-31", "--threads", "1")

@@ -20,8 +20,8 @@ from ktrdr.backtesting.results import BacktestResults
 from ktrdr.operations.models import Claim, Status
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.store import Store
-from support.processes import Place, furnish, strategy, wait_for
-from support.service import TOKEN, Service, code_of, events, service, whole_answer
+from support.process.processes import Place, furnish, strategy, wait_for
+from support.process.service import TOKEN, Service, code_of, events, service, whole_answer
 
 UNKNOWN = "backtest_0123456789abcdef"
 SPECIFIED = {

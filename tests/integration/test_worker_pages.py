@@ -10,9 +10,9 @@ import pytest
 
 from ktrdr.operations.models import Status
 from ktrdr.operations.owner import Owner
-from support.browser import Page, browser
-from support.processes import Place, furnish
-from support.service import TOKEN, Service, service
+from support.process.browser import Page, browser
+from support.process.processes import Place, furnish
+from support.process.service import TOKEN, Service, service
 
 NAME = '<b onmouseover="stolen=1">x</b><script>stolen=1</script>'
 

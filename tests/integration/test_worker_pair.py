@@ -10,8 +10,8 @@ import httpx
 import pytest
 import yaml
 
-from support.processes import Place, furnish, strategy
-from support.service import Service, events, service
+from support.process.processes import Place, furnish, strategy
+from support.process.service import Service, events, service
 
 
 @pytest.fixture(scope="module")

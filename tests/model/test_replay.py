@@ -23,7 +23,7 @@ from ktrdr.operations.store.store import Store
 from ktrdr.operations.store.tables import ledger_segments
 from model.protocol import COMPLETED, RUNS, Bounds, Next, Process, Row, Rules, State, Step, interrupted, steps
 from model.search import towards_the_end
-from support import stores, tape
+from support.database import stores, tape
 
 BARS = (0, 4, 8, tape.LAST)
 """The tape's bar at each bar of the model."""

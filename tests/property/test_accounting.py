@@ -17,8 +17,8 @@ from ktrdr.errors import FillPrice
 from reference.case import Case
 from reference.money import half_spread
 from reference.rules import complete
-from support.core import arguments_of, columns_of
-from support.random_cases import draw_case
+from support.runs.core import arguments_of, columns_of
+from support.runs.random_cases import draw_case
 
 SEEDS = st.integers(0, 10**9)
 FEW = settings(max_examples=40, deadline=None)

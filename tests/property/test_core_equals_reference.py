@@ -18,9 +18,9 @@ from reference.case import Case
 from reference.money import FillPriceError
 from reference.rules import DEFAULTS, REPLACED_WHOLE, complete
 from reference.simulation import Outcome
-from support.agreement import differences
-from support.core import BareRun, run_door
-from support.random_cases import draw_case
+from support.runs.agreement import differences
+from support.runs.core import BareRun, run_door
+from support.runs.random_cases import draw_case
 from support.soak import seeds
 
 CASES = int(os.environ.get("KTRDR_CASES", "1000"))

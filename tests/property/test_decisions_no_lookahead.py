@@ -21,8 +21,8 @@ from ktrdr.data.bars import BarSeries
 from ktrdr.strategy.history import needs
 from ktrdr.strategy.loader import load_strategy
 from ktrdr.time import Timeframe, iso
-from support import markets, worlds
-from support.planting import planted
+from support.inputs import markets, worlds
+from support.leaks.planting import planted
 
 SMALL = {"model": {"type": "mlp", "architecture": {"hidden_layers": [8]}}}
 WINDOWS = {"model": {"type": "lstm", "architecture": {"sequence_length": 6, "hidden_size": 8, "num_layers": 1}}}

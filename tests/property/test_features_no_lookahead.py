@@ -14,8 +14,8 @@ from ktrdr.data.resample import resample
 from ktrdr.feature_pipeline.build import build_features
 from ktrdr.strategy.loader import load_strategy
 from ktrdr.time import Span, Timeframe
-from support import markets
-from support.feature_checks import CHECKS, WORLDS, World, cutting_the_future_off_changes_nothing
+from support.inputs import markets
+from support.leaks.feature_checks import CHECKS, WORLDS, World, cutting_the_future_off_changes_nothing
 
 
 @pytest.fixture(scope="module", params=WORLDS)

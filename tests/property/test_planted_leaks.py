@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from support.feature_checks import CHECKS, World, five_minutes_and_hours, red
-from support.planting import planted
+from support.leaks.feature_checks import CHECKS, World, five_minutes_and_hours, red
+from support.leaks.planting import planted
 
 CUT = "cutting_the_future_off_changes_nothing"
 POISON = "poisoning_the_future_changes_nothing"

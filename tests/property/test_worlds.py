@@ -16,8 +16,8 @@ from reference.case import HOUR_NS, Case
 from reference.money import Bars
 from reference.rules import complete
 from reference.simulation import Outcome, Run, advance, benchmark_of, finish, open_run
-from support.agreement import differences
-from support.core import BareRun
+from support.runs.agreement import differences
+from support.runs.core import BareRun
 from support.soak import seeds
 
 PRICES = (48.0, 64.0, 80.0)

@@ -13,9 +13,9 @@ import pytest
 
 from ktrdr.operations.models import Status
 from ktrdr.operations.pool.runner import Runner
-from support.cancels import a_hundred, one_of_three
-from support.long_runs import LARGEST, LONG, busy, place_with, submit
-from support.processes import Place, wait_for, wait_until, worker
+from support.process.cancels import a_hundred, one_of_three
+from support.process.long_runs import LARGEST, LONG, busy, place_with, submit
+from support.process.processes import Place, wait_for, wait_until, worker
 from support.soak import seeds
 
 SHUTDOWN_S = 10.0

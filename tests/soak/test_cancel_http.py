@@ -14,10 +14,10 @@ import pytest
 
 from ktrdr.operations.models import Status
 from ktrdr.operations.store.store import Store
-from support.cancels import a_hundred, one_of_three
-from support.long_runs import LARGEST, busy, place_with, submit
-from support.processes import Place, furnish, wait_for_bar, wait_until
-from support.service import Service, service
+from support.process.cancels import a_hundred, one_of_three
+from support.process.long_runs import LARGEST, busy, place_with, submit
+from support.process.processes import Place, furnish, wait_for_bar, wait_until
+from support.process.service import Service, service
 
 Begin = Callable[[Store, int], str]
 """Submits a run, by seed, and waits until it is in the midst of what takes it long."""

@@ -17,8 +17,8 @@ import pytest
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.operations.models import Operation
 from ktrdr.operations.store.store import Store
-from support.databases import Server, find_programs
-from support.processes import RESTING, Place, assert_same, furnish, kill, wait_for, wait_until, worker
+from support.database.databases import Server, find_programs
+from support.process.processes import RESTING, Place, assert_same, furnish, kill, wait_for, wait_until, worker
 from support.soak import seeds
 
 N_BARS = 16_000

@@ -14,9 +14,9 @@ import pytest
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.operations.models import Status
 from ktrdr.operations.store.store import Store
-from support import stores
-from support.databases import Server
-from support.processes import RESTING, Place, assert_same, furnish, wait_until, worker
+from support.database import stores
+from support.database.databases import Server
+from support.process.processes import RESTING, Place, assert_same, furnish, wait_until, worker
 from support.soak import seeds
 
 N_BARS = 6_000

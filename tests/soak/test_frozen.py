@@ -12,8 +12,18 @@ import pytest
 
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.operations.models import Operation, Status
-from support.databases import Server
-from support.processes import Place, assert_same, freeze, furnish, kill, wait_for, wait_for_bar, wait_until, worker
+from support.database.databases import Server
+from support.process.processes import (
+    Place,
+    assert_same,
+    freeze,
+    furnish,
+    kill,
+    wait_for,
+    wait_for_bar,
+    wait_until,
+    worker,
+)
 from support.soak import seeds
 
 N_BARS = 16_000

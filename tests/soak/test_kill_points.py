@@ -16,8 +16,8 @@ import pytest
 
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.operations.models import Status
-from support.kill_points import __file__ as PLUGIN
-from support.processes import Place, assert_same, furnish
+from support.process.kill_points import __file__ as PLUGIN
+from support.process.processes import Place, assert_same, furnish
 from support.soak import seeds
 
 N_BARS = 2_500
@@ -41,7 +41,7 @@ def child(place: Place, *, kill_at: str = "", trace: Path | None = None) -> int:
     """A real child of this process, with a plugin that it does not know of; returns its exit code."""
     armed = {"KILL_AT": kill_at, "KILL_TRACE": str(trace or "")}
     paths = os.pathsep.join([str(Path(PLUGIN).parents[1]), place.environment["PYTHONPATH"]])
-    code = "from support import kill_points; kill_points.arm(); kill_points.child()"
+    code = "from support.process import kill_points; kill_points.arm(); kill_points.child()"
     done = subprocess.run(
         [sys.executable, "-c", code, "worker-of-a-test", str(os.getpid())],
         env=place.environment | armed | {"PYTHONPATH": paths}, timeout=120, capture_output=True, text=True,

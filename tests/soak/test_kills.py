@@ -14,8 +14,8 @@ import pytest
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.operations.models import Operation, Status
 from ktrdr.operations.store.store import Store
-from support.databases import Server
-from support.processes import RESTING, Place, assert_same, furnish, kill, wait_for, wait_until, worker
+from support.database.databases import Server
+from support.process.processes import RESTING, Place, assert_same, furnish, kill, wait_for, wait_until, worker
 from support.soak import seeds
 
 KINDS = ("slow", "slow_lstm", "slow_mlp", "slow_mtf", "slow_regression")

@@ -23,9 +23,10 @@ from ktrdr.data.store.repository import Repository
 from ktrdr.errors import Cancelled, IdentityMismatch, ModelFeatureMismatch, ProfileMismatch
 from ktrdr.operations.models import Operation, Status
 from ktrdr.operations.store.store import Store
-from support import stores, worlds
-from support.processes import Place, StopAt, answer_of, assert_same, furnish, strategy, wait_for
-from support.service import service
+from support.database import stores
+from support.inputs import worlds
+from support.process.processes import Place, StopAt, answer_of, assert_same, furnish, strategy, wait_for
+from support.process.service import service
 from support.soak import seeds
 
 KINDS = ("gru", "lstm")

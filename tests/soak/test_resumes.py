@@ -16,9 +16,9 @@ from ktrdr.backtesting.job.stored import ledger
 from ktrdr.errors import AlreadyRunning
 from ktrdr.operations.models import Claim, Operation, Status
 from ktrdr.operations.store.store import Store
-from support import stores, tape
-from support.databases import Server
-from support.processes import Place
+from support.database import stores, tape
+from support.database.databases import Server
+from support.process.processes import Place
 from support.soak import seeds
 
 AT_ONCE = 100

@@ -15,7 +15,7 @@ import pytest
 from ktrdr.backtesting.job import foreground
 from ktrdr.backtesting.job.recorder import CADENCE_S, Recorder
 from ktrdr.operations.store.store import Store
-from support.processes import Place, furnish, strategy
+from support.process.processes import Place, furnish, strategy
 from support.soak import seeds
 
 MOST = 0.01

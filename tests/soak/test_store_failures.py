@@ -18,9 +18,9 @@ import pytest
 
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.operations.models import Status
-from support import disks
-from support.databases import Server
-from support.processes import RESTING, Place, assert_same, furnish, wait_for, wait_for_bar, wait_until, worker
+from support.database import disks
+from support.database.databases import Server
+from support.process.processes import RESTING, Place, assert_same, furnish, wait_for, wait_for_bar, wait_until, worker
 from support.soak import seeds
 
 N_BARS = 16_000

@@ -1,1 +1,1 @@
-"""What several tests share: random runs, the doors to the core, the comparison with the reference."""
+"""Helpers that several tests share, in rooms: runs, inputs, leaks, database, process, container."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ktrdr.backtesting.config import BacktestConfig
-from support import worlds
+from support.inputs import worlds
 
 START = "2024-01-20"
 

@@ -12,7 +12,7 @@ from ktrdr.backtesting.decision_function import rules_in_force
 from ktrdr.errors import KtrdrError
 from ktrdr.strategy.loader import load_strategy
 from ktrdr.time import Span
-from support import worlds
+from support.inputs import worlds
 
 
 def config(**arguments: Any) -> BacktestConfig:

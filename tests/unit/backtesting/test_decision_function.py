@@ -18,7 +18,7 @@ from ktrdr.backtesting.feature_cache import FeatureCache
 from ktrdr.backtesting.model_bundle import ModelBundle, choose_bundle
 from ktrdr.errors import KtrdrError
 from ktrdr.strategy.rules import DecisionRules, Filters
-from support import worlds
+from support.inputs import worlds
 
 HOUR_NS = worlds.HOUR_NS
 CLASSES = DecisionFunction("classification", 0.0, DecisionRules(), allow_short=True)

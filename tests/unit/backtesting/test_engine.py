@@ -19,7 +19,7 @@ from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.backtesting.performance import PerformanceTracker
 from ktrdr.backtesting.position_manager import PositionManager
 from ktrdr.errors import KtrdrError
-from support import worlds
+from support.inputs import worlds
 
 ConfigOf = Callable[..., BacktestConfig]
 LONG = {"mlp": 9_000, "regression": 9_000, "mtf": 9_000, "lstm": 1_500, "gru": 1_500}

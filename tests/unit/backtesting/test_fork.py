@@ -13,7 +13,7 @@ from ktrdr.backtesting.checkpoint import Checkpoint, SavedRun
 from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.errors import IdentityMismatch, KtrdrError
-from support import worlds
+from support.inputs import worlds
 
 ConfigOf = Callable[..., BacktestConfig]
 DEAR = {"commission": {"rate": 0.01}}

@@ -13,7 +13,7 @@ from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.backtesting.model_bundle import ModelBundle, choose_bundle
 from ktrdr.errors import KtrdrError
 from ktrdr.time import Span, Timeframe
-from support import worlds
+from support.inputs import worlds
 
 HOUR_NS, FIRST_NS = worlds.HOUR_NS, worlds.FIRST_NS
 

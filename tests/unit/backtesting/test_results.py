@@ -12,7 +12,7 @@ import ktrdr
 from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.backtesting.results import BacktestResults
-from support import worlds
+from support.inputs import worlds
 
 ConfigOf = Callable[..., BacktestConfig]
 

@@ -15,7 +15,7 @@ import yaml
 from ktrdr.data.bars import BarSeries, Provenance
 from ktrdr.data.store.repository import Repository
 from ktrdr.time import Timeframe
-from support import worlds
+from support.inputs import worlds
 
 HEADER = "timestamp,open,high,low,close,volume"
 GOOD = [f"2024-01-01T{hour:02}:00:00Z,10,11,9,10,5" for hour in range(24)]

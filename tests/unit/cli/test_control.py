@@ -19,7 +19,7 @@ from ktrdr.cli.interrupt import Interrupt
 from ktrdr.cli.output import manner
 from ktrdr.cli.progress import progress
 from ktrdr.operations.run.cancellation import Reason
-from support import worlds
+from support.inputs import worlds
 
 
 def test_the_first_interrupt_asks_the_second_leaves(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ktrdr.data.bars import BarSeries
 from ktrdr.feature_pipeline.alignment import align, align_known
 from ktrdr.time import Timeframe
-from support import markets
+from support.inputs import markets
 
 HOUR_NS = Timeframe.H1.ns
 

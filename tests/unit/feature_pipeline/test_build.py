@@ -14,7 +14,7 @@ from ktrdr.feature_pipeline.window import Window, plan_window
 from ktrdr.strategy.history import Need
 from ktrdr.strategy.loader import load_strategy
 from ktrdr.time import Span, Timeframe
-from support import markets
+from support.inputs import markets
 
 H1, H4 = Timeframe.H1, Timeframe.H4
 HOUR_NS = H1.ns

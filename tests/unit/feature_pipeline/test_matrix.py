@@ -22,7 +22,7 @@ from ktrdr.feature_pipeline.memberships import degrees
 from ktrdr.feature_pipeline.normalization import fit_columns, scale, share_outside
 from ktrdr.strategy.loader import load_strategy
 from ktrdr.time import Span, Timeframe
-from support import markets
+from support.inputs import markets
 
 H1, H4 = Timeframe.H1, Timeframe.H4
 INDICATORS = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ktrdr.neural.bundle import write_bundle
-from support.nets import draft_of
+from support.inputs.nets import draft_of
 
 
 @pytest.fixture

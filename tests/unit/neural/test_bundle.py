@@ -20,7 +20,7 @@ import torch
 from ktrdr.neural.bundle import ModelBundle, bundle_id, read_config, read_history, read_metadata, write_bundle
 from ktrdr.neural.inference import infer
 from ktrdr.strategy.loader import load_strategy
-from support.nets import draft_of, net_of, strategy_of
+from support.inputs.nets import draft_of, net_of, strategy_of
 
 Written = Callable[..., Path]
 VALUES = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32)

@@ -19,7 +19,7 @@ from safetensors.torch import save
 from ktrdr.errors import ArgumentInvalid, ModelError, OutputNotWritable
 from ktrdr.neural.bundle import ModelBundle, bundle_id, write_bundle
 from ktrdr.neural.runtime import choose_device
-from support.nets import net_of
+from support.inputs.nets import net_of
 
 State = dict[str, torch.Tensor]
 RAW = [{"raw_indicator": "rsi_14", "timeframes": ["1h"], "normalization": "zscore"}]
@@ -210,7 +210,7 @@ def test_every_single_flip_of_the_weights_is_noticed(written: Callable[..., Path
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    from support.nets import draft_of
+    from support.inputs.nets import draft_of
 
     (tmp_path / "tiny").write_text("a file where the folder should be")
     with pytest.raises(OutputNotWritable, match="models/tiny"):

@@ -14,7 +14,7 @@ from ktrdr.neural.blocks import BLOCK_ROWS
 from ktrdr.neural.inference import infer, infer_row, iter_scores
 from ktrdr.neural.models.factory import build_model
 from ktrdr.strategy.sections.model import ModelSpec
-from support.nets import net_of
+from support.inputs.nets import net_of
 
 KINDS = ("mlp", "lstm", "gru")
 ROWS = {"mlp": 9_000, "lstm": 700, "gru": 700}

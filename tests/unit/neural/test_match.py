@@ -11,7 +11,7 @@ import pytest
 from ktrdr.errors import ModelFeatureMismatch
 from ktrdr.neural.bundle import read_metadata
 from ktrdr.neural.match import require_same_features
-from support.nets import strategy_of
+from support.inputs.nets import strategy_of
 
 
 def sets(**changes: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from ktrdr.errors import ModelNotFound
 from ktrdr.neural.storage import ModelStorage
 from ktrdr.time import Timeframe
-from support.nets import draft_of
+from support.inputs.nets import draft_of
 
 
 def store(root: Path, symbol: str = "EURUSD", synthetic: bool = True, name: str = "tiny") -> str:

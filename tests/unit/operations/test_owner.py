@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ktrdr.operations.owner import Owner
-from support import stores
+from support.database import stores
 
 
 def test_this_process_lives_and_survives_its_text() -> None:

@@ -33,7 +33,7 @@ from ktrdr.errors import (
     SnapshotTooNew,
     from_code,
 )
-from support.blake3 import blake3
+from support.runs.blake3 import blake3
 
 HOUR_NS = 3_600_000_000_000
 START_NS = 1_704_067_200_000_000_000

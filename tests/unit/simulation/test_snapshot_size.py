@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from support.snapshots import busy_run
+from support.runs.snapshots import busy_run
 
 
 def test_the_largest_snapshot_of_one_symbol_is_within_4_kib() -> None:

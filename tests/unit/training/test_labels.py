@@ -16,8 +16,8 @@ from ktrdr.strategy.sections.labels import LabelRules
 from ktrdr.training.labels import BUY, HOLD, SELL, Labels, forward_return, make_labels
 from ktrdr.training.sources.triple_barrier import barrier_unit, triple_barrier
 from ktrdr.training.sources.zigzag import zigzag
-from support.nets import strategy_of
-from support.walks import bars_of, walk_bars
+from support.inputs.nets import strategy_of
+from support.inputs.walks import bars_of, walk_bars
 
 U = None  # undefined
 

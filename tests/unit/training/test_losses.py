@@ -9,7 +9,7 @@ import torch
 
 from ktrdr.strategy.sections.training import TrainingRules
 from ktrdr.training.losses import row_loss
-from support.nets import strategy_of
+from support.inputs.nets import strategy_of
 
 LOGITS = torch.tensor([[0.0, math.log(2.0), 0.0]])  # softmax: 1/4, 1/2, 1/4
 

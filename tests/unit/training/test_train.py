@@ -25,8 +25,8 @@ from ktrdr.strategy.loader import load_strategy
 from ktrdr.time import NS_PER_DAY, Span, Timeframe
 from ktrdr.training.samples import make_samples, whole_windows
 from ktrdr.training.train import TrainResult, labels, train
-from support.nets import strategy_of
-from support.walks import START_NS, walk
+from support.inputs.nets import strategy_of
+from support.inputs.walks import START_NS, walk
 
 BARS = walk(1_500, seed=3)
 TRAINING: dict[str, Any] = {

@@ -16,7 +16,7 @@ from torch.nn import functional
 from ktrdr.errors import Cancelled, TrainingDiverged
 from ktrdr.strategy.schema import Strategy
 from ktrdr.training.trainer import Fitted, Rows, RunSettings, TrainingTask, fit, judge
-from support.nets import ARCHITECTURES, strategy_of
+from support.inputs.nets import ARCHITECTURES, strategy_of
 
 CPU = RunSettings(seed=5, device="cpu", threads=1)
 

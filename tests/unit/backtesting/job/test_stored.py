@@ -10,7 +10,7 @@ from ktrdr.backtesting.job.stored import StoredResults, frame_of, ledger, segmen
 from ktrdr.errors import NotCompleted, NotFound, SnapshotCorrupt
 from ktrdr.operations.models import Lease, Segment
 from ktrdr.operations.store.store import Store
-from support import stores, tape
+from support.database import stores, tape
 
 OF_EQUITY = "WHERE operation_id = :id AND kind = 'equity'"
 

@@ -10,7 +10,7 @@ import pytest
 from ktrdr.errors import KtrdrError
 from ktrdr.feature_pipeline.indicators.columns import Columns
 from ktrdr.feature_pipeline.indicators.compute import compute
-from support import markets
+from support.inputs import markets
 
 BARS = markets.walk(8, 50)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ktrdr.feature_pipeline.indicators.compute import FORMULAS, compute
 from ktrdr.strategy.catalog import INDICATORS, Indicator, Parameter
 from ktrdr.time import Timeframe
-from support import markets
+from support.inputs import markets
 
 BARS = markets.walk(5, 420, weekends=True, outages=20)
 PER_DAY = 24

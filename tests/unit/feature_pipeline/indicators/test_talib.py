@@ -13,7 +13,7 @@ import talib
 
 from ktrdr.data.bars import BarSeries
 from ktrdr.feature_pipeline.indicators.compute import compute
-from support import markets
+from support.inputs import markets
 
 Direct = Callable[[BarSeries], Any]
 

@@ -11,7 +11,7 @@ from talipp.ohlcv import OHLCV
 
 from ktrdr.data.bars import BarSeries
 from ktrdr.feature_pipeline.indicators.compute import compute
-from support import markets
+from support.inputs import markets
 
 BARS = markets.walk(11, 1_500)
 LAST = 200

@@ -8,7 +8,7 @@ import torch
 from ktrdr.neural.models.base_model import BaseNeuralModel
 from ktrdr.neural.models.factory import build_model
 from ktrdr.strategy.sections.model import ModelSpec
-from support.nets import net_of, strategy_of
+from support.inputs.nets import net_of, strategy_of
 
 
 def test_an_mlp_names_its_layers_like_a_plain_sequential() -> None:

@@ -11,7 +11,7 @@ from ktrdr.backtesting.job.stored import ledger
 from ktrdr.errors import AlreadyCompleted, AlreadyRunning, ChildOperation, KtrdrError, LeaseLost, NotFound
 from ktrdr.operations.models import Claim, Status
 from ktrdr.operations.store.store import Store
-from support import stores, tape
+from support.database import stores, tape
 
 STATES = ("pending", "running", "cancelling", "interrupted", "cancelled", "failed", "completed")
 

@@ -25,7 +25,7 @@ from ktrdr.operations.models import Claim, Lease, Status
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store import claims
 from ktrdr.operations.store.store import Store
-from support import stores, tape
+from support.database import stores, tape
 
 REASON = {"code": "data_not_found", "message": "no such series"}
 

@@ -23,9 +23,9 @@ from ktrdr.errors import AlreadyRunning, StorageUnavailable
 from ktrdr.operations.models import Lease, Segment
 from ktrdr.operations.store import database
 from ktrdr.operations.store.store import Store
-from support import stores, tape
-from support.databases import Server
-from support.disks import full, small_disk
+from support.database import stores, tape
+from support.database.databases import Server
+from support.database.disks import full, small_disk
 
 TESTS = Path(__file__).resolve().parents[3]
 PACKAGES = Path(ktrdr.__file__).parents[1]
@@ -252,7 +252,7 @@ import os, signal, sys
 from ktrdr.operations.store import database, saves
 database.BUSY_SECONDS = 1
 from ktrdr.operations.store.store import Store
-from support import stores
+from support.database import stores
 store = Store.open(sys.argv[1])
 claim = stores.claim_next(store)
 def freeze(connection):

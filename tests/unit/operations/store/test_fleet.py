@@ -9,7 +9,7 @@ import pytest
 
 from ktrdr.operations.models import Operation, Status
 from ktrdr.operations.store.store import Store
-from support import stores
+from support.database import stores
 
 REASON = {"code": "data_not_found", "message": "no EURUSD 1h"}
 

@@ -12,7 +12,7 @@ from ktrdr.errors import SnapshotError, SnapshotUnrecoverable, SnapshotWrongOper
 from ktrdr.operations.models import Status
 from ktrdr.operations.store.loading import check
 from ktrdr.operations.store.store import Store
-from support import stores, tape
+from support.database import stores, tape
 from support.soak import seeds
 
 FOREIGN = (("bars", b"c" * 32), ("strategy", b"s" * 32))

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import event
 
 from ktrdr.operations.store.store import Store
-from support import stores
+from support.database import stores
 
 
 def test_the_first_that_suits_is_found_behind_many_that_do_not(store: Store) -> None:

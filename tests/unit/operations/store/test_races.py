@@ -20,14 +20,14 @@ from ktrdr.backtesting.job.stored import ledger
 from ktrdr.errors import AlreadyRunning, LeaseLost, StorageUnavailable
 from ktrdr.operations.models import Status
 from ktrdr.operations.store.store import Store
-from support import stores, tape
+from support.database import stores, tape
 
 TESTS = Path(__file__).resolve().parents[3]
 PACKAGES = Path(ktrdr.__file__).parents[1]
 CLAIMANT = """
 import json, sys, time
 from ktrdr.operations.store.store import Store
-from support import stores
+from support.database import stores
 url, number, at = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 store, mine = Store.open(url), []
 time.sleep(max(0.0, at - time.time()))

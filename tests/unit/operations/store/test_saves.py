@@ -13,9 +13,9 @@ from ktrdr.backtesting.job.stored import ledger
 from ktrdr.errors import LeaseLost, StorageUnavailable
 from ktrdr.operations.models import Lease, Status
 from ktrdr.operations.store.store import Store
-from support import stores, tape
-from support.cuts import Proxy, sqlite_commit_fails
-from support.databases import Server
+from support.database import stores, tape
+from support.database.cuts import Proxy, sqlite_commit_fails
+from support.database.databases import Server
 
 REASON = {"code": "data_not_found", "message": "no such series"}
 

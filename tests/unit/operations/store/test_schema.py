@@ -18,8 +18,8 @@ from ktrdr.operations.store.database import database_url as url_of
 from ktrdr.operations.store.schema import HEAD, MIGRATIONS
 from ktrdr.operations.store.store import Store
 from ktrdr.operations.store.tables import metadata
-from support import stores
-from support.databases import Server
+from support.database import stores
+from support.database.databases import Server
 
 PACKAGES = Path(ktrdr.__file__).parents[1]
 

@@ -13,7 +13,7 @@ from ktrdr.backtesting.job.stored import ledger
 from ktrdr.errors import IdempotencyConflict, NotFound, NothingToFork
 from ktrdr.operations.models import OPERATION_ID, Status
 from ktrdr.operations.store.store import Store
-from support import stores, tape
+from support.database import stores, tape
 
 
 def test_a_submission_waits_as_it_was_made(store: Store) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from ktrdr.errors import JsonInvalid
 from ktrdr.worker.gate.bodies import MAX_BYTES, MAX_DEPTH, Bodies, check_json
-from support.asgi import ask, hello
+from support.process.asgi import ask, hello
 
 APP = Bodies(hello)
 

@@ -7,7 +7,7 @@ import pytest
 from ktrdr.worker.gate.security import Gate
 from ktrdr.worker.gate.session import COOKIE, open_session
 from ktrdr.worker.gate.settings import Access
-from support.asgi import Said, ask, hello
+from support.process.asgi import Said, ask, hello
 
 TOKEN = "a-token-of-thirty-two-characters!"
 OPEN = Gate(hello, Access())

@@ -14,7 +14,7 @@ from ktrdr.operations.store.store import Store
 from ktrdr.worker.app import create_app
 from ktrdr.worker.gate.settings import Access
 from ktrdr.worker.service import Service
-from support.asgi import Said, ask
+from support.process.asgi import Said, ask
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ktrdr.time import Span
-from support import worlds
+from support.inputs import worlds
 
 
 def test_the_last_day_of_a_training_is_the_last_one_named(ktrdr: Callable, folder: Path) -> None:

@@ -13,7 +13,7 @@ from ktrdr.operations.models import Claim, Lease, Operation
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.store import Store
 from ktrdr.operations.store.tables import metadata
-from support import tape
+from support.database import tape
 
 PROFILE = {"torch": "2.10", "cpu_capability": "AVX2"}
 SPEC = {"strategy_text": "name: x", "symbol": "EURUSD"}

@@ -19,7 +19,7 @@ from types import TracebackType
 
 import pytest
 
-from support.dockerfile import ROOT, Instruction, Stage, context_files
+from support.container.dockerfile import ROOT, Instruction, Stage, context_files
 
 _NETWORK = re.compile(r"PIP_(?!FIND_LINKS)|CARGO_HTTP|SSL_CERT|\w+_proxy", re.IGNORECASE)
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

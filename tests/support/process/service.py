@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from support.processes import Place, program, wait_for
+from support.process.processes import Place, program, wait_for
 
 TOKEN = "a-token-of-thirty-two-characters!"
 JSON = {"content-type": "application/json"}

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from support.processes import wait_for
+from support.process.processes import wait_for
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--no-proxy-server",

@@ -20,7 +20,7 @@ from ktrdr.strategy.history import context_needs, needs
 from ktrdr.strategy.loader import load_strategy
 from ktrdr.strategy.schema import Strategy
 from ktrdr.time import Span, Timeframe
-from support import markets
+from support.inputs import markets
 
 _BASE_ONLY = ("parabolicsar", "day")
 """Indicators whose history would be too long a wait on the longer timeframes."""

@@ -26,7 +26,7 @@ from ktrdr.operations.models import Operation, Status
 from ktrdr.operations.run.cancellation import Token
 from ktrdr.operations.run.progress import BAR_PHASE
 from ktrdr.operations.store.store import Store
-from support import worlds
+from support.inputs import worlds
 
 PACKAGES = Path(ktrdr.__file__).parents[1]
 RESTING = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)

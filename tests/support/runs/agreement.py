@@ -8,7 +8,7 @@ from typing import Any
 
 from reference.case import Case
 from reference.simulation import Outcome
-from support.core import CoreOutcome
+from support.runs.core import CoreOutcome
 
 RELATIVE = 1e-9
 _MONEY = {"commission", "slippage", "spread", "gross_pnl", "financing", "net_pnl", "mfe", "mae", "equity", "cash"}

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ktrdr.operations.store.store import Store
-from support import worlds
-from support.processes import Place, furnish, wait_for, wait_for_bar
+from support.inputs import worlds
+from support.process.processes import Place, furnish, wait_for, wait_for_bar
 
 LONG = {"sequence_length": 512, "hidden_size": 512, "num_layers": 4, "dropout": 0.0}
 """A block takes seconds."""

@@ -1,0 +1,1 @@
+"""The Dockerfile and clean Debian roots for tests."""

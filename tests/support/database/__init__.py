@@ -1,0 +1,1 @@
+"""Databases, disks and stored operations for tests."""

@@ -1,0 +1,1 @@
+"""Inputs of the pipeline for tests: bars, strategies, nets."""

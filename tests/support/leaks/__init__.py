@@ -1,0 +1,1 @@
+"""Checks against look-ahead, and leaks planted to prove that the checks see them."""

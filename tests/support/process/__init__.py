@@ -1,0 +1,1 @@
+"""Real processes, services and clients for tests."""

@@ -1,0 +1,1 @@
+"""Runs of the core for tests: drawn ones, ones by hand, and their comparison with the reference."""
