@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
 
 from ktrdr.errors import ArgumentInvalid
 
@@ -134,32 +132,3 @@ def iso(stamp_ns: int) -> str:
     """
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=stamp_ns // NS_PER_SECOND)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-class ProgressBridge(Protocol):
-    """Where long work reports: how far it is, in units of its phase."""
-
-    def report(self, phase: str, done: int, total: int | None, detail: Mapping[str, Any]) -> None:
-        """``done`` of ``total`` units of ``phase``; ``total`` is None where it is not known."""
-
-
-class CancellationToken(Protocol):
-    """Asked between blocks of work whether to stop."""
-
-    def is_cancelled(self) -> bool:
-        """True once somebody asked the work to stop."""
-
-
-class SilentBridge:
-    """Reports to nobody."""
-
-    def report(self, phase: str, done: int, total: int | None, detail: Mapping[str, Any]) -> None:
-        """Drops the report."""
-
-
-class NeverCancelled:
-    """A token that never asks to stop."""
-
-    def is_cancelled(self) -> bool:
-        """Always False."""
-        return False

@@ -95,7 +95,7 @@ def test_refusals_are_the_errors_they_stand_for(place: Place, running: Service, 
 def test_nobody_answers(place: Place, nobody: str) -> None:
     with WorkerClient(nobody) as client, pytest.raises(WorkerUnreachable, match="nobody answers") as lonely:
         client.workers()
-    assert (lonely.value.code, lonely.value.exit_code) == ("worker_unreachable", 2)
+    assert lonely.value.code == "worker_unreachable"
     said = place.call("operations", "list", "--worker", nobody)
     assert said.stderr.startswith("worker_unreachable: http://127.0.0.1:")
     assert said.stderr.count("\n") == 1

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from ktrdr.backtesting.job import foreground
-from ktrdr.backtesting.job.recorder import CADENCE_S, Recorder
+from ktrdr.backtesting.job.recorder import Recorder
 from ktrdr.operations.store.store import Store
+from ktrdr.settings import checkpoint_seconds
 from support.process.processes import Place, furnish, strategy
 from support.soak import seeds
 
@@ -92,7 +93,7 @@ def test_a_save_takes_little_of_the_time_between_two(
     with at_home(Place(folder, database_url), monkeypatch) as store:
         run(store, "mlp", every_bars=BARS_PER_SAVE)
     assert len(clock.computed_s) >= 5
-    assert statistics.median(clock.computed_s) <= MOST * CADENCE_S, clock.computed_s
+    assert statistics.median(clock.computed_s) <= MOST * checkpoint_seconds(), clock.computed_s
 
 
 @pytest.mark.soak

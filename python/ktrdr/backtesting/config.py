@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ktrdr.arguments import check_money, check_threads
 from ktrdr.backtesting.decision_function import rules_in_force
 from ktrdr.data.store.repository import BarSource, MemoryBars, Repository, check_symbol
 from ktrdr.errors import ArgumentInvalid
-from ktrdr.neural.blocks import DEFAULT_THREADS
+from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.strategy.loader import load_strategy
 from ktrdr.strategy.rules import merge
 from ktrdr.strategy.schema import Strategy
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ktrdr.neural.bundle import ModelBundle
 
 INITIAL_CAPITAL = 100_000.0
-_MOST_THREADS = 1_024
 
 Moment = str | date | datetime | None
 Rules = Mapping[str, Any] | None
@@ -89,9 +88,9 @@ class BacktestConfig:
             span=Span.parse(start, end),
             repository=repository,
             source=repository if bars is None else MemoryBars.of(bars, symbol),
-            initial_capital=_money(initial_capital),
+            initial_capital=check_money("initial_capital", initial_capital),
             model=model,
-            threads=_thread_count(threads),
+            threads=check_threads(threads),
             strict=strict,
             resample=resample,
         )
@@ -147,18 +146,3 @@ def _check_timeframe(strategy: Strategy, timeframe: Timeframe) -> None:
             found=timeframe.value,
             expected=strategy.base_timeframe.value,
         )
-
-
-def _money(amount: float) -> float:
-    number = isinstance(amount, int | float) and not isinstance(amount, bool)
-    if not (number and math.isfinite(amount) and amount > 0):
-        raise ArgumentInvalid(
-            "no amount of money", where="initial_capital", found=amount, expected="finite and above 0"
-        )
-    return float(amount)
-
-
-def _thread_count(threads: int) -> int:
-    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= _MOST_THREADS:
-        raise ArgumentInvalid("no number of threads", where="threads", found=threads, expected=f"1 to {_MOST_THREADS}")
-    return threads

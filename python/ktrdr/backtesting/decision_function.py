@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from ktrdr import _core
 from ktrdr.errors import ArgumentInvalid, DataNoTimezone
-from ktrdr.neural.blocks import DEFAULT_THREADS
 from ktrdr.neural.bundle import ModelBundle
+from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.strategy.rules import DecisionRules
 from ktrdr.strategy.schema import Strategy
 

@@ -18,10 +18,10 @@ from ktrdr.backtesting.identity import Parts, identity_parts
 from ktrdr.backtesting.model_bundle import ModelBundle, Seen, choose_bundle, seen_bars
 from ktrdr.backtesting.performance import PerformanceTracker
 from ktrdr.backtesting.results import BacktestResults
+from ktrdr.control import CancellationToken, NeverCancelled, ProgressBridge, SilentBridge
 from ktrdr.errors import Cancelled
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
 from ktrdr.simulation.arrays import Simulation
-from ktrdr.time import CancellationToken, NeverCancelled, ProgressBridge, SilentBridge
 
 CheckpointCallback = Callable[[Checkpoint], None]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ktrdr.backtesting.config import BacktestConfig
+from ktrdr.control import ProgressBridge, SilentBridge
 from ktrdr.feature_pipeline.build import build_features
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
-from ktrdr.time import ProgressBridge, SilentBridge
 
 if TYPE_CHECKING:
     from ktrdr.neural.bundle import ModelBundle

@@ -13,7 +13,7 @@ from ktrdr.config.difference import differences
 from ktrdr.config.place import Place
 from ktrdr.config.plain import plain
 from ktrdr.errors import ConfigError, IdentityMismatch
-from ktrdr.neural.blocks import DEFAULT_THREADS
+from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.strategy.library import find_strategy, read_strategy_file
 from ktrdr.strategy.loader import load_strategy, parse_strategy
 from ktrdr.strategy.rules import merge

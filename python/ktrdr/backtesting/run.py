@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ktrdr.backtesting.config import INITIAL_CAPITAL, BacktestConfig, Moment, Rules
 from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.backtesting.results import BacktestResults
-from ktrdr.neural.blocks import DEFAULT_THREADS
-from ktrdr.time import CancellationToken, ProgressBridge, Timeframe
+from ktrdr.control import CancellationToken, ProgressBridge
+from ktrdr.profile import DEFAULT_THREADS
+from ktrdr.time import Timeframe
 
 if TYPE_CHECKING:
     from ktrdr.neural.bundle import ModelBundle

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-
 from cyclopts import CoercionError, CycloptsError, UnknownCommandError, UnknownOptionError, UnusedCliTokensError
 
 from ktrdr.errors import ArgumentInvalid, UsageError
+from ktrdr.text import nearest
 
 _EVERYWHERE = ("--json", "--verbose", "--help")
 
@@ -43,5 +42,4 @@ def _unknown_command(error: UnknownCommandError) -> UsageError:
 
 
 def _nearest(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(known))}"
+    return nearest(word, known) or f"known: {', '.join(sorted(known))}"

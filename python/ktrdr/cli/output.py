@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from ktrdr.cli.exits import exit_code
 from ktrdr.errors import KtrdrError
 
 _PLAIN_WIDTH = 120
@@ -63,7 +64,7 @@ class Manner:
     def _line(self, error: KtrdrError) -> int:
         sys.stdout.flush()
         print(f"{error.code}: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
-        return error.exit_code
+        return exit_code(error)
 
     def note(self, line: str) -> None:
         """A line beside the result, on the error stream."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ktrdr.cli.output import current_manner
-from ktrdr.time import ProgressBridge, SilentBridge
+from ktrdr.control import ProgressBridge, SilentBridge
 
 _SECONDS_BETWEEN_LINES = 5.0
 _BAR_WIDTH = 20

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ktrdr.errors import ConfigError
-
-_SHOWN = 80
+from ktrdr.text import one_line
 
 KeyPath = tuple[str | int, ...]
 
@@ -24,33 +22,6 @@ def dotted(path: KeyPath) -> str:
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{one_line(part)}" if text else str(one_line(part))
     return text
-
-
-def one_line(value: object) -> object:
-    """Text of a user as a message can show it: on one line and not endless; other values as they are.
-
-    >>> print(one_line("two" + chr(10) + "lines"))
-    'two\\nlines'
-    >>> len(one_line("a" * 1_000))
-    80
-    """
-    if not isinstance(value, str):
-        return value
-    shown = value if value.isprintable() else repr(value)
-    return shown if len(shown) <= _SHOWN else shown[: _SHOWN - 3] + "..."
-
-
-def nearest(word: object, known: Iterable[str], shown: Mapping[str, str] | None = None) -> str:
-    """The hint that names the valid name closest to a misspelt one; empty where none is close.
-
-    ``shown`` gives the text that stands for a name.
-
-    >>> nearest("stop_los", ["take_profit", "stop_loss"])
-    'did you mean stop_loss?'
-    """
-    by_lower = {name.lower(): (shown or {}).get(name, name) for name in known}
-    close = difflib.get_close_matches(str(word).lower(), by_lower, n=1)
-    return f"did you mean {by_lower[close[0]]}?" if close else ""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import AliasChoices, BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from ktrdr.config.place import KeyPath, Place, nearest
+from ktrdr.config.place import KeyPath, Place
 from ktrdr.errors import (
     ConfigDuplicateKey,
     ConfigError,
@@ -18,6 +18,7 @@ from ktrdr.errors import (
     ConfigType,
     ConfigUnknownKey,
 )
+from ktrdr.text import nearest
 
 _LEAVES = {leaf.code: leaf for leaf in (ConfigDuplicateKey, ConfigMissing, ConfigRange, ConfigType, ConfigUnknownKey)}
 _BOUNDS = {"greater_than": ">", "greater_than_equal": ">=", "less_than": "<", "less_than_equal": "<="}

@@ -16,9 +16,10 @@ from typing import Any
 
 import yaml
 
-from ktrdr.config.place import KeyPath, Place, one_line
+from ktrdr.config.place import KeyPath, Place
 from ktrdr.config.plain import MAX_DEPTH, finite, text_key
 from ktrdr.errors import ConfigAlias, ConfigDocument, ConfigDuplicateKey, ConfigNonfinite, ConfigTag, ConfigTooDeep
+from ktrdr.text import one_line
 
 MAX_BYTES = 256 * 1024
 

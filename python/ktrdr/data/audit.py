@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ktrdr import _core
-from ktrdr.data.frames import Floats, Stamps
+from ktrdr._types import Floats, Stamps
 from ktrdr.errors import DataTimeframe, KtrdrError, from_code
 from ktrdr.time import NS_PER_DAY, NS_PER_SECOND, Timeframe, iso
 

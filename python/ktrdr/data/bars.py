@@ -11,8 +11,9 @@ import numpy as np
 import polars as pl
 
 from ktrdr import _core
+from ktrdr._types import Floats, Stamps
 from ktrdr.data.audit import PRICES, audit, check_spacing, common_spacing, refusal
-from ktrdr.data.frames import Floats, Stamps, columns_of, floats_of, stamps_of
+from ktrdr.data.frames import columns_of, floats_of, stamps_of
 from ktrdr.errors import DataEmpty, DataParse
 from ktrdr.time import Timeframe
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ktrdr._types import Floats, Stamps
 from ktrdr.data.audit import Violation, audit, check_spacing
 from ktrdr.data.bars import BarSeries
-from ktrdr.data.frames import Floats, Stamps, floats_of, stamps_of
+from ktrdr.data.frames import floats_of, stamps_of
 from ktrdr.data.lookahead import check_lookahead
 from ktrdr.data.store.repository import STORED, Repository
 from ktrdr.errors import DataEmpty, DataError, KtrdrError

@@ -6,13 +6,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from ktrdr._types import Floats, Stamps
 from ktrdr.data.imports.units import require_ns
 from ktrdr.errors import DataNonfinite, DataNoTimezone, DataParse
-
-Floats = NDArray[np.float64]
-Stamps = NDArray[np.int64]
 
 
 def columns_of(frame: Any) -> dict[str, pl.Series]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
+from ktrdr._types import Floats, Stamps
 from ktrdr.data.bars import BarSeries
-from ktrdr.data.frames import Floats, Stamps
 from ktrdr.data.store.repository import BarSource
 from ktrdr.errors import ArgumentInvalid, DataEmpty, DataNotFound
 from ktrdr.time import Timeframe

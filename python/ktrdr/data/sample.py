@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ktrdr._types import Floats, Stamps
 from ktrdr.data.bars import BarSeries, Provenance
-from ktrdr.data.frames import Floats, Stamps
 from ktrdr.data.resample import resample
 from ktrdr.data.store.repository import Repository
 from ktrdr.errors import DataExists

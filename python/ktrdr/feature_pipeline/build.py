@@ -10,8 +10,9 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
+from ktrdr._types import Floats
+from ktrdr.control import ProgressBridge, SilentBridge
 from ktrdr.data.bars import BarSeries
-from ktrdr.data.frames import Floats
 from ktrdr.data.lookahead import check_lookahead
 from ktrdr.data.origin import require_one_origin
 from ktrdr.data.resample import Resampling
@@ -28,7 +29,7 @@ from ktrdr.feature_pipeline.window import load_window, plan_window
 from ktrdr.strategy.history import context_needs, needs
 from ktrdr.strategy.rules import ExecutionRules
 from ktrdr.strategy.schema import Strategy
-from ktrdr.time import ProgressBridge, SilentBridge, Span, Timeframe
+from ktrdr.time import Span, Timeframe
 
 Matrix = NDArray[np.float32]
 Found = Mapping[Job, Mapping[str, Floats]]

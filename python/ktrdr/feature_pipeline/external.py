@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ktrdr._types import Floats, Stamps
 from ktrdr.data.bars import BarSeries
-from ktrdr.data.frames import Floats, Stamps
 from ktrdr.data.store.repository import BarSource
 from ktrdr.errors import DataUnsorted
 from ktrdr.feature_pipeline.indicators.columns import Columns

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ktrdr._types import Floats, Stamps
 from ktrdr.data.bars import BarSeries
-from ktrdr.data.frames import Floats, Stamps
 from ktrdr.feature_pipeline.normalization import Normalization, fit_columns, scale, share_outside
 from ktrdr.time import Timeframe
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrdr import _core
-from ktrdr.data.frames import Floats
+from ktrdr._types import Floats
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ktrdr.data.frames import Floats
+from ktrdr._types import Floats
 from ktrdr.errors import ConfigRange
 
 Scaling = Mapping[str, Any]

@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ktrdr._types import Stamps
+from ktrdr.control import ProgressBridge
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.store.repository import BarSource
 from ktrdr.errors import DataEmpty, DataTooShort
 from ktrdr.strategy.history import Need
-from ktrdr.time import ProgressBridge, Span, Timeframe, iso
-
-Stamps = NDArray[np.int64]
+from ktrdr.time import Span, Timeframe, iso
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ktrdr.disk import sync, write_synced
 from ktrdr.errors import ModelError, ModelFormat, ModelHash, ModelNotFound, OutputNotWritable
-from ktrdr.neural.blocks import DEFAULT_THREADS
 from ktrdr.neural.metadata import BundleMetadata, metadata_from_json
+from ktrdr.profile import DEFAULT_THREADS
 
 if TYPE_CHECKING:
     import torch
@@ -147,13 +148,13 @@ def write_bundle(folder: Path, draft: BundleDraft) -> Path:
         partial.mkdir(parents=True)
         try:
             for name, data in _files(draft).items():
-                _write_synced(partial / name, data)
-            _sync_folder(partial)
+                write_synced(partial / name, data)
+            sync(partial)
             final = _claim(partial, folder, draft.metadata.base_timeframe.value)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
-        _sync_folder(folder)
+        sync(folder)
     except OSError as error:
         raise OutputNotWritable(f"a model cannot be written: {error.strerror}", where=f"models/{folder.name}") from None
     return final
@@ -266,20 +267,3 @@ def _compact(value: Mapping[str, Any]) -> str:
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("xb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    if os.name == "nt":  # a directory cannot be opened there
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

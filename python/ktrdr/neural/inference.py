@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 from ktrdr.errors import InternalError
-from ktrdr.neural.blocks import DEFAULT_THREADS
 from ktrdr.neural.models.base_model import BaseNeuralModel
 from ktrdr.neural.runtime import torch_threads
+from ktrdr.profile import DEFAULT_THREADS
 
 Scores = NDArray[np.float32]
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from ktrdr.config.place import Place
 from ktrdr.errors import ConfigError, ModelFormat
-from ktrdr.neural.blocks import BLOCK_ROWS
+from ktrdr.profile import BLOCK_ROWS
 from ktrdr.strategy.loader import load_strategy
 from ktrdr.strategy.schema import N_CLASSES
 from ktrdr.strategy.sections.model import ModelSpec, model_section, resolve_model

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ktrdr._lazy import resolve
+from ktrdr.control import ProgressBridge
 from ktrdr.operations.models import Claim
 from ktrdr.operations.pool.identity import WorkerHere
 from ktrdr.operations.run.cancellation import Token
-from ktrdr.time import ProgressBridge
 
 if TYPE_CHECKING:
     from ktrdr.backtesting.job.recorder import Cadence

@@ -11,10 +11,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ktrdr import _core
+from ktrdr._types import Floats
 from ktrdr.data.bars import BarSeries
 from ktrdr.simulation.ledger_frames import EQUITY
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterator
@@ -11,10 +10,11 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from ktrdr.config.place import one_line
 from ktrdr.config.yaml import MAX_BYTES, decode
 from ktrdr.errors import ConfigDocument, ConfigNotFound, OutputNotWritable
+from ktrdr.settings import strategies_dir
 from ktrdr.strategy.sections.grammar import STRATEGY_NAME
+from ktrdr.text import nearest_names, one_line
 
 BUILTIN = "built-in"
 _SUFFIXES = (".yaml", ".yml")
@@ -63,7 +63,7 @@ def find_strategy(name: str, *, allow_path: bool = False) -> StrategySource:
                 if _is_inside(path, folder):
                     return StrategySource(name, source, path)
     known = [found.name for found in list_strategies()]
-    close = difflib.get_close_matches(name, known)
+    close = nearest_names(name, known)
     hint = f"did you mean {', '.join(close)}?" if close else f"known: {', '.join(known)}"
     raise ConfigNotFound("no strategy of that name", where="strategy", found=one_line(name), hint=hint)
 
@@ -100,8 +100,8 @@ def copy_strategy(name: str, dest: Path | None = None) -> Path:
 
 
 def _folders() -> Iterator[tuple[str, Traversable]]:
-    if own := os.environ.get("KTRDR_STRATEGIES_DIR"):
-        yield "KTRDR_STRATEGIES_DIR", Path(own)
+    if (own := strategies_dir()) is not None:
+        yield "KTRDR_STRATEGIES_DIR", own
     yield "./strategies", Path("strategies")
     yield BUILTIN, files("ktrdr.strategy") / "builtin"
 

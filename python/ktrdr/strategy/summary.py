@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ktrdr.profile import BLOCK_ROWS
 from ktrdr.strategy.history import Need, needs
 from ktrdr.strategy.schema import Strategy
-from ktrdr.strategy.sections.model import BLOCK_ROWS, BYTES_PER_WEIGHT
+from ktrdr.strategy.sections.model import BYTES_PER_WEIGHT
 from ktrdr.time import Timeframe
 
 SLOW_BLOCK_SECONDS = 5.0

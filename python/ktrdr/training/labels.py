@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ktrdr._types import Floats
 from ktrdr.data.bars import BarSeries
-from ktrdr.data.frames import Floats
 from ktrdr.errors import LabelNotSupported
 from ktrdr.strategy.sections.labels import LabelRules
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ktrdr.data.frames import Floats, Stamps
+from ktrdr._types import Floats, Stamps
 from ktrdr.errors import LabelsEmpty
 from ktrdr.feature_pipeline.matrix import FeatureMatrix, fit
 from ktrdr.feature_pipeline.normalization import Normalization

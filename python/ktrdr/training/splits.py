@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrdr.data.frames import Stamps
+from ktrdr._types import Stamps
 from ktrdr.strategy.sections.training import DataSplit
 from ktrdr.training.labels import Mask, Rows
 

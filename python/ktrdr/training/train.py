@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from ktrdr.arguments import check_threads, check_whole
+from ktrdr.control import CancellationToken, NeverCancelled, ProgressBridge, SilentBridge
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.origin import require_one_origin
 from ktrdr.data.store.repository import BarSource, MemoryBars, Repository, check_symbol
@@ -20,15 +22,15 @@ from ktrdr.errors import ArgumentInvalid, DataEmpty
 from ktrdr.feature_pipeline.build import build_features
 from ktrdr.feature_pipeline.features import check_base
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
-from ktrdr.neural.blocks import DEFAULT_THREADS
 from ktrdr.neural.bundle import BundleDraft, bundle_id
 from ktrdr.neural.metadata import BundleMetadata
 from ktrdr.neural.runtime import choose_device
 from ktrdr.neural.storage import ModelStorage
+from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.strategy.history import needs
 from ktrdr.strategy.loader import load_strategy
 from ktrdr.strategy.schema import Strategy
-from ktrdr.time import CancellationToken, NeverCancelled, ProgressBridge, SilentBridge, Span, Timeframe, iso
+from ktrdr.time import Span, Timeframe, iso
 from ktrdr.training.labels import make_labels, require_trainable
 from ktrdr.training.samples import Samples, make_samples
 from ktrdr.training.trainer import Fitted, RunSettings, fit, judge
@@ -81,7 +83,7 @@ def train(
     data_dir: str | Path | None = None,
     resample: bool = False,
     bridge: ProgressBridge | None = None,
-    token: CancellationToken | None = None,
+    cancellation_token: CancellationToken | None = None,
 ) -> TrainResult:
     """Trains the strategy's net and writes a bundle into the data folder.
 
@@ -97,8 +99,8 @@ def train(
         threads: torch threads; part of what makes a repeat equal.
         data_dir: instead of ``KTRDR_DATA_DIR``.
         resample: make a missing timeframe from a finer one.
-        bridge: is told of progress.
-        token: is asked whether to stop.
+        bridge: receives progress reports.
+        cancellation_token: asked between two blocks of work whether to stop.
 
     Raises:
         ConfigError, DataError, TrainingError: a leaf that names what is wrong; nothing is written then.
@@ -107,10 +109,7 @@ def train(
     loaded = load_strategy(strategy)
     require_trainable(loaded.training.labels)
     choose_device(device)  # a device that is not there is found out before the bars are read
-    settings = RunSettings(
-        _checked("seed", (loaded.training.seed or 0) if seed is None else seed, 0, 2**63 - 1), device,
-        _checked("threads", threads, 1, 1024), bridge or SilentBridge(), token or NeverCancelled(),
-    )  # fmt: skip
+    settings = _run_settings(loaded, seed, device, threads, bridge, cancellation_token)
     symbols = _symbols(loaded, symbol, timeframe, bars)
     repository = Repository(Path(data_dir)) if data_dir is not None else Repository()
     storage = ModelStorage(repository.models_dir)
@@ -127,6 +126,24 @@ def train(
     metadata = _metadata(loaded, symbols, samples, fitted, synthetic=synthetic, notes=notes)
     draft = BundleDraft(metadata, fitted.model.state_dict(), _features(loaded), loaded.canonical(), _history(fitted))
     return TrainResult(storage.save(draft), metadata, fitted.history)
+
+
+def _run_settings(
+    strategy: Strategy,
+    seed: int | None,
+    device: str,
+    threads: int,
+    bridge: ProgressBridge | None,
+    cancellation_token: CancellationToken | None,
+) -> RunSettings:
+    chosen_seed = (strategy.training.seed or 0) if seed is None else seed
+    return RunSettings(
+        seed=check_whole("seed", chosen_seed, 0, 2**63 - 1),
+        device=device,
+        threads=check_threads(threads),
+        bridge=bridge or SilentBridge(),
+        cancellation_token=cancellation_token or NeverCancelled(),
+    )
 
 
 def labels(
@@ -160,12 +177,6 @@ def labels(
     return pl.DataFrame(
         {"timestamp": stamps, name_of_value: target if is_target else target.cast(pl.Int8), "end": ends}
     )
-
-
-def _checked(name: str, value: int, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ArgumentInvalid("out of range", where=name, found=value, expected=f"a whole number {low}..{high}")
-    return value
 
 
 def _symbols(

@@ -10,14 +10,14 @@ from typing import Any
 
 import torch
 
+from ktrdr.control import CancellationToken, NeverCancelled, ProgressBridge, SilentBridge
 from ktrdr.errors import Cancelled, TrainingDiverged
-from ktrdr.neural.blocks import DEFAULT_THREADS
 from ktrdr.neural.models.base_model import BaseNeuralModel
 from ktrdr.neural.models.factory import build_model
 from ktrdr.neural.runtime import choose_device, deterministic_on, seeded, torch_profile, torch_threads
+from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.strategy.sections.model import ModelSpec
 from ktrdr.strategy.sections.training import ReduceOnPlateau, TrainingRules
-from ktrdr.time import CancellationToken, NeverCancelled, ProgressBridge, SilentBridge
 from ktrdr.training.losses import RowLoss, row_loss
 
 _EVALUATION_ROWS = {False: 16_384, True: 1_024}  # windows take sequence_length times the memory
@@ -77,7 +77,7 @@ class RunSettings:
     device: str = "auto"
     threads: int = DEFAULT_THREADS
     bridge: ProgressBridge = field(default_factory=SilentBridge)
-    token: CancellationToken = field(default_factory=NeverCancelled)
+    cancellation_token: CancellationToken = field(default_factory=NeverCancelled)
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ class _Training:
             self.scheduler.step()
 
     def _report(self, epoch: int) -> None:
-        if self.settings.token.is_cancelled():
+        if self.settings.cancellation_token.is_cancelled():
             raise Cancelled("the training was cancelled", where=f"epoch {epoch}")
         last = self.history[-1] if self.history else {}
         total = self._batches() * self.task.rules.epochs

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from ktrdr.config.place import dotted, one_line
+from ktrdr.config.place import dotted
 from ktrdr.errors import (
     ArgumentInvalid,
     ConfigError,
@@ -20,6 +20,8 @@ from ktrdr.errors import (
     NotFound,
     RequestInvalid,
 )
+from ktrdr.text import one_line
+from ktrdr.worker.statuses import http_status
 
 _FIELDS = {"start": "start_date", "end": "end_date"}
 _UNSHOWN_FIELDS = frozenset({"token"})
@@ -28,16 +30,17 @@ _UNSHOWN_FIELDS = frozenset({"token"})
 def refusal(error: KtrdrError, status: int | None = None) -> JSONResponse:
     """The answer of an error: ``{"error": {code, message, fields}}``."""
     headers = {}
-    if error.http_status == 401:
+    own_status = http_status(error)
+    if own_status == 401:
         headers["www-authenticate"] = "Bearer"
-    if error.http_status == 413:
+    if own_status == 413:
         headers["connection"] = "close"  # the rest of the body is not worth reading
     if (seconds := getattr(error, "retry_after", None)) is not None:
         headers["retry-after"] = str(max(1, math.ceil(seconds)))
     facts = error.to_dict()
     if isinstance(error, ConfigError):
         facts["field"] = _field_of(error)
-    return JSONResponse({"error": facts}, status or error.http_status, headers)
+    return JSONResponse({"error": facts}, status or own_status, headers)
 
 
 def _field_of(error: ConfigError) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 import httpx
 
 from ktrdr.errors import ArgumentInvalid, KtrdrError, WorkerUnreachable, from_code
+from ktrdr.settings import api_token
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 _STREAM_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
@@ -39,7 +39,7 @@ class WorkerClient:
 
     def __init__(self, url: str) -> None:
         self._url = _checked(url)
-        token = os.environ.get("KTRDR_API_TOKEN")
+        token = api_token()
         headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
         # an environment's proxy is not asked: it would be shown the token
         self._http = httpx.Client(base_url=self._url, headers=headers, timeout=_TIMEOUT, trust_env=False)

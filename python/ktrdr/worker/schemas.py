@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from ktrdr.config.strict import Strict, reject
 from ktrdr.errors import ConfigMissing, ConfigRange
 from ktrdr.operations.models import OPERATION_ID
+from ktrdr.profile import DEFAULT_THREADS, MAX_THREADS
 from ktrdr.strategy.rules import Rate
 from ktrdr.strategy.sections.grammar import STRATEGY_NAME, SYMBOL
 
@@ -16,7 +17,7 @@ MODEL_ID = rf"{STRATEGY_NAME.rstrip('$')}/[0-9a-z]{{2,3}}_v[1-9][0-9]{{0,8}}$"
 
 Rules = dict[str, Any]
 ModelId = Annotated[str, Field(pattern=MODEL_ID, examples=["trend/1h_v3"])]
-Threads = Annotated[int, Field(ge=1, le=1_024)]
+Threads = Annotated[int, Field(ge=1, le=MAX_THREADS)]
 
 
 class StartBody(Strict):
@@ -35,7 +36,7 @@ class StartBody(Strict):
     execution: Rules | None = None
     decisions: Rules | None = None
     metrics: Rules | None = None
-    threads: Threads = 2
+    threads: Threads = DEFAULT_THREADS
     strict: bool = False
     resample: bool = False
     idempotency_key: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,200}$")] | None = None

@@ -8,10 +8,10 @@ from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 
-from ktrdr.config.place import nearest, one_line
 from ktrdr.errors import NotFound, RequestInvalid
 from ktrdr.operations.models import OPERATION_ID, Operation
 from ktrdr.operations.store.store import Store
+from ktrdr.text import nearest, one_line
 from ktrdr.worker.events import Broadcaster
 from ktrdr.worker.gate.settings import Access
 from ktrdr.worker.metrics import Meters

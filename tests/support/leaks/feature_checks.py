@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ktrdr._types import Floats, Stamps
 from ktrdr.data.bars import BarSeries
-from ktrdr.data.frames import Floats, Stamps
 from ktrdr.data.resample import resample
 from ktrdr.data.store.repository import BarSource, MemoryBars
 from ktrdr.errors import DataError

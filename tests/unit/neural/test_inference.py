@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ktrdr.errors import InternalError
-from ktrdr.neural.blocks import BLOCK_ROWS
 from ktrdr.neural.inference import infer, infer_row, iter_scores
 from ktrdr.neural.models.factory import build_model
+from ktrdr.profile import BLOCK_ROWS
 from ktrdr.strategy.sections.model import ModelSpec
 from support.inputs.nets import net_of
 

@@ -457,7 +457,7 @@ def test_a_cancelled_training_leaves_nothing(tmp_path: Path) -> None:
             return True
 
     with pytest.raises(Cancelled):
-        trained(tmp_path, token=Cancel())
+        trained(tmp_path, cancellation_token=Cancel())
     assert [path for path in (tmp_path / "models").rglob("*") if path.is_file()] == []
 
 

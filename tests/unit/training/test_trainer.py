@@ -260,7 +260,7 @@ def test_every_batch_is_reported_and_may_be_the_last() -> None:
     assert listener.details[-1]["epoch"] == 4 and "validation_loss" in listener.details[-1]
     stopped = Listener()
     with pytest.raises(Cancelled) as caught:
-        fit(task_of(strategy()), replace(CPU, bridge=stopped, token=CancelAfter(7)))
+        fit(task_of(strategy()), replace(CPU, bridge=stopped, cancellation_token=CancelAfter(7)))
     assert caught.value.code == "cancelled"
     assert len(stopped.heard) == 7
 

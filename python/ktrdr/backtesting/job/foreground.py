@@ -11,8 +11,8 @@ from typing import Any
 from ktrdr.backtesting.job.recorder import Cadence
 from ktrdr.backtesting.request import BacktestRequest
 from ktrdr.backtesting.results import BacktestResults
+from ktrdr.control import ProgressBridge
 from ktrdr.errors import AlreadyRunning, Cancelled, ProfileMismatch
-from ktrdr.neural.blocks import DEFAULT_THREADS
 from ktrdr.operations.kind import run_claim
 from ktrdr.operations.models import Claim, Operation, Status
 from ktrdr.operations.owner import Owner
@@ -20,7 +20,7 @@ from ktrdr.operations.pool.identity import capability
 from ktrdr.operations.run.cancellation import Token
 from ktrdr.operations.store.changes import refuse_unless_resting
 from ktrdr.operations.store.store import Store
-from ktrdr.time import ProgressBridge
+from ktrdr.profile import DEFAULT_THREADS
 
 _LOOK_AGAIN_S = 1.0
 

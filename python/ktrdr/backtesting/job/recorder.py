@@ -18,10 +18,9 @@ from ktrdr.operations.models import Lease, Outcome, Segment, Status
 from ktrdr.operations.run.cancellation import Reason, Token
 from ktrdr.operations.run.progress import Progress
 from ktrdr.operations.store.store import Store
-from ktrdr.settings import seconds
+from ktrdr.settings import checkpoint_seconds, store_patience_seconds
 from ktrdr.simulation.ledger_cursor import LedgerCursor
 
-CADENCE_S = 5.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.05, 2.0
 _Done = TypeVar("_Done")
 
@@ -35,7 +34,7 @@ class Cadence:
     ``KTRDR_CHECKPOINT_SECONDS`` replaces the five seconds.
     """
 
-    every_s: float = field(default_factory=lambda: seconds("KTRDR_CHECKPOINT_SECONDS", CADENCE_S))
+    every_s: float = field(default_factory=checkpoint_seconds)
     every_bars: int | None = None
 
     def due(self, bars: int, elapsed_s: float) -> bool:
@@ -73,7 +72,7 @@ class Recorder:
     ) -> None:
         self._store, self._lease, self._token, self._progress = store, lease, token, progress
         self._cadence = cadence or Cadence()
-        self._patience_s = seconds("KTRDR_STORE_PATIENCE_SECONDS", 120.0)
+        self._patience_s = store_patience_seconds()
         self._written = dict(written or {})
         self._cursor: LedgerCursor | None = None
         self._turn, self._over = threading.Lock(), False

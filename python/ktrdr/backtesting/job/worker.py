@@ -14,6 +14,7 @@ from ktrdr.backtesting.job.recorder import Cadence, Recorder
 from ktrdr.backtesting.job.stored import ledger
 from ktrdr.backtesting.request import BacktestRequest
 from ktrdr.backtesting.results import BacktestResults
+from ktrdr.control import ProgressBridge
 from ktrdr.errors import (
     Cancelled,
     DataNotFound,
@@ -33,7 +34,6 @@ from ktrdr.operations.run.cancellation import Token
 from ktrdr.operations.run.heartbeat import Heartbeat
 from ktrdr.operations.run.progress import Progress
 from ktrdr.simulation.ledger_frames import to_columns
-from ktrdr.time import ProgressBridge
 
 if TYPE_CHECKING:
     from ktrdr.operations.store.store import Store

@@ -7,8 +7,8 @@ from ktrdr.cli.output import Answer, current_manner
 from ktrdr.cli.progress import progress
 from ktrdr.data.sample import SYMBOL, write_sample
 from ktrdr.data.store.repository import Repository
-from ktrdr.data.store.root import data_root
 from ktrdr.errors import DataNotFound
+from ktrdr.settings import data_root
 from ktrdr.time import Timeframe
 
 STRATEGY, TIMEFRAME = "mean_reversion_momentum_v1", Timeframe.H1
@@ -53,6 +53,6 @@ def _train(repository: Repository) -> str:
     with Interrupt() as token, progress() as bridge:
         result = train(
             STRATEGY, SYMBOL, TIMEFRAME, start=_TRAINED[0], end=_TRAINED[1], data_dir=repository.root,
-            bridge=bridge, token=token,
+            bridge=bridge, cancellation_token=token,
         )  # fmt: skip
     return str(result.model_id)

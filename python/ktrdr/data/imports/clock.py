@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 import polars as pl
 
-from ktrdr.data.frames import Stamps
+from ktrdr._types import Stamps
 from ktrdr.errors import ArgumentInvalid, DataAmbiguousTime, DataParse
 from ktrdr.time import NS_PER_DAY, NS_PER_SECOND, iso
 

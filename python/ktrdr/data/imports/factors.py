@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from ktrdr.data.frames import Floats, Stamps
+from ktrdr._types import Floats, Stamps
 from ktrdr.data.imports.reader import read_table
 from ktrdr.errors import DataNotFound, DataParse, DataPriceRange
 from ktrdr.time import NS_PER_DAY, iso

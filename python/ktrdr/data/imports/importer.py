@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from ktrdr._types import Floats, Stamps
 from ktrdr.data.audit import PRICES, Violation, audit, refusal
 from ktrdr.data.bars import BarSeries, Provenance
-from ktrdr.data.frames import Floats, Stamps
 from ktrdr.data.imports.clock import Clock, SessionEnd
 from ktrdr.data.imports.factors import adjust
 from ktrdr.data.imports.headers import EXTRAS, choose_columns

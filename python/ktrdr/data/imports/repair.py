@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ktrdr._types import Floats, Stamps
 from ktrdr.data.audit import PRICES, Violation, audit
-from ktrdr.data.frames import Floats, Stamps
 from ktrdr.errors import ArgumentInvalid
 
 REPAIRS = ("drop", "clip")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ktrdr.data.frames import Stamps
+from ktrdr._types import Stamps
 from ktrdr.data.imports.clock import Clock, Place, SessionEnd
 from ktrdr.data.imports.stamps import Moments, whole_days
 from ktrdr.errors import ArgumentInvalid, DataTimeframe

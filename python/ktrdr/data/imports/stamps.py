@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from ktrdr.data.frames import Stamps
+from ktrdr._types import Stamps
 from ktrdr.data.imports.clock import Clock, Place
 from ktrdr.data.imports.units import NS_PER_UNIT, to_ns
 from ktrdr.errors import DataNoTimezone, DataParse, DataTimeUnit

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from ktrdr.disk import sync
 from ktrdr.errors import OutputNotWritable
 
 
@@ -22,7 +23,7 @@ def appear(files: Mapping[Path, Callable[[Path], object]]) -> None:
             _fill(parts[file], write, file.name)
         for file, part in parts.items():
             part.replace(file)
-            _to_disk(file.parent)
+            sync(file.parent)
     finally:
         for part in parts.values():
             part.unlink(missing_ok=True)
@@ -31,17 +32,9 @@ def appear(files: Mapping[Path, Callable[[Path], object]]) -> None:
 def _fill(part: Path, write: Callable[[Path], object], name: str) -> None:
     try:
         write(part)
-        _to_disk(part)
+        sync(part)
     except OSError as error:
         raise OutputNotWritable("cannot be written", where=name, found=error.strerror or "an error") from None
     except pl.exceptions.PolarsError as error:
         found = str(error).rpartition("error: ")[2]
         raise OutputNotWritable("cannot be written", where=name, found=found) from None
-
-
-def _to_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -13,12 +13,13 @@ import numpy as np
 import polars as pl
 
 from ktrdr import _core
+from ktrdr._types import Floats, Stamps
 from ktrdr.data.audit import PRICES, check_spacing
 from ktrdr.data.bars import BarSeries, Provenance, check_rows
-from ktrdr.data.frames import Floats, Stamps, context_of, floats_of, stamps_of
+from ktrdr.data.frames import context_of, floats_of, stamps_of
 from ktrdr.data.store.files import appear
-from ktrdr.data.store.root import data_root
 from ktrdr.errors import ArgumentInvalid, DataEmpty, DataNotFound, DataParse, OutputNotWritable
+from ktrdr.settings import data_root
 from ktrdr.time import Timeframe
 
 _SYMBOL = re.compile(r"(?!CONTEXT-)[A-Za-z0-9][A-Za-z0-9._-]{0,31}")

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
+from ktrdr._types import Floats, Stamps
 from ktrdr.data.bars import BarSeries
-from ktrdr.data.frames import Floats, Stamps
 from ktrdr.errors import DataNonfinite, DataNoVolume
 from ktrdr.feature_pipeline.indicators.talib import talib
 from ktrdr.time import Timeframe

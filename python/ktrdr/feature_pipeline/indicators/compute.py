@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ktrdr._types import Floats
 from ktrdr.data.bars import BarSeries
-from ktrdr.data.frames import Floats
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.feature_pipeline.indicators import momentum, trend, volatility, volume
 from ktrdr.feature_pipeline.indicators.columns import Columns

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ktrdr.data.frames import Floats
+from ktrdr._types import Floats
 from ktrdr.feature_pipeline.indicators.columns import Columns
 
 Params = Mapping[str, Any]

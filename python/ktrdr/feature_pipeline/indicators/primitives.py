@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ktrdr.data.frames import Floats
+from ktrdr._types import Floats
 
 Flags = NDArray[np.bool_]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ktrdr.data.frames import Floats
+from ktrdr._types import Floats
 from ktrdr.feature_pipeline.indicators.columns import Columns
 from ktrdr.feature_pipeline.indicators.formula import Family, Params, source
 from ktrdr.feature_pipeline.indicators.primitives import ratio, ratio_or

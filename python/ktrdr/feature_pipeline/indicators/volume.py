@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from ktrdr.data.frames import Floats
+from ktrdr._types import Floats
 from ktrdr.feature_pipeline.indicators.columns import Columns
 from ktrdr.feature_pipeline.indicators.formula import Family, Params
 from ktrdr.feature_pipeline.indicators.primitives import all_zero, ratio_or, rolling_sum

@@ -8,8 +8,8 @@ from typing import cast
 import torch
 from torch import nn
 
-from ktrdr.neural.blocks import BLOCK_ROWS
 from ktrdr.neural.models.base_model import BaseNeuralModel
+from ktrdr.profile import BLOCK_ROWS
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,

@@ -7,8 +7,8 @@ from typing import cast
 import torch
 from torch import nn
 
-from ktrdr.neural.blocks import BLOCK_ROWS
 from ktrdr.neural.models.base_model import BaseNeuralModel
+from ktrdr.profile import BLOCK_ROWS
 
 _CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 

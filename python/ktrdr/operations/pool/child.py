@@ -12,7 +12,6 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from ktrdr.data.store.root import data_root
 from ktrdr.errors import Cancelled, InternalError, KtrdrError, StorageError
 from ktrdr.operations.kind import run_claim
 from ktrdr.operations.models import Claim, Status
@@ -21,6 +20,7 @@ from ktrdr.operations.pool.identity import WorkerHere, capability, data_stamp
 from ktrdr.operations.pool.process import die_with_parent, limit_memory
 from ktrdr.operations.run.cancellation import Reason, Token
 from ktrdr.operations.store.store import Store
+from ktrdr.settings import data_root
 
 DONE, UNREPORTED, STORAGE, NOTHING = 0, 1, 5, 75
 

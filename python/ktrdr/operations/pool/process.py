@@ -9,7 +9,7 @@ import resource
 import signal
 from pathlib import Path
 
-from ktrdr.settings import megabytes
+from ktrdr.settings import run_memory_mb
 
 _PR_SET_PDEATHSIG = 1
 _MEGABYTE = 1 << 20
@@ -24,7 +24,7 @@ def die_with_parent(parent_pid: int) -> bool:
 
 def limit_memory() -> None:
     """Limits data and anonymous mappings to ``KTRDR_RUN_MEMORY_MB``, where it is set."""
-    if (limit := megabytes("KTRDR_RUN_MEMORY_MB")) is not None:
+    if (limit := run_memory_mb()) is not None:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         soft = limit * _MEGABYTE if hard == resource.RLIM_INFINITY else min(limit * _MEGABYTE, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))

@@ -13,7 +13,6 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from ktrdr.data.store.root import data_root
 from ktrdr.errors import StorageError
 from ktrdr.operations.models import Operation, Status
 from ktrdr.operations.owner import Owner
@@ -21,6 +20,7 @@ from ktrdr.operations.pool import identity
 from ktrdr.operations.pool.child import DONE, NOTHING, STORAGE
 from ktrdr.operations.pool.process import memory_share
 from ktrdr.operations.store.store import Store
+from ktrdr.settings import data_root, with_run_memory
 
 CANCEL_GRACE_S = 0.12
 SHUTDOWN_S = 10.0
@@ -207,7 +207,7 @@ class Runner:
         return {} if me is None or me.profile is None else {"profile": me.profile, "semantics": me.semantics}
 
     def _spawn(self) -> None:
-        environment = {"KTRDR_RUN_MEMORY_MB": str(memory_share(self._slots)), **os.environ}
+        environment = with_run_memory(memory_share(self._slots))
         process = subprocess.Popen(
             [sys.executable, "-m", "ktrdr.operations.pool.child", self.worker_id, str(os.getpid())],
             env=environment, stdin=subprocess.DEVNULL, process_group=0,

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from ktrdr.errors import LeaseLost, StorageUnavailable
 from ktrdr.operations.run.cancellation import Token
 from ktrdr.operations.run.progress import Progress
-from ktrdr.settings import seconds
+from ktrdr.settings import lease_seconds, stall_seconds
 
 EVERY_S = 0.5
 _LEAST_CPU_S = 1e-4
@@ -56,8 +56,8 @@ class Heartbeat:
 
     def __init__(self, keeper: Keeper, progress: Progress, token: Token) -> None:
         self._keeper, self._progress, self._token = keeper, progress, token
-        self._every_s = min(EVERY_S, seconds("KTRDR_LEASE_SECONDS", 30.0) / 4)
-        self._stall_s = seconds("KTRDR_STALL_SECONDS", 900.0)
+        self._every_s = min(EVERY_S, lease_seconds() / 4)
+        self._stall_s = stall_seconds()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ktrdr-heartbeat", daemon=True)
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ktrdr.time import ProgressBridge, SilentBridge, iso
+from ktrdr.control import ProgressBridge, SilentBridge
+from ktrdr.time import iso
 
 BAR_PHASE = "backtest"
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from ktrdr.data.store.root import data_root
+from ktrdr import settings
 from ktrdr.errors import ArgumentInvalid, StorageUnavailable
 
 BUSY_SECONDS = 5
@@ -50,9 +50,9 @@ def _postgresql_now(element: now, compiler: Any, **_: Any) -> str:
 
 def database_url(url: str | None = None) -> URL:
     """The database asked for: ``url``, else ``KTRDR_DATABASE_URL``, else ``ktrdr.db`` in the data folder."""
-    given = url or os.environ.get("KTRDR_DATABASE_URL")
+    given = url or settings.database_url()
     if not given:
-        return URL.create("sqlite", database=str(data_root() / "ktrdr.db"))
+        return URL.create("sqlite", database=str(settings.data_root() / "ktrdr.db"))
     try:
         found = make_url(given)
     except ArgumentError:

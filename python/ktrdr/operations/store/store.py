@@ -26,7 +26,7 @@ from ktrdr.operations.store import changes, claims, fleet, reads, saves, submiss
 from ktrdr.operations.store.database import Database, database_url
 from ktrdr.operations.store.rows import find
 from ktrdr.operations.store.schema import bring_to_head
-from ktrdr.settings import seconds
+from ktrdr.settings import lease_seconds
 
 Json = Mapping[str, Any]
 _SEGMENTS_AT_ONCE = 64
@@ -48,10 +48,10 @@ class Store:
 
         Brings its schema to the newest; ``DatabaseTooNew`` where a later version has written it.
         """
-        lease_seconds = seconds("KTRDR_LEASE_SECONDS", 30.0)
+        lease_s = lease_seconds()
         database = Database(database_url(url))
         bring_to_head(database)
-        return cls(database, lease_seconds)
+        return cls(database, lease_s)
 
     def close(self) -> None:
         """Gives the connections back."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ktrdr.config.place import Place, nearest
+from ktrdr.config.place import Place
 from ktrdr.errors import ConfigFuzzy, ConfigMissing, ConfigRange, ConfigType, ConfigUnknownKey
 from ktrdr.strategy.catalog import MEMBERSHIPS
 from ktrdr.strategy.resolve.indicator_use import check_id, mapping, resolve_output, text
 from ktrdr.strategy.schema import FuzzySet, IndicatorUse, Membership
+from ktrdr.text import nearest
 
 
 def resolve_fuzzy_sets(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ktrdr.config.place import Place, nearest
+from ktrdr.config.place import Place
 from ktrdr.errors import (
     ConfigDuplicateKey,
     ConfigMissing,
@@ -17,6 +17,7 @@ from ktrdr.errors import (
 )
 from ktrdr.strategy.catalog import INDICATORS, Indicator, Parameter, find_indicator
 from ktrdr.strategy.schema import IndicatorUse
+from ktrdr.text import nearest
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _DATA_SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

@@ -15,9 +15,6 @@ from ktrdr.errors import ConfigRange
 
 MAX_FILE_BYTES = 1 << 30
 BYTES_PER_WEIGHT = 4
-BLOCK_ROWS = {"mlp": 4_096, "lstm": 256, "gru": 256}
-"""Rows of one inference block, by type of net."""
-
 _GATES = {"lstm": 4, "gru": 3}
 
 Width = Annotated[int, Field(ge=1, le=4_096)]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from ktrdr._types import Floats
 from ktrdr.data.bars import BarSeries
-from ktrdr.data.frames import Floats
 from ktrdr.feature_pipeline.indicators.talib import talib
 from ktrdr.training.labels import BUY, HOLD, SELL, Labels
 

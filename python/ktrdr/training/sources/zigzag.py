@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ktrdr.data.frames import Floats
+from ktrdr._types import Floats
 from ktrdr.training.labels import BUY, HOLD, SELL, Labels
 
 _Pivot = tuple[int, int, bool]

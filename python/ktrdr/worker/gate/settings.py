@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import socket
-from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from ktrdr import settings
 from ktrdr.errors import ArgumentInvalid
 
 TOKEN = "KTRDR_API_TOKEN"
-HOSTS = "KTRDR_ALLOWED_HOSTS"
 SHORTEST_TOKEN = 32
 _BACKLOG = 512
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
@@ -30,15 +28,9 @@ class Access:
     hosts: frozenset[str] = frozenset(_LOCAL_NAMES)
 
     @classmethod
-    def from_environment(cls, variables: Mapping[str, str] | None = None) -> Access:
-        """Token and names of the environment; raises ``ArgumentInvalid`` for a token that is easily guessed.
-
-        >>> sorted(Access.from_environment({"KTRDR_ALLOWED_HOSTS": "Worker-1, localhost"}).hosts)
-        ['localhost', 'worker-1']
-        """
-        given = os.environ if variables is None else variables
-        names = [name.strip().lower() for name in given.get(HOSTS, "").split(",")]
-        return cls(_token(given.get(TOKEN)), frozenset(filter(None, names)) or frozenset(_LOCAL_NAMES))
+    def from_environment(cls) -> Access:
+        """Returns the access that the environment sets; raises ``ArgumentInvalid`` for a token that can be guessed."""
+        return cls(_token(settings.api_token()), settings.allowed_hosts() or frozenset(_LOCAL_NAMES))
 
 
 def _token(text: str | None) -> str | None:

@@ -6,10 +6,10 @@ from typing import Any
 
 from ktrdr.backtesting.config import INITIAL_CAPITAL
 from ktrdr.backtesting.request import BacktestRequest, StrategyText
-from ktrdr.config.place import nearest
 from ktrdr.data.store.repository import Repository
 from ktrdr.errors import RequestInvalid
 from ktrdr.operations.models import Operation
+from ktrdr.text import nearest
 from ktrdr.worker.schemas import ForkBody, Rules, StartBody
 
 

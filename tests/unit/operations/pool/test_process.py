@@ -11,7 +11,7 @@ import pytest
 
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.operations.pool.process import memory_share
-from ktrdr.settings import megabytes
+from ktrdr.settings import run_memory_mb
 
 _SLEEPER = "import sys, time; from ktrdr.operations.pool.process import die_with_parent; "
 
@@ -58,4 +58,4 @@ def test_the_slots_share_the_memory() -> None:
 def test_a_limit_that_is_no_number_of_megabytes_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KTRDR_RUN_MEMORY_MB", text)
     with pytest.raises(ArgumentInvalid, match="KTRDR_RUN_MEMORY_MB"):
-        megabytes("KTRDR_RUN_MEMORY_MB")
+        run_memory_mb()

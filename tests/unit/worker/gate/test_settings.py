@@ -36,16 +36,20 @@ def test_with_a_token_it_may_be_reached() -> None:
 
 
 @pytest.mark.parametrize("token", ["short", "x" * 31, "x" * 31 + " ", "x" * 40 + "\n", "\u00fc" * 40])
-def test_a_token_that_is_none(token: str) -> None:
+def test_a_token_that_is_none(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KTRDR_API_TOKEN", token)
     with pytest.raises(ArgumentInvalid, match="KTRDR_API_TOKEN") as caught:
-        Access.from_environment({"KTRDR_API_TOKEN": token})
+        Access.from_environment()
     assert token not in str(caught.value)
 
 
-def test_no_token_is_no_authentication() -> None:
-    assert Access.from_environment({}).token is None
-    assert Access.from_environment({"KTRDR_API_TOKEN": ""}).token is None
-    assert Access.from_environment({"KTRDR_API_TOKEN": TOKEN}).token == TOKEN
+def test_no_token_is_no_authentication(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KTRDR_API_TOKEN", raising=False)
+    assert Access.from_environment().token is None
+    monkeypatch.setenv("KTRDR_API_TOKEN", "")
+    assert Access.from_environment().token is None
+    monkeypatch.setenv("KTRDR_API_TOKEN", TOKEN)
+    assert Access.from_environment().token == TOKEN
 
 
 def test_ports_and_hosts_that_are_none() -> None:

@@ -10,6 +10,7 @@ from ktrdr.cli.commands.runs.requests import Whole
 from ktrdr.cli.interrupt import Interrupt
 from ktrdr.cli.output import Answer, Table
 from ktrdr.cli.progress import progress
+from ktrdr.profile import DEFAULT_THREADS
 
 
 def train(
@@ -22,7 +23,7 @@ def train(
     end_date: str | None = None,
     seed: Whole | None = None,
     device: str = "auto",
-    threads: Whole = 2,
+    threads: Whole = DEFAULT_THREADS,
     resample: Annotated[bool, Parameter(negative="", show_default=False)] = False,
 ) -> Answer:
     """Train a strategy's net into a model bundle.
@@ -53,7 +54,7 @@ def train(
     with Interrupt() as token, progress() as bridge:
         result = train_net(
             strategy, symbol, timeframe, start=start_date, end=end_date, seed=seed, device=device, threads=threads,
-            resample=resample, bridge=bridge, token=token,
+            resample=resample, bridge=bridge, cancellation_token=token,
         )  # fmt: skip
     return trained(result)
 

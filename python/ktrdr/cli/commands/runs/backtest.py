@@ -115,7 +115,7 @@ def run(
 
 def _begin(words: list[str], options: RunOptions, threads: int | None, worker: str | None) -> Answer:
     from ktrdr.backtesting.request import BacktestRequest
-    from ktrdr.neural.blocks import DEFAULT_THREADS
+    from ktrdr.profile import DEFAULT_THREADS
 
     count = DEFAULT_THREADS if threads is None else threads
     request = BacktestRequest.of(*words, threads=count, **options.request())

@@ -1,0 +1,42 @@
+"""Checks of arguments that several calls share; each raises ``ArgumentInvalid`` with the argument's name."""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+
+from ktrdr.errors import ArgumentInvalid
+from ktrdr.profile import MAX_THREADS
+
+
+def check_whole(name: str, value: object, low: int, high: int) -> int:
+    """Returns ``value`` if it is a whole number from ``low`` to ``high``; a bool is none.
+
+    >>> check_whole("seed", 7, 0, 100)
+    7
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ArgumentInvalid(f"must be a whole number from {low} to {high}", where=name, found=value)
+    return value
+
+
+def check_threads(value: object) -> int:
+    """Returns a number of threads torch can be asked for.
+
+    >>> check_threads(0)
+    Traceback (most recent call last):
+    ktrdr.errors.ArgumentInvalid: threads: must be a whole number from 1 to 1024: found 0
+    """
+    return check_whole("threads", value, 1, MAX_THREADS)
+
+
+def check_money(name: str, value: object) -> float:
+    """Returns a finite amount of money above 0.
+
+    >>> check_money("initial_capital", 100_000)
+    100000.0
+    """
+    amount = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    if not (math.isfinite(amount) and amount > 0):
+        raise ArgumentInvalid("must be a finite amount above 0", where=name, found=value)
+    return amount

@@ -1,0 +1,73 @@
+"""Errors of strategy files and of rules."""
+
+from __future__ import annotations
+
+from ktrdr.errors.base import KtrdrError
+
+
+class ConfigError(KtrdrError, ValueError):
+    """A strategy file or rule that cannot be used; ``line`` (from 1) and ``path`` (dotted keys) say where."""
+
+    place_fields = ("line", "path")
+    line: int | None
+    path: str | None
+
+    def _place(self) -> list[str]:
+        file = self.where if self.line is None else f"{self.where}:{self.line}"
+        return [part for part in (file, self.path) if part]
+
+
+class ConfigUnknownKey(ConfigError, code="config_unknown_key"):
+    """A key the grammar does not know."""
+
+
+class ConfigDuplicateKey(ConfigError, code="config_duplicate_key"):
+    """A key that occurs twice in one mapping."""
+
+
+class ConfigAlias(ConfigError, code="config_alias"):
+    """A YAML anchor, alias or merge key."""
+
+
+class ConfigTooDeep(ConfigError, code="config_too_deep"):
+    """Nesting beyond 16 levels."""
+
+
+class ConfigTag(ConfigError, code="config_tag"):
+    """A YAML tag, which strategy files do not allow."""
+
+
+class ConfigType(ConfigError, code="config_type"):
+    """A value of the wrong type."""
+
+
+class ConfigMissing(ConfigError, code="config_missing"):
+    """A required key that is absent."""
+
+
+class ConfigNonfinite(ConfigError, code="config_nonfinite"):
+    """NaN, infinity or a number that overflows."""
+
+
+class ConfigRange(ConfigError, code="config_range"):
+    """A value outside its bounds or choices."""
+
+
+class ConfigFuzzy(ConfigError, code="config_fuzzy"):
+    """Membership parameters in a wrong number or order."""
+
+
+class ConfigReference(ConfigError, LookupError, code="config_reference"):
+    """A reference to something that is not declared."""
+
+
+class ConfigDuplicateFeature(ConfigError, code="config_duplicate_feature"):
+    """Two inputs that give the same feature."""
+
+
+class ConfigDocument(ConfigError, code="config_document"):
+    """A file that is not one YAML document in UTF-8 within the size limit."""
+
+
+class ConfigNotFound(ConfigError, FileNotFoundError, code="config_not_found"):
+    """A strategy name or path that does not exist."""
