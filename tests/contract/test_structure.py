@@ -1,0 +1,115 @@
+"""Structure of the trees: no import circle, small folders, a reason for a tiny file, unit tests beside their source."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.source_tree import CORE, PACKAGE, ROOT, circles, python_imports, rust_imports
+
+MOST_FILES = 12
+SHORT_LINES = 30
+PAGES = {"__init__.py", "mod.rs", "lib.rs", "conftest.py"}
+"""A folder's own page: it lists the folder and does not count as one of its files."""
+TREES = ["python/ktrdr", "rust", "tests", "benches", "scripts"]
+UNIT = ROOT / "tests" / "unit"
+CROWDED: set[str] = {
+    "python/ktrdr/backtesting",
+}
+CIRCLES: list[list[str]] = [
+    ["ktrdr.cli.commands.runs.backtest", "ktrdr.cli.commands.runs.operations"],
+    ["ktrdr.training.labels", "ktrdr.training.sources.triple_barrier", "ktrdr.training.sources.zigzag"],
+]
+SHORT = {
+    "python/ktrdr/_types.py": "the type aliases of every room",
+    "python/ktrdr/profile.py": "the numeric profile, below every room that records it",
+    "python/ktrdr/backtesting/backtest_worker.py": "public path of the worker, which lives in backtesting/job",
+    "python/ktrdr/cli/commands/strategies/library.py": "one command group, one file",
+    "python/ktrdr/cli/commands/workers/fleet.py": "one command group, one file",
+    "python/ktrdr/config/difference.py": "one rule with users in three rooms",
+    "python/ktrdr/data/origin.py": "one rule with users in three rooms",
+    "python/ktrdr/data/store/root.py": "the one reader of KTRDR_DATA_DIR",
+    "python/ktrdr/feature_pipeline/indicators/formula.py": "the type that every indicator file shares",
+    "python/ktrdr/neural/blocks.py": "constants that are needed without torch",
+    "python/ktrdr/neural/match.py": "one rule: a bundle fits a strategy",
+    "python/ktrdr/operations/store/migrations/versions/v0002_segments_as_they_are.py": "one migration, one file",
+    "python/ktrdr/training/model_storage.py": "public path of the model storage, which lives in neural",
+    "rust/core/tests/snapshot_v1.rs": "one frozen snapshot, one test target",
+}
+NO_SOURCE = {
+    "test_errors.py": "every refusal of the room in one table",
+    "backtesting/test_fork.py": "forks go through config, engine and snapshot",
+    "cli/test_bad_inputs.py": "every bad input through the whole command line",
+    "cli/test_control.py": "interrupt, progress and output together",
+    "feature_pipeline/indicators/test_golden.py": "indicators against values by hand",
+    "feature_pipeline/indicators/test_lookback.py": "the catalogue's history against every indicator",
+    "feature_pipeline/indicators/test_talipp.py": "indicators against an independent library",
+    "operations/store/test_queue.py": "cost of a long queue, over claims and reads",
+    "operations/store/test_races.py": "many owners at once, over claims and saves",
+    "simulation/test_snapshot_size.py": "a promise about bytes, not about one file",
+}
+
+
+def own_files() -> Iterator[Path]:
+    """Yields the source files of every tree."""
+    for tree in TREES:
+        for file in sorted((ROOT / tree).rglob("*")):
+            if file.suffix in {".py", ".rs", ".sh"} and "target" not in file.parts:
+                yield file.relative_to(ROOT)
+
+
+def test_no_circle_of_python_files() -> None:
+    assert [group for group in circles(python_imports()) if group not in CIRCLES] == []
+
+
+def test_no_circle_of_rust_files() -> None:
+    assert circles(rust_imports()) == []
+
+
+def test_no_circle_of_rust_folders() -> None:
+    """A file of the crate itself (``error.rs``) is no folder and may name any room."""
+    folders = {file.parent.name for file in CORE.glob("*/mod.rs")}
+    rooms: dict[str, set[str]] = {name: set() for name in folders}
+    for name, others in rust_imports().items():
+        mine = name.split("::")[0]
+        if mine in folders:
+            rooms[mine] |= {other.split("::")[0] for other in others} & folders - {mine}
+    assert circles(rooms) == []
+
+
+def test_a_circle_is_seen() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+
+
+def test_the_readers_of_imports_find_known_edges() -> None:
+    """A reader that finds nothing would make every check above pass."""
+    assert "ktrdr.errors" in python_imports()["ktrdr.data.bars"]
+    assert sum(map(len, rust_imports().values())) > 80
+    assert CORE.is_dir() and PACKAGE.is_dir()
+
+
+def test_no_folder_has_more_than_twelve_files() -> None:
+    count = Counter(str(file.parent) for file in own_files() if file.name not in PAGES)
+    assert {folder for folder, files in count.items() if files > MOST_FILES} <= CROWDED
+
+
+def test_a_short_file_has_a_reason() -> None:
+    short = {
+        str(file)
+        for file in own_files()
+        if file.parts[0] in {"python", "rust"}
+        and file.name not in PAGES
+        and len((ROOT / file).read_text().splitlines()) < SHORT_LINES
+    }
+    assert short - set(SHORT) == set()
+
+
+@pytest.mark.parametrize("file", sorted(UNIT.rglob("test_*.py")), ids=lambda file: str(file.relative_to(UNIT)))
+def test_a_unit_test_lies_beside_its_source(file: Path) -> None:
+    place = file.relative_to(UNIT)
+    source = place.with_name(place.name.removeprefix("test_"))
+    helper = ROOT / "tests" / source
+    assert (PACKAGE / source).exists() or helper.exists() or {str(place), place.name} & set(NO_SOURCE), source
