@@ -10,11 +10,12 @@ BIN := $(VENV)/bin
 RUST_SOURCES := .cargo/config.toml Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.rs' -o -name 'Cargo.toml' | sort)
 SHARD ?= 0/1
 SOAK_PART ?=
+TAG ?=
 
-.PHONY: help setup demo test test-rust test-python check lint types contract docs bench mutants soak build fmt lock clean
+.PHONY: help setup demo test test-rust test-python check lint types contract docs bench mutants soak build release-check fmt lock clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 $(VENV)/.preflight:
 	@scripts/preflight.sh $(PYTHON)
@@ -76,6 +77,9 @@ soak: setup ## The slow, exhaustive tests; SOAK_PART=kills for one (tests/soak/R
 
 build: $(VENV)/.installed ## A wheel in dist/
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/container/build_wheel.sh dist
+
+release-check: ## Tag, version and changelog agree (TAG=v0.1.0)
+	@scripts/check_release.sh "$(TAG)"
 
 fmt: setup ## Format Rust and Python
 	@cargo fmt --all
