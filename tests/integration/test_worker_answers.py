@@ -10,7 +10,7 @@ import pytest
 
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.store import Store
-from ktrdr.worker.views import Refusal
+from ktrdr.worker.views import ErrorBody
 from support.process.processes import Place, furnish
 from support.process.service import Service, events, service
 
@@ -52,15 +52,15 @@ def store(place: Place) -> Iterator[Store]:
 def test_errors_have_the_shape_that_openapi_gives_them(
     client: httpx.Client, verb: str, path: str, body: object
 ) -> None:
-    error = Refusal.model_validate_json(client.request(verb, path, json=body).text).error
+    error = ErrorBody.model_validate_json(client.request(verb, path, json=body).text).error
     assert error.what in error.message
     described = client.get("/openapi.json").json()
     for verbs in described["paths"].values():
         for facts in verbs.values():
             for status in ("422", "default"):
                 schema = facts["responses"][status]["content"]["application/json"]["schema"]
-                assert schema == {"$ref": "#/components/schemas/Refusal"}
-    assert set(described["components"]["schemas"]["Facts"]["properties"]) == {"code", "message", "what"}
+                assert schema == {"$ref": "#/components/schemas/ErrorBody"}
+    assert set(described["components"]["schemas"]["ErrorFacts"]["properties"]) == {"code", "message", "what"}
 
 
 @pytest.mark.parametrize(

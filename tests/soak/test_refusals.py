@@ -18,7 +18,7 @@ import yaml
 
 from ktrdr.backtesting.job import foreground
 from ktrdr.backtesting.results import BacktestResults
-from ktrdr.cli.commands.runs.foreground import fork_here
+from ktrdr.cli.runs.foreground import fork_here
 from ktrdr.data.store.repository import Repository
 from ktrdr.errors import Cancelled, IdentityMismatch, ModelFeatureMismatch, ProfileMismatch
 from ktrdr.operations.models import Operation, Status

@@ -11,8 +11,8 @@ from cyclopts import App, CycloptsError
 
 from ktrdr._lazy import call
 from ktrdr.cli.catalog import COMMANDS, Command, Group
-from ktrdr.cli.complaints import as_usage_error
-from ktrdr.cli.output import Answer, manner
+from ktrdr.cli.output import CommandResult, output_mode
+from ktrdr.cli.usage_errors import as_usage_error
 from ktrdr.errors import InternalError, KtrdrError, UsageError
 
 INTERRUPTED = 130
@@ -36,11 +36,11 @@ def _group(name: str, group: Group) -> App:
     return app
 
 
-def _default(entry: Command) -> Callable[[], Answer]:
+def _default(entry: Command) -> Callable[[], CommandResult]:
     """Wrap a command so that the group's bare name runs it, imported on the first call."""
 
-    def run() -> Answer:
-        found: Answer = call(entry.target)
+    def run() -> CommandResult:
+        found: CommandResult = call(entry.target)
         return found
 
     run.__doc__ = entry.summary
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _call(arguments: list[str]) -> int:
     tokens, flags = _without_global_flags(arguments)
-    with manner(json="--json" in flags, verbose="--verbose" in flags) as shown:
+    with output_mode(json="--json" in flags, verbose="--verbose" in flags) as shown:
         try:
             code = shown.answer(_dispatch(tokens))
             sys.stdout.flush()
@@ -101,11 +101,11 @@ def _without_global_flags(tokens: list[str]) -> tuple[list[str], set[str]]:
     return [token for token in tokens[:end] if token not in flags] + tokens[end:], flags
 
 
-def _dispatch(tokens: list[str]) -> Answer | None:
+def _dispatch(tokens: list[str]) -> CommandResult | None:
     """What the command answers; None where the parser itself has printed help or the version."""
     try:
         found = build()(tokens, print_error=False, exit_on_error=False, result_action="return_value")
-        return found if isinstance(found, Answer) else None
+        return found if isinstance(found, CommandResult) else None
     except CycloptsError as error:
         raise as_usage_error(error) from None
     except SystemExit as stop:

@@ -48,54 +48,48 @@ _DATA = Group(
 _STRATEGIES = Group(
     "List the strategies a name finds; copy one for editing.",
     {
-        "copy": Command("ktrdr.cli.commands.strategies.library:copy", "Copy a built-in strategy to ./strategies."),
+        "copy": Command("ktrdr.cli.commands.strategies:copy", "Copy a built-in strategy to ./strategies."),
     },
-    default=Command("ktrdr.cli.commands.strategies.library:list_all", "List the strategies a name finds."),
+    default=Command("ktrdr.cli.commands.strategies:list_all", "List the strategies a name finds."),
 )
 _BACKTEST = Group(
     "Run backtests.",
     {
-        "run": Command(
-            "ktrdr.cli.commands.runs.backtest:run", "Backtest a strategy over stored bars, or resume a run."
-        ),
-        "show": Command("ktrdr.cli.commands.runs.backtest:show", "Print a finished run, and write it out."),
+        "run": Command("ktrdr.cli.commands.backtest:run", "Backtest a strategy over stored bars, or resume a run."),
+        "show": Command("ktrdr.cli.commands.backtest:show", "Print a finished run, and write it out."),
     },
 )
 _OPERATIONS = Group(
     "List and manage runs: show, cancel, resume, fork, delete.",
     {
-        "list": Command("ktrdr.cli.commands.runs.operations:list_operations", "List operations, newest first."),
-        "show": Command("ktrdr.cli.commands.runs.operations:show", "Show one operation."),
-        "follow": Command("ktrdr.cli.commands.runs.operations:follow", "Follow an operation until it rests."),
-        "cancel": Command("ktrdr.cli.commands.runs.operations:cancel", "Stop an operation; it can be resumed."),
-        "resume": Command("ktrdr.cli.commands.runs.operations:resume", "Resume an operation in the foreground."),
-        "restart": Command("ktrdr.cli.commands.runs.operations:restart", "Run an operation again from its first bar."),
+        "list": Command("ktrdr.cli.commands.operations:list_operations", "List operations, newest first."),
+        "show": Command("ktrdr.cli.commands.operations:show", "Show one operation."),
+        "follow": Command("ktrdr.cli.commands.operations:follow", "Follow an operation until it rests."),
+        "cancel": Command("ktrdr.cli.commands.operations:cancel", "Stop an operation; it can be resumed."),
+        "resume": Command("ktrdr.cli.commands.operations:resume", "Resume an operation in the foreground."),
+        "restart": Command("ktrdr.cli.commands.operations:restart", "Run an operation again from its first bar."),
         "fork": Command(
-            "ktrdr.cli.commands.runs.operations:fork", "Start a new operation from a checkpoint, with other rules."
+            "ktrdr.cli.commands.operations:fork", "Start a new operation from a checkpoint, with other rules."
         ),
-        "delete": Command(
-            "ktrdr.cli.commands.runs.operations:delete", "Delete an operation with its ledger and result."
-        ),
+        "delete": Command("ktrdr.cli.commands.operations:delete", "Delete an operation with its ledger and result."),
     },
 )
 _CHECKPOINT = Group(
     "Inspect snapshots.",
-    {"inspect": Command("ktrdr.cli.commands.runs.checkpoint:inspect", "Print a snapshot as JSON.")},
+    {"inspect": Command("ktrdr.cli.commands.checkpoint:inspect", "Print a snapshot as JSON.")},
 )
 
 COMMANDS: Mapping[str, Command | Group] = {
     "demo": Command("ktrdr.cli.commands.demo:demo", "Run the whole pipeline once on sample data."),
-    "validate": Command(
-        "ktrdr.cli.commands.strategies.validate:validate", "Check a strategy file and print what it needs."
-    ),
+    "validate": Command("ktrdr.cli.commands.validate:validate", "Check a strategy file and print what it needs."),
     "strategies": _STRATEGIES,
-    "models": Command("ktrdr.cli.commands.models.bundles:models", "List the trained models."),
+    "models": Command("ktrdr.cli.commands.models:models", "List the trained models."),
     "data": _DATA,
-    "train": Command("ktrdr.cli.commands.models.train:train", "Train a strategy's net into a model bundle."),
+    "train": Command("ktrdr.cli.commands.train:train", "Train a strategy's net into a model bundle."),
     "backtest": _BACKTEST,
     "operations": _OPERATIONS,
     "checkpoint": _CHECKPOINT,
-    "workers": Command("ktrdr.cli.commands.workers.fleet:workers", "List the registered workers."),
-    "worker": Command("ktrdr.cli.commands.workers.serve:worker", "Serve operations over HTTP and run them."),
+    "workers": Command("ktrdr.cli.commands.workers:workers", "List the registered workers."),
+    "worker": Command("ktrdr.cli.commands.worker:worker", "Serve operations over HTTP and run them."),
     "doctor": Command("ktrdr.cli.commands.doctor:doctor", "Print versions, machine, data folder, and gaps."),
 }

@@ -8,7 +8,7 @@ import threading
 from types import FrameType
 from typing import Any
 
-from ktrdr.cli.output import current_manner
+from ktrdr.cli.output import current_output
 from ktrdr.operations.run.cancellation import Token
 
 INTERRUPTED = 130
@@ -71,9 +71,9 @@ class Interrupt:
                 interrupts += number[0] == signal.SIGINT
                 if number[0] == signal.SIGINT and interrupts == 1:
                     self.token.cancel()
-                    current_manner().note("stopping at the end of the block; again to leave at once")
+                    current_output().note("stopping at the end of the block; again to leave at once")
                 elif number[0] == signal.SIGTERM:
                     self.token.shut_down()
                 elif not self._left.wait(_LEAVE_WITHIN_S):
-                    current_manner().note(self.farewell)
+                    current_output().note(self.farewell)
                     os._exit(INTERRUPTED)

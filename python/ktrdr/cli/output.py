@@ -26,7 +26,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Answer:
+class CommandResult:
     """A command's result: ``data`` is printed with ``--json``, ``shown`` without; ``failure`` decides the exit code."""
 
     data: Mapping[str, Any]
@@ -35,13 +35,13 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Manner:
+class OutputMode:
     """How this call of the program speaks."""
 
     json: bool = False
     verbose: bool = False
 
-    def answer(self, answer: Answer | None) -> int:
+    def answer(self, answer: CommandResult | None) -> int:
         """Prints the object, or the lines and tables, and returns the exit code."""
         if answer is None:
             return 0
@@ -71,13 +71,13 @@ class Manner:
         print(line, file=sys.stderr, flush=True)
 
 
-_current: ContextVar[Manner | None] = ContextVar("manner", default=None)
+_current: ContextVar[OutputMode | None] = ContextVar("output_mode", default=None)
 
 
 @contextmanager
-def manner(*, json: bool, verbose: bool) -> Iterator[Manner]:
+def output_mode(*, json: bool, verbose: bool) -> Iterator[OutputMode]:
     """The manner of everything inside."""
-    chosen = Manner(json, verbose)
+    chosen = OutputMode(json, verbose)
     token = _current.set(chosen)
     try:
         yield chosen
@@ -85,9 +85,9 @@ def manner(*, json: bool, verbose: bool) -> Iterator[Manner]:
         _current.reset(token)
 
 
-def current_manner() -> Manner:
+def current_output() -> OutputMode:
     """How the running command was asked to speak."""
-    return _current.get() or Manner()
+    return _current.get() or OutputMode()
 
 
 def _print_parts(parts: Sequence[str | Table]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ktrdr.cli.output import current_manner
+from ktrdr.cli.output import current_output
 from ktrdr.control import ProgressBridge, SilentBridge
 
 _SECONDS_BETWEEN_LINES = 5.0
@@ -18,7 +18,7 @@ _BAR_WIDTH = 20
 @contextmanager
 def progress() -> Iterator[ProgressBridge]:
     """The bridge for this call's manner and terminal."""
-    if current_manner().json:
+    if current_output().json:
         yield SilentBridge()
     elif sys.stderr.isatty():
         with _Bars() as bars:

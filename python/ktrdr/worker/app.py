@@ -9,18 +9,18 @@ from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 from ktrdr.worker import answers
-from ktrdr.worker.gate.bodies import Bodies
-from ktrdr.worker.gate.security import Gate
-from ktrdr.worker.metrics import Measured
+from ktrdr.worker.access.bodies import BodyMiddleware
+from ktrdr.worker.access.middleware import AccessMiddleware
+from ktrdr.worker.metrics import MetricsMiddleware
 from ktrdr.worker.pages import docs, home, login
 from ktrdr.worker.routes import backtests, health, operations, results, streams
 from ktrdr.worker.service import Service, known_query
-from ktrdr.worker.views import Refusal
+from ktrdr.worker.views import ErrorBody
 
 ROUTES = (backtests, operations, results, streams, health, login, home, docs)
-_REFUSALS: dict[int | str, dict[str, Any]] = {
-    422: {"model": Refusal, "description": "A field is missing, unknown, or outside what is accepted."},
-    "default": {"model": Refusal, "description": "Refused: `error.code` says why."},
+_ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
+    422: {"model": ErrorBody, "description": "A field is missing, unknown, or outside what is accepted."},
+    "default": {"model": ErrorBody, "description": "Refused: `error.code` says why."},
 }
 
 
@@ -28,7 +28,7 @@ def create_api(service: Service) -> FastAPI:
     """The routes, without the gate; ``/openapi.json`` describes them."""
     api = FastAPI(
         title="ktrdr", version=version("ktrdr"), docs_url=None, redoc_url=None, redirect_slashes=False,
-        dependencies=[Depends(known_query)], responses=_REFUSALS,
+        dependencies=[Depends(known_query)], responses=_ERROR_RESPONSES,
         description="Backtests that survive: started here, run by any worker of one database.",
     )  # fmt: skip
     api.state.service = service
@@ -40,4 +40,4 @@ def create_api(service: Service) -> FastAPI:
 
 def create_app(service: Service) -> ASGIApp:
     """What a server serves: metered, guarded, bodies read to their end."""
-    return Measured(Gate(Bodies(create_api(service)), service.access), service.meters)
+    return MetricsMiddleware(AccessMiddleware(BodyMiddleware(create_api(service)), service.access), service.meters)

@@ -17,7 +17,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "DELETE"})
 _UNKNOWN = "other"
 
 
-class Meters:
+class WorkerMetrics:
     """One worker's counters and gauges, in a registry of their own."""
 
     def __init__(self) -> None:
@@ -46,10 +46,10 @@ class Meters:
         return generate_latest(self._registry)
 
 
-class Measured:
+class MetricsMiddleware:
     """Counts and times what ``app`` answers, by route: ids are no labels."""
 
-    def __init__(self, app: ASGIApp, meters: Meters) -> None:
+    def __init__(self, app: ASGIApp, meters: WorkerMetrics) -> None:
         self._app, self._meters = app, meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

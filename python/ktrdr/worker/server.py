@@ -12,8 +12,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ktrdr.operations.pool.runner import Runner
 from ktrdr.operations.store.store import Store
+from ktrdr.worker.access.settings import Access, url_of
 from ktrdr.worker.app import create_app
-from ktrdr.worker.gate.settings import Access, url_of
 from ktrdr.worker.logs import configure
 from ktrdr.worker.service import Service
 

@@ -12,9 +12,9 @@ from ktrdr.errors import NotFound, RequestInvalid
 from ktrdr.operations.models import OPERATION_ID, Operation
 from ktrdr.operations.store.store import Store
 from ktrdr.text import nearest, one_line
+from ktrdr.worker.access.settings import Access
 from ktrdr.worker.events import Broadcaster
-from ktrdr.worker.gate.settings import Access
-from ktrdr.worker.metrics import Meters
+from ktrdr.worker.metrics import WorkerMetrics
 from ktrdr.worker.views import OperationView, operation_view
 
 
@@ -44,13 +44,13 @@ class Service:
     runner: Runs
     access: Access
     events: Broadcaster
-    meters: Meters
+    meters: WorkerMetrics
 
     @classmethod
     def of(cls, store: Store, runner: Runs, access: Access) -> Service:
         """Parts that look at one store."""
         events = Broadcaster(lambda name: operation_view(store, store.get(name)))
-        return cls(store, runner, access, events, Meters())
+        return cls(store, runner, access, events, WorkerMetrics())
 
     def view(self, operation_id: str) -> OperationView:
         """The operation as callers see it; ``NotFound``."""

@@ -20,7 +20,7 @@ class View(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Facts(View):
+class ErrorFacts(View):
     """What an error says: a stable code, one line to read, and its parts, such as ``field`` or ``retry_after``."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -30,10 +30,10 @@ class Facts(View):
     what: str
 
 
-class Refusal(View):
+class ErrorBody(View):
     """The answer to a request that is refused."""
 
-    error: Facts
+    error: ErrorFacts
 
 
 class Accepted(View):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ktrdr.cli.app import main
-from ktrdr.cli.commands.runs.requests import rules_of
+from ktrdr.cli.runs.options import rules_of
 from ktrdr.errors import KtrdrError
 
 RUN = "backtest run v3_minimal EURUSD 1h --start-date 2024-02-01 --end-date 2024-03-01"
@@ -93,7 +93,7 @@ def test_a_bug_of_ours_is_internal_and_traced_only_when_asked(ktrdr: Callable, m
     def broken() -> None:
         raise ZeroDivisionError("a bug\nof ours")
 
-    monkeypatch.setattr("ktrdr.cli.commands.strategies.library.list_strategies", broken)
+    monkeypatch.setattr("ktrdr.cli.commands.strategies.list_strategies", broken)
     short = ktrdr("strategies")
     assert short.is_error("internal", 6)
     assert "ZeroDivisionError: a bug of ours" in short.err

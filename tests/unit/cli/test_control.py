@@ -16,7 +16,7 @@ import yaml
 
 import ktrdr as ktrdr_package
 from ktrdr.cli.interrupt import Interrupt
-from ktrdr.cli.output import manner
+from ktrdr.cli.output import output_mode
 from ktrdr.cli.progress import progress
 from ktrdr.operations.run.cancellation import Reason
 from support.inputs import worlds
@@ -102,7 +102,7 @@ def test_on_a_narrow_terminal_the_detail_gives_way_and_not_the_bar() -> None:
 
 
 def test_nothing_but_the_object_with_json(capsys: pytest.CaptureFixture[str]) -> None:
-    with manner(json=True, verbose=False), progress() as bridge:
+    with output_mode(json=True, verbose=False), progress() as bridge:
         bridge.report("backtest", 1, 2, {})
     said = capsys.readouterr()
     assert said.out == said.err == ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ktrdr.cli.interrupt import Interrupt
-from ktrdr.cli.output import Answer, current_manner
+from ktrdr.cli.output import CommandResult, current_output
 from ktrdr.cli.progress import progress
 from ktrdr.data.sample import SYMBOL, write_sample
 from ktrdr.data.store.repository import Repository
@@ -16,10 +16,10 @@ _TRAINED = ("2023-01-01", "2023-12-31")
 _TRADED = ("2024-02-01", "2024-04-30")
 
 
-def demo() -> Answer:
+def demo() -> CommandResult:
     """Sample data, a small model, a backtest: the whole way once."""
     repository = Repository(data_root() / "demo")
-    say = current_manner()
+    say = current_output()
     if not _has_sample(repository):
         say.note("demo 1/3: writing synthetic EURUSD bars")
         write_sample(repository)
@@ -29,10 +29,10 @@ def demo() -> Answer:
     return _trade(repository, model)
 
 
-def _trade(repository: Repository, model: str) -> Answer:
+def _trade(repository: Repository, model: str) -> CommandResult:
     """Through the demo's own store: `KTRDR_DATA_DIR` on its folder finds the run again."""
     from ktrdr.backtesting.request import BacktestRequest
-    from ktrdr.cli.commands.runs.foreground import begin, in_foreground
+    from ktrdr.cli.runs.foreground import begin, in_foreground
     from ktrdr.operations.store.store import Store
 
     request = BacktestRequest.of(STRATEGY, SYMBOL, TIMEFRAME, start=_TRADED[0], end=_TRADED[1], model=model)

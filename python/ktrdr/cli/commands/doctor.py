@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ktrdr.cli.output import Answer, Table
+from ktrdr.cli.output import CommandResult, Table
 from ktrdr.data.store.repository import Repository
 from ktrdr.errors import KtrdrError
 
@@ -17,7 +17,7 @@ _LIBRARIES = ("torch", "numpy", "polars", "TA-Lib", "pydantic", "safetensors", "
 _OLDEST_PYTHON = (3, 11)
 
 
-def doctor() -> Answer:
+def doctor() -> CommandResult:
     """Versions, machine, data folder, what is missing."""
     versions = {name: _version(name) for name in ("ktrdr", *_LIBRARIES)}
     missing = [f"{name} is not installed" for name, found in versions.items() if found is None and name != "ktrdr"]
@@ -38,7 +38,7 @@ def doctor() -> Answer:
     rows = [("Python", data["python"]), *((name, found or "missing") for name, found in versions.items())]
     rows += [(key.replace("_", " "), str(data[key])) for key in list(data)[2:-1]]
     notes = [f"missing: {line}" for line in missing] or ["nothing is missing"]
-    return Answer(data, [Table(("", ""), rows), *notes])
+    return CommandResult(data, [Table(("", ""), rows), *notes])
 
 
 def _database(missing: list[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from ktrdr.worker.pages.look import page
+from ktrdr.worker.pages.page_style import page
 
 router = APIRouter()
 

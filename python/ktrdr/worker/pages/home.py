@@ -8,9 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from ktrdr.worker.gate.security import KNOWN
+from ktrdr.worker.access.middleware import KNOWN
 from ktrdr.worker.pages.login import login_page
-from ktrdr.worker.pages.look import page
+from ktrdr.worker.pages.page_style import page
 from ktrdr.worker.service import Parts, Service
 from ktrdr.worker.views import OperationView, operation_view
 

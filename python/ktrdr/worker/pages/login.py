@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from ktrdr.errors import AuthRequired, NotFound
-from ktrdr.worker.gate.session import COOKIE, SESSION_SECONDS, open_session, same_token
-from ktrdr.worker.pages.look import page
+from ktrdr.worker.access.session import COOKIE, SESSION_SECONDS, open_session, same_token
+from ktrdr.worker.pages.page_style import page
 from ktrdr.worker.schemas import SessionBody
 from ktrdr.worker.service import Parts
 

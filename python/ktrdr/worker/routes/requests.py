@@ -1,4 +1,4 @@
-"""Bodies turned into backtest requests: all that can be checked is checked before anything is stored."""
+"""BodyMiddleware turned into backtest requests: all that can be checked is checked before anything is stored."""
 
 from __future__ import annotations
 

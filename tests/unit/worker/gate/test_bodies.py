@@ -1,14 +1,14 @@
-"""Bodies: counted while they come, and strict JSON."""
+"""BodyMiddleware: counted while they come, and strict JSON."""
 
 from __future__ import annotations
 
 import pytest
 
 from ktrdr.errors import JsonInvalid
-from ktrdr.worker.gate.bodies import MAX_BYTES, MAX_DEPTH, Bodies, check_json
+from ktrdr.worker.access.bodies import MAX_BYTES, MAX_DEPTH, BodyMiddleware, check_json
 from support.process.asgi import ask, hello
 
-APP = Bodies(hello)
+APP = BodyMiddleware(hello)
 
 
 def test_a_body_is_handed_on_whole() -> None:

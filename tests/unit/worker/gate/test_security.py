@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from ktrdr.worker.gate.security import Gate
-from ktrdr.worker.gate.session import COOKIE, open_session
-from ktrdr.worker.gate.settings import Access
+from ktrdr.worker.access.middleware import AccessMiddleware
+from ktrdr.worker.access.session import COOKIE, open_session
+from ktrdr.worker.access.settings import Access
 from support.process.asgi import Said, ask, hello
 
 TOKEN = "a-token-of-thirty-two-characters!"
-OPEN = Gate(hello, Access())
-CLOSED = Gate(hello, Access(TOKEN))
+OPEN = AccessMiddleware(hello, Access())
+CLOSED = AccessMiddleware(hello, Access(TOKEN))
 HOST = {"host": "localhost:8000"}
 JSON = {"content-type": "application/json"}
 BEARER = {"authorization": f"Bearer {TOKEN}"}
@@ -21,7 +21,7 @@ def session() -> dict[str, str]:
     return {"cookie": f"{COOKIE}={open_session(TOKEN)}"}
 
 
-def get(gate: Gate, path: str = "/operations", **headers: str) -> Said:
+def get(gate: AccessMiddleware, path: str = "/operations", **headers: str) -> Said:
     return ask(gate, "GET", path, HOST | {name.replace("_", "-"): value for name, value in headers.items()})
 
 
@@ -46,7 +46,7 @@ def test_no_host_at_all() -> None:
 
 def test_the_list_of_hosts_replaces_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KTRDR_ALLOWED_HOSTS", "Worker-1, ")
-    gate = Gate(hello, Access.from_environment())
+    gate = AccessMiddleware(hello, Access.from_environment())
     assert ask(gate, "GET", "/operations", {"host": "worker-1:8000"}).status == 200
     assert ask(gate, "GET", "/operations", HOST).code == "host_not_allowed"
 

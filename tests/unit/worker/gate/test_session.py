@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from ktrdr.worker.gate import session
-from ktrdr.worker.gate.session import SESSION_SECONDS, is_open, open_session, same_token
+from ktrdr.worker.access import session
+from ktrdr.worker.access.session import SESSION_SECONDS, is_open, open_session, same_token
 
 TOKEN = "a-token-of-thirty-two-characters!"
 

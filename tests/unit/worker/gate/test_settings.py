@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from ktrdr.errors import ArgumentInvalid
-from ktrdr.worker.gate.settings import Access, listen, url_of
+from ktrdr.worker.access.settings import Access, listen, url_of
 
 TOKEN = "a-token-of-thirty-two-characters!"
 

@@ -11,8 +11,8 @@ import pytest
 from ktrdr.operations.models import Operation
 from ktrdr.operations.pool.runner import Runner
 from ktrdr.operations.store.store import Store
+from ktrdr.worker.access.settings import Access
 from ktrdr.worker.app import create_app
-from ktrdr.worker.gate.settings import Access
 from ktrdr.worker.service import Service
 from support.process.asgi import Said, ask
 

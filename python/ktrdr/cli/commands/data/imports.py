@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ktrdr.cli.output import Answer, Table
+from ktrdr.cli.output import CommandResult, Table
 from ktrdr.data.imports.importer import ImportReport, import_file
 from ktrdr.data.store.repository import Repository
 from ktrdr.errors import ArgumentInvalid
@@ -30,7 +30,7 @@ def import_bars(
     factors: str | None = None,
     replace: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     append: Annotated[bool, Parameter(negative="", show_default=False)] = False,
-) -> Answer:
+) -> CommandResult:
     """Import bars from CSV, Parquet or Feather.
 
     Parameters
@@ -62,7 +62,7 @@ def import_bars(
         file, Repository(), symbol=symbol, timeframe=timeframe, tz=tz, stamps=stamps, mapping=_mapping(columns),
         session_end=" ".join(session_end) or None, repair=repair, factors=factors, replace=replace, append=append,
     )  # fmt: skip
-    return Answer(report.to_dict(), _shown(report))
+    return CommandResult(report.to_dict(), _shown(report))
 
 
 def _mapping(columns: tuple[str, ...]) -> dict[str, str]:

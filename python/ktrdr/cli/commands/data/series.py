@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from ktrdr.cli.output import Answer, Table
+from ktrdr.cli.output import CommandResult, Table
 from ktrdr.data.check import CheckReport, check_series
 from ktrdr.data.sample import write_sample
 from ktrdr.data.store.repository import Repository
@@ -17,7 +17,7 @@ from ktrdr.errors import DataError, DataNotFound, KtrdrError
 _MOST_ROWS = 20
 
 
-def list_series_command() -> Answer:
+def list_series_command() -> CommandResult:
     """List the stored series."""
     stored = list_series(Repository())
     rows = [
@@ -35,10 +35,10 @@ def list_series_command() -> Answer:
     table = Table(("symbol", "timeframe", "rows", "first", "last", "bars", "source"), rows)
     nothing = "no series yet: `ktrdr data import` brings bars in, `ktrdr data sample` makes some up"
     notes = [_problem_line(one.problem) for one in stored if one.problem is not None]
-    return Answer({"series": [one.to_dict() for one in stored]}, [table, *notes] if rows else [nothing])
+    return CommandResult({"series": [one.to_dict() for one in stored]}, [table, *notes] if rows else [nothing])
 
 
-def check(symbol: str | None = None, timeframe: str | None = None, /) -> Answer:
+def check(symbol: str | None = None, timeframe: str | None = None, /) -> CommandResult:
     """Audit stored series; exit code 3 where one cannot be used.
 
     Parameters
@@ -67,15 +67,15 @@ def check(symbol: str | None = None, timeframe: str | None = None, /) -> Answer:
             data.append(report.to_dict())
             shown += _report(report)
             problems += report.problems
-    return Answer({"series": data}, shown, problems[0] if problems else None)
+    return CommandResult({"series": data}, shown, problems[0] if problems else None)
 
 
-def sample() -> Answer:
+def sample() -> CommandResult:
     """Write a seeded synthetic EURUSD: 5m, 1h, 4h and 1d of 2022 to 2024; it never replaces real bars."""
     written = write_sample(Repository())
     names = [f"{one.symbol} {one.timeframe.value}" for one in written]
     lines = [f"{name}: {len(one):,} synthetic bars" for name, one in zip(names, written, strict=True)]
-    return Answer({"written": names, "synthetic": True}, lines)
+    return CommandResult({"written": names, "synthetic": True}, lines)
 
 
 def resample(
@@ -85,7 +85,7 @@ def resample(
     *,
     source: Annotated[str | None, Parameter(name="--from")] = None,
     replace: Annotated[bool, Parameter(negative="", show_default=False)] = False,
-) -> Answer:
+) -> CommandResult:
     """Make a longer timeframe from a stored series.
 
     Parameters
@@ -105,12 +105,12 @@ def resample(
         "symbol": made.symbol, "timeframe": made.timeframe.value, "rows": len(made),
         "resampled_from": None if origin is None else origin.value,
     }  # fmt: skip
-    return Answer(
+    return CommandResult(
         data, [f"{made.symbol} {made.timeframe.value}: {len(made):,} bars made from {data['resampled_from']}"]
     )
 
 
-def delete(symbol: str, timeframe: str | None = None, /) -> Answer:
+def delete(symbol: str, timeframe: str | None = None, /) -> CommandResult:
     """Delete a stored series.
 
     Parameters
@@ -121,7 +121,7 @@ def delete(symbol: str, timeframe: str | None = None, /) -> Answer:
         By default all of the symbol.
     """
     gone = [f"{name} {length.value}" for name, length in delete_series(Repository(), symbol, timeframe)]
-    return Answer({"deleted": gone}, [f"deleted {name}" for name in gone])
+    return CommandResult({"deleted": gone}, [f"deleted {name}" for name in gone])
 
 
 def _report(report: CheckReport) -> list[str | Table]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ktrdr.cli.commands.runs.desk import desk
-from ktrdr.cli.output import Answer, Table
+from ktrdr.cli.output import CommandResult, Table
+from ktrdr.cli.runs.client import operations_client
 
 
-def workers(*, worker: str | None = None) -> Answer:
+def workers(*, worker: str | None = None) -> CommandResult:
     """List the registered workers.
 
     Parameters
@@ -14,12 +14,12 @@ def workers(*, worker: str | None = None) -> Answer:
     worker
         Ask the worker of that address.
     """
-    found = desk(worker).workers()
+    found = operations_client(worker).workers()
     rows = [
         (one["id"], one["host"], str(one["pid"]), str(one["slots"]), "live" if one["live"] else "gone",
          f"{one['seen_s_ago']:.0f} s ago")
         for one in found["workers"]
     ]  # fmt: skip
     if not rows:
-        return Answer(found, ["no workers: `ktrdr worker` starts one"])
-    return Answer(found, [Table(("worker", "host", "process", "slots", "", "seen"), rows)])
+        return CommandResult(found, ["no workers: `ktrdr worker` starts one"])
+    return CommandResult(found, [Table(("worker", "host", "process", "slots", "", "seen"), rows)])

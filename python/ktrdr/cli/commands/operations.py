@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from ktrdr.cli.commands.runs.desk import desk, watch
-from ktrdr.cli.commands.runs.requests import Whole, rules_of
-from ktrdr.cli.output import Answer, Table, current_manner
+from ktrdr.cli.output import CommandResult, Table, current_output
 from ktrdr.cli.progress import progress
+from ktrdr.cli.runs.client import follow_until_at_rest, operations_client
+from ktrdr.cli.runs.options import Whole, rules_of
 from ktrdr.errors import UsageError
 
 Json = dict[str, Any]
@@ -19,7 +19,7 @@ _Settings = Annotated[tuple[str, ...], Parameter(name="--set", negative="", cons
 
 def list_operations(
     *, status: str | None = None, limit: int = 50, cursor: str | None = None, worker: str | None = None
-) -> Answer:
+) -> CommandResult:
     """List operations, newest first.
 
     Parameters
@@ -34,15 +34,15 @@ def list_operations(
         Ask the worker of that address.
     """
     query = {"status": status, "limit": limit, "cursor": cursor}
-    found = desk(worker).operations(**{name: value for name, value in query.items() if value is not None})
+    found = operations_client(worker).operations(**{name: value for name, value in query.items() if value is not None})
     rows = [(one["operation_id"], one["status"], _asked(one), _share(one), _why(one)) for one in found["operations"]]
     if not rows:
-        return Answer(found, ["no operations"])
+        return CommandResult(found, ["no operations"])
     more = [f"more: --cursor {found['next_cursor']}"] if found["next_cursor"] else []
-    return Answer(found, [Table(("operation", "status", "run", "done", ""), rows), *more])
+    return CommandResult(found, [Table(("operation", "status", "run", "done", ""), rows), *more])
 
 
-def show(operation_id: str, /, *, worker: str | None = None) -> Answer:
+def show(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
     """Show one operation: status, progress, timings, error, why it waits.
 
     Parameters
@@ -52,10 +52,10 @@ def show(operation_id: str, /, *, worker: str | None = None) -> Answer:
     worker
         Ask the worker of that address.
     """
-    return _shown(desk(worker).operation(operation_id))
+    return _shown(operations_client(worker).operation(operation_id))
 
 
-def follow(operation_id: str, /, *, worker: str | None = None) -> Answer:
+def follow(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
     """Follow an operation until it rests.
 
     Parameters
@@ -72,15 +72,15 @@ def follow(operation_id: str, /, *, worker: str | None = None) -> Answer:
             figures = operation["progress"] or {}
             for line in {f"{operation['status']}: {why}" for why in _reasons(operation)} - said:
                 said.add(line)
-                current_manner().note(line)
+                current_output().note(line)
             if figures.get("bar") is not None:
                 detail = {name: figures[name] for name in ("equity", "trades") if figures.get(name) is not None}
                 bridge.report(figures["phase"], figures["bar"], figures["total_bars"], detail)
 
-        return _shown(watch(desk(worker), operation_id, report))
+        return _shown(follow_until_at_rest(operations_client(worker), operation_id, report))
 
 
-def cancel(operation_id: str, /, *, worker: str | None = None) -> Answer:
+def cancel(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
     """Stop an operation; it can be resumed.
 
     Parameters
@@ -90,10 +90,10 @@ def cancel(operation_id: str, /, *, worker: str | None = None) -> Answer:
     worker
         Ask the worker of that address.
     """
-    return _shown(desk(worker).cancel(operation_id))
+    return _shown(operations_client(worker).cancel(operation_id))
 
 
-def delete(operation_id: str, /, *, worker: str | None = None) -> Answer:
+def delete(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
     """Delete an operation with its ledger and result.
 
     Parameters
@@ -103,13 +103,13 @@ def delete(operation_id: str, /, *, worker: str | None = None) -> Answer:
     worker
         Ask the worker of that address.
     """
-    found = desk(worker).delete(operation_id)
-    return Answer(found, [f"deleted {operation_id}"])
+    found = operations_client(worker).delete(operation_id)
+    return CommandResult(found, [f"deleted {operation_id}"])
 
 
 def resume(
     operation_id: str, /, *, threads: Whole | None = None, stored: _Flag = False, worker: str | None = None
-) -> Answer:
+) -> CommandResult:
     """Go on with an operation, in the foreground.
 
     Parameters
@@ -123,12 +123,12 @@ def resume(
     worker
         Queue it at the worker of that address instead.
     """
-    from ktrdr.cli.commands.runs.backtest import go_on
+    from ktrdr.cli.commands.backtest import go_on
 
     return go_on(operation_id, threads, stored, worker)
 
 
-def restart(operation_id: str, /, *, worker: str | None = None) -> Answer:
+def restart(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
     """Begin an operation again at its first bar, in the foreground.
 
     Parameters
@@ -142,7 +142,7 @@ def restart(operation_id: str, /, *, worker: str | None = None) -> Answer:
         from ktrdr.worker.client import WorkerClient
 
         return queued(WorkerClient(worker).restart(operation_id), worker)
-    from ktrdr.cli.commands.runs.foreground import in_foreground, take_up
+    from ktrdr.cli.runs.foreground import in_foreground, take_up
     from ktrdr.operations.store.store import Store
 
     store = Store.open()
@@ -158,7 +158,7 @@ def fork(
     model: str | None = None,
     threads: Whole | None = None,
     worker: str | None = None,
-) -> Answer:
+) -> CommandResult:
     """Go on from an operation's newest checkpoint with other rules, model or threads, as a new operation.
 
     Parameters
@@ -183,21 +183,21 @@ def fork(
         body = {"model_id": model, "threads": threads, **rules}
         asked = {name: value for name, value in body.items() if value is not None}
         return queued(WorkerClient(worker).fork(operation_id, asked), worker)
-    from ktrdr.cli.commands.runs.foreground import fork_here
+    from ktrdr.cli.runs.foreground import fork_here
 
     return fork_here(operation_id, rules, model=model, threads=threads)
 
 
-def queued(accepted: Json, worker: str) -> Answer:
+def queued(accepted: Json, worker: str) -> CommandResult:
     """What is said of an operation that a worker will run."""
     name = accepted["operation_id"]
     nothing_yet: Json = {"result_hash": None, "metrics": None, "warnings": [], "trades": None}
-    return Answer(
+    return CommandResult(
         accepted | nothing_yet, [f"{name} {accepted['status']}: ktrdr operations follow {name} --worker {worker}"]
     )
 
 
-def _shown(operation: Json) -> Answer:
+def _shown(operation: Json) -> CommandResult:
     progress_now, timings = operation["progress"] or {}, operation["timings"]
     facts = {
         "status": operation["status"], "run": _asked(operation), "model": operation["model_id"],
@@ -207,7 +207,7 @@ def _shown(operation: Json) -> Answer:
         "started": timings["started_at"], "ended": timings["ended_at"],
     }  # fmt: skip
     rows = [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
-    return Answer(operation, [operation["operation_id"], Table(("", ""), rows), *_reasons(operation)])
+    return CommandResult(operation, [operation["operation_id"], Table(("", ""), rows), *_reasons(operation)])
 
 
 def _asked(operation: Json) -> str:

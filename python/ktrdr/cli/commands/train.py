@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from ktrdr.cli.commands.runs.requests import Whole
 from ktrdr.cli.interrupt import Interrupt
-from ktrdr.cli.output import Answer, Table
+from ktrdr.cli.output import CommandResult, Table
 from ktrdr.cli.progress import progress
+from ktrdr.cli.runs.options import Whole
 from ktrdr.profile import DEFAULT_THREADS
 
 
@@ -25,7 +25,7 @@ def train(
     device: str = "auto",
     threads: Whole = DEFAULT_THREADS,
     resample: Annotated[bool, Parameter(negative="", show_default=False)] = False,
-) -> Answer:
+) -> CommandResult:
     """Train a strategy's net into a model bundle.
 
     Parameters
@@ -59,7 +59,7 @@ def train(
     return trained(result)
 
 
-def trained(result: Any) -> Answer:
+def trained(result: Any) -> CommandResult:
     """What ``train`` prints."""
     data = {
         "operation_id": None, "status": "completed", "model": result.model_id,
@@ -67,7 +67,7 @@ def trained(result: Any) -> Answer:
     }  # fmt: skip
     rows = [(name, _shown(value)) for name, value in result.metrics.items()]
     notes = [f"warning: {warning}" for warning in result.warnings]
-    return Answer(data, [f"model {result.model_id}", Table(("metric", "value"), rows), *notes])
+    return CommandResult(data, [f"model {result.model_id}", Table(("metric", "value"), rows), *notes])
 
 
 def _shown(value: Any) -> str:

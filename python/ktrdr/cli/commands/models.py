@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ktrdr.cli.output import Answer, Table
+from ktrdr.cli.output import CommandResult, Table
 from ktrdr.data.store.repository import Repository
 from ktrdr.neural.storage import ModelStorage
 from ktrdr.time import Span, iso
 
 
-def models() -> Answer:
+def models() -> CommandResult:
     """List the trained models."""
     stored = [_row(model) for model in ModelStorage(Repository().models_dir).models()]
     rows = [
@@ -18,7 +18,7 @@ def models() -> Answer:
         for one in stored
     ]
     table = Table(("model", "net", "symbols", "timeframes", "trained on", "bars"), rows)
-    return Answer({"models": stored}, [table] if rows else ["no models yet: `ktrdr train` makes one"])
+    return CommandResult({"models": stored}, [table] if rows else ["no models yet: `ktrdr train` makes one"])
 
 
 def _row(model: Any) -> dict[str, Any]:

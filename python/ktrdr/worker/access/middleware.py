@@ -10,9 +10,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ktrdr.errors import AuthRequired, ContentType, HostNotAllowed, RequestError
-from ktrdr.worker.answers import refusal
-from ktrdr.worker.gate.session import COOKIE, is_open, same_token
-from ktrdr.worker.gate.settings import Access
+from ktrdr.worker.access.session import COOKIE, is_open, same_token
+from ktrdr.worker.access.settings import Access
+from ktrdr.worker.errors import error_response
 
 KNOWN = "ktrdr.known"
 """In a request's scope: whether its caller has shown a token or a session, or none is asked for."""
@@ -29,7 +29,7 @@ _ANSWER_HEADERS = {
 }
 
 
-class Gate:
+class AccessMiddleware:
     """Lets a request through to ``app``, or answers why not."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
@@ -44,7 +44,7 @@ class Gate:
         try:
             scope[KNOWN] = self._admit(scope)
         except RequestError as error:
-            await refusal(error)(scope, receive, send)
+            await error_response(error)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ktrdr.cli.output import Answer, Table
+from ktrdr.cli.output import CommandResult, Table
 from ktrdr.strategy.loader import load_strategy
 from ktrdr.strategy.summary import Summary, summarize
 
 
-def validate(file: str, /) -> Answer:
+def validate(file: str, /) -> CommandResult:
     """Check a strategy file and print what it needs.
 
     Parameters
@@ -16,7 +16,7 @@ def validate(file: str, /) -> Answer:
         A path, or the name of a strategy.
     """
     summary = summarize(load_strategy(file))
-    return Answer(_data(summary), _shown(summary))
+    return CommandResult(_data(summary), _shown(summary))
 
 
 def _data(summary: Summary) -> dict[str, object]:

@@ -8,10 +8,10 @@ from typing import Any
 
 from ktrdr.backtesting.job.foreground import begin, go_on, take_up
 from ktrdr.backtesting.request import BacktestRequest
-from ktrdr.cli.commands.runs.summary import summary
 from ktrdr.cli.interrupt import Interrupt
-from ktrdr.cli.output import Answer, current_manner
+from ktrdr.cli.output import CommandResult, current_output
 from ktrdr.cli.progress import progress
+from ktrdr.cli.runs.summary import summary
 from ktrdr.errors import Cancelled
 from ktrdr.operations.models import Claim
 from ktrdr.operations.run.cancellation import Reason, Token
@@ -20,7 +20,7 @@ from ktrdr.operations.store.store import Store
 __all__ = ["begin", "fork_here", "in_foreground", "resume_here", "take_up"]
 
 
-def in_foreground(claim_in: Callable[[Token], Claim], store: Store, data_dir: Path | None = None) -> Answer:
+def in_foreground(claim_in: Callable[[Token], Claim], store: Store, data_dir: Path | None = None) -> CommandResult:
     """Runs what ``claim_in`` claims, with progress, until it ends or is interrupted; the token ends its wait too."""
     with Interrupt() as interrupt, progress() as bridge:
         claim = claim_in(interrupt.token)
@@ -36,9 +36,9 @@ def in_foreground(claim_in: Callable[[Token], Claim], store: Store, data_dir: Pa
     return summary(results)
 
 
-def resume_here(operation_id: str, *, threads: int | None = None, stored: bool = False) -> Answer:
+def resume_here(operation_id: str, *, threads: int | None = None, stored: bool = False) -> CommandResult:
     """Goes on with an operation in the foreground."""
-    store, say = Store.open(), current_manner().note
+    store, say = Store.open(), current_output().note
 
     def claim_in(token: Token) -> Claim:
         return take_up(store, operation_id, threads=threads, stored=stored, say=say, token=token)
@@ -48,7 +48,7 @@ def resume_here(operation_id: str, *, threads: int | None = None, stored: bool =
 
 def fork_here(
     operation_id: str, rules: Mapping[str, Any], *, model: str | None = None, threads: int | None = None
-) -> Answer:
+) -> CommandResult:
     """Forks an operation and runs the fork in the foreground."""
     store = Store.open()
     parent = store.get(operation_id)
@@ -62,9 +62,9 @@ def fork_here(
     return in_foreground(claim_in, store)
 
 
-def _stopped(claim: Claim, status: str, stop: Cancelled) -> Answer:
+def _stopped(claim: Claim, status: str, stop: Cancelled) -> CommandResult:
     data: dict[str, Any] = {
         "operation_id": claim.operation.id, "status": status, "result_hash": None, "metrics": None, "warnings": [],
         "trades": None, "error": stop.to_dict(),
     }  # fmt: skip
-    return Answer(data, failure=stop)
+    return CommandResult(data, failure=stop)

@@ -1,4 +1,4 @@
-"""Bodies before they reach a route: no larger than the limit, however they come, and strict JSON."""
+"""BodyMiddleware before they reach a route: no larger than the limit, however they come, and strict JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ktrdr.errors import BodyTooLarge, JsonInvalid, RequestError
-from ktrdr.worker.answers import refusal
+from ktrdr.worker.errors import error_response
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
@@ -20,7 +20,7 @@ _PATIENCE_SECONDS = 30.0
 _LINGER_SECONDS, _LINGER_BYTES = 2.0, 32 << 20
 
 
-class Bodies:
+class BodyMiddleware:
     """Reads each body to its end, counting, and hands it on whole: routes see nothing half-read or too large."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -36,10 +36,10 @@ class Bodies:
             if body:
                 check_json(body)
         except BodyTooLarge as error:
-            await refusal(error)(scope, receive, _lingering(receive, send))
+            await error_response(error)(scope, receive, _lingering(receive, send))
             return
         except RequestError as error:
-            await refusal(error)(scope, receive, send)
+            await error_response(error)(scope, receive, send)
             return
         if body is not None:
             await self._app(scope, _replay(body, receive), send)

@@ -27,7 +27,7 @@ _FIELDS = {"start": "start_date", "end": "end_date"}
 _UNSHOWN_FIELDS = frozenset({"token"})
 
 
-def refusal(error: KtrdrError, status: int | None = None) -> JSONResponse:
+def error_response(error: KtrdrError, status: int | None = None) -> JSONResponse:
     """The answer of an error: ``{"error": {code, message, fields}}``."""
     headers = {}
     own_status = http_status(error)
@@ -62,26 +62,28 @@ def install(app: FastAPI) -> None:
 async def _known_error(_: Request, error: Exception) -> JSONResponse:
     if isinstance(error, ArgumentInvalid):  # an argument of ours is a field of the caller's
         field, found = _FIELDS.get(error.where, error.where), one_line(error.found)
-        return refusal(RequestInvalid(error.what, field=field, found=found, expected=error.expected, hint=error.hint))
-    return refusal(cast(KtrdrError, error))
+        return error_response(
+            RequestInvalid(error.what, field=field, found=found, expected=error.expected, hint=error.hint)
+        )
+    return error_response(cast(KtrdrError, error))
 
 
 async def _invalid_request(_: Request, error: Exception) -> JSONResponse:
-    return refusal(invalid(cast(RequestValidationError, error).errors()[0]))
+    return error_response(invalid(cast(RequestValidationError, error).errors()[0]))
 
 
 async def _http_error(_: Request, error: Exception) -> JSONResponse:
     raised = cast(HTTPException, error)
     if raised.status_code == 404:
-        return refusal(NotFound("nothing at this address"))
-    answer = refusal(RequestInvalid(str(raised.detail).lower()), raised.status_code)
+        return error_response(NotFound("nothing at this address"))
+    answer = error_response(RequestInvalid(str(raised.detail).lower()), raised.status_code)
     answer.headers.update(raised.headers or {})
     return answer
 
 
 async def _bug(_: Request, error: Exception) -> JSONResponse:
     """The log has the trace: the server writes it when the exception reaches it."""
-    return refusal(InternalError(f"unexpected {type(error).__name__}", hint="the worker's log shows where"))
+    return error_response(InternalError(f"unexpected {type(error).__name__}", hint="the worker's log shows where"))
 
 
 def invalid(problem: dict[str, Any]) -> RequestInvalid:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from importlib.util import find_spec
 
-from ktrdr.cli.output import current_manner
+from ktrdr.cli.output import current_output
 from ktrdr.errors import ArgumentInvalid, UsageError
 
 _NEEDED = ("fastapi", "uvicorn", "prometheus_client")
@@ -31,10 +31,10 @@ def worker(*, host: str = "127.0.0.1", port: int = 8000, slots: int | None = Non
     count = len(os.sched_getaffinity(0)) if slots is None else slots
     if count < 1:
         raise ArgumentInvalid("no number of slots", where="--slots", found=count, expected="at least 1")
-    from ktrdr.worker.gate.settings import Access, listen, url_of
+    from ktrdr.worker.access.settings import Access, listen, url_of
     from ktrdr.worker.server import serve
 
     access = Access.from_environment()
     with listen(host, port, access) as listening:
-        current_manner().note(f"ktrdr worker at {url_of(listening)}")
+        current_output().note(f"ktrdr worker at {url_of(listening)}")
         serve(listening, access, count)

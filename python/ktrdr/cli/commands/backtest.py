@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from ktrdr.cli.commands.runs.requests import Whole, rules_of
-from ktrdr.cli.output import Answer
+from ktrdr.cli.output import CommandResult
+from ktrdr.cli.runs.options import Whole, rules_of
 from ktrdr.errors import ArgumentInvalid, UsageError
 
 _Flag = Annotated[bool, Parameter(negative="", show_default=False)]
@@ -78,7 +78,7 @@ def run(
     resume: str | None = None,
     stored: _Flag = False,
     worker: str | None = None,
-) -> Answer:
+) -> CommandResult:
     """Trade a strategy over stored bars.
 
     Parameters
@@ -113,40 +113,40 @@ def run(
     return _begin(words, options, threads, worker)
 
 
-def _begin(words: list[str], options: RunOptions, threads: int | None, worker: str | None) -> Answer:
+def _begin(words: list[str], options: RunOptions, threads: int | None, worker: str | None) -> CommandResult:
     from ktrdr.backtesting.request import BacktestRequest
     from ktrdr.profile import DEFAULT_THREADS
 
     count = DEFAULT_THREADS if threads is None else threads
     request = BacktestRequest.of(*words, threads=count, **options.request())
     if worker is not None:
-        from ktrdr.cli.commands.runs.desk import start_body
-        from ktrdr.cli.commands.runs.operations import queued
+        from ktrdr.cli.commands.operations import queued
+        from ktrdr.cli.runs.client import start_body
         from ktrdr.worker.client import WorkerClient
 
         return queued(WorkerClient(worker).start(start_body(request, count)), worker)
-    from ktrdr.cli.commands.runs.foreground import begin, in_foreground
+    from ktrdr.cli.runs.foreground import begin, in_foreground
     from ktrdr.operations.store.store import Store
 
     store = Store.open()
     return in_foreground(lambda _: begin(store, request, threads=count), store)
 
 
-def go_on(operation_id: str, threads: int | None, stored: bool, worker: str | None) -> Answer:
+def go_on(operation_id: str, threads: int | None, stored: bool, worker: str | None) -> CommandResult:
     """Resumes an operation: here, in the foreground, or queued at a worker."""
     if worker is None:
-        from ktrdr.cli.commands.runs.foreground import resume_here
+        from ktrdr.cli.runs.foreground import resume_here
 
         return resume_here(operation_id, threads=threads, stored=stored)
     if threads is not None:
         raise UsageError("a worker resumes with the threads of the run", found="--threads", expected="--worker alone")
-    from ktrdr.cli.commands.runs.operations import queued
+    from ktrdr.cli.commands.operations import queued
     from ktrdr.worker.client import WorkerClient
 
     return queued(WorkerClient(worker).resume(operation_id, stored=stored), worker)
 
 
-def show(operation_id: str, /, *, out: Path | None = None) -> Answer:
+def show(operation_id: str, /, *, out: Path | None = None) -> CommandResult:
     """Print a finished run, and write it out.
 
     Parameters
@@ -157,8 +157,8 @@ def show(operation_id: str, /, *, out: Path | None = None) -> Answer:
         A folder for every ledger as Parquet and CSV, metrics.json and manifest.json.
     """
     from ktrdr.backtesting.job.stored import StoredResults
-    from ktrdr.cli.commands.runs.export import check_writable, write_out
-    from ktrdr.cli.commands.runs.summary import summary
+    from ktrdr.cli.runs.export import check_writable, write_out
+    from ktrdr.cli.runs.summary import summary
     from ktrdr.operations.store.store import Store
 
     if out is not None:
@@ -168,7 +168,7 @@ def show(operation_id: str, /, *, out: Path | None = None) -> Answer:
     if out is None:
         return answer
     written = write_out(results, out)
-    return Answer({**answer.data, "written": written}, [*answer.shown, f"{len(written)} files written"])
+    return CommandResult({**answer.data, "written": written}, [*answer.shown, f"{len(written)} files written"])
 
 
 def _model(given: str | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ktrdr.cli.output import Answer, Table
+from ktrdr.cli.output import CommandResult, Table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -52,7 +52,7 @@ class Finished(Protocol):
         """Closed round trips."""
 
 
-def summary(results: Finished) -> Answer:
+def summary(results: Finished) -> CommandResult:
     """What ``backtest run``, ``backtest show`` and ``demo`` print."""
     facts, metrics = results.manifest, results.metrics
     data: dict[str, Any] = {
@@ -73,7 +73,9 @@ def summary(results: Finished) -> Answer:
     half = (len(rows) + 1) // 2
     paired = [(*left, *right) for left, right in zip(rows[:half], [*rows[half:], ("", "")], strict=False)]
     notes = [f"warning: {warning}" for warning in results.warnings]
-    return Answer(data, [head, Table(("metric", "value", "metric", "value"), paired), *notes, _last_line(results)])
+    return CommandResult(
+        data, [head, Table(("metric", "value", "metric", "value"), paired), *notes, _last_line(results)]
+    )
 
 
 def _cell(results: Finished, name: str) -> str:

@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ktrdr.cli.output import Answer
+from ktrdr.cli.output import CommandResult
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.operations.models import OPERATION_ID
 
 
-def inspect(source: str, /, *, generation: int | None = None) -> Answer:
+def inspect(source: str, /, *, generation: int | None = None) -> CommandResult:
     """Print a snapshot as JSON.
 
     Parameters
@@ -25,7 +25,7 @@ def inspect(source: str, /, *, generation: int | None = None) -> Answer:
     from ktrdr import _core
 
     data: dict[str, Any] = json.loads(_core.inspect(_bytes(source, generation)))
-    return Answer(data, [json.dumps(data, indent=2)])
+    return CommandResult(data, [json.dumps(data, indent=2)])
 
 
 def _bytes(source: str, generation: int | None) -> bytes:

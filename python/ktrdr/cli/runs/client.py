@@ -19,7 +19,7 @@ _LOOK_S = 0.5
 _RESTING = {Status.COMPLETED.value, Status.FAILED.value, Status.CANCELLED.value}
 
 
-class Desk(Protocol):
+class OperationsClient(Protocol):
     """Where operations are asked after and changed."""
 
     def operation(self, operation_id: str) -> Json:
@@ -41,7 +41,7 @@ class Desk(Protocol):
         """Every registered worker."""
 
 
-class Local:
+class LocalOperations:
     """The desk over this machine's database."""
 
     def __init__(self, store: Store) -> None:
@@ -101,16 +101,16 @@ class Local:
         return operation_view(self._store, operation).model_dump(mode="json")
 
 
-def desk(worker: str | None) -> Desk:
+def operations_client(worker: str | None) -> OperationsClient:
     """The desk at that address; without one, this machine's."""
     if worker is None:
-        return Local(Store.open())
+        return LocalOperations(Store.open())
     from ktrdr.worker.client import WorkerClient
 
     return WorkerClient(worker)
 
 
-def watch(place: Desk, operation_id: str, show: Callable[[Json], None]) -> Json:
+def follow_until_at_rest(place: OperationsClient, operation_id: str, show: Callable[[Json], None]) -> Json:
     """Shows every change until the operation rests, and returns it then."""
     for operation in place.changes(operation_id):
         if operation["status"] in _RESTING:

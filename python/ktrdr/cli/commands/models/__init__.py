@@ -1,1 +1,0 @@
-"""`ktrdr train` and `ktrdr models`."""

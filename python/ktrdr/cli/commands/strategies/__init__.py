@@ -1,1 +1,0 @@
-"""`ktrdr strategies` and `ktrdr validate`."""

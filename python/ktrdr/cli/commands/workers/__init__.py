@@ -1,1 +1,0 @@
-"""`ktrdr worker` and `ktrdr workers`."""
