@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
-from ktrdr.worker import answers
+from ktrdr.worker import errors
 from ktrdr.worker.access.bodies import BodyMiddleware
 from ktrdr.worker.access.middleware import AccessMiddleware
 from ktrdr.worker.metrics import MetricsMiddleware
@@ -32,7 +32,7 @@ def create_api(service: Service) -> FastAPI:
         description="Backtests that survive: started here, run by any worker of one database.",
     )  # fmt: skip
     api.state.service = service
-    answers.install(api)
+    errors.install(api)
     for module in ROUTES:
         api.include_router(module.router)
     return api
