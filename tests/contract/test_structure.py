@@ -20,15 +20,15 @@ CROWDED: set[str] = {
     "python/ktrdr/backtesting",
 }
 CIRCLES: list[list[str]] = [
-    ["ktrdr.cli.commands.runs.backtest", "ktrdr.cli.commands.runs.operations"],
+    ["ktrdr.cli.commands.backtest", "ktrdr.cli.commands.operations"],
     ["ktrdr.training.labels", "ktrdr.training.sources.triple_barrier", "ktrdr.training.sources.zigzag"],
 ]
 SHORT = {
     "python/ktrdr/_types.py": "the type aliases of every room",
     "python/ktrdr/profile.py": "the numeric profile, below every room that records it",
     "python/ktrdr/backtesting/backtest_worker.py": "public path of the worker, which lives in backtesting/job",
-    "python/ktrdr/cli/commands/strategies/library.py": "one command group, one file",
-    "python/ktrdr/cli/commands/workers/fleet.py": "one command group, one file",
+    "python/ktrdr/cli/commands/strategies.py": "one command group, one file",
+    "python/ktrdr/cli/commands/workers.py": "one command group, one file",
     "python/ktrdr/config/difference.py": "one rule with users in three rooms",
     "python/ktrdr/data/origin.py": "one rule with users in three rooms",
     "python/ktrdr/data/store/root.py": "the one reader of KTRDR_DATA_DIR",
