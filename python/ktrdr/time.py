@@ -11,7 +11,25 @@ from ktrdr.errors import ArgumentInvalid
 NS_PER_SECOND = 1_000_000_000
 NS_PER_DAY = 86_400 * NS_PER_SECOND
 
-_SECONDS = {"1m": 60, "5m": 300, "15m": 900, "30m": 1_800, "1h": 3_600, "4h": 14_400, "1d": 86_400, "1w": 604_800}
+_SECONDS = {
+    "1m": 60,
+    "2m": 120,
+    "3m": 180,
+    "5m": 300,
+    "10m": 600,
+    "15m": 900,
+    "30m": 1_800,
+    "45m": 2_700,
+    "1h": 3_600,
+    "2h": 7_200,
+    "4h": 14_400,
+    "6h": 21_600,
+    "8h": 28_800,
+    "12h": 43_200,
+    "1d": 86_400,
+    "1w": 604_800,
+}
+_MONTHS = ("1M", "1mo", "1MN", "MN1", "1month")
 
 
 class Timeframe(StrEnum):
@@ -24,22 +42,31 @@ class Timeframe(StrEnum):
     """
 
     M1 = "1m"
+    M2 = "2m"
+    M3 = "3m"
     M5 = "5m"
+    M10 = "10m"
     M15 = "15m"
     M30 = "30m"
+    M45 = "45m"
     H1 = "1h"
+    H2 = "2h"
     H4 = "4h"
+    H6 = "6h"
+    H8 = "8h"
+    H12 = "12h"
     D1 = "1d"
     W1 = "1w"
 
     @classmethod
     def parse(cls, text: str) -> Timeframe:
-        """The timeframe written as text; ``ArgumentInvalid`` names the choices."""
+        """Returns the timeframe written as text; ``ArgumentInvalid`` names the choices."""
         try:
             return cls(text)
         except ValueError:
+            hint = "a month has no fixed length: use 1w or 1d" if text in _MONTHS else ""
             raise ArgumentInvalid(
-                "unknown timeframe", where="timeframe", found=text, expected=" ".join(_SECONDS)
+                "unknown timeframe", where="timeframe", found=text, expected=" ".join(_SECONDS), hint=hint
             ) from None
 
     @property

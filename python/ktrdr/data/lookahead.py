@@ -1,12 +1,13 @@
-"""Whether a higher series knows the future: its closes, dated, against the closes of the base series."""
+"""Refuses a higher series that knows the future: its closes are compared with those of a finer series."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ktrdr.data.bars import BarSeries
+from ktrdr.data.overrun import Overrun, find_overrun
 from ktrdr.errors import DataLookahead
-from ktrdr.time import NS_PER_SECOND
+from ktrdr.time import NS_PER_SECOND, iso
 
 _REACH_NS = 36 * 3_600 * NS_PER_SECOND
 # Measured on EURUSD days that honestly end three hours before their date does: by chance some k fits with under half
@@ -20,22 +21,54 @@ def check_lookahead(higher: BarSeries, base: BarSeries) -> None:
 
     A higher bar is assumed to end at its stamp plus its timeframe. Its close is compared with the base close at
     that instant and at the k-th base bar after it, up to 36 hours (at least one higher bar); a k > 0 whose median
-    absolute difference is under half of that at the assumed end tells that the bars are dated too early.
+    absolute difference is under half of that at the assumed end tells that the bars are dated too early. A single
+    bar is refused where its prices are exactly those of base bars that run past its end.
     """
     found = _bars_early(higher, base)
     if found is not None:
         hours = found * base.timeframe.seconds / 3_600
         raise DataLookahead(
-            "the bars are known before they have closed", symbol=higher.symbol or None,
+            "the bars are known before they have closed",
+            symbol=higher.symbol or None,
             timeframe=higher.timeframe.value,
             found=f"closes that fit {base.timeframe.value} closes {hours:g} h of trading after their assumed end",
             expected="closes that fit at their assumed end",
-            hint="import the series again: its dates need --tz or --session-end",
-        )  # fmt: skip
+            hint=_cause(higher) or "import the series again: its dates need --tz or --session-end",
+        )
+    overrun = find_overrun(higher, base)
+    if overrun is not None:
+        raise _early_bar(higher, base, overrun)
+
+
+def _early_bar(higher: BarSeries, base: BarSeries, overrun: Overrun) -> DataLookahead:
+    end_ns = int(higher.close_ns[overrun.row])
+    hours = (overrun.last_close_ns - end_ns) / (3_600 * NS_PER_SECOND)
+    return DataLookahead(
+        f"the bar of {iso(int(higher.timestamp[overrun.row]))} is known before it has closed",
+        symbol=higher.symbol or None,
+        timeframe=higher.timeframe.value,
+        row=overrun.row,
+        found=f"prices of {base.timeframe.value} bars up to {iso(overrun.last_close_ns)}, {hours:g} h after its end",
+        expected=f"prices of bars that have closed by {iso(end_ns)}",
+        hint=_cause(higher)
+        or "it was made from bars that run past its end: make it again with `ktrdr data resample`, "
+        "or import it again with --tz or --session-end",
+    )
+
+
+def _cause(higher: BarSeries) -> str:
+    """Returns the advice for a series of which the source is known."""
+    finer = higher.provenance.resampled_from
+    if finer is None:
+        return ""
+    return (
+        f"it was made from {finer.value} bars that run past its end: "
+        f"`ktrdr data resample {higher.symbol} {higher.timeframe.value} --replace` makes it from bars that fit"
+    )
 
 
 def _bars_early(higher: BarSeries, base: BarSeries) -> int | None:
-    """The k > 0 that fits best, in base bars, if one fits with under half of the difference at k = 0."""
+    """Returns the k > 0 that fits best, in base bars, if one fits with under half of the difference at k = 0."""
     ends = higher.close_ns
     covered = (ends >= base.close_ns[0]) & (ends <= base.close_ns[-1])
     if not covered.any():

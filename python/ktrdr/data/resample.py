@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
+import numpy as np
 import polars as pl
 
 from ktrdr._types import Floats, Stamps
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.store.repository import BarSource
-from ktrdr.errors import ArgumentInvalid, DataEmpty, DataNotFound
-from ktrdr.time import Timeframe
+from ktrdr.errors import ArgumentInvalid, DataEmpty, DataNotFound, DataResampleGrid
+from ktrdr.time import NS_PER_DAY, Timeframe, iso
+
+_FIRST_MONDAY_NS = 4 * NS_PER_DAY  # 1970-01-05
 
 
 def resample(bars: BarSeries, timeframe: Timeframe) -> BarSeries:
-    """Bars of ``timeframe`` made from finer ones; a last bar that has not ended by their last close is dropped.
+    """Makes bars of ``timeframe`` from finer ones; drops a last bar that has not ended by their last close.
 
     ``half_spread`` and ``conversion_rate`` are those of the last finer bar; an ``atr`` is not carried over.
-    Raises ``ArgumentInvalid`` unless the target is coarser, ``DataEmpty`` if no bar is whole.
+    Raises ``ArgumentInvalid`` unless the target is coarser, ``DataResampleGrid`` if a bar does not lie wholly
+    inside one target bar, ``DataEmpty`` if no target bar is whole.
     """
     if timeframe <= bars.timeframe:
         finest = f"longer than {bars.timeframe.value}"
         raise ArgumentInvalid("resampling makes longer bars only", where="timeframe", found=timeframe, expected=finest)
+    row = first_straddling(bars.timestamp, bars.timeframe, timeframe)
+    if row is not None:
+        raise _off_grid(bars.symbol, bars.timestamp, row, bars.timeframe, timeframe)
     every = "1w" if timeframe is Timeframe.W1 else f"{timeframe.seconds}s"
     parts = [pl.col("open").first(), pl.col("high").max(), pl.col("low").min(), pl.col("close").last()]
     frame = bars.to_frame()
@@ -36,19 +43,47 @@ def resample(bars: BarSeries, timeframe: Timeframe) -> BarSeries:
     return BarSeries.from_frame(whole, bars.symbol, timeframe, provenance)
 
 
-@dataclass(frozen=True)
+def first_straddling(stamps: Stamps, source: Timeframe, target: Timeframe) -> int | None:
+    """Returns the first row of a source that crosses the edge of a target bar, or None.
+
+    Such a bar would put prices into the target bar in which it opens that are known only after that bar's end.
+
+    >>> hours = np.array([22, 23]) * Timeframe.H1.ns
+    >>> first_straddling(hours, Timeframe.H1, Timeframe.D1), first_straddling(hours, Timeframe.H2, Timeframe.D1)
+    (None, 1)
+    """
+    anchor = _FIRST_MONDAY_NS if target is Timeframe.W1 else 0
+    into = (stamps - anchor) % target.ns
+    beyond = into + source.ns > target.ns
+    return int(np.argmax(beyond)) if beyond.any() else None
+
+
+def _off_grid(symbol: str, stamps: Stamps, row: int, source: Timeframe, target: Timeframe) -> DataResampleGrid:
+    begin_ns = int(stamps[row])
+    return DataResampleGrid(
+        f"the {source.value} bars cannot make {target.value} bars",
+        symbol=symbol or None,
+        timeframe=target.value,
+        row=row,
+        found=f"a bar from {iso(begin_ns)} to {iso(begin_ns + source.ns)}",
+        expected=f"bars that lie inside one {target.value} bar of UTC",
+        hint="import a finer series, or this timeframe itself",
+    )
+
+
 class Resampling:
-    """A source of bars in which a missing timeframe is made from the longest finer one there is.
+    """A source of bars that makes a missing timeframe from the finest series that fits into it.
 
     The whole finer series is resampled, then cut, so rows do not depend on what is asked for.
     """
 
-    source: BarSource
-    _made: dict[tuple[str, Timeframe], BarSeries] = field(default_factory=dict, repr=False, compare=False)
+    def __init__(self, source: BarSource) -> None:
+        self.source = source
+        self._made: dict[tuple[str, Timeframe], BarSeries] = {}
 
     @property
     def made(self) -> dict[Timeframe, Timeframe]:
-        """The timeframes that were missing so far, with those they are made from."""
+        """Maps each timeframe made so far to the one it was made from."""
         return {
             timeframe: series.provenance.resampled_from
             for (_, timeframe), series in self._made.items()
@@ -56,35 +91,48 @@ class Resampling:
         }
 
     def stamps(self, symbol: str, timeframe: Timeframe) -> Stamps:
-        """Every bar's open, ``[n_bars, int64, ns UTC]``; raises ``DataNotFound`` where nothing finer is there."""
+        """Returns every bar's open, ``[n_bars, int64, ns UTC]``.
+
+        Raises ``DataNotFound`` where nothing finer is there, ``DataResampleGrid`` where nothing finer fits.
+        """
         try:
             return self.source.stamps(symbol, timeframe)
         except DataNotFound:
             return self._make(symbol, timeframe).timestamp
 
     def rows(self, symbol: str, timeframe: Timeframe, first: int, stop: int) -> BarSeries:
-        """The bars ``first`` up to, not including, ``stop``."""
+        """Returns the bars ``first`` up to, not including, ``stop``."""
         try:
             return self.source.rows(symbol, timeframe, first, stop)
         except DataNotFound:
             return self._make(symbol, timeframe).rows(first, stop)
 
     def context(self, context_id: str) -> tuple[Stamps, Floats]:
-        """An external series, as the source has it."""
+        """Returns an external series as the source has it."""
         return self.source.context(context_id)
 
     def _make(self, symbol: str, timeframe: Timeframe) -> BarSeries:
         if (symbol, timeframe) not in self._made:
-            self._made[symbol, timeframe] = resample(longest_finer(self.source, symbol, timeframe), timeframe)
+            self._made[symbol, timeframe] = resample(finest_fitting(self.source, symbol, timeframe), timeframe)
         return self._made[symbol, timeframe]
 
 
-def longest_finer(source: BarSource, symbol: str, timeframe: Timeframe) -> BarSeries:
-    """The whole series of the longest timeframe below; raises ``DataNotFound`` for the one asked for."""
-    for finer in sorted((one for one in Timeframe if one < timeframe), reverse=True):
+def finest_fitting(source: BarSource, symbol: str, timeframe: Timeframe) -> BarSeries:
+    """Returns the whole finest series each of whose bars lies inside one bar of ``timeframe``.
+
+    Raises ``DataNotFound`` if no finer series is there, ``DataResampleGrid`` if none fits.
+    """
+    misfit: DataResampleGrid | None = None
+    for finer in sorted(one for one in Timeframe if one < timeframe):
         try:
-            return source.rows(symbol, finer, 0, len(source.stamps(symbol, finer)))
+            stamps = source.stamps(symbol, finer)
         except DataNotFound:
             continue
+        row = first_straddling(stamps, finer, timeframe)
+        if row is None:
+            return source.rows(symbol, finer, 0, len(stamps))
+        misfit = misfit or _off_grid(symbol, stamps, row, finer, timeframe)
+    if misfit is not None:
+        raise misfit
     source.stamps(symbol, timeframe)
     raise DataNotFound("no finer series to resample from", symbol=symbol, timeframe=timeframe.value)

@@ -89,5 +89,9 @@ class DataLookahead(DataError, code="data_lookahead"):
     """A higher series whose bars know what the base series learns later."""
 
 
+class DataResampleGrid(DataError, code="data_resample_grid"):
+    """Bars that cross the edges of the longer bars to be made from them."""
+
+
 class DataAmbiguousTime(DataError, code="data_ambiguous_time"):
     """A local hour that occurs twice and cannot be told apart by file order."""

@@ -17,7 +17,7 @@ from ktrdr.data.imports.importer import import_file
 from ktrdr.data.lookahead import check_lookahead
 from ktrdr.data.resample import resample
 from ktrdr.data.store.repository import Repository
-from ktrdr.errors import DataLookahead, KtrdrError
+from ktrdr.errors import DataLookahead, DataTimeframe, KtrdrError
 from ktrdr.time import Timeframe
 
 
@@ -91,7 +91,11 @@ def test_all_honest_pairs_of_real_files_pass(real_data: Path) -> None:
     for base in series.values():
         for timeframe in Timeframe:
             if timeframe > base.timeframe and timeframe.seconds <= 20 * 86_400 and len(base) > 3_000:
-                check_lookahead(resample(base, timeframe), base)
+                try:
+                    made = resample(base, timeframe)
+                except DataTimeframe:  # sessions shorter than the bar leave one bar a day
+                    continue
+                check_lookahead(made, base)
                 pairs += 1
     assert pairs > 60
 

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from ktrdr.data.bars import BarSeries
-from ktrdr.data.resample import longest_finer, resample
+from ktrdr.data.resample import finest_fitting, resample
 from ktrdr.data.store.repository import Repository
 from ktrdr.errors import DataError, DataExists, DataNotFound
 from ktrdr.time import Timeframe
@@ -96,14 +96,14 @@ def resample_series(
     source: str | Timeframe | None = None,
     replace: bool = False,
 ) -> BarSeries:
-    """Stores a series made from a finer one: ``source``, else the longest there is.
+    """Stores a series made from a finer one: ``source``, else the finest that fits.
 
-    Raises ``DataNotFound``, ``DataExists`` over a real series without ``replace`` (one made from made-up bars
-    never replaces a real one), ``ArgumentInvalid`` where the source is not finer.
+    Raises ``DataNotFound``, ``DataResampleGrid``, ``DataExists`` over a real series without ``replace`` (one made
+    from made-up bars never replaces a real one), ``ArgumentInvalid`` where the source is not finer.
     """
     length = Timeframe.parse(timeframe)
     if source is None:
-        finer = longest_finer(repository, symbol, length)
+        finer = finest_fitting(repository, symbol, length)
     else:
         finer = repository.load(symbol, Timeframe.parse(source))
     made = resample(finer, length)

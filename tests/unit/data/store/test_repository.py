@@ -249,9 +249,9 @@ class TestResampling:
         assert caught.value.code == "data_empty"
 
     def test_a_source_makes_what_is_missing_from_the_whole_series(self, walk: Callable[..., BarSeries]) -> None:
-        hours, minutes = walk(24 * 10), walk(24 * 40, Timeframe.M15, seed=2)
+        hours, minutes = walk(24 * 10), walk(4 * 24 * 10, Timeframe.M15, seed=2)
         source = Resampling(MemoryBars.of({"1h": hours, "15m": minutes}, "EURUSD"))
-        days = resample(hours, Timeframe.D1)
+        days = resample(minutes, Timeframe.D1)
         assert np.array_equal(source.stamps("EURUSD", Timeframe.D1), days.timestamp)
         assert source.rows("EURUSD", Timeframe.D1, 3, 6).content_hash() == days.rows(3, 6).content_hash()
         assert source.rows("EURUSD", Timeframe.H1, 0, 5).provenance.resampled_from is None
@@ -283,7 +283,7 @@ class TestShelf:
         repository.store(walk(24, synthetic=True))
         repository.store(walk(3, Timeframe.D1))
         (repository.root / "CONTEXT-x_1h.parquet").write_bytes(b"")
-        (repository.root / "notes_2h.parquet").write_bytes(b"")
+        (repository.root / "notes_7h.parquet").write_bytes(b"")
         lines = [line.to_dict() for line in list_series(repository)]
         assert [(line["timeframe"], line["rows"], line["synthetic"]) for line in lines] == [
             ("1h", 24, True),

@@ -95,7 +95,7 @@ def resample(
     timeframe
         What to make.
     source
-        The timeframe to make it from; by default the longest that is finer.
+        The timeframe to make it from; by default the finest whose bars fit.
     replace
         Replace a real series of that timeframe.
     """
