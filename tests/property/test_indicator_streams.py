@@ -10,7 +10,7 @@ from talib import stream
 
 from ktrdr.data.bars import BarSeries
 from ktrdr.feature_pipeline.indicators.compute import compute
-from ktrdr.strategy.catalog import INDICATORS, defaults
+from ktrdr.strategy.catalog.indicators import INDICATORS, defaults
 from support.inputs import markets
 
 HISTORY, BARS = 150, markets.walk(21, 450, flat=30)

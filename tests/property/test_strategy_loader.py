@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from ktrdr.config.yaml import read_yaml
 from ktrdr.errors import ConfigError
-from ktrdr.strategy.catalog import INDICATORS, Indicator, Parameter
+from ktrdr.strategy.catalog.indicator import Indicator
+from ktrdr.strategy.catalog.indicators import INDICATORS
+from ktrdr.strategy.catalog.parameter import Parameter
 from ktrdr.strategy.loader import load_strategy, parse_strategy
 
 FRAMES = ["5m", "1h", "4h", "1d"]

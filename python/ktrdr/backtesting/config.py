@@ -14,7 +14,7 @@ from ktrdr.data.store.repository import BarSource, MemoryBars, Repository, check
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.strategy.loader import load_strategy
-from ktrdr.strategy.rules import merge
+from ktrdr.strategy.rules import merge_rules
 from ktrdr.strategy.schema import Strategy
 from ktrdr.time import Span, Timeframe
 
@@ -125,7 +125,7 @@ def with_rules(strategy: Strategy, request: Mapping[str, Rules]) -> Strategy:
     for section, rules in given.items():
         if not isinstance(rules, Mapping):
             raise ArgumentInvalid("not a mapping of rules", where=section, found=type(rules).__name__)
-        file[section] = merge(file[section], rules)
+        file[section] = merge_rules(file[section], rules)
     changed = load_strategy(file, where="request")
     return replace(
         strategy,

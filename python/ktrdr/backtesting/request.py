@@ -16,7 +16,7 @@ from ktrdr.errors import ConfigError, IdentityMismatch
 from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.strategy.library import find_strategy, read_strategy_file
 from ktrdr.strategy.loader import load_strategy, parse_strategy
-from ktrdr.strategy.rules import merge
+from ktrdr.strategy.rules import merge_rules
 from ktrdr.strategy.schema import UNDECIDING
 
 
@@ -111,8 +111,8 @@ class BacktestRequest:
         """The same with rules merged over this request's own, and another model."""
         return replace(
             self,
-            execution=merge(self.execution or {}, execution or {}) or None,
-            decisions=merge(self.decisions or {}, decisions or {}) or None,
+            execution=merge_rules(self.execution or {}, execution or {}) or None,
+            decisions=merge_rules(self.decisions or {}, decisions or {}) or None,
             model=model or self.model,
         )
 

@@ -23,7 +23,6 @@ from ktrdr.feature_pipeline.indicators.columns import Columns
 from ktrdr.feature_pipeline.indicators.compute import compute
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
 from ktrdr.feature_pipeline.memberships import Fill, fill_degrees
-from ktrdr.feature_pipeline.normalization import Normalization
 from ktrdr.feature_pipeline.resolver import FeatureColumn, Job, Place, job_of, jobs, resolve_columns
 from ktrdr.feature_pipeline.window import load_window, plan_window
 from ktrdr.strategy.history import context_needs, needs
@@ -44,8 +43,6 @@ def build_features(
     symbol: str,
     span: Span,
     *,
-    normalization: Normalization | None = None,
-    execution: ExecutionRules | None = None,
     resample: bool = False,
     bridge: ProgressBridge | None = None,
 ) -> FeatureMatrix:
@@ -56,21 +53,18 @@ def build_features(
         source: where bars and external series come from.
         symbol: whose bars.
         span: the range to be simulated; bars before it serve as history.
-        normalization: fitted parameters; without them raw columns stay as they are.
-        execution: rules whose ATR and volatility window count into the warm-up; by default the strategy's.
         resample: make a missing timeframe from a finer one.
         bridge: told of every loaded series and computed indicator.
 
     Raises:
         DataError: a leaf for bars that are missing, too few, mixed, dated too early, or without the volume they need.
     """
-    rules = strategy.execution if execution is None else execution
     report = SilentBridge() if bridge is None else bridge
     reach_bars = strategy.sequence_length - 1 + strategy.history_required
     resampling = Resampling(source)
     stored = resampling if resample else source
     window = plan_window(
-        stored, symbol, strategy.base_timeframe, needs=needs(strategy, rules), reach_bars=reach_bars, span=span
+        stored, symbol, strategy.base_timeframe, needs=needs(strategy), reach_bars=reach_bars, span=span
     )
     series = load_window(stored, symbol, window, report)
     base = series[strategy.base_timeframe]
@@ -81,12 +75,11 @@ def build_features(
         for id_, need in context_needs(strategy).items()
     }
     made = _assemble(strategy, series, external, report)
-    matrix = FeatureMatrix(
-        strategy.feature_names, made.values, _with_atr(base, rules), series, window.start_row, first,
+    return FeatureMatrix(
+        strategy.feature_names, made.values, _with_atr(base, strategy.execution), series, window.start_row, first,
         made.stale, made.raw, made.kinds, {id_: one.context for id_, one in external.items()},
         warnings=(*_made(resampling), *(warning for one in external.values() for warning in one.warnings)),
     )  # fmt: skip
-    return matrix if normalization is None else matrix.normalized(normalization)
 
 
 def _made(resampling: Resampling) -> list[str]:

@@ -93,10 +93,6 @@ class FeatureMatrix:
         found: NDArray[np.bool_] = ~np.isnan(probe)
         return found
 
-    def fit_normalization(self, rows: NDArray[Any]) -> Normalization:
-        """Parameters of every column to be normalised, from those rows; see ``fit``."""
-        return fit([self], [rows])
-
     def normalized(self, normalization: Normalization) -> FeatureMatrix:
         """The matrix with its raw columns scaled, and the share of simulated rows outside the fitted range."""
         if not self.raw:
@@ -109,7 +105,7 @@ class FeatureMatrix:
         return replace(self, values=values, raw={}, out_of_range=outside)
 
 
-def fit(matrices: Sequence[FeatureMatrix], rows: Sequence[NDArray[Any]]) -> Normalization:
+def fit_normalization(matrices: Sequence[FeatureMatrix], rows: Sequence[NDArray[Any]]) -> Normalization:
     """Normalisation of every raw column, fitted on the given rows of all matrices pooled.
 
     Args:

@@ -33,7 +33,7 @@ from ktrdr.strategy.rules import (
     DecisionRules,
     ExecutionRules,
     MetricsRules,
-    merge,
+    merge_rules,
     parse_decisions,
     parse_execution,
     parse_metrics,
@@ -397,7 +397,7 @@ def _merged(saved: str, execution: Rules | None, decisions: Rules | None) -> str
     old = json.loads(saved)
     sizing = {key: value for key, value in old["execution"]["sizing"].items() if value is not None}
     before = old["execution"] | {"sizing": sizing}
-    return _rules(merge(before, execution or {}), merge(old["decisions"], decisions or {}), old["metrics"])
+    return _rules(merge_rules(before, execution or {}), merge_rules(old["decisions"], decisions or {}), old["metrics"])
 
 
 def _new_run(

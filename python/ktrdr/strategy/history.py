@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ktrdr.strategy.catalog import INDICATORS
+from ktrdr.strategy.catalog.indicators import INDICATORS
 from ktrdr.strategy.rules import ExecutionRules
 from ktrdr.strategy.schema import IndicatorUse, NNInput, Strategy
 from ktrdr.time import Timeframe
@@ -36,13 +36,12 @@ class _Depth:
     settle: int
 
 
-def needs(strategy: Strategy, execution: ExecutionRules | None = None) -> Mapping[Timeframe, Need]:
-    """Need and load of every timeframe in bars, the base's with what ``execution`` looks back on.
+def needs(strategy: Strategy) -> Mapping[Timeframe, Need]:
+    """Need and load of every timeframe in bars, the base's with what the execution rules look back on.
 
     The base's need includes the window of a sequence model and ``history_required``; its load does not: it counts
     from the first bar that such a window reaches. Indicators over context data are not in here.
     """
-    rules = strategy.execution if execution is None else execution
     found = {}
     for timeframe in strategy.timeframes:
         depths = [
@@ -52,7 +51,9 @@ def needs(strategy: Strategy, execution: ExecutionRules | None = None) -> Mappin
         ]
         is_base = timeframe == strategy.base_timeframe
         more = strategy.sequence_length - 1 + strategy.history_required if is_base else 0
-        found[timeframe] = _need([*depths, *(_execution_depths(rules, timeframe) if is_base else ())], more)
+        found[timeframe] = _need(
+            [*depths, *(_execution_depths(strategy.execution, timeframe) if is_base else ())], more
+        )
     return found
 
 

@@ -17,7 +17,7 @@ from ktrdr.config.plain import plain
 from ktrdr.config.strict import validate
 from ktrdr.config.yaml import read_yaml
 from ktrdr.errors import ArgumentInvalid, ConfigRange, ConfigReference, ConfigType
-from ktrdr.strategy.catalog import INDICATORS
+from ktrdr.strategy.catalog.indicators import INDICATORS
 from ktrdr.strategy.library import find_strategy, read_strategy_file
 from ktrdr.strategy.resolve.fuzzy_set import resolve_fuzzy_sets
 from ktrdr.strategy.resolve.indicator_use import resolve_indicators

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from ktrdr.config.merge import merge
 from ktrdr.config.place import Place
 from ktrdr.config.plain import plain
 from ktrdr.config.strict import ModelT, Strict, reject, validate
@@ -239,18 +240,13 @@ class MetricsRules(Strict):
         return self.model_dump(mode="json")
 
 
-def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
-    """``override`` over ``base``: mappings merge by key; sizing, slippage and each exit level are replaced whole.
+def merge_rules(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns ``override`` over ``base``; sizing, slippage and each exit level are replaced whole.
 
-    >>> merge({"exits": {"stop_loss": {"rate": 0.01}, "atr_period": 20}}, {"exits": {"stop_loss": {"atr": 2}}})
+    >>> merge_rules({"exits": {"stop_loss": {"rate": 0.01}, "atr_period": 20}}, {"exits": {"stop_loss": {"atr": 2}}})
     {'exits': {'stop_loss': {'atr': 2}, 'atr_period': 20}}
     """
-    merged = dict(base)
-    for key, value in override.items():
-        old = merged.get(key)
-        whole = key in _REPLACED_WHOLE or not isinstance(old, Mapping) or not isinstance(value, Mapping)
-        merged[key] = value if whole else merge(old or {}, value)
-    return merged
+    return merge(base, override, _REPLACED_WHOLE)
 
 
 def parse_execution(mapping: Mapping[str, Any] | None = None, *, where: str = "") -> ExecutionRules:

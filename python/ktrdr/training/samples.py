@@ -10,7 +10,7 @@ import torch
 
 from ktrdr._types import Floats, Stamps
 from ktrdr.errors import LabelsEmpty
-from ktrdr.feature_pipeline.matrix import FeatureMatrix, fit
+from ktrdr.feature_pipeline.matrix import FeatureMatrix, fit_normalization
 from ktrdr.feature_pipeline.normalization import Normalization
 from ktrdr.strategy.schema import Strategy
 from ktrdr.time import Span
@@ -79,7 +79,7 @@ def make_samples(strategy: Strategy, matrices: Sequence[FeatureMatrix]) -> Sampl
     counts = {name: sum(int(one.in_part(part).sum()) for one in symbols) for part, name in enumerate(SPLITS)}
     spans = {name: sum(_separate_spans(one, part) for one in symbols) for part, name in enumerate(SPLITS)}
     _require_rows(symbols, counts)
-    normalization = fit([one.matrix for one in symbols], [one.in_part(TRAIN) for one in symbols])
+    normalization = fit_normalization([one.matrix for one in symbols], [one.in_part(TRAIN) for one in symbols])
     target_scale = _target_scale(strategy, symbols)
     weighing = _class_weighing(strategy, symbols)
     train = _rows(symbols, TRAIN, target_scale, weighing, strategy)

@@ -14,8 +14,8 @@ from ktrdr.data.resample import resample
 from ktrdr.data.store.repository import BarSource, MemoryBars
 from ktrdr.errors import DataError
 from ktrdr.feature_pipeline.build import build_features
-from ktrdr.feature_pipeline.matrix import FeatureMatrix
-from ktrdr.strategy.catalog import INDICATORS, defaults
+from ktrdr.feature_pipeline.matrix import FeatureMatrix, fit_normalization
+from ktrdr.strategy.catalog.indicators import INDICATORS, defaults
 from ktrdr.strategy.history import context_needs, needs
 from ktrdr.strategy.loader import load_strategy
 from ktrdr.strategy.schema import Strategy
@@ -282,8 +282,8 @@ def scaling_knows_only_training_rows(world: World) -> None:
     rows = np.arange(whole.first_simulated, (whole.first_simulated + len(whole.values)) // 2)
     close_ns = int(whole.base.close_ns[rows[-1]])
     spoilt = _poisoned(world, close_ns, "x10").build()
-    fitted = whole.fit_normalization(rows)
-    assert fitted == spoilt.fit_normalization(rows), "the scaling moved with rows outside the training part"
+    fitted = fit_normalization([whole], [rows])
+    assert fitted == fit_normalization([spoilt], [rows]), "the scaling moved with rows outside the training part"
     assert list(fitted) == [f"{world.base.timeframe.value}_rate_raw"]
     same(whole.normalized(fitted), spoilt.normalized(fitted), int(rows[-1]) + 1)
 

@@ -130,13 +130,6 @@ def test_atr_of_exits_and_the_volatility_window_count_into_the_warm_up() -> None
     assert build(one_input(["1h"], execution=sized), hours(400), 300).loaded[H1].bars == 100 + 101
 
 
-def test_rules_given_beside_the_strategy_decide_over_its_own() -> None:
-    strategy = load_strategy(one_input(["1h"], execution={"exits": {"stop_loss": {"atr": 2}}}))
-    plain = load_strategy(one_input(["1h"])).execution
-    found = build_features(strategy, hours(400), markets.SYMBOL, Span(START + 300 * HOUR_NS), execution=plain)
-    assert found.atr is None
-
-
 def test_a_missing_timeframe_is_made_on_request_only() -> None:
     base = markets.walk(1, 200)
     stored = markets.source({H1: base})

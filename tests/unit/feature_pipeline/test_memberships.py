@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ktrdr.errors import KtrdrError
 from ktrdr.feature_pipeline.memberships import Fill, degrees, fill_degrees
-from ktrdr.strategy.catalog import MEMBERSHIPS
+from ktrdr.strategy.catalog.memberships import MEMBERSHIPS
 
 number = st.floats(-1e6, 1e6, allow_nan=False)
 
@@ -106,6 +106,18 @@ def test_an_impossible_function_is_refused(kind: str, parameters: list[float]) -
     with pytest.raises(KtrdrError) as caught:
         degrees(kind, parameters, np.zeros(1))
     assert caught.value.code == "argument_invalid"
+
+
+@pytest.mark.parametrize("kind", MEMBERSHIPS)
+def test_the_core_takes_the_catalogue_s_number_of_parameters_and_no_other(kind: str) -> None:
+    accepted = []
+    for count in range(1, 7):
+        try:
+            degrees(kind, [float(index + 1) for index in range(count)], np.zeros(1))
+        except KtrdrError:
+            continue
+        accepted.append(count)
+    assert accepted == [len(MEMBERSHIPS[kind].parameter_names)]
 
 
 def test_filling_a_matrix_is_the_same_degrees_cast_last() -> None:

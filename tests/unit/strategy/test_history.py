@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ from talib import abstract
 
 from ktrdr.config.place import Place
 from ktrdr.errors import ConfigRange
-from ktrdr.strategy.catalog import INDICATORS, defaults, ema_settle, find_indicator, wilder_settle
+from ktrdr.strategy.catalog.indicator import ema_settle, wilder_settle
+from ktrdr.strategy.catalog.indicators import INDICATORS, defaults, find_indicator
 from ktrdr.strategy.history import Need, context_needs, needs
 from ktrdr.strategy.loader import load_strategy
 from ktrdr.strategy.rules import parse_execution
@@ -79,9 +81,9 @@ def test_the_sequence_and_the_required_history_count_on_the_base_only() -> None:
 def test_execution_looks_back_on_the_base_too() -> None:
     sample = strategy([raw("sma", "4h")])
     atr = parse_execution({"exits": {"stop_loss": {"atr": 2}}})
-    assert needs(sample, atr)[Timeframe.H1] == Need(14 + 1 + 94, 14 + 1 + 3 * 94)
+    assert needs(replace(sample, execution=atr))[Timeframe.H1] == Need(14 + 1 + 94, 14 + 1 + 3 * 94)
     target = parse_execution({"sizing": {"kind": "volatility_target", "annual": 0.1, "window": 20}})
-    assert needs(sample, target)[Timeframe.H1] == Need(21, 21)
+    assert needs(replace(sample, execution=target))[Timeframe.H1] == Need(21, 21)
     assert needs(sample)[Timeframe.H1] == Need(0, 0)
 
 

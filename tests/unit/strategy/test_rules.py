@@ -9,7 +9,7 @@ import pytest
 
 from ktrdr.config.yaml import read_yaml
 from ktrdr.errors import ConfigError
-from ktrdr.strategy.rules import merge, parse_decisions, parse_execution, parse_metrics
+from ktrdr.strategy.rules import merge_rules, parse_decisions, parse_execution, parse_metrics
 
 DEFAULTS = """\
 execution:
@@ -75,7 +75,7 @@ def test_merge_replaces_choices_whole_and_mixes_the_rest() -> None:
         "commission": {"per_unit": 0.1},
         "exits": {"stop_loss": {"rate": 0.01}},
     }
-    rules = parse_execution(merge(base, override)).to_core()
+    rules = parse_execution(merge_rules(base, override)).to_core()
     assert rules["sizing"] == {"kind": "fixed_quantity", "quantity": 1.0}
     assert rules["slippage"] == {"range_fraction": 0.5}
     assert rules["commission"] == {"rate": 0.001, "per_unit": 0.1, "per_fill": 0.0, "minimum": 0.0}
@@ -85,7 +85,9 @@ def test_merge_replaces_choices_whole_and_mixes_the_rest() -> None:
 
 
 def test_merge_can_switch_a_level_off() -> None:
-    assert merge({"exits": {"stop_loss": {"atr": 2}}}, {"exits": {"stop_loss": None}}) == {"exits": {"stop_loss": None}}
+    assert merge_rules({"exits": {"stop_loss": {"atr": 2}}}, {"exits": {"stop_loss": None}}) == {
+        "exits": {"stop_loss": None}
+    }
 
 
 REFUSED = [

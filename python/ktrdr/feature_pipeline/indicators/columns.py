@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import talib
 
 from ktrdr._types import Floats, Stamps
 from ktrdr.data.bars import BarSeries
 from ktrdr.errors import DataNonfinite, DataNoVolume
-from ktrdr.feature_pipeline.indicators.talib import talib
 from ktrdr.time import Timeframe
 
 

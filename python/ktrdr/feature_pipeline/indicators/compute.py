@@ -11,7 +11,8 @@ from ktrdr.errors import ArgumentInvalid
 from ktrdr.feature_pipeline.indicators import momentum, trend, volatility, volume
 from ktrdr.feature_pipeline.indicators.columns import Columns
 from ktrdr.feature_pipeline.indicators.formula import Family
-from ktrdr.strategy.catalog import Indicator, defaults, find_indicator
+from ktrdr.strategy.catalog.indicator import Indicator
+from ktrdr.strategy.catalog.indicators import defaults, find_indicator
 
 FORMULAS: Family = {**momentum.FAMILY, **trend.FAMILY, **volatility.FAMILY, **volume.FAMILY}
 

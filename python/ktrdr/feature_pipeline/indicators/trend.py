@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import talib
 
 from ktrdr._types import Floats
 from ktrdr.feature_pipeline.indicators.columns import Columns
 from ktrdr.feature_pipeline.indicators.formula import Family, Params, source
 from ktrdr.feature_pipeline.indicators.primitives import ratio, shift_forward
-from ktrdr.feature_pipeline.indicators.talib import talib
 
 
 def _sma(columns: Columns, params: Params) -> tuple[Floats, ...]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import talib
 
 from ktrdr._types import Floats
 from ktrdr.feature_pipeline.indicators.columns import Columns
 from ktrdr.feature_pipeline.indicators.formula import Family, Params, source
 from ktrdr.feature_pipeline.indicators.primitives import ratio, ratio_or
-from ktrdr.feature_pipeline.indicators.talib import talib
-
-_SQUEEZE_ATR_PERIOD = 10
+from ktrdr.strategy.catalog.volatility import SQUEEZE_ATR_PERIOD
 
 
 def _atr(columns: Columns, params: Params) -> tuple[Floats, ...]:
@@ -58,7 +57,7 @@ def _squeeze_intensity(columns: Columns, params: Params) -> tuple[Floats, ...]:
     price = source(columns, params)
     upper, _, lower = _bands(price, params["bb_period"], params["bb_multiplier"])
     middle = talib.EMA(price, timeperiod=params["kc_period"])
-    reach = params["kc_multiplier"] * average_true_range(columns, _SQUEEZE_ATR_PERIOD)
+    reach = params["kc_multiplier"] * average_true_range(columns, SQUEEZE_ATR_PERIOD)
     above, below = middle + reach - upper, lower - (middle - reach)
     flat = reach == 0
     inside = np.minimum(ratio_or(above, 2.0 * reach, flat, 0.0), ratio_or(below, 2.0 * reach, flat, 0.0))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+import talib
 
 from ktrdr._types import Floats
 from ktrdr.feature_pipeline.indicators.columns import Columns
 from ktrdr.feature_pipeline.indicators.formula import Family, Params
 from ktrdr.feature_pipeline.indicators.primitives import all_zero, ratio_or, rolling_sum
-from ktrdr.feature_pipeline.indicators.talib import talib
 from ktrdr.time import NS_PER_DAY
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ktrdr.config.place import Place
 from ktrdr.errors import ConfigFuzzy, ConfigMissing, ConfigRange, ConfigType, ConfigUnknownKey
-from ktrdr.strategy.catalog import MEMBERSHIPS
+from ktrdr.strategy.catalog.memberships import MEMBERSHIPS
 from ktrdr.strategy.resolve.indicator_use import check_id, mapping, resolve_output, text
 from ktrdr.strategy.schema import FuzzySet, IndicatorUse, Membership
 from ktrdr.text import nearest

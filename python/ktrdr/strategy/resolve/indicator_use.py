@@ -15,7 +15,9 @@ from ktrdr.errors import (
     ConfigType,
     ConfigUnknownKey,
 )
-from ktrdr.strategy.catalog import INDICATORS, Indicator, Parameter, find_indicator
+from ktrdr.strategy.catalog.indicator import Indicator
+from ktrdr.strategy.catalog.indicators import INDICATORS, find_indicator
+from ktrdr.strategy.catalog.parameter import Parameter
 from ktrdr.strategy.schema import IndicatorUse
 from ktrdr.text import nearest
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from ktrdr.config.merge import merge
 from ktrdr.config.place import Place
 from ktrdr.config.strict import Strict, validate
 from ktrdr.errors import ConfigRange, ConfigUnknownKey
@@ -152,14 +153,10 @@ def resolve_training(written: Written, output_format: str) -> tuple[TrainingRule
 
 
 def _merged(older: Mapping[str, Any], newer: Mapping[str, Any]) -> dict[str, Any]:
-    """``newer`` over ``older`` by key; a choice (labels, scheduler, way to split) is taken whole."""
+    """Returns ``newer`` over ``older``; the two ways to split replace each other."""
     splits = {"data_split", "validation_split"}
-    merged = {key: value for key, value in older.items() if key not in splits or not splits & newer.keys()}
-    for key, value in newer.items():
-        old = merged.get(key)
-        mix = isinstance(old, Mapping) and isinstance(value, Mapping) and key not in _REPLACED_WHOLE
-        merged[key] = {**(old or {}), **value} if mix else value
-    return merged
+    kept = {key: value for key, value in older.items() if key not in splits or not splits & newer.keys()}
+    return merge(kept, newer, _REPLACED_WHOLE)
 
 
 def _loss(file: TrainingFile, output_format: str, written: Written) -> str:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import talib
 
 from ktrdr._types import Floats
 from ktrdr.data.bars import BarSeries
-from ktrdr.feature_pipeline.indicators.talib import talib
 from ktrdr.training.labels import BUY, HOLD, SELL, Labels
 
 

@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from ktrdr.feature_pipeline.indicators.compute import FORMULAS, compute
-from ktrdr.strategy.catalog import INDICATORS, Indicator, Parameter
+from ktrdr.strategy.catalog.indicator import Indicator
+from ktrdr.strategy.catalog.indicators import INDICATORS
+from ktrdr.strategy.catalog.parameter import Parameter
 from ktrdr.time import Timeframe
 from support.inputs import markets
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -98,18 +96,3 @@ def test_senkou_lines_are_midpoints_moved_forward_only() -> None:
 
 def test_only_what_is_asked_for_comes_back() -> None:
     assert list(compute("adx", {}, markets.walk(4, 60), {"plus_di"})) == ["plus_di"]
-
-
-def test_pandas_is_not_imported_for_nothing_and_series_still_go_in_and_come_out() -> None:
-    code = """
-import sys
-import ktrdr.feature_pipeline.indicators.columns
-assert "pandas" not in sys.modules
-import pandas, talib, talib.abstract
-series = pandas.Series([1.0, 2.0, 3.0, 4.0], index=[5, 6, 7, 8])
-average = talib.SMA(series, 2)
-assert isinstance(average, pandas.Series) and list(average.index) == [5, 6, 7, 8] and average[8] == 3.5
-frame = pandas.DataFrame({"close": series})
-assert talib.abstract.SMA(frame, timeperiod=2)[8] == 3.5
-"""
-    subprocess.run([sys.executable, "-c", code], check=True)
