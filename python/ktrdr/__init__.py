@@ -13,7 +13,7 @@ LAZY = {
     "backtest": "ktrdr.backtesting.run:backtest",
     "train": "ktrdr.training.train:train",
     "features": "ktrdr.feature_pipeline.features:features",
-    "labels": "ktrdr.training.train:labels",
+    "labels": "ktrdr.training.labels:labels",
     "Timeframe": "ktrdr.time:Timeframe",
     "KtrdrError": "ktrdr.errors:KtrdrError",
 }

@@ -79,7 +79,7 @@ class BacktestConfig:
     ) -> BacktestConfig:
         """From the arguments of ``ktrdr.backtest``; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
         written = load_strategy(strategy)
-        _check_timeframe(written, Timeframe.parse(timeframe))
+        written.require_base(Timeframe.parse(timeframe))
         repository = Repository() if data_dir is None else Repository(Path(data_dir))
         return cls(
             written=written,
@@ -136,13 +136,3 @@ def with_rules(strategy: Strategy, request: Mapping[str, Rules]) -> Strategy:
         min_edge_multiplier=changed.min_edge_multiplier,
         warnings=tuple(dict.fromkeys((*strategy.warnings, *changed.warnings))),
     )
-
-
-def _check_timeframe(strategy: Strategy, timeframe: Timeframe) -> None:
-    if timeframe != strategy.base_timeframe:
-        raise ArgumentInvalid(
-            f"{strategy.name} decides on another timeframe",
-            where="timeframe",
-            found=timeframe.value,
-            expected=strategy.base_timeframe.value,
-        )

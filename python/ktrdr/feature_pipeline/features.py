@@ -11,7 +11,6 @@ from typing import Any
 import polars as pl
 
 from ktrdr.data.store.repository import MemoryBars, Repository, check_symbol
-from ktrdr.errors import ArgumentInvalid
 from ktrdr.feature_pipeline.build import build_features
 from ktrdr.feature_pipeline.matrix import FeatureMatrix, Loaded
 from ktrdr.strategy.loader import load_strategy
@@ -81,7 +80,7 @@ def features(
     ((400, 4), 108)
     """
     loaded = load_strategy(strategy)
-    check_base(loaded, Timeframe.parse(timeframe))
+    loaded.require_base(Timeframe.parse(timeframe))
     repository = Repository() if data_dir is None else Repository(Path(data_dir))
     source = repository if bars is None else MemoryBars.of(bars, symbol)
     matrix = build_features(loaded, source, check_symbol(symbol), Span.parse(start, end), resample=resample)
@@ -89,15 +88,6 @@ def features(
         _frame(matrix), matrix.first_simulated, matrix.loaded, matrix.stale_bars, matrix.warmup_complete_at_start,
         matrix.warnings, matrix,
     )  # fmt: skip
-
-
-def check_base(strategy: Strategy, timeframe: Timeframe) -> None:
-    """Raises ``ArgumentInvalid`` for a timeframe that does not drive the strategy."""
-    if timeframe != strategy.base_timeframe:
-        raise ArgumentInvalid(
-            "not the strategy's base timeframe", where="timeframe", found=timeframe.value,
-            expected=strategy.base_timeframe.value,
-        )  # fmt: skip
 
 
 def _frame(matrix: FeatureMatrix) -> pl.DataFrame:

@@ -55,7 +55,8 @@ def plan_window(
         DataTooShort: the range ends before every timeframe has its need; the one that is ready last is named.
     """
     stamps = source.stamps(symbol, base)
-    start, stop = _range(stamps, span, symbol, base)
+    asked = rows_in_span(stamps, span, symbol, base)
+    start, stop = asked.first, asked.stop
     begin = max(start - reach_bars, 0)
     anchor = max(begin - needs[base].load_bars, 0)
     known_ns, end_ns = int(stamps[begin]) + base.ns, int(stamps[stop - 1]) + base.ns
@@ -79,13 +80,18 @@ def load_window(source: BarSource, symbol: str, window: Window, bridge: Progress
     return series
 
 
-def _range(stamps: Stamps, span: Span, symbol: str, base: Timeframe) -> tuple[int, int]:
+def rows_in_span(stamps: Stamps, span: Span, symbol: str, timeframe: Timeframe) -> Rows:
+    """Returns the rows of a series whose stamps lie in ``span``.
+
+    Raises:
+        DataEmpty: there is none; the message says from when to when bars are stored.
+    """
     start = 0 if span.start_ns is None else int(np.searchsorted(stamps, span.start_ns))
     stop = len(stamps) if span.end_ns is None else int(np.searchsorted(stamps, span.end_ns))
     if stop <= start:
         stored = f"bars from {iso(int(stamps[0]))} to {iso(int(stamps[-1]))}" if len(stamps) else "no bars at all"
-        raise DataEmpty("no bars in the range", symbol=symbol or None, timeframe=base.value, found=stored)
-    return start, stop
+        raise DataEmpty("no bars in the range", symbol=symbol or None, timeframe=timeframe.value, found=stored)
+    return Rows(start, stop)
 
 
 def _ready_row(

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ktrdr.errors import ArgumentInvalid
 from ktrdr.strategy.rules import DecisionRules, ExecutionRules, MetricsRules
 from ktrdr.strategy.sections.model import ModelSpec
 from ktrdr.strategy.sections.training import TrainingRules
@@ -110,8 +111,18 @@ class Strategy:
         """Names of the features in column order."""
         return tuple(name for entry in self.nn_inputs for name in feature_names(entry, self.fuzzy_sets))
 
+    def require_base(self, timeframe: Timeframe) -> None:
+        """Raises ``ArgumentInvalid`` for a timeframe that does not drive the strategy."""
+        if timeframe != self.base_timeframe:
+            raise ArgumentInvalid(
+                "not the strategy's base timeframe",
+                where="timeframe",
+                found=timeframe.value,
+                expected=self.base_timeframe.value,
+            )
+
     def parameter_count(self) -> int:
-        """Weights and biases of the net."""
+        """Returns the number of weights and biases of the net."""
         return self.model.parameter_count(len(self.feature_names), self.n_outputs)
 
     def canonical(self) -> dict[str, Any]:

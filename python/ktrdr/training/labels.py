@@ -1,97 +1,70 @@
-"""Labels: what a net is taught. They see the future by design; each knows the bar at which it is known."""
+"""``ktrdr.labels``: a look at what a strategy's net is taught."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import polars as pl
 
-from ktrdr._types import Floats
 from ktrdr.data.bars import BarSeries
-from ktrdr.errors import LabelNotSupported
-from ktrdr.strategy.sections.labels import LabelRules
+from ktrdr.data.store.repository import BarSource
+from ktrdr.feature_pipeline.window import rows_in_span
+from ktrdr.strategy.schema import Strategy
+from ktrdr.time import Span, Timeframe
+from ktrdr.training.inputs import Moment, training_inputs
+from ktrdr.training.sources.base import Labels
+from ktrdr.training.sources.make import make_labels
 
-BUY, HOLD, SELL = 0, 1, 2
-CLASSES: Final = ("BUY", "HOLD", "SELL")
-Rows = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
+def labels(
+    strategy: str | Path | Mapping[str, Any] | Strategy,
+    symbol: str | None = None,
+    timeframe: str | None = None,
+    *,
+    start: Moment = None,
+    end: Moment = None,
+    bars: Mapping[str, Any] | None = None,
+    data_dir: str | Path | None = None,
+) -> pl.DataFrame:
+    """Returns the labels that the strategy's net is taught, on the base bars of a span.
 
-@dataclass(frozen=True, eq=False)
-class Labels:
-    """One label a bar.
+    Labels of a span see the bars of that span only. The arguments are those of ``train``; of several symbols the
+    first is shown.
 
-    Args:
-        target: class number, or return [n_bars, float64], NaN where undefined.
-        end: row of the bar at which the label is known [n_bars, int64], -1 where undefined.
+    Returns:
+        ``timestamp`` [ns UTC], ``label`` (0 BUY, 1 HOLD, 2 SELL) or ``target`` (a return), and ``end``, the stamp of
+        the bar at whose close the label is known. Null where undefined.
+
+    Raises:
+        ConfigError, DataError, LabelNotSupported: the strategy, the bars, or labels that are not trades.
+
+    >>> from ktrdr.strategy.loader import load_strategy
+    >>> prices = [100.0, 99.0, 101.0, 99.0, 101.0]
+    >>> hourly = pl.DataFrame({"timestamp": [hour * 3_600 * 10**9 for hour in range(5)], "open": prices,
+    ...                        "high": prices, "low": prices, "close": prices})
+    >>> file = load_strategy("v3_minimal").canonical()
+    >>> file["training"]["labels"] = {"source": "zigzag", "zigzag_threshold": 0.01}
+    >>> labels(file, "EURUSD", bars={"1h": hourly})["label"].to_list()
+    [1, 1, 1, 1, None]
     """
-
-    target: Floats
-    end: Rows
-
-    @property
-    def defined(self) -> Mask:
-        """Rows that have a label [n_bars, bool]."""
-        return np.isfinite(self.target)
-
-    @classmethod
-    def undefined(cls, n_bars: int) -> Labels:
-        """No label yet, to be filled in."""
-        return cls(np.full(n_bars, np.nan), np.full(n_bars, -1, np.int64))
+    inputs = training_inputs(strategy, symbol, timeframe, start=start, end=end, bars=bars, data_dir=data_dir)
+    rules = inputs.strategy.training.labels
+    series = _span_bars(inputs.source, inputs.symbols[0], inputs.strategy.base_timeframe, inputs.span)
+    return _frame(series, make_labels(series, rules), is_target=rules.is_target)
 
 
-def make_labels(bars: BarSeries, rules: LabelRules) -> Labels:
-    """The labels of a strategy's ``training.labels``; ``LabelNotSupported`` for classes that are not trades."""
-    require_trainable(rules)
-    return _SOURCES[rules.source](bars, rules)
+def _frame(series: BarSeries, made: Labels, *, is_target: bool) -> pl.DataFrame:
+    stamps = pl.Series(series.timestamp).cast(pl.Datetime("ns", "UTC"))
+    rows = pl.Series(np.where(made.defined, made.end, 0)).cast(pl.UInt32)
+    ends = pl.select(pl.when(pl.Series(made.defined)).then(stamps.gather(rows))).to_series()
+    target = pl.Series(made.target, nan_to_null=True)
+    value = {"target": target} if is_target else {"label": target.cast(pl.Int8)}
+    return pl.DataFrame({"timestamp": stamps, **value, "end": ends})
 
 
-def require_trainable(rules: LabelRules) -> None:
-    """Passes where a net can be trained on these labels; ``LabelNotSupported`` otherwise."""
-    if rules.source not in _SOURCES:
-        raise LabelNotSupported(
-            "these labels cannot be trained", where="training.labels.source", found=rules.source,
-            expected=", ".join(_SOURCES), hint="their classes are not trades",
-        )  # fmt: skip
-
-
-def _zigzag(bars: BarSeries, rules: LabelRules) -> Labels:
-    from ktrdr.training.sources.zigzag import zigzag
-
-    return zigzag(bars.close, rules.params["zigzag_threshold"])
-
-
-def _forward_return(bars: BarSeries, rules: LabelRules) -> Labels:
-    return forward_return(bars.close, rules.params["horizon"])
-
-
-def _triple_barrier(bars: BarSeries, rules: LabelRules) -> Labels:
-    from ktrdr.training.sources.triple_barrier import barrier_unit, triple_barrier
-
-    params = rules.params
-    unit = barrier_unit(bars, params)
-    profit, loss = params["profit_target_atr"], params["stop_loss_atr"]
-    return triple_barrier(bars, unit, profit=profit, loss=loss, horizon=params["max_holding_bars"])
-
-
-_SOURCES: dict[str, Callable[[BarSeries, LabelRules], Labels]] = {
-    "zigzag": _zigzag,
-    "forward_return": _forward_return,
-    "triple_barrier": _triple_barrier,
-}
-
-
-def forward_return(close: Floats, horizon: int) -> Labels:
-    """``close[t + horizon] / close[t] - 1``, known at ``t + horizon``; undefined for the last ``horizon`` bars.
-
-    >>> forward_return(np.array([100.0, 101.0, 99.0]), 2).target.round(4).tolist()
-    [-0.01, nan, nan]
-    """
-    labels = Labels.undefined(len(close))
-    known = np.arange(horizon, len(close))
-    labels.target[known - horizon] = close[known] / close[known - horizon] - 1.0
-    labels.end[known - horizon] = known
-    return labels
+def _span_bars(source: BarSource, symbol: str, timeframe: Timeframe, span: Span) -> BarSeries:
+    rows = rows_in_span(source.stamps(symbol, timeframe), span, symbol, timeframe)
+    return source.rows(symbol, timeframe, rows.first, rows.stop)

@@ -14,7 +14,8 @@ from ktrdr.feature_pipeline.matrix import FeatureMatrix, fit_normalization
 from ktrdr.feature_pipeline.normalization import Normalization
 from ktrdr.strategy.schema import Strategy
 from ktrdr.time import Span
-from ktrdr.training.labels import CLASSES, Labels, Mask, make_labels
+from ktrdr.training.sources.base import CLASSES, Labels, Mask
+from ktrdr.training.sources.make import make_labels
 from ktrdr.training.splits import (
     SPLITS,
     TEST,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ktrdr._types import Stamps
 from ktrdr.strategy.sections.training import DataSplit
-from ktrdr.training.labels import Mask, Rows
+from ktrdr.training.sources.base import Mask, Rows
 
 TRAIN, VALIDATION, TEST, DROPPED = 0, 1, 2, -1
 SPLITS: Final = ("train", "validation", "test")

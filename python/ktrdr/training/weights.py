@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ktrdr._types import Floats
-from ktrdr.training.labels import CLASSES, Labels, Mask
+from ktrdr.training.sources.base import CLASSES, Labels, Mask
 
 MAX_CLASS_WEIGHT = 10.0
 

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ktrdr.strategy.sections.labels import LabelRules
-from ktrdr.training.labels import BUY, HOLD, SELL, Labels, forward_return, make_labels
+from ktrdr.training.sources.base import BUY, HOLD, SELL, Labels
+from ktrdr.training.sources.forward_return import forward_return
+from ktrdr.training.sources.make import make_labels
 from ktrdr.training.sources.triple_barrier import barrier_unit, triple_barrier
 from ktrdr.training.sources.zigzag import zigzag
 from support.inputs.nets import strategy_of
@@ -141,7 +143,7 @@ def test_forward_return_beyond_the_end_is_undefined(horizon: int) -> None:
 
 # --- triple barrier ---------------------------------------------------------------------------------------------------
 
-ONE = {"profit": 2.0, "loss": 1.0, "horizon": 3}
+ONE = {"profit": 2.0, "loss": 1.0, "horizon_bars": 3}
 # close 100, unit 1: long target 102, stop 99; short target 98, stop 101.
 
 
@@ -219,7 +221,7 @@ def test_triple_barrier_is_the_slow_one(seed: int, rows: int, horizon: int, prof
     bars = walk_bars(rows + 2, seed, 0.01)
     unit = np.abs(np.random.default_rng(seed).normal(0.8, 0.6, len(bars)))
     unit[::7] = np.nan
-    labels = triple_barrier(bars, unit, profit=profit, loss=loss, horizon=horizon)
+    labels = triple_barrier(bars, unit, profit=profit, loss=loss, horizon_bars=horizon)
     expected = [slow_barrier(bars, unit[row], row, profit, loss, horizon) for row in range(len(bars))]
     assert list(zip(shown(labels), ends(labels), strict=True)) == expected
 
@@ -256,7 +258,7 @@ def test_a_market_shorter_than_the_window_has_no_unit() -> None:
 def test_the_defaults_are_two_to_one_and_a_half_over_a_day() -> None:
     bars = walk_bars(300)
     unit = talib.ATR(bars.high, bars.low, bars.close, 14)
-    expected = triple_barrier(bars, unit, profit=2.0, loss=1.5, horizon=24)
+    expected = triple_barrier(bars, unit, profit=2.0, loss=1.5, horizon_bars=24)
     made = make_labels(bars, rules())
     np.testing.assert_array_equal(made.target, expected.target)
     np.testing.assert_array_equal(made.end, expected.end)

@@ -23,8 +23,9 @@ from ktrdr.neural.match import require_same_features
 from ktrdr.neural.storage import ModelStorage
 from ktrdr.strategy.loader import load_strategy
 from ktrdr.time import NS_PER_DAY, Span, Timeframe
+from ktrdr.training.labels import labels
 from ktrdr.training.samples import make_samples, whole_windows
-from ktrdr.training.train import TrainResult, labels, train
+from ktrdr.training.train import TrainResult, train
 from support.inputs.nets import strategy_of
 from support.inputs.walks import START_NS, walk
 

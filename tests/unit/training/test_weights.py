@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ktrdr.training.labels import Labels
+from ktrdr.training.sources.base import Labels
 from ktrdr.training.weights import class_weights, uniqueness
 
 

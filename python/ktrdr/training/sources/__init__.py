@@ -1,1 +1,1 @@
-"""Label sources: each turns a bar series into labels."""
+"""Label sources: each file turns bars into labels by one definition; ``make`` chooses the source of a strategy."""

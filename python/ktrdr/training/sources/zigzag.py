@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
-from ktrdr._types import Floats
-from ktrdr.training.labels import BUY, HOLD, SELL, Labels
+from typing import NamedTuple
 
-_Pivot = tuple[int, int, bool]
+from ktrdr._types import Floats
+from ktrdr.training.sources.base import BUY, HOLD, SELL, Labels
+
+
+class _Pivot(NamedTuple):
+    """A confirmed extreme: its bar, and the bar that confirms it."""
+
+    bar: int
+    confirmed_bar: int
+    is_high: bool
 
 
 def zigzag(close: Floats, threshold: float) -> Labels:
-    """BUY strictly between a confirmed low and the next confirmed high, SELL from high to low, pivots HOLD.
+    """Returns BUY strictly between a confirmed low and the next confirmed high, SELL from high to low, pivots HOLD.
 
-    Before the first and after the last confirmed pivot undefined. A leg is known when its closing pivot is confirmed,
-    a pivot when it is confirmed itself.
+    Bars before the first and after the last confirmed pivot have no label. A leg is known when its closing pivot is
+    confirmed, a pivot when it is confirmed itself.
+
+    Args:
+        close: closes [n_bars, float64, price].
+        threshold: the move against a leg that confirms its end, as a rate.
 
     >>> import numpy as np
     >>> zigzag(np.array([100.0, 95.0, 97.0, 101.0, 97.0]), 0.03).target.tolist()
     [1.0, 1.0, 0.0, 1.0, nan]
     """
     labels = Labels.undefined(len(close))
-    before = None
-    for bar, known, is_high in _pivots(close, threshold):
+    before: int | None = None
+    for pivot in _pivots(close, threshold):
         if before is not None:
-            leg = slice(before + 1, bar)
-            labels.target[leg], labels.end[leg] = BUY if is_high else SELL, known
-        labels.target[bar], labels.end[bar] = HOLD, known
-        before = bar
+            leg = slice(before + 1, pivot.bar)
+            labels.target[leg] = BUY if pivot.is_high else SELL
+            labels.end[leg] = pivot.confirmed_bar
+        labels.target[pivot.bar] = HOLD
+        labels.end[pivot.bar] = pivot.confirmed_bar
+        before = pivot.bar
     return labels
 
 
 def _pivots(close: Floats, threshold: float) -> list[_Pivot]:
-    """(bar, confirming bar, whether a high) of every confirmed pivot; of equal extremes the first.
+    """Returns every confirmed pivot; of equal extremes the first.
 
     A loop over plain floats: each step depends on the one before, and 1 M bars take a fraction of a second.
     """
@@ -45,9 +59,11 @@ def _pivots(close: Floats, threshold: float) -> list[_Pivot]:
         if seeks_low and price < low:
             low, low_bar = price, bar
         if seeks_high and price <= high * fall:
-            pivots.append((high_bar, bar, True))
-            seeks_high, seeks_low, low, low_bar = False, True, price, bar
+            pivots.append(_Pivot(high_bar, bar, is_high=True))
+            seeks_high, seeks_low = False, True
+            low, low_bar = price, bar
         elif seeks_low and price >= low * rise:
-            pivots.append((low_bar, bar, False))
-            seeks_high, seeks_low, high, high_bar = True, False, price, bar
+            pivots.append(_Pivot(low_bar, bar, is_high=False))
+            seeks_high, seeks_low = True, False
+            high, high_bar = price, bar
     return pivots

@@ -1,0 +1,46 @@
+"""The type of all labels, and the classes they name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ktrdr._types import Floats
+
+BUY: Final = 0
+HOLD: Final = 1
+SELL: Final = 2
+CLASSES: Final = ("BUY", "HOLD", "SELL")
+
+Rows = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """One label for each bar. A label sees the future by design, and says at which bar it is known.
+
+    Args:
+        target: class number, or return [n_bars, float64], NaN where undefined.
+        end: row of the bar at which the label is known [n_bars, int64], -1 where undefined.
+    """
+
+    target: Floats
+    end: Rows
+
+    @property
+    def defined(self) -> Mask:
+        """Returns the rows that have a label [n_bars, bool]."""
+        return np.isfinite(self.target)
+
+    @classmethod
+    def undefined(cls, n_bars: int) -> Labels:
+        """Returns labels without a value, for a source to fill in.
+
+        >>> Labels.undefined(2).end.tolist()
+        [-1, -1]
+        """
+        return cls(np.full(n_bars, np.nan), np.full(n_bars, -1, np.int64))
