@@ -21,7 +21,6 @@ CROWDED: set[str] = {
 }
 CIRCLES: list[list[str]] = [
     ["ktrdr.cli.commands.backtest", "ktrdr.cli.commands.operations"],
-    ["ktrdr.training.labels", "ktrdr.training.sources.triple_barrier", "ktrdr.training.sources.zigzag"],
 ]
 SHORT = {
     "python/ktrdr/_types.py": "the type aliases of every room",
@@ -29,14 +28,14 @@ SHORT = {
     "python/ktrdr/backtesting/backtest_worker.py": "public path of the worker, which lives in backtesting/job",
     "python/ktrdr/cli/commands/strategies.py": "one command group, one file",
     "python/ktrdr/cli/commands/workers.py": "one command group, one file",
+    "python/ktrdr/config/merge.py": "one rule for rules and training keys",
     "python/ktrdr/config/difference.py": "one rule with users in three rooms",
     "python/ktrdr/data/origin.py": "one rule with users in three rooms",
-    "python/ktrdr/data/store/root.py": "the one reader of KTRDR_DATA_DIR",
     "python/ktrdr/feature_pipeline/indicators/formula.py": "the type that every indicator file shares",
-    "python/ktrdr/neural/blocks.py": "constants that are needed without torch",
     "python/ktrdr/neural/match.py": "one rule: a bundle fits a strategy",
     "python/ktrdr/operations/store/migrations/versions/v0002_segments_as_they_are.py": "one migration, one file",
     "python/ktrdr/training/model_storage.py": "public path of the model storage, which lives in neural",
+    "python/ktrdr/training/sources/forward_return.py": "one label source, one file",
     "rust/core/tests/snapshot_v1.rs": "one frozen snapshot, one test target",
 }
 NO_SOURCE = {
@@ -46,6 +45,7 @@ NO_SOURCE = {
     "cli/test_control.py": "interrupt, progress and output together",
     "feature_pipeline/indicators/test_golden.py": "indicators against values by hand",
     "feature_pipeline/indicators/test_lookback.py": "the catalogue's history against every indicator",
+    "feature_pipeline/indicators/test_talib.py": "indicators against TA-Lib itself",
     "feature_pipeline/indicators/test_talipp.py": "indicators against an independent library",
     "operations/store/test_queue.py": "cost of a long queue, over claims and reads",
     "operations/store/test_races.py": "many owners at once, over claims and saves",

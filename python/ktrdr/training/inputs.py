@@ -1,4 +1,4 @@
-"""What ``train`` and ``labels`` read: the strategy, its symbols, a span, and where the bars come from."""
+"""Inputs that ``train`` and ``labels`` share: the strategy, its symbols, a span and the source of bars."""
 
 from __future__ import annotations
 

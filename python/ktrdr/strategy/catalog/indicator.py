@@ -14,7 +14,7 @@ from typing import Literal
 from ktrdr.strategy.catalog.parameter import Parameter, Params
 
 Kind = Literal["windowed", "recursive", "path_dependent", "never"]
-"""How an indicator forgets the first bar: at once, gradually, when its path meets the true one, or not at all."""
+"""The way an indicator forgets the first bar: at once, gradually, when its path meets the true one, or never."""
 
 _FADED = math.log(1e-3)
 
@@ -41,7 +41,7 @@ def _volume_as_source(params: Params) -> bool:
 
 @dataclass(frozen=True)
 class Indicator:
-    """One indicator.
+    """One indicator, as a strategy may name it.
 
     Args:
         type: its canonical name in a strategy file.
