@@ -12,6 +12,7 @@ from ktrdr._types import Floats, Stamps
 from ktrdr.errors import LabelsEmpty
 from ktrdr.feature_pipeline.matrix import FeatureMatrix, fit_normalization
 from ktrdr.feature_pipeline.normalization import Normalization
+from ktrdr.strategy.catalog.indicators import INDICATORS
 from ktrdr.strategy.schema import Strategy
 from ktrdr.time import Span
 from ktrdr.training.sources.base import CLASSES, Labels, Mask
@@ -30,12 +31,6 @@ from ktrdr.training.trainer import Rows, TrainingTask
 from ktrdr.training.weights import class_weights, uniqueness
 
 FEW_SPANS = 10
-_PRICE_SCALED = frozenset(
-    (
-        "atr", "bollingerbands", "donchianchannels", "ema", "ichimoku", "keltnerchannels", "macd", "momentum",
-        "parabolicsar", "sma", "supertrend", "vwap", "wma",
-    )
-)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,5 +229,5 @@ def _price_warnings(strategy: Strategy, symbols: Sequence[SymbolRows]) -> list[s
     return [
         f"raw input {entry.ref} is in price units and pooled over {len(symbols)} symbols"
         for entry in strategy.nn_inputs
-        if entry.fuzzy_set is None and strategy.indicators[entry.indicator_id].type in _PRICE_SCALED
+        if entry.fuzzy_set is None and INDICATORS[strategy.indicators[entry.indicator_id].type].in_price_units
     ]

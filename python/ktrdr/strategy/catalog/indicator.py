@@ -50,6 +50,7 @@ class Indicator:
         kind: how it forgets the first bar.
         aliases: further names.
         source_only: it reads one column, so it also accepts an external series.
+        in_price_units: its values are prices or differences of prices, so they cannot be compared between symbols.
         reads_volume: tells by its parameters if it reads volume.
         check: returns the message of a broken rule between parameters, None if there is none.
     """
@@ -60,6 +61,7 @@ class Indicator:
     kind: Kind = "windowed"
     aliases: tuple[str, ...] = ()
     source_only: bool = False
+    in_price_units: bool = False
     reads_volume: Callable[[Params], bool] = _volume_as_source
     check: Callable[[Params], str | None] = _no_rule
 

@@ -54,6 +54,7 @@ MACD = Indicator(
     "recursive",
     source_only=True,
     check=_fast_below_slow,
+    in_price_units=True,
 )
 
 STOCHASTIC = Indicator(
@@ -65,7 +66,7 @@ STOCHASTIC = Indicator(
 WILLIAMS_R = Indicator("williamsr", (period(14, low=2),), single(window_lookback))
 CCI = Indicator("cci", (period(20, low=2),), single(window_lookback))
 ROC = Indicator("roc", (period(10), SOURCE), single(change_lookback), source_only=True)
-MOMENTUM = Indicator("momentum", (period(10), SOURCE), single(change_lookback), source_only=True)
+MOMENTUM = Indicator("momentum", (period(10), SOURCE), single(change_lookback), source_only=True, in_price_units=True)
 AROON = Indicator("aroon", (period(14, low=2),), each("up down oscillator", change_lookback))
 
 RVI = Indicator(

@@ -24,7 +24,15 @@ _SAR_SETTLE_BARS = 70
 
 
 def _moving_average(type_: str, alias: str, kind: Kind, settle: Callable[[Params], int] = at_once) -> Indicator:
-    return Indicator(type_, (period(20), SOURCE), single(window_lookback, settle), kind, (alias,), source_only=True)
+    return Indicator(
+        type_,
+        (period(20), SOURCE),
+        single(window_lookback, settle),
+        kind,
+        (alias,),
+        source_only=True,
+        in_price_units=True,
+    )
 
 
 def _settle_of_ma_type(params: Params) -> int:
@@ -62,6 +70,7 @@ SUPERTREND = Indicator(
     (period(10, low=2), multiplier(3.0)),
     each("trend direction", change_lookback, settle_of_wilder),
     "path_dependent",
+    in_price_units=True,
 )
 
 PARABOLIC_SAR = Indicator(
@@ -70,6 +79,7 @@ PARABOLIC_SAR = Indicator(
     single(lambda p: 1, lambda p: _SAR_SETTLE_BARS),
     "path_dependent",
     check=_initial_below_max,
+    in_price_units=True,
 )
 
 ICHIMOKU = Indicator(
@@ -86,6 +96,7 @@ ICHIMOKU = Indicator(
         output("senkou_a", lambda p: max(p["tenkan_period"], p["kijun_period"]) - 1 + p["displacement"]),
         output("senkou_b", lambda p: p["senkou_b_period"] - 1 + p["displacement"]),
     ),
+    in_price_units=True,
 )
 
 FAMILY = (SMA, EMA, WMA, DISTANCE_FROM_MA, ADX, SUPERTREND, PARABOLIC_SAR, ICHIMOKU)

@@ -36,7 +36,7 @@ def _squeeze_settle(params: Params) -> int:
     return max(ema_settle(params["kc_period"]), wilder_settle(SQUEEZE_ATR_PERIOD))
 
 
-ATR = Indicator("atr", (period(14),), single(change_lookback, settle_of_wilder), "recursive")
+ATR = Indicator("atr", (period(14),), single(change_lookback, settle_of_wilder), "recursive", in_price_units=True)
 NATR = Indicator("natr", (period(14),), single(change_lookback, settle_of_wilder), "recursive")
 
 BOLLINGER_BANDS = Indicator(
@@ -45,6 +45,7 @@ BOLLINGER_BANDS = Indicator(
     each("upper middle lower", window_lookback),
     aliases=("bbands",),
     source_only=True,
+    in_price_units=True,
 )
 
 BOLLINGER_BAND_WIDTH = Indicator(
@@ -60,9 +61,12 @@ KELTNER_CHANNELS = Indicator(
         output("lower", _keltner_lookback, _keltner_settle),
     ),
     "recursive",
+    in_price_units=True,
 )
 
-DONCHIAN_CHANNELS = Indicator("donchianchannels", (period(20, low=2),), each("upper middle lower", window_lookback))
+DONCHIAN_CHANNELS = Indicator(
+    "donchianchannels", (period(20, low=2),), each("upper middle lower", window_lookback), in_price_units=True
+)
 
 SQUEEZE_INTENSITY = Indicator(
     "squeezeintensity",

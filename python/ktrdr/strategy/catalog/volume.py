@@ -26,7 +26,13 @@ OBV = Indicator("obv", (), single(_from_first_bar), "never", reads_volume=always
 AD_LINE = Indicator("adline", (), single(_from_first_bar), "never", reads_volume=always_volume)
 MFI = Indicator("mfi", (period(14, low=2),), single(change_lookback), reads_volume=always_volume)
 CMF = Indicator("cmf", (period(21, low=2),), single(window_lookback), reads_volume=always_volume)
-VWAP = Indicator("vwap", (period(20, low=0),), (Output("", _vwap_lookback, at_once),), reads_volume=always_volume)
+VWAP = Indicator(
+    "vwap",
+    (period(20, low=0),),
+    (Output("", _vwap_lookback, at_once),),
+    reads_volume=always_volume,
+    in_price_units=True,
+)
 VOLUME_RATIO = Indicator("volumeratio", (period(20),), single(window_lookback), reads_volume=always_volume)
 
 FAMILY = (OBV, AD_LINE, MFI, CMF, VWAP, VOLUME_RATIO)
