@@ -39,6 +39,7 @@ STREAMS: list[tuple[str, str, Any, dict[str, Any], tuple[str, ...], int | None]]
     ("sma", "", stream.SMA, {"timeperiod": 20}, ("close",), None),
     ("ema", "", stream.EMA, {"timeperiod": 20}, ("close",), None),
     ("wma", "", stream.WMA, {"timeperiod": 20}, ("close",), None),
+    ("hma", "", stream.HMA, {"timeperiod": 20}, ("close",), None),
     ("donchianchannels", "upper", stream.DONCHIAN, {"timeperiod": 20}, ("high", "low"), 0),
     ("supertrend", "trend", stream.SUPERTREND, {"timeperiod": 10, "multiplier": 3.0}, HLC, 0),
     ("supertrend", "direction", stream.SUPERTREND, {"timeperiod": 10, "multiplier": 3.0}, HLC, 1),

@@ -141,6 +141,7 @@ CASES = [
     ("  bands:", "  ba.nds:", "config_range", "indicators.ba.nds", "ba.nds"),
     ("type: bbands, multiplier: 2.5", "type: parabolicsar, initial_af: 0.3", "config_range", "indicators.bands", "sar"),
     ("type: bbands, multiplier: 2.5", "type: vwap, period: -1", "config_range", "indicators.bands.period", "vwap"),
+    ("type: bbands, multiplier: 2.5", "type: hma, period: 1", "config_range", "indicators.bands.period", "hma"),
     # fuzzy sets
     ("[0, 20, 40]", "[0, 50, 40]", "config_fuzzy", "fuzzy_sets.rsi_level.low", "[0, 50, 40]"),
     ("[0, 20, 40]", "[0, 20]", "config_fuzzy", "fuzzy_sets.rsi_level.low", "[0, 20]"),

@@ -113,6 +113,7 @@ TALIB = {
     "aroon": ("AROON", {"timeperiod": "period"}),
     "ema": ("EMA", {"timeperiod": "period"}),
     "wma": ("WMA", {"timeperiod": "period"}),
+    "hma": ("HMA", {"timeperiod": "period"}),
     "donchianchannels": ("DONCHIAN", {"timeperiod": "period"}),
     "supertrend": ("SUPERTREND", {"timeperiod": "period"}),
     "cmf": ("CMF", {"timeperiod": "period"}),

@@ -1,4 +1,4 @@
-"""Moving averages and what follows a trend: sma, ema, wma, distancefromma, adx, supertrend, parabolicsar, ichimoku."""
+"""Moving averages and trend: sma, ema, wma, hma, distancefromma, adx, supertrend, parabolicsar, ichimoku."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ def _ema(columns: Columns, params: Params) -> tuple[Floats, ...]:
 
 def _wma(columns: Columns, params: Params) -> tuple[Floats, ...]:
     return (talib.WMA(source(columns, params), timeperiod=params["period"]),)
+
+
+def _hma(columns: Columns, params: Params) -> tuple[Floats, ...]:
+    """Hull moving average: WMA(2 WMA(source, n / 2) - WMA(source, n), sqrt n), both lengths rounded down."""
+    return (talib.HMA(source(columns, params), timeperiod=params["period"]),)
 
 
 def _distance_from_ma(columns: Columns, params: Params) -> tuple[Floats, ...]:
@@ -92,6 +97,7 @@ FAMILY: Family = {
     "sma": {("",): _sma},
     "ema": {("",): _ema},
     "wma": {("",): _wma},
+    "hma": {("",): _hma},
     "distancefromma": {("",): _distance_from_ma},
     "adx": {("adx",): _adx, ("plus_di",): _plus_di, ("minus_di",): _minus_di},
     "supertrend": {("trend", "direction"): _supertrend},

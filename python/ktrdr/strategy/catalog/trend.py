@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from ktrdr.strategy.catalog.indicator import (
@@ -35,6 +36,11 @@ def _moving_average(type_: str, alias: str, kind: Kind, settle: Callable[[Params
     )
 
 
+def _hull_lookback(params: Params) -> int:
+    """Returns the lookback of a window of ``period``, then one of the whole part of its root."""
+    return int(params["period"]) + math.isqrt(params["period"]) - 2
+
+
 def _settle_of_ma_type(params: Params) -> int:
     return ema_settle(params["period"]) if params["ma_type"] == "EMA" else 0
 
@@ -46,6 +52,15 @@ def _initial_below_max(params: Params) -> str | None:
 SMA = _moving_average("sma", "simplemovingaverage", "windowed")
 EMA = _moving_average("ema", "exponentialmovingaverage", "recursive", settle_of_ema)
 WMA = _moving_average("wma", "weightedmovingaverage", "windowed")
+
+HMA = Indicator(
+    "hma",
+    (period(20, low=2), SOURCE),
+    single(_hull_lookback),
+    aliases=("hullmovingaverage",),
+    source_only=True,
+    in_price_units=True,
+)
 
 DISTANCE_FROM_MA = Indicator(
     "distancefromma",
@@ -99,4 +114,4 @@ ICHIMOKU = Indicator(
     in_price_units=True,
 )
 
-FAMILY = (SMA, EMA, WMA, DISTANCE_FROM_MA, ADX, SUPERTREND, PARABOLIC_SAR, ICHIMOKU)
+FAMILY = (SMA, EMA, WMA, HMA, DISTANCE_FROM_MA, ADX, SUPERTREND, PARABOLIC_SAR, ICHIMOKU)

@@ -60,6 +60,17 @@ def test_rvi_after_a_move_forgets_it_entirely() -> None:
     assert compute("rvi", {"period": 3, "signal_period": 2}, bars)["rvi"][8:].tolist() == [0.0] * 7
 
 
+def test_hull_moving_average() -> None:
+    # period 4: halves of 2, root 2. Closes 1 2 4 8 16, WMA(2) = (x + 2x')/3, WMA(4) = (x + 2x' + 3x'' + 4x''')/10
+    #   bar 3: 2 (4 + 16)/3 - (1 + 4 + 12 + 32)/10 = 40/3 - 4.9 = 253/30
+    #   bar 4: 2 (8 + 32)/3 - (2 + 8 + 24 + 64)/10 = 80/3 - 9.8 = 506/30
+    # WMA(2) of the two at bar 4: (253/30 + 2 x 506/30)/3 = 1265/90
+    price = [1.0, 2.0, 4.0, 8.0, 16.0]
+    found = compute("hma", {"period": 4}, series(price, price, price, price))[""]
+    assert np.isnan(found[:4]).all()
+    assert found[4] == pytest.approx(1265 / 90, rel=1e-14)
+
+
 def test_fisher_transform() -> None:
     # median price 1 2 4 3 5; window 3:
     #   bar 2: 4 in 1..4: x = 1 -> 0.999     bar 3: 3 in 2..4: x = 0     bar 4: 5 in 3..5: x = 1 -> 0.999

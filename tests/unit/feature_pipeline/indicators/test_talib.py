@@ -52,6 +52,8 @@ CASES: list[tuple[str, dict[str, Any], str, Direct]] = [
     ("ema", {"source": "ohlc4"}, "", lambda b: talib.EMA(talib.AVGPRICE(b.open, b.high, b.low, b.close), 20)),
     ("ema", {"period": 1}, "", lambda b: b.close),
     ("wma", {"source": "high"}, "", lambda b: talib.WMA(b.high, 20)),
+    ("hma", {"source": "hl2"}, "", lambda b: talib.HMA(talib.MEDPRICE(b.high, b.low), 20)),
+    ("HullMovingAverage", {"period": 3}, "", lambda b: talib.HMA(b.close, 3)),
     ("donchianchannels", {}, "upper", lambda b: talib.DONCHIAN(b.high, b.low, 20)[0]),
     ("donchianchannels", {}, "middle", lambda b: talib.DONCHIAN(b.high, b.low, 20)[1]),
     ("donchianchannels", {"period": 2}, "lower", lambda b: talib.DONCHIAN(b.high, b.low, 2)[2]),

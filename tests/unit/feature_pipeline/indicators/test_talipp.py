@@ -50,6 +50,8 @@ CASES: list[tuple[str, dict[str, Any], str, Any, str, float]] = [
     ("sma", {}, "", talipp.SMA(20, CLOSES), "", 1e-9),
     ("ema", {}, "", talipp.EMA(20, CLOSES), "", 1e-9),
     ("wma", {}, "", talipp.WMA(20, CLOSES), "", 1e-9),
+    ("hma", {}, "", talipp.HMA(20, CLOSES), "", 1e-9),
+    ("hma", {"period": 15}, "", talipp.HMA(15, CLOSES), "", 1e-9),  # the root of 15 is 3.87: both take 3
     ("keltnerchannels", {}, "upper", talipp.KeltnerChannels(20, 10, 2, 2, CANDLES), "ub", 1e-9),
     ("keltnerchannels", {}, "middle", talipp.KeltnerChannels(20, 10, 2, 2, CANDLES), "cb", 1e-9),
     ("keltnerchannels", {}, "lower", talipp.KeltnerChannels(20, 10, 2, 2, CANDLES), "lb", 1e-9),
