@@ -51,8 +51,8 @@ check: lint types contract ## What a change must pass before review: lint, types
 lint: setup ## Format and lint of Rust and Python
 	@cargo fmt --all --check
 	@cargo clippy --quiet --locked --all-targets -- -D warnings
-	@$(BIN)/ruff format --quiet --check python tests benches
-	@$(BIN)/ruff check --quiet python tests benches
+	@$(BIN)/ruff format --quiet --check python tests benches scripts
+	@$(BIN)/ruff check --quiet python tests benches scripts
 
 types: setup ## Types of the package
 	@$(BIN)/mypy
@@ -83,8 +83,8 @@ release-check: ## Tag, version and changelog agree (TAG=v0.1.0)
 
 fmt: setup ## Format Rust and Python
 	@cargo fmt --all
-	@$(BIN)/ruff format --quiet python tests benches
-	@$(BIN)/ruff check --quiet --fix python tests benches
+	@$(BIN)/ruff format --quiet python tests benches scripts
+	@$(BIN)/ruff check --quiet --fix python tests benches scripts
 
 lock: $(VENV)/.installed ## Compile requirements.lock anew
 	@$(BIN)/python -m pip install --quiet pip-tools

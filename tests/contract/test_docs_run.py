@@ -1,12 +1,17 @@
-"""Every block of the README is executed: prose that nobody runs goes false."""
+"""Executes every block of the README: prose that nobody runs becomes false."""
 
 from __future__ import annotations
 
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -25,20 +30,44 @@ def test_ci_calls_the_readmes_commands() -> None:
         assert command.strip() in ci
 
 
+def run(command: list[str], folder: Path, env: dict[str, str]) -> None:
+    """Runs one block; ends whatever it has started in the background, also where the test is given up."""
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        printed, _ = process.communicate()
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0, f"{command[-1]}\n{printed}"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+@pytest.mark.timeout(900)  # it imports data, trains a net and starts a worker
 def test_every_other_block_runs_in_order(tmp_path: Path) -> None:
     """One shell session and one Python session over one fresh data folder, as a reader would have."""
     env = os.environ | {
         "KTRDR_DATA_DIR": str(tmp_path / "data"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
-    python = ""
+    port, python = str(free_port()), ""
     for language, text in BLOCKS:
         if language == "sh" and text not in RUN_BY_CI:
-            done = subprocess.run(["bash", "-euc", text], cwd=tmp_path, env=env, capture_output=True, text=True)
-            assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
+            run(["bash", "-euc", text.replace("8701", port)], tmp_path, env)
         elif language == "python":
             python += text
-            done = subprocess.run([sys.executable, "-c", python], cwd=tmp_path, env=env, capture_output=True, text=True)
-            assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
         else:
             assert language in {"sh", "yaml", "text"}, language
+    run([sys.executable, "-c", python], tmp_path, env)

@@ -27,9 +27,6 @@ from support.prose import (
 from support.source_tree import ROOT
 
 NOT_YET_CLEAN: set[str] = {
-    "DESIGN.md",
-    "README.md",
-    "benches/RESULTS.md",
     "ktrdr",
     "ktrdr/backtesting",
     "ktrdr/backtesting/job",
