@@ -46,7 +46,6 @@ NOT_YET_CLEAN: set[str] = {
     "ktrdr/operations/run",
     "ktrdr/operations/store",
     "ktrdr/operations/store/migrations/versions",
-    "ktrdr/simulation",
     "ktrdr/strategy",
     "ktrdr/strategy/sections",
     "ktrdr/training",

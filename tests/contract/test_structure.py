@@ -24,6 +24,7 @@ CIRCLES: list[list[str]] = [
 ]
 SHORT = {
     "python/ktrdr/_types.py": "the type aliases of every room",
+    "python/ktrdr/_version.py": "the version, read only when somebody asks for it",
     "python/ktrdr/profile.py": "the numeric profile, below every room that records it",
     "python/ktrdr/backtesting/backtest_worker.py": "public path of the worker, which lives in backtesting/job",
     "python/ktrdr/cli/commands/strategies.py": "one command group, one file",

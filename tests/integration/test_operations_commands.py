@@ -18,7 +18,7 @@ import yaml
 from ktrdr import _core
 from ktrdr.backtesting.decision_function import DecisionFunction
 from ktrdr.backtesting.job import foreground
-from ktrdr.backtesting.job.stored import StoredResults
+from ktrdr.backtesting.job.stored import stored_results
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.cli.app import main
 from ktrdr.errors import Cancelled, InternalError
@@ -114,7 +114,7 @@ def test_a_run_is_listed_shown_written_out_and_deleted(ktrdr: Program, tmp_path:
     assert written.pop("written") == sorted_like(tmp_path / "deep" / "out", written_names := written_files())
     assert written == run
     assert len(written_names) == 12
-    results = StoredResults(ktrdr.store, name)
+    results = stored_results(ktrdr.store, name)
     assert pl.read_parquet("deep/out/trades.parquet").equals(results.trades)
     assert pl.read_csv("deep/out/fills.csv").height == results.fills.height
     assert json.loads(Path("deep/out/metrics.json").read_text())["result_hash"] == run["result_hash"]
@@ -200,13 +200,13 @@ def test_a_fork_goes_on_with_other_rules_and_leaves_its_parent_alone(ktrdr: Prog
     fork = ktrdr(f"operations fork {name} {DEAR}")
     assert fork["operation_id"] != name
     bar = _core.verify(ktrdr.store.snapshot(name))[1]
-    manifest = StoredResults(ktrdr.store, fork["operation_id"]).manifest
+    manifest = stored_results(ktrdr.store, fork["operation_id"]).manifest
     assert manifest["forked_from"] == {"operation": name, "bar": bar}
     assert f"forked from {name} at bar {bar}" in ktrdr.shown(f"backtest show {fork['operation_id']}")
     assert stores.facts(ktrdr.store, name) == before
     assert ktrdr(f"operations resume {name}")["result_hash"] == ktrdr.whole().result_hash
-    fills = StoredResults(ktrdr.store, fork["operation_id"]).fills
-    old = StoredResults(ktrdr.store, name).fills
+    fills = stored_results(ktrdr.store, fork["operation_id"]).fills
+    old = stored_results(ktrdr.store, name).fills
     assert fills.filter(pl.col("bar") < bar).equals(old.filter(pl.col("bar") < bar))
     later = fills.filter(pl.col("bar") >= bar)
     rates = (later["commission"] / (later["price"] * later["quantity"])).to_list()

@@ -18,7 +18,7 @@ from ktrdr.backtesting.decision_function import rules_in_force
 from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.backtesting.feature_cache import FeatureCache
 from ktrdr.backtesting.results import BacktestResults
-from ktrdr.simulation.arrays import Simulation
+from ktrdr.simulation.blocks import BlockRun
 from ktrdr.time import Span
 from ktrdr.training.train import TrainResult
 
@@ -94,7 +94,7 @@ def test_signals_in_any_chunks_give_the_same_result(world: World) -> None:
     }
     random = np.random.default_rng(4)
     for largest in (7, 1_000):
-        simulation = Simulation.over(features.base, **rules)
+        simulation = BlockRun.begin(features.base, **rules)
         while (row := simulation.next_bar) < len(signals):
             stop = row + int(random.integers(1, largest + 1))
             simulation.advance(signals[row:stop], confidence[row:stop])

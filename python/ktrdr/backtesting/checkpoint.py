@@ -1,47 +1,55 @@
-"""A run between two blocks, as something that can be saved and continued."""
+"""The state of a run between two blocks: what a save stores, and what a resume continues from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+
+import polars as pl
 
 from ktrdr import _core
 from ktrdr.backtesting.identity import Parts, identity_of
-from ktrdr.simulation.arrays import Simulation
-from ktrdr.simulation.ledger_cursor import LedgerCursor
+from ktrdr.simulation.blocks import BlockRun
+from ktrdr.simulation.cursor import LedgerCursor
 
 
 @dataclass(frozen=True)
 class SavedRun:
-    """What a run is continued from.
+    """A saved run that can be resumed.
 
     Args:
         snapshot: the core's state, a few KiB.
-        ledger: the history written before it.
-        parent: of a run that was forked, the hash that stands for what it was forked from.
+        ledger: the tables written before it, by name.
+        parent: of a fork, the hash that identifies the parent's snapshot.
     """
 
     snapshot: bytes
-    ledger: Any
+    ledger: Mapping[str, pl.DataFrame]
     parent: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"<SavedRun: snapshot of {len(self.snapshot):,} bytes{'' if self.parent is None else ', of a fork'}>"
 
     @property
     def forks_here(self) -> bool:
-        """Whether the snapshot is still the parent's: from here on other rules and bars may hold."""
+        """Returns whether the snapshot is still the parent's: other rules and bars may hold from here on."""
         return self.parent is not None and _core.verify(self.snapshot)[3] == self.parent
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Given to the checkpoint callback after every block; nothing is encoded or hashed until it is asked for.
+    """The argument of the checkpoint callback, which is called after every block.
+
+    Nothing is encoded or hashed until a method asks for it.
 
     Args:
         bar: the next bar's index.
         total_bars: bars of the run.
         cancelled: whether the run stops after this call.
-        time_ns: stamp of the last bar taken, ns UTC.
-        model_id: the bundle the run uses, which a resume must use again.
+        time_ns: stamp of the last simulated bar, ns UTC.
+        model_id: the bundle of the run; a resume must use it again.
+        simulation: the run.
+        parts: returns the named hashes of the run's inputs.
     """
 
     bar: int
@@ -49,21 +57,24 @@ class Checkpoint:
     cancelled: bool
     time_ns: int
     model_id: str
-    simulation: Simulation
+    simulation: BlockRun
     parts: Callable[[], Parts]
 
+    def __repr__(self) -> str:
+        return f"<Checkpoint at bar {self.bar:,} of {self.total_bars:,}{', cancelled' if self.cancelled else ''}>"
+
     def identity(self) -> bytes:
-        """The run's identity, which its snapshots carry."""
+        """Returns the run's identity, which its snapshots carry."""
         return identity_of(self.parts())
 
     def snapshot(self) -> bytes:
-        """The state as it now stands."""
-        return self.simulation.snapshot(self.parts())
+        """Returns the state of the run as bytes."""
+        return self.simulation.seal(self.parts())
 
-    def cursor(self, written: dict[str, int] | None = None) -> LedgerCursor:
-        """The ledger in pieces, from the ``written`` rows of each table on."""
+    def cursor(self, written: Mapping[str, int] | None = None) -> LedgerCursor:
+        """Returns a cursor over the ledger that begins after the ``written`` rows of each table."""
         return self.simulation.cursor(written)
 
     def save(self) -> SavedRun:
-        """Snapshot and whole ledger as they now stand."""
+        """Returns snapshot and whole ledger of the run."""
         return SavedRun(self.snapshot(), self.simulation.ledger())

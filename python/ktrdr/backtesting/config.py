@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ktrdr.arguments import check_money, check_threads
 from ktrdr.backtesting.decision_function import rules_in_force
+from ktrdr.data.bars import BarsByTimeframe
 from ktrdr.data.store.repository import BarSource, MemoryBars, Repository, check_symbol
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.profile import DEFAULT_THREADS
@@ -57,6 +58,9 @@ class BacktestConfig:
     strict: bool = False
     resample: bool = False
 
+    def __repr__(self) -> str:
+        return f"<BacktestConfig {self.strategy.name} {self.symbol} {self.timeframe.value}>"
+
     @classmethod
     def of(
         cls,
@@ -66,7 +70,7 @@ class BacktestConfig:
         *,
         start: Moment = None,
         end: Moment = None,
-        bars: Mapping[str, Any] | None = None,
+        bars: BarsByTimeframe | None = None,
         data_dir: str | Path | None = None,
         initial_capital: float = INITIAL_CAPITAL,
         execution: Rules = None,

@@ -1,4 +1,4 @@
-"""From a net's scores to signals, and for one bar on to a decision; stateless, over the core's own arithmetic."""
+"""From a net's scores to signals, and from one bar's signal to a decision; stateless, over the core's arithmetic."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ktrdr import _core
 from ktrdr.errors import ArgumentInvalid, DataNoTimezone
@@ -20,11 +20,21 @@ from ktrdr.strategy.schema import Strategy
 
 Signals = NDArray[np.int8]
 Confidence = NDArray[np.float32]
+Instant = int | datetime | np.datetime64
+"""A stamp as a caller may give it: ns UTC, or a datetime with a zone (also pandas' or numpy's)."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+class Stamped(Protocol):
+    """A bar as `DecisionFunction` reads it."""
+
+    @property
+    def timestamp(self) -> Instant:
+        """Returns the bar's open."""
+
+
 class Signal(IntEnum):
-    """A direction: of a signal, or of a position (HOLD: flat)."""
+    """A direction, of a signal or of a position; HOLD is flat."""
 
     SELL = -1
     HOLD = 0
@@ -33,12 +43,12 @@ class Signal(IntEnum):
 
 @dataclass(frozen=True)
 class TradingDecision:
-    """What one bar decided.
+    """The decision of one bar.
 
     Args:
         signal: the order's direction, HOLD for none.
-        raw_signal: what the net said, before the filters.
-        confidence: how sure it is, 0 to 1; NaN where a score is undefined.
+        raw_signal: the net's signal, before the filters.
+        confidence: of the net, 0 to 1; NaN where a score is undefined.
         reason: ``traded``, or why not: hold, undefined, threshold, separation, position, short.
         timestamp: the bar's stamp, ns UTC.
     """
@@ -52,7 +62,7 @@ class TradingDecision:
 
 @dataclass(frozen=True, eq=False)
 class DecisionFunction:
-    """The rules of one strategy over one net.
+    """The decision rules of one strategy over one net.
 
     Args:
         output_format: ``classification`` (three scores a row) or ``regression`` (one).
@@ -74,16 +84,19 @@ class DecisionFunction:
     def of(
         cls, strategy: Strategy, bundle: ModelBundle | None = None, threads: int = DEFAULT_THREADS
     ) -> DecisionFunction:
-        """The function of a strategy, with the rules in force for it."""
+        """Returns the function of a strategy, with the rules in force for it."""
         edge = strategy.round_trip_cost * strategy.min_edge_multiplier
         rules = rules_in_force(strategy)
         return cls(strategy.output_format, edge, rules, strategy.execution.allow_short, bundle, threads)
 
     def batch(self, scores: NDArray[np.float32]) -> tuple[Signals, Confidence]:
-        """Raw signal [n_bars, int8] and confidence [n_bars, float32] of scores [n_bars, n_outputs, float32].
+        """Returns raw signal [n_bars, int8] and confidence [n_bars, float32].
 
-        Classification: softmax, the first maximum of BUY, HOLD, SELL, and its probability. Regression: beyond the
-        edge, and ``min(abs(r) / (3 edge), 1)``. A score that is not finite gives 0 and NaN.
+        Classification takes the softmax, then the first maximum of BUY, HOLD, SELL, and its probability. Regression
+        takes returns beyond the edge, and ``min(abs(r) / (3 edge), 1)``. A score that is not finite gives 0 and NaN.
+
+        Args:
+            scores: of the net, [n_bars, n_outputs, float32].
 
         >>> import numpy as np
         >>> from ktrdr.strategy.rules import DecisionRules
@@ -97,24 +110,29 @@ class DecisionFunction:
 
     def __call__(
         self,
-        features: Mapping[str, Any] | NDArray[np.float32],
+        features: Mapping[str, ArrayLike] | NDArray[np.float32],
         position: int,
-        bar: Any,
-        last_signal_time: Any = None,
+        bar: Mapping[str, Any] | Stamped,
+        last_signal_time: Instant | None = None,
     ) -> TradingDecision:
-        """The decision of one bar.
+        """Returns the decision of one bar.
 
         Args:
             features: values by feature name (for a sequence model the last ``sequence_length`` of each), or an array
                 [sequence_length, n_features, float32].
             position: direction of the open position: +1 long, 0 flat, -1 short.
-            bar: what has ``timestamp`` (ns UTC or a datetime with a zone) and, for the same bits as a whole run
-                gives, ``index``: the bar's row from the anchor on.
+            bar: a mapping or an object with ``timestamp``. Its ``index``, the bar's row counted from the first
+                loaded bar, makes the scores equal to those of a whole run to the last bit.
             last_signal_time: stamp of the last fill; None before the first.
+
+        Raises:
+            ArgumentInvalid: without a bundle, a feature or a timestamp.
+            DataNoTimezone: for a datetime without a time zone.
         """
-        stamp = stamp_ns(_of(bar, "timestamp"))
+        stamp = stamp_ns(_value_of(bar, "timestamp"))
         last = None if last_signal_time is None else stamp_ns(last_signal_time)
-        signals, confidence = self.batch(self._scores(features, int(_of(bar, "index", 0)))[None, :])
+        row = int(_value_of(bar, "index", 0))
+        signals, confidence = self.batch(self._scores(features, row)[None, :])
         order, reason = _core.filter_decision(
             self.decisions.to_core(),
             self.allow_short,
@@ -126,7 +144,7 @@ class DecisionFunction:
         )
         return TradingDecision(Signal(order), Signal(int(signals[0])), float(confidence[0]), reason, stamp)
 
-    def _scores(self, features: Mapping[str, Any] | NDArray[np.float32], row: int) -> NDArray[np.float32]:
+    def _scores(self, features: Mapping[str, ArrayLike] | NDArray[np.float32], row: int) -> NDArray[np.float32]:
         from ktrdr.neural.inference import infer_row
 
         if self.bundle is None:
@@ -137,13 +155,16 @@ class DecisionFunction:
 
 
 def rules_in_force(strategy: Strategy) -> DecisionRules:
-    """What a signal must pass: a regression has cleared its edge, so it has no threshold and may always short."""
+    """Returns the tests that a strategy's signals must pass.
+
+    A regression has cleared its edge already, so it has no threshold and may always sell short.
+    """
     if strategy.output_format == "classification":
         return strategy.decisions
     return strategy.decisions.model_copy(update={"confidence_threshold": 0.0, "allow_short_from_flat": True})
 
 
-def _window(features: Mapping[str, Any] | NDArray[np.float32], names: tuple[str, ...]) -> NDArray[np.float32]:
+def _window(features: Mapping[str, ArrayLike] | NDArray[np.float32], names: tuple[str, ...]) -> NDArray[np.float32]:
     if isinstance(features, Mapping):
         missing = [name for name in names if name not in features]
         if missing:
@@ -152,17 +173,20 @@ def _window(features: Mapping[str, Any] | NDArray[np.float32], names: tuple[str,
     return np.atleast_2d(np.asarray(features, np.float32))
 
 
-def _of(bar: Any, name: str, default: Any = None) -> Any:
+def _value_of(bar: Mapping[str, Any] | Stamped, name: str, default: Any = None) -> Any:
     value = bar.get(name, default) if isinstance(bar, Mapping) else getattr(bar, name, default)
     if value is None:
         raise ArgumentInvalid("the bar lacks a value", where="bar", expected=name)
     return value
 
 
-def stamp_ns(moment: Any) -> int:
-    """A stamp as ns UTC: an integer is that already, a datetime (also pandas' or numpy's) is converted.
+def stamp_ns(moment: Instant) -> int:
+    """Returns an instant as ns UTC; an integer is ns UTC already.
 
     Raises ``DataNoTimezone`` for a datetime without a zone; numpy's have none and are UTC.
+
+    >>> stamp_ns(datetime(1970, 1, 1, 1, tzinfo=UTC))
+    3600000000000
     """
     if isinstance(moment, np.datetime64):
         return int(moment.astype("datetime64[ns]").astype(np.int64))
@@ -170,6 +194,7 @@ def stamp_ns(moment: Any) -> int:
         return int(moment)
     if moment.tzinfo is None:
         raise DataNoTimezone("the stamp has no time zone", where="timestamp", found=str(moment))
-    nanoseconds = getattr(moment, "nanosecond", 0)  # pandas' stamps are datetimes with more digits
+    # A stamp of pandas is a datetime with more digits.
+    nanoseconds = getattr(moment, "nanosecond", 0)
     microseconds = (moment - _EPOCH) // timedelta(microseconds=1)
     return int(microseconds) * 1_000 + int(nanoseconds)

@@ -1,4 +1,4 @@
-"""The pipeline: bars to features to scores to signals to a ledger, block by block."""
+"""The pipeline of a backtest: bars to features to scores to signals to a ledger, block by block."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from ktrdr.backtesting.results import BacktestResults
 from ktrdr.control import CancellationToken, NeverCancelled, ProgressBridge, SilentBridge
 from ktrdr.errors import Cancelled
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
-from ktrdr.simulation.arrays import Simulation
+from ktrdr.simulation.blocks import BlockRun
 
 CheckpointCallback = Callable[[Checkpoint], None]
 
 
 class BacktestingEngine:
-    """Runs one backtest; a run that starts and a run that goes on take the same path."""
+    """Runs one backtest; a fresh run and a resumed run take the same path."""
 
     def __init__(self, config: BacktestConfig) -> None:
         self.config = config
@@ -40,13 +40,13 @@ class BacktestingEngine:
         checkpoint_callback: CheckpointCallback | None = None,
         resume: SavedRun | None = None,
     ) -> BacktestResults:
-        """The whole run, or what is left of it.
+        """Runs the backtest, or the rest of a saved one, and returns its result.
 
         Args:
-            bridge: where progress is reported.
+            bridge: receives progress.
             cancellation_token: asked while loading and after every block.
             checkpoint_callback: called after every block; it decides whether to save.
-            resume: what an earlier run of the same inputs saved.
+            resume: saved by an earlier run of the same inputs.
 
         Raises:
             Cancelled: the token asked to stop; the callback has been called with that block's end.
@@ -74,7 +74,7 @@ class BacktestingEngine:
 
 @dataclass(frozen=True, eq=False)
 class _Inputs:
-    """Everything a run reads, before its first bar."""
+    """All inputs of a run, before its first bar."""
 
     config: BacktestConfig
     features: FeatureMatrix
@@ -87,24 +87,33 @@ class _Inputs:
         lineage = () if self.parent is None else (("parent", self.parent),)
         return (*identity_parts(self.config, self.features, self.bundle), *lineage)
 
-    def begin(self) -> Simulation:
+    def begin(self) -> BlockRun:
         strategy, warmup_bars = self.config.strategy, self.features.first_simulated
-        simulation = Simulation.over(
-            self.features.base, execution=strategy.execution, decisions=rules_in_force(strategy),
-            metrics=strategy.metrics, initial_capital=self.config.initial_capital, warmup_bars=warmup_bars,
-        )  # fmt: skip
+        simulation = BlockRun.begin(
+            self.features.base,
+            execution=strategy.execution,
+            decisions=rules_in_force(strategy),
+            metrics=strategy.metrics,
+            initial_capital=self.config.initial_capital,
+            warmup_bars=warmup_bars,
+        )
         if warmup_bars:
             simulation.advance(np.zeros(warmup_bars, np.int8), np.full(warmup_bars, np.nan, np.float32))
         return simulation
 
-    def resume(self, saved: SavedRun) -> Simulation:
+    def resume(self, saved: SavedRun) -> BlockRun:
         if saved.forks_here:
             strategy = self.config.strategy
-            return Simulation.fork_over(
-                saved.snapshot, saved.ledger, self.features.base, execution=strategy.execution,
-                decisions=rules_in_force(strategy), metrics=strategy.metrics, warmup_bars=self.features.first_simulated,
-            )  # fmt: skip
-        return Simulation.resume_over(saved.snapshot, saved.ledger, self.features.base, self.parts)
+            return BlockRun.fork(
+                saved.snapshot,
+                saved.ledger,
+                self.features.base,
+                execution=strategy.execution,
+                decisions=rules_in_force(strategy),
+                metrics=strategy.metrics,
+                warmup_bars=self.features.first_simulated,
+            )
+        return BlockRun.resume(saved.snapshot, saved.ledger, self.features.base, self.parts)
 
     def scores(self, first_row: int) -> Iterator[NDArray[np.float32]]:
         values = self.features.values
@@ -115,7 +124,7 @@ class _Inputs:
 
 @dataclass(frozen=True)
 class _Control:
-    """Progress, cancel, checkpoint: the one place of each. While loading it is the bridge."""
+    """The one place of progress, cancellation and checkpoints. While the run loads it is the bridge."""
 
     bridge: ProgressBridge
     token: CancellationToken
@@ -126,7 +135,7 @@ class _Control:
         if self.token.is_cancelled():
             raise Cancelled("the run was cancelled before its first bar")
 
-    def on_block(self, simulation: Simulation, inputs: _Inputs) -> None:
+    def on_block(self, simulation: BlockRun, inputs: _Inputs) -> None:
         bar, total = simulation.next_bar, len(inputs.features.values)
         self.bridge.report("backtest", bar, total, PerformanceTracker(simulation).progress())
         cancelled = bar < total and self.token.is_cancelled()

@@ -1,4 +1,4 @@
-"""The features of one run: computed once, held, and given with a model's normalisation."""
+"""The features of one backtest: computed once, then normalised for the model that the backtest uses."""
 
 from __future__ import annotations
 
@@ -14,22 +14,30 @@ if TYPE_CHECKING:
 
 
 class FeatureCache:
-    """Holds the matrix [n_bars, n_features, float32] of a config; the loop reads it block by block."""
+    """Holds the feature matrix [n_bars, n_features, float32] of a backtest.
+
+    The engine chooses a model after the bars are loaded, and needs the features before and after that choice: raw to
+    know the bars, normalised to score them. The cache loads and computes once for both.
+    """
 
     def __init__(self, config: BacktestConfig) -> None:
         self._config = config
         self._raw: FeatureMatrix | None = None
 
     def raw(self, bridge: ProgressBridge | None = None) -> FeatureMatrix:
-        """Features without a model's normalisation; bars are loaded and indicators computed on the first call."""
+        """Returns features without a model's normalisation; the first call loads bars and computes indicators."""
         if self._raw is None:
             config = self._config
             self._raw = build_features(
-                config.strategy, config.source, config.symbol, config.span,
-                resample=config.resample, bridge=bridge or SilentBridge(),
-            )  # fmt: skip
+                config.strategy,
+                config.source,
+                config.symbol,
+                config.span,
+                resample=config.resample,
+                bridge=bridge or SilentBridge(),
+            )
         return self._raw
 
     def of(self, bundle: ModelBundle) -> FeatureMatrix:
-        """Features as the bundle's net was trained on them."""
+        """Returns features normalised as the bundle's net was trained on them."""
         return self.raw().normalized(bundle.metadata.normalization_params)

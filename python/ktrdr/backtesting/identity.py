@@ -1,4 +1,4 @@
-"""What makes two runs the same run: named parts, each with its hash; paths and file times are not among them."""
+"""The identity of a run: named parts, each with its hash. Paths and file times are not among them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Parts = tuple[tuple[str, bytes], ...]
 
 
 def identity_parts(config: BacktestConfig, features: FeatureMatrix, bundle: ModelBundle) -> Parts:
-    """Name and BLAKE3 hash of everything that decides a run's result, in a fixed order."""
+    """Returns name and BLAKE3 hash of every input that decides a run's result, in a fixed order."""
     facts = {
         "strategy": json.loads(config.written.canonical_json(without=UNDECIDING)),
         "model": [bundle.weights_sha256, bundle.metadata_sha256],
@@ -46,18 +46,18 @@ def identity_parts(config: BacktestConfig, features: FeatureMatrix, bundle: Mode
 
 
 def identity_of(parts: Parts) -> bytes:
-    """The run's identity: one hash over all parts, the one the core writes into a snapshot."""
+    """Returns the run's identity: one hash over all parts, which the core writes into a snapshot."""
     pieces = (piece for name, value in parts for piece in (name.encode(), value))
     return bytes(_core.content_hash([b"ktrdr-identity-1", *pieces]))
 
 
 def numeric_profile(config: BacktestConfig, bundle: ModelBundle) -> dict[str, Any]:
-    """What decides the last bits of a score: the machine's part, threads, and block size."""
+    """Returns all that decides the last bits of a score: the machine's part, threads, and block size."""
     return machine_profile() | {"threads": config.threads, "block_rows": bundle.metadata.inference_block}
 
 
 def machine_profile() -> dict[str, Any]:
-    """The part of the numeric profile that a machine brings: libraries, instruction sets, type; imports torch."""
+    """Returns the machine's part of the numeric profile: libraries, instruction sets, type. Imports torch."""
     from ktrdr.neural.runtime import torch_profile
 
     simd: Mapping[str, Any] = np.show_config(mode="dicts")["SIMD Extensions"]

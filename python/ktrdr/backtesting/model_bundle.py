@@ -1,4 +1,4 @@
-"""Which trained net a run uses, and what of the run's bars that net has seen."""
+"""The choice of a run's trained net, and the bars of the run that this net has seen."""
 
 from __future__ import annotations
 
@@ -18,9 +18,15 @@ __all__ = ["ModelBundle", "Seen", "choose_bundle", "seen_bars"]
 
 
 def choose_bundle(config: BacktestConfig, *, synthetic: bool) -> ModelBundle:
-    """The bundle a run names, else the newest that fits it; its features are the strategy's.
+    """Returns the bundle that a run names, else the newest that fits it.
 
-    Raises ``ModelNotFound`` and ``ModelFeatureMismatch``.
+    Args:
+        config: the backtest.
+        synthetic: whether the run's bars are made up; a bundle trained on such bars fits only those.
+
+    Raises:
+        ModelNotFound: no bundle fits.
+        ModelFeatureMismatch: its features are not the strategy's.
     """
     if isinstance(config.model, ModelBundle):
         require_same_features(config.strategy, config.model.metadata)
@@ -36,7 +42,7 @@ def choose_bundle(config: BacktestConfig, *, synthetic: bool) -> ModelBundle:
 
 @dataclass(frozen=True)
 class Seen:
-    """What of the simulated bars the model is not blind to.
+    """The simulated bars that a model has seen before.
 
     Args:
         in_sample_bars: bars of its training and validation rows, up to the last label's end.
@@ -50,15 +56,27 @@ class Seen:
 
 
 def seen_bars(bundle: ModelBundle, symbol: str, stamps: NDArray[np.int64], *, strict: bool) -> Seen:
-    """What of the simulated bars [n_bars, int64, ns UTC] the bundle has seen; ``ModelInSample`` where refused."""
+    """Returns the simulated bars that the bundle has seen.
+
+    Args:
+        bundle: the run's bundle.
+        symbol: of the run.
+        stamps: of the simulated bars, [n_bars, int64, ns UTC].
+        strict: whether such bars are refused.
+
+    Raises:
+        ModelInSample: the bundle has seen bars of the run, and ``strict`` refuses them.
+    """
     facts = bundle.metadata
     foreign = symbol not in facts.symbols
     fitted, selected = (stamps[:0] if foreign else _within(stamps, span) for span in (facts.in_sample, facts.selection))
     if strict and (len(fitted) or len(selected)):
         raise ModelInSample(
-            "the model was fitted or selected on bars of this run", where=bundle.id,
-            found=f"{len(fitted)} in-sample and {len(selected)} selection bars", expected="a span after its training",
-        )  # fmt: skip
+            "the model was fitted or selected on bars of this run",
+            where=bundle.id,
+            found=f"{len(fitted)} in-sample and {len(selected)} selection bars",
+            expected="a span after its training",
+        )
     return Seen(len(fitted), (int(selected[0]), int(selected[-1])) if len(selected) else None, foreign)
 
 

@@ -1,31 +1,34 @@
-"""The open position, as the core holds it."""
+"""A view of the open position, kept for compatibility."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from ktrdr.simulation.arrays import Simulation
+from ktrdr.simulation._run import Run
+from ktrdr.simulation.result import OpenPosition
 
 
 @dataclass(frozen=True)
 class PositionManager:
-    """A view of a running simulation's position; it keeps nothing of its own."""
+    """A view of a running simulation's position, kept for compatibility.
 
-    simulation: Simulation
+    It manages nothing: the core holds the position, and ``simulation.position`` is the same value.
+    """
+
+    simulation: Run
 
     @property
     def direction(self) -> int:
-        """+1 long, 0 flat, -1 short."""
+        """Returns +1 long, 0 flat, -1 short."""
         position = self.current
-        return 0 if position is None else int(position["direction"])
+        return 0 if position is None else position["direction"]
 
     @property
     def is_flat(self) -> bool:
-        """Whether nothing is held."""
+        """Returns whether there is no open position."""
         return self.current is None
 
     @property
-    def current(self) -> dict[str, Any] | None:
-        """Entry, quantity, levels and costs so far of the open position; None when flat."""
+    def current(self) -> OpenPosition | None:
+        """Returns entry, levels and costs so far of the open position; None when flat."""
         return self.simulation.position

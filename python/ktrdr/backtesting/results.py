@@ -1,12 +1,12 @@
-"""A finished backtest: the core's result, and a manifest of what it was made from."""
+"""The result of a backtest: the run's result, and a manifest of what it was made from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -15,25 +15,33 @@ from ktrdr.backtesting.decision_function import rules_in_force
 from ktrdr.backtesting.identity import SEMANTICS_VERSION, Parts, identity_of
 from ktrdr.backtesting.model_bundle import ModelBundle, Seen
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
-from ktrdr.simulation.result import SimulationResult
+from ktrdr.simulation.result import RunResult
 from ktrdr.time import iso
 
 
-@dataclass(frozen=True, eq=False)
-class BacktestResults:
-    """Ledger and metrics of a run, what the run was, and what to mind about it.
+class RunIdentity(NamedTuple):
+    """The identity of a run as hex: one hash over all inputs, and the named hash of each."""
+
+    hash: str
+    parts: Mapping[str, str]
+
+    @classmethod
+    def of(cls, parts: Parts) -> RunIdentity:
+        """Returns the identity that named hashes make."""
+        return cls(identity_of(parts).hex(), {name: value.hex() for name, value in parts})
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class BacktestResults(RunResult):
+    """Ledger and metrics of a backtest, with its manifest; the same class for a fresh and a stored run.
 
     Args:
-        simulation: the core's result.
-        facts: the manifest's plain part: everything but hashes and versions.
-        warnings: one line each.
-        parts: the identity's parts, computed when first asked for.
+        facts: the manifest without hashes, conventions and warnings.
+        identify: returns the run's identity; hashing the inputs waits until it is asked for.
     """
 
-    simulation: SimulationResult
     facts: Mapping[str, Any]
-    warnings: tuple[str, ...]
-    parts: Callable[[], Parts]
+    identify: Callable[[], RunIdentity]
 
     @classmethod
     def of(
@@ -42,93 +50,69 @@ class BacktestResults:
         features: FeatureMatrix,
         bundle: ModelBundle,
         seen: Seen,
-        simulation: SimulationResult,
+        simulation: RunResult,
         parts: Callable[[], Parts],
     ) -> BacktestResults:
-        """The result of a run that has reached its last bar."""
+        """Returns the result of a run that has reached its last bar.
+
+        Args:
+            config: the backtest.
+            features: the feature matrix of the run.
+            bundle: the model of the run.
+            seen: what of the run's bars the model knows.
+            simulation: the run's result.
+            parts: returns the named hashes of the run's inputs.
+        """
         warnings = (
-            *config.strategy.warnings, *config.strategy.execution.warnings, *features.warnings,
-            *simulation.warnings, *_warnings(features, bundle, seen),
+            *config.strategy.warnings,
+            *config.strategy.execution.warnings,
+            *features.warnings,
+            *simulation.warnings,
+            *_warnings(features, bundle, seen),
             *_without_a_fill(simulation, rules_in_force(config.strategy).confidence_threshold),
-        )  # fmt: skip
-        facts = _run_facts(config, bundle) | _data_facts(features) | _model_facts(bundle, seen)
-        return cls(simulation, facts, tuple(dict.fromkeys(warnings)), parts)
+        )
+        return cls(
+            metrics=simulation.metrics,
+            undefined=simulation.undefined,
+            conventions=simulation.conventions,
+            warnings=tuple(dict.fromkeys(warnings)),
+            source=simulation.source,
+            blocks=simulation.blocks,
+            partial=simulation.partial,
+            open_position=simulation.open_position,
+            facts=_software() | _run_facts(config, bundle) | _data_facts(features) | _model_facts(bundle, seen),
+            identify=lambda: RunIdentity.of(parts()),
+        )
 
     def __repr__(self) -> str:
         facts = self.facts
         run = f"{facts['strategy']} {facts['symbol']} {facts['timeframe']}"
-        return (
-            f"<BacktestResults {run} {facts['first_simulated']} to {facts['last_simulated']}: {self.simulation.brief}>"
-        )
+        return f"<BacktestResults {run} {facts['first_simulated']} to {facts['last_simulated']}: {self.brief}>"
 
-    @property
-    def final_equity(self) -> float:
-        """Equity at the last mark, account currency."""
-        return self.simulation.final_equity
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns the fields, with frames, hash and identity in memory."""
+        return super().__getstate__() | {"identify": partial(RunIdentity, *self._identity)}
 
-    @property
-    def metrics(self) -> Mapping[str, float | None]:
-        """Every metric by name; None where it is undefined."""
-        return self.simulation.metrics
-
-    @property
-    def undefined(self) -> Mapping[str, str]:
-        """Why a metric is None."""
-        return self.simulation.undefined
-
-    @property
-    def equity(self) -> pl.DataFrame:
-        """One row a simulated bar."""
-        return self.simulation.equity
-
-    @property
-    def trades(self) -> pl.DataFrame:
-        """Closed round trips."""
-        return self.simulation.trades
-
-    @property
-    def fills(self) -> pl.DataFrame:
-        """Every fill."""
-        return self.simulation.fills
-
-    @property
-    def refused(self) -> pl.DataFrame:
-        """Orders that were not filled, with their reason."""
-        return self.simulation.refused
-
-    @property
-    def decisions(self) -> pl.DataFrame:
-        """One row a simulated bar: raw signal, confidence, what became of it."""
-        return self.simulation.decisions
-
-    @property
-    def conventions(self) -> Mapping[str, Any]:
-        """How the numbers were counted, and what is not modelled."""
-        return self.simulation.conventions
-
-    @property
-    def result_hash(self) -> str:
-        """BLAKE3 over ledger and metrics; computed when first asked for."""
-        return self.simulation.result_hash
+    @cached_property
+    def _identity(self) -> RunIdentity:
+        return self.identify()
 
     @property
     def in_sample_bars(self) -> int:
-        """Simulated bars among the model's training and validation rows."""
+        """Returns the number of simulated bars among the model's training and validation rows."""
         return int(self.facts["in_sample_bars"])
 
-    @cached_property
+    @property
     def identity(self) -> str:
-        """One hash over all inputs, as hex: runs of one identity have one ``result_hash``."""
-        return identity_of(self.parts()).hex()
+        """Returns one hash over all inputs, as hex: runs of one identity have one ``result_hash``."""
+        return self._identity.hash
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """What the run was: JSON-ready."""
+        """Returns all that describes the run, JSON-ready: identity, versions, facts, conventions and warnings."""
         return {
             "identity": self.identity,
-            "parts": {name: value.hex() for name, value in self.parts()},
-            "semantics": SEMANTICS_VERSION,
-            "versions": library_versions(),
+            "parts": dict(self._identity.parts),
             **self.facts,
             "conventions": dict(self.conventions),
             "warnings": list(self.warnings),
@@ -136,8 +120,12 @@ class BacktestResults:
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of what a result rests on, without importing any of it."""
+    """Returns the versions of the libraries that a result rests on, without importing any of them."""
     return {name: version(name) for name in ("torch", "numpy", "polars", "TA-Lib")}
+
+
+def _software() -> dict[str, Any]:
+    return {"semantics": SEMANTICS_VERSION, "versions": library_versions()}
 
 
 def _run_facts(config: BacktestConfig, bundle: ModelBundle) -> dict[str, Any]:
@@ -185,18 +173,18 @@ def _model_facts(bundle: ModelBundle, seen: Seen) -> dict[str, Any]:
     }
 
 
-def _without_a_fill(simulation: SimulationResult, threshold: float) -> list[str]:
-    """What became of the signals of a run that traded nothing: a researcher's first question."""
+def _without_a_fill(simulation: RunResult, threshold: float) -> list[str]:
+    """Returns how the decisions of a run without a fill ended: a researcher's first question."""
     if simulation.fills.height:
         return []
     decisions = simulation.decisions
     counts = decisions["decision"].value_counts(sort=True)
-    told = ", ".join(f"{name} {count}" for name, count in counts.iter_rows())
+    reasons = ", ".join(f"{name} {count}" for name, count in counts.iter_rows())
     below = decisions.filter(pl.col("decision") == "threshold")["confidence"].to_numpy()
     nearest = (
         f"; the largest confidence below the threshold of {threshold:g} is {below.max():.3f}" if len(below) else ""
     )
-    return [f"no order was filled: decisions {told}{nearest}"]
+    return [f"no order was filled: decisions {reasons}{nearest}"]
 
 
 def _warnings(features: FeatureMatrix, bundle: ModelBundle, seen: Seen) -> list[str]:

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ktrdr.backtesting.config import INITIAL_CAPITAL, BacktestConfig, Moment, Rules
+from ktrdr.backtesting.config import INITIAL_CAPITAL, BacktestConfig, Moment
 from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.control import CancellationToken, ProgressBridge
+from ktrdr.data.bars import BarsByTimeframe
 from ktrdr.profile import DEFAULT_THREADS
+from ktrdr.strategy.rule_mappings import DecisionsMapping, ExecutionMapping, MetricsMapping
 from ktrdr.time import Timeframe
 
 if TYPE_CHECKING:
@@ -26,12 +28,12 @@ def backtest(
     start: Moment = None,
     end: Moment = None,
     model: str | Path | ModelBundle | None = None,
-    bars: Mapping[str, Any] | None = None,
+    bars: BarsByTimeframe | None = None,
     data_dir: str | Path | None = None,
     initial_capital: float = INITIAL_CAPITAL,
-    execution: Rules = None,
-    decisions: Rules = None,
-    metrics: Rules = None,
+    execution: ExecutionMapping | None = None,
+    decisions: DecisionsMapping | None = None,
+    metrics: MetricsMapping | None = None,
     threads: int = DEFAULT_THREADS,
     strict: bool = False,
     resample: bool = False,

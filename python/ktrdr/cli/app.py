@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from cyclopts import App, CycloptsError
 
-from ktrdr._lazy import call
+from ktrdr._lazy import call, resolve
 from ktrdr.cli.catalog import COMMANDS, Command, Group
 from ktrdr.cli.output import CommandResult, output_mode
 from ktrdr.cli.usage_errors import as_usage_error
@@ -20,10 +19,7 @@ _GLOBAL_FLAGS = ("--json", "--verbose")
 
 
 def _version() -> str:
-    try:
-        return version("ktrdr")
-    except PackageNotFoundError:
-        return "not installed"
+    return str(resolve("ktrdr._version:__version__"))
 
 
 def _group(name: str, group: Group) -> App:

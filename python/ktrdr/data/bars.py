@@ -13,9 +13,9 @@ import polars as pl
 from ktrdr import _core
 from ktrdr._types import Floats, Stamps
 from ktrdr.data.audit import PRICES, audit, check_spacing, common_spacing, refusal
-from ktrdr.data.frames import columns_of, floats_of, stamps_of
+from ktrdr.data.frames import BarTable, columns_of, floats_of, stamps_of
 from ktrdr.errors import DataEmpty, DataParse
-from ktrdr.time import Timeframe
+from ktrdr.time import Timeframe, iso
 
 EXTRAS = ("volume", "half_spread", "atr", "conversion_rate")
 
@@ -56,6 +56,10 @@ class BarSeries:
 
     def __len__(self) -> int:
         return len(self.timestamp)
+
+    def __repr__(self) -> str:
+        span = f", {iso(int(self.timestamp[0]))} to {iso(int(self.timestamp[-1]))}" if len(self) else ""
+        return f"<BarSeries {self.symbol} {self.timeframe.value}: {len(self):,} bars{span}>"
 
     @cached_property
     def close_ns(self) -> Stamps:
@@ -106,6 +110,10 @@ class BarSeries:
         series = cls(symbol, timeframe, stamps, provenance=provenance or Provenance(), **given)
         _core.check_bars(series)
         return series
+
+
+BarsByTimeframe = Mapping[str, BarTable | BarSeries]
+"""Tables or series by timeframe, as ``{"1h": frame}``: bars that stand in for stored ones."""
 
 
 def read_columns(frame: Any, symbol: str) -> tuple[Stamps, dict[str, Floats]]:

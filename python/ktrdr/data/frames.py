@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
@@ -10,6 +10,31 @@ import polars as pl
 from ktrdr._types import Floats, Stamps
 from ktrdr.data.imports.units import require_ns
 from ktrdr.errors import DataNonfinite, DataNoTimezone, DataParse
+
+
+class ArrowTable(Protocol):
+    """A table that hands out its columns by the Arrow C stream: pyarrow, duckdb, pandas, and others."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Returns the stream as a capsule."""
+
+
+class PandasFrame(Protocol):
+    """A pandas frame, described without importing pandas."""
+
+    @property
+    def index(self) -> Any:
+        """Returns the row labels; a DatetimeIndex counts as the timestamp."""
+
+    @property
+    def columns(self) -> Any:
+        """Returns the column labels."""
+
+    def __getitem__(self, key: Any, /) -> Any: ...
+
+
+BarTable = pl.DataFrame | pl.LazyFrame | ArrowTable | PandasFrame
+"""A table of bars as callers have it."""
 
 
 def columns_of(frame: Any) -> dict[str, pl.Series]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from ktrdr.data.bars import BarsByTimeframe
 from ktrdr.data.store.repository import MemoryBars, Repository, check_symbol
 from ktrdr.feature_pipeline.build import build_features
 from ktrdr.feature_pipeline.matrix import FeatureMatrix, Loaded
@@ -50,7 +51,7 @@ def features(
     *,
     start: Moment = None,
     end: Moment = None,
-    bars: Mapping[str, Any] | None = None,
+    bars: BarsByTimeframe | None = None,
     data_dir: str | Path | None = None,
     resample: bool = False,
 ) -> Features:

@@ -65,6 +65,10 @@ class FeatureMatrix:
     out_of_range: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        rows, columns = self.values.shape
+        return f"<FeatureMatrix of {self.base!r}: {rows:,} rows, {columns} features>"
+
     @property
     def loaded(self) -> Mapping[Timeframe, Loaded]:
         """What was loaded of every timeframe."""

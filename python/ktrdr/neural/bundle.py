@@ -55,6 +55,10 @@ class ModelBundle:
     weights_sha256: str
     metadata_sha256: str
 
+    def __repr__(self) -> str:
+        facts = self.metadata
+        return f"<ModelBundle {self.id}: {facts.model.type}, {len(facts.resolved_features)} features>"
+
     @classmethod
     def load(cls, path: str | Path) -> ModelBundle:
         """Reads a bundle, wherever it was trained; raises a ``ModelError`` leaf that names file and tensor."""

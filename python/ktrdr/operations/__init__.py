@@ -9,7 +9,7 @@ LAZY = {
     "Owner": "ktrdr.operations.owner:Owner",
     "Status": "ktrdr.operations.models:Status",
     "Store": "ktrdr.operations.store.store:Store",
-    "StoredResults": "ktrdr.backtesting.job.stored:StoredResults",
+    "stored_results": "ktrdr.backtesting.job.stored:stored_results",
     "resume": "ktrdr.backtesting.job.foreground:resume",
     "run": "ktrdr.backtesting.job.foreground:run",
 }

@@ -1,26 +1,49 @@
-"""What a run is given: bars and signals, whole or growing with every feed."""
+"""Values from callers, checked once: bars, signals, confidences, rules, counts and amounts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ktrdr import _core
 from ktrdr.data.bars import BarSeries, read_columns
+from ktrdr.data.frames import BarTable
 from ktrdr.errors import ArgumentInvalid, DataTimeframe
+from ktrdr.strategy.rule_mappings import Decisions, DecisionsMapping, Execution, ExecutionMapping, Metrics
+from ktrdr.strategy.rules import (
+    DecisionRules,
+    ExecutionRules,
+    MetricsRules,
+    merge_rules,
+    parse_decisions,
+    parse_execution,
+    parse_metrics,
+)
 from ktrdr.time import Timeframe
 
 Signals = NDArray[np.int8]
 Confidence = NDArray[np.float32]
-BAR_COLUMNS = ("timestamp", "open", "high", "low", "close", "half_spread", "atr", "conversion_rate")
-_LEAST_ROOM = 1_024
 
 
-def read_bars(bars: Any, symbol: str, timeframe: Timeframe | None, previous_ns: int | None = None) -> BarSeries:
-    """Bars of a frame or a series; every row is checked, the spacing of the rows is not."""
+def read_bars(
+    bars: BarTable | BarSeries, symbol: str, timeframe: Timeframe | None, previous_ns: int | None = None
+) -> BarSeries:
+    """Returns the bars of a frame or a series, with every row checked.
+
+    The spacing of the rows is not checked here; see `find_timeframe`.
+
+    Args:
+        bars: a table, or a series.
+        symbol: name for a table's series.
+        timeframe: length of a table's bars; None where it is not known yet.
+        previous_ns: stamp of the bar before the first one, ns UTC.
+
+    Raises:
+        DataError: for a table or a row that breaks a rule.
+    """
     if isinstance(bars, BarSeries):
         found = bars
     else:
@@ -32,9 +55,13 @@ def read_bars(bars: Any, symbol: str, timeframe: Timeframe | None, previous_ns: 
 
 
 def find_timeframe(stamps: NDArray[np.int64], timeframe: Timeframe | None) -> Timeframe:
-    """The given timeframe, or the most frequent spacing; ``DataTimeframe`` where the stamps contradict it.
+    """Returns the given timeframe, or the most frequent spacing of the stamps [n_bars, int64, ns UTC].
 
-    Spacings that are all different contradict nothing but an overlap.
+    Spacings that all differ contradict a given timeframe only where bars overlap.
+
+    Raises:
+        ArgumentInvalid: for one bar without a timeframe.
+        DataTimeframe: for stamps that contradict the timeframe, or have none.
     """
     spacing = _core.spacing(stamps)
     if spacing is None:
@@ -60,17 +87,17 @@ def check_overlap(smallest_ns: int, timeframe: Timeframe) -> None:
         raise DataTimeframe("bars overlap", found=found, expected=f"{timeframe.seconds} s or more")
 
 
-def read_signals(values: Any) -> Signals:
-    """Signals as int8; ``ArgumentInvalid`` where that would lose anything."""
+def read_signals(values: ArrayLike | None) -> Signals:
+    """Returns signals [n_bars, int8]; raises ``ArgumentInvalid`` where the cast would lose anything."""
     given = np.asarray(values)
     if given.dtype != np.int8:
-        given = _without_loss(given)
+        given = _cast_without_loss(given)
     if given.ndim != 1:
-        raise ArgumentInvalid("one signal a bar is needed", where="signals", found=f"shape {given.shape}")
+        raise ArgumentInvalid("one signal per bar is needed", where="signals", found=f"shape {given.shape}")
     return np.ascontiguousarray(given)
 
 
-def _without_loss(given: NDArray[Any]) -> Signals:
+def _cast_without_loss(given: NDArray[Any]) -> Signals:
     refused = ArgumentInvalid(
         "the signals do not fit into int8", where="signals", found=str(given.dtype), expected="-1, 0 or 1"
     )
@@ -85,8 +112,8 @@ def _without_loss(given: NDArray[Any]) -> Signals:
     return cast
 
 
-def read_confidence(values: Any | None) -> Confidence | None:
-    """Confidences as float32; None stays None."""
+def read_confidence(values: ArrayLike | None) -> Confidence | None:
+    """Returns confidences [n_bars, float32]; None stays None; raises ``ArgumentInvalid`` for other values."""
     if values is None:
         return None
     try:
@@ -95,99 +122,54 @@ def read_confidence(values: Any | None) -> Confidence | None:
     except (TypeError, ValueError):
         raise ArgumentInvalid("the confidences are not numbers", where="confidence", expected="float32") from None
     if given.ndim != 1:
-        raise ArgumentInvalid("one confidence a bar is needed", where="confidence", found=f"shape {given.shape}")
+        raise ArgumentInvalid("one confidence per bar is needed", where="confidence", found=f"shape {given.shape}")
     return np.ascontiguousarray(given)
 
 
 def check_length(name: str, column: NDArray[Any] | None, rows: int) -> None:
-    """Raises ``ArgumentInvalid`` unless there is one value a bar."""
+    """Raises ``ArgumentInvalid`` unless the column has one value per bar."""
     if column is not None and len(column) != rows:
-        raise ArgumentInvalid("one value a bar is needed", where=name, found=len(column), expected=rows)
+        raise ArgumentInvalid("one value per bar is needed", where=name, found=len(column), expected=rows)
 
 
-class Growing:
-    """A column that grows at its end; what was handed out stays as it was."""
-
-    def __init__(self, dtype: Any) -> None:
-        self._room: NDArray[Any] = np.empty(_LEAST_ROOM, dtype)
-        self._rows = 0
-
-    def extend(self, values: NDArray[Any]) -> None:
-        """Appends the values."""
-        rows = self._rows + len(values)
-        if rows > len(self._room):
-            room = np.empty(max(rows, 2 * len(self._room)), self._room.dtype)
-            room[: self._rows] = self._room[: self._rows]
-            self._room = room
-        self._room[self._rows : rows] = values
-        self._rows = rows
-
-    @property
-    def values(self) -> NDArray[Any]:
-        """All values so far, a view."""
-        return self._room[: self._rows]
+def read_count(name: str, value: object) -> int:
+    """Returns a number of bars; raises ``ArgumentInvalid`` for what is no whole number from 0 up."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+        raise ArgumentInvalid("a whole number of bars is needed", where=name, found=value, expected=">= 0")
+    return int(value)
 
 
-@dataclass(frozen=True, eq=False)
-class WholeColumns:
-    """Columns that hold the run from row 0 to its last bar."""
-
-    bars: BarSeries
-    signals: Signals
-    confidence: Confidence | None
-    first_row: int = 0
+def read_money(name: str, value: object) -> float:
+    """Returns an amount; raises ``ArgumentInvalid`` for what is no number. The core checks the range."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise ArgumentInvalid("a number is needed", where=name, found=value, expected="> 0")
+    return float(value)
 
 
-class GrowingColumns:
-    """Columns of a run whose length is not known, from row ``first_row`` on.
-
-    The optional columns are those of the first bars fed.
-    """
-
-    def __init__(self, symbol: str, timeframe: Timeframe, first_row: int = 0) -> None:
-        self.first_row = first_row
-        self._symbol, self._timeframe = symbol, timeframe
-        self._columns: dict[str, Growing] | None = None
-        self._signals, self._confidence = Growing(np.int8), Growing(np.float32)
-
-    def append(self, bars: BarSeries, signals: Signals, confidence: Confidence | None) -> None:
-        """Takes in rows that the run has taken."""
-        given = given_columns(bars)
-        if self._columns is None:
-            self._columns = {name: Growing(column.dtype) for name, column in given.items()}
-        for name, column in given.items():
-            self._columns[name].extend(column)
-        self._signals.extend(signals)
-        self._confidence.extend(np.ones(len(signals), np.float32) if confidence is None else confidence)
-
-    def check_alike(self, bars: BarSeries) -> None:
-        """Raises ``ArgumentInvalid`` for bars with other optional columns than those before them."""
-        given = sorted(given_columns(bars))
-        if self._columns is not None and given != sorted(self._columns):
-            raise ArgumentInvalid(
-                "every feed needs the same columns", where="bars", found=given, expected=sorted(self._columns)
-            )
-
-    @property
-    def bars(self) -> BarSeries:
-        """The rows so far, as views."""
-        if self._columns is None:
-            empty = np.empty(0)
-            return BarSeries(self._symbol, self._timeframe, np.empty(0, np.int64), empty, empty, empty, empty)
-        columns: dict[str, Any] = {name: column.values for name, column in self._columns.items()}
-        return BarSeries(self._symbol, self._timeframe, columns.pop("timestamp"), **columns)
-
-    @property
-    def signals(self) -> Signals:
-        """The signals so far."""
-        return self._signals.values
-
-    @property
-    def confidence(self) -> Confidence:
-        """The confidences so far."""
-        return self._confidence.values
+def read_timeframe(given: str | Timeframe | None) -> Timeframe | None:
+    """Returns the timeframe of a text; None stays None."""
+    return None if given is None else Timeframe.parse(given)
 
 
-def given_columns(bars: BarSeries) -> dict[str, NDArray[Any]]:
-    """The columns that a run reads and these bars have."""
-    return {name: column for name in BAR_COLUMNS if (column := getattr(bars, name)) is not None}
+def rules_to_json(execution: Execution, decisions: Decisions, metrics: Metrics) -> str:
+    """Returns the rules in the core's form: every key, defaults filled in; raises a ``ConfigError`` leaf."""
+    trade = execution if isinstance(execution, ExecutionRules) else parse_execution(execution)
+    decide = decisions if isinstance(decisions, DecisionRules) else parse_decisions(decisions)
+    measure = metrics if isinstance(metrics, MetricsRules) else parse_metrics(metrics)
+    rules = {"execution": trade.to_core(), "decisions": decide.to_core(), "metrics": measure.to_core()}
+    return json.dumps(rules, allow_nan=False)
+
+
+def merged_rules(saved: str, execution: ExecutionMapping | None, decisions: DecisionsMapping | None) -> str:
+    """Returns a snapshot's rules with those of a fork laid over them, in the core's form."""
+    old = json.loads(saved)
+    old["execution"] = saved_execution(old["execution"])
+    trade = parse_execution(merge_rules(old["execution"], execution or {}))
+    decide = parse_decisions(merge_rules(old["decisions"], decisions or {}))
+    return rules_to_json(trade, decide, parse_metrics(old["metrics"]))
+
+
+def saved_execution(rules: dict[str, Any]) -> dict[str, Any]:
+    """Returns execution rules of the core in the form that a caller writes: sizing has only its own keys."""
+    sizing = {key: value for key, value in rules["sizing"].items() if value is not None}
+    return rules | {"sizing": sizing}

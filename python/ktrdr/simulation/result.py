@@ -1,27 +1,38 @@
-"""What a run came to: metrics at once, frames and hash when first asked for."""
+"""The result of a run: metrics at once, frames and hash when first asked for."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict, cast
 
 import polars as pl
 
 from ktrdr import _core
 from ktrdr.simulation.equity_curve import EquityCurve
-from ktrdr.simulation.ledger_frames import to_frame
+from ktrdr.simulation.inputs import saved_execution
+from ktrdr.simulation.ledger import TABLES, TableName, row_counts, to_frame
+from ktrdr.strategy.rule_mappings import CommissionMapping, FinancingMapping, SlippageMapping, SpreadMapping
 from ktrdr.strategy.rules import parse_execution
 from ktrdr.time import Timeframe
 
 COUNTS = frozenset(
     {
-        "trades", "wins", "losses", "max_win_streak", "max_loss_streak", "max_drawdown_bars", "recovery_bars",
-        "daily_returns", "ambiguous_bars", "undefined_bars", "refused_orders",
+        "trades",
+        "wins",
+        "losses",
+        "max_win_streak",
+        "max_loss_streak",
+        "max_drawdown_bars",
+        "recovery_bars",
+        "daily_returns",
+        "ambiguous_bars",
+        "undefined_bars",
+        "refused_orders",
     }
-)  # fmt: skip
+)
 NOT_MODELLED = (
     "no volume cap: any quantity fills",
     "no halted bars: every open and level can be traded",
@@ -38,67 +49,125 @@ class Block(NamedTuple):
     sum_of_squares: float
 
 
-@dataclass(frozen=True, eq=False)
-class SimulationResult:
-    """Ledger and metrics of a run; a partial one stays as it is when the run goes on.
+class Trailing(TypedDict):
+    """A trailing stop: its level and its distance from the price it follows, both in price units."""
+
+    level: float
+    distance: float
+
+
+class OpenPosition(TypedDict):
+    """The open position. Prices in price units, money in account currency, ``quantity`` above 0.
+
+    ``direction`` is +1 long or -1 short. ``highest`` and ``lowest`` are the extreme prices while held. ``stop`` and
+    ``target`` are the levels set at entry. ``requirement`` is the equity at which a borrowed position is liquidated.
+    Costs and ``gross_pnl`` are those so far, at the last mark.
+    """
+
+    trade_id: int
+    direction: Literal[1, -1]
+    quantity: float
+    entry_bar: int
+    entry_ns: int
+    entry_price: float
+    entry_notional: float
+    entry_confidence: float
+    commission: float
+    financing: float
+    slippage: float
+    spread: float
+    highest: float
+    lowest: float
+    stop: float | None
+    target: float | None
+    trailing: Trailing | None
+    requirement: float | None
+    gross_pnl: float
+
+
+class Costs(TypedDict):
+    """The cost rules of a run."""
+
+    commission: CommissionMapping
+    slippage: SlippageMapping
+    spread: SpreadMapping
+    financing: FinancingMapping
+
+
+class Conventions(TypedDict):
+    """The conventions behind the numbers of a result, and the effects that the simulation leaves out."""
+
+    timeframe: str
+    periods_per_year: float
+    risk_free_rate: float
+    day_rule: str
+    fill: Literal["next_open", "this_close"]
+    optimistic: bool
+    intrabar: Literal["pessimistic", "optimistic", "ohlc"]
+    costs: Costs
+    not_modelled: Sequence[str]
+    forked_from_bar: NotRequired[int]
+
+
+class ResultSource(Protocol):
+    """Provides the frames and the hash of a result: from a run, a store or memory."""
+
+    def frame(self, table: TableName) -> pl.DataFrame:
+        """Returns one table of the ledger."""
+
+    def result_hash(self) -> str:
+        """Returns BLAKE3 over fills, trades, equity and metrics, as hex."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RunResult:
+    """Ledger and metrics of a run.
+
+    A partial result keeps its values when the run continues. A result pickles: frames and hash travel with it.
 
     Args:
         metrics: every metric by name; None where it is undefined.
-        undefined: why a metric is None, by name.
+        undefined: the reason why a metric is None, by name.
+        conventions: how the numbers were counted, and effects that are not modelled.
+        warnings: facts that may flatter the result, one line each.
+        source: provides frames and hash.
         blocks: daily returns in 16 blocks; None where the run has none.
-        conventions: how the numbers were counted, and what is not modelled.
-        warnings: what may flatter the result, one line each.
         partial: whether the run had not reached its last bar.
-        open_position: the position still held, or None.
+        open_position: the position still held; None when flat.
+
+    >>> import pickle
+    >>> import polars as pl
+    >>> from ktrdr import simulate
+    >>> bars = pl.DataFrame({"timestamp": [i * 3_600_000_000_000 for i in range(4)], "open": [10.0, 10, 11, 12],
+    ...                      "high": [12.0] * 4, "low": [10.0] * 4, "close": [10.0, 11, 12, 12]})
+    >>> result = simulate(bars, [1, 0, 0, 0])
+    >>> result.metrics["sharpe"], result.undefined["sharpe"]
+    (None, 'too_few_returns')
+    >>> pickle.loads(pickle.dumps(result)).result_hash == result.result_hash
+    True
     """
 
-    metrics: Mapping[str, float | int | None]
+    metrics: Mapping[str, float | None]
     undefined: Mapping[str, str]
-    blocks: tuple[Block, ...] | None
-    conventions: Mapping[str, Any]
+    conventions: Conventions
     warnings: tuple[str, ...]
-    partial: bool
-    open_position: Mapping[str, Any] | None
-    _run: _core.Simulation
-    _curve: EquityCurve
-    _rows: Mapping[str, int]
-
-    @classmethod
-    def of(
-        cls,
-        core: _core.Simulation,
-        curve: EquityCurve,
-        timeframe: Timeframe,
-        partial: bool,
-        forked_from_bar: int | None = None,
-    ) -> SimulationResult:
-        """The result of a run as it now stands."""
-        values, blocks, periods_per_year = core.metrics()
-        rules = json.loads(core.rules)
-        rows = dict(zip(("fills", "trades", "equity", "refused", "decisions"), core.row_counts, strict=True))
-        conventions = _conventions(rules, timeframe, periods_per_year)
-        if forked_from_bar is not None:
-            conventions["forked_from_bar"] = forked_from_bar
-        return cls(
-            metrics={name: _number(name, value) for name, value, _ in values},
-            undefined={name: reason for name, _, reason in values if reason is not None},
-            blocks=None if blocks is None else tuple(Block(*block) for block in blocks),
-            conventions=conventions,
-            warnings=_warnings(rules),
-            partial=partial,
-            open_position=open_position(core),
-            _run=core,
-            _curve=curve,
-            _rows=rows,
-        )
+    source: ResultSource
+    blocks: tuple[Block, ...] | None = None
+    partial: bool = False
+    open_position: OpenPosition | None = None
 
     def __repr__(self) -> str:
-        return f"<SimulationResult: {self.brief}>"
+        return f"<{type(self).__name__}: {self.brief}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns the fields, with frames and hash in memory instead of a run or a store."""
+        return {each.name: getattr(self, each.name) for each in fields(self)} | {"source": held(self.source)}
 
     @property
     def brief(self) -> str:
-        """Equity, trades, Sharpe ratio and drawdown in one line."""
-        sharpe, drawdown = self.metrics["sharpe"], self.metrics["max_drawdown"]
+        """Returns equity, trades, Sharpe ratio and drawdown in one line."""
+        sharpe = self.metrics["sharpe"]
+        drawdown = self.metrics["max_drawdown"]
         ratio = f"none ({self.undefined['sharpe']})" if sharpe is None else f"{sharpe:.2f}"
         return (
             f"final equity {self.final_equity:,.2f}, {self.metrics['trades']} trades, sharpe {ratio}, "
@@ -107,79 +176,161 @@ class SimulationResult:
 
     @property
     def final_equity(self) -> float:
-        """Equity at the last mark, account currency."""
+        """Returns equity at the last mark, account currency."""
         equity = self.metrics["final_equity"]
         assert equity is not None
         return float(equity)
 
     @cached_property
     def equity(self) -> pl.DataFrame:
-        """One row a simulated bar: bar, time, equity, cash, quantity, drawdown."""
-        fills = self._run.table("fills")
-        return self._curve.frame({name: column[: self._rows["fills"]] for name, column in fills.items()})
+        """Returns one row per simulated bar: bar, time, equity, cash, quantity, drawdown."""
+        return self.source.frame("equity")
 
     @cached_property
     def trades(self) -> pl.DataFrame:
-        """Closed round trips."""
-        return self._frame("trades", symbol=self._run.symbol)
+        """Returns the closed round trips, one row each."""
+        return self.source.frame("trades")
 
     @cached_property
     def fills(self) -> pl.DataFrame:
-        """Every fill."""
-        return self._frame("fills", symbol=self._run.symbol)
+        """Returns every fill, one row each."""
+        return self.source.frame("fills")
 
     @cached_property
     def refused(self) -> pl.DataFrame:
-        """Orders that were not filled, with their reason."""
-        return self._frame("refused")
+        """Returns the orders that were not filled, with the reason of each."""
+        return self.source.frame("refused")
 
     @cached_property
     def decisions(self) -> pl.DataFrame:
-        """One row a simulated bar in runs that record them: raw signal, confidence, what became of it."""
-        first = self._run.warmup_bars
-        return self._frame("decisions", bar=range(first, first + self._rows["decisions"]))
+        """Returns one row per simulated bar: bar, raw signal, confidence, decision.
 
-    def _frame(self, name: str, **extra: Any) -> pl.DataFrame:
-        return to_frame(name, self._run.table(name), self._rows[name], extra)
+        Only runs of a backtest record decisions; the frame of another run is empty.
+        """
+        return self.source.frame("decisions")
 
     @cached_property
     def result_hash(self) -> str:
-        """BLAKE3 over fills, trades, equity and metrics, as hex; the same for the same run, however it was cut."""
+        """Returns BLAKE3 over fills, trades, equity and metrics, as hex.
+
+        The hash does not depend on where a run was stopped and resumed.
+        """
+        return self.source.result_hash()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class HeldLedger:
+    """Frames and hash in memory."""
+
+    frames: Mapping[TableName, pl.DataFrame]
+    hash: str
+
+    def frame(self, table: TableName) -> pl.DataFrame:
+        """Returns one table of the ledger."""
+        return self.frames[table]
+
+    def result_hash(self) -> str:
+        """Returns the hash over the run's ledger and metrics, as hex."""
+        return self.hash
+
+
+def held(source: ResultSource) -> HeldLedger:
+    """Returns the source's frames and hash as values that pickle."""
+    if isinstance(source, HeldLedger):
+        return source
+    return HeldLedger({name: source.frame(name) for name in TABLES}, source.result_hash())
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CoreLedger:
+    """Frames and hash of a run of the core up to a bar, from which the run may continue.
+
+    Args:
+        core: the run.
+        curve: the equity curve up to that bar.
+        metrics: every metric up to that bar.
+        rows: rows of each table up to that bar.
+    """
+
+    core: _core.Simulation
+    curve: EquityCurve
+    metrics: Mapping[str, float | None]
+    rows: Mapping[str, int]
+
+    def frame(self, table: TableName) -> pl.DataFrame:
+        """Returns one table of the ledger."""
+        if table == "equity":
+            fills = self.core.table("fills")
+            return self.curve.frame({name: column[: self.rows["fills"]] for name, column in fills.items()})
+        rows = self.rows[table]
+        extra: dict[str, str | range] = {"symbol": self.core.symbol}
+        if table == "decisions":
+            extra["bar"] = range(self.core.warmup_bars, self.core.warmup_bars + rows)
+        return to_frame(table, self.core.table(table), rows, extra)
+
+    def result_hash(self) -> str:
+        """Returns the hash over the run's ledger and metrics, as hex."""
         metrics = [(name, None if value is None else float(value)) for name, value in sorted(self.metrics.items())]
-        rows = self._rows
-        return self._run.result_hash(self._curve.times, rows["fills"], rows["trades"], metrics).hex()
+        return self.core.result_hash(self.curve.times, self.rows["fills"], self.rows["trades"], metrics).hex()
 
 
-def open_position(run: _core.Simulation) -> dict[str, Any] | None:
-    """Entry, quantity, levels, costs and gross P&L so far of the open position; None when flat."""
-    held = run.position
-    return None if held is None else json.loads(held) | {"gross_pnl": run.open_gross}
+def result_of(
+    core: _core.Simulation, curve: EquityCurve, timeframe: Timeframe, *, partial: bool, forked_from_bar: int | None
+) -> RunResult:
+    """Returns the result of a run up to its next bar."""
+    values, blocks, periods_per_year = core.metrics()
+    rules = json.loads(core.rules)
+    metrics = {name: _number(name, value) for name, value, _ in values}
+    return RunResult(
+        metrics=metrics,
+        undefined={name: reason for name, _, reason in values if reason is not None},
+        conventions=_conventions(rules, timeframe, periods_per_year, forked_from_bar),
+        warnings=_warnings(rules),
+        source=CoreLedger(core, curve, metrics, row_counts(core)),
+        blocks=None if blocks is None else tuple(Block(*block) for block in blocks),
+        partial=partial,
+        open_position=open_position(core),
+    )
+
+
+def open_position(core: _core.Simulation) -> OpenPosition | None:
+    """Returns the open position of a run; None when flat."""
+    found = core.position
+    return None if found is None else cast(OpenPosition, json.loads(found) | {"gross_pnl": core.open_gross})
 
 
 def _number(name: str, value: float | None) -> float | int | None:
     return int(value) if value is not None and name in COUNTS else value
 
 
-def _conventions(rules: Mapping[str, Any], timeframe: Timeframe, periods_per_year: float) -> dict[str, Any]:
+def _conventions(
+    rules: Mapping[str, Any], timeframe: Timeframe, periods_per_year: float, forked_from_bar: int | None
+) -> Conventions:
     execution = rules["execution"]
-    weekly = timeframe is Timeframe.W1
     sunday = "" if periods_per_year >= 365 else "; a Sunday belongs to the Monday after it"
-    return {
+    conventions: Conventions = {
         "timeframe": timeframe.value,
         "periods_per_year": periods_per_year,
         "risk_free_rate": rules["metrics"]["risk_free_rate"],
-        "day_rule": "every bar" if weekly else f"UTC days, at the last bar of each{sunday}",
+        "day_rule": "every bar" if timeframe is Timeframe.W1 else f"UTC days, at the last bar of each{sunday}",
         "fill": execution["fill"],
         "optimistic": execution["fill"] == "this_close" or execution["intrabar"] == "optimistic",
         "intrabar": execution["intrabar"],
-        "costs": {name: execution[name] for name in ("commission", "slippage", "spread", "financing")},
+        "costs": {
+            "commission": execution["commission"],
+            "slippage": execution["slippage"],
+            "spread": execution["spread"],
+            "financing": execution["financing"],
+        },
         "not_modelled": NOT_MODELLED,
     }
+    if forked_from_bar is not None:
+        conventions["forked_from_bar"] = forked_from_bar
+    return conventions
 
 
 def _warnings(rules: Mapping[str, Any]) -> tuple[str, ...]:
-    execution = dict(rules["execution"])
-    execution["sizing"] = {key: value for key, value in execution["sizing"].items() if value is not None}
+    execution = saved_execution(rules["execution"])
     found = list(parse_execution(execution).warnings)
     if execution["fill"] == "this_close":
         found.append("execution.fill is this_close: orders trade at the close that decided them (optimistic)")

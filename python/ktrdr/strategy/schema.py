@@ -91,6 +91,9 @@ class Strategy:
     warnings: tuple[str, ...]
     text: str
 
+    def __repr__(self) -> str:
+        return f"<Strategy {self.name} {self.version}: {self.model.type} on {self.base_timeframe.value} bars>"
+
     @property
     def span(self) -> Span | None:
         """The file's training dates; None where it gives none."""

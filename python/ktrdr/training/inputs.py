@@ -8,6 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from ktrdr.data.bars import BarsByTimeframe
 from ktrdr.data.store.repository import BarSource, MemoryBars, Repository, check_symbol
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.strategy.loader import load_strategy
@@ -45,7 +46,7 @@ def training_inputs(
     *,
     start: Moment,
     end: Moment,
-    bars: Mapping[str, Any] | None,
+    bars: BarsByTimeframe | None,
     data_dir: str | Path | None,
 ) -> TrainingInputs:
     """Checks the arguments that ``train`` and ``labels`` share; reads no bars.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ktrdr.data.bars import BarSeries
+from ktrdr.data.bars import BarsByTimeframe, BarSeries
 from ktrdr.data.store.repository import BarSource
 from ktrdr.feature_pipeline.window import rows_in_span
 from ktrdr.strategy.schema import Strategy
@@ -26,7 +26,7 @@ def labels(
     *,
     start: Moment = None,
     end: Moment = None,
-    bars: Mapping[str, Any] | None = None,
+    bars: BarsByTimeframe | None = None,
     data_dir: str | Path | None = None,
 ) -> pl.DataFrame:
     """Returns the labels that the strategy's net is taught, on the base bars of a span.

@@ -9,6 +9,7 @@ from typing import Any
 
 from ktrdr.arguments import check_threads, check_whole
 from ktrdr.control import CancellationToken, NeverCancelled, ProgressBridge, SilentBridge
+from ktrdr.data.bars import BarsByTimeframe
 from ktrdr.data.origin import require_one_origin
 from ktrdr.feature_pipeline.build import build_features
 from ktrdr.neural.bundle import bundle_id
@@ -37,6 +38,9 @@ class TrainResult:
     metadata: BundleMetadata
     history: tuple[Mapping[str, Any], ...]
 
+    def __repr__(self) -> str:
+        return f"<TrainResult {self.model_id}: {len(self.history)} epochs, {len(self.warnings)} warnings>"
+
     @property
     def model_id(self) -> str:
         """Returns strategy and version, as ``--model`` takes it."""
@@ -60,7 +64,7 @@ def train(
     *,
     start: Moment = None,
     end: Moment = None,
-    bars: Mapping[str, Any] | None = None,
+    bars: BarsByTimeframe | None = None,
     seed: int | None = None,
     device: str = "auto",
     threads: int = DEFAULT_THREADS,

@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from ktrdr.operations.models import Operation, Outcome, Status, WorkerRecord
+from ktrdr.backtesting.results import BacktestResults
+from ktrdr.operations.models import Operation, Status, WorkerRecord
 from ktrdr.operations.store.store import Store
 
 RESTING = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
@@ -171,13 +172,19 @@ def operation_view(store: Store, operation: Operation) -> OperationView:
     )  # fmt: skip
 
 
-def result_view(operation: Operation, outcome: Outcome) -> ResultView:
-    """The result as callers see it."""
+def result_view(operation: Operation, results: BacktestResults) -> ResultView:
+    """Returns the result as callers see it."""
     return ResultView(
-        operation_id=operation.id, status=operation.status, result_hash=outcome.result_hash,
-        identity=outcome.identity, metrics=dict(outcome.metrics), undefined=dict(outcome.undefined),
-        warnings=list(outcome.warnings), trades=outcome.trades, manifest=dict(outcome.manifest),
-    )  # fmt: skip
+        operation_id=operation.id,
+        status=operation.status,
+        result_hash=results.result_hash,
+        identity=results.identity,
+        metrics=dict(results.metrics),
+        undefined=dict(results.undefined),
+        warnings=list(results.warnings),
+        trades=int(results.metrics["trades"] or 0),
+        manifest=results.manifest,
+    )
 
 
 def worker_view(worker: WorkerRecord) -> WorkerView:

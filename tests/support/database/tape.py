@@ -18,9 +18,13 @@ _HOUR_NS = 3_600_000_000_000
 PARTS = (("bars", b"b" * 32), ("strategy", b"s" * 32))
 identity = identity_of
 IDENTITY = identity(PARTS)
+MANIFEST = {
+    "identity": IDENTITY.hex(), "parts": {name: value.hex() for name, value in PARTS}, "symbol": "T",
+    "conventions": {"timeframe": "1h"}, "warnings": ["one"],
+}  # fmt: skip
 OUTCOME = Outcome(
     result_hash="blake3:aa", identity=IDENTITY.hex(), metrics={"sharpe": None, "total_return": 0.25},
-    undefined={"sharpe": "no variance"}, manifest={"symbol": "T"}, warnings=("one",), trades=5,
+    undefined={"sharpe": "no variance"}, manifest=MANIFEST, warnings=("one",), trades=5,
 )  # fmt: skip
 
 
@@ -39,7 +43,7 @@ def _run() -> Simulation:
 def _cut(bar: int, parts: tuple[tuple[str, bytes], ...]) -> tuple[bytes, dict[str, pl.DataFrame]]:
     run = _run()
     run.run(until=bar)
-    return run.snapshot(parts), {kind: frame for kind, frame in run.ledger().items() if kind != "inputs"}
+    return run.seal(parts), {kind: frame for kind, frame in run.ledger().items() if kind != "inputs"}
 
 
 def snapshot(bar: int, parts: tuple[tuple[str, bytes], ...] = PARTS) -> bytes:

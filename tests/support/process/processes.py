@@ -17,7 +17,7 @@ from typing import Any
 
 import ktrdr
 from ktrdr.backtesting.engine import BacktestingEngine
-from ktrdr.backtesting.job.stored import StoredResults
+from ktrdr.backtesting.job.stored import stored_results
 from ktrdr.backtesting.request import BacktestRequest
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.data.store.repository import Repository
@@ -201,7 +201,7 @@ def kill(process: subprocess.Popen[Any] | int, number: int = signal.SIGKILL) -> 
 def assert_same(store: Store, operation: Operation, whole: BacktestResults) -> None:
     """The uninterrupted run's result, every ledger row once, and no checkpoint left."""
     assert operation.status is Status.COMPLETED, operation.error
-    results = StoredResults(store, operation.id)
+    results = stored_results(store, operation.id)
     assert results.result_hash == whole.result_hash
     for name in ("fills", "trades", "equity", "refused", "decisions"):
         assert getattr(results, name).equals(getattr(whole, name)), name

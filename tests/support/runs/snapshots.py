@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ktrdr.simulation.arrays import Simulation
+from ktrdr.simulation.blocks import BlockRun
 from ktrdr.simulation.inputs import read_bars
 
 EXECUTION: dict[str, Any] = {
@@ -30,7 +30,7 @@ SYMBOL = "LONGEST-NAME-A-SYMBOL-MAY-HAVE-1"
 
 def busy_run(
     rng: np.random.Generator, n_bars: int, *, window: int = 128, parts: int = 20
-) -> tuple[Simulation, list[tuple[str, bytes]]]:
+) -> tuple[BlockRun, list[tuple[str, bytes]]]:
     """A run stopped with a position open, a pending order and a full ring of returns, and so many identity parts."""
     close = 100 * np.exp(np.cumsum(rng.normal(0, 1e-3, n_bars)))
     opens = np.concatenate([close[:1], close[:-1]])
@@ -44,7 +44,7 @@ def busy_run(
     )  # fmt: skip
     bars = read_bars(frame, SYMBOL, None)
     sizing = EXECUTION["sizing"] | {"window": window}
-    run = Simulation.over(
+    run = BlockRun.begin(
         bars, execution=EXECUTION | {"sizing": sizing}, metrics={"periods_per_year": 252},
         decisions={"allow_short_from_flat": True, "filters": {"min_signal_separation": 0}},
     )  # fmt: skip
@@ -58,5 +58,5 @@ def busy_run(
     return run, [(name, rng.bytes(32)) for name in named]
 
 
-def _one(run: Simulation, side: int) -> None:
+def _one(run: BlockRun, side: int) -> None:
     run.advance(np.array([side], np.int8), np.full(1, 0.75, np.float32))

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 import ktrdr
+from ktrdr.backtesting.checkpoint import Checkpoint
 from ktrdr.backtesting.config import BacktestConfig
+from ktrdr.backtesting.decision_function import DecisionFunction
 from ktrdr.backtesting.engine import BacktestingEngine
+from ktrdr.backtesting.feature_cache import FeatureCache
+from ktrdr.backtesting.model_bundle import ModelBundle
 from ktrdr.backtesting.results import BacktestResults
+from ktrdr.simulation.ledger import TABLES
 from support.inputs import worlds
 
 ConfigOf = Callable[..., BacktestConfig]
@@ -55,7 +63,42 @@ def test_a_result_is_one_line_to_look_at(results: BacktestResults) -> None:
     assert line.startswith("<BacktestResults walker_mlp EURUSD 1h 2024-01-20T00:00:00Z to ")
     assert f"{results.trades.height} trades" in line
     assert "\n" not in line
-    assert repr(results.simulation).startswith("<SimulationResult: final equity ")
+
+
+def test_a_result_pickles_with_everything_in_it(results: BacktestResults) -> None:
+    again = pickle.loads(pickle.dumps(results))
+    assert isinstance(again, BacktestResults)
+    for name in ("result_hash", "identity", "metrics", "undefined", "manifest", "warnings", "conventions", "blocks"):
+        assert getattr(again, name) == getattr(results, name), name
+    for table in TABLES:
+        assert getattr(again, table).equals(getattr(results, table)), table
+    assert pickle.loads(pickle.dumps(again)).result_hash == results.result_hash
+    assert repr(again) == repr(results)
+
+
+def test_a_bundle_pickles(data_dir: Path) -> None:
+    bundle = ModelBundle.load(data_dir / "models" / "walker_mlp" / "1h_v1")
+    again = pickle.loads(pickle.dumps(bundle))
+    assert (again.id, again.weights_sha256, again.metadata) == (bundle.id, bundle.weights_sha256, bundle.metadata)
+    values = np.ones((3, len(bundle.metadata.resolved_features)), np.float32)
+    one, two = ([scores for _, _, scores in each.iter_scores(values)] for each in (bundle, again))
+    assert np.array_equal(np.concatenate(one), np.concatenate(two))
+
+
+def test_no_repr_is_longer_than_a_few_lines(results: BacktestResults, config_of: ConfigOf, data_dir: Path) -> None:
+    config = config_of()
+    seen: list[object] = [results, config, config.strategy, ModelBundle.load(data_dir / "models/walker_mlp/1h_v1")]
+
+    def look(checkpoint: Checkpoint) -> None:
+        seen.extend((checkpoint, checkpoint.save(), checkpoint.simulation))
+
+    BacktestingEngine(config).run(checkpoint_callback=look)
+    matrix = FeatureCache(config).raw()
+    seen += [matrix, matrix.base, DecisionFunction.of(config.strategy, seen[3])]
+    assert len(seen) >= 10
+    for value in seen:
+        line = repr(value)
+        assert "\n" not in line and len(line) <= 400, line
 
 
 def test_a_run_without_a_trade_says_why(config_of: ConfigOf) -> None:

@@ -1,4 +1,4 @@
-"""The public door: what it takes, what it refuses, and that a run can be cut anywhere."""
+"""The door for whole arrays: inputs it takes, inputs it refuses, and runs cut at any bar."""
 
 from __future__ import annotations
 
@@ -34,38 +34,7 @@ from ktrdr.errors import (
     from_code,
 )
 from support.runs.blake3 import blake3
-
-HOUR_NS = 3_600_000_000_000
-START_NS = 1_704_067_200_000_000_000
-RULES: dict[str, Any] = {
-    "decisions": {"filters": {"min_signal_separation": 0}, "allow_short_from_flat": True},
-    "execution": {
-        "on_opposite": "reverse",
-        "exits": {"stop_loss": {"rate": 0.01}, "take_profit": {"rate": 0.015}},
-        "financing": {"long_rate": 0.02, "short_rate": 0.01},
-    },
-}
-
-
-def market(rows: int = 300, seed: int = 1) -> pl.DataFrame:
-    random = np.random.default_rng(seed)
-    close = 100 * np.exp(np.cumsum(random.normal(0, 0.004, rows)))
-    opens = np.concatenate([[100.0], close[:-1]]) * np.exp(random.normal(0, 0.0005, rows))
-    return pl.DataFrame(
-        {
-            "timestamp": START_NS + np.arange(rows) * HOUR_NS,
-            "open": opens,
-            "high": np.maximum(opens, close) * 1.002,
-            "low": np.minimum(opens, close) * 0.998,
-            "close": close,
-            "conversion_rate": 0.9 + 0.01 * random.random(rows),
-        }
-    )
-
-
-def signals_for(rows: int = 300, seed: int = 2) -> np.ndarray[Any, np.dtype[np.int8]]:
-    random = np.random.default_rng(seed)
-    return random.choice(np.array([-1, 0, 1], np.int8), rows, p=[0.1, 0.8, 0.1])
+from support.runs.signal_runs import HOUR_NS, RULES, START_NS, market, signals_for
 
 
 def whole(**given: Any) -> Any:
@@ -175,7 +144,7 @@ BAD_ARGUMENTS: list[dict[str, Any]] = [
     {"initial_capital": "lots"},
     {"warmup_bars": -1},
     {"warmup_bars": 1.5},
-    {"timeframe": "2h"},
+    {"timeframe": "7h"},
     {"execution": {"exits": {"stop_loss": {"atr": 2.0}}}},
 ]
 
@@ -331,34 +300,6 @@ def test_a_run_continues_from_its_bytes(bar: int) -> None:
     assert again.result().equity.equals(whole().equity)
 
 
-@pytest.mark.parametrize("chunk", [1, 7, 299])
-def test_any_feeding_equals_one_run(chunk: int) -> None:
-    bars, signals = market(), signals_for()
-    given = {**RULES, "metrics": {"periods_per_year": 252}}
-    live = ktrdr.Simulation.open(timeframe="1h", **given)
-    for low in range(0, 300, chunk):
-        live.feed(bars[low : low + chunk], signals[low : low + chunk], last=low + chunk >= 300)
-    expected = ktrdr.simulate(bars, signals, **given)
-    assert live.result().result_hash == expected.result_hash
-    assert live.result().equity.equals(expected.equity)
-    assert live.result().blocks is None
-
-
-@pytest.mark.parametrize("bar", [3, 150])
-def test_a_fed_run_continues_without_its_bars(bar: int) -> None:
-    bars, signals = market(), signals_for()
-    live = ktrdr.Simulation.open(timeframe="1h", metrics={"periods_per_year": 252}, **RULES)
-    live.feed(bars[:bar], signals[:bar])
-    again = ktrdr.Simulation.restore(live.snapshot(), ledger=live.ledger())
-    again.feed(bars[bar:200], signals[bar:200])
-    live.feed(bars[bar:200], signals[bar:200])
-    assert again.snapshot() == live.snapshot()
-    again.feed(bars[200:], signals[200:], last=True)
-    expected = ktrdr.simulate(bars, signals, metrics={"periods_per_year": 252}, **RULES)
-    assert again.result().result_hash == expected.result_hash
-    assert again.result().equity.equals(expected.equity)
-
-
 def test_a_snapshot_does_not_depend_on_how_it_was_reached() -> None:
     straight, halting = begun(200), begun(50)
     halting.snapshot()
@@ -464,47 +405,6 @@ def test_a_partial_result_marks_what_is_open_and_stays_as_it_was() -> None:
     part.run()
     assert (len(early.equity), early.result_hash) == expected
     assert not part.result().partial
-
-
-def test_feeding_is_refused_where_it_makes_no_sense() -> None:
-    open_run = ktrdr.Simulation.open(timeframe="1h", metrics={"periods_per_year": 252})
-    with pytest.raises(ArgumentInvalid, match="partial"):
-        open_run.feed(None, [], last=True)
-    with pytest.raises(ArgumentInvalid):
-        open_run.run()
-    with pytest.raises(ArgumentInvalid):
-        begun(3).feed(market(), signals_for())
-    open_run.feed(market(3), [0, 0, 0])
-    with pytest.raises(DataDuplicate):
-        open_run.feed(market(3)[2:], [0])
-    with pytest.raises(ArgumentInvalid, match="columns"):
-        open_run.feed(market(4)[3:].drop("conversion_rate"), [0])
-    half = market(4)[3:].with_columns(pl.col("timestamp") - HOUR_NS // 2)
-    with pytest.raises(DataTimeframe):
-        open_run.feed(half, [0])
-
-
-@pytest.mark.parametrize("given", [{"timeframe": "1h"}, {"metrics": {"periods_per_year": 252}}])
-def test_an_open_run_needs_timeframe_and_periods(given: dict[str, Any]) -> None:
-    with pytest.raises(ArgumentInvalid):
-        ktrdr.Simulation.open(**given)
-
-
-def test_the_pipeline_s_blocks_equal_one_run() -> None:
-    from ktrdr.simulation.inputs import find_timeframe, read_bars
-
-    bars = read_bars(market(), "", None)
-    assert find_timeframe(bars.timestamp, None) == "1h"
-    bars = read_bars(market(), "", find_timeframe(bars.timestamp, None))
-    run = ktrdr.Simulation.over(bars, execution=RULES["execution"], decisions=RULES["decisions"])
-    signals, sure = signals_for(), np.ones(300, np.float32)
-    for low in range(0, 300, 64):
-        run.advance(signals[low : low + 64], sure[low : low + 64])
-    result = run.result()
-    assert result.result_hash == whole().result_hash
-    assert result.decisions.columns == ["bar", "raw_signal", "confidence", "decision"]
-    assert len(result.decisions) == 300
-    assert result.decisions["raw_signal"].to_list() == signals.tolist()
 
 
 def test_the_largest_snapshot_fits_into_four_kibibytes() -> None:

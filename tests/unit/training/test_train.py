@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -89,6 +90,8 @@ def test_a_bundle_says_what_was_done(tmp_path: Path) -> None:
     assert result.metrics["rows"]["train"] > 500
     assert {"test_loss", "test_accuracy", "validation_loss", "train_loss"} <= result.metrics.keys()
     assert ModelStorage(tmp_path / "models").find(result.model_id).path == result.path
+    assert pickle.loads(pickle.dumps(result)) == result
+    assert repr(result).startswith("<TrainResult tiny/1h_v1: 3 epochs") and len(repr(result)) < 100
 
 
 def test_training_again_gives_the_same_weights_and_the_next_version(tmp_path: Path) -> None:

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ktrdr.backtesting.checkpoint import Checkpoint
-from ktrdr.backtesting.job.stored import segments_of
+from ktrdr.backtesting.job.stored import outcome_of, segments_of
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.errors import KtrdrError, LeaseLost, StorageUnavailable
-from ktrdr.operations.models import Lease, Outcome, Segment, Status
+from ktrdr.operations.models import Lease, Segment, Status
 from ktrdr.operations.run.cancellation import Reason, Token
 from ktrdr.operations.run.progress import Progress
 from ktrdr.operations.store.store import Store
 from ktrdr.settings import checkpoint_seconds, store_patience_seconds
-from ktrdr.simulation.ledger_cursor import LedgerCursor
+from ktrdr.simulation.cursor import LedgerCursor
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.05, 2.0
 _Done = TypeVar("_Done")
@@ -172,16 +172,3 @@ class Recorder:
         with self._turn:
             self._over = True
             self._patiently(write)
-
-
-def outcome_of(results: BacktestResults) -> Outcome:
-    """The row of a finished run."""
-    return Outcome(
-        result_hash=results.result_hash,
-        identity=results.identity,
-        metrics=results.metrics,
-        undefined=results.undefined,
-        manifest=results.manifest,
-        warnings=results.warnings,
-        trades=results.trades.height,
-    )

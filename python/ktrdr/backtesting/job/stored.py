@@ -1,31 +1,34 @@
-"""Ledgers in the store: rows as Arrow IPC, appended with each save, read back as whole frames."""
+"""Ledgers and results in the store: rows as Arrow IPC, appended with each save, read back as whole frames."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
-from functools import cached_property
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
+from ktrdr.backtesting.results import BacktestResults, RunIdentity
 from ktrdr.errors import NotCompleted, SnapshotCorrupt
 from ktrdr.operations.models import Outcome, Segment
 from ktrdr.operations.store.store import Store
-from ktrdr.simulation.ledger_frames import SCHEMAS
+from ktrdr.simulation.ledger import SCHEMAS, TABLES, TableName
 
 ROWS_PER_SEGMENT = 1_000_000
+_COMPUTED = frozenset({"identity", "parts", "conventions", "warnings"})
+"""Keys of a manifest that a result computes from its other fields."""
 
 
 def encode(frame: pl.DataFrame) -> bytes:
-    """Rows of a ledger as an Arrow IPC file."""
+    """Returns rows of a ledger as an Arrow IPC file."""
     buffer = io.BytesIO()
     frame.write_ipc(buffer, compression="lz4")
     return buffer.getvalue()
 
 
 def segments_of(kind: str, first: int, frame: pl.DataFrame) -> Iterator[Segment]:
-    """The rows from number ``first`` on, in pieces that any database takes as one value.
+    """Yields the rows from number ``first`` on, in pieces that any database takes as one value.
 
     >>> [(part.seq_from, part.seq_to) for part in segments_of("fills", 7, pl.DataFrame({"bar": [1, 2]}))]
     [(7, 9)]
@@ -36,13 +39,14 @@ def segments_of(kind: str, first: int, frame: pl.DataFrame) -> Iterator[Segment]
 
 
 def ledger(store: Store, operation_id: str, upto_generation: int | None = None) -> dict[str, pl.DataFrame]:
-    """Every ledger by name, all of it or up to a generation; ``SnapshotCorrupt`` names a row that is missing."""
-    return {kind: frame_of(store, operation_id, kind, upto_generation) for kind in SCHEMAS}
+    """Returns every table by name, whole or up to a generation; ``SnapshotCorrupt`` names a row that is missing."""
+    return {kind: frame_of(store, operation_id, kind, upto_generation) for kind in TABLES}
 
 
-def frame_of(store: Store, operation_id: str, kind: str, upto_generation: int | None = None) -> pl.DataFrame:
-    """One ledger."""
-    frames, row = [pl.DataFrame(schema=SCHEMAS[kind])], 0
+def frame_of(store: Store, operation_id: str, kind: TableName, upto_generation: int | None = None) -> pl.DataFrame:
+    """Returns one table, whole or up to a generation; ``SnapshotCorrupt`` names a row that is missing."""
+    frames = [pl.DataFrame(schema=SCHEMAS[kind])]
+    row = 0
     for segment in store.segments(operation_id, kind, upto_generation):
         frame = pl.read_ipc(io.BytesIO(segment.data))
         if segment.seq_from != row or frame.height != segment.seq_to - row:
@@ -52,74 +56,54 @@ def frame_of(store: Store, operation_id: str, kind: str, upto_generation: int | 
     return pl.concat(frames)
 
 
-class StoredResults:
-    """A completed backtest read back from the store, with the names of ``BacktestResults``; ledgers when touched.
+@dataclass(frozen=True, eq=False)
+class StoredLedger:
+    """Frames of a completed operation, read from the store when first asked for, and the hash stored with them."""
 
-    Raises ``NotCompleted`` where there is no result yet.
-    """
+    store: Store
+    operation_id: str
+    hash: str
 
-    def __init__(self, store: Store, operation_id: str) -> None:
-        self._store, self.operation_id = store, operation_id
-        found = store.outcome(operation_id)
-        if found is None:
-            status = store.get(operation_id).status
-            raise NotCompleted("it has no result yet", operation=operation_id, found=status.value, expected="completed")
-        self._outcome: Outcome = found
+    def frame(self, table: TableName) -> pl.DataFrame:
+        """Returns one table of the ledger."""
+        return frame_of(self.store, self.operation_id, table)
 
-    @property
-    def metrics(self) -> Mapping[str, float | None]:
-        """Every metric by name; None where it is undefined."""
-        return self._outcome.metrics
-
-    @property
-    def undefined(self) -> Mapping[str, str]:
-        """Why a metric is None."""
-        return self._outcome.undefined
-
-    @property
-    def manifest(self) -> Mapping[str, Any]:
-        """What the run was."""
-        return self._outcome.manifest
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """One line each."""
-        return self._outcome.warnings
-
-    @property
     def result_hash(self) -> str:
-        """BLAKE3 over ledger and metrics."""
-        return self._outcome.result_hash
+        """Returns the hash over the run's ledger and metrics, as hex."""
+        return self.hash
 
-    @property
-    def identity(self) -> str:
-        """One hash over all inputs, as hex."""
-        return self._outcome.identity
 
-    @cached_property
-    def equity(self) -> pl.DataFrame:
-        """One row a simulated bar."""
-        return self._frame("equity")
+def outcome_of(results: BacktestResults) -> Outcome:
+    """Returns the row that the store keeps of a result; `stored_results` reads it back."""
+    return Outcome(
+        result_hash=results.result_hash,
+        identity=results.identity,
+        metrics=results.metrics,
+        undefined=results.undefined,
+        manifest=results.manifest,
+        warnings=results.warnings,
+        trades=results.trades.height,
+    )
 
-    @cached_property
-    def trades(self) -> pl.DataFrame:
-        """Closed round trips."""
-        return self._frame("trades")
 
-    @cached_property
-    def fills(self) -> pl.DataFrame:
-        """Every fill."""
-        return self._frame("fills")
+def stored_results(store: Store, operation_id: str) -> BacktestResults:
+    """Returns the result of a completed backtest; its frames are read when first asked for.
 
-    @cached_property
-    def refused(self) -> pl.DataFrame:
-        """Orders that were not filled, with their reason."""
-        return self._frame("refused")
-
-    @cached_property
-    def decisions(self) -> pl.DataFrame:
-        """One row a simulated bar: raw signal, confidence, what became of it."""
-        return self._frame("decisions")
-
-    def _frame(self, kind: str) -> pl.DataFrame:
-        return frame_of(self._store, self.operation_id, kind)
+    Raises:
+        NotFound: there is no such operation.
+        NotCompleted: it has no result yet.
+    """
+    found = store.outcome(operation_id)
+    if found is None:
+        status = store.get(operation_id).status
+        raise NotCompleted("it has no result yet", operation=operation_id, found=status.value, expected="completed")
+    manifest = found.manifest
+    return BacktestResults(
+        metrics=found.metrics,
+        undefined=found.undefined,
+        conventions=manifest["conventions"],
+        warnings=found.warnings,
+        source=StoredLedger(store, operation_id, found.result_hash),
+        facts={key: value for key, value in manifest.items() if key not in _COMPUTED},
+        identify=partial(RunIdentity, found.identity, manifest["parts"]),
+    )

@@ -33,7 +33,7 @@ from ktrdr.operations.pool.identity import WorkerHere
 from ktrdr.operations.run.cancellation import Token
 from ktrdr.operations.run.heartbeat import Heartbeat
 from ktrdr.operations.run.progress import Progress
-from ktrdr.simulation.ledger_frames import to_columns
+from ktrdr.simulation.ledger import to_columns
 
 if TYPE_CHECKING:
     from ktrdr.operations.store.store import Store

@@ -156,14 +156,14 @@ def show(operation_id: str, /, *, out: Path | None = None) -> CommandResult:
     out
         A folder for every ledger as Parquet and CSV, metrics.json and manifest.json.
     """
-    from ktrdr.backtesting.job.stored import StoredResults
+    from ktrdr.backtesting.job.stored import stored_results
     from ktrdr.cli.runs.export import check_writable, write_out
     from ktrdr.cli.runs.summary import summary
     from ktrdr.operations.store.store import Store
 
     if out is not None:
         check_writable(out)
-    results = StoredResults(Store.open(), operation_id)
+    results = stored_results(Store.open(), operation_id)
     answer = summary(results)
     if out is None:
         return answer

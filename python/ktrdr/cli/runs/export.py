@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ktrdr.errors import OutputNotWritable
 
 if TYPE_CHECKING:
-    from ktrdr.backtesting.job.stored import StoredResults
+    from ktrdr.backtesting.results import BacktestResults
 
 _LEDGERS = ("fills", "trades", "equity", "refused", "decisions")
 
@@ -26,7 +26,7 @@ def check_writable(folder: Path) -> None:
         raise OutputNotWritable(f"cannot be written: {error.strerror}", where="--out", found=str(folder)) from None
 
 
-def write_out(results: StoredResults, folder: Path) -> list[str]:
+def write_out(results: BacktestResults, folder: Path) -> list[str]:
     """Writes the files and returns their names."""
     written = []
     for name in _LEDGERS:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ktrdr.cli.output import CommandResult, Table
 
 if TYPE_CHECKING:
-    import polars as pl
+    from ktrdr.backtesting.results import BacktestResults
 
 _MONEY = (
     "initial_capital",
@@ -24,35 +23,7 @@ _SHARES = ("total_return", "cagr", "volatility", "max_drawdown", "win_rate", "ex
 _NUMBERS = ("sharpe", "sortino", "calmar", "profit_factor", "sqn", "avg_bars_held", "trades", "refused_orders")
 
 
-class Finished(Protocol):
-    """A finished run, fresh from the engine or read back from the store."""
-
-    @property
-    def manifest(self) -> Mapping[str, Any]:
-        """What the run was."""
-
-    @property
-    def metrics(self) -> Mapping[str, float | None]:
-        """Every metric by name."""
-
-    @property
-    def undefined(self) -> Mapping[str, str]:
-        """Why a metric is None."""
-
-    @property
-    def warnings(self) -> Sequence[str]:
-        """One line each."""
-
-    @property
-    def result_hash(self) -> str:
-        """Over ledger and metrics."""
-
-    @property
-    def trades(self) -> pl.DataFrame:
-        """Closed round trips."""
-
-
-def summary(results: Finished) -> CommandResult:
+def summary(results: BacktestResults) -> CommandResult:
     """What ``backtest run``, ``backtest show`` and ``demo`` print."""
     facts, metrics = results.manifest, results.metrics
     data: dict[str, Any] = {
@@ -61,7 +32,7 @@ def summary(results: Finished) -> CommandResult:
         "result_hash": results.result_hash,
         "metrics": dict(metrics),
         "warnings": list(results.warnings),
-        "trades": results.trades.height,
+        "trades": metrics["trades"],
     }
     head = (
         f"{facts['strategy']} on {facts['symbol']} {facts['timeframe']}, "
@@ -78,7 +49,7 @@ def summary(results: Finished) -> CommandResult:
     )
 
 
-def _cell(results: Finished, name: str) -> str:
+def _cell(results: BacktestResults, name: str) -> str:
     value = results.metrics[name]
     if value is None:
         return f"- ({results.undefined[name]})"
@@ -87,5 +58,5 @@ def _cell(results: Finished, name: str) -> str:
     return f"{100 * value:.2f} %" if name in _SHARES else f"{value:.6g}"
 
 
-def _last_line(results: Finished) -> str:
-    return f"{results.trades.height} trades, result {results.result_hash}, {results.manifest['operation']}"
+def _last_line(results: BacktestResults) -> str:
+    return f"{results.metrics['trades']} trades, result {results.result_hash}, {results.manifest['operation']}"

@@ -6,7 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from ktrdr.backtesting.job.stored import StoredResults
+from ktrdr.backtesting.job.stored import stored_results
+from ktrdr.backtesting.results import BacktestResults
 from ktrdr.errors import NotCompleted
 from ktrdr.operations.models import Operation, Status
 from ktrdr.worker.routes.tables import FORMATS, table_answer
@@ -24,10 +25,7 @@ _FORMATS: dict[int | str, dict[str, Any]] = {
 def results(parts: Parts, operation_id: OperationId) -> ResultView:
     """Hash, metrics, warnings and manifest; before the end 409 with the status."""
     operation = _completed(parts, operation_id)
-    outcome = parts.store.outcome(operation_id)
-    if outcome is None:
-        raise NotCompleted("it has no result of its own", operation=operation_id)
-    return result_view(operation, outcome)
+    return result_view(operation, stored_results(parts.store, operation_id))
 
 
 @router.get("/trades", response_class=Response, responses=_FORMATS)
@@ -42,9 +40,9 @@ def equity(request: Request, parts: Parts, operation_id: OperationId) -> Respons
     return table_answer(request, "equity", lambda: _ledger(parts, operation_id).equity)
 
 
-def _ledger(parts: Service, operation_id: str) -> StoredResults:
+def _ledger(parts: Service, operation_id: str) -> BacktestResults:
     _completed(parts, operation_id)
-    return StoredResults(parts.store, operation_id)
+    return stored_results(parts.store, operation_id)
 
 
 def _completed(parts: Service, operation_id: str) -> Operation:

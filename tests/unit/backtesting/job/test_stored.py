@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from ktrdr.backtesting.job import stored as segments
-from ktrdr.backtesting.job.stored import StoredResults, frame_of, ledger, segments_of
+from ktrdr.backtesting.job.stored import frame_of, ledger, segments_of, stored_results
 from ktrdr.errors import NotCompleted, NotFound, SnapshotCorrupt
 from ktrdr.operations.models import Lease, Segment
 from ktrdr.operations.store.store import Store
@@ -106,7 +106,7 @@ class TestResults:
     def test_they_are_what_was_completed(self, store: Store) -> None:
         lease = saved(store)
         stores.complete(store, lease, after=6)
-        found = StoredResults(store, lease.operation_id)
+        found = stored_results(store, lease.operation_id)
         for name in ("result_hash", "identity", "metrics", "undefined", "manifest", "warnings"):
             assert getattr(found, name) == getattr(tape.OUTCOME, name), name
         for name in ("fills", "trades", "equity", "refused", "decisions"):
@@ -115,6 +115,6 @@ class TestResults:
     def test_before_the_end_there_are_none(self, store: Store) -> None:
         lease = saved(store)
         with pytest.raises(NotCompleted, match=f"{lease.operation_id}: it has no result yet: found running, expected"):
-            StoredResults(store, lease.operation_id)
+            stored_results(store, lease.operation_id)
         with pytest.raises(NotFound):
-            StoredResults(store, "backtest_0123456789abcdef")
+            stored_results(store, "backtest_0123456789abcdef")

@@ -1,0 +1,220 @@
+"""The core handle that every kind of run shares: position, ledger, snapshot and result of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ktrdr import _core
+from ktrdr.data.bars import BarSeries
+from ktrdr.errors import ArgumentInvalid, DataTooShort, IdentityMismatch, ProfileMismatch
+from ktrdr.simulation.columns import GrowingColumns, WholeColumns, given_columns
+from ktrdr.simulation.cursor import LedgerCursor
+from ktrdr.simulation.equity_curve import EquityCurve
+from ktrdr.simulation.inputs import read_count, read_money
+from ktrdr.simulation.ledger import TABLES
+from ktrdr.simulation.result import OpenPosition, RunResult, open_position, result_of
+from ktrdr.time import Timeframe
+
+Parts = Sequence[tuple[str, bytes]]
+"""Named hashes of a run's inputs, which its snapshots carry."""
+Ledger = Mapping[str, Any]
+"""Tables by name, polars or Arrow, as `Run.ledger` returned them."""
+PAGE_ROWS = 4_096
+
+
+class Run:
+    """A run of the core over columns; the base of every kind of run.
+
+    Args:
+        core: the run's state.
+        columns: bars and signals so far.
+        timeframe: length of a bar.
+        history: equity frame of the bars before the columns, of a run restored without its bars.
+        forked_from_bar: first bar under other rules than before; None for a run that is no fork.
+    """
+
+    _columns: WholeColumns | GrowingColumns
+
+    def __init__(
+        self,
+        core: _core.Simulation,
+        columns: WholeColumns | GrowingColumns,
+        timeframe: Timeframe,
+        *,
+        history: pl.DataFrame | None = None,
+        forked_from_bar: int | None = None,
+    ) -> None:
+        self._core = core
+        self._columns = columns
+        self._timeframe = timeframe
+        self._history = history
+        self._forked_from_bar = forked_from_bar
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} before bar {self.next_bar:,}: equity {self.equity_now:,.2f}>"
+
+    @property
+    def next_bar(self) -> int:
+        """Returns the index of the next bar."""
+        return self._core.next_bar
+
+    @property
+    def equity_now(self) -> float:
+        """Returns equity at the last mark, account currency."""
+        return self._core.equity
+
+    @property
+    def trade_count(self) -> int:
+        """Returns the number of round trips closed so far."""
+        return self._core.row_counts[1]
+
+    @property
+    def position(self) -> OpenPosition | None:
+        """Returns entry, levels, costs and gross P&L so far of the open position; None when flat."""
+        return open_position(self._core)
+
+    def seal(self, parts: Parts) -> bytes:
+        """Returns the state as bytes of a few KiB that carry these named hashes of the run's inputs."""
+        return self._core.snapshot(list(parts))
+
+    def ledger(self) -> dict[str, pl.DataFrame]:
+        """Returns every table of the ledger so far, by name."""
+        result = self._result(partial=True)
+        return {name: result.source.frame(name) for name in TABLES}
+
+    def cursor(self, written: Mapping[str, int] | None = None) -> LedgerCursor:
+        """Returns a cursor over the ledger that begins after the ``written`` rows of each table."""
+        return LedgerCursor(self._core, self._columns.bars, self._columns.first_row, written)
+
+    def result(self, partial: bool = False) -> RunResult:
+        """Returns ledger and metrics of the run.
+
+        Args:
+            partial: whether a result before the last bar is asked for; it marks the position that is open.
+
+        Raises:
+            ArgumentInvalid: before the last bar, unless ``partial``.
+        """
+        if not self._core.ended and not partial:
+            raise ArgumentInvalid(
+                "the run has not reached its last bar",
+                where="result",
+                found=f"bar {self.next_bar}",
+                hint="run to the end, or ask for result(partial=True)",
+            )
+        return self._result(partial)
+
+    def _result(self, partial: bool) -> RunResult:
+        columns = self._columns
+        curve = EquityCurve(self._core, columns.bars, columns.first_row, self._history, self.next_bar)
+        return result_of(
+            self._core,
+            curve,
+            self._timeframe,
+            partial=partial and not self._core.ended,
+            forked_from_bar=self._forked_from_bar,
+        )
+
+
+class SignalRun(Run):
+    """A run that holds its bars and signals, so that it can hash its inputs itself."""
+
+    def snapshot(self) -> bytes:
+        """Returns the state as bytes of a few KiB; `ledger` returns what must be kept beside them."""
+        return self.seal(input_parts(self._core, self._columns))
+
+    def ledger(self) -> dict[str, pl.DataFrame]:
+        """Returns every table of the ledger so far, by name, and ``inputs``.
+
+        ``inputs`` holds the rows since the last full page of inputs, which their hash continues from.
+        """
+        return super().ledger() | {"inputs": self._open_inputs()}
+
+    def _open_inputs(self) -> pl.DataFrame:
+        columns = self._columns
+        low = self.next_bar // PAGE_ROWS * PAGE_ROWS - columns.first_row
+        high = self.next_bar - columns.first_row
+        given = {name: column[low:high] for name, column in given_columns(columns.bars).items()}
+        confidence = np.ones(high - low, np.float32) if columns.confidence is None else columns.confidence[low:high]
+        return pl.DataFrame({**given, "signal": columns.signals[low:high], "confidence": confidence})
+
+
+def begin(
+    rules: str,
+    symbol: str,
+    timeframe: Timeframe,
+    *,
+    bars: BarSeries | None,
+    initial_capital: float,
+    warmup_bars: int,
+    record_decisions: bool = False,
+) -> _core.Simulation:
+    """Returns a run of the core before its first bar.
+
+    Args:
+        rules: in the core's form, see `rules_to_json`.
+        symbol: name in the ledger.
+        timeframe: length of a bar.
+        bars: all bars of the run; None for a run of unknown length.
+        initial_capital: account currency.
+        warmup_bars: the first simulated bar.
+        record_decisions: whether the ledger keeps one row per decision.
+
+    Raises:
+        ArgumentInvalid: for a capital or a warm-up that cannot be used.
+        DataTooShort: for a warm-up that reaches the end of the bars.
+    """
+    first = read_count("warmup_bars", warmup_bars)
+    if bars is not None and first >= len(bars):
+        raise DataTooShort(
+            "the warm-up reaches the end of the bars",
+            symbol=symbol or None,
+            found=len(bars),
+            expected=f"more than {first} bars",
+        )
+    capital = read_money("initial_capital", initial_capital)
+    stamps = None if bars is None else bars.timestamp
+    return _core.Simulation(rules, symbol, timeframe.ns, capital, first, record_decisions, stamps)
+
+
+def input_parts(core: _core.Simulation, columns: WholeColumns | GrowingColumns) -> Parts:
+    """Returns the named hashes of a run's inputs so far."""
+    return core.parts(columns.bars, columns.first_row, columns.signals, columns.confidence)
+
+
+def timeframe_of(core: _core.Simulation) -> Timeframe:
+    """Returns the length of a run's bars."""
+    return next(known for known in Timeframe if known.ns == core.timeframe_ns)
+
+
+def compare_parts(saved: Parts, found: Parts) -> None:
+    """Raises ``IdentityMismatch`` or ``ProfileMismatch`` for the first named hash that differs."""
+    then = dict(saved)
+    now = dict(found)
+    for name in then | now:
+        if bytes(now.get(name, b"")) != bytes(then.get(name, b"")):
+            kind = ProfileMismatch if name == "profile" else IdentityMismatch
+            raise kind(
+                "changed since the snapshot was taken",
+                part=name,
+                hint="resume with the inputs of the snapshot, or fork to use these",
+            )
+
+
+def restore_core(
+    blob: bytes, tables: Mapping[str, Any], bars: BarSeries | None, *, with_ledger: bool
+) -> tuple[_core.Simulation, Parts]:
+    """Returns the core's run of a snapshot, and the named hashes it was saved with.
+
+    Raises ``ArgumentInvalid`` where the ledger does not fit the snapshot because none was given.
+    """
+    try:
+        return _core.Simulation.restore(blob, tables, None, bars)
+    except IdentityMismatch as error:
+        if not with_ledger and error.part != "bars":
+            raise ArgumentInvalid("the ledger written so far is needed", where="ledger", found="none") from error
+        raise

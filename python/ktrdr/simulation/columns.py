@@ -1,0 +1,108 @@
+"""Columns that a run reads: whole from the start, or growing with every feed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ktrdr.data.bars import BarSeries
+from ktrdr.errors import ArgumentInvalid
+from ktrdr.simulation.inputs import Confidence, Signals
+from ktrdr.time import Timeframe
+
+BAR_COLUMNS = ("timestamp", "open", "high", "low", "close", "half_spread", "atr", "conversion_rate")
+_LEAST_ROOM = 1_024
+
+
+@dataclass(frozen=True, eq=False)
+class WholeColumns:
+    """Columns that hold the run from row 0 to its last bar."""
+
+    bars: BarSeries
+    signals: Signals
+    confidence: Confidence | None
+    first_row: int = 0
+
+
+class GrowingColumn:
+    """One column that grows at its end; views handed out earlier stay as they were."""
+
+    def __init__(self, dtype: DTypeLike) -> None:
+        self._room: NDArray[Any] = np.empty(_LEAST_ROOM, dtype)
+        self._rows = 0
+
+    def extend(self, values: NDArray[Any]) -> None:
+        """Appends the values at the end."""
+        rows = self._rows + len(values)
+        if rows > len(self._room):
+            # A new buffer, never a resize in place: views of the old one must not change.
+            room = np.empty(max(rows, 2 * len(self._room)), self._room.dtype)
+            room[: self._rows] = self._room[: self._rows]
+            self._room = room
+        self._room[self._rows : rows] = values
+        self._rows = rows
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """Returns all values so far, as a view."""
+        return self._room[: self._rows]
+
+
+class GrowingColumns:
+    """Columns of a run of unknown length, from row ``first_row`` of the run on.
+
+    The first bars fed decide which optional columns there are.
+    """
+
+    def __init__(self, symbol: str, timeframe: Timeframe, first_row: int = 0) -> None:
+        self.first_row = first_row
+        self._symbol = symbol
+        self._timeframe = timeframe
+        self._columns: dict[str, GrowingColumn] | None = None
+        self._signals = GrowingColumn(np.int8)
+        self._confidence = GrowingColumn(np.float32)
+
+    def append(self, bars: BarSeries, signals: Signals, confidence: Confidence | None) -> None:
+        """Appends rows that the core has simulated."""
+        given = given_columns(bars)
+        if self._columns is None:
+            self._columns = {name: GrowingColumn(column.dtype) for name, column in given.items()}
+        for name, column in given.items():
+            self._columns[name].extend(column)
+        self._signals.extend(signals)
+        self._confidence.extend(np.ones(len(signals), np.float32) if confidence is None else confidence)
+
+    def check_alike(self, bars: BarSeries) -> None:
+        """Raises ``ArgumentInvalid`` for bars with other optional columns than those before them."""
+        given = sorted(given_columns(bars))
+        if self._columns is not None and given != sorted(self._columns):
+            raise ArgumentInvalid(
+                "every feed needs the same columns", where="bars", found=given, expected=sorted(self._columns)
+            )
+
+    @property
+    def bars(self) -> BarSeries:
+        """Returns the rows so far, as views."""
+        if self._columns is None:
+            empty = np.empty(0)
+            return BarSeries(self._symbol, self._timeframe, np.empty(0, np.int64), empty, empty, empty, empty)
+        columns: dict[str, Any] = {name: column.values for name, column in self._columns.items()}
+        return BarSeries(self._symbol, self._timeframe, columns.pop("timestamp"), **columns)
+
+    @property
+    def signals(self) -> Signals:
+        """Returns the signals so far, as a view."""
+        return self._signals.values
+
+    @property
+    def confidence(self) -> Confidence:
+        """Returns the confidences so far, as a view."""
+        return self._confidence.values
+
+
+def given_columns(bars: BarSeries) -> dict[str, NDArray[Any]]:
+    """Returns the columns that a run reads and these bars have."""
+    return {name: column for name in BAR_COLUMNS if (column := getattr(bars, name)) is not None}

@@ -1,0 +1,151 @@
+"""Tables of a run as polars frames, and back to the columns that the core reads; the home of their schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ktrdr import _core
+from ktrdr.errors import ArgumentInvalid
+
+CoreColumns = Mapping[str, NDArray[Any]]
+Extra = Mapping[str, str | range]
+TableName = Literal["fills", "trades", "equity", "refused", "decisions"]
+
+TIME = pl.Datetime("ns", "UTC")
+_REASON = pl.Enum(_core.REASONS)
+_REFUSAL = pl.Enum(_core.REFUSALS)
+_DECISION = pl.Enum(_core.DECISIONS)
+
+FILLS: dict[str, Any] = {
+    "bar": pl.Int64,
+    "time": TIME,
+    "symbol": pl.String,
+    "trade_id": pl.Int64,
+    "side": pl.Int8,
+    **dict.fromkeys(("quantity", "price", "reference_price", "commission", "slippage", "spread"), pl.Float64),
+    "reason": _REASON,
+}
+TRADES: dict[str, Any] = {
+    "trade_id": pl.Int64,
+    "symbol": pl.String,
+    "direction": pl.Int8,
+    "entry_bar": pl.Int64,
+    "entry_time": TIME,
+    "entry_price": pl.Float64,
+    "exit_bar": pl.Int64,
+    "exit_time": TIME,
+    "exit_price": pl.Float64,
+    **dict.fromkeys(("quantity", "gross_pnl", "commission", "financing", "net_pnl", "slippage", "spread"), pl.Float64),
+    "return_rate": pl.Float64,
+    "bars_held": pl.Int64,
+    "hours_held": pl.Float64,
+    **dict.fromkeys(("mfe", "mae", "mfe_rate", "mae_rate"), pl.Float64),
+    "entry_confidence": pl.Float32,
+    "exit_confidence": pl.Float32,
+    "stop_price": pl.Float64,
+    "target_price": pl.Float64,
+    "exit_reason": _REASON,
+}
+EQUITY: dict[str, Any] = {
+    "bar": pl.Int64,
+    "time": TIME,
+    **dict.fromkeys(("equity", "cash", "quantity", "drawdown"), pl.Float64),
+}
+REFUSED: dict[str, Any] = {
+    "bar": pl.Int64,
+    "time": TIME,
+    "side": pl.Int8,
+    "quantity": pl.Float64,
+    "reason": _REFUSAL,
+}
+DECISIONS: dict[str, Any] = {
+    "bar": pl.Int64,
+    "raw_signal": pl.Int8,
+    "confidence": pl.Float32,
+    "decision": _DECISION,
+}
+SCHEMAS: dict[TableName, dict[str, Any]] = {
+    "fills": FILLS,
+    "trades": TRADES,
+    "equity": EQUITY,
+    "refused": REFUSED,
+    "decisions": DECISIONS,
+}
+TABLES: tuple[TableName, ...] = tuple(SCHEMAS)
+"""Names of the tables, in the core's order of its row counts."""
+_CORE_NAMES = {"raw_signal": "signal", "decision": "code"}
+
+
+def row_counts(core: _core.Simulation) -> dict[str, int]:
+    """Returns the rows of each table so far."""
+    return dict(zip(TABLES, core.row_counts, strict=True))
+
+
+def to_frame(name: TableName, columns: CoreColumns, rows: int, extra: Extra) -> pl.DataFrame:
+    """Returns the first ``rows`` rows of the core's columns as a frame.
+
+    Args:
+        name: the table.
+        columns: of the core, by its names; a nullable column ``c`` has a companion ``c_valid``.
+        rows: number of rows to take; the core may have written more since.
+        extra: columns that the core does not keep: one text for every row, or a range of bars.
+    """
+    schema = SCHEMAS[name]
+    return pl.DataFrame([_series(column, kind, columns, rows, extra) for column, kind in schema.items()])
+
+
+def _series(name: str, kind: Any, columns: CoreColumns, rows: int, extra: Extra) -> pl.Series:
+    if name in extra:
+        value = extra[name]
+        if isinstance(value, str):
+            return pl.Series(name, [value], kind).new_from_index(0, rows)
+        return pl.Series(name, value, kind)
+    core_name = _CORE_NAMES.get(name, name)
+    values = pl.Series(name, columns[core_name][:rows])
+    if isinstance(kind, pl.Enum):
+        # The core's codes are the enum's physical values: a reinterpretation, not a cast by name.
+        return values.cat.to(kind)
+    if f"{core_name}_valid" in columns:
+        valid = pl.Series(columns[f"{core_name}_valid"][:rows])
+        return pl.select(pl.when(valid).then(values).alias(name)).to_series()
+    return values.cast(kind)
+
+
+def to_columns(ledger: Mapping[str, Any] | None) -> dict[str, dict[str, NDArray[Any]]]:
+    """Returns the core's columns of a ledger: polars or Arrow tables by name.
+
+    A table that is not given has no rows. Raises ``ArgumentInvalid`` for a table without one of its columns.
+    """
+    given = {} if ledger is None else ledger
+    return {name: _columns(name, given.get(name)) for name in TABLES}
+
+
+def _columns(name: TableName, table: Any) -> dict[str, NDArray[Any]]:
+    schema = SCHEMAS[name]
+    frame = pl.DataFrame(schema=schema) if table is None else pl.DataFrame(table)
+    columns: dict[str, NDArray[Any]] = {}
+    for column, kind in schema.items():
+        if column not in frame.columns:
+            raise ArgumentInvalid("a column is missing", where=f"ledger {name}", expected=column)
+        values = frame[column]
+        core_name = _CORE_NAMES.get(column, column)
+        columns[f"{core_name}_valid"] = values.is_not_null().to_numpy()
+        columns[core_name] = _to_numpy(values, kind)
+    return columns
+
+
+def _to_numpy(values: pl.Series, kind: Any) -> NDArray[Any]:
+    if isinstance(kind, pl.Enum):
+        codes = values.cast(kind).to_physical()
+        return np.ascontiguousarray(codes.cast(pl.UInt8).to_numpy())
+    if isinstance(kind, pl.Datetime):
+        return np.ascontiguousarray(values.cast(kind).dt.timestamp("ns").to_numpy())
+    if kind == pl.String:
+        # The core keeps one symbol for the whole run and reads no column of it.
+        return np.empty(0)
+    return np.ascontiguousarray(values.cast(kind).fill_null(0).to_numpy())

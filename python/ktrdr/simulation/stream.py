@@ -1,0 +1,173 @@
+"""The door for runs of unknown length: bars are fed as they come, one or many."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike
+
+from ktrdr import _core
+from ktrdr.data.bars import BarSeries
+from ktrdr.data.frames import BarTable
+from ktrdr.errors import ArgumentInvalid
+from ktrdr.simulation._run import (
+    PAGE_ROWS,
+    Ledger,
+    SignalRun,
+    begin,
+    compare_parts,
+    input_parts,
+    restore_core,
+    timeframe_of,
+)
+from ktrdr.simulation.columns import GrowingColumns
+from ktrdr.simulation.inputs import (
+    check_length,
+    check_overlap,
+    merged_rules,
+    read_bars,
+    read_confidence,
+    read_signals,
+    read_timeframe,
+    rules_to_json,
+)
+from ktrdr.simulation.ledger import to_columns
+from ktrdr.strategy.rule_mappings import Decisions, DecisionsMapping, Execution, ExecutionMapping, Metrics
+from ktrdr.time import Timeframe
+
+
+class SimulationStream(SignalRun):
+    """A run whose length is not known: paper trading, or bars streamed from disk.
+
+    Such a run has no blocks of daily returns.
+
+    Args:
+        timeframe: length of a bar; required.
+        execution: how orders fill and what that costs, over the defaults.
+        decisions: tests that a signal passes to become an order, over the defaults.
+        metrics: ``periods_per_year`` is required.
+        initial_capital: account currency.
+        warmup_bars: the first simulated bar.
+        symbol: name in the ledger.
+
+    Raises:
+        ArgumentInvalid: without ``timeframe`` or ``metrics.periods_per_year``.
+        ConfigError: for rules that cannot be used, with path.
+
+    >>> import polars as pl
+    >>> stream = SimulationStream(timeframe="1h", metrics={"periods_per_year": 252})
+    >>> for hour in range(3):
+    ...     bar = pl.DataFrame({"timestamp": [hour * 3_600_000_000_000], "open": [10.0], "high": [11.0],
+    ...                         "low": [9.0], "close": [10.5]})
+    ...     stream.feed(bar, [1 if hour == 0 else 0])
+    >>> stream.next_bar, stream.position["direction"]
+    (3, 1)
+    >>> stream.result(partial=True).fills.height
+    1
+    """
+
+    _columns: GrowingColumns
+
+    def __init__(
+        self,
+        *,
+        timeframe: str | Timeframe | None = None,
+        execution: Execution = None,
+        decisions: Decisions = None,
+        metrics: Metrics = None,
+        initial_capital: float = 100_000.0,
+        warmup_bars: int = 0,
+        symbol: str = "",
+    ) -> None:
+        found = read_timeframe(timeframe)
+        if found is None:
+            raise ArgumentInvalid("a run of unknown length needs its timeframe", where="timeframe", found="none")
+        rules = rules_to_json(execution, decisions, metrics)
+        core = begin(rules, symbol, found, bars=None, initial_capital=initial_capital, warmup_bars=warmup_bars)
+        super().__init__(core, GrowingColumns(symbol, found), found)
+
+    @classmethod
+    def restore(
+        cls,
+        blob: bytes,
+        *,
+        ledger: Ledger | None = None,
+        execution: ExecutionMapping | None = None,
+        decisions: DecisionsMapping | None = None,
+    ) -> SimulationStream:
+        """Returns a stream that continues from a snapshot and the ledger saved with it.
+
+        The rules come from the snapshot; ``execution`` or ``decisions``, laid over those, make it a fork.
+
+        Raises:
+            SnapshotCorrupt, SnapshotTooNew, SnapshotInconsistent: for bytes that cannot be continued.
+            IdentityMismatch: for a ledger other than the one saved; ``part`` names the table.
+        """
+        tables = to_columns(ledger)
+        core, saved = restore_core(blob, tables, None, with_ledger=ledger is not None)
+        timeframe = timeframe_of(core)
+        columns = _open_page(core, timeframe, ledger)
+        compare_parts(saved, input_parts(core, columns))
+        forked_from_bar = None
+        if execution is not None or decisions is not None:
+            core, _ = _core.Simulation.restore(blob, tables, merged_rules(core.rules, execution, decisions), None)
+            forked_from_bar = core.next_bar
+        history = None if ledger is None else pl.DataFrame(ledger["equity"])
+        stream = cls.__new__(cls)
+        SignalRun.__init__(stream, core, columns, timeframe, history=history, forked_from_bar=forked_from_bar)
+        return stream
+
+    def feed(
+        self,
+        bars: BarTable | BarSeries | None,
+        signals: ArrayLike,
+        confidence: ArrayLike | None = None,
+        *,
+        last: bool = False,
+    ) -> None:
+        """Simulates the next bars, one or many.
+
+        Args:
+            bars: the rows after those fed so far, with the same columns; None or no rows changes nothing.
+            signals: [n_bars, int8] +1 buy, 0 hold, -1 sell, decided at that bar's close.
+            confidence: [n_bars, float32, 0..1], NaN undefined; None is 1 everywhere.
+            last: whether the run ends with these bars.
+
+        Raises:
+            ArgumentInvalid: for signals that do not fit the bars, and for ``last`` without bars.
+            DataError: for bars that break a rule or do not follow those before them.
+        """
+        if bars is None or (isinstance(bars, Sized) and len(bars) == 0):
+            if last:
+                raise ArgumentInvalid(
+                    "feed(last=True) needs at least one bar", where="bars", hint="ask for result(partial=True)"
+                )
+            return
+        given = read_bars(bars, self._core.symbol, self._timeframe, self._core.last_ns)
+        read = read_signals(signals)
+        sure = read_confidence(confidence)
+        check_length("signals", read, len(given))
+        check_length("confidence", sure, len(given))
+        self._columns.check_alike(given)
+        self._check_spacing(given)
+        self._core.advance(given, 0, read, sure, last)
+        self._columns.append(given, read, sure)
+
+    def _check_spacing(self, bars: BarSeries) -> None:
+        before = self._core.last_ns
+        stamps = bars.timestamp if before is None else np.concatenate([[before], bars.timestamp])
+        if (spacing := _core.spacing(stamps)) is not None:
+            check_overlap(spacing[0], self._timeframe)
+
+
+def _open_page(core: _core.Simulation, timeframe: Timeframe, ledger: Ledger | None) -> GrowingColumns:
+    """Returns the rows since the last full page, which the ledger carries so that their hash can continue."""
+    first_row = core.next_bar // PAGE_ROWS * PAGE_ROWS
+    columns = GrowingColumns(core.symbol, timeframe, first_row)
+    if core.next_bar > first_row and ledger is not None and "inputs" in ledger:
+        inputs = pl.DataFrame(ledger["inputs"])
+        bars = read_bars(inputs, core.symbol, timeframe)
+        columns.append(bars, read_signals(inputs["signal"]), read_confidence(inputs["confidence"]))
+    return columns
