@@ -1,23 +1,56 @@
 """ktrdr: a research system for neural trading strategies.
 
-Public names are imported when first touched, so ``import ktrdr`` costs milliseconds.
+* `simulate`, `Simulation`, `SimulationStream`: signals in, ledger and metrics out.
+* `backtest`: a strategy and its model over bars. `train`: a strategy's model from bars.
+* `features`, `labels`: the inputs and targets of a strategy's model as tables.
+
+Names are imported when first used, so ``import ktrdr`` costs milliseconds.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ktrdr._lazy import lazy_names
 
+if TYPE_CHECKING:
+    from ktrdr._version import __version__
+    from ktrdr.backtesting.run import backtest
+    from ktrdr.errors import KtrdrError
+    from ktrdr.feature_pipeline.features import features
+    from ktrdr.simulation.arrays import Simulation, simulate
+    from ktrdr.simulation.stream import SimulationStream
+    from ktrdr.time import Timeframe
+    from ktrdr.training.labels import labels
+    from ktrdr.training.train import train
+
 LAZY = {
-    "simulate": "ktrdr.simulation.arrays:simulate",
+    "KtrdrError": "ktrdr.errors:KtrdrError",
     "Simulation": "ktrdr.simulation.arrays:Simulation",
+    "SimulationStream": "ktrdr.simulation.stream:SimulationStream",
+    "Timeframe": "ktrdr.time:Timeframe",
+    "__version__": "ktrdr._version:__version__",
     "backtest": "ktrdr.backtesting.run:backtest",
-    "train": "ktrdr.training.train:train",
     "features": "ktrdr.feature_pipeline.features:features",
     "labels": "ktrdr.training.labels:labels",
-    "Timeframe": "ktrdr.time:Timeframe",
-    "KtrdrError": "ktrdr.errors:KtrdrError",
+    "simulate": "ktrdr.simulation.arrays:simulate",
+    "train": "ktrdr.training.train:train",
 }
 
-__all__ = sorted(LAZY)
+# Spelled out for type checkers, which do not evaluate `sorted(LAZY)`; a test compares the two.
+__all__ = [
+    "KtrdrError",
+    "Simulation",
+    "SimulationStream",
+    "Timeframe",
+    "__version__",
+    "backtest",
+    "features",
+    "labels",
+    "simulate",
+    "train",
+]
 
-__getattr__, __dir__ = lazy_names(globals(), LAZY)
+if not TYPE_CHECKING:
+    # Hidden from type checkers, for which a module with `__getattr__` has every name.
+    __getattr__, __dir__ = lazy_names(globals(), LAZY)

@@ -1,14 +1,14 @@
-"""Names that are imported when first used: ``module:function`` strings, listed by the layer contract."""
+"""Names that are imported when first used: ``module:name`` strings, listed by the layer contract."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from importlib import import_module
 from typing import Any
 
 
 def resolve(target: str) -> Any:
-    """The object behind a ``module:name`` string.
+    """Returns the object behind a ``module:name`` string.
 
     >>> resolve("ktrdr.time:Timeframe").__name__
     'Timeframe'
@@ -18,18 +18,20 @@ def resolve(target: str) -> Any:
 
 
 def call(target: str, /, *args: Any, **kwargs: Any) -> Any:
-    """Call the function behind a ``module:name`` string: the way a result reaches up to a report."""
+    """Calls the function behind a ``module:name`` string: the way a result reaches up to a report."""
     return resolve(target)(*args, **kwargs)
 
 
 def lazy_names(
-    namespace: dict[str, Any], targets: Mapping[str, str]
+    namespace: MutableMapping[str, Any], targets: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """A package's ``__getattr__`` and ``__dir__``: each name is imported when it is first touched, and kept.
+    """Returns a package's ``__getattr__`` and ``__dir__``.
 
-    >>> find, _ = lazy_names({"__name__": "shop"}, {"Timeframe": "ktrdr.time:Timeframe"})
-    >>> find("Timeframe").__name__
-    'Timeframe'
+    Each name is imported when it is first used, and kept. ``dir`` lists the names in ``__all__`` and no others.
+
+    >>> find, names = lazy_names({"__name__": "shop", "__all__": ["Timeframe"]}, {"Timeframe": "ktrdr.time:Timeframe"})
+    >>> find("Timeframe").__name__, names()
+    ('Timeframe', ['Timeframe'])
     >>> find("Timeframes")
     Traceback (most recent call last):
     AttributeError: module 'shop' has no attribute 'Timeframes'
@@ -41,4 +43,4 @@ def lazy_names(
         value = namespace[name] = resolve(targets[name])
         return value
 
-    return find, lambda: [*namespace, *targets]
+    return find, lambda: sorted(namespace["__all__"])

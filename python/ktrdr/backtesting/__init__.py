@@ -1,13 +1,28 @@
-"""Backtests: from a strategy and bars to trades; names are imported when first touched, torch with a model."""
+"""Backtests: from a strategy and bars to trades. Names are imported when first used, and torch with a model."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ktrdr._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from ktrdr.backtesting.checkpoint import Checkpoint
+    from ktrdr.backtesting.config import BacktestConfig
+    from ktrdr.backtesting.decision_function import DecisionFunction, TradingDecision
+    from ktrdr.backtesting.engine import BacktestingEngine
+    from ktrdr.backtesting.feature_cache import FeatureCache
+    from ktrdr.backtesting.model_bundle import ModelBundle
+    from ktrdr.backtesting.performance import PerformanceTracker
+    from ktrdr.backtesting.position_manager import PositionManager
+    from ktrdr.backtesting.results import BacktestResults
+    from ktrdr.backtesting.run import backtest
+    from ktrdr.simulation.arrays import Simulation, simulate
 
 LAZY = {
     "BacktestConfig": "ktrdr.backtesting.config:BacktestConfig",
-    "BacktestingEngine": "ktrdr.backtesting.engine:BacktestingEngine",
     "BacktestResults": "ktrdr.backtesting.results:BacktestResults",
+    "BacktestingEngine": "ktrdr.backtesting.engine:BacktestingEngine",
     "Checkpoint": "ktrdr.backtesting.checkpoint:Checkpoint",
     "DecisionFunction": "ktrdr.backtesting.decision_function:DecisionFunction",
     "FeatureCache": "ktrdr.backtesting.feature_cache:FeatureCache",
@@ -20,6 +35,23 @@ LAZY = {
     "simulate": "ktrdr.simulation.arrays:simulate",
 }
 
-__all__ = list(LAZY)
+# Spelled out for type checkers, which do not evaluate `list(LAZY)`; a test compares the two.
+__all__ = [
+    "BacktestConfig",
+    "BacktestResults",
+    "BacktestingEngine",
+    "Checkpoint",
+    "DecisionFunction",
+    "FeatureCache",
+    "ModelBundle",
+    "PerformanceTracker",
+    "PositionManager",
+    "Simulation",
+    "TradingDecision",
+    "backtest",
+    "simulate",
+]
 
-__getattr__, __dir__ = lazy_names(globals(), LAZY)
+if not TYPE_CHECKING:
+    # Hidden from type checkers, for which a module with `__getattr__` has every name.
+    __getattr__, __dir__ = lazy_names(globals(), LAZY)
