@@ -1,7 +1,7 @@
 """The compiled core of ktrdr."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol, final
+from typing import Any, Final, Protocol, TypedDict, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +31,25 @@ class _Bars(Protocol):
     @property
     def conversion_rate(self) -> _Floats | None: ...
 
+class _Metric(TypedDict):
+    unit: str
+    kind: str
+    better: str
+    definition: str
+    whole: bool
+
 __all__ = [
     "AUDIT_FIELDS",
     "AUDIT_RULES",
+    "BAR_RULES",
     "DECISIONS",
+    "LEDGER_SCHEMA",
+    "METRICS",
+    "PAGE_ROWS",
     "REASONS",
     "REFUSALS",
+    "SEMANTICS",
+    "UNDEFINED",
     "Simulation",
     "audit_bars",
     "check_bars",
@@ -53,9 +66,15 @@ __all__ = [
 
 AUDIT_FIELDS: Final[tuple[str, ...]]
 AUDIT_RULES: Final[tuple[str, ...]]
+BAR_RULES: Final[dict[str, str]]
 DECISIONS: Final[tuple[str, ...]]
+LEDGER_SCHEMA: Final[dict[str, tuple[tuple[str, str, bool], ...]]]
+METRICS: Final[dict[str, _Metric]]
+PAGE_ROWS: Final[int]
 REASONS: Final[tuple[str, ...]]
 REFUSALS: Final[tuple[str, ...]]
+SEMANTICS: Final[int]
+UNDEFINED: Final[tuple[str, ...]]
 
 def audit_bars(
     timestamp: _Ints, open: _Floats, high: _Floats, low: _Floats, close: _Floats, volume: _Floats | None = None
@@ -66,7 +85,7 @@ def content_hash(parts: Sequence[bytes | NDArray[Any]]) -> bytes: ...
 def degrees(kind: str, parameters: Sequence[float], values: _Floats) -> _Floats: ...
 def fill_memberships(matrix: _Singles, fills: Sequence[tuple[int, str, Sequence[float], _Floats]]) -> None: ...
 def filter_decision(
-    decisions: Mapping[str, Any],
+    decisions: str,
     allow_short: bool,
     signal: int,
     confidence: float,

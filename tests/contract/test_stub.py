@@ -32,5 +32,5 @@ def test_the_stub_agrees_with_the_core() -> None:
 
 def test_every_code_of_the_core_is_a_python_error() -> None:
     codes = rust_codes()
-    assert {"data_empty", "argument_invalid", "identity_mismatch", "data_unsorted"} <= codes
+    assert {"data_too_short", "argument_invalid", "identity_mismatch", "data_unsorted"} <= codes
     assert codes <= set(all_errors())

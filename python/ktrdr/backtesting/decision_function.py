@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -134,7 +135,7 @@ class DecisionFunction:
         row = int(_value_of(bar, "index", 0))
         signals, confidence = self.batch(self._scores(features, row)[None, :])
         order, reason = _core.filter_decision(
-            self.decisions.to_core(),
+            json.dumps(self.decisions.to_core()),
             self.allow_short,
             int(signals[0]),
             float(confidence[0]),

@@ -121,7 +121,7 @@ impl Market {
         simulation.run(&black_box(self).columns(), None).expect("a run");
         let ledger = simulation.ledger();
         let metrics = simulation.metrics(Some(&ledger.trades.bars_held));
-        (simulation.desk().metrics.equity(), ledger.fills.bar.len(), metrics.values.len())
+        (simulation.equity(), ledger.fills.bar.len(), metrics.values.len())
     }
 
     /// The sum of every byte that the loop needs of a bar.

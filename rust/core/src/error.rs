@@ -1,106 +1,183 @@
-//! Everything the core refuses, as data; the sentence is derived.
+//! Errors of the core as data. The sentence of an error is derived from its fields.
 
-/// What went wrong; `code` is stable, the fields say where and what.
+use crate::market::audit::{Field, Rule};
+
+/// A failed call: a stable code, and fields that say where and what.
+///
+/// ```
+/// use ktrdr_core::{Error, Problem};
+///
+/// let error = Error::Argument { name: "timeframe", problem: Problem::NotPositive { found: 0.0 } };
+/// assert_eq!((error.code(), error.field()), ("argument_invalid", Some("timeframe")));
+/// assert_eq!(error.to_string(), "must be finite and above 0, found 0");
+/// ```
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No bars at all.
-    #[error("no bars")]
-    NoBars,
     /// The warm-up reaches the end of the bars.
     #[error("the warm-up reaches the end of the bars")]
     TooShort {
-        /// First simulated bar.
+        /// Index of the first simulated bar.
         warmup_bars: usize,
-        /// Bars given.
+        /// Number of bars given.
         bars: usize,
     },
-    /// A bar that breaks a rule of `bar.rs`.
+    /// A bar breaks a rule of `market::audit`.
     #[error("{}", rule.sentence())]
     BadBar {
         /// Row of the bar.
         row: usize,
         /// Column that breaks the rule.
-        field: crate::market::audit::Field,
-        /// The rule.
-        rule: crate::market::audit::Rule,
-        /// The offending value.
+        field: Field,
+        /// Rule that is broken.
+        rule: Rule,
+        /// Value that breaks it.
         found: f64,
     },
-    /// An argument outside what the call accepts.
+    /// An argument lies outside what the call accepts.
     #[error("{problem}")]
     Argument {
         /// Name of the argument.
         name: &'static str,
-        /// What is wrong with it.
-        problem: String,
+        /// Reason why it is refused.
+        problem: Problem,
     },
-    /// A signal that is not +1, 0 or -1.
+    /// A signal is not +1, 0 or -1.
     #[error("a signal must be 1, 0 or -1")]
     Signal {
         /// Row of the signal.
         row: usize,
-        /// The signal.
+        /// Value of the signal.
         found: i8,
     },
-    /// A confidence outside 0..=1; NaN is allowed and means undefined.
+    /// A confidence lies outside 0..=1. NaN is allowed and means undefined.
     #[error("a confidence must lie in 0..1 or be NaN")]
     Confidence {
         /// Row of the confidence.
         row: usize,
-        /// The confidence.
+        /// Value of the confidence.
         found: f32,
     },
-    /// A market fill whose price after costs is not positive.
+    /// The price of a market fill is not positive after costs.
     #[error("the price of a market fill is not positive after costs")]
     FillPrice {
         /// Bar of the fill.
         row: usize,
-        /// The price.
+        /// Price after costs.
         price: f64,
     },
-    /// Initial capital plus net P&L is not the final equity.
+    /// Initial capital plus net profit is not the final equity.
     #[error("the accounts do not add up")]
     AccountingIdentity {
-        /// From the trades.
+        /// Amount that follows from the trades.
         expected: f64,
-        /// From the account.
+        /// Amount in the account.
         found: f64,
     },
-    /// Snapshot bytes that are truncated or changed.
+    /// Snapshot bytes are truncated or changed.
     #[error("the snapshot is damaged: {what}")]
     SnapshotCorrupt {
-        /// What does not fit.
+        /// Part that does not fit.
         what: &'static str,
     },
-    /// A snapshot of a later version.
+    /// The snapshot was written by a later version.
     #[error("the snapshot is of a later version")]
     SnapshotTooNew {
         /// Version of the snapshot.
         found: u16,
-        /// Highest version read here.
+        /// Highest version that can be read.
         supported: u16,
     },
-    /// Intact bytes that describe an impossible state.
+    /// Intact bytes describe an impossible state.
     #[error("the snapshot describes an impossible state: {what}")]
     SnapshotInconsistent {
-        /// What is impossible.
+        /// Fact that cannot be.
         what: &'static str,
     },
-    /// Inputs that changed since the snapshot was taken.
+    /// Inputs changed since the snapshot was taken.
     #[error("{part} changed since the snapshot was taken")]
     IdentityMismatch {
-        /// The part that differs.
+        /// Part that differs.
         part: String,
     },
 }
 
+/// The reason why an argument is refused.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// A number that must be finite and above 0.
+    #[error("must be finite and above 0, found {found}")]
+    NotPositive {
+        /// Number given.
+        found: f64,
+    },
+    /// A key of the rules outside its range.
+    #[error("{key} must be {allowed}, found {found}")]
+    OutOfRange {
+        /// Dotted key, as in a strategy file.
+        key: &'static str,
+        /// Value given.
+        found: f64,
+        /// Range of the key as a phrase.
+        allowed: &'static str,
+    },
+    /// Bars for a run that has ended.
+    #[error("the run has taken its last bar")]
+    Ended,
+    /// The end of a run without a bar to end it with.
+    #[error("feed(last=True) needs at least one bar; use result(partial=True)")]
+    NoLastBar,
+    /// An exit level in ATR without a column of ATR.
+    #[error("an exit level is in ATR, but the bars have no column atr")]
+    NoAtr,
+    /// Slippage in ticks without a tick size.
+    #[error("slippage in ticks needs instrument.tick_size")]
+    NoTickSize,
+    /// No rule for annualising, where the length of the run is unknown.
+    #[error("periods_per_year is required: the length of the run is not known")]
+    NoPeriods,
+    /// Columns of bars that differ in length.
+    #[error("columns differ in length")]
+    UnequalColumns,
+    /// A column beside the bars with another number of values.
+    #[error("one value per bar is needed: found {found} for {bars} bars")]
+    OnePerBar {
+        /// Number of values.
+        found: usize,
+        /// Number of bars.
+        bars: usize,
+    },
+    /// An unknown membership function, or one with another number of parameters.
+    #[error("no membership {kind} of {parameters} parameters")]
+    NoMembership {
+        /// Name of the function.
+        kind: String,
+        /// Number of parameters.
+        parameters: usize,
+    },
+    /// A column of degrees that does not fit the matrix.
+    #[error("a column outside the matrix or of another length")]
+    ColumnMisfit,
+    /// Scores of another number of classes than three.
+    #[error("three classes are needed, found {found}")]
+    NotThreeClasses {
+        /// Number of classes.
+        found: usize,
+    },
+    /// A name that no ledger table has.
+    #[error("no such ledger")]
+    NoTable,
+    /// Text that a parser refuses, in that parser's words.
+    #[error("{0}")]
+    Unreadable(String),
+}
+
 impl Error {
-    /// The stable code.
+    /// Returns the stable code.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NoBars => "data_empty",
             Self::TooShort { .. } => "data_too_short",
             Self::BadBar { rule, .. } => rule.code(),
             Self::Argument { .. } | Self::Signal { .. } | Self::Confidence { .. } => "argument_invalid",
@@ -113,7 +190,7 @@ impl Error {
         }
     }
 
-    /// Row of the bar the error is about, where it is about one.
+    /// Returns the row of the bar the error is about, if it is about one.
     #[must_use]
     pub fn row(&self) -> Option<usize> {
         match self {
@@ -125,7 +202,7 @@ impl Error {
         }
     }
 
-    /// Column, argument or part the error is about, where it is about one.
+    /// Returns the column, argument or part the error is about, if it is about one.
     #[must_use]
     pub fn field(&self) -> Option<&str> {
         match self {
@@ -138,7 +215,7 @@ impl Error {
         }
     }
 
-    /// The offending value as a number, where there is one.
+    /// Returns the offending value as a number, if there is one.
     #[must_use]
     pub fn found(&self) -> Option<f64> {
         match self {
@@ -152,7 +229,7 @@ impl Error {
         }
     }
 
-    /// What would have been accepted, where one sentence can say it.
+    /// Returns what would have been accepted, if one sentence can say it.
     #[must_use]
     pub fn expected(&self) -> Option<String> {
         match self {

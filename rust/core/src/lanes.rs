@@ -1,74 +1,73 @@
-//! Extremes of columns, in vector lanes.
+//! Extremes of columns in vector lanes.
 
 use wide::f64x8;
 
-/// Values that are looked at together.
-pub const LANES: usize = 8;
+/// Values in one step of a vectorised loop.
+///
+/// Eight `f64` are two AVX2 registers or one AVX-512 register: enough independent work to hide the latency of an
+/// addition, few enough that minimum, maximum and operands stay in sixteen registers.
+pub(crate) const LANES: usize = 8;
 
 /// The lowest and the highest values so far, lane by lane.
 ///
-/// Spelled out: of arrays the compiler makes vectors half as wide, and so many that registers run out. None of the
-/// values may be NaN.
+/// The vectors are spelled out with `wide`. From plain arrays the compiler makes vectors half as wide, and so many that
+/// registers run out. No value may be NaN.
 #[derive(Debug, Clone, Copy)]
-pub struct Extremes {
+pub(crate) struct Extremes {
     low: f64x8,
     high: f64x8,
 }
 
 impl Extremes {
-    /// Of one value a lane.
-    #[must_use]
+    /// Starts with one value per lane.
     #[inline(always)]
-    pub fn of(lows: &[f64; LANES], highs: &[f64; LANES]) -> Self {
+    pub(crate) fn new(lows: &[f64; LANES], highs: &[f64; LANES]) -> Self {
         Self { low: f64x8::new(*lows), high: f64x8::new(*highs) }
     }
 
-    /// One more value a lane.
+    /// Adds one more value per lane.
     #[inline(always)]
-    pub fn see(&mut self, lows: &[f64; LANES], highs: &[f64; LANES]) {
+    pub(crate) fn add(&mut self, lows: &[f64; LANES], highs: &[f64; LANES]) {
+        // `fast_min` is one instruction where `min` needs three: it leaves NaN aside, and prices are never NaN here.
         self.low = f64x8::new(*lows).fast_min(self.low);
         self.high = f64x8::new(*highs).fast_max(self.high);
     }
 
-    /// The lowest and the highest of all lanes.
-    #[must_use]
+    /// Returns the lowest and the highest value of all lanes.
     #[inline(always)]
-    pub fn reach(self) -> (f64, f64) {
-        (in_halves(self.low.to_array(), lesser), in_halves(self.high.to_array(), greater))
+    pub(crate) fn min_max(self) -> (f64, f64) {
+        (reduce(self.low.to_array(), lesser), reduce(self.high.to_array(), greater))
     }
 }
 
-/// The lowest and the highest of the values; none of them may be NaN.
-#[must_use]
-pub fn bounds(values: &[f64]) -> (f64, f64) {
-    outermost(values, values)
+/// Returns the lowest and the highest of the values, none of which may be NaN.
+pub(crate) fn min_max(values: &[f64]) -> (f64, f64) {
+    min_max_of(values, values)
 }
 
-/// The lowest of one column and the highest of another as long, read side by side; none of them may be NaN.
-#[must_use]
-pub fn outermost(lows: &[f64], highs: &[f64]) -> (f64, f64) {
+/// Returns the lowest of `lows` and the highest of `highs`, two columns of one length without NaN.
+pub(crate) fn min_max_of(lows: &[f64], highs: &[f64]) -> (f64, f64) {
     let (Some(last_lows), Some(last_highs)) = (lows.last_chunk::<LANES>(), highs.last_chunk::<LANES>()) else {
         let lowest = lows.iter().fold(f64::INFINITY, |found, &value| lesser(found, value));
         return (lowest, highs.iter().fold(f64::NEG_INFINITY, |found, &value| greater(found, value)));
     };
-    // The last lanes overlap those before them: no rest is left to a loop of its own.
-    let mut extremes = Extremes::of(last_lows, last_highs);
+    // The last lanes overlap those before them. A value counted twice changes no extreme, and no tail loop is needed.
+    let mut extremes = Extremes::new(last_lows, last_highs);
     for (lows, highs) in lows.as_chunks().0.iter().zip(highs.as_chunks().0) {
-        extremes.see(lows, highs);
+        extremes.add(lows, highs);
     }
-    extremes.reach()
+    extremes.min_max()
 }
 
-/// The same of as many values as there are lanes.
-#[must_use]
+/// Returns the lowest of `lows` and the highest of `highs` for exactly one value per lane.
 #[inline(always)]
-pub fn extremes(lows: &[f64; LANES], highs: &[f64; LANES]) -> (f64, f64) {
-    Extremes::of(lows, highs).reach()
+pub(crate) fn min_max_of_lanes(lows: &[f64; LANES], highs: &[f64; LANES]) -> (f64, f64) {
+    Extremes::new(lows, highs).min_max()
 }
 
-/// One value of all lanes, in steps that do not wait for each other.
+/// Reduces all lanes to one value. Halving keeps the steps independent, so a processor runs them side by side.
 #[inline(always)]
-fn in_halves(mut values: [f64; LANES], pick: impl Fn(f64, f64) -> f64) -> f64 {
+fn reduce(mut values: [f64; LANES], pick: impl Fn(f64, f64) -> f64) -> f64 {
     let mut half = LANES / 2;
     while half > 0 {
         for lane in 0..half {
@@ -79,7 +78,7 @@ fn in_halves(mut values: [f64; LANES], pick: impl Fn(f64, f64) -> f64) -> f64 {
     values[0]
 }
 
-/// Unlike `f64::min` one instruction: NaN is not its concern.
+/// Returns the lower value. Not `f64::min`: that handles NaN, which is refused earlier, and costs two more instructions.
 fn lesser(found: f64, value: f64) -> f64 {
     if value < found { value } else { found }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use ktrdr_core::{Decision, Reason, RefusalReason};
+use ktrdr_core::{Decision, Reason, RejectionReason, Undefined};
 use ktrdr_testkit::{Run, World};
 use serde::Deserialize;
 use serde_json::Value;
@@ -136,8 +136,8 @@ impl Case {
     }
 }
 
-fn told_as(value: Result<f64, &'static str>) -> Value {
-    value.map_or_else(Value::from, Value::from)
+fn told_as(value: Result<f64, Undefined>) -> Value {
+    value.map_or_else(|reason| Value::from(reason.name()), Value::from)
 }
 
 fn table_differences(told: &mut Vec<String>, name: &str, expected: &Table, found: &Table) {
@@ -230,7 +230,7 @@ fn refused(run: &Run) -> Table {
     let refused = &run.ledger.refused;
     let mut table = columns!(refused, bar, side);
     table.insert("quantity".into(), optional(&refused.quantity));
-    table.insert("reason".into(), names(&refused.reason, &RefusalReason::NAMES));
+    table.insert("reason".into(), names(&refused.reason, &RejectionReason::NAMES));
     table
 }
 
@@ -242,6 +242,6 @@ fn the_fixture_reaches_every_reason_and_decision() {
     let refused: Vec<Value> = fixture.cases.iter().flat_map(|case| column(&case.expected.refused, "reason")).collect();
     let decided: Vec<&String> = fixture.cases.iter().flat_map(|case| &case.expected.decisions).collect();
     assert!(Reason::NAMES.iter().all(|name| filled.iter().any(|found| found == name)));
-    assert!(RefusalReason::NAMES.iter().all(|name| refused.iter().any(|found| found == name)));
+    assert!(RejectionReason::NAMES.iter().all(|name| refused.iter().any(|found| found == name)));
     assert!(Decision::NAMES.iter().all(|name| decided.iter().any(|found| found == name)));
 }

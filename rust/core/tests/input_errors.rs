@@ -38,9 +38,10 @@ fn rows_that_are_refused_can_be_given_again() {
 fn what_was_given_is_judged_before_what_comes_of_it() {
     let mut draw = Draw::new(7);
     let mut world = draw::world(&mut draw, 350);
-    (world.signals[10], world.signals[60]) = (1, -1);
-    let changes = json!({"execution": {"slippage": {"rate": 2.0}}});
-    let mut run = in_blocks(&world, rules(changes));
+    // A spread above the price: the first short would sell below zero.
+    world.signals[10] = -1;
+    world.half_spread = Some(vec![1e6; 350]);
+    let mut run = in_blocks(&world, rules(json!({})));
     let mut signals = world.signals.clone();
     signals[260] = 2;
     let broken = Columns { signals: &signals, ..world.columns() };

@@ -11,7 +11,7 @@ const IDENTITY: Hash = [7; 32];
 
 fn through_bytes(simulation: &Simulation) -> Simulation {
     let header = Header { identity: IDENTITY, bar: simulation.next_bar(), ledgers: Default::default() };
-    let bytes = seal_snapshot(&header, &SnapshotV1::of(simulation.state(), Vec::new())).expect("plain data");
+    let bytes = seal_snapshot(&header, &SnapshotV1::of(simulation.run_state(), Vec::new())).expect("plain data");
     let (_, payload) = open_snapshot::<SnapshotV1>(&bytes).expect("its own bytes");
     let (state, _) = payload.into_state().expect("one symbol");
     Simulation::resume(state, Ledger::default())
@@ -318,8 +318,9 @@ fn the_snapshot_of_a_long_look_back_fits_four_kib_and_stays_flat() {
         simulation.feed(&world.columns(), false).expect("a run");
         let parts = ["bars", "model", "profile", "rules", "strategy", "terms"].map(|part| (part.to_owned(), IDENTITY));
         let header = Header { identity: IDENTITY, bar: simulation.next_bar(), ledgers: Default::default() };
-        sizes
-            .push(seal_snapshot(&header, &SnapshotV1::of(simulation.state(), parts.into())).expect("plain data").len());
+        sizes.push(
+            seal_snapshot(&header, &SnapshotV1::of(simulation.run_state(), parts.into())).expect("plain data").len(),
+        );
     }
     assert!(sizes.iter().all(|&bytes| bytes <= 4_096), "{sizes:?}");
 }

@@ -1,10 +1,10 @@
-//! Errors of the core as the classes of `ktrdr.errors`.
+//! Errors of the core become the classes of `ktrdr.errors`.
 
-use ktrdr_core::Error;
+use ktrdr_core::{Error, Problem};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-/// The Python error of the same code, with the same fields.
+/// Returns the Python error of the same code, with the same fields.
 pub fn raise(py: Python<'_>, error: &Error) -> PyErr {
     build(py, error).map_or_else(|failed| failed, PyErr::from_value)
 }
@@ -24,7 +24,7 @@ fn build<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyAny>> {
     module.getattr("from_code")?.call((error.code(), error.to_string()), Some(&fields))
 }
 
-/// An argument that the core cannot use.
-pub fn argument(py: Python<'_>, name: &'static str, problem: impl Into<String>) -> PyErr {
-    raise(py, &Error::Argument { name, problem: problem.into() })
+/// Returns the Python error of an argument that the core cannot use.
+pub fn argument(py: Python<'_>, name: &'static str, problem: Problem) -> PyErr {
+    raise(py, &Error::Argument { name, problem })
 }

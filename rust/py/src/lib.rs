@@ -1,30 +1,42 @@
-//! The Python door of `ktrdr-core`: extract, release the GIL, call, convert.
+//! The Python door of `ktrdr-core`: extract, release the GIL, call, convert. It decides nothing.
+//!
+//! * `convert`: columns and JSON of arguments
+//! * `errors`: errors of the core as Python exceptions
+//! * `constants`: names, schemas and catalogues
+//! * `bars`, `signals`, `features`, `hash`: functions over arrays
+//! * `simulation`, `ledger`, `snapshot`: a run, its tables, its bytes
 
-mod arrays;
-mod columns;
+mod bars;
+mod constants;
+mod convert;
 mod errors;
+mod features;
+mod hash;
+mod ledger;
+mod signals;
 mod simulation;
-mod tables;
+mod snapshot;
 
 /// The compiled core of ktrdr.
 #[pyo3::pymodule]
 mod _core {
     #[pymodule_export]
-    use super::arrays::{audit_bars, check_bars, classify, content_hash, degrees, fill_memberships, regress, spacing};
+    use super::bars::{audit_bars, check_bars, spacing};
     #[pymodule_export]
-    use super::simulation::{Simulation, filter_decision, inspect, verify};
+    use super::features::{degrees, fill_memberships};
+    #[pymodule_export]
+    use super::hash::content_hash;
+    #[pymodule_export]
+    use super::signals::{classify, filter_decision, regress};
+    #[pymodule_export]
+    use super::simulation::Simulation;
+    #[pymodule_export]
+    use super::snapshot::{inspect, verify};
 
-    use ktrdr_core::{Decision, Field, Reason, RefusalReason, Rule};
     use pyo3::prelude::*;
-    use pyo3::types::PyTuple;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        let py = module.py();
-        module.add("AUDIT_FIELDS", PyTuple::new(py, Field::NAMES)?)?;
-        module.add("AUDIT_RULES", PyTuple::new(py, Rule::CODES)?)?;
-        module.add("REASONS", PyTuple::new(py, Reason::NAMES)?)?;
-        module.add("REFUSALS", PyTuple::new(py, RefusalReason::NAMES)?)?;
-        module.add("DECISIONS", PyTuple::new(py, Decision::NAMES)?)
+        super::constants::add_to(module)
     }
 }

@@ -1,7 +1,7 @@
 //! Worlds small enough to write down: rules as changes to "nothing costs anything", bars as a few prices.
 
-use ktrdr_core::{Bars, Calendar, Columns, Decision, Error, Ledger, MetricSet, Reason, RefusalReason};
-use ktrdr_core::{Rules, RunSpec, Simulation, SnapshotV1};
+use ktrdr_core::{Bars, Calendar, Columns, Decision, Error, Ledger, MetricSet, Reason, RejectionReason};
+use ktrdr_core::{Rules, RunSpec, Simulation, SnapshotV1, Undefined};
 use serde_json::{Value, json};
 
 /// Length of an hour in nanoseconds.
@@ -201,7 +201,7 @@ impl Run {
     }
 
     /// Returns a metric or its reason.
-    pub fn get(&self, name: &str) -> Result<f64, &'static str> {
+    pub fn get(&self, name: &str) -> Result<f64, Undefined> {
         let found = self.metrics.values.iter().find(|(key, _)| *key == name);
         found.unwrap_or_else(|| panic!("no metric {name}")).1
     }
@@ -224,7 +224,7 @@ impl Run {
 
     /// Names the reason of every rejected order.
     pub fn refusals(&self) -> Vec<&'static str> {
-        let name = |&reason: &u8| RefusalReason::NAMES[reason as usize];
+        let name = |&reason: &u8| RejectionReason::NAMES[reason as usize];
         self.ledger.refused.reason.iter().map(name).collect()
     }
 
@@ -249,6 +249,6 @@ pub fn joined(mut first: Ledger, second: Ledger) -> Ledger {
 /// Everything that came of a simulation so far, to the last bit (NaN equals NaN).
 pub fn outcome(simulation: &Simulation, ledger: &Ledger) -> (String, Vec<u8>) {
     let metrics = simulation.metrics(Some(&ledger.trades.bars_held));
-    let state = postcard::to_stdvec(&SnapshotV1::of(simulation.state(), Vec::new())).expect("plain data");
+    let state = postcard::to_stdvec(&SnapshotV1::of(simulation.run_state(), Vec::new())).expect("plain data");
     (format!("{ledger:?} {metrics:?}"), state)
 }

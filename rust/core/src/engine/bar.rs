@@ -1,41 +1,42 @@
-//! One bar, in order: financing, pending order, exits, decision, end of data, mark, trailing.
+//! One bar, in order: the definition of a run's result.
+//!
+//! `BarStep::step` reads like the list on the crate's page. Everything in `fast` must give the bits that this gives.
 
 use crate::engine::plan::Plan;
-use crate::engine::state::Desk;
+use crate::engine::state::State;
 use crate::error::Error;
-use crate::ledger::tables::{DecisionRow, Refusal};
-use crate::ledger::writer::Book;
-use crate::market::rows::{Past, Row, Rows};
-use crate::money::position::Position;
+use crate::ledger::schema::{DecisionRow, Rejection};
+use crate::ledger::writer::LedgerWriter;
+use crate::market::rows::{PreviousBar, Row, Rows};
 use crate::money::sizing;
-use crate::orders::matching::{self, Found, Reason};
-use crate::orders::order::{Order, RefusalReason};
-use crate::rules::Sizing;
+use crate::orders::matching::{self, BarExit, Reason};
+use crate::orders::order::{Order, RejectionReason};
+use crate::rules::sizing::Sizing;
 use crate::signals::filter::{Decision, Verdict};
 
-/// What one bar is traded with.
-pub(crate) struct Turn<'a> {
-    /// Rules.
+/// One bar with everything it changes.
+pub(crate) struct BarStep<'a> {
+    /// Rules of the run.
     pub plan: &'a Plan,
-    /// State.
-    pub desk: &'a mut Desk,
-    /// Where it is written down.
-    pub book: &'a mut Book,
-    /// The rows at hand.
+    /// State that the bar changes.
+    pub state: &'a mut State,
+    /// Ledger that the bar is written to.
+    pub writer: &'a mut LedgerWriter,
+    /// Rows that contain the bar.
     pub rows: &'a Rows<'a>,
-    /// This bar's index in them.
+    /// Index of the bar in the rows.
     pub index: usize,
-    /// This bar.
+    /// Values of the bar.
     pub row: &'a Row,
-    /// What the bar before left; the very first bar's own.
-    pub past: &'a Past,
-    /// Whether the run ends with this bar.
+    /// Values of the bar before; those of the bar itself at the start of a run.
+    pub previous: &'a PreviousBar,
+    /// True if the run ends with this bar.
     pub last: bool,
 }
 
-impl Turn<'_> {
-    /// Takes the bar, with the signal and confidence known at its close.
-    pub fn take(&mut self, signal: i8, confidence: f32) -> Result<(), Error> {
+impl BarStep<'_> {
+    /// Simulates the bar, with the signal and the confidence known at its close.
+    pub fn step(&mut self, signal: i8, confidence: f32) -> Result<(), Error> {
         self.charge_financing();
         self.execute_pending()?;
         self.exit_inside()?;
@@ -48,65 +49,66 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Places the order that the signal, or the longest holding, leads to; where orders wait for the next open
-    /// nothing else of the bar depends on it.
+    /// Places the order that the signal or the age of the position asks for.
+    ///
+    /// With `next_open` nothing else of this bar depends on it, so `fast` calls it after a range of quiet rows.
     pub fn act_on(&mut self, signal: i8, confidence: f32) -> Result<(), Error> {
         let Some((side, confidence)) = self.decide(signal, confidence) else { return Ok(()) };
         self.place(self.order(side, confidence))
     }
 
     fn charge_financing(&mut self) {
-        let Some(position) = &mut self.desk.position else { return };
-        let Some(carry) = self.plan.carry(position.net()) else { return };
-        let charge = carry.charge(position.quantity * self.plan.multiplier(), self.past, self.row.time);
+        let Some(position) = &mut self.state.position else { return };
+        let Some(charge) = self.plan.holding(position.net()).charge(self.previous, self.row.time) else { return };
         position.financing += charge;
-        self.desk.account.pay(charge);
-        self.desk.metrics.finance(charge);
+        self.state.account.pay(charge);
+        self.state.metrics.finance(charge);
     }
 
     fn execute_pending(&mut self) -> Result<(), Error> {
-        let Some(order) = self.desk.pending.take() else { return Ok(()) };
-        if let Some(position) = &mut self.desk.position {
-            position.see(self.row.open);
+        let Some(order) = self.state.pending.take() else { return Ok(()) };
+        if let Some(position) = &mut self.state.position {
+            position.note_price(self.row.open);
         }
-        let quote = self.row.at_open(self.past);
+        let quote = self.row.at_open(self.previous);
         self.execute(&order, &quote)
     }
 
     fn exit_inside(&mut self) -> Result<(), Error> {
-        let Some(position) = &mut self.desk.position else { return Ok(()) };
-        position.see(self.row.open);
-        let multiplier = self.plan.multiplier();
-        let (account, net, rate) = (&self.desk.account, position.net(), self.past.rate);
-        let liquidation = position.requirement.map(|equity| account.price_at(equity, net, multiplier, rate));
+        let Some(position) = &mut self.state.position else { return Ok(()) };
+        position.note_price(self.row.open);
+        let holding = self.plan.holding(position.net());
+        let account = &self.state.account;
+        let rate = self.previous.rate;
+        let liquidation = position.requirement.map(|equity| holding.liquidation_price(account, equity, rate));
         let prices = [self.row.open, self.row.high, self.row.low];
-        let half_spread = self.past.half_spread;
         let rule = self.plan.execution().intrabar;
-        let Some(Found { exit, ambiguous }) = matching::inside(position, liquidation, prices, half_spread, rule) else {
-            position.see(self.row.high);
-            position.see(self.row.low);
+        let exit = matching::exit_inside(position, liquidation, prices, self.previous.half_spread, rule);
+        let Some(BarExit { exit, ambiguous }) = exit else {
+            // Only a bar that is held to its close has all its prices behind it.
+            position.note_price(self.row.high);
+            position.note_price(self.row.low);
             return Ok(());
         };
         self.exit(exit, ambiguous)
     }
 
-    /// Side and confidence of that order.
+    /// Applies the filters; returns side and confidence of the order to place, if any.
     fn decide(&mut self, signal: i8, confidence: f32) -> Option<(i8, Option<f32>)> {
-        let direction = self.desk.position.as_ref().map_or(0, |position| position.direction);
-        let verdict = self.plan.filter.judge(signal, confidence, self.row.time, self.desk.last_fill_ns, direction);
-        let (mut decision, mut order) = match verdict {
-            Verdict::Order => (Decision::Traded, Some((signal, Some(confidence)))),
-            Verdict::Pass(decision) => (decision, None),
-            Verdict::AlreadyInPosition => {
-                self.refuse(signal, None, RefusalReason::AlreadyInPosition);
-                (Decision::Position, None)
-            }
-        };
-        if order.is_none() && self.held_long_enough() {
-            (decision, order) = (Decision::MaxHolding, Some((-direction, None)));
+        let direction = self.state.direction();
+        let last_fill_ns = self.state.last_fill_ns;
+        let verdict = self.plan.filter.judge(signal, confidence, self.row.time, last_fill_ns, direction);
+        if verdict == Verdict::AlreadyInPosition {
+            self.reject(signal, None, RejectionReason::AlreadyInPosition);
+        }
+        let mut decision = verdict.decision();
+        let mut order = verdict.is_order().then_some((signal, Some(confidence)));
+        if order.is_none() && self.is_held_long_enough() {
+            decision = Decision::MaxHolding;
+            order = Some((-direction, None));
         }
         if self.plan.record_decisions {
-            self.book.decisions.push(DecisionRow { signal, confidence, code: decision as u8 });
+            self.writer.decisions.push(DecisionRow { signal, confidence, code: decision as u8 });
         }
         order
     }
@@ -119,10 +121,10 @@ impl Turn<'_> {
         Order { side, confidence, atr: self.row.atr, sigma }
     }
 
-    /// Annual volatility over the last `rows` rows, this one included; `None` with fewer.
+    /// Returns the annual volatility over the last `rows` rows, this one included; `None` with fewer.
     fn volatility(&self, rows: usize) -> Option<f64> {
         let here = self.index + 1;
-        let known = &self.desk.closes;
+        let known = &self.state.closes;
         let from_known = known.len().checked_sub(rows.saturating_sub(here))?;
         let fresh = here.saturating_sub(rows)..here;
         let bars = &self.rows.bars;
@@ -130,51 +132,52 @@ impl Turn<'_> {
         sizing::annual_volatility(known[from_known..].iter().copied().chain(news))
     }
 
-    fn held_long_enough(&self) -> bool {
-        let deadline = self.desk.position.as_ref().and_then(|position| self.plan.deadline(position));
+    fn is_held_long_enough(&self) -> bool {
+        let deadline = self.state.position.as_ref().and_then(|position| self.plan.deadline(position));
         deadline.is_some_and(|bar| self.row.bar >= bar)
     }
 
-    /// `next_open`: waits for the next bar. `this_close`: executes now.
+    /// Places an order. With `next_open` it is pending until the next bar, with `this_close` it executes now.
     fn place(&mut self, order: Order) -> Result<(), Error> {
         if self.plan.fills_at_close() {
-            return self.execute(&order, &self.row.at_close(self.past));
+            return self.execute(&order, &self.row.at_close(self.previous));
         }
-        self.desk.pending = Some(order);
+        self.state.pending = Some(order);
         Ok(())
     }
 
     fn end_of_data(&mut self) -> Result<(), Error> {
-        if let Some(order) = self.desk.pending.take() {
-            self.refuse(order.side, None, RefusalReason::EndOfData);
+        if let Some(order) = self.state.pending.take() {
+            self.reject(order.side, None, RejectionReason::EndOfData);
         }
-        if self.plan.execution().close_at_end && self.desk.position.is_some() {
-            let quote = self.row.at_close(self.past);
+        if self.plan.execution().close_at_end && self.state.position.is_some() {
+            let quote = self.row.at_close(self.previous);
             self.close_at_market(&quote, Reason::EndOfData, None)?;
         }
         Ok(())
     }
 
     fn mark(&mut self) {
-        let (desk, row) = (&mut *self.desk, self.row);
-        let net = desk.position.as_ref().map_or(0.0, Position::net);
-        let equity = desk.account.equity(net, row.close, self.plan.multiplier(), row.rate);
-        desk.metrics.mark(row.bar, row.time, equity, desk.position.is_some());
-        self.book.ledger.equity.push(equity);
+        let Row { bar, time, close, rate, .. } = *self.row;
+        let equity = self.plan.holding(self.state.net()).equity(&self.state.account, close, rate);
+        self.state.metrics.mark(bar, time, equity, self.state.position.is_some());
+        self.writer.ledger.equity.push(equity);
     }
 
     fn move_trailing(&mut self) {
-        let follows = self.plan.execution().exits.trail_on;
-        let Some(position) = &mut self.desk.position else { return };
+        let trail_on = self.plan.execution().exits.trail_on;
+        let Some(position) = &mut self.state.position else { return };
+        // Entered at this close: high and low of this bar lie before the entry.
         let entered_just_now = self.plan.fills_at_close() && position.entry_bar == self.row.bar;
         if !entered_just_now {
-            position.trail_after(follows, self.row);
+            position.trail_after(trail_on, self.row);
         }
     }
 
-    pub(crate) fn refuse(&mut self, side: i8, quantity: Option<f64>, reason: RefusalReason) {
-        self.desk.metrics.refuse();
-        self.book.refused.push(Refusal {
+    /// Records an order that is not executed.
+    pub(super) fn reject(&mut self, side: i8, quantity: Option<f64>, reason: RejectionReason) {
+        self.state.metrics.reject();
+        self.writer.refused.push(Rejection {
             bar: self.row.bar,
             time: self.row.time,
             side,

@@ -1,6 +1,7 @@
 //! The loop: one bar in order, and the run around it.
 //!
-//! `bar` defines the result of a run. `fast` may process many bars at once, but only with the same bits.
+//! `bar` defines the result of a run. `fast` may process many bars at once, but only with the same bits:
+//! `Simulation::stepping` switches it off, and a property test compares the two.
 //!
 //! * `plan`: the rules with what is derived from them once
 //! * `state`: everything the loop carries from bar to bar
@@ -16,4 +17,4 @@ pub(crate) mod fast;
 pub(crate) mod plan;
 pub(crate) mod simulation;
 pub(crate) mod state;
-pub(crate) mod trade;
+mod trade;

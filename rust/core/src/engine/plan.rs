@@ -1,75 +1,71 @@
-//! The rules a run goes by, with what is derived from them once.
+//! The rules of a run, with what is derived from them once.
 
-use crate::money::costs::Carry;
+use crate::money::holding::Holding;
 use crate::money::position::Position;
-use crate::rules::{Execution, FillMode, Rules, Sizing};
+use crate::rules::sizing::Sizing;
+use crate::rules::{Execution, FillMode, Rules};
 use crate::signals::filter::Filter;
 
-/// The rules of a run with what is derived from them once.
+/// The rules of a run, with what is derived from them once.
 #[derive(Debug, Clone)]
-pub struct Plan {
-    /// The rules.
+pub(crate) struct Plan {
+    /// Rules of the run.
     pub rules: Rules,
-    /// The signal filter.
+    /// Filters between signals and orders.
     pub filter: Filter,
-    /// First simulated bar.
+    /// Index of the first simulated bar.
     pub first_bar: i64,
-    /// Whether decisions are written down.
+    /// True if decisions are written to the ledger.
     pub record_decisions: bool,
 }
 
 impl Plan {
-    /// Derives the filter.
+    /// Derives the filters.
     #[must_use]
     pub fn new(rules: Rules, first_bar: i64, record_decisions: bool) -> Self {
         let filter = Filter::new(&rules.decisions, rules.execution.allow_short);
         Self { rules, filter, first_bar, record_decisions }
     }
 
-    /// How orders become fills.
+    /// Returns the rules that make fills of orders.
     #[must_use]
     pub fn execution(&self) -> &Execution {
         &self.rules.execution
     }
 
-    /// Quote currency per point and unit.
+    /// Returns quote currency per point and unit.
     #[must_use]
     pub fn multiplier(&self) -> f64 {
         self.rules.execution.instrument.contract_multiplier
     }
 
-    /// Whether orders execute at the close that decided them.
+    /// Returns true if orders execute at the close that decided them.
     #[must_use]
     pub fn fills_at_close(&self) -> bool {
         self.rules.execution.fill == FillMode::ThisClose
     }
 
-    /// What holding `net` units over costs, if anything.
-    #[must_use]
-    pub fn carry(&self, net: f64) -> Option<Carry> {
-        Carry::of(&self.rules.execution.financing, net)
+    /// Returns `net` open units with their financing rate.
+    #[inline]
+    pub fn holding(&self, net: f64) -> Holding {
+        Holding::new(&self.rules.execution, net)
     }
 
-    /// The bar from whose close on a position is asked to close for having been held long enough.
+    /// Returns the bar at whose close a position is first asked to close for its age.
     #[must_use]
     pub fn deadline(&self, position: &Position) -> Option<i64> {
         let bars = self.rules.execution.exits.max_holding_bars?;
+        // An order that waits for the next open must be placed one bar earlier.
         let ahead = i64::from(!self.fills_at_close());
         Some(position.entry_bar.saturating_add_unsigned(bars as u64) - ahead)
     }
 
-    /// Rows before a row that sizing looks back over.
+    /// Returns the number of rows before a row that sizing looks back over.
     #[must_use]
     pub fn lookback_rows(&self) -> usize {
         match self.rules.execution.sizing {
             Sizing::VolatilityTarget { window, .. } => window,
             _ => 0,
         }
-    }
-
-    /// Whether a position has a level that a bar may touch, or a charge.
-    pub(crate) fn guards(&self, position: &Position) -> bool {
-        let levels = position.stop.is_some() || position.target.is_some() || position.trailing.is_some();
-        levels || position.requirement.is_some() || self.carry(position.net()).is_some()
     }
 }

@@ -1,74 +1,97 @@
 //! A run: columns in, ledger and metrics out, whole or in chunks.
 
-use crate::engine::bar::Turn;
-use crate::engine::fast::quiet::{Quiet, Stretch, quiet_rows};
-use crate::engine::fast::ranges::Survey;
+use crate::engine::bar::BarStep;
+use crate::engine::fast::quiet::{QuietRows, QuietStep};
+use crate::engine::fast::ranges::BlockRanges;
 use crate::engine::plan::Plan;
-use crate::engine::state::{Desk, RunSpec, State};
-use crate::error::Error;
+use crate::engine::state::{RunSpec, RunState, State};
+use crate::error::{Error, Problem};
 use crate::ledger::tables::Ledger;
-use crate::ledger::writer::Book;
+use crate::ledger::writer::LedgerWriter;
 use crate::market::bars::Bars;
 use crate::market::columns::Columns;
 use crate::market::rows::Rows;
-use crate::metrics::accumulator::{Closing, MetricSet};
 use crate::metrics::calendar::Calendar;
+use crate::metrics::report::{Closing, MetricSet};
+use crate::money::position::Position;
 use crate::rules::Rules;
 
-/// Rows of a block: what is read of them stays in the second level cache until the last part has used it.
+/// Rows of a block.
+///
+/// The columns of a block (some 70 bytes a row, 1.1 MB) stay in the second or third cache from the first scan until the
+/// benchmark has read them. Smaller blocks pay more often for what a block costs once.
 const BLOCK_ROWS: usize = 16_384;
 
-/// One run of one symbol, which can be stopped at any bar.
+/// One run of one symbol, which can be stopped and resumed at any bar.
 ///
-/// Bars are taken as sound: the owner of the columns asks `Bars::check` once.
+/// The owner of the columns calls `Bars::check` once; the run does not check prices again. The crate's page has an
+/// example.
 #[derive(Debug, Clone)]
 pub struct Simulation {
     plan: Plan,
     spec: RunSpec,
     next_bar: u64,
     ended: bool,
-    desk: Desk,
-    book: Book,
+    state: State,
+    writer: LedgerWriter,
+    /// Error that every later call repeats.
     broken: Option<Error>,
     block_rows: usize,
     skips: bool,
 }
 
 impl Simulation {
-    /// A run before its first bar; `calendar` says how stamps become daily points.
+    /// Prepares a run before its first bar; `calendar` turns stamps into periods of returns.
     ///
     /// # Errors
-    /// `Argument` for a capital or a timeframe that is not positive.
+    /// `Argument` for a capital or a timeframe that is not positive, or for rules outside their ranges.
+    ///
+    /// ```
+    /// use ktrdr_core::{Calendar, RunSpec, Simulation};
+    /// # let rules: ktrdr_core::Rules = serde_json::from_value(ktrdr_testkit::rules_json(serde_json::json!({}))).unwrap();
+    ///
+    /// let spec = RunSpec {
+    ///     symbol: "ABC".into(), timeframe_ns: 60_000_000_000, initial_capital: -1.0, warmup_bars: 0,
+    ///     record_decisions: false,
+    /// };
+    /// let error = Simulation::new(rules, spec, Calendar::open_ended(252.0, 60_000_000_000)).unwrap_err();
+    /// assert_eq!(error.field(), Some("initial_capital"));
+    /// ```
     pub fn new(rules: Rules, spec: RunSpec, calendar: Calendar) -> Result<Self, Error> {
-        if !(spec.initial_capital.is_finite() && spec.initial_capital > 0.0) {
-            let problem = format!("must be finite and above 0, found {}", spec.initial_capital);
-            return Err(Error::Argument { name: "initial_capital", problem });
-        }
-        if spec.timeframe_ns <= 0 {
-            let problem = format!("must be above 0 ns, found {}", spec.timeframe_ns);
-            return Err(Error::Argument { name: "timeframe", problem });
-        }
-        let desk = Desk::new(&rules, calendar, spec.initial_capital);
-        let state = State { spec, rules, next_bar: 0, ended: false, desk };
-        Ok(Self::resume(state, Ledger::default()))
+        rules.check()?;
+        require_positive("initial_capital", spec.initial_capital)?;
+        require_positive("timeframe", spec.timeframe_ns as f64)?;
+        let state = State::new(&rules, calendar, spec.initial_capital);
+        let run = RunState { spec, rules, next_bar: 0, ended: false, state };
+        Ok(Self::resume(run, Ledger::default()))
     }
 
-    /// Writes into a ledger that was used before, whose rows are forgotten.
+    /// Prepares a run whose calendar follows from the rules; `stamps` are those of all bars, if its length is known.
+    ///
+    /// # Errors
+    /// As `new` and `Calendar::new`.
+    pub fn over(rules: Rules, spec: RunSpec, stamps: Option<&[i64]>) -> Result<Self, Error> {
+        let simulated = stamps.map(|stamps| stamps.get(spec.warmup_bars as usize..).unwrap_or_default());
+        let calendar = Calendar::new(rules.metrics.periods_per_year, spec.timeframe_ns, simulated)?;
+        Self::new(rules, spec, calendar)
+    }
+
+    /// Writes into a ledger that was used before and whose rows are removed.
     #[must_use]
     pub fn writing_into(mut self, mut ledger: Ledger) -> Self {
         ledger.clear();
-        self.book = Book::of(ledger);
+        self.writer = LedgerWriter::new(ledger);
         self
     }
 
-    /// Takes every bar by itself, in the order that defines a bar; the result is the same to the last bit, only later.
+    /// Simulates bar by bar, in the order that defines a result, and never skips. Slower, with the same bits.
     #[must_use]
     pub fn stepping(mut self) -> Self {
         self.skips = false;
         self
     }
 
-    /// Takes so many rows together; any number gives the same result.
+    /// Processes blocks of so many rows. Any number gives the same bits.
     ///
     /// # Panics
     /// With no rows at all.
@@ -79,40 +102,34 @@ impl Simulation {
         self
     }
 
-    /// Continues from a state and the ledger written so far (an empty one keeps only what comes).
+    /// Continues from a state and the ledger written so far (an empty one keeps only later rows).
     #[must_use]
-    pub fn resume(state: State, ledger: Ledger) -> Self {
-        let State { spec, rules, next_bar, ended, desk } = state;
+    pub fn resume(run: RunState, ledger: Ledger) -> Self {
+        let RunState { spec, rules, next_bar, ended, state } = run;
         let plan = Plan::new(rules, spec.warmup_bars as i64, spec.record_decisions);
-        Self {
-            plan,
-            spec,
-            next_bar,
-            ended,
-            desk,
-            book: Book::of(ledger),
-            broken: None,
-            block_rows: BLOCK_ROWS,
-            skips: true,
-        }
+        let writer = LedgerWriter::new(ledger);
+        Self { plan, spec, next_bar, ended, state, writer, broken: None, block_rows: BLOCK_ROWS, skips: true }
     }
 
-    /// Continues by other rules: the open position keeps the levels set at its entry.
+    /// Continues by other rules. The open position keeps the levels set at its entry.
     ///
-    /// `earlier` are bars before the next one, where they are at hand: a sizing that looks back over rows
-    /// needs those the run so far had no reason to keep.
-    #[must_use]
-    pub fn fork(state: State, ledger: Ledger, rules: Rules, earlier: Option<&Bars<'_>>) -> Self {
-        let mut fork = Self::resume(State { rules, ..state }, ledger);
+    /// `earlier` are bars before the next one, if they are at hand: a sizing that looks back over rows needs those that
+    /// the run so far had no reason to keep.
+    ///
+    /// # Errors
+    /// `Argument` for rules outside their ranges.
+    pub fn fork(run: RunState, ledger: Ledger, rules: Rules, earlier: Option<&Bars<'_>>) -> Result<Self, Error> {
+        rules.check()?;
+        let mut fork = Self::resume(RunState { rules, ..run }, ledger);
         let rows = fork.plan.lookback_rows();
         if let Some(bars) = earlier {
-            fork.desk.closes.clear();
-            fork.desk.remember(bars, rows);
+            fork.state.closes.clear();
+            fork.state.remember(bars, rows);
         }
-        fork
+        Ok(fork)
     }
 
-    /// Goes on over columns that hold the run from bar 0: up to, not including, bar `until`, or to the end.
+    /// Runs over columns that hold the run from bar 0: up to, but not including, bar `until`, or to the end.
     ///
     /// # Errors
     /// As `feed`.
@@ -126,22 +143,26 @@ impl Simulation {
         self.feed(&columns.rows(next.min(stop), stop), stop == bars)
     }
 
-    /// Takes the next bars, with the signal and confidence known at each one's close; `last` ends the run with them.
+    /// Simulates the next bars, with the signal and confidence known at each close; `last` ends the run with them.
     ///
     /// # Errors
-    /// `Argument`, `Signal`, `Confidence`, `TooShort` for what was given: the run is left as it was. `FillPrice`,
-    /// `AccountingIdentity` for what came of it: every later call repeats them.
+    /// `Argument`, `Signal`, `Confidence`, `TooShort` for the input: the run stays as it was. `FillPrice`,
+    /// `AccountingIdentity` for its consequences: every later call repeats them.
     pub fn feed(&mut self, columns: &Columns<'_>, last: bool) -> Result<(), Error> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
         self.accept(columns, last)?;
-        let (first_row, desk, written) = (self.next_bar, self.desk.clone(), self.book.ledger.rows());
+        let first_row = self.next_bar;
+        let state = self.state.clone();
+        let written = self.writer.ledger.rows();
         let Err(error) = self.take(columns, last) else { return Ok(()) };
-        // What was given comes first, in whichever block it stands: then nothing of it has been taken.
-        if let Err(input) = columns.count_undefined(first_row as usize) {
-            (self.next_bar, self.desk) = (first_row, desk);
-            self.book.ledger.truncate(written);
+        // Blocks check their own rows only. An error of the input comes first, in whichever block it is found, and then
+        // nothing of the input has been simulated.
+        if let Err(input) = columns.check(first_row as usize) {
+            self.next_bar = first_row;
+            self.state = state;
+            self.writer.ledger.truncate(written);
             return Err(input);
         }
         self.broken = Some(error.clone());
@@ -149,156 +170,209 @@ impl Simulation {
     }
 
     fn accept(&self, columns: &Columns<'_>, last: bool) -> Result<(), Error> {
-        let argument = |name, problem: &str| Err(Error::Argument { name, problem: problem.into() });
+        let argument = |name, problem| Err(Error::Argument { name, problem });
         let rows = columns.bars.len();
         if self.ended {
-            return argument("bars", "the run has taken its last bar");
+            return argument("bars", Problem::Ended);
         }
         if last && rows == 0 {
-            return argument("bars", "the last bars are none: ask for a partial result instead");
+            return argument("bars", Problem::NoLastBar);
         }
         if self.plan.execution().exits.needs_atr() && columns.bars.atr.is_none() {
-            return argument("atr", "an exit level is in ATR, but the bars have no column atr");
+            return argument("atr", Problem::NoAtr);
         }
-        let (bars, warmup_bars) = (self.next_bar + rows as u64, self.spec.warmup_bars);
+        let bars = self.next_bar + rows as u64;
+        let warmup_bars = self.spec.warmup_bars;
         if last && bars <= warmup_bars {
             return Err(Error::TooShort { warmup_bars: warmup_bars as usize, bars: bars as usize });
         }
         columns.check_lengths()
     }
 
-    /// In blocks, so that what one part has read is still near when the next needs it.
+    /// Simulates block by block, so that the rows one part has read are still near when the next needs them.
     fn take(&mut self, columns: &Columns<'_>, last: bool) -> Result<(), Error> {
         let rows = columns.bars.len();
-        self.book.ledger.equity.reserve(rows);
+        self.writer.ledger.equity.reserve(rows);
         for start in (0..rows).step_by(self.block_rows) {
             let stop = rows.min(start + self.block_rows);
             let outcome = self.take_block(&columns.rows(start, stop), last && stop == rows);
-            self.book.post();
+            self.writer.post();
             outcome?;
         }
         self.ended = last;
-        if last { self.desk.check_accounts(self.spec.initial_capital, self.plan.multiplier()) } else { Ok(()) }
+        if last { self.state.check_accounts(self.spec.initial_capital, self.plan.execution()) } else { Ok(()) }
     }
 
-    /// Rows before the first simulated bar only serve as history.
+    /// Simulates one block. Rows before the first simulated bar only serve as history.
     fn take_block(&mut self, columns: &Columns<'_>, last: bool) -> Result<(), Error> {
-        let (bars, first_bar) = (columns.bars, self.next_bar as i64);
+        let bars = columns.bars;
         let half_spread = self.plan.execution().spread.half;
-        let rows = Rows { bars, first_bar, before: self.desk.past, half_spread };
-        let end = rows.len();
-        let mut index = rows.before(self.plan.first_bar);
-        let survey = Survey::of(columns, self.next_bar as usize)?;
-        let in_history = columns.rows(0, index).count_undefined(self.next_bar as usize)?;
-        self.desk.metrics.undefined(survey.undefined - in_history);
-        while index < end {
-            let range = index..end - usize::from(last);
-            let quiet = if self.skips {
-                quiet_rows(&self.desk, &self.plan, columns, first_bar, range)
-            } else {
-                Quiet::default()
+        let rows = Rows { bars, first_bar: self.next_bar as i64, previous: self.state.previous, half_spread };
+        let ranges = BlockRanges::scan(columns, self.next_bar as usize)?;
+        let first = rows.before(self.plan.first_bar);
+        self.state.metrics.undefined(columns.rows(first, rows.len()).undefined());
+        let mut index = first;
+        while index < rows.len() {
+            index += match self.skip(columns, &rows, &ranges, index, last)? {
+                0 => self.step(columns, &rows, index, last && index + 1 == rows.len())?,
+                skipped => skipped,
             };
-            let together = quiet.rows + usize::from(quiet.decides);
-            let (plan, desk, book) = (&self.plan, &mut self.desk, &mut self.book);
-            let stretch = Stretch { plan, desk, book, rows: &rows, survey: &survey, columns };
-            let taken = if together > 0 { stretch.take(index..index + together) } else { 0 };
-            if taken == 0 {
-                self.take_row(columns, &rows, index, last && index + 1 == end)?;
-            } else if quiet.decides && taken == together {
-                let at = index + taken - 1;
-                self.turn(&rows, at, false, |turn| turn.act_on(columns.signals[at], columns.confidence(at)))?;
-            }
-            index += taken.max(1);
         }
-        let known = self.skips.then_some(&survey);
-        self.desk.benchmark.take(&self.plan, &rows, known, last)?;
-        self.desk.remember(&bars, self.plan.lookback_rows());
-        self.desk.past = end.checked_sub(1).map(|index| rows.leaves(index));
-        self.next_bar += end as u64;
+        let known = self.skips.then_some(&ranges);
+        self.state.benchmark.take(&self.plan, &rows, known, last)?;
+        self.state.remember(&bars, self.plan.lookback_rows());
+        self.state.previous = rows.len().checked_sub(1).map(|index| rows.as_previous(index));
+        self.next_bar += rows.len() as u64;
         Ok(())
     }
 
-    fn take_row(&mut self, columns: &Columns<'_>, rows: &Rows<'_>, index: usize, last: bool) -> Result<(), Error> {
-        self.turn(rows, index, last, |turn| turn.take(columns.signals[index], columns.confidence(index)))
+    /// Simulates quiet rows together; returns their number, 0 if the next row must be stepped.
+    fn skip(
+        &mut self,
+        columns: &Columns<'_>,
+        rows: &Rows<'_>,
+        ranges: &BlockRanges<'_>,
+        index: usize,
+        last: bool,
+    ) -> Result<usize, Error> {
+        if !self.skips {
+            return Ok(0);
+        }
+        // The last row of a run ends it, which only a step does.
+        let range = index..rows.len() - usize::from(last);
+        let quiet = QuietRows::find(&self.state, &self.plan, columns, rows.first_bar, range);
+        let together = quiet.rows + usize::from(quiet.decides);
+        if together == 0 {
+            return Ok(0);
+        }
+        let step =
+            QuietStep { plan: &self.plan, state: &mut self.state, writer: &mut self.writer, rows, ranges, columns };
+        let taken = step.step(index..index + together);
+        if quiet.decides && taken == together {
+            let at = index + taken - 1;
+            self.with_bar(rows, at, false, |bar| bar.act_on(columns.signals[at], columns.confidence(at)))?;
+        }
+        Ok(taken)
     }
 
-    fn turn(
+    /// Simulates one row by the definition of a bar; returns 1.
+    fn step(&mut self, columns: &Columns<'_>, rows: &Rows<'_>, index: usize, last: bool) -> Result<usize, Error> {
+        self.with_bar(rows, index, last, |bar| bar.step(columns.signals[index], columns.confidence(index)))?;
+        Ok(1)
+    }
+
+    fn with_bar(
         &mut self,
         rows: &Rows<'_>,
         index: usize,
         last: bool,
-        act: impl FnOnce(&mut Turn<'_>) -> Result<(), Error>,
+        act: impl FnOnce(&mut BarStep<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let (plan, desk, book) = (&self.plan, &mut self.desk, &mut self.book);
-        let (row, past) = (rows.row(index), rows.past(index));
-        act(&mut Turn { plan, desk, book, rows, index, row: &row, past: &past, last })
+        let row = rows.row(index);
+        let previous = rows.previous(index);
+        act(&mut BarStep {
+            plan: &self.plan,
+            state: &mut self.state,
+            writer: &mut self.writer,
+            rows,
+            index,
+            row: &row,
+            previous: &previous,
+            last,
+        })
     }
 
-    /// Every metric by name, sorted, undefined ones with their reason; of a run that goes on, as of its last bar.
+    /// Returns every metric as of the last bar, undefined ones with their reason.
     ///
     /// `bars_held` of every closed trade gives the median, which no accumulator can.
     #[must_use]
     pub fn metrics(&self, bars_held: Option<&[i64]>) -> MetricSet {
-        let (desk, multiplier) = (&self.desk, self.plan.multiplier());
-        let (initial_capital, bars) = (self.spec.initial_capital, desk.metrics.bars());
-        desk.metrics.finish(&Closing {
+        let State { metrics, benchmark, previous, .. } = &self.state;
+        let execution = self.plan.execution();
+        let closing = Closing {
             timeframe_ns: self.spec.timeframe_ns,
-            open_gross: desk.open_gross(multiplier),
+            open_gross: self.open_gross(),
             bars_held,
-            benchmark: desk.benchmark.result(initial_capital, multiplier, desk.past.as_ref(), bars),
-        })
+            benchmark: benchmark.result(self.spec.initial_capital, execution, previous.as_ref(), metrics.bars()),
+        };
+        MetricSet::new(metrics, &closing)
     }
 
-    /// What a snapshot must hold.
+    /// Returns everything a snapshot must hold.
     #[must_use]
-    pub fn state(&self) -> State {
-        State {
+    pub fn run_state(&self) -> RunState {
+        RunState {
             spec: self.spec.clone(),
             rules: self.plan.rules.clone(),
             next_bar: self.next_bar,
             ended: self.ended,
-            desk: self.desk.clone(),
+            state: self.state.clone(),
         }
     }
 
-    /// What the loop carries: account, position, pending order.
-    #[must_use]
-    pub fn desk(&self) -> &Desk {
-        &self.desk
-    }
-
-    /// What the run was told before its first bar.
+    /// Returns the terms of the run.
     #[must_use]
     pub fn spec(&self) -> &RunSpec {
         &self.spec
     }
 
-    /// What it trades by.
+    /// Returns the rules of the run.
     #[must_use]
     pub fn rules(&self) -> &Rules {
         &self.plan.rules
     }
 
-    /// Index of the next bar.
+    /// Returns the index of the next bar.
     #[must_use]
     pub fn next_bar(&self) -> u64 {
         self.next_bar
     }
 
-    /// Whether the last bar has been taken.
+    /// Returns the stamp of the last bar, ns UTC; `None` before the first.
+    #[must_use]
+    pub fn last_ns(&self) -> Option<i64> {
+        self.state.previous.map(|previous| previous.time)
+    }
+
+    /// Returns true if the last bar has been simulated.
     #[must_use]
     pub fn ended(&self) -> bool {
         self.ended
     }
 
-    /// What has been written down so far.
+    /// Returns the equity at the last mark.
     #[must_use]
-    pub fn ledger(&self) -> &Ledger {
-        &self.book.ledger
+    pub fn equity(&self) -> f64 {
+        self.state.metrics.equity()
     }
 
-    /// Hands out what has been written down and goes on with an empty ledger.
-    pub fn take_ledger(&mut self) -> Ledger {
-        std::mem::take(&mut self.book.ledger)
+    /// Returns the open position; `None` when flat.
+    #[must_use]
+    pub fn position(&self) -> Option<&Position> {
+        self.state.position.as_ref()
     }
+
+    /// Returns the gross profit of the open position at the last mark, account currency.
+    #[must_use]
+    pub fn open_gross(&self) -> f64 {
+        self.state.open_gross(self.plan.execution())
+    }
+
+    /// Returns the tables written so far.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.writer.ledger
+    }
+
+    /// Hands out the tables written so far and continues with an empty ledger.
+    pub fn take_ledger(&mut self) -> Ledger {
+        std::mem::take(&mut self.writer.ledger)
+    }
+}
+
+fn require_positive(name: &'static str, found: f64) -> Result<(), Error> {
+    if found.is_finite() && found > 0.0 {
+        return Ok(());
+    }
+    Err(Error::Argument { name, problem: Problem::NotPositive { found } })
 }

@@ -5,77 +5,78 @@ use serde::{Deserialize, Serialize};
 use crate::engine::benchmark::Benchmark;
 use crate::error::Error;
 use crate::market::bars::Bars;
-use crate::market::rows::Past;
+use crate::market::rows::PreviousBar;
 use crate::metrics::accumulator::Accumulator;
 use crate::metrics::calendar::Calendar;
 use crate::money::account::Account;
+use crate::money::holding::Holding;
 use crate::money::position::Position;
 use crate::orders::order::Order;
-use crate::rules::Rules;
+use crate::rules::{Execution, Rules};
 
-/// What a run is told once, before its first bar.
+/// The terms of a run, fixed before its first bar.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunSpec {
     /// Name of the instrument.
     pub symbol: String,
-    /// Length of a bar.
+    /// Length of a bar, ns.
     pub timeframe_ns: i64,
-    /// Account currency.
+    /// Initial capital, account currency.
     pub initial_capital: f64,
-    /// First simulated bar.
+    /// Index of the first simulated bar.
     pub warmup_bars: u64,
-    /// Whether decisions are written down.
+    /// True if decisions are written to the ledger.
     pub record_decisions: bool,
 }
 
-/// All that a snapshot must hold of a run.
+/// Everything a snapshot must hold of a run.
 #[derive(Debug, Clone, PartialEq)]
-pub struct State {
-    /// The run's terms.
+pub struct RunState {
+    /// Terms of the run.
     pub spec: RunSpec,
-    /// Its rules.
+    /// Rules of the run.
     pub rules: Rules,
     /// Index of the next bar.
     pub next_bar: u64,
-    /// Whether the last bar has been taken.
+    /// True if the last bar has been simulated.
     pub ended: bool,
-    /// What the loop carries.
-    pub desk: Desk,
+    /// State of the loop.
+    pub state: State,
 }
 
-/// All state that the loop carries from bar to bar.
+/// The state of the loop between two bars.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Desk {
-    /// Cash.
+pub struct State {
+    /// Balance and the open position's quote currency.
     pub account: Account,
-    /// Open position.
+    /// Open position, if there is one.
     pub position: Option<Position>,
-    /// Order that waits for the next open.
+    /// Order that executes at the next open.
     pub pending: Option<Order>,
-    /// Stamp of the last fill.
+    /// Stamp of the last fill, ns UTC.
     pub last_fill_ns: Option<i64>,
-    /// What the last row leaves to the next one.
-    pub past: Option<Past>,
-    /// Stamps and closes of the last rows, where sizing looks back over them.
+    /// Values of the last row; `None` before the first.
+    pub previous: Option<PreviousBar>,
+    /// Stamps and closes of the last rows, if sizing looks back over them.
     pub closes: Vec<(i64, f64)>,
     /// Number of the next round trip.
     pub next_trade_id: i64,
     /// Metrics so far.
     pub metrics: Accumulator,
-    /// One BUY on the first simulated bar, held.
+    /// Buy and hold so far.
     pub benchmark: Benchmark,
 }
 
-impl Desk {
+impl State {
     /// Starts flat.
     #[must_use]
-    pub fn new(rules: &Rules, calendar: Calendar, initial_capital: f64) -> Self {
+    pub(crate) fn new(rules: &Rules, calendar: Calendar, initial_capital: f64) -> Self {
         Self {
-            account: Account { cash: initial_capital, quote_cash: 0.0 },
+            account: Account::new(initial_capital),
             position: None,
             pending: None,
             last_fill_ns: None,
-            past: None,
+            previous: None,
             closes: Vec::new(),
             next_trade_id: 0,
             metrics: Accumulator::new(initial_capital, calendar, rules.metrics.risk_free_rate),
@@ -83,8 +84,18 @@ impl Desk {
         }
     }
 
+    /// Returns the direction of the open position: +1 long, -1 short, 0 flat.
+    pub(crate) fn direction(&self) -> i8 {
+        self.position.as_ref().map_or(0, |position| position.direction)
+    }
+
+    /// Returns the signed quantity of the open position; 0 when flat.
+    pub(crate) fn net(&self) -> f64 {
+        self.position.as_ref().map_or(0.0, Position::net)
+    }
+
     /// Keeps the last `rows` stamps and closes of those known and the new ones.
-    pub fn remember(&mut self, bars: &Bars<'_>, rows: usize) {
+    pub(crate) fn remember(&mut self, bars: &Bars<'_>, rows: usize) {
         let fresh = bars.len().saturating_sub(rows);
         let news = bars.timestamp[fresh..].iter().copied().zip(bars.close[fresh..].iter().copied());
         self.closes.extend(news);
@@ -92,27 +103,29 @@ impl Desk {
         self.closes.drain(..old);
     }
 
-    /// Gross P&L of the open position at the last row's close, account currency.
+    /// Returns the gross profit of the open position at the last close, account currency.
     #[must_use]
-    pub fn open_gross(&self, multiplier: f64) -> f64 {
-        let net = self.position.as_ref().map_or(0.0, Position::net);
-        self.past.map_or(0.0, |past| self.account.open_gross(net, past.close, multiplier, past.rate))
+    pub(crate) fn open_gross(&self, execution: &Execution) -> f64 {
+        let holding = Holding::new(execution, self.net());
+        self.previous.map_or(0.0, |previous| holding.open_gross(&self.account, previous.close, previous.rate))
     }
 
-    /// Initial capital and net P&L give the equity; the sums over fills and financing give the cash.
+    /// Checks the accounts: capital and net profit give the equity, gross profit and charges give the balance.
     ///
     /// # Errors
-    /// `AccountingIdentity` beyond rounding.
-    pub fn check_accounts(&self, initial_capital: f64, multiplier: f64) -> Result<(), Error> {
-        let (metrics, trades) = (&self.metrics, self.metrics.trades());
+    /// `AccountingIdentity` for a difference beyond rounding.
+    pub(crate) fn check_accounts(&self, initial_capital: f64, execution: &Execution) -> Result<(), Error> {
+        let metrics = &self.metrics;
+        let trades = metrics.trades();
         let paid = self.position.as_ref().map_or(0.0, |position| position.commission + position.financing);
-        let open_net = self.open_gross(multiplier) - paid;
+        let open_net = self.open_gross(execution) - paid;
         let accounts = [
             (initial_capital + trades.net_total() + open_net, metrics.equity()),
-            (initial_capital + trades.gross_total() - metrics.charges(), self.account.cash),
+            (initial_capital + trades.gross_total() - metrics.charges(), self.account.balance),
         ];
         let tolerance = 1e-9 * metrics.drawdown().bound().max(1.0);
         for (expected, found) in accounts {
+            // Asked this way round, NaN does not agree.
             let agree = (expected - found).abs() <= tolerance;
             if !agree {
                 return Err(Error::AccountingIdentity { expected, found });

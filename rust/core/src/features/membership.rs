@@ -1,57 +1,75 @@
-//! Membership functions: how much a value belongs to a fuzzy set.
+//! Membership functions: the degree to which a value belongs to a fuzzy set.
 //!
-//! Degrees lie in 0..=1; NaN in gives NaN out. Everything is computed in `f64`; the feature matrix is
-//! `f32`, so the cast comes last. One implementation serves training, backtest and single bars.
+//! Degrees lie in 0..=1; NaN gives NaN. Everything is computed in `f64`; the feature matrix is `f32`, so the cast comes
+//! last. One implementation serves training, backtest and single bars.
+
+use crate::error::{Error, Problem};
 
 /// A membership function with its parameters, already validated by the strategy grammar.
+///
+/// ```
+/// use ktrdr_core::Membership;
+///
+/// let triangle = Membership::from_name("triangular", &[0.0, 2.0, 6.0])?;
+/// let mut degrees = vec![0.0; 3];
+/// triangle.each(&[1.0, 2.0, 3.0], |index, degree| degrees[index] = degree);
+/// assert_eq!(degrees, [0.5, 1.0, 0.75]);
+/// assert!(Membership::from_name("triangular", &[0.0]).is_err());
+/// # Ok::<(), ktrdr_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Membership {
     /// 0 outside `a..=c`, 1 at `b`, linear between; `a == b` or `b == c` makes that side a step.
     Triangular {
-        /// Left foot.
+        /// Left foot of the shape.
         a: f64,
-        /// Peak.
+        /// Peak of the shape.
         b: f64,
-        /// Right foot.
+        /// Right foot of the shape.
         c: f64,
     },
     /// 1 on all of `b..=c`, 0 outside `a..=d`, linear between.
     Trapezoidal {
-        /// Left foot.
+        /// Left foot of the shape.
         a: f64,
-        /// Left shoulder.
+        /// Left end of the plateau.
         b: f64,
-        /// Right shoulder.
+        /// Right end of the plateau.
         c: f64,
-        /// Right foot.
+        /// Right foot of the shape.
         d: f64,
     },
     /// `exp(-(x - mu)^2 / (2 sigma^2))`.
     Gaussian {
-        /// Centre.
+        /// Centre of the bell.
         mu: f64,
-        /// Width, above 0.
+        /// Width of the bell, above 0.
         sigma: f64,
     },
     /// `1 / (1 + exp(-slope (x - center)))`.
     Sigmoid {
-        /// Where the degree is one half.
+        /// Value at which the degree is one half.
         center: f64,
-        /// Steepness, not 0; negative falls.
+        /// Steepness at the centre, not 0; a negative one falls.
         slope: f64,
     },
 }
 
 impl Membership {
-    /// The function of that name, or `None` for another name or a wrong number of parameters.
-    #[must_use]
-    pub fn from_name(name: &str, parameters: &[f64]) -> Option<Self> {
+    /// Returns the function of that name.
+    ///
+    /// # Errors
+    /// `Argument` for another name or a wrong number of parameters.
+    pub fn from_name(name: &str, parameters: &[f64]) -> Result<Self, Error> {
         match (name, parameters) {
-            ("triangular", &[a, b, c]) => Some(Self::Triangular { a, b, c }),
-            ("trapezoidal", &[a, b, c, d]) => Some(Self::Trapezoidal { a, b, c, d }),
-            ("gaussian", &[mu, sigma]) => Some(Self::Gaussian { mu, sigma }),
-            ("sigmoid", &[center, slope]) => Some(Self::Sigmoid { center, slope }),
-            _ => None,
+            ("triangular", &[a, b, c]) => Ok(Self::Triangular { a, b, c }),
+            ("trapezoidal", &[a, b, c, d]) => Ok(Self::Trapezoidal { a, b, c, d }),
+            ("gaussian", &[mu, sigma]) => Ok(Self::Gaussian { mu, sigma }),
+            ("sigmoid", &[center, slope]) => Ok(Self::Sigmoid { center, slope }),
+            _ => {
+                let problem = Problem::NoMembership { kind: name.to_owned(), parameters: parameters.len() };
+                Err(Error::Argument { name: "kind", problem })
+            }
         }
     }
 
@@ -75,7 +93,8 @@ fn apply(values: &[f64], degree: impl Fn(f64) -> f64, mut put: impl FnMut(usize,
     }
 }
 
-/// A step needs no special case: the division by zero gives -inf, which the clamp makes 0.
+/// Returns the degree of a shape with a flat top. A step needs no special case: the division by zero gives -inf, which
+/// the clamp makes 0.
 #[inline(always)]
 fn plateau(x: f64, a: f64, b: f64, c: f64, d: f64) -> f64 {
     let rise = if x < b { (x - a) / (b - a) } else { 1.0 };
@@ -85,7 +104,8 @@ fn plateau(x: f64, a: f64, b: f64, c: f64, d: f64) -> f64 {
     if x.is_nan() { x } else { degree }
 }
 
-/// Scaled before it is squared: the square of a narrow width would vanish and make 0 / 0 of the centre.
+/// Returns the degree of a bell. The distance is scaled before it is squared: the square of a narrow width would vanish
+/// and make 0 / 0 of the centre.
 #[inline(always)]
 fn gaussian(x: f64, mu: f64, sigma: f64) -> f64 {
     let distance = (x - mu) / sigma;
@@ -97,52 +117,54 @@ fn sigmoid(x: f64, center: f64, slope: f64) -> f64 {
     1.0 / (1.0 + libm::exp(-slope * (x - center)))
 }
 
-/// Rows worked on at a time: their part of the matrix and one column of degrees stay in the innermost cache.
-const BLOCK_ROWS: usize = 256;
+/// Rows filled at a time: their part of the matrix and one column of degrees stay in the first cache.
+const DEGREE_ROWS: usize = 256;
 
 /// Rows below which a second thread costs more than it saves.
 const THREAD_ROWS: usize = 65_536;
 
-/// One column of a row-major matrix: where it stands, its function, the values it holds the degrees of.
+/// One column of a row-major matrix, with its function and the values whose degrees it holds.
 #[derive(Debug, Clone, Copy)]
 pub struct DegreeColumn<'a> {
-    /// Index of the column.
+    /// Index of the column in a row.
     pub index: usize,
-    /// The function.
+    /// Function of the degrees.
     pub membership: Membership,
-    /// One value for each row.
+    /// Values `[n_rows]`.
     pub values: &'a [f64],
 }
 
 /// Writes the degrees of every column into the matrix `cells`, rows of `width`, the cast to `f32` last.
 ///
-/// Long matrices are filled in two halves at a time; each cell depends on its own value only, so that changes no bit.
+/// Two threads share a long matrix. Each cell depends on its own value only, so that changes no bit.
 ///
-/// # Panics
-///
-/// Where a column stands outside the width or has another number of values than the matrix has rows.
-pub fn fill(cells: &mut [f32], width: usize, columns: &[DegreeColumn<'_>]) {
+/// # Errors
+/// `Argument` for a column outside the width, or with another number of values than the matrix has rows.
+pub fn fill(cells: &mut [f32], width: usize, columns: &[DegreeColumn<'_>]) -> Result<(), Error> {
     let rows = cells.len() / width.max(1);
-    for column in columns {
-        assert!(column.index < width && column.values.len() == rows, "a column that does not fit the matrix");
+    if !columns.iter().all(|column| column.index < width && column.values.len() == rows) {
+        return Err(Error::Argument { name: "fills", problem: Problem::ColumnMisfit });
     }
     if rows < THREAD_ROWS {
-        return fill_rows(cells, width, columns, 0);
+        fill_rows(cells, width, columns, 0);
+        return Ok(());
     }
     let (upper, lower) = cells.split_at_mut(rows / 2 * width);
     std::thread::scope(|scope| {
         scope.spawn(|| fill_rows(upper, width, columns, 0));
         fill_rows(lower, width, columns, rows / 2);
     });
+    Ok(())
 }
 
-/// The rows from `first` on that `cells` holds. Degrees are computed side by side, then laid into their rows.
+/// Fills the rows that `cells` holds, the first of which is row `first` of the matrix.
 fn fill_rows(cells: &mut [f32], width: usize, columns: &[DegreeColumn<'_>], first: usize) {
-    let mut degrees = [0.0_f32; BLOCK_ROWS];
-    for (number, block) in cells.chunks_mut(BLOCK_ROWS * width.max(1)).enumerate() {
-        let start = first + number * BLOCK_ROWS;
+    let mut degrees = [0.0_f32; DEGREE_ROWS];
+    for (number, block) in cells.chunks_mut(DEGREE_ROWS * width.max(1)).enumerate() {
+        let start = first + number * DEGREE_ROWS;
         for column in columns {
             let values = &column.values[start..start + block.len() / width];
+            // Side by side first, so that the function vectorises; then scattered into the rows.
             column.membership.each(values, |row, degree| degrees[row] = degree as f32);
             for (row, &degree) in block.chunks_exact_mut(width).zip(&degrees) {
                 row[column.index] = degree;
@@ -153,7 +175,7 @@ fn fill_rows(cells: &mut [f32], width: usize, columns: &[DegreeColumn<'_>], firs
 
 #[cfg(test)]
 mod tests {
-    use super::{BLOCK_ROWS, DegreeColumn, Membership, THREAD_ROWS, fill};
+    use super::{DEGREE_ROWS, DegreeColumn, Membership, THREAD_ROWS, fill};
 
     fn degrees(name: &str, parameters: &[f64], values: &[f64]) -> Vec<f64> {
         let membership = Membership::from_name(name, parameters).expect("a known function");
@@ -202,8 +224,8 @@ mod tests {
 
     #[test]
     fn a_wrong_count_is_no_function() {
-        assert_eq!(Membership::from_name("triangular", &[1.0, 2.0]), None);
-        assert_eq!(Membership::from_name("bell", &[1.0, 2.0]), None);
+        assert!(Membership::from_name("triangular", &[1.0, 2.0]).is_err());
+        assert!(Membership::from_name("bell", &[1.0, 2.0]).is_err());
     }
 
     #[test]
@@ -213,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_matrix_holds_the_degrees_cast_last_however_many_rows_it_has() {
-        for rows in [0, 1, BLOCK_ROWS - 1, BLOCK_ROWS + 1, THREAD_ROWS - 1, THREAD_ROWS + 777] {
+        for rows in [0, 1, DEGREE_ROWS - 1, DEGREE_ROWS + 1, THREAD_ROWS - 1, THREAD_ROWS + 777] {
             let values: Vec<f64> = (0..rows).map(|row| (row as f64 * 0.7).sin() * 80.0).collect();
             let cases = [("gaussian", vec![5.0, 20.0]), ("triangular", vec![-10.0, 0.0, 40.0])];
             let columns: Vec<DegreeColumn<'_>> = cases
@@ -226,7 +248,8 @@ mod tests {
                 })
                 .collect();
             let mut cells = vec![-1.0_f32; rows * 3];
-            fill(&mut cells, 3, &columns);
+            fill(&mut cells, 3, &columns).expect("columns that fit");
+            assert!(fill(&mut cells, 2, &columns).is_err());
             let (bell, triangle) =
                 (degrees("gaussian", &cases[0].1, &values), degrees("triangular", &cases[1].1, &values));
             for row in 0..rows {

@@ -3,10 +3,14 @@
 //! A row never changes once it is written. Hashes cover values in a fixed order of columns, never the bytes of a
 //! file format.
 //!
-//! * `tables`: the five tables as columns
+//! * `schema`: the one list of tables, columns, types and nullability
+//! * `column`: a column of any type, borrowed
+//! * `tables`: the five tables of a run
 //! * `writer`: a journal of rows that is posted to the tables block by block
 //! * `hash`: content hashes, hash chains of growing tables, the hash of a result
 
+pub(crate) mod column;
 pub(crate) mod hash;
+pub(crate) mod schema;
 pub(crate) mod tables;
 pub(crate) mod writer;

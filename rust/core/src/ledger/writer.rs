@@ -2,46 +2,47 @@
 
 use prefetch_index::prefetch_index;
 
-use crate::ledger::tables::{DecisionRow, Fill, Ledger, Refusal, Trade};
+use crate::ledger::schema::{DecisionRow, Fill, Rejection, Trade};
+use crate::ledger::tables::Ledger;
 use crate::market::bars::LINE_VALUES;
 
-/// How far ahead of the last row of the curve its memory is asked for.
+/// Rows of the equity curve that are prefetched beyond its end.
 const ROWS_AHEAD: usize = 1_024;
 
-/// A ledger that is being written, with a journal before its tables.
+/// A ledger with a journal before its tables.
 ///
-/// The tables are some fifty columns: a row written to each of them at once would wait for as many lines of the
-/// cache. Rows wait side by side in the journal until they are posted.
+/// The tables have some fifty columns. A row written to each of them at once would wait for as many cache lines, so
+/// rows wait side by side in the journal until the block ends.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Book {
-    /// What has been posted, and each bar's equity.
+pub(crate) struct LedgerWriter {
+    /// Tables with all posted rows, and the equity of each bar.
     pub ledger: Ledger,
     /// Fills to be posted.
     pub fills: Vec<Fill>,
     /// Round trips to be posted.
     pub trades: Vec<Trade>,
-    /// Refusals to be posted.
-    pub refused: Vec<Refusal>,
+    /// Rejections to be posted.
+    pub refused: Vec<Rejection>,
     /// Decisions to be posted.
     pub decisions: Vec<DecisionRow>,
 }
 
-impl Book {
-    /// Goes on with a ledger.
-    pub fn of(ledger: Ledger) -> Self {
+impl LedgerWriter {
+    /// Continues a ledger.
+    pub fn new(ledger: Ledger) -> Self {
         Self { ledger, ..Self::default() }
     }
 
-    /// Asks for the memory of the curve `ROWS_AHEAD` rows beyond each of its last `rows`: a store that has to wait for
-    /// it holds up those behind it, and the loads that follow them.
-    pub fn fetch_ahead(&self, rows: usize) {
+    /// Prefetches the memory of the curve `ROWS_AHEAD` rows beyond each of its last `rows` rows.
+    pub fn prefetch(&self, rows: usize) {
         let equity = &self.ledger.equity;
+        // A store that waits for its cache line holds up the stores behind it, and the loads that follow them.
         for row in (equity.len() - rows.min(ROWS_AHEAD)..equity.len()).step_by(LINE_VALUES) {
             prefetch_index(equity, row + ROWS_AHEAD);
         }
     }
 
-    /// Moves the journal into the ledger.
+    /// Moves the journal into the tables.
     pub fn post(&mut self) {
         self.ledger.fills.post(&mut self.fills);
         self.ledger.trades.post(&mut self.trades);

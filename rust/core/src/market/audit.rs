@@ -1,67 +1,81 @@
 //! The rules a bar must keep: their codes, their sentences, and the check of one row.
 
-/// A column a rule can name.
+/// A column that a rule can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Field {
-    /// Bar open time, ns UTC.
+    /// Stamp of the bar's open, ns UTC.
     Timestamp,
-    /// First price.
+    /// First price of the bar.
     Open,
-    /// Highest price.
+    /// Highest price of the bar.
     High,
-    /// Lowest price.
+    /// Lowest price of the bar.
     Low,
-    /// Last price.
+    /// Last price of the bar.
     Close,
-    /// Volume.
+    /// Traded volume of the bar.
     Volume,
-    /// Half spread in price units.
+    /// Half spread at the close, price units.
     HalfSpread,
-    /// Account currency per unit of quote currency.
+    /// Account currency per unit of quote currency at the close.
     ConversionRate,
 }
 
 impl Field {
-    /// Every column's name, in the order of the discriminants.
+    /// Name of every column, in the order of the discriminants.
     pub const NAMES: [&'static str; 8] =
         ["timestamp", "open", "high", "low", "close", "volume", "half_spread", "conversion_rate"];
 
-    /// The column's name.
+    /// Returns the name of the column.
+    ///
+    /// ```
+    /// assert_eq!(ktrdr_core::Field::HalfSpread.name(), "half_spread");
+    /// ```
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::NAMES[self as usize]
     }
 }
 
-/// A rule of bars.
+/// A rule that every bar must keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Rule {
-    /// Finite.
+    /// Every value is finite.
     Finite,
-    /// Prices above zero, volume at least zero.
+    /// Prices are above 0, volumes and spreads are not below 0.
     Range,
-    /// High at least, low at most every other price.
+    /// No price lies above the high or below the low.
     Order,
-    /// No stamp twice.
+    /// No stamp occurs twice.
     Duplicate,
-    /// No stamp before the one above it.
+    /// No stamp lies before the stamp above it.
     Sorted,
 }
 
 impl Rule {
-    /// Every rule's error code, in the order of the discriminants.
+    /// Every rule, in the order of the discriminants.
+    pub const ALL: [Self; 5] = [Self::Finite, Self::Range, Self::Order, Self::Duplicate, Self::Sorted];
+
+    /// Error code of every rule, in the order of the discriminants.
     pub const CODES: [&'static str; 5] =
         ["data_nonfinite", "data_price_range", "data_ohlc_order", "data_duplicate", "data_unsorted"];
 
-    /// The error code of a broken rule.
+    /// Returns the error code of a broken rule.
+    ///
+    /// ```
+    /// use ktrdr_core::Rule;
+    ///
+    /// assert_eq!(Rule::Sorted.code(), "data_unsorted");
+    /// assert_eq!(Rule::ALL.map(Rule::code), Rule::CODES);
+    /// ```
     #[must_use]
     pub fn code(self) -> &'static str {
         Self::CODES[self as usize]
     }
 
-    /// The rule as a sentence.
+    /// Returns the rule as a sentence, for errors and reports.
     #[must_use]
     pub fn sentence(self) -> &'static str {
         match self {
@@ -77,22 +91,24 @@ impl Rule {
 /// One broken rule.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Violation {
-    /// Row, from 0.
+    /// Row of the bar, from 0.
     pub row: usize,
-    /// Column.
+    /// Column with the offending value.
     pub field: Field,
-    /// Rule.
+    /// Rule that is broken.
     pub rule: Rule,
-    /// Offending value (a stamp as its nanoseconds).
+    /// Offending value; a stamp as its nanoseconds.
     pub found: f64,
 }
 
-/// Finite, positive and in order; false for any NaN.
+/// Returns true if the prices are finite, positive and in order; false for any NaN.
 #[inline(always)]
-pub(crate) fn plain(open: f64, high: f64, low: f64, close: f64) -> bool {
+pub(crate) fn is_sound(open: f64, high: f64, low: f64, close: f64) -> bool {
+    // `&` instead of `&&`: without branches the compiler checks several bars at once.
     (low > 0.0) & (low <= open) & (low <= close) & (high >= open) & (high >= close) & (high < f64::INFINITY)
 }
 
+/// Reports every rule that the open, high, low and close of a row break.
 pub(crate) fn audit_prices(row: usize, prices: [f64; 4], report: &mut impl FnMut(Violation)) {
     let fields = [Field::Open, Field::High, Field::Low, Field::Close];
     let mut sound = true;
@@ -105,6 +121,7 @@ pub(crate) fn audit_prices(row: usize, prices: [f64; 4], report: &mut impl FnMut
         sound = false;
         report(Violation { row, field, rule, found });
     }
+    // The order of prices means nothing while one of them is no price.
     let [open, high, low, close] = prices;
     if sound && high < open.max(close).max(low) {
         report(Violation { row, field: Field::High, rule: Rule::Order, found: high });

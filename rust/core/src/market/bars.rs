@@ -2,56 +2,70 @@
 
 use prefetch_index::prefetch_index;
 
-use crate::error::Error;
-use crate::market::audit::{Field, Rule, Violation, audit_prices, plain};
+use crate::error::{Error, Problem};
+use crate::market::audit::{Field, Rule, Violation, audit_prices, is_sound};
 
-/// Values in a cache line.
+/// Values of eight bytes in a cache line.
 pub(crate) const LINE_VALUES: usize = 64 / size_of::<f64>();
 
-/// Columns of bars, all of one length; `[n_bars]` each.
+/// Columns of bars, all of one length: `[n_bars]` each.
+///
+/// ```
+/// use ktrdr_core::Bars;
+///
+/// let bars = Bars::new(&[0, 60], &[1.0, 1.1], &[1.2, 1.2], &[0.9, 1.0], &[1.1, 1.0]);
+/// assert_eq!((bars.len(), bars.rows(1, 2).close), (2, &[1.0][..]));
+/// assert!(bars.check(None).is_ok());
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Bars<'a> {
-    /// Bar open, ns UTC.
+    /// Stamps of the opens, ns UTC.
     pub timestamp: &'a [i64],
-    /// First price.
+    /// First prices.
     pub open: &'a [f64],
-    /// Highest price.
+    /// Highest prices.
     pub high: &'a [f64],
-    /// Lowest price.
+    /// Lowest prices.
     pub low: &'a [f64],
-    /// Last price.
+    /// Last prices.
     pub close: &'a [f64],
-    /// Half spread in price units as of the row's close.
+    /// Half spreads at the close, price units.
     pub half_spread: Option<&'a [f64]>,
-    /// Average true range in price units as of the row's close.
+    /// Average true ranges at the close, price units.
     pub atr: Option<&'a [f64]>,
-    /// Account currency per unit of quote currency as of the row's close.
+    /// Account currency per unit of quote currency at the close.
     pub conversion_rate: Option<&'a [f64]>,
 }
 
 impl<'a> Bars<'a> {
-    /// The rows from `low` up to, not including, `high`.
+    /// Borrows stamps and prices, without the optional columns.
+    #[must_use]
+    pub fn new(timestamp: &'a [i64], open: &'a [f64], high: &'a [f64], low: &'a [f64], close: &'a [f64]) -> Self {
+        Self { timestamp, open, high, low, close, half_spread: None, atr: None, conversion_rate: None }
+    }
+
+    /// Borrows the rows from `first` up to, but not including, `end`.
     #[must_use]
     #[inline]
-    pub fn rows(&self, low: usize, high: usize) -> Self {
-        let part = |column: Option<&'a [f64]>| column.map(|values| &values[low..high]);
+    pub fn rows(&self, first: usize, end: usize) -> Self {
+        let part = |column: Option<&'a [f64]>| column.map(|values| &values[first..end]);
         Self {
-            timestamp: &self.timestamp[low..high],
-            open: &self.open[low..high],
-            high: &self.high[low..high],
-            low: &self.low[low..high],
-            close: &self.close[low..high],
+            timestamp: &self.timestamp[first..end],
+            open: &self.open[first..end],
+            high: &self.high[first..end],
+            low: &self.low[first..end],
+            close: &self.close[first..end],
             half_spread: part(self.half_spread),
             atr: part(self.atr),
             conversion_rate: part(self.conversion_rate),
         }
     }
 
-    /// Asks for the memory of `LINE_VALUES` rows from one on, of the opens only if told so. Rows beyond the end do no
-    /// harm.
+    /// Prefetches the cache lines of row `row`, those of the opens only with `opens`. Rows beyond the end do no harm.
     #[inline(always)]
-    pub(crate) fn fetch(&self, row: usize, opens: bool) {
+    pub(crate) fn prefetch(&self, row: usize, opens: bool) {
         prefetch_index(self.timestamp, row);
+        // Without a branch: where opens are not wanted the close is asked for twice.
         prefetch_index(if opens { self.open } else { self.close }, row);
         prefetch_index(self.high, row);
         prefetch_index(self.low, row);
@@ -61,25 +75,25 @@ impl<'a> Bars<'a> {
         }
     }
 
-    /// Number of rows.
+    /// Returns the number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.timestamp.len()
     }
 
-    /// Whether there are none.
+    /// Returns true if there are no rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.timestamp.is_empty()
     }
 
-    /// The first broken rule as an error; `previous_ns` is the stamp before row 0, if any.
+    /// Checks every rule of bars; `previous_ns` is the stamp before row 0, if there is one.
     ///
     /// # Errors
-    /// `BadBar` for the first violation, `Argument` for columns of different length.
+    /// `BadBar` for the first broken rule, `Argument` for columns of different length.
     pub fn check(&self, previous_ns: Option<i64>) -> Result<(), Error> {
         self.check_lengths()?;
-        if !self.sound(previous_ns) {
+        if !self.is_sound(previous_ns) {
             let mut first = None;
             self.audit(None, previous_ns, |violation| {
                 first.get_or_insert(violation);
@@ -88,50 +102,49 @@ impl<'a> Bars<'a> {
                 return Err(Error::BadBar { row, field, rule, found });
             }
         }
-        self.check_extras()
+        self.check_optional_columns()
     }
 
-    /// Whether every row keeps the rules: without branches, so that the compiler can use vector lanes.
-    fn sound(&self, previous_ns: Option<i64>) -> bool {
+    /// Returns true if every row keeps the rules. Without branches, so that the compiler can use vector lanes.
+    fn is_sound(&self, previous_ns: Option<i64>) -> bool {
         let first_rises = previous_ns.zip(self.timestamp.first()).is_none_or(|(before, &stamp)| stamp > before);
         let rising =
             self.timestamp.iter().zip(&self.timestamp[1.min(self.len())..]).fold(true, |ok, (a, b)| ok & (a < b));
         let prices = self.open.iter().zip(self.high).zip(self.low).zip(self.close);
         first_rises
             & rising
-            & prices.fold(true, |ok, (((&open, &high), &low), &close)| ok & plain(open, high, low, close))
+            & prices.fold(true, |ok, (((&open, &high), &low), &close)| ok & is_sound(open, high, low, close))
     }
 
     fn check_lengths(&self) -> Result<(), Error> {
-        let lengths = [self.open.len(), self.high.len(), self.low.len(), self.close.len()];
-        let extras = [self.half_spread, self.atr, self.conversion_rate];
-        let n = self.len();
-        if lengths.iter().all(|&len| len == n) && extras.iter().flatten().all(|column| column.len() == n) {
+        let required = [self.open, self.high, self.low, self.close];
+        let optional = [self.half_spread, self.atr, self.conversion_rate].into_iter().flatten();
+        if required.into_iter().chain(optional).all(|column| column.len() == self.len()) {
             return Ok(());
         }
-        Err(Error::Argument { name: "bars", problem: "columns differ in length".into() })
+        Err(Error::Argument { name: "bars", problem: Problem::UnequalColumns })
     }
 
-    fn check_extras(&self) -> Result<(), Error> {
+    fn check_optional_columns(&self) -> Result<(), Error> {
         let broken = |column: Option<&[f64]>, field, ok: fn(f64) -> bool| {
             let row = column?.iter().position(|&value| !ok(value))?;
             let found = column?[row];
             let rule = if found.is_finite() { Rule::Range } else { Rule::Finite };
             Some(Error::BadBar { row, field, rule, found })
         };
-        let spread = broken(self.half_spread, Field::HalfSpread, |v| v.is_finite() && v >= 0.0);
-        let rate = broken(self.conversion_rate, Field::ConversionRate, |v| v.is_finite() && v > 0.0);
+        let spread = broken(self.half_spread, Field::HalfSpread, |value| value.is_finite() && value >= 0.0);
+        let rate = broken(self.conversion_rate, Field::ConversionRate, |value| value.is_finite() && value > 0.0);
         spread.or(rate).map_or(Ok(()), Err)
     }
 
-    /// Every broken rule of prices, stamps and volume, in row order.
+    /// Returns every broken rule of prices, stamps and volume, in row order.
     ///
     /// # Errors
     /// `Argument` for columns of different length.
     pub fn violations(&self, volume: Option<&[f64]>) -> Result<Vec<Violation>, Error> {
         self.check_lengths()?;
         if volume.is_some_and(|column| column.len() != self.len()) {
-            return Err(Error::Argument { name: "volume", problem: "columns differ in length".into() });
+            return Err(Error::Argument { name: "volume", problem: Problem::UnequalColumns });
         }
         let mut found = Vec::new();
         self.audit(volume, None, |violation| found.push(violation));
@@ -139,12 +152,13 @@ impl<'a> Bars<'a> {
     }
 
     /// Reports every broken rule in row order.
-    pub fn audit(&self, volume: Option<&[f64]>, previous_ns: Option<i64>, mut report: impl FnMut(Violation)) {
+    fn audit(&self, volume: Option<&[f64]>, previous_ns: Option<i64>, mut report: impl FnMut(Violation)) {
         let mut previous = previous_ns;
         for row in 0..self.len() {
-            let (open, high, low, close) = (self.open[row], self.high[row], self.low[row], self.close[row]);
-            if !plain(open, high, low, close) {
-                audit_prices(row, [open, high, low, close], &mut report);
+            let prices = [self.open[row], self.high[row], self.low[row], self.close[row]];
+            let [open, high, low, close] = prices;
+            if !is_sound(open, high, low, close) {
+                audit_prices(row, prices, &mut report);
             }
             let stamp = self.timestamp[row];
             if let Some(before) = previous.filter(|&before| stamp <= before) {
@@ -169,10 +183,7 @@ mod tests {
 
     fn check(timestamp: &[i64], rows: [[f64; 4]; 3]) -> Result<(), Error> {
         let column = |i: usize| rows.map(|row| row[i]);
-        let (open, high, low, close) = (column(0), column(1), column(2), column(3));
-        let (half_spread, atr, conversion_rate) = (None, None, None);
-        Bars { timestamp, open: &open, high: &high, low: &low, close: &close, half_spread, atr, conversion_rate }
-            .check(None)
+        Bars::new(timestamp, &column(0), &column(1), &column(2), &column(3)).check(None)
     }
 
     #[test]

@@ -1,97 +1,135 @@
-//! Raw signals and their confidence, beside the bars they were decided on.
+//! Bars, and beside them the signal and the confidence known at each close.
 
 use prefetch_index::prefetch_index;
 
-use crate::error::Error;
+use crate::error::{Error, Problem};
 use crate::market::bars::Bars;
 
-/// What the simulation is fed: bars, and per bar the signal known at its close; all of one length.
+/// The input of a simulation: columns of one length.
+///
+/// ```
+/// use ktrdr_core::{Bars, Columns, Error};
+///
+/// let bars = Bars::new(&[0, 60], &[1.0, 1.1], &[1.2, 1.2], &[0.9, 1.0], &[1.1, 1.0]);
+/// let columns = Columns { bars, signals: &[1, 0], confidence: Some(&[0.8, f32::NAN]) };
+/// assert_eq!((columns.check(0), columns.undefined()), (Ok(()), 1));
+///
+/// let wrong = Columns { signals: &[1, 2], ..columns };
+/// assert_eq!(wrong.check(100), Err(Error::Signal { row: 101, found: 2 }));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Columns<'a> {
-    /// Bars.
+    /// Bars, checked by their owner.
     pub bars: Bars<'a>,
-    /// `[n_bars, i8]`: +1 BUY, 0 HOLD, -1 SELL.
+    /// Signals `[n_bars, i8]`: +1 BUY, 0 HOLD, -1 SELL.
     pub signals: &'a [i8],
-    /// `[n_bars, f32, 0..1]`, NaN undefined; without the column 1 everywhere.
+    /// Confidences `[n_bars, f32, 0..1]`, NaN undefined; without the column 1 everywhere.
     pub confidence: Option<&'a [f32]>,
 }
 
 impl<'a> Columns<'a> {
-    /// The rows from `low` up to, not including, `high`.
+    /// Borrows the rows of `bars` from row `first` on that have a signal.
+    ///
+    /// # Errors
+    /// `Argument` for more signals than bars.
+    pub fn beside(
+        bars: &Bars<'a>,
+        first: usize,
+        signals: &'a [i8],
+        confidence: Option<&'a [f32]>,
+    ) -> Result<Self, Error> {
+        let end = first.saturating_add(signals.len());
+        if end > bars.len() {
+            let problem = Problem::OnePerBar { found: signals.len(), bars: bars.len().saturating_sub(first) };
+            return Err(Error::Argument { name: "signals", problem });
+        }
+        Ok(Self { bars: bars.rows(first, end), signals, confidence })
+    }
+
+    /// Borrows the rows from `first` up to, but not including, `end`.
     #[must_use]
     #[inline]
-    pub fn rows(&self, low: usize, high: usize) -> Self {
+    pub fn rows(&self, first: usize, end: usize) -> Self {
         Self {
-            bars: self.bars.rows(low, high),
-            signals: &self.signals[low..high],
-            confidence: self.confidence.map(|column| &column[low..high]),
+            bars: self.bars.rows(first, end),
+            signals: &self.signals[first..end],
+            confidence: self.confidence.map(|column| &column[first..end]),
         }
     }
 
-    /// Asks for the memory of `LINE_VALUES` rows from one on, of the opens only if told so. Rows beyond the end do no
-    /// harm.
+    /// Prefetches the cache lines of row `row`, those of the opens only with `opens`. Rows beyond the end do no harm.
     #[inline(always)]
-    pub(crate) fn fetch(&self, row: usize, opens: bool) {
-        self.bars.fetch(row, opens);
+    pub(crate) fn prefetch(&self, row: usize, opens: bool) {
+        self.bars.prefetch(row, opens);
         prefetch_index(self.signals, row);
         if let Some(column) = self.confidence {
             prefetch_index(column, row);
         }
     }
 
-    /// Confidence of a row.
+    /// Returns the confidence of a row.
     #[must_use]
     pub fn confidence(&self, row: usize) -> f32 {
         self.confidence.map_or(1.0, |column| column[row])
     }
 
-    /// Whether there is one signal and, if any, one confidence for each bar.
+    /// Checks that there is one signal and, with the column, one confidence per bar.
     ///
     /// # Errors
-    /// `Argument`.
+    /// `Argument` for a column of another length.
     pub fn check_lengths(&self) -> Result<(), Error> {
-        let n = self.bars.len();
-        if self.signals.len() != n {
-            return Err(unequal("signals", self.signals.len(), n));
-        }
-        self.confidence
-            .filter(|column| column.len() != n)
-            .map_or(Ok(()), |column| Err(unequal("confidence", column.len(), n)))
+        let bars = self.bars.len();
+        let check = |name, found| {
+            let problem = Problem::OnePerBar { found, bars };
+            if found == bars { Ok(()) } else { Err(Error::Argument { name, problem }) }
+        };
+        check("signals", self.signals.len())?;
+        check("confidence", self.confidence.map_or(bars, <[f32]>::len))
     }
 
-    /// How many confidences are undefined, if signals are -1, 0 or 1 and confidences lie in 0..1 or are NaN.
+    /// Checks that signals are -1, 0 or 1 and that confidences lie in 0..1 or are NaN.
     ///
     /// # Errors
-    /// `Signal` or `Confidence` for the first row that breaks this; rows are counted from `first_row`.
+    /// `Signal` or `Confidence` for the first row that breaks this; row 0 is reported as `first_row`.
     #[inline(always)]
-    pub fn count_undefined(&self, first_row: usize) -> Result<u64, Error> {
-        let (signals, confidence) = (self.signals, self.confidence.unwrap_or_default());
-        // Without branches first, so that the compiler can use vector lanes; only what is not plain is looked up.
-        let sound = signals.iter().fold(true, |sound, &signal| sound & !broken_signal(signal));
-        let plain = confidence.iter().fold(true, |plain, &value| plain & (0.0..=1.0).contains(&value));
-        if sound & plain {
-            return Ok(0);
-        }
-        for (row, &found) in signals.iter().enumerate() {
-            if broken_signal(found) {
-                return Err(Error::Signal { row: first_row + row, found });
+    pub fn check(&self, first_row: usize) -> Result<(), Error> {
+        let confidence = self.confidence.unwrap_or_default();
+        // Two passes without branches, which the compiler turns into vector lanes. Only broken input is looked up.
+        let signals_sound = self.signals.iter().fold(true, |sound, &signal| sound & is_signal(signal));
+        let confidence_sound = confidence.iter().fold(true, |sound, &value| sound & is_confidence(value));
+        if signals_sound & confidence_sound { Ok(()) } else { self.find_broken(first_row) }
+    }
+
+    /// Looks up the first broken row.
+    #[cold]
+    fn find_broken(&self, first_row: usize) -> Result<(), Error> {
+        for (index, &found) in self.signals.iter().enumerate() {
+            let row = first_row + index;
+            if !is_signal(found) {
+                return Err(Error::Signal { row, found });
             }
-            if let Some(&found) = confidence.get(row).filter(|value| broken_confidence(**value)) {
-                return Err(Error::Confidence { row: first_row + row, found });
+            let found = self.confidence(index);
+            if !is_confidence(found) {
+                return Err(Error::Confidence { row, found });
             }
         }
-        Ok(confidence.iter().filter(|value| value.is_nan()).count() as u64)
+        Ok(())
+    }
+
+    /// Counts the confidences that are undefined.
+    #[must_use]
+    pub fn undefined(&self) -> u64 {
+        // Counted in `u32`, as wide as the values, so that lanes need no widening.
+        let undefined = |part: &[f32]| part.iter().fold(0_u32, |count, value| count + u32::from(value.is_nan()));
+        self.confidence.unwrap_or_default().chunks(1 << 20).map(|part| u64::from(undefined(part))).sum()
     }
 }
 
-fn broken_signal(signal: i8) -> bool {
-    !(-1..=1).contains(&signal)
+fn is_signal(signal: i8) -> bool {
+    (-1..=1).contains(&signal)
 }
 
-fn broken_confidence(confidence: f32) -> bool {
-    !confidence.is_nan() & !(0.0..=1.0).contains(&confidence)
-}
-
-fn unequal(name: &'static str, found: usize, bars: usize) -> Error {
-    Error::Argument { name, problem: format!("one value a bar is needed: found {found} for {bars} bars") }
+fn is_confidence(confidence: f32) -> bool {
+    // The negations let NaN pass, which `contains` would refuse.
+    !(confidence < 0.0) & !(confidence > 1.0)
 }

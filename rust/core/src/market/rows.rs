@@ -1,4 +1,7 @@
-//! Rows of the input: what is known of one, and what the next may know of it.
+//! Rows of the input: one row, the row before it, and several rows side by side.
+//!
+//! A fill at an open may use the spread, the range and the rate of the previous row only. `Row::at_open` and
+//! `Row::at_close` are the one place that decides this.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,9 +11,9 @@ use crate::market::bars::Bars;
 /// One row of the input.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Row {
-    /// Index from the first bar ever fed.
+    /// Index of the bar in the run.
     pub bar: i64,
-    /// Bar open, ns UTC.
+    /// Stamp of the open, ns UTC.
     pub time: i64,
     /// First price.
     pub open: f64,
@@ -20,111 +23,111 @@ pub struct Row {
     pub low: f64,
     /// Last price.
     pub close: f64,
-    /// Half spread as of the close.
+    /// Half spread at the close, price units.
     pub half_spread: f64,
-    /// ATR as of the close, NaN without a column.
+    /// ATR at the close, price units; NaN without a column.
     pub atr: f64,
-    /// Account currency per unit of quote currency, as of the close.
+    /// Account currency per unit of quote currency at the close.
     pub rate: f64,
 }
 
 impl Row {
-    /// What a fill at this row's open is priced from: of spread, range and rate only the past ones are known.
+    /// Returns the quote for a fill at the open: spread, range and rate are those of the previous row.
     #[must_use]
-    pub fn at_open(&self, past: &Past) -> Quote {
-        Quote { reference: self.open, half_spread: past.half_spread, range: past.range, rate: past.rate }
+    pub fn at_open(&self, previous: &PreviousBar) -> Quote {
+        Quote { reference: self.open, half_spread: previous.half_spread, range: previous.range, rate: previous.rate }
     }
 
-    /// What a fill at this row's close is priced from: spread and rate are this row's own.
+    /// Returns the quote for a fill at the close: spread and rate are this row's own.
     #[must_use]
-    pub fn at_close(&self, past: &Past) -> Quote {
-        Quote { reference: self.close, half_spread: self.half_spread, range: past.range, rate: self.rate }
+    pub fn at_close(&self, previous: &PreviousBar) -> Quote {
+        Quote { reference: self.close, half_spread: self.half_spread, range: previous.range, rate: self.rate }
     }
 }
 
-/// What a fill is priced from.
+/// The values that price a fill.
 #[derive(Debug, Clone, Copy)]
 pub struct Quote {
     /// Price before costs.
     pub reference: f64,
     /// Half spread, price units.
     pub half_spread: f64,
-    /// High less low of the previous bar.
+    /// High minus low of the previous bar.
     pub range: f64,
     /// Account currency per unit of quote currency.
     pub rate: f64,
 }
 
-/// What a row leaves to the next one.
+/// The values of a row that the next row needs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Past {
-    /// Its bar's open, ns UTC.
+pub struct PreviousBar {
+    /// Stamp of the open, ns UTC.
     pub time: i64,
-    /// Its high less its low.
+    /// High minus low.
     pub range: f64,
-    /// Its last price.
+    /// Last price.
     pub close: f64,
-    /// Its half spread.
+    /// Half spread at the close.
     pub half_spread: f64,
-    /// Its conversion rate.
+    /// Conversion rate at the close.
     pub rate: f64,
 }
 
 /// `LANES` rows side by side, in arrays that the compiler turns into vector registers.
 #[derive(Debug, Clone, Copy)]
-pub struct Lane<'a> {
+pub struct RowLanes<'a> {
     /// Highest prices.
     pub high: &'a [f64; LANES],
     /// Lowest prices.
     pub low: &'a [f64; LANES],
     /// Last prices.
     pub close: &'a [f64; LANES],
-    /// Account currency per unit of quote currency, as of each close.
+    /// Account currency per unit of quote currency at each close.
     pub rate: [f64; LANES],
-    /// What the row before each row left.
-    pub before: Before<'a>,
+    /// Values of the row before each row.
+    pub previous: PreviousLanes<'a>,
 }
 
-/// What the row before each of them left.
+/// The values of the rows before `LANES` rows.
 #[derive(Debug, Clone, Copy)]
-pub struct Before<'a> {
-    /// Last price.
+pub struct PreviousLanes<'a> {
+    /// Last prices.
     pub close: &'a [f64; LANES],
-    /// Half spread.
+    /// Half spreads at the close.
     pub half_spread: [f64; LANES],
-    /// Conversion rate.
+    /// Conversion rates at the close.
     pub rate: [f64; LANES],
-    /// How long ago it was stamped, ns.
+    /// Time from each previous row to its row, ns.
     pub elapsed_ns: [i64; LANES],
 }
 
-/// A stretch of the input, with what lies before it.
+/// Consecutive rows of the input, with the row before them.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
-    /// The bars.
+    /// Columns of the rows.
     pub bars: Bars<'a>,
-    /// Which bar of the run the first one is.
+    /// Index of the first row in the run.
     pub first_bar: i64,
-    /// What the row before them left.
-    pub before: Option<Past>,
-    /// Half spread where the bars have no column for it.
+    /// Values of the row before them; `None` at the start of a run.
+    pub previous: Option<PreviousBar>,
+    /// Half spread of bars that have no column for it.
     pub half_spread: f64,
 }
 
 impl Rows<'_> {
-    /// Number of rows.
+    /// Returns the number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.bars.len()
     }
 
-    /// How many of the rows lie before bar `bar` of the run.
+    /// Counts the rows before bar `bar` of the run.
     #[must_use]
     pub fn before(&self, bar: i64) -> usize {
         usize::try_from(bar - self.first_bar).map_or(0, |rows| rows.min(self.len()))
     }
 
-    /// A row.
+    /// Returns a row.
     #[must_use]
     #[inline(always)]
     pub fn row(&self, index: usize) -> Row {
@@ -142,23 +145,23 @@ impl Rows<'_> {
         }
     }
 
-    /// What the row before a row left; before the very first one stands its own.
+    /// Returns the values of the row before a row. The first row of a run uses its own values.
     #[must_use]
     #[inline(always)]
-    pub fn past(&self, index: usize) -> Past {
-        match (index.checked_sub(1), self.before) {
-            (Some(before), _) => self.leaves(before),
-            (None, Some(past)) => past,
-            (None, None) => self.leaves(index),
+    pub fn previous(&self, index: usize) -> PreviousBar {
+        match (index.checked_sub(1), self.previous) {
+            (Some(before), _) => self.as_previous(before),
+            (None, Some(previous)) => previous,
+            (None, None) => self.as_previous(index),
         }
     }
 
-    /// What a row leaves to the next one.
+    /// Returns the values of a row that the next row needs.
     #[must_use]
     #[inline(always)]
-    pub fn leaves(&self, index: usize) -> Past {
+    pub fn as_previous(&self, index: usize) -> PreviousBar {
         let bars = &self.bars;
-        Past {
+        PreviousBar {
             time: bars.timestamp[index],
             range: bars.high[index] - bars.low[index],
             close: bars.close[index],
@@ -167,27 +170,27 @@ impl Rows<'_> {
         }
     }
 
-    /// `LANES` rows from one on; `None` where there are fewer, or none before them.
+    /// Returns `LANES` rows that begin with row `first`; `None` if there are fewer, or no row before them.
     #[must_use]
     #[inline(always)]
-    pub fn lane(&self, first: usize) -> Option<Lane<'_>> {
+    pub fn lanes(&self, first: usize) -> Option<RowLanes<'_>> {
         let before = first.checked_sub(1)?;
         let bars = &self.bars;
-        let (close, past_close) = (chunk(bars.close, first)?, chunk(bars.close, before)?);
-        let (stamps, past_stamps) = (chunk(bars.timestamp, first)?, chunk(bars.timestamp, before)?);
+        let stamps = chunk(bars.timestamp, first)?;
+        let previous_stamps = chunk(bars.timestamp, before)?;
         let rates = |row| bars.conversion_rate.map_or(Some([1.0; LANES]), |column| chunk(column, row).copied());
         let half_spreads =
             bars.half_spread.map_or(Some([self.half_spread; LANES]), |column| chunk(column, before).copied());
-        Some(Lane {
+        Some(RowLanes {
             high: chunk(bars.high, first)?,
             low: chunk(bars.low, first)?,
-            close,
+            close: chunk(bars.close, first)?,
             rate: rates(first)?,
-            before: Before {
-                close: past_close,
+            previous: PreviousLanes {
+                close: chunk(bars.close, before)?,
                 half_spread: half_spreads?,
                 rate: rates(before)?,
-                elapsed_ns: std::array::from_fn(|row| stamps[row] - past_stamps[row]),
+                elapsed_ns: std::array::from_fn(|row| stamps[row] - previous_stamps[row]),
             },
         })
     }

@@ -1,22 +1,30 @@
-//! How far the stamps of bars lie apart.
+//! The distance between the stamps of bars.
 
 use std::collections::BTreeMap;
 
-/// How far stamps lie apart.
+/// The smallest and the most frequent distance between stamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spacing {
-    /// The smallest distance, ns.
+    /// Smallest distance, ns.
     pub smallest_ns: i64,
-    /// The most frequent one (tie: the smallest), ns.
+    /// Most frequent distance, ns; of equally frequent ones the smallest.
     pub common_ns: i64,
-    /// How often that one occurs.
+    /// Number of times the most frequent distance occurs.
     pub count: u64,
 }
 
 impl Spacing {
-    /// The spacing of rising stamps `[n, i64]`; `None` for fewer than two.
+    /// Measures rising stamps `[n, i64, ns]`; returns `None` for fewer than two.
+    ///
+    /// ```
+    /// use ktrdr_core::Spacing;
+    ///
+    /// let spacing = Spacing::of(&[0, 3, 4, 7, 10]).expect("five stamps");
+    /// assert_eq!((spacing.smallest_ns, spacing.common_ns, spacing.count), (1, 3, 3));
+    /// ```
     #[must_use]
     pub fn of(stamps: &[i64]) -> Option<Self> {
+        // Equal distances come in long runs, so the map is touched once per run.
         let mut counts = BTreeMap::new();
         let mut run = (0, 0);
         for pair in stamps.windows(2) {

@@ -1,28 +1,51 @@
-//! Which days a run has: how many there are a year, and where one ends.
+//! Days and periods of a year: how bars become periods of returns.
 
 use serde::{Deserialize, Serialize};
 
-const DAY_NS: i64 = 86_400_000_000_000;
-const WEEK_NS: i64 = 7 * DAY_NS;
+use crate::error::{Error, Problem};
+use crate::time::{DAY_NS, WEEK_NS};
+
 const SATURDAY: i64 = 6;
 const SUNDAY: i64 = 0;
 
-/// How bars become periods of returns; chosen before a run and kept in its snapshot.
+/// The rule by which bars become periods of returns; chosen before a run and kept in its snapshot.
+///
+/// ```
+/// use ktrdr_core::Calendar;
+///
+/// const DAY_NS: i64 = 86_400_000_000_000;
+/// // Thursday to Monday without a weekend.
+/// let calendar = Calendar::new(None, DAY_NS, Some(&[0, DAY_NS, 4 * DAY_NS]))?;
+/// assert_eq!(calendar.periods_per_year(), 252.0);
+/// assert_eq!(Calendar::new(None, DAY_NS, None).unwrap_err().field(), Some("metrics"));
+/// # Ok::<(), ktrdr_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Calendar {
-    /// Periods a year: what returns are annualised with.
-    pub periods_per_year: f64,
-    /// Whether every bar is a period of its own (weekly bars).
-    pub per_bar: bool,
-    /// Periods of the whole run, where its length is known.
-    pub periods: Option<u64>,
+    /// Periods of a year: the factor of annual figures.
+    pub(super) periods_per_year: f64,
+    /// True if every bar is a period of its own (weekly bars).
+    pub(super) per_bar: bool,
+    /// Periods of the whole run, if its length is known.
+    pub(super) periods: Option<u64>,
 }
 
 impl Calendar {
-    /// The calendar of a run over all of `stamps` `[n_simulated, i64, ns UTC]`.
+    /// Chooses the calendar of a run; `stamps` `[n_simulated, i64, ns UTC]` are all simulated bars, if they are known.
     ///
-    /// Without `periods_per_year`: 52 for weekly bars, 365 where more than a tenth of the UTC days are
-    /// Saturdays, else 252.
+    /// # Errors
+    /// `Argument` if neither stamps nor `periods_per_year` are known.
+    pub fn new(periods_per_year: Option<f64>, timeframe_ns: i64, stamps: Option<&[i64]>) -> Result<Self, Error> {
+        match (stamps, periods_per_year) {
+            (Some(stamps), _) => Ok(Self::of_run(periods_per_year, timeframe_ns, stamps)),
+            (None, Some(per_year)) => Ok(Self::open_ended(per_year, timeframe_ns)),
+            (None, None) => Err(Error::Argument { name: "metrics", problem: Problem::NoPeriods }),
+        }
+    }
+
+    /// Returns the calendar of a run over all of `stamps` `[n_simulated, i64, ns UTC]`.
+    ///
+    /// Without `periods_per_year`: 52 for weekly bars, 365 if more than a tenth of the UTC days are Saturdays, else 252.
     #[must_use]
     pub fn of_run(periods_per_year: Option<f64>, timeframe_ns: i64, stamps: &[i64]) -> Self {
         let per_bar = timeframe_ns == WEEK_NS;
@@ -33,17 +56,23 @@ impl Calendar {
         calendar
     }
 
-    /// The calendar of a run whose length is not known.
+    /// Returns the calendar of a run whose length is not known.
     #[must_use]
     pub fn open_ended(periods_per_year: f64, timeframe_ns: i64) -> Self {
         Self { periods_per_year, per_bar: timeframe_ns == WEEK_NS, periods: None }
     }
 
-    /// The first instant after the period of `stamp_ns`, ns UTC.
+    /// Returns the factor of annual figures.
+    #[must_use]
+    pub fn periods_per_year(&self) -> f64 {
+        self.periods_per_year
+    }
+
+    /// Returns the first instant after the period of `stamp_ns`, ns UTC.
     ///
     /// A Sunday belongs to the Monday after it (FX opens on Sunday evening) unless the market never closes.
     #[must_use]
-    pub fn period_end_ns(&self, stamp_ns: i64) -> i64 {
+    pub(crate) fn period_end_ns(&self, stamp_ns: i64) -> i64 {
         if self.per_bar {
             return stamp_ns + 1;
         }
@@ -64,7 +93,8 @@ impl Calendar {
 }
 
 fn days_a_year(stamps: &[i64]) -> f64 {
-    let (mut days, mut saturdays) = (0_u64, 0_u64);
+    let mut days = 0_u64;
+    let mut saturdays = 0_u64;
     let mut rest = stamps;
     while let Some(&stamp) = rest.first() {
         let day = stamp.div_euclid(DAY_NS);
@@ -75,12 +105,12 @@ fn days_a_year(stamps: &[i64]) -> f64 {
     if saturdays * 10 > days { 365.0 } else { 252.0 }
 }
 
-/// 0 is Sunday; day 0, 1970-01-01, was a Thursday.
+/// Returns the weekday of a day since 1970-01-01, which was a Thursday; 0 is Sunday.
 fn weekday(day: i64) -> i64 {
     (day + 4).rem_euclid(7)
 }
 
-/// How many of the rising `stamps` lie before `end_ns`: an evenly spaced guess, else doubling steps.
+/// Counts the rising `stamps` that lie before `end_ns`.
 pub(crate) fn rows_before(stamps: &[i64], end_ns: i64) -> usize {
     let (Some(&first), Some(&last)) = (stamps.first(), stamps.last()) else { return 0 };
     if first >= end_ns {
@@ -89,12 +119,14 @@ pub(crate) fn rows_before(stamps: &[i64], end_ns: i64) -> usize {
     if last < end_ns {
         return stamps.len();
     }
+    // Bars are evenly spaced but for gaps, so one division is mostly right. A wrong guess is seen and searched instead.
     let guess = ((end_ns - 1 - first) / (stamps[1] - first)) as usize + 1;
     let fits = |rows: usize| stamps[rows - 1] < end_ns && stamps.get(rows).is_none_or(|&stamp| stamp >= end_ns);
     let guess = guess.min(stamps.len());
     if fits(guess) { guess } else { search(stamps, end_ns) }
 }
 
+/// Searches in doubling steps: the end is near the start, since a period has few bars of a run.
 fn search(stamps: &[i64], end_ns: i64) -> usize {
     let mut reach = 1;
     while reach < stamps.len() && stamps[reach] < end_ns {
@@ -106,9 +138,9 @@ fn search(stamps: &[i64], end_ns: i64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Calendar, DAY_NS, WEEK_NS, rows_before};
+    use super::{Calendar, rows_before};
+    use crate::time::{DAY_NS, HOUR_NS, WEEK_NS};
 
-    const HOUR_NS: i64 = 3_600_000_000_000;
     /// 1970-01-02, a Friday.
     const FRIDAY: i64 = DAY_NS;
 

@@ -1,46 +1,50 @@
-//! Drawdown: how far equity has fallen from its running peak, how long that took and how long it lasted.
+//! Drawdown: the fall of equity from its running peak, with the bars of peak, trough and recovery.
 
 use serde::{Deserialize, Serialize};
 
-use crate::lanes::bounds;
+use crate::lanes::min_max;
+use crate::metrics::undefined::Undefined;
 
-/// Bars that are scanned together where they cannot hold a new drawdown.
-const LANES: usize = 64;
-/// What is skipped must stay this far below the worst drawdown: rounding must decide nothing.
+/// Equity points that `Drawdown::mark_many` skips together: eight steps of the vectorised minimum and maximum.
+const SKIP_ROWS: usize = 64;
+
+/// Factor below which a fall is certainly not the largest: rounding must decide nothing.
+///
+/// A relative error of a subtraction and a division is below 1e-15, so this margin is a thousand times wider.
 const CLEARLY_BELOW: f64 = 1.0 - 1e-12;
 
 /// The largest fall from a running peak, as a fraction of that peak.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Fall {
+pub struct MaxDrawdown {
     peak: f64,
     worst: f64,
 }
 
-/// What one more value is to a running peak.
+/// The place of a value beside a running peak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    /// At the peak, or a new one.
+    /// At the peak, or above it.
     Peak,
-    /// Further below it than ever.
+    /// Further below the peak than ever.
     Worst,
-    /// Somewhere below it.
+    /// Anywhere else below the peak.
     Below,
 }
 
-impl Fall {
-    /// The peak starts at the initial capital.
+impl MaxDrawdown {
+    /// Starts with a peak at the initial capital.
     #[must_use]
     pub fn new(initial_capital: f64) -> Self {
         Self { peak: initial_capital, worst: 0.0 }
     }
 
-    /// The largest fall.
+    /// Returns the largest fall.
     #[must_use]
     pub fn worst(&self) -> f64 {
         self.worst
     }
 
-    /// One more value.
+    /// Adds a value.
     #[inline]
     pub fn mark(&mut self, value: f64) {
         self.step(value);
@@ -53,7 +57,7 @@ impl Fall {
             return Step::Peak;
         }
         let fall = self.peak - value;
-        // Most falls are far from the worst: seen without a division.
+        // Most falls are far from the worst. The product rules them out without a division, which decides the rest.
         if fall > self.peak * self.worst * CLEARLY_BELOW && fall / self.peak > self.worst {
             self.worst = fall / self.peak;
             return Step::Worst;
@@ -61,8 +65,11 @@ impl Fall {
         Step::Below
     }
 
-    /// Takes in values between `low` and `high`, both among them, if no order of them can hold a new largest fall.
-    pub fn skip(&mut self, low: f64, high: f64) -> bool {
+    /// Adds values between `low` and `high`, both among them, if no order of them can hold a new largest fall.
+    ///
+    /// Returns false, and adds nothing, if one might: the caller must add the values one by one.
+    pub fn try_skip(&mut self, low: f64, high: f64) -> bool {
+        // The deepest fall of any order: the highest value first, the lowest after it.
         let peak = self.peak.max(high);
         let deepest = (peak - low) / peak;
         let possible = low <= 0.0 || (deepest > 0.0 && deepest >= self.worst * CLEARLY_BELOW);
@@ -73,10 +80,11 @@ impl Fall {
     }
 }
 
-/// The largest drawdown so far, from a running peak that starts at initial capital, and its dates.
+/// The largest drawdown so far, from a running peak that starts at initial capital, and its bars.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Drawdown {
-    fall: Fall,
+    #[serde(rename = "fall")]
+    largest: MaxDrawdown,
     peak_bar: Option<i64>,
     worst_bar: i64,
     worst_bars: i64,
@@ -84,45 +92,51 @@ pub struct Drawdown {
 }
 
 impl Drawdown {
-    /// No bar seen yet.
+    /// Starts before the first bar.
     #[must_use]
     pub fn new(initial_capital: f64) -> Self {
-        Self { fall: Fall::new(initial_capital), peak_bar: None, worst_bar: 0, worst_bars: 0, recovery_bars: None }
+        Self {
+            largest: MaxDrawdown::new(initial_capital),
+            peak_bar: None,
+            worst_bar: 0,
+            worst_bars: 0,
+            recovery_bars: None,
+        }
     }
 
-    /// A bound of all absolute values so far: a value below zero is a fall of more than its peak.
+    /// Returns a bound of all absolute values so far. A value below zero is a fall of more than its peak.
     #[must_use]
     pub fn bound(&self) -> f64 {
-        self.fall.peak * (self.fall.worst - 1.0).max(1.0)
+        self.largest.peak * (self.largest.worst - 1.0).max(1.0)
     }
 
-    /// The largest drawdown as a fraction of the peak.
+    /// Returns the largest drawdown as a fraction of the peak.
     #[must_use]
     pub fn worst(&self) -> f64 {
-        self.fall.worst
+        self.largest.worst
     }
 
-    /// Bars from the last bar at the peak (none there: the first bar) to the first bar of the largest drawdown.
+    /// Returns the bars from the last bar at the peak (or the first bar) to the first bar of the largest drawdown.
     #[must_use]
     pub fn worst_bars(&self) -> i64 {
         self.worst_bars
     }
 
-    /// Bars from the largest drawdown until its peak was reached again.
+    /// Returns the bars from the largest drawdown until its peak was reached again.
     ///
     /// # Errors
-    /// The reason why there is no such number.
-    pub fn recovery_bars(&self) -> Result<i64, &'static str> {
-        if self.fall.worst == 0.0 {
-            return Err("no_drawdown");
+    /// `NoDrawdown` or `NotRecovered`.
+    pub fn recovery_bars(&self) -> Result<i64, Undefined> {
+        if self.largest.worst == 0.0 {
+            return Err(Undefined::NoDrawdown);
         }
-        self.recovery_bars.ok_or("not_recovered")
+        self.recovery_bars.ok_or(Undefined::NotRecovered)
     }
 
-    /// One more bar.
+    /// Adds the equity of a bar.
     #[inline]
     pub fn mark(&mut self, bar: i64, equity: f64) {
-        match self.fall.step(equity) {
+        match self.largest.step(equity) {
             Step::Peak => self.reach_peak(bar, bar),
             Step::Below => _ = self.peak_bar.get_or_insert(bar),
             Step::Worst => {
@@ -133,41 +147,42 @@ impl Drawdown {
         }
     }
 
-    /// Many more bars: the same to the last bit as `mark` on each.
+    /// Adds the equity of many bars, with the bits of `mark` on each.
     pub fn mark_many(&mut self, first_bar: i64, equity: &[f64]) {
         let mut bar = first_bar;
-        for block in equity.chunks(LANES) {
-            if !self.skip(bar, block) {
-                for (value, at) in block.iter().zip(bar..) {
+        for part in equity.chunks(SKIP_ROWS) {
+            if !self.try_skip(bar, part) {
+                for (value, at) in part.iter().zip(bar..) {
                     self.mark(at, *value);
                 }
             }
-            bar += block.len() as i64;
+            bar += part.len() as i64;
         }
     }
 
-    /// `rows` bars of one and the same equity.
+    /// Adds `rows` bars of one and the same equity.
     pub fn mark_flat(&mut self, first_bar: i64, rows: usize, equity: f64) {
         if rows == 0 {
             return;
         }
         self.mark(first_bar, equity);
-        if equity >= self.fall.peak {
+        if equity >= self.largest.peak {
             self.reach_peak(first_bar, first_bar + rows as i64 - 1);
         }
     }
 
-    /// Takes in a block without looking at each bar, if it cannot hold a new largest drawdown.
-    fn skip(&mut self, first_bar: i64, block: &[f64]) -> bool {
-        let before = self.fall.peak;
-        let (low, high) = bounds(block);
-        if !self.fall.skip(low, high) {
+    /// Adds bars without a look at each, if they cannot hold a new largest drawdown.
+    fn try_skip(&mut self, first_bar: i64, equity: &[f64]) -> bool {
+        let before = self.largest.peak;
+        let (low, high) = min_max(equity);
+        if !self.largest.try_skip(low, high) {
             return false;
         }
         if high >= before {
-            let reached = block.iter().position(|&value| value >= before);
-            let last = block.iter().rposition(|&value| value == high);
-            if let (Some(first), Some(last)) = (reached, last) {
+            // Bar by bar, the first value at the old peak ends a recovery, and the last one at the new peak dates it.
+            let first = equity.iter().position(|&value| value >= before);
+            let last = equity.iter().rposition(|&value| value == high);
+            if let (Some(first), Some(last)) = (first, last) {
                 self.reach_peak(first_bar + first as i64, first_bar + last as i64);
             }
         }
@@ -177,7 +192,7 @@ impl Drawdown {
 
     fn reach_peak(&mut self, first_bar: i64, last_bar: i64) {
         self.peak_bar = Some(last_bar);
-        if self.fall.worst > 0.0 && self.recovery_bars.is_none() {
+        if self.largest.worst > 0.0 && self.recovery_bars.is_none() {
             self.recovery_bars = Some(first_bar - self.worst_bar);
         }
     }
@@ -186,6 +201,7 @@ impl Drawdown {
 #[cfg(test)]
 mod tests {
     use super::Drawdown;
+    use crate::metrics::undefined::Undefined;
 
     fn one_by_one(initial: f64, equity: &[f64]) -> Drawdown {
         let mut found = Drawdown::new(initial);
@@ -204,19 +220,19 @@ mod tests {
     #[test]
     fn counts_from_the_first_bar_where_none_reached_initial_capital() {
         let found = one_by_one(100.0, &[99.0, 98.0, 98.0]);
-        assert_eq!((found.worst(), found.worst_bars(), found.recovery_bars()), (0.02, 1, Err("not_recovered")));
+        assert_eq!((found.worst(), found.worst_bars(), found.recovery_bars()), (0.02, 1, Err(Undefined::NotRecovered)));
     }
 
     #[test]
     fn no_drawdown_has_no_recovery() {
         let found = one_by_one(100.0, &[100.0, 101.0]);
-        assert_eq!((found.worst(), found.worst_bars(), found.recovery_bars()), (0.0, 0, Err("no_drawdown")));
+        assert_eq!((found.worst(), found.worst_bars(), found.recovery_bars()), (0.0, 0, Err(Undefined::NoDrawdown)));
     }
 
     #[test]
     fn a_larger_one_forgets_the_recovery_of_the_smaller() {
         let found = one_by_one(100.0, &[90.0, 100.0, 100.0, 80.0, 99.0]);
-        assert_eq!((found.worst(), found.worst_bars(), found.recovery_bars()), (0.2, 1, Err("not_recovered")));
+        assert_eq!((found.worst(), found.worst_bars(), found.recovery_bars()), (0.2, 1, Err(Undefined::NotRecovered)));
     }
 
     #[test]

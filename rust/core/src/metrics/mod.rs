@@ -1,10 +1,13 @@
 //! Metrics, accumulated while the loop runs.
 //!
 //! No metric needs the equity curve, so a run without a stored curve has them too. Every accumulator is plain state
-//! that a snapshot holds: a resumed run gives the same bits as an uninterrupted one. A metric that is undefined has a
-//! reason, never a sentinel.
+//! that a snapshot holds: a resumed run gives the same bits as an uninterrupted one. An undefined metric has a reason,
+//! never a sentinel.
 //!
-//! * `accumulator`: all accumulators of a run, and their report
+//! * `catalog`: name, unit, kind, direction and definition of every metric
+//! * `undefined`: the reasons why a metric has no value
+//! * `accumulator`: all accumulators of a run
+//! * `report`: the values of all metrics
 //! * `calendar`: days and periods of a year
 //! * `drawdown`: the fall from a running peak
 //! * `returns`: returns by period and what follows from them
@@ -13,10 +16,13 @@
 
 pub(crate) mod accumulator;
 pub(crate) mod calendar;
+pub(crate) mod catalog;
 pub(crate) mod drawdown;
+pub(crate) mod report;
 pub(crate) mod returns;
 pub(crate) mod sums;
 pub(crate) mod trades;
+pub(crate) mod undefined;
 
 #[cfg(test)]
 mod tests;

@@ -3,20 +3,22 @@
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::calendar::{Calendar, rows_before};
-use crate::metrics::drawdown::Fall;
+use crate::metrics::drawdown::MaxDrawdown;
 use crate::metrics::sums::{Moments, Sum, is_zero_deviation};
+use crate::metrics::undefined::{Metric, Undefined};
 
-/// Blocks of a run for statistics without a curve.
+/// Blocks of a run, for statistics without a curve.
 pub const BLOCKS: usize = 16;
-/// Fewer returns than this tell nothing about a year.
-const FEWEST: u64 = 10;
+
+/// Returns below which annual figures are undefined.
+const FEWEST_RETURNS: u64 = 10;
 
 /// Number, sum and sum of squares of the returns of one block.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Block {
     /// Number of returns.
     pub count: u64,
-    /// Their sum.
+    /// Sum of the returns.
     pub sum: f64,
     /// Sum of their squares.
     pub sum_of_squares: f64,
@@ -29,7 +31,7 @@ struct Period {
     equity: f64,
 }
 
-/// Everything returns are asked for, without the returns themselves.
+/// Statistics of returns, without the returns themselves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Returns {
     calendar: Calendar,
@@ -42,12 +44,12 @@ pub struct Returns {
     points: Sum,
     points_count: u64,
     all_positive: bool,
-    drawdown: Fall,
+    drawdown: MaxDrawdown,
     blocks: [Block; BLOCKS],
 }
 
 impl Returns {
-    /// No period yet; `risk_free_rate` is annual.
+    /// Starts before the first period; `risk_free_rate` is annual.
     #[must_use]
     pub fn new(initial_capital: f64, calendar: Calendar, risk_free_rate: f64) -> Self {
         Self {
@@ -61,27 +63,27 @@ impl Returns {
             points: Sum::default(),
             points_count: 0,
             all_positive: initial_capital > 0.0,
-            drawdown: Fall::new(initial_capital),
+            drawdown: MaxDrawdown::new(initial_capital),
             blocks: [Block::default(); BLOCKS],
         }
     }
 
-    /// What a period is here.
+    /// Returns the rule by which bars become periods.
     #[must_use]
     pub fn calendar(&self) -> &Calendar {
         &self.calendar
     }
 
-    /// One more bar.
+    /// Adds the equity of a bar.
     #[inline]
     pub fn mark(&mut self, stamp_ns: i64, equity: f64) {
         match &mut self.running {
             Some(period) if stamp_ns < period.end_ns => period.equity = equity,
-            _ => self.roll(stamp_ns, equity),
+            _ => self.begin_period(stamp_ns, equity),
         }
     }
 
-    /// Many more bars: `equity(i)` is that of `stamps[i]`, asked for the last bar of each period only.
+    /// Adds many bars; `equity(i)` is that of `stamps[i]`, and is asked for the last bar of each period only.
     pub fn mark_many(&mut self, stamps: &[i64], equity: impl Fn(usize) -> f64) {
         let mut row = 0;
         if let Some(period) = &mut self.running {
@@ -92,17 +94,17 @@ impl Returns {
         }
         while row < stamps.len() {
             let rows = rows_before(&stamps[row..], self.calendar.period_end_ns(stamps[row]));
-            self.roll(stamps[row], equity(row + rows - 1));
+            self.begin_period(stamps[row], equity(row + rows - 1));
             row += rows;
         }
     }
 
-    fn roll(&mut self, stamp_ns: i64, equity: f64) {
+    fn begin_period(&mut self, stamp_ns: i64, equity: f64) {
         self.end_period();
         self.running = Some(Period { end_ns: self.calendar.period_end_ns(stamp_ns), equity });
     }
 
-    /// Takes the running period for ended: at the end of the run, or in a copy for a partial result.
+    /// Ends the running period: at the end of the run, or in a copy for a partial result.
     pub fn end_period(&mut self) {
         let Some(Period { equity, .. }) = self.running.take() else {
             return;
@@ -130,105 +132,88 @@ impl Returns {
         block.sum_of_squares += value * value;
     }
 
-    /// Number of returns.
+    /// Returns the number of returns.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.points_count
     }
 
-    /// Mean of the points after initial capital; `None` where it is not above 0.
+    /// Returns the mean of the points after initial capital; `None` if it is not above 0.
     #[must_use]
     pub fn mean_point(&self) -> Option<f64> {
         Some(self.points.value() / self.points_count as f64).filter(|&mean| mean > 0.0)
     }
 
-    /// Largest drawdown on the points, a fraction.
+    /// Returns the largest drawdown on the points, a fraction.
     #[must_use]
     pub fn max_drawdown(&self) -> f64 {
         self.drawdown.worst()
     }
 
-    /// Sums by block; `None` unless the run has the length it was announced with, 16 returns, and no
-    /// point at or below 0.
+    /// Returns the sums by block.
+    ///
+    /// `None` unless the run has the length it was announced with, 16 returns, and no point at or below 0.
     #[must_use]
     pub fn blocks(&self) -> Option<[Block; BLOCKS]> {
         let complete = self.calendar.periods == Some(self.points_count);
         (complete && self.points_count >= BLOCKS as u64 && self.all_positive).then_some(self.blocks)
     }
 
-    /// Whether annual figures mean anything.
+    /// Checks that annual figures mean anything.
     ///
     /// # Errors
-    /// The reason why not.
-    pub fn usable(&self) -> Result<(), &'static str> {
-        if self.points_count < FEWEST {
-            return Err("too_few_returns");
+    /// `TooFewReturns` or `EquityNotPositive`.
+    pub fn usable(&self) -> Result<(), Undefined> {
+        if self.points_count < FEWEST_RETURNS {
+            return Err(Undefined::TooFewReturns);
         }
-        if self.all_positive { Ok(()) } else { Err("equity_not_positive") }
+        if self.all_positive { Ok(()) } else { Err(Undefined::EquityNotPositive) }
     }
 
-    /// `(final / initial)^(A / n) - 1`.
-    ///
-    /// # Errors
-    /// The reason why it is undefined; the same holds for the methods below.
-    pub fn ann_return(&self) -> Result<f64, &'static str> {
+    /// Returns `(final / initial)^(A / n) - 1`.
+    pub(super) fn ann_return(&self) -> Metric {
         self.usable()?;
         let power = self.calendar.periods_per_year / self.points_count as f64;
         Ok(libm::pow(self.last_point / self.initial, power) - 1.0)
     }
 
-    /// Annual standard deviation.
-    ///
-    /// # Errors
-    /// See `ann_return`.
-    pub fn volatility(&self) -> Result<f64, &'static str> {
+    /// Returns the annual standard deviation.
+    pub(super) fn volatility(&self) -> Metric {
         self.usable()?;
         Ok(self.moments.deviation() * self.calendar.periods_per_year.sqrt())
     }
 
-    /// Annual mean excess return over annual deviation.
-    ///
-    /// # Errors
-    /// See `ann_return`.
-    pub fn sharpe(&self) -> Result<f64, &'static str> {
+    /// Returns the annual mean excess return over the annual deviation.
+    pub(super) fn sharpe(&self) -> Metric {
         self.varies()?;
         let excess = self.moments.mean() - self.risk_free;
         Ok(excess / self.moments.deviation() * self.calendar.periods_per_year.sqrt())
     }
 
-    /// The same over the root mean square of the shortfalls, taken over all returns.
-    ///
-    /// # Errors
-    /// See `ann_return`.
-    pub fn sortino(&self) -> Result<f64, &'static str> {
+    /// Returns the annual mean excess return over the root mean square shortfall, taken over all returns.
+    pub(super) fn sortino(&self) -> Metric {
         self.usable()?;
         let downside = (self.downside / self.points_count as f64).sqrt();
         if is_zero_deviation(downside, self.moments.mean()) {
-            return Err("zero_downside");
+            return Err(Undefined::ZeroDownside);
         }
         let excess = self.moments.mean() - self.risk_free;
         Ok(excess / downside * self.calendar.periods_per_year.sqrt())
     }
 
-    /// Population skew.
-    ///
-    /// # Errors
-    /// See `ann_return`.
-    pub fn skew(&self) -> Result<f64, &'static str> {
+    /// Returns the population skew.
+    pub(super) fn skew(&self) -> Metric {
         self.varies().map(|()| self.moments.skew())
     }
 
-    /// Population kurtosis, raw.
-    ///
-    /// # Errors
-    /// See `ann_return`.
-    pub fn kurtosis(&self) -> Result<f64, &'static str> {
+    /// Returns the population kurtosis; 3 is normal.
+    pub(super) fn kurtosis(&self) -> Metric {
         self.varies().map(|()| self.moments.kurtosis())
     }
 
-    fn varies(&self) -> Result<(), &'static str> {
+    fn varies(&self) -> Result<(), Undefined> {
         self.usable()?;
         let flat = is_zero_deviation(self.moments.deviation(), self.moments.mean());
-        if flat { Err("zero_volatility") } else { Ok(()) }
+        if flat { Err(Undefined::ZeroVolatility) } else { Ok(()) }
     }
 }

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A sum with the error of its additions kept beside it.
+/// A sum that keeps the error of its additions.
 ///
-/// Ogita, Rump and Oishi, "Accurate Sum and Dot Product", 2005; the error of one addition, without a branch, by
+/// Ogita, Rump and Oishi, "Accurate Sum and Dot Product", 2005. The error of one addition, without a branch, follows
 /// Knuth, "The Art of Computer Programming", volume 2, 4.2.2.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sum {
@@ -18,11 +18,12 @@ impl Sum {
     pub fn add(&mut self, term: f64) {
         let total = self.total + term;
         let added = total - self.total;
+        // What the addition has lost of the old total, and what it has lost of the term. Both differences are exact.
         self.error += (self.total - (total - added)) + (term - added);
         self.total = total;
     }
 
-    /// The sum so far.
+    /// Returns the sum so far.
     #[must_use]
     pub fn value(&self) -> f64 {
         self.total + self.error
@@ -48,19 +49,19 @@ impl Variance {
         self.second += delta * (value - self.mean);
     }
 
-    /// Number of values.
+    /// Returns the number of values.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// Their mean.
+    /// Returns the mean of the values.
     #[must_use]
     pub fn mean(&self) -> f64 {
         self.mean
     }
 
-    /// Their standard deviation with one degree of freedom less; needs two values.
+    /// Returns the standard deviation with one degree of freedom less. It needs two values.
     #[must_use]
     pub fn deviation(&self) -> f64 {
         (self.second / (self.count as f64 - 1.0)).sqrt()
@@ -69,8 +70,8 @@ impl Variance {
 
 /// Count, mean and central moments of a stream of values.
 ///
-/// Welford's update; third and fourth moment by Pébay, "Formulas for robust, one-pass parallel
-/// computation of covariances and arbitrary-order statistical moments", 2008.
+/// Welford's update; third and fourth moment follow Pébay, "Formulas for robust, one-pass parallel computation of
+/// covariances and arbitrary-order statistical moments", 2008.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Moments {
     count: u64,
@@ -90,39 +91,40 @@ impl Moments {
         let step = delta / n;
         let spread = delta * step * before;
         self.mean += step;
+        // From the highest moment down: each needs the old values of the lower ones.
         self.fourth +=
             spread * step * step * (n * n - 3.0 * n + 3.0) + 6.0 * step * step * self.second - 4.0 * step * self.third;
         self.third += spread * step * (n - 2.0) - 3.0 * step * self.second;
         self.second += spread;
     }
 
-    /// Their mean.
+    /// Returns the mean of the values.
     #[must_use]
     pub fn mean(&self) -> f64 {
         self.mean
     }
 
-    /// Their standard deviation with one degree of freedom less; needs two values.
+    /// Returns the standard deviation with one degree of freedom less. It needs two values.
     #[must_use]
     pub fn deviation(&self) -> f64 {
         (self.second / (self.count as f64 - 1.0)).sqrt()
     }
 
-    /// Population skew.
+    /// Returns the population skew.
     #[must_use]
     pub fn skew(&self) -> f64 {
         let n = self.count as f64;
         n.sqrt() * self.third / (self.second * self.second.sqrt())
     }
 
-    /// Population kurtosis, raw: 3 is normal.
+    /// Returns the population kurtosis; 3 is normal.
     #[must_use]
     pub fn kurtosis(&self) -> f64 {
         self.count as f64 * self.fourth / (self.second * self.second)
     }
 }
 
-/// Whether a deviation is nothing but rounding beside the mean it belongs to.
+/// Returns true if a deviation is rounding noise beside the mean it belongs to.
 #[must_use]
 pub fn is_zero_deviation(deviation: f64, mean: f64) -> bool {
     deviation <= 1e-9 * mean.abs()

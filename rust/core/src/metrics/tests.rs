@@ -1,12 +1,13 @@
 //! Hand-checkable values, each with the arithmetic beside it where it fits.
 
-use crate::ledger::tables::Trade;
-use crate::metrics::accumulator::{Accumulator, Closing, FillCosts, Metric, MetricSet};
+use crate::ledger::schema::Trade;
+use crate::metrics::accumulator::{Accumulator, FillCosts};
 use crate::metrics::calendar::Calendar;
+use crate::metrics::catalog::METRICS;
+use crate::metrics::report::{Closing, MetricSet};
 use crate::metrics::returns::Block;
-
-const DAY_NS: i64 = 86_400_000_000_000;
-const HOUR_NS: i64 = DAY_NS / 24;
+use crate::metrics::undefined::{Metric, Undefined};
+use crate::time::{DAY_NS, HOUR_NS};
 
 fn daily(equity: &[f64], initial: f64) -> MetricSet {
     let stamps: Vec<i64> = (0..equity.len() as i64).map(|day| day * DAY_NS).collect();
@@ -16,11 +17,11 @@ fn daily(equity: &[f64], initial: f64) -> MetricSet {
     for ((bar, &stamp), &value) in (0..).zip(&stamps).zip(equity) {
         metrics.mark(bar, stamp, value, false);
     }
-    metrics.finish(&closing())
+    MetricSet::new(&metrics, &closing())
 }
 
 fn closing() -> Closing<'static> {
-    Closing { timeframe_ns: DAY_NS, open_gross: 0.0, bars_held: None, benchmark: Err("too_short") }
+    Closing { timeframe_ns: DAY_NS, open_gross: 0.0, bars_held: None, benchmark: Err(Undefined::TooShort) }
 }
 
 fn get(set: &MetricSet, name: &str) -> Metric {
@@ -62,7 +63,7 @@ fn what_overflows_is_undefined() {
     let curve: Vec<f64> = (0..12).map(|day| if day % 2 == 0 { 1e300 } else { 1.0 }).collect();
     let set = daily(&curve, 1.0);
     assert_eq!(get(&set, "final_equity"), Ok(1.0));
-    assert_eq!(get(&set, "volatility"), Err("overflow"));
+    assert_eq!(get(&set, "volatility"), Err(Undefined::Overflow));
     assert!(set.values.iter().all(|(_, value)| value.is_err() || value.is_ok_and(f64::is_finite)));
 }
 
@@ -78,7 +79,7 @@ fn with_trades(pnls: &[f64]) -> Accumulator {
 
 #[test]
 fn eight_trades() {
-    let set = with_trades(&[120.0, -80.0, 50.0, -40.0, 200.0, -150.0, 0.0, 30.0]).finish(&closing());
+    let set = MetricSet::new(&with_trades(&[120.0, -80.0, 50.0, -40.0, 200.0, -150.0, 0.0, 30.0]), &closing());
     assert_near(&set, "profit_factor", 1.481481);
     assert_near(&set, "win_rate", 0.5);
     assert_near(&set, "expectancy", 16.25);
@@ -89,60 +90,77 @@ fn eight_trades() {
     assert_near(&set, "largest_win", 200.0);
     assert_near(&set, "largest_loss", -150.0);
     assert_near(&set, "avg_loss", -90.0);
-    assert_eq!(get(&set, "median_bars_held"), Err("needs_ledger"));
+    assert_eq!(get(&set, "median_bars_held"), Err(Undefined::NeedsLedger));
 }
 
 #[test]
 fn a_zero_trade_ends_both_streaks() {
-    let set = with_trades(&[1.0, 1.0, 0.0, 1.0, -1.0, 0.0, -1.0, -1.0, -1.0]).finish(&closing());
+    let set = MetricSet::new(&with_trades(&[1.0, 1.0, 0.0, 1.0, -1.0, 0.0, -1.0, -1.0, -1.0]), &closing());
     assert_eq!((get(&set, "max_win_streak"), get(&set, "max_loss_streak")), (Ok(2.0), Ok(3.0)));
 }
 
 #[test]
 fn reasons_of_trades_come_in_their_order() {
     let reasons = |pnls: &[f64], names: &[&str]| -> Vec<Metric> {
-        let set = with_trades(pnls).finish(&closing());
+        let set = MetricSet::new(&with_trades(pnls), &closing());
         names.iter().map(|name| get(&set, name)).collect()
     };
     let names = ["win_rate", "avg_win", "avg_loss", "payoff", "profit_factor", "sqn", "median_bars_held"];
-    assert_eq!(reasons(&[], &names), [Err("no_trades"); 7]);
-    let needs = Err("needs_ledger");
-    let lost = [Ok(0.0), Err("no_wins"), Ok(-1.0), Err("no_wins"), Ok(0.0), Err("too_few_trades"), needs];
+    assert_eq!(reasons(&[], &names), [Err(Undefined::NoTrades); 7]);
+    let needs = Err(Undefined::NeedsLedger);
+    let lost = [
+        Ok(0.0),
+        Err(Undefined::NoWins),
+        Ok(-1.0),
+        Err(Undefined::NoWins),
+        Ok(0.0),
+        Err(Undefined::TooFewTrades),
+        needs,
+    ];
     assert_eq!(reasons(&[-1.0], &names), lost);
-    let none = Err("no_losses");
-    assert_eq!(reasons(&[2.0, 2.0], &names), [Ok(1.0), Ok(2.0), none, none, none, Err("zero_deviation"), needs]);
-    assert_eq!(reasons(&[], &["break_even_bps", "trades", "max_win_streak"]), [Err("no_trades"), Ok(0.0), Ok(0.0)]);
+    let none = Err(Undefined::NoLosses);
+    assert_eq!(
+        reasons(&[2.0, 2.0], &names),
+        [Ok(1.0), Ok(2.0), none, none, none, Err(Undefined::ZeroDeviation), needs]
+    );
+    assert_eq!(
+        reasons(&[], &["break_even_bps", "trades", "max_win_streak"]),
+        [Err(Undefined::NoTrades), Ok(0.0), Ok(0.0)]
+    );
 }
 
 #[test]
 fn a_median_lies_between_the_middle_two() {
     let metrics = with_trades(&[1.0, 1.0]);
     let median = |bars_held: &[i64]| {
-        let set = metrics.finish(&Closing { bars_held: Some(bars_held), ..closing() });
+        let set = MetricSet::new(&metrics, &Closing { bars_held: Some(bars_held), ..closing() });
         get(&set, "median_bars_held")
     };
-    assert_eq!((median(&[5, 1, 2]), median(&[4, 1, 2, 9]), median(&[])), (Ok(2.0), Ok(3.0), Err("no_trades")));
+    assert_eq!((median(&[5, 1, 2]), median(&[4, 1, 2, 9]), median(&[])), (Ok(2.0), Ok(3.0), Err(Undefined::NoTrades)));
 }
 
 #[test]
 fn undefined_returns_say_why() {
     let names = ["ann_return", "cagr", "volatility", "sharpe", "sortino", "skew", "kurtosis", "calmar"];
     let all = |set: &MetricSet| -> Vec<Metric> { names.iter().map(|name| get(set, name)).collect() };
-    assert_eq!(all(&daily(&[100.0; 9], 100.0)), [Err("too_few_returns"); 8]);
+    assert_eq!(all(&daily(&[100.0; 9], 100.0)), [Err(Undefined::TooFewReturns); 8]);
     let mut ruined = [100.0; 12];
     ruined[5] = 0.0;
-    assert_eq!(all(&daily(&ruined, 100.0)), [Err("equity_not_positive"); 8]);
+    assert_eq!(all(&daily(&ruined, 100.0)), [Err(Undefined::EquityNotPositive); 8]);
     let flat = daily(&[100.0; 10], 100.0);
     assert_eq!(get(&flat, "volatility"), Ok(0.0));
-    assert_eq!([get(&flat, "sharpe"), get(&flat, "skew"), get(&flat, "kurtosis")], [Err("zero_volatility"); 3]);
-    assert_eq!(get(&flat, "sortino"), Err("zero_downside"));
-    assert_eq!((get(&flat, "calmar"), get(&flat, "recovery_bars")), (Err("no_drawdown"), Err("no_drawdown")));
+    assert_eq!([get(&flat, "sharpe"), get(&flat, "skew"), get(&flat, "kurtosis")], [Err(Undefined::ZeroVolatility); 3]);
+    assert_eq!(get(&flat, "sortino"), Err(Undefined::ZeroDownside));
+    assert_eq!(
+        (get(&flat, "calmar"), get(&flat, "recovery_bars")),
+        (Err(Undefined::NoDrawdown), Err(Undefined::NoDrawdown))
+    );
 }
 
 #[test]
 fn a_steady_rise_has_rounding_for_deviation() {
     let set = daily(&curve(&[0.001; 40]), 1_000.0);
-    assert_eq!(get(&set, "sharpe"), Err("zero_volatility"));
+    assert_eq!(get(&set, "sharpe"), Err(Undefined::ZeroVolatility));
 }
 
 #[test]
@@ -152,7 +170,7 @@ fn the_risk_free_rate_is_that_of_a_period() {
     for ((bar, day), value) in (0..).zip(0..).zip(curve(&RETURNS)) {
         metrics.mark(bar, day * DAY_NS, value, false);
     }
-    let set = metrics.finish(&closing());
+    let set = MetricSet::new(&metrics, &closing());
     let per_period = 1.05_f64.powf(1.0 / 252.0) - 1.0;
     let mean = RETURNS.iter().sum::<f64>() / 12.0 - per_period;
     let volatility = get(&set, "volatility").expect("twelve returns");
@@ -168,9 +186,9 @@ fn points_are_the_last_bar_of_each_day() {
         for (bar, stamp) in (0..).zip(stamps) {
             metrics.mark(bar, stamp, (bar + 1) as f64, true);
         }
-        let set = metrics.finish(&Closing { timeframe_ns: HOUR_NS, ..closing() });
+        let set = MetricSet::new(&metrics, &Closing { timeframe_ns: HOUR_NS, ..closing() });
         metrics.fill(FillCosts { notional: 1.0, commission: 0.0, slippage: 0.0, spread: 0.0 });
-        let turnover = metrics.finish(&Closing { timeframe_ns: HOUR_NS, ..closing() });
+        let turnover = MetricSet::new(&metrics, &Closing { timeframe_ns: HOUR_NS, ..closing() });
         // Turnover is 1 / mean / years, years being 85 hours.
         let years = 85.0 / 24.0 / 365.25;
         (get(&set, "daily_returns"), 1.0 / years / get(&turnover, "turnover").expect("positive points"))
@@ -184,7 +202,7 @@ fn points_are_the_last_bar_of_each_day() {
 #[test]
 fn turnover_needs_money_to_turn_over() {
     // Points 50 and -50: their mean is 0, and nothing can be divided by it.
-    assert_eq!(get(&daily(&[50.0, -50.0], 100.0), "turnover"), Err("equity_not_positive"));
+    assert_eq!(get(&daily(&[50.0, -50.0], 100.0), "turnover"), Err(Undefined::EquityNotPositive));
     assert_eq!(get(&daily(&[50.0, -49.0], 100.0), "turnover"), Ok(0.0));
 }
 
@@ -227,8 +245,9 @@ fn blocks_share_the_run_evenly_or_are_absent() {
 }
 
 #[test]
-fn names_are_sorted_and_unique() {
+fn the_catalogue_names_every_metric_in_order() {
     let set = daily(&[100.0], 100.0);
     assert!(set.values.windows(2).all(|pair| pair[0].0 < pair[1].0));
-    assert_eq!(set.values.len(), 48);
+    let reported: Vec<&str> = set.values.iter().map(|(name, _)| *name).collect();
+    assert_eq!(reported, METRICS.map(|metric| metric.name));
 }

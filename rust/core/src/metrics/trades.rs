@@ -1,11 +1,12 @@
-//! Closed round trips: how many won, how much, how regularly.
+//! Statistics of closed round trips.
 
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::tables::Trade;
+use crate::ledger::schema::Trade;
 use crate::metrics::sums::{Sum, Variance, is_zero_deviation};
+use crate::metrics::undefined::{Metric, Undefined};
 
-/// Everything trades are asked for, without the trades themselves.
+/// Statistics of trades, without the trades themselves.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TradeStats {
     net: Variance,
@@ -43,16 +44,15 @@ impl Side {
     }
 }
 
-type Metric = Result<f64, &'static str>;
-
 impl TradeStats {
-    /// One more closed round trip.
+    /// Adds a closed round trip.
     pub fn add(&mut self, trade: &Trade) {
         self.net.add(trade.net_pnl);
         self.net_total.add(trade.net_pnl);
         self.gross_total.add(trade.gross_pnl);
         self.return_rates.add(trade.return_rate);
         self.bars_held += trade.bars_held;
+        // A trade without profit or loss ends both streaks.
         if trade.net_pnl <= 0.0 {
             self.wins.streak = 0;
         }
@@ -66,25 +66,25 @@ impl TradeStats {
         }
     }
 
-    /// Number of round trips.
+    /// Returns the number of round trips.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.net.count()
     }
 
-    /// Sum of net P&L.
+    /// Returns the sum of net profits.
     #[must_use]
     pub fn net_total(&self) -> f64 {
         self.net_total.value()
     }
 
-    /// Sum of gross P&L.
+    /// Returns the sum of gross profits.
     #[must_use]
     pub fn gross_total(&self) -> f64 {
         self.gross_total.value()
     }
 
-    /// Every metric of trades that needs no ledger.
+    /// Reports every metric of trades that needs no ledger.
     pub(super) fn report(&self, put: &mut impl FnMut(&'static str, Metric)) {
         put("trades", Ok(self.count() as f64));
         put("wins", Ok(self.wins.count as f64));
@@ -104,7 +104,7 @@ impl TradeStats {
         put("sqn", self.sqn());
     }
 
-    /// Without a win 0, whether or not anything was lost.
+    /// Returns the profit factor: 0 without a win, even if nothing was lost.
     fn profit_factor(&self) -> Metric {
         self.any()?;
         if self.winners().is_err() {
@@ -117,18 +117,18 @@ impl TradeStats {
         self.any().map(|()| total / self.count() as f64)
     }
 
-    fn any(&self) -> Result<(), &'static str> {
-        if self.count() == 0 { Err("no_trades") } else { Ok(()) }
+    fn any(&self) -> Result<(), Undefined> {
+        if self.count() == 0 { Err(Undefined::NoTrades) } else { Ok(()) }
     }
 
-    fn winners(&self) -> Result<&Side, &'static str> {
+    fn winners(&self) -> Result<&Side, Undefined> {
         self.any()?;
-        if self.wins.count == 0 { Err("no_wins") } else { Ok(&self.wins) }
+        if self.wins.count == 0 { Err(Undefined::NoWins) } else { Ok(&self.wins) }
     }
 
-    fn losers(&self) -> Result<&Side, &'static str> {
+    fn losers(&self) -> Result<&Side, Undefined> {
         self.any()?;
-        if self.losses.count == 0 { Err("no_losses") } else { Ok(&self.losses) }
+        if self.losses.count == 0 { Err(Undefined::NoLosses) } else { Ok(&self.losses) }
     }
 
     fn payoff(&self) -> Metric {
@@ -136,26 +136,23 @@ impl TradeStats {
         Ok(average_win / self.losers()?.average().abs())
     }
 
-    /// System quality number: Van Tharp, "Definitive Guide to Position Sizing", 2008.
+    /// Returns the system quality number: Van Tharp, "Definitive Guide to Position Sizing", 2008.
     fn sqn(&self) -> Metric {
         self.any()?;
         if self.count() < 2 {
-            return Err("too_few_trades");
+            return Err(Undefined::TooFewTrades);
         }
         if is_zero_deviation(self.net.deviation(), self.net.mean()) {
-            return Err("zero_deviation");
+            return Err(Undefined::ZeroDeviation);
         }
         Ok((self.count() as f64).sqrt() * self.net.mean() / self.net.deviation())
     }
 }
 
-/// The median of bars held, `[n_trades]`.
-///
-/// # Errors
-/// `no_trades`.
+/// Returns the median of bars held, `[n_trades]`.
 pub(super) fn median(bars_held: &[i64]) -> Metric {
     if bars_held.is_empty() {
-        return Err("no_trades");
+        return Err(Undefined::NoTrades);
     }
     let mut sorted = bars_held.to_vec();
     sorted.sort_unstable();

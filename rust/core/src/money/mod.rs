@@ -1,14 +1,16 @@
-//! Money: cash, the open position, what trading costs, and how much is bought.
+//! Money: cash, the open position, the costs of trading and holding, and the quantity of an order.
 //!
 //! Amounts are in account currency unless a name says quote. The money of a position stays in quote currency until
-//! the position is flat; costs leave the cash at once.
+//! the position is flat; costs leave the balance at once.
 //!
-//! * `account`: cash in account and in quote currency
+//! * `account`: the balance in account currency, and the money of the open position
 //! * `costs`: commission and financing
-//! * `position`: the open position with its levels
+//! * `holding`: open units between two fills: charges, equity, the price of liquidation
+//! * `position`: the open position with its levels and excursions
 //! * `sizing`: the quantity of an opening order
 
 pub(crate) mod account;
 pub(crate) mod costs;
+pub(crate) mod holding;
 pub(crate) mod position;
 pub(crate) mod sizing;

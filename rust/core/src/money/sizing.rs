@@ -1,32 +1,34 @@
-//! How much an opening order buys: the quantity wanted, whole lots, and what the margin allows.
+//! Sizing: the quantity an order wants, in whole lots, within what the margin allows.
 
 use crate::money::costs;
-use crate::rules::{Execution, Sizing};
+use crate::rules::Execution;
+use crate::rules::sizing::Sizing;
+use crate::time;
 
-/// What rounding may add to equity before something counts as beyond it.
+/// Factor on equity within which an excess counts as rounding.
 pub const ROUNDING: f64 = 1.0 + 1e-12;
 
-/// What sizing looks at, at the moment of the opening fill.
+/// The values that sizing needs at the moment of the opening fill.
 #[derive(Debug, Clone, Copy)]
-pub struct Offer {
-    /// Equity; the account is flat, so it is the cash too.
+pub struct SizingInput {
+    /// Equity; the account is flat, so this is the balance too.
     pub equity: f64,
     /// Account currency per unit at the reference price.
     pub unit_value: f64,
     /// Account currency per unit at the fill price.
     pub unit_cost: f64,
-    /// Annual volatility at the decision bar, where sizing asks for it.
+    /// Annual volatility at the decision bar, if the sizing needs it and enough rows were known.
     pub sigma: Option<f64>,
 }
 
-/// The quantity granted, or why there is none.
+/// The quantity of an order, or the reason why there is none.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Grant {
+pub enum SizingOutcome {
     /// A quantity in whole lots.
     Quantity(f64),
-    /// Volatility undefined or zero.
+    /// The volatility is undefined or zero.
     Volatility,
-    /// Not one whole lot of the quantity wanted.
+    /// The quantity wanted is less than one lot.
     BelowLot(f64),
     /// The margin does not allow the quantity wanted.
     Margin(f64),
@@ -34,79 +36,86 @@ pub enum Grant {
 
 /// Sizes an opening order.
 #[must_use]
-pub fn size(rules: &Execution, offer: &Offer) -> Grant {
-    let Some(wanted) = wanted(rules, offer) else {
-        return Grant::Volatility;
+pub fn size(rules: &Execution, input: &SizingInput) -> SizingOutcome {
+    let Some(wanted) = wanted(rules, input) else {
+        return SizingOutcome::Volatility;
     };
     let lot = rules.instrument.lot_size;
     let lots = whole_lots(wanted / lot);
-    if lots < 1.0 || offer.equity <= 0.0 {
-        return Grant::BelowLot(wanted);
+    if lots < 1.0 || input.equity <= 0.0 {
+        return SizingOutcome::BelowLot(wanted);
     }
-    if acceptable(rules, offer, lots * lot) {
-        return Grant::Quantity(lots * lot);
+    if is_acceptable(rules, input, lots * lot) {
+        return SizingOutcome::Quantity(lots * lot);
     }
     let shrinks = !matches!(rules.sizing, Sizing::FixedQuantity(_) | Sizing::FixedNotional(_));
-    match largest_acceptable(rules, offer, lots) {
-        Some(fewer) if shrinks => Grant::Quantity(fewer * lot),
-        _ => Grant::Margin(wanted),
+    match largest_acceptable(rules, input, lots) {
+        Some(fewer) if shrinks => SizingOutcome::Quantity(fewer * lot),
+        _ => SizingOutcome::Margin(wanted),
     }
 }
 
-fn wanted(rules: &Execution, offer: &Offer) -> Option<f64> {
-    let spent_per_unit = offer.unit_value * (1.0 + rules.commission.rate);
+/// Returns the unrounded quantity that the rule asks for; `None` without a usable volatility.
+fn wanted(rules: &Execution, input: &SizingInput) -> Option<f64> {
+    let spent_per_unit = input.unit_value * (1.0 + rules.commission.rate);
     Some(match rules.sizing {
-        Sizing::CashFraction(fraction) | Sizing::EquityFraction(fraction) => fraction * offer.equity / spent_per_unit,
+        Sizing::CashFraction(fraction) | Sizing::EquityFraction(fraction) => fraction * input.equity / spent_per_unit,
         Sizing::FixedQuantity(quantity) => quantity,
-        Sizing::FixedNotional(notional) => notional / offer.unit_value,
+        Sizing::FixedNotional(notional) => notional / input.unit_value,
         Sizing::VolatilityTarget { annual, .. } => {
-            let sigma = offer.sigma.filter(|sigma| sigma.is_finite() && *sigma > 0.0)?;
-            (annual / sigma).min(rules.margin.max_leverage) * offer.equity / offer.unit_value
+            let sigma = input.sigma.filter(|sigma| sigma.is_finite() && *sigma > 0.0)?;
+            (annual / sigma).min(rules.margin.max_leverage) * input.equity / input.unit_value
         }
     })
 }
 
-/// A count within rounding noise of an integer is that integer, else its floor.
+/// Rounds a count of lots down. A count within rounding noise of an integer is that integer.
 fn whole_lots(lots: f64) -> f64 {
     let nearest = lots.round();
     let tolerance = (1e-12 * lots).max(1e-6);
     if (lots - nearest).abs() <= tolerance { nearest } else { lots.floor() }
 }
 
-fn acceptable(rules: &Execution, offer: &Offer, quantity: f64) -> bool {
-    let notional = quantity * offer.unit_cost;
+fn is_acceptable(rules: &Execution, input: &SizingInput, quantity: f64) -> bool {
+    let notional = quantity * input.unit_cost;
     let commission = costs::commission(&rules.commission, notional, quantity);
-    notional / rules.margin.max_leverage + commission <= offer.equity * ROUNDING
+    notional / rules.margin.max_leverage + commission <= input.equity * ROUNDING
 }
 
-/// What is needed grows with the lots, so halving finds the largest count; `too_many` is not acceptable.
-fn largest_acceptable(rules: &Execution, offer: &Offer, too_many: f64) -> Option<f64> {
+/// Finds the largest acceptable count of lots below `too_many`, which is not acceptable.
+///
+/// Margin and commission both grow with the count, so bisection finds it.
+fn largest_acceptable(rules: &Execution, input: &SizingInput, too_many: f64) -> Option<f64> {
     let (mut low, mut high) = (0.0, too_many);
     while high - low > 1.0 {
         let middle = (low + (high - low) / 2.0).floor();
+        // Above 2^53 neighbouring doubles are more than 1 apart: there is no count between them.
         if middle <= low || middle >= high {
             break;
         }
-        let fits = acceptable(rules, offer, middle * rules.instrument.lot_size);
+        let fits = is_acceptable(rules, input, middle * rules.instrument.lot_size);
         *(if fits { &mut low } else { &mut high }) = middle;
     }
     (low >= 1.0).then_some(low)
 }
 
-/// Annual volatility of close-to-close log returns over the rows given, `None` where it is undefined.
+/// Returns the annual volatility of close-to-close log returns over rows of stamp and close.
 ///
-/// `sigma^2 = sum r^2 / years`, years from the first to the last stamp.
+/// `sigma^2 = sum r^2 / years`, with the years from the first to the last stamp. `None` if no time passes.
 #[must_use]
 pub fn annual_volatility(rows: impl Iterator<Item = (i64, f64)> + Clone) -> Option<f64> {
     let (first_ns, _) = rows.clone().next()?;
-    let (mut previous, mut last_ns, mut sum) = (None, first_ns, 0.0);
+    let mut previous_close = None;
+    let mut last_ns = first_ns;
+    let mut sum = 0.0;
     for (stamp_ns, close) in rows {
-        if let Some(before) = previous {
+        if let Some(before) = previous_close {
             let step = libm::log(close / before);
             sum += step * step;
         }
-        (previous, last_ns) = (Some(close), stamp_ns);
+        previous_close = Some(close);
+        last_ns = stamp_ns;
     }
-    let years = (last_ns - first_ns) as f64 / (365.25 * 86_400e9);
+    let years = time::years(last_ns - first_ns);
     (years > 0.0).then(|| libm::sqrt(sum / years))
 }

@@ -1,13 +1,13 @@
-//! Exits inside a bar: which level a position leaves at, and at what kind of price.
+//! The levels of a position against the prices of a bar: which level it leaves at, and at what kind of price.
 
 use crate::money::position::{Position, Trailing};
-use crate::rules::{Exits, Intrabar, Level};
+use crate::rules::exits::{Exits, Intrabar, Level};
 
-/// Why a fill happened.
+/// The reason of a fill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Reason {
-    /// A signal's order.
+    /// A signal placed the order.
     Signal,
     /// The stop was reached.
     StopLoss,
@@ -15,7 +15,7 @@ pub enum Reason {
     TakeProfit,
     /// The trailing stop was reached.
     TrailingStop,
-    /// Held for as long as allowed.
+    /// The position was held for as long as allowed.
     MaxHolding,
     /// Equity fell to the maintenance requirement.
     Liquidation,
@@ -24,57 +24,57 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Every reason's name, in the order of the discriminants.
+    /// Name of every reason, in the order of the discriminants.
     pub const NAMES: [&'static str; 7] =
         ["signal", "stop_loss", "take_profit", "trailing_stop", "max_holding", "liquidation", "end_of_data"];
 }
 
-/// How an exit inside a bar is filled.
+/// The kind of fill that an exit inside a bar makes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Exit {
-    /// At market, with all costs, from this reference.
+    /// At market, with all costs.
     Market {
-        /// Reference price.
+        /// Price before costs: the level, or the open beyond it.
         reference: f64,
-        /// The level that was reached.
+        /// Level that was reached.
         reason: Reason,
     },
-    /// A gap beyond the target: the open less the half spread, no slippage.
+    /// At an open beyond the target: with the half spread, without slippage.
     GapTarget,
-    /// The resting target, at its level.
+    /// At the target, a resting limit order.
     Target,
 }
 
-/// What step 3 of a bar finds.
+/// The exit of a position inside a bar.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Found {
-    /// The exit taken.
+pub struct BarExit {
+    /// Exit taken.
     pub exit: Exit,
-    /// The exits between which an ambiguous bar leaves the choice.
+    /// Both exits of an ambiguous bar.
     pub ambiguous: Option<Ambiguous>,
 }
 
-/// Both levels lie inside one bar.
+/// The two exits of a bar that reaches both the adverse level and the target.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ambiguous {
-    /// At the adverse level.
+    /// Exit at the adverse level.
     pub adverse: Exit,
-    /// At the target.
+    /// Exit at the target.
     pub target: Exit,
 }
 
 /// Prices at which a position leaves, as set at its entry.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Levels {
-    /// Stop.
+    /// Price of the stop.
     pub stop: Option<f64>,
-    /// Target.
+    /// Price of the target.
     pub target: Option<f64>,
-    /// Trailing stop.
+    /// Trailing stop with its distance.
     pub trailing: Option<Trailing>,
 }
 
-/// The levels of an entry at `entry_price`; `None` where a distance is not finite and positive.
+/// Sets the levels of an entry at `entry_price`; returns `None` if a distance is not finite and positive.
 #[must_use]
 pub fn levels(rules: &Exits, side: f64, entry_price: f64, atr: f64) -> Option<Levels> {
     let given = [rules.stop_loss, rules.take_profit, rules.trailing_stop];
@@ -90,7 +90,7 @@ pub fn levels(rules: &Exits, side: f64, entry_price: f64, atr: f64) -> Option<Le
     })
 }
 
-/// Distance of a level in price units; `None` where it is not finite and positive.
+/// Returns the distance of a level in price units; `None` if it is not finite and positive.
 fn distance(level: Level, entry_price: f64, atr: f64) -> Option<f64> {
     let distance = match level {
         Level::Rate(rate) => rate * entry_price,
@@ -99,8 +99,8 @@ fn distance(level: Level, entry_price: f64, atr: f64) -> Option<f64> {
     (distance.is_finite() && distance > 0.0).then_some(distance)
 }
 
-/// The adverse level nearest to the market and its reason; ties go to stop, trailing, liquidation.
-fn adverse(position: &Position, liquidation: Option<f64>) -> Option<(f64, Reason)> {
+/// Returns the adverse level nearest to the market. Of equal levels the first of stop, trailing, liquidation counts.
+fn adverse_level(position: &Position, liquidation: Option<f64>) -> Option<(f64, Reason)> {
     let levels = [
         (position.stop, Reason::StopLoss),
         (position.trailing.map(|trailing| trailing.level), Reason::TrailingStop),
@@ -117,10 +117,12 @@ fn adverse(position: &Position, liquidation: Option<f64>) -> Option<(f64, Reason
     nearest
 }
 
-/// Whether bars between `lows` and `highs` can touch no level at all: a quick look, which may say no for nothing.
+/// Returns true only if bars between `lows` and `highs` touch no level at all.
+///
+/// Conservative: `true` is certain, `false` may be a false alarm.
 #[must_use]
 #[inline]
-pub fn untouched<const N: usize>(
+pub fn touches_nothing<const N: usize>(
     position: &Position,
     liquidation: Option<f64>,
     lows: &[f64; N],
@@ -140,26 +142,29 @@ pub fn untouched<const N: usize>(
     adverse.iter().flatten().all(|&level| beyond(level)) && position.target.is_none_or(short_of)
 }
 
-/// What a bar does to an open position; `prices` are its open, high and low.
+/// Returns the exit of a position inside a bar, if there is one; `prices` are the bar's open, high and low.
+///
+/// The open is looked at first: it is the one price whose place in the bar is known.
 #[must_use]
-pub fn inside(
+pub fn exit_inside(
     position: &Position,
     liquidation: Option<f64>,
     prices: [f64; 3],
     half_spread: f64,
     rule: Intrabar,
-) -> Option<Found> {
+) -> Option<BarExit> {
     let [open, high, low] = prices;
     let sign = position.sign();
     let (worst, best) = if sign > 0.0 { (low, high) } else { (high, low) };
-    let adverse = adverse(position, liquidation);
-    let certain = |exit| Some(Found { exit, ambiguous: None });
+    let adverse = adverse_level(position, liquidation);
+    let certain = |exit| Some(BarExit { exit, ambiguous: None });
     if let Some((_, reason)) = adverse.filter(|(level, _)| sign * open <= sign * level) {
         return certain(Exit::Market { reference: open, reason });
     }
     if position.target.is_some_and(|target| sign * (open - sign * half_spread) >= sign * target) {
         return certain(Exit::GapTarget);
     }
+    // A stop is reached by a touch, a target only when the price trades through it: both choices cannot flatter.
     let stopped = adverse
         .filter(|(level, _)| sign * worst <= sign * level)
         .map(|(reference, reason)| Exit::Market { reference, reason });
@@ -169,13 +174,17 @@ pub fn inside(
         (Some(exit), false) => certain(exit),
         (None, true) => certain(Exit::Target),
         (Some(stop), true) => {
-            let adverse_first = match rule {
-                Intrabar::Pessimistic => true,
-                Intrabar::Optimistic => false,
-                Intrabar::Ohlc => (open - worst).abs() <= (best - open).abs(),
-            };
-            let exit = if adverse_first { stop } else { Exit::Target };
-            Some(Found { exit, ambiguous: Some(Ambiguous { adverse: stop, target: Exit::Target }) })
+            let exit = if adverse_first(rule, open, worst, best) { stop } else { Exit::Target };
+            Some(BarExit { exit, ambiguous: Some(Ambiguous { adverse: stop, target: Exit::Target }) })
         }
+    }
+}
+
+/// Decides which level of an ambiguous bar counts as reached first.
+fn adverse_first(rule: Intrabar, open: f64, worst: f64, best: f64) -> bool {
+    match rule {
+        Intrabar::Pessimistic => true,
+        Intrabar::Optimistic => false,
+        Intrabar::Ohlc => (open - worst).abs() <= (best - open).abs(),
     }
 }

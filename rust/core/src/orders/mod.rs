@@ -1,7 +1,7 @@
 //! Orders, the levels of a position, and the price of a fill.
 //!
-//! Prices are moved against the trader only. Where a bar leaves the order of two levels open, the intrabar rule
-//! decides, and the bar is counted as ambiguous.
+//! Costs move a price against the trader only. Where a bar leaves open which of two levels came first, the intrabar
+//! rule decides, and the bar is counted as ambiguous.
 //!
 //! * `order`: a placed order, and the reasons to reject one
 //! * `matching`: the levels of a position against the prices of a bar

@@ -1,40 +1,40 @@
-//! An order between the close that decided it and its fill, and why one may be refused.
+//! A placed order, and the reasons to reject one.
 
 use serde::{Deserialize, Serialize};
 
-/// A placed order, with what was known when it was decided.
+/// A market order, with the values known when it was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Order {
-    /// +1 buy, -1 sell.
+    /// Side: +1 buy, -1 sell.
     pub side: i8,
-    /// The signal's confidence; `None` for a close after the longest holding.
+    /// Confidence of the signal; `None` for a close after the longest holding.
     pub confidence: Option<f32>,
-    /// ATR on the row whose close decided it, NaN without a column.
+    /// ATR on the row whose close decided it; NaN without a column.
     pub atr: f64,
-    /// Annual volatility on that row, where sizing asks for it and there are rows enough.
+    /// Annual volatility on that row, if the sizing needs it and enough rows were known.
     pub sigma: Option<f64>,
 }
 
-/// Why an order was not executed, in the order in which it is checked.
+/// The reason why an order was not executed, in the order in which reasons are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum RefusalReason {
-    /// The position already stands in that direction.
+pub enum RejectionReason {
+    /// The position already has that direction.
     AlreadyInPosition,
-    /// There is no bar left to trade it at.
+    /// No bar is left to trade at.
     EndOfData,
-    /// An exit distance is not finite and positive.
+    /// The distance of an exit is not finite and positive.
     StopDistance,
     /// The volatility that sizing needs is undefined or zero.
     Volatility,
-    /// Not one whole lot.
+    /// The quantity is less than one lot.
     BelowLot,
-    /// More than the margin allows.
+    /// The margin does not allow the quantity.
     Margin,
 }
 
-impl RefusalReason {
-    /// Every reason's name, in the order of the discriminants.
+impl RejectionReason {
+    /// Name of every reason, in the order of the discriminants.
     pub const NAMES: [&'static str; 6] =
         ["already_in_position", "end_of_data", "stop_distance", "volatility", "below_lot", "margin"];
 }

@@ -1,8 +1,9 @@
-//! From a raw signal to an order, or the reason why not: the filters that need the open position.
+//! Filters between a signal and an order: the part of a decision that needs the open position.
 
 use crate::rules::Decisions;
+use crate::time;
 
-/// What became of a bar's signal.
+/// The fate of a bar's signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Decision {
@@ -14,28 +15,51 @@ pub enum Decision {
     Undefined,
     /// The confidence lies below the threshold.
     Threshold,
-    /// Too soon after the last fill.
+    /// The last fill was too recent.
     Separation,
-    /// The position already stands in that direction.
+    /// The position already has that direction.
     Position,
     /// Shorts may not be opened.
     Short,
-    /// Held long enough: a close was placed.
+    /// The position was held long enough: a close was placed.
     MaxHolding,
 }
 
 impl Decision {
-    /// Every decision's name, in the order of the discriminants.
+    /// Name of every decision, in the order of the discriminants.
     pub const NAMES: [&'static str; 8] =
         ["traded", "hold", "undefined", "threshold", "separation", "position", "short", "max_holding"];
+
+    /// Returns the name of the decision.
+    ///
+    /// ```
+    /// assert_eq!(ktrdr_core::Decision::MaxHolding.name(), "max_holding");
+    /// ```
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
 }
 
-/// What no signal is.
-const NEVER: i8 = i8::MIN;
-/// Signals that are looked at together.
-const LANES: usize = 32;
+/// A value that no signal has; a comparison with it is never true.
+const NO_SIGNAL: i8 = i8::MIN;
 
-/// The filters with their rounded bounds.
+/// Signals that `first_candidate` looks at in one step: one AVX2 register of bytes.
+const SIGNALS_PER_STEP: usize = 32;
+
+/// The filters, with the threshold rounded to `f32` and the separation in whole nanoseconds.
+///
+/// ```
+/// use ktrdr_core::{Decision, DecisionRules, Filter};
+///
+/// let rules: DecisionRules = serde_json::from_str(r#"{"confidence_threshold": 0.6, "position_awareness": true,
+///     "allow_short_from_flat": false, "filters": {"min_signal_separation": 4}}"#).expect("every key");
+/// let filter = Filter::new(&rules, true);
+/// // Confidence 0.7 at stamp 0, no fill yet, flat: a BUY is ordered, a SELL would open a short.
+/// assert!(filter.judge(1, 0.7, 0, None, 0).is_order());
+/// assert_eq!(filter.judge(-1, 0.7, 0, None, 0).decision(), Decision::Short);
+/// assert_eq!(filter.judge(1, 0.5, 0, None, 0).decision(), Decision::Threshold);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Filter {
     threshold: f32,
@@ -44,56 +68,78 @@ pub struct Filter {
     may_short_from_flat: bool,
 }
 
-/// What the filter says to one signal.
+/// The answer of the filters to one signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// No order, for that reason.
+    /// No order, with the reason.
     Pass(Decision),
-    /// An order in the direction of the open position: recorded as refused, nothing is placed.
+    /// An order in the direction of the open position: recorded as rejected, nothing is placed.
     AlreadyInPosition,
     /// An order.
     Order,
 }
 
+impl Verdict {
+    /// Returns true if an order is to be placed.
+    #[must_use]
+    pub fn is_order(self) -> bool {
+        self == Self::Order
+    }
+
+    /// Returns the decision that is recorded for this verdict.
+    #[must_use]
+    pub fn decision(self) -> Decision {
+        match self {
+            Self::Order => Decision::Traded,
+            Self::Pass(decision) => decision,
+            Self::AlreadyInPosition => Decision::Position,
+        }
+    }
+}
+
 impl Filter {
-    /// Threshold rounded to f32 and hours to whole nanoseconds, once.
+    /// Prepares the filters of a run.
     #[must_use]
     pub fn new(rules: &Decisions, allow_short: bool) -> Self {
         Self {
             threshold: rules.confidence_threshold as f32,
-            separation_ns: (rules.filters.min_signal_separation * 3.6e12).round() as i64,
+            separation_ns: time::hours_to_ns(rules.filters.min_signal_separation),
             position_awareness: rules.position_awareness,
             may_short_from_flat: rules.allow_short_from_flat && allow_short,
         }
     }
 
-    /// The first stamp that is not too soon after the last fill.
+    /// Returns the first stamp that is not too soon after the last fill.
     #[must_use]
-    pub fn free_from_ns(&self, last_fill_ns: Option<i64>) -> Option<i64> {
+    pub(crate) fn free_from_ns(&self, last_fill_ns: Option<i64>) -> Option<i64> {
         last_fill_ns.map(|last| last.saturating_add(self.separation_ns))
     }
 
-    /// The first row whose signal and confidence `judge` could let pass, whatever the time.
+    /// Finds the first row that `judge` could let pass at some time.
+    ///
+    /// Conservative: a row it names may still be held back, a row before it never passes.
     #[must_use]
-    pub fn first_candidate(&self, signals: &[i8], confidence: Option<&[f32]>, position: i8) -> Option<usize> {
-        let buy = if !self.position_awareness || position != 1 { 1 } else { NEVER };
-        let sell = if self.sells_matter(position) { -1 } else { NEVER };
+    pub(crate) fn first_candidate(&self, signals: &[i8], confidence: Option<&[f32]>, position: i8) -> Option<usize> {
+        let buy = if !self.position_awareness || position != 1 { 1 } else { NO_SIGNAL };
+        let sell = if self.sells_matter(position) { -1 } else { NO_SIGNAL };
         let matters = |signal: i8| (signal == buy) | (signal == sell);
         let confident = |row: usize| confidence.map_or(1.0, |column| column[row]) >= self.threshold;
         let mut row = 0;
         while row < signals.len() {
-            let part = &signals[row..signals.len().min(row + LANES)];
+            let part = &signals[row..signals.len().min(row + SIGNALS_PER_STEP)];
+            // One comparison per register first. Confidences are read only where a signal matters.
             if part.iter().fold(false, |any, &signal| any | matters(signal)) {
                 let found = part.iter().zip(row..).find(|&(&signal, row)| matters(signal) && confident(row));
                 if let Some((_, row)) = found {
                     return Some(row);
                 }
             }
-            row += LANES;
+            row += SIGNALS_PER_STEP;
         }
         None
     }
 
+    /// Returns true if a SELL may do something to a position of that direction.
     fn sells_matter(&self, position: i8) -> bool {
         match position {
             0 => self.may_short_from_flat,
@@ -102,7 +148,7 @@ impl Filter {
         }
     }
 
-    /// The verdict on `signal` at a bar stamped `stamp_ns`, with the direction of the open position (0 flat).
+    /// Judges `signal` at a bar stamped `stamp_ns`; `position` is the direction of the open position, 0 flat.
     #[must_use]
     pub fn judge(
         &self,

@@ -3,7 +3,7 @@
 //! Every step depends on one bar and the open position only, so a decision never sees a later bar.
 //!
 //! * `scores`: class scores or a predicted return become a signal and a confidence
-//! * `filter`: a signal becomes an order, or a named reason why not
+//! * `filter`: a signal becomes an order, or a named reason for none
 
 pub(crate) mod filter;
 pub(crate) mod scores;

@@ -1,6 +1,6 @@
 //! Snapshots as bytes: a fixed little-endian header, then a postcard payload, both guarded.
 //!
-//! | offset | bytes | what |
+//! | offset | bytes | content |
 //! | --- | --- | --- |
 //! | 0 | 8 | magic `ktrdrsnp` |
 //! | 8 | 2 | container version |
@@ -16,25 +16,23 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::error::Error;
 use crate::ledger::hash::{Chain, Content, Hash, Table};
+use crate::ledger::schema::TABLES;
 
 const MAGIC: &[u8; 8] = b"ktrdrsnp";
 const CONTAINER: u16 = 1;
 const LEDGERS_AT: usize = 52;
 const LEDGER_BYTES: usize = 72;
-const LENGTH_AT: usize = LEDGERS_AT + LEDGERS.len() * LEDGER_BYTES;
+const LENGTH_AT: usize = LEDGERS_AT + TABLES * LEDGER_BYTES;
 const CHECKSUM_AT: usize = LENGTH_AT + 40;
-/// Bytes of the header.
-pub const HEADER_BYTES: usize = CHECKSUM_AT + 4;
-/// A payload larger than this is no snapshot of ours.
+const HEADER_BYTES: usize = CHECKSUM_AT + 4;
+
+/// Largest payload that is read. A snapshot has a few KiB, so a larger one is not ours.
 const LARGEST_PAYLOAD: u64 = 1 << 20;
 
-/// The ledgers a header speaks of, in its order.
-pub const LEDGERS: [&str; 5] = ["fills", "trades", "equity", "refused", "decisions"];
-
-/// How far a ledger is written, and what it hashes to.
+/// The extent of a ledger table, and its hashes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LedgerMark {
-    /// Rows written.
+    /// Number of rows.
     pub rows: u64,
     /// Hash of the last full page.
     pub head: Hash,
@@ -43,26 +41,26 @@ pub struct LedgerMark {
 }
 
 impl LedgerMark {
-    /// The mark of a table, taken with the chain of its full pages, which moves on.
-    pub fn of(chain: &mut Chain, table: &impl Table) -> Self {
+    /// Marks a table; `chain` keeps the hash of its full pages for the next mark.
+    pub(crate) fn of(chain: &mut Chain, table: &impl Table) -> Self {
         chain.advance(table, 0);
         Self { rows: table.rows() as u64, head: chain.head, tip: chain.tip(table, 0) }
     }
 }
 
-/// What a header says besides its checks.
+/// The header of a snapshot, without its checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// The caller's 32 bytes.
+    /// Identity of the run, chosen by the caller.
     pub identity: Hash,
     /// Index of the next bar.
     pub bar: u64,
-    /// One mark for each of `LEDGERS`.
-    pub ledgers: [LedgerMark; LEDGERS.len()],
+    /// One mark per table, in the order of `LEDGER_SCHEMA`.
+    pub ledgers: [LedgerMark; TABLES],
 }
 
 impl Header {
-    /// What a fork is forked from: the parent's identity, bar and ledgers, as one hash.
+    /// Returns the hash that a fork names as its parent: over identity, bar and ledgers.
     #[must_use]
     pub fn lineage(&self) -> Hash {
         let mut content = Content::default();
@@ -74,22 +72,22 @@ impl Header {
     }
 }
 
-/// What a snapshot carries: frozen plain data of one schema version.
+/// The content of a snapshot: frozen plain data of one schema version.
 pub trait Payload: Serialize + DeserializeOwned {
     /// Version of the schema.
     const SCHEMA: u16;
 
-    /// Index of the next bar.
+    /// Returns the index of the next bar.
     fn bar(&self) -> u64;
 
-    /// Whether any run can have led here.
+    /// Checks that some run can have reached this state.
     ///
     /// # Errors
-    /// What is impossible.
+    /// The fact that cannot be.
     fn check(&self) -> Result<(), &'static str>;
 }
 
-/// A snapshot's bytes.
+/// Encodes a snapshot.
 ///
 /// # Errors
 /// `SnapshotInconsistent` for a payload that cannot be encoded.
@@ -113,6 +111,7 @@ pub fn seal<P: Payload>(header: &Header, payload: &P) -> Result<Vec<u8>, Error> 
     Ok(bytes)
 }
 
+/// Encodes plain data in the form that snapshots and hashes use.
 pub(crate) fn encode(payload: &impl Serialize) -> Result<Vec<u8>, Error> {
     postcard::to_stdvec(payload).map_err(|_| inconsistent("the state cannot be encoded"))
 }
@@ -120,11 +119,17 @@ pub(crate) fn encode(payload: &impl Serialize) -> Result<Vec<u8>, Error> {
 /// Reads and checks a snapshot.
 ///
 /// # Errors
-/// `SnapshotCorrupt` for changed bytes, `SnapshotTooNew` for a later version, `SnapshotInconsistent` for
-/// intact bytes that describe an impossible state.
+/// `SnapshotCorrupt` for changed bytes, `SnapshotTooNew` for a later version, `SnapshotInconsistent` for intact bytes
+/// that describe an impossible state.
+///
+/// ```
+/// let error = ktrdr_core::open_snapshot::<ktrdr_core::SnapshotV1>(b"no snapshot").unwrap_err();
+/// assert_eq!(error.code(), "snapshot_corrupt");
+/// ```
 pub fn open<P: Payload>(bytes: &[u8]) -> Result<(Header, P), Error> {
     let (header, payload) = split(bytes, P::SCHEMA)?;
     let state: P = postcard::from_bytes(payload).map_err(|_| inconsistent("the payload cannot be read"))?;
+    // Postcard reads some numbers from longer forms too. Two encodings of one state would have two hashes.
     if encode(&state)? != payload {
         return Err(inconsistent("the payload is not its own encoding"));
     }
@@ -135,7 +140,7 @@ pub fn open<P: Payload>(bytes: &[u8]) -> Result<(Header, P), Error> {
     Ok((header, state))
 }
 
-/// Lengths come first: nothing is allocated for a length that does not fit the bytes.
+/// Splits header and payload. Lengths come first: nothing is allocated for a length that does not fit the bytes.
 fn split(bytes: &[u8], schema: u16) -> Result<(Header, &[u8]), Error> {
     let Some((head, payload)) = bytes.split_at_checked(HEADER_BYTES) else {
         return Err(corrupt("it is shorter than its header"));
@@ -143,11 +148,13 @@ fn split(bytes: &[u8], schema: u16) -> Result<(Header, &[u8]), Error> {
     if &head[..MAGIC.len()] != MAGIC {
         return Err(corrupt("it does not begin like a snapshot"));
     }
+    // Before the versions: a damaged version is damage, not a later version.
     if crc32c::crc32c(&head[..CHECKSUM_AT]).to_le_bytes() != head[CHECKSUM_AT..] {
         return Err(corrupt("the header's checksum does not fit"));
     }
     let mut fields = Fields(&head[MAGIC.len()..]);
-    let (container, version) = (fields.u16(), fields.u16());
+    let container = fields.u16();
+    let version = fields.u16();
     for (found, supported) in [(container, CONTAINER), (version, schema)] {
         if found > supported {
             return Err(Error::SnapshotTooNew { found, supported });

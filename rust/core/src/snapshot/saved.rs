@@ -2,54 +2,45 @@
 
 use crate::engine::simulation::Simulation;
 use crate::error::Error;
-use crate::ledger::hash::{self, Chain, Content, Hash, Of, PAGE_ROWS, Signals};
+use crate::ledger::hash::{self, Chain, Content, Hash, LedgerTable, PAGE_ROWS, SignalTable};
+use crate::ledger::schema::{LEDGER_SCHEMA, TABLES};
 use crate::ledger::tables::Ledger;
 use crate::market::bars::Bars;
+use crate::market::columns::Columns;
 use crate::rules::Rules;
-use crate::snapshot::container::{self, Header, LEDGERS, LedgerMark};
+use crate::snapshot::container::{self, Header, LedgerMark};
 use crate::snapshot::v1::{Parts, SnapshotV1};
 
-/// Rises with every change that can change a result.
+/// Version of what the rules mean. It rises with every change that can change a result.
 pub const SEMANTICS: u16 = 1;
 
-/// A run that can be saved; hashes move on only when that is asked for.
+/// A run that can be saved. Its hashes advance only when a save asks for them.
 #[derive(Debug, Clone)]
 pub struct Saved {
-    /// The run.
+    /// Run behind the hashes.
     pub run: Simulation,
-    ledgers: [Chain; LEDGERS.len()],
+    ledgers: [Chain; TABLES],
     bars: Chain,
     signals: Chain,
     parent: Option<Hash>,
 }
 
-/// Columns that a run was given, from row `first_row` on.
-#[derive(Debug, Clone, Copy)]
-pub struct Inputs<'a> {
-    /// Bars.
-    pub bars: Bars<'a>,
-    /// Signals and confidences.
-    pub signals: Signals<'a>,
-    /// Row of the run that is row 0 of the columns.
-    pub first_row: u64,
-}
-
 impl Saved {
-    /// A run that has not been saved yet.
+    /// Wraps a run that has not been saved yet.
     #[must_use]
     pub fn new(run: Simulation) -> Self {
         let empty = Chain::default();
-        Self { run, ledgers: [empty; LEDGERS.len()], bars: empty, signals: empty, parent: None }
+        Self { run, ledgers: [empty; TABLES], bars: empty, signals: empty, parent: None }
     }
 
     /// Continues from a snapshot and the ledger written with it; also returns the parts it was saved with.
     ///
-    /// Other `rules` make it a fork. `bars` hold the run from row 0 on; without them the hashes of the inputs go on
-    /// from the snapshot's.
+    /// Other `rules` make it a fork. `bars` hold the run from row 0 on; without them the hashes of the inputs continue
+    /// those of the snapshot.
     ///
     /// # Errors
-    /// As `snapshot::open`; `IdentityMismatch` for a ledger other than the one it was saved with, or fewer bars than
-    /// the run has taken.
+    /// As `open_snapshot`; `IdentityMismatch` for a ledger other than the one it was saved with, or for fewer bars than
+    /// the run has simulated; `Argument` for rules outside their ranges.
     pub fn open(
         blob: &[u8],
         ledger: Ledger,
@@ -63,35 +54,56 @@ impl Saved {
         let earlier = bars.map(|bars| bars.rows(0, header.bar as usize));
         let not_one = Error::SnapshotInconsistent { what: "not exactly one symbol" };
         let (state, parts) = saved.into_state().ok_or(not_one)?;
+        if let Some(name) = ledger.uneven_table() {
+            return Err(Error::IdentityMismatch { part: format!("ledger {name}") });
+        }
         let parent = if rules.is_some() { Some(header.lineage()) } else { part(&parts, "parent") };
         let mut found = Self::new(match rules {
             None => Simulation::resume(state, ledger),
-            Some(rules) => Simulation::fork(state, ledger, rules, earlier.as_ref()),
+            Some(rules) => Simulation::fork(state, ledger, rules, earlier.as_ref())?,
         });
         found.parent = parent;
-        let marks = found.marks();
-        if let Some((name, _)) = LEDGERS.iter().zip(marks.iter().zip(&header.ledgers)).find(|(_, (a, b))| a != b) {
-            return Err(Error::IdentityMismatch { part: format!("ledger {name}") });
-        }
+        found.compare_ledgers(&header)?;
         if earlier.is_none() {
-            let paged_rows = header.bar / PAGE_ROWS as u64 * PAGE_ROWS as u64;
-            let chain = |name| Chain { paged_rows, head: part(&parts, name).unwrap_or_default() };
-            (found.bars, found.signals) = (chain("bars_pages"), chain("signals_pages"));
+            found.continue_inputs(&header, &parts);
         }
         Ok((found, parts))
     }
 
-    /// Named hashes of everything a run from arrays depends on, as far as it has come.
+    /// Checks that the ledger is the one the snapshot was saved with.
+    fn compare_ledgers(&mut self, header: &Header) -> Result<(), Error> {
+        let marks = self.marks();
+        let tables = LEDGER_SCHEMA.iter().zip(marks.iter().zip(&header.ledgers));
+        for (table, (found, saved)) in tables {
+            if found != saved {
+                return Err(Error::IdentityMismatch { part: format!("ledger {}", table.name) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Continues the hashes of the inputs from those of the snapshot.
+    fn continue_inputs(&mut self, header: &Header, parts: &Parts) {
+        let paged_rows = header.bar / PAGE_ROWS as u64 * PAGE_ROWS as u64;
+        let chain = |name| Chain { paged_rows, head: part(parts, name).unwrap_or_default() };
+        self.bars = chain("bars_pages");
+        self.signals = chain("signals_pages");
+    }
+
+    /// Returns named hashes of everything a run from arrays depends on, as far as it has come.
+    ///
+    /// Row 0 of `inputs` is row `first_row` of the run.
     ///
     /// # Errors
-    /// `IdentityMismatch` for fewer rows than the run has taken.
-    pub fn parts(&mut self, inputs: &Inputs<'_>) -> Result<Parts, Error> {
-        let first_row = inputs.first_row;
+    /// `IdentityMismatch` for fewer rows than the run has simulated.
+    pub fn parts(&mut self, inputs: &Columns<'_>, first_row: u64) -> Result<Parts, Error> {
         let rows = (self.run.next_bar() - first_row) as usize;
-        if rows > inputs.bars.len().min(inputs.signals.signals.len()) {
+        if rows > inputs.bars.len().min(inputs.signals.len()) {
             return Err(Error::IdentityMismatch { part: "bars".into() });
         }
-        let (bars, signals) = (inputs.bars.rows(0, rows), inputs.signals.first(rows));
+        let bars = inputs.bars.rows(0, rows);
+        let confidence = inputs.confidence.map(|column| &column[..rows]);
+        let signals = SignalTable(Columns { bars, signals: &inputs.signals[..rows], confidence });
         self.bars.advance(&bars, first_row);
         self.signals.advance(&signals, first_row);
         let spec = self.run.spec();
@@ -111,25 +123,22 @@ impl Saved {
         Ok(named.into_iter().chain(parent).map(|(name, hash)| (name.into(), hash)).collect())
     }
 
-    /// The run as bytes, with the identity that the named hashes make.
+    /// Returns the run as bytes, with the identity that the named hashes make.
     ///
     /// # Errors
-    /// As `snapshot::seal`.
+    /// As `seal_snapshot`.
     pub fn seal(&mut self, parts: Parts) -> Result<Vec<u8>, Error> {
         let header = Header { identity: hash::identity(&parts), bar: self.run.next_bar(), ledgers: self.marks() };
-        container::seal(&header, &SnapshotV1::of(self.run.state(), parts))
+        container::seal(&header, &SnapshotV1::of(self.run.run_state(), parts))
     }
 
-    fn marks(&mut self) -> [LedgerMark; LEDGERS.len()] {
-        let (symbol, ledger) = (self.run.spec().symbol.as_str(), self.run.ledger());
-        let [fills, trades, equity, refused, decisions] = &mut self.ledgers;
-        [
-            LedgerMark::of(fills, &Of { symbol, table: &ledger.fills }),
-            LedgerMark::of(trades, &Of { symbol, table: &ledger.trades }),
-            LedgerMark::of(equity, &ledger.equity),
-            LedgerMark::of(refused, &ledger.refused),
-            LedgerMark::of(decisions, &ledger.decisions),
-        ]
+    fn marks(&mut self) -> [LedgerMark; TABLES] {
+        let symbol = self.run.spec().symbol.as_str();
+        let mut tables = self.run.ledger().tables().into_iter();
+        self.ledgers.each_mut().map(|chain| {
+            let columns = tables.next().unwrap_or_default();
+            LedgerMark::of(chain, &LedgerTable { symbol, columns })
+        })
     }
 }
 

@@ -1,15 +1,15 @@
-//! The first frozen form of a run's state.
+//! The payload of schema version 1, frozen.
 //!
-//! What a snapshot holds is written down here once more, field by field: a new field of the live state does
-//! not compile until it has a place here. Leaves (rules, positions, accumulators) are plain values of their own
-//! modules; a test holds bytes of this version, so a leaf that changes shape must leave its old shape here.
+//! The fields of a state are listed here once more: a new field of the live state does not compile until it has a place
+//! here. Leaves (rules, positions, accumulators) are plain values of their own modules. A test holds bytes of this
+//! version, so a leaf that changes shape must leave its old shape here.
 
 use serde::{Deserialize, Serialize};
 
 use crate::engine::benchmark::Benchmark;
-use crate::engine::state::{Desk, RunSpec, State};
+use crate::engine::state::{RunSpec, RunState, State};
 use crate::ledger::hash::Hash;
-use crate::market::rows::Past;
+use crate::market::rows::PreviousBar;
 use crate::metrics::accumulator::Accumulator;
 use crate::money::account::Account;
 use crate::money::position::Position;
@@ -35,11 +35,11 @@ pub struct SnapshotV1 {
     cash: f64,
     next_trade_id: i64,
     metrics: Accumulator,
-    /// One entry a symbol, by name.
+    /// One entry per symbol, by name.
     books: Vec<BookV1>,
 }
 
-/// What belongs to one symbol.
+/// The part of a state that belongs to one symbol.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct BookV1 {
     symbol: String,
@@ -47,13 +47,14 @@ struct BookV1 {
     position: Option<Position>,
     pending: Option<Order>,
     last_fill_ns: Option<i64>,
-    past: Option<Past>,
+    past: Option<PreviousBar>,
     closes: Option<ClosesV1>,
     benchmark: Benchmark,
 }
 
-/// The last rows' stamps, as the first one and the steps from each to the next in their largest common unit (they are
-/// most of a snapshot, and whole bars are short numbers), and closes.
+/// Stamps and closes of the last rows.
+///
+/// They are most of a snapshot, so stamps are stored as steps in their largest common unit: whole bars are short numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct ClosesV1 {
     first_ns: i64,
@@ -86,24 +87,24 @@ fn common_divisor(a: u64, b: u64) -> u64 {
 }
 
 impl SnapshotV1 {
-    /// Takes the state apart without leaving anything out.
+    /// Takes a state apart without leaving anything out: no pattern here has `..`.
     #[must_use]
-    pub fn of(state: State, parts: Parts) -> Self {
-        let State { spec, rules, next_bar, ended, desk } = state;
+    pub fn of(run: RunState, parts: Parts) -> Self {
+        let RunState { spec, rules, next_bar, ended, state } = run;
         let RunSpec { symbol, timeframe_ns, initial_capital, warmup_bars, record_decisions } = spec;
-        let Desk {
-            account: Account { cash, quote_cash },
+        let State {
+            account: Account { balance, quote_cash },
             position,
             pending,
             last_fill_ns,
-            past,
+            previous,
             closes,
             next_trade_id,
             metrics,
             benchmark,
-        } = desk;
+        } = state;
         let closes = ClosesV1::of(&closes);
-        let book = BookV1 { symbol, quote_cash, position, pending, last_fill_ns, past, closes, benchmark };
+        let book = BookV1 { symbol, quote_cash, position, pending, last_fill_ns, past: previous, closes, benchmark };
         Self {
             parts,
             rules,
@@ -113,24 +114,24 @@ impl SnapshotV1 {
             record_decisions,
             next_bar,
             ended,
-            cash,
+            cash: balance,
             next_trade_id,
             metrics,
             books: vec![book],
         }
     }
 
-    /// Puts the state together again; with the hashes of the run's inputs. `None` unless there is one symbol.
+    /// Puts the state together again, with the hashes of the run's inputs; `None` unless there is one symbol.
     #[must_use]
-    pub fn into_state(self) -> Option<(State, Parts)> {
+    pub fn into_state(self) -> Option<(RunState, Parts)> {
         let [book]: [BookV1; 1] = self.books.try_into().ok()?;
         let BookV1 { symbol, quote_cash, position, pending, last_fill_ns, past, closes, benchmark } = book;
-        let desk = Desk {
-            account: Account { cash: self.cash, quote_cash },
+        let state = State {
+            account: Account { balance: self.cash, quote_cash },
             position,
             pending,
             last_fill_ns,
-            past,
+            previous: past,
             closes: closes.map(ClosesV1::rows).unwrap_or_default(),
             next_trade_id: self.next_trade_id,
             metrics: self.metrics,
@@ -143,21 +144,21 @@ impl SnapshotV1 {
             warmup_bars: self.warmup_bars,
             record_decisions: self.record_decisions,
         };
-        let state = State { spec, rules: self.rules, next_bar: self.next_bar, ended: self.ended, desk };
-        Some((state, self.parts))
+        let run = RunState { spec, rules: self.rules, next_bar: self.next_bar, ended: self.ended, state };
+        Some((run, self.parts))
     }
 
-    /// Whether any run can have led here.
+    /// Checks that some run can have reached this state.
     ///
     /// # Errors
-    /// What is impossible.
-    pub fn possible(&self) -> Result<(), &'static str> {
+    /// The fact that cannot be.
+    pub fn check(&self) -> Result<(), &'static str> {
         let even = |closes: &ClosesV1| closes.closes.len() == closes.steps.len() + 1;
         if !self.books.iter().all(|book| book.closes.as_ref().is_none_or(even)) {
             return Err("stamps and closes differ in number");
         }
-        let (state, _) = self.clone().into_state().ok_or("not exactly one symbol")?;
-        check(&state)
+        let (run, _) = self.clone().into_state().ok_or("not exactly one symbol")?;
+        check(&run)
     }
 }
 
@@ -169,6 +170,6 @@ impl Payload for SnapshotV1 {
     }
 
     fn check(&self) -> Result<(), &'static str> {
-        self.possible()
+        Self::check(self)
     }
 }

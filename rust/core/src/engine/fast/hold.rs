@@ -1,60 +1,69 @@
-//! A position looked after: bars at which its levels may be touched, or holding it costs something.
+//! A scan of bars with a held position that has levels or charges.
+//!
+//! Charges, marks and trailing stops depend on the bar before, so this is a chain of additions. The scan keeps what the
+//! chain changes in registers, and checks eight bars for a touched level at once.
 
 use std::ops::Range;
 
 use crate::engine::plan::Plan;
-use crate::engine::state::Desk;
+use crate::engine::state::State;
 use crate::lanes::{self, LANES};
-use crate::market::rows::{Lane, Rows};
+use crate::market::rows::{RowLanes, Rows};
 use crate::metrics::sums::Sum;
 use crate::money::account::Account;
-use crate::money::costs::Carry;
+use crate::money::holding::Holding;
 use crate::money::position::Position;
 use crate::orders::matching;
 
-/// Equity this far above its requirement, as a share of the money at hand: rounding must decide nothing.
+/// Margin by which equity must exceed its requirement, as a share of the money at hand.
+///
+/// A single bar compares prices after a division, the lanes compare equity. Both roundings are below 1e-14 of the money,
+/// so whatever lies between them falls well inside this margin and is left to single bars.
 const CLEARLY_ABOVE: f64 = 1e-9;
 
-/// What one row after the other changes, in registers instead of the desk's memory.
-pub(crate) struct Guard<'a> {
+/// The values that change from row to row, held in registers instead of the state's memory.
+struct HoldScan<'a> {
     plan: &'a Plan,
     rows: &'a Rows<'a>,
     equity: &'a mut Vec<f64>,
     position: &'a mut Position,
-    carry: Option<Carry>,
+    holding: Holding,
     account: Account,
     financing: Sum,
 }
 
-/// Takes quiet rows up to the first one at which a level may be touched; returns how many.
-pub(crate) fn guard(
+/// Simulates quiet rows up to the first one at which a level may be touched; returns their number.
+pub(crate) fn scan(
     plan: &Plan,
-    desk: &mut Desk,
+    state: &mut State,
     rows: &Rows<'_>,
     equity: &mut Vec<f64>,
     range: Range<usize>,
 ) -> usize {
-    let Some(position) = &mut desk.position else { return 0 };
-    let (carry, financing) = (plan.carry(position.net()), *desk.metrics.financing());
-    let account = desk.account;
-    let mut guard = Guard { plan, rows, equity, position, carry, account, financing };
-    let taken = guard.take(range);
-    desk.account = guard.account;
-    *desk.metrics.financing() = guard.financing;
+    let Some(position) = &mut state.position else { return 0 };
+    let holding = plan.holding(position.net());
+    // Copies, written back at the end: through the state's memory each addition would wait for the store before it.
+    let account = state.account;
+    let financing = *state.metrics.financing_mut();
+    let mut scan = HoldScan { plan, rows, equity, position, holding, account, financing };
+    let taken = scan.run(range);
+    state.account = scan.account;
+    *state.metrics.financing_mut() = scan.financing;
     taken
 }
 
-impl Guard<'_> {
-    fn take(&mut self, range: Range<usize>) -> usize {
+impl HoldScan<'_> {
+    fn run(&mut self, range: Range<usize>) -> usize {
         let mut row = range.start;
         while row < range.end {
             let stop = range.end.min(row + LANES);
-            if stop - row == LANES && self.take_lanes(row) {
+            if stop - row == LANES && self.step_lanes(row) {
                 row = stop;
                 continue;
             }
+            // The lanes refused: one of these rows may touch a level. Row by row finds it, or finds a false alarm.
             for one in row..stop {
-                if !self.take_row(one) {
+                if !self.step_row(one) {
                     return one - range.start;
                 }
             }
@@ -63,80 +72,89 @@ impl Guard<'_> {
         range.len()
     }
 
-    /// One row, unless it may touch a level.
-    fn take_row(&mut self, index: usize) -> bool {
-        let (net, multiplier) = (self.position.net(), self.plan.multiplier());
-        let (row, past) = (self.rows.row(index), self.rows.past(index));
-        let units = self.position.quantity * multiplier;
-        let charge = self.carry.map(|carry| carry.charge(units, &past, row.time));
+    /// Simulates one row; returns false, and changes nothing, if it may touch a level.
+    fn step_row(&mut self, index: usize) -> bool {
+        let row = self.rows.row(index);
+        let previous = self.rows.previous(index);
+        let charge = self.holding.charge(&previous, row.time);
+        // The level of liquidation counts after this bar's financing, as in `BarStep::step`.
         let charged = self.account.paid(charge.unwrap_or(0.0));
-        let liquidation = self.position.requirement.map(|equity| charged.price_at(equity, net, multiplier, past.rate));
-        if !matching::untouched(self.position, liquidation, &[row.low], &[row.high], &[past.half_spread]) {
+        let requirement = self.position.requirement;
+        let liquidation = requirement.map(|equity| self.holding.liquidation_price(&charged, equity, previous.rate));
+        if !matching::touches_nothing(self.position, liquidation, &[row.low], &[row.high], &[previous.half_spread]) {
             return false;
         }
         if let Some(charge) = charge {
-            self.pay(&[charge], charged.cash);
+            self.pay(&[charge], charged.balance);
         }
-        self.position.see(row.high);
-        self.position.see(row.low);
-        self.equity.push(self.account.equity(net, row.close, multiplier, row.rate));
+        self.position.note_price(row.high);
+        self.position.note_price(row.low);
+        self.equity.push(self.holding.equity(&self.account, row.close, row.rate));
         self.position.trail_after(self.plan.execution().exits.trail_on, &row);
         true
     }
 
-    /// Books charges that leave `cash`. The sums stay in registers: through memory each addition would wait twice as
-    /// long for the one before it.
-    fn pay(&mut self, charges: &[f64], cash: f64) {
-        self.account.cash = cash;
-        let (mut paid, mut financing) = (self.position.financing, self.financing);
+    /// Books charges that leave `balance`.
+    fn pay(&mut self, charges: &[f64], balance: f64) {
+        self.account.balance = balance;
+        // Local sums stay in registers. Through memory each addition would wait twice as long for the one before it.
+        let mut paid = self.position.financing;
+        let mut financing = self.financing;
         for &charge in charges {
             paid += charge;
             financing.add(charge);
         }
-        (self.position.financing, self.financing) = (paid, financing);
+        self.position.financing = paid;
+        self.financing = financing;
     }
 
-    /// `LANES` rows from one on, unless any of them may touch a level; a quick look, which may say no for nothing.
-    fn take_lanes(&mut self, first: usize) -> bool {
-        let Some(lane) = self.rows.lane(first) else { return false };
-        let (net, multiplier) = (self.position.net(), self.plan.multiplier());
-        let charges = self.carry.map(|carry| carry.charges(self.position.quantity * multiplier, &lane));
-        let cash = charges.map_or([self.account.cash; LANES], |charges| self.account.cash_after(&charges));
+    /// Simulates `LANES` rows; returns false, and changes nothing, if one of them may touch a level.
+    ///
+    /// Conservative: `true` is certain, `false` may be a false alarm.
+    fn step_lanes(&mut self, first: usize) -> bool {
+        let Some(lanes) = self.rows.lanes(first) else { return false };
+        let charges = self.holding.charges(&lanes);
+        let balances = charges.map_or([self.account.balance; LANES], |charges| self.account.balances_after(&charges));
         let trailing = self.position.trailing;
-        self.trail_after_all(&lane);
-        let far = matching::untouched(self.position, None, lane.low, lane.high, &lane.before.half_spread);
-        if !far || !self.far_from_liquidation(&cash, &lane) {
+        self.trail_after_all(&lanes);
+        // Without the liquidation price: its division is what the lanes avoid.
+        let half_spreads = &lanes.previous.half_spread;
+        let far = matching::touches_nothing(self.position, None, lanes.low, lanes.high, half_spreads);
+        if !far || !self.is_far_from_liquidation(&balances, &lanes) {
             self.position.trailing = trailing;
             return false;
         }
         if let Some(charges) = charges {
-            self.pay(&charges, cash[LANES - 1]);
+            self.pay(&charges, balances[LANES - 1]);
         }
-        let (lowest, highest) = lanes::extremes(lane.low, lane.high);
-        self.position.see(highest);
-        self.position.see(lowest);
-        self.equity.extend_from_slice(&self.account.equities(&cash, net, lane.close, multiplier, &lane.rate));
+        let (lowest, highest) = lanes::min_max_of_lanes(lanes.low, lanes.high);
+        self.position.note_price(highest);
+        self.position.note_price(lowest);
+        self.equity.extend_from_slice(&self.holding.equities(&self.account, &balances, lanes.close, &lanes.rate));
         true
     }
 
-    /// Moves the trailing stop to where it stands after all rows: at none of them is it nearer to the market.
-    fn trail_after_all(&mut self, lane: &Lane<'_>) {
-        let follows = self.plan.execution().exits.trail_on;
-        let prices = self.position.followed(follows, lane.close, lane.high, lane.low);
-        let (lowest, highest) = lanes::extremes(prices, prices);
+    /// Moves the trailing stop to its place after all rows. It never moves away from the market, so at none of the rows
+    /// is it nearer: a check against this place is conservative.
+    fn trail_after_all(&mut self, lanes: &RowLanes<'_>) {
+        let trail_on = self.plan.execution().exits.trail_on;
+        let prices = self.position.followed(trail_on, lanes.close, lanes.high, lanes.low);
+        let (lowest, highest) = lanes::min_max_of_lanes(prices, prices);
         self.position.trail_to(if self.position.direction > 0 { highest } else { lowest });
     }
 
-    /// Whether equity stays well above its requirement, without a division.
-    fn far_from_liquidation(&self, cash: &[f64; LANES], lane: &Lane<'_>) -> bool {
+    /// Returns true if equity stays well above its requirement at the worst price of every row, without a division.
+    fn is_far_from_liquidation(&self, balances: &[f64; LANES], lanes: &RowLanes<'_>) -> bool {
         let Some(requirement) = self.position.requirement else { return true };
-        let (net, multiplier) = (self.position.net(), self.plan.multiplier());
-        let worst = if net > 0.0 { lane.low } else { lane.high };
+        let worst = if self.position.direction > 0 { lanes.low } else { lanes.high };
+        let quote_cash = self.account.quote_cash;
         (0..LANES).fold(true, |far, row| {
-            let (account, rate) = (self.account.with_cash(cash[row]), lane.before.rate[row]);
-            let held = net * worst[row] * multiplier;
-            let money = account.cash.abs() + requirement.abs() + rate * (account.quote_cash.abs() + held.abs());
-            let spare = account.equity(net, worst[row], multiplier, rate) - requirement;
+            let balance = balances[row];
+            let rate = lanes.previous.rate[row];
+            let held = self.holding.value(worst[row]);
+            // Rounding is relative to the largest amounts that are added, not to their sum.
+            let money = balance.abs() + requirement.abs() + rate * (quote_cash.abs() + held.abs());
+            let spare = balance + rate * (quote_cash + held) - requirement;
             far & (spare > CLEARLY_ABOVE * money)
         })
     }

@@ -1,9 +1,29 @@
-//! Many bars at once, with the same bits as one bar after the other.
+//! The fast path: many bars at once, with the bits that `engine::bar` gives one by one.
 //!
-//! * `ranges`: the first scan of a block, with the extremes of its prices
+//! # Contract
+//!
+//! A row may be skipped only if the table has a case for it. Whatever is not certain goes to `BarStep::step`.
+//!
+//! | case | skipped | why the bits are equal | margin | test |
+//! | --- | --- | --- | --- | --- |
+//! | no order can be placed: no order pending, no candidate signal, no deadline | decision | `first_candidate` names every row that `judge` could let pass; `free_from_ns` and `deadline` are the same comparisons | none: comparisons of integers and of stored `f32` | `fast_equals_stepping` |
+//! | the row that decides, `next_open` | the order is placed after the mark | an order that waits for the next open changes nothing else of its bar | none | `fast_equals_stepping` |
+//! | flat | financing, exits, trailing; equity is written once | `balance + rate * (0 + 0 * price)` is the balance | none: exact | `stretches_equal_single_bars_to_the_bit` |
+//! | held without levels or charges | financing, exits, trailing; high and low are taken from `ranges` | minimum and maximum do not round, so their order does not matter; the mark is the same expression | none: exact | `known_ranges_equal_a_scan` |
+//! | held with levels or charges, one row | exits | `touches_nothing` compares the same prices with the same levels | none: `false` may be a false alarm | `lanes_leave_what_single_bars_leave` |
+//! | held with levels or charges, eight rows | exits, one check for all | the trailing stop is checked where it ends, nearer to the market than at any of the rows; charges are subtracted in row order | `CLEARLY_ABOVE`: liquidation is compared as equity, without the division that defines its price | `lanes_leave_the_edge_of_liquidation_alone` |
+//! | drawdown of 64 points | peak and trough of each | the deepest fall of any order stays below the worst so far | `CLEARLY_BELOW` | `blocks_equal_single_bars_to_the_bit` |
+//! | benchmark, 256 rows | the mark of each | equity rises with the close, also after rounding, so extremes of closes are extremes of equity | `CLEARLY_BELOW` | `buying_and_holding_has_a_closed_form`, `fast_equals_stepping` |
+//!
+//! `fast_equals_stepping` and `every_block_size_gives_the_same_bits` compare every case with the definition: state,
+//! ledger and metrics, over drawn worlds, with blocks from one row on.
+//!
+//! # Files
+//!
+//! * `ranges`: the first scan of a block: check, prefetch, minimum and maximum of 64 rows
 //! * `quiet`: rows at which no order is pending and none is placed
 //! * `hold`: a position with levels or charges, eight rows at a time
 
-pub(crate) mod hold;
+mod hold;
 pub(crate) mod quiet;
 pub(crate) mod ranges;

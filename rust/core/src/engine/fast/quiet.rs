@@ -1,129 +1,147 @@
-//! Stretches of bars taken at once, to the last bit the same as bar by bar.
+//! Quiet rows: no order is pending, and none is placed whatever their prices.
 //!
-//! Between two candidate signals, without an order that waits or a deadline, a flat desk only goes on, a position
-//! without levels and charges only gains and loses, and one with them only needs them looked after.
+//! Between two candidate signals, if no order is pending and no deadline falls in the range, many bars can be processed
+//! at once. Flat: only equity repeats. Held without levels or charges: only the mark changes. Otherwise `hold` checks
+//! each bar against the levels.
 
 use std::ops::Range;
 
 use prefetch_index::prefetch_index;
 
-use crate::engine::fast::hold::guard;
-use crate::engine::fast::ranges::Survey;
+use crate::engine::fast::hold;
+use crate::engine::fast::ranges::BlockRanges;
 use crate::engine::plan::Plan;
-use crate::engine::state::Desk;
-use crate::ledger::tables::DecisionRow;
-use crate::ledger::writer::Book;
+use crate::engine::state::State;
+use crate::ledger::schema::DecisionRow;
+use crate::ledger::writer::LedgerWriter;
 use crate::market::columns::Columns;
 use crate::market::rows::Rows;
 use crate::metrics::calendar::rows_before;
 use crate::signals::filter::Verdict;
 
-/// Rows at which no order waits, and none is filled, with where they are written down.
-pub(crate) struct Stretch<'a> {
-    /// Rules.
-    pub plan: &'a Plan,
-    /// State.
-    pub desk: &'a mut Desk,
-    /// Where it is written down.
-    pub book: &'a mut Book,
-    /// The rows at hand.
-    pub rows: &'a Rows<'a>,
-    /// How far their prices reach.
-    pub survey: &'a Survey<'a>,
-    /// Their signals.
-    pub columns: &'a Columns<'a>,
-}
-
-/// Rows that place no order whatever their prices; a position may still end in them.
+/// Rows that place no order. A position may still end in them.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Quiet {
-    /// How many.
+pub(crate) struct QuietRows {
+    /// Number of rows.
     pub rows: usize,
-    /// Whether the row after them decides an order that waits for the next open: it is as quiet as they are, once
-    /// that order has been placed.
+    /// True if the row after them decides an order that waits for the next open. That row is as quiet as they are; its
+    /// order is placed after it.
     pub decides: bool,
 }
 
-/// The quiet rows from the first one on.
-pub(crate) fn quiet_rows(desk: &Desk, plan: &Plan, columns: &Columns<'_>, first_bar: i64, rows: Range<usize>) -> Quiet {
-    if desk.pending.is_some() {
-        return Quiet::default();
+impl QuietRows {
+    /// Finds the quiet rows at the start of `range`.
+    pub fn find(state: &State, plan: &Plan, columns: &Columns<'_>, first_bar: i64, range: Range<usize>) -> Self {
+        if state.pending.is_some() {
+            return Self::default();
+        }
+        let deadline = state.position.as_ref().and_then(|position| plan.deadline(position));
+        let until = deadline.map_or(range.end, |bar| range.end.min(usize::try_from(bar - first_bar).unwrap_or(0)));
+        if until <= range.start {
+            return Self::default();
+        }
+        // Rows too soon after the last fill need no look at their signals.
+        let stamps = &columns.bars.timestamp[range.start..until];
+        let held_back = plan.filter.free_from_ns(state.last_fill_ns).map_or(0, |free_ns| rows_before(stamps, free_ns));
+        let open = range.start + held_back..until;
+        let confidence = columns.confidence.map(|column| &column[open.clone()]);
+        let candidate = plan.filter.first_candidate(&columns.signals[open], confidence, state.direction());
+        if let Some(row) = candidate {
+            // The open that fills its order; the scan of the block may have left it out.
+            prefetch_index(columns.bars.open, range.start + held_back + row + 1);
+        }
+        let decides = candidate.is_some() && !plan.fills_at_close();
+        Self { rows: candidate.map_or(until - range.start, |row| held_back + row), decides }
     }
-    let deadline = desk.position.as_ref().and_then(|position| plan.deadline(position));
-    let until = deadline.map_or(rows.end, |bar| rows.end.min(usize::try_from(bar - first_bar).unwrap_or(0)));
-    if until <= rows.start {
-        return Quiet::default();
-    }
-    let stamps = &columns.bars.timestamp[rows.start..until];
-    let free = plan.filter.free_from_ns(desk.last_fill_ns).map_or(0, |free_ns| rows_before(stamps, free_ns));
-    let open = rows.start + free..until;
-    let confidence = columns.confidence.map(|column| &column[open.clone()]);
-    let direction = desk.position.as_ref().map_or(0, |position| position.direction);
-    let found = plan.filter.first_candidate(&columns.signals[open], confidence, direction);
-    if let Some(row) = found {
-        // Where its order is filled; the survey may have left it unread.
-        prefetch_index(columns.bars.open, rows.start + free + row + 1);
-    }
-    let decides = found.is_some() && !plan.fills_at_close();
-    Quiet { rows: found.map_or(until - rows.start, |row| free + row), decides }
 }
 
-impl Stretch<'_> {
-    /// Takes rows at which nothing is filled, up to the first one at which a level may be touched; returns how many.
-    pub fn take(mut self, quiet: Range<usize>) -> usize {
-        let marked = self.book.ledger.equity.len();
-        let held = self.desk.position.as_ref().map(|position| self.plan.guards(position));
+/// Quiet rows with everything they change.
+pub(crate) struct QuietStep<'a> {
+    /// Rules of the run.
+    pub plan: &'a Plan,
+    /// State that the rows change.
+    pub state: &'a mut State,
+    /// Ledger that the rows are written to.
+    pub writer: &'a mut LedgerWriter,
+    /// Rows of the block.
+    pub rows: &'a Rows<'a>,
+    /// Minimum and maximum of their prices.
+    pub ranges: &'a BlockRanges<'a>,
+    /// Signals beside them.
+    pub columns: &'a Columns<'a>,
+}
+
+impl QuietStep<'_> {
+    /// Simulates quiet rows up to the first one at which a level may be touched; returns their number.
+    pub fn step(mut self, quiet: Range<usize>) -> usize {
+        let marked = self.writer.ledger.equity.len();
+        let held = self.state.position.as_ref().map(|position| {
+            let charged = self.plan.holding(position.net()).is_charged();
+            position.has_levels() || charged
+        });
         let taken = match held {
-            None => self.wait(quiet.len()),
-            Some(false) => self.drift(quiet.clone()),
-            Some(true) => guard(self.plan, self.desk, self.rows, &mut self.book.ledger.equity, quiet.clone()),
+            None => self.flat(quiet.len()),
+            Some(false) => self.held_freely(quiet.clone()),
+            Some(true) => hold::scan(self.plan, self.state, self.rows, &mut self.writer.ledger.equity, quiet.clone()),
         };
-        self.book.fetch_ahead(taken);
-        let rows = quiet.start..quiet.start + taken;
-        let (first_bar, stamps) = (self.rows.first_bar + rows.start as i64, &self.rows.bars.timestamp[rows.clone()]);
-        match held {
-            Some(_) => self.desk.metrics.mark_many(first_bar, stamps, &self.book.ledger.equity[marked..], true),
-            None => self.desk.metrics.mark_flat(first_bar, stamps, self.desk.account.cash),
-        }
+        self.writer.prefetch(taken);
+        self.mark(quiet.start..quiet.start + taken, marked, held.is_some());
         if self.plan.record_decisions {
-            self.record(rows);
+            self.record(quiet.start..quiet.start + taken);
         }
         taken
     }
 
-    /// Flat.
-    fn wait(&mut self, rows: usize) -> usize {
-        let equity = &mut self.book.ledger.equity;
-        equity.resize(equity.len() + rows, self.desk.account.cash);
+    /// Adds the new equity points, from point `marked` on, to the metrics.
+    fn mark(&mut self, rows: Range<usize>, marked: usize, in_position: bool) {
+        let first_bar = self.rows.first_bar + rows.start as i64;
+        let stamps = &self.rows.bars.timestamp[rows];
+        let metrics = &mut self.state.metrics;
+        if in_position {
+            metrics.mark_many(first_bar, stamps, &self.writer.ledger.equity[marked..], true);
+        } else {
+            metrics.mark_flat(first_bar, stamps, self.state.account.balance);
+        }
+    }
+
+    /// Writes the equity of rows without a position.
+    fn flat(&mut self, rows: usize) -> usize {
+        let equity = &mut self.writer.ledger.equity;
+        equity.resize(equity.len() + rows, self.state.account.balance);
         rows
     }
 
-    /// With a position that has no level and no charge.
-    fn drift(&mut self, rows: Range<usize>) -> usize {
-        let Desk { position: Some(position), account, .. } = &mut *self.desk else { return 0 };
+    /// Writes the equity of rows with a position that has no level and no charge.
+    fn held_freely(&mut self, rows: Range<usize>) -> usize {
+        let State { position: Some(position), account, .. } = &mut *self.state else { return 0 };
         let bars = &self.rows.bars;
-        let (lowest, highest) = self.survey.range(rows.clone());
-        position.see(highest);
-        position.see(lowest);
-        let (net, multiplier) = (position.net(), self.plan.multiplier());
-        let (closes, equity) = (bars.close[rows.clone()].iter(), &mut self.book.ledger.equity);
+        let (lowest, highest) = self.ranges.range(rows.clone());
+        position.note_price(highest);
+        position.note_price(lowest);
+        let holding = self.plan.holding(position.net());
+        let closes = bars.close[rows.clone()].iter();
+        let equity = &mut self.writer.ledger.equity;
+        // Two loops: a rate of 1 that the compiler knows leaves one multiplication less per bar.
         match bars.conversion_rate.map(|column| &column[rows.clone()]) {
-            None => equity.extend(closes.map(|&close| account.equity(net, close, multiplier, 1.0))),
+            None => equity.extend(closes.map(|&close| holding.equity(account, close, 1.0))),
             Some(rates) => {
-                equity.extend(closes.zip(rates).map(|(&close, &rate)| account.equity(net, close, multiplier, rate)));
+                equity.extend(closes.zip(rates).map(|(&close, &rate)| holding.equity(account, close, rate)));
             }
         }
         rows.len()
     }
 
+    /// Records the decisions of rows at which no order was placed.
     fn record(&mut self, rows: Range<usize>) {
-        let direction = self.desk.position.as_ref().map_or(0, |position| position.direction);
+        let direction = self.state.direction();
         for row in rows {
-            let (signal, confidence) = (self.columns.signals[row], self.columns.confidence(row));
+            let signal = self.columns.signals[row];
+            let confidence = self.columns.confidence(row);
             let stamp = self.columns.bars.timestamp[row];
-            let verdict = self.plan.filter.judge(signal, confidence, stamp, self.desk.last_fill_ns, direction);
+            let verdict = self.plan.filter.judge(signal, confidence, stamp, self.state.last_fill_ns, direction);
+            // The row that decides is recorded when its order is placed.
             if let Verdict::Pass(decision) = verdict {
-                self.book.decisions.push(DecisionRow { signal, confidence, code: decision as u8 });
+                self.writer.decisions.push(DecisionRow { signal, confidence, code: decision as u8 });
             }
         }
     }

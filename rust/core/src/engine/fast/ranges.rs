@@ -1,8 +1,8 @@
-//! The first look at a block of rows: whether they are sound, and how far their prices reach.
+//! The first scan of a block: it checks the signals, prefetches all columns, and keeps minimum and maximum of 64 rows.
 //!
-//! It asks for the memory of all columns a little ahead of where it looks, side by side, so that what is read afterwards
-//! is near; for the opens only where there are many signals. How far prices reach costs nothing beside that, and spares
-//! those who come later most of their reading.
+//! The loop is bound by memory. One pass that asks for all columns side by side, a little ahead of where it reads, keeps
+//! more requests in flight than passes over one column after the other. The extremes cost nothing beside that wait, and
+//! save later steps most of their reading.
 
 use std::ops::Range;
 
@@ -11,138 +11,137 @@ use crate::lanes::{self, Extremes, LANES};
 use crate::market::bars::Bars;
 use crate::market::columns::Columns;
 
-/// Rows of a part: as many signals as a cache line holds.
+/// Rows of a part: as many signals as a cache line holds, so that each line is asked for once.
 const PART_ROWS: usize = 64;
 
-/// How far ahead memory is asked for.
+/// Rows between the row that is read and the row that is prefetched.
+///
+/// Two parts: less does not cover the latency of memory, more evicts lines from the first cache before they are read.
 const ROWS_AHEAD: usize = 2 * PART_ROWS;
 
-/// Signals are few where at most one part in so many has any.
+/// One of how many parts may have a signal while signals still count as few.
 const SPARSE_PARTS: usize = 4;
 
 /// The lowest and the highest of some prices.
-pub type Reach = (f64, f64);
+pub(crate) type MinMax = (f64, f64);
 
-/// What is known of a block of rows.
+/// Minimum and maximum of the prices of a block.
 #[derive(Debug)]
-pub struct Survey<'a> {
-    /// How many confidences are undefined.
-    pub undefined: u64,
+pub(crate) struct BlockRanges<'a> {
     bars: Bars<'a>,
-    /// The whole ones.
-    parts: Vec<Part>,
+    /// Ranges of the whole parts; the rows after them are scanned when asked for.
+    parts: Vec<RangePart>,
 }
 
+/// Minimum and maximum of `PART_ROWS` rows.
 #[derive(Debug)]
-struct Part {
-    /// From the lowest low to the highest high.
-    range: Reach,
-    /// From the lowest to the highest close.
-    close: Reach,
+struct RangePart {
+    /// Lowest low and highest high.
+    range: MinMax,
+    /// Lowest and highest close.
+    close: MinMax,
 }
 
-impl<'a> Survey<'a> {
-    /// Surveys rows that begin with row `first_row` of the run.
+impl<'a> BlockRanges<'a> {
+    /// Scans a block whose first row is row `first_row` of the run.
     ///
     /// # Errors
-    /// `Signal` unless signals are -1, 0 or 1, `Confidence` unless confidences lie in 0..1 or are NaN.
-    pub fn of(columns: &Columns<'a>, first_row: usize) -> Result<Self, Error> {
+    /// As `Columns::check`.
+    pub fn scan(columns: &Columns<'a>, first_row: usize) -> Result<Self, Error> {
         let rows = columns.bars.len();
         let opens = has_many_signals(columns.signals);
         let whole = rows - rows % PART_ROWS;
-        let mut undefined = 0;
         let mut parts = Vec::with_capacity(whole / PART_ROWS);
         for row in (0..whole).step_by(PART_ROWS) {
             let part = columns.rows(row, row + PART_ROWS);
-            undefined += part.count_undefined(first_row + row)?;
-            parts.push(Part::of(&part.bars, |at| columns.fetch(row + at + ROWS_AHEAD, opens)));
+            part.check(first_row + row)?;
+            parts.push(RangePart::scan(&part.bars, |at| columns.prefetch(row + at + ROWS_AHEAD, opens)));
         }
-        undefined += columns.rows(whole, rows).count_undefined(first_row + whole)?;
-        Ok(Self { undefined, bars: columns.bars, parts })
+        columns.rows(whole, rows).check(first_row + whole)?;
+        Ok(Self { bars: columns.bars, parts })
     }
 
-    /// From the lowest low to the highest high of some rows.
+    /// Returns the lowest low and the highest high of some rows.
     #[must_use]
-    pub fn range(&self, rows: Range<usize>) -> Reach {
+    pub fn range(&self, rows: Range<usize>) -> MinMax {
         let Bars { low, high, .. } = self.bars;
-        self.reach(rows, |part| part.range, |rows| lanes::outermost(&low[rows.clone()], &high[rows]))
+        self.min_max(rows, |part| part.range, |rows| lanes::min_max_of(&low[rows.clone()], &high[rows]))
     }
 
-    /// From the lowest to the highest close of some rows.
+    /// Returns the lowest and the highest close of some rows.
     #[must_use]
-    pub fn closes(&self, rows: Range<usize>) -> Reach {
-        self.reach(rows, |part| part.close, |rows| lanes::bounds(&self.bars.close[rows]))
+    pub fn closes(&self, rows: Range<usize>) -> MinMax {
+        self.min_max(rows, |part| part.close, |rows| lanes::min_max(&self.bars.close[rows]))
     }
 
-    /// Of whole parts what is known, of the rows before and after them what is seen.
-    fn reach(&self, rows: Range<usize>, of: impl Fn(&Part) -> Reach, seen: impl Fn(Range<usize>) -> Reach) -> Reach {
-        let (first, last) = (rows.start.div_ceil(PART_ROWS), rows.end / PART_ROWS);
+    /// Uses the stored minimum and maximum for whole parts and scans the rows at both ends.
+    fn min_max(
+        &self,
+        rows: Range<usize>,
+        stored: impl Fn(&RangePart) -> MinMax,
+        scan: impl Fn(Range<usize>) -> MinMax,
+    ) -> MinMax {
+        let first = rows.start.div_ceil(PART_ROWS);
+        let last = rows.end / PART_ROWS;
         if first >= last {
-            return seen(rows);
+            return scan(rows);
         }
-        let edges = wider(seen(rows.start..first * PART_ROWS), seen(last * PART_ROWS..rows.end));
-        self.parts[first..last].iter().map(of).fold(edges, wider)
+        let edges = wider(scan(rows.start..first * PART_ROWS), scan(last * PART_ROWS..rows.end));
+        self.parts[first..last].iter().map(stored).fold(edges, wider)
     }
 }
 
-impl Part {
-    /// Asks for memory before each few rows: all of it at once would have to wait for itself.
+impl RangePart {
     #[inline(always)]
-    fn of(bars: &Bars<'_>, fetch: impl Fn(usize)) -> Self {
+    fn scan(bars: &Bars<'_>, prefetch: impl Fn(usize)) -> Self {
         let [low, high, close] = [bars.low, bars.high, bars.close].map(|column| column.as_chunks().0);
-        let (mut range, mut closes) = (Extremes::of(&low[0], &high[0]), Extremes::of(&close[0], &close[0]));
+        let mut range = Extremes::new(&low[0], &high[0]);
+        let mut closes = Extremes::new(&close[0], &close[0]);
         for (step, ((low, high), close)) in low.iter().zip(high).zip(close).enumerate() {
-            fetch(step * LANES);
-            range.see(low, high);
-            closes.see(close, close);
+            // A few requests before each few rows. All of them at once would fill the queue and wait for it.
+            prefetch(step * LANES);
+            range.add(low, high);
+            closes.add(close, close);
         }
-        Self { range: range.reach(), close: closes.reach() }
+        Self { range: range.min_max(), close: closes.min_max() }
     }
 }
 
-/// Whether so many parts have a signal that opens are asked for too: where there are few, each is asked for by itself.
+/// Returns true if so many parts have a signal that opens are worth a prefetch of the whole column.
+///
+/// With few signals `quiet` asks for the open of each order by itself, which saves an eighth of the traffic.
 fn has_many_signals(signals: &[i8]) -> bool {
-    let signalling = |part: &&[i8]| part.iter().fold(false, |any, &signal| any | (signal != 0));
-    signals.chunks(PART_ROWS).filter(signalling).count() * SPARSE_PARTS > signals.len().div_ceil(PART_ROWS)
+    let has_signal = |part: &&[i8]| part.iter().fold(false, |any, &signal| any | (signal != 0));
+    signals.chunks(PART_ROWS).filter(has_signal).count() * SPARSE_PARTS > signals.len().div_ceil(PART_ROWS)
 }
 
-fn wider(one: Reach, other: Reach) -> Reach {
+fn wider(one: MinMax, other: MinMax) -> MinMax {
     (one.0.min(other.0), one.1.max(other.1))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Survey;
+    use super::BlockRanges;
     use crate::market::bars::Bars;
     use crate::market::columns::Columns;
 
     #[test]
-    fn what_is_known_of_parts_is_what_is_seen() {
+    fn known_ranges_equal_a_scan() {
         let rows = 200;
         let timestamp: Vec<i64> = (0..rows).collect();
         let close: Vec<f64> = timestamp.iter().map(|row| 1_000.0 + (row * 37 % 101) as f64).collect();
         let high: Vec<f64> = close.iter().map(|close| close + 3.0).collect();
         let low: Vec<f64> = close.iter().map(|close| close - 2.0).collect();
-        let (half_spread, atr, conversion_rate) = (None, None, None);
-        let bars = Bars {
-            timestamp: &timestamp,
-            open: &close,
-            high: &high,
-            low: &low,
-            close: &close,
-            half_spread,
-            atr,
-            conversion_rate,
-        };
+        let bars = Bars::new(&timestamp, &close, &high, &low, &close);
         let signals = vec![0; 200];
-        let survey = Survey::of(&Columns { bars, signals: &signals, confidence: None }, 0).expect("sound");
+        let ranges = BlockRanges::scan(&Columns { bars, signals: &signals, confidence: None }, 0).expect("sound");
         for start in 0..200 {
             for end in start + 1..=200 {
                 let seen = close[start..end]
                     .iter()
                     .fold((f64::MAX, f64::MIN), |(low, high), &close| (close.min(low), close.max(high)));
-                assert_eq!(survey.closes(start..end), seen, "{start}..{end}");
-                assert_eq!(survey.range(start..end), (seen.0 - 2.0, seen.1 + 3.0), "{start}..{end}");
+                assert_eq!(ranges.closes(start..end), seen, "{start}..{end}");
+                assert_eq!(ranges.range(start..end), (seen.0 - 2.0, seen.1 + 3.0), "{start}..{end}");
             }
         }
     }

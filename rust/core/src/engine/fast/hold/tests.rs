@@ -1,6 +1,6 @@
 //! Eight bars at once against eight single bars, for every kind of level and charge.
 
-use super::{Guard, LANES};
+use super::{HoldScan, LANES};
 use crate::engine::plan::Plan;
 use crate::market::bars::Bars;
 use crate::market::rows::Rows;
@@ -95,18 +95,18 @@ fn left(
     plan: &Plan,
     world: &World,
     mut position: Position,
-    take: impl FnOnce(&mut Guard<'_>) -> bool,
+    take: impl FnOnce(&mut HoldScan<'_>) -> bool,
 ) -> (bool, Position, Account, Sum, Vec<f64>) {
-    let rows = Rows { bars: bars(world), first_bar: 1, before: None, half_spread: 0.02 };
+    let rows = Rows { bars: bars(world), first_bar: 1, previous: None, half_spread: 0.02 };
     // Equity is 100 at the entry price: a move of 7 against the position is its liquidation.
-    let account = Account { cash: 100.0, quote_cash: -position.net() * ENTRY };
+    let account = Account { balance: 100.0, quote_cash: -position.net() * ENTRY };
     let mut equity = Vec::new();
-    let carry = plan.carry(position.net());
+    let holding = plan.holding(position.net());
     let financing = Sum::default();
-    let mut guard =
-        Guard { plan, rows: &rows, equity: &mut equity, position: &mut position, carry, account, financing };
-    let taken = take(&mut guard);
-    let (account, financing) = (guard.account, guard.financing);
+    let mut scan =
+        HoldScan { plan, rows: &rows, equity: &mut equity, position: &mut position, holding, account, financing };
+    let taken = take(&mut scan);
+    let (account, financing) = (scan.account, scan.financing);
     (taken, position, account, financing, equity)
 }
 
@@ -118,8 +118,8 @@ fn lanes_leave_what_single_bars_leave() {
             [1, -1].into_iter().flat_map(|side| [(side, false, false), (side, true, false), (side, true, true)])
         {
             let (world, held) = (world(with_columns), position(&plan, direction, borrowed));
-            let lanes = left(&plan, &world, held.clone(), |guard| guard.take_lanes(1));
-            let single = left(&plan, &world, held, |guard| (1..=LANES).all(|row| guard.take_row(row)));
+            let lanes = left(&plan, &world, held.clone(), |scan| scan.step_lanes(1));
+            let single = left(&plan, &world, held, |scan| (1..=LANES).all(|row| scan.step_row(row)));
             assert!(lanes.0, "{execution} {direction} {borrowed}");
             assert_eq!(lanes, single, "{execution} {direction} {borrowed}");
         }
@@ -135,7 +135,7 @@ fn lanes_take_nothing_where_a_bar_may_touch_a_level() {
             let mut world = world(true);
             // Both ways: one of them is the target's.
             (world.high[row], world.low[row]) = (ENTRY + FAR, ENTRY - FAR);
-            let found = left(&plan, &world, held.clone(), |guard| guard.take_lanes(1));
+            let found = left(&plan, &world, held.clone(), |scan| scan.step_lanes(1));
             let nothing = left(&plan, &world, held, |_| false);
             assert_eq!(found, nothing, "{execution} {direction} {row}");
         }
@@ -151,7 +151,7 @@ fn lanes_leave_the_edge_of_liquidation_alone() {
             let mut world = world(false);
             let edge = ENTRY + f64::from(direction) * (spare - 7.0);
             *(if direction > 0 { &mut world.low } else { &mut world.high }).last_mut().expect("rows") = edge;
-            left(&plan, &world, position(&plan, direction, true), |guard| guard.take_lanes(1)).0
+            left(&plan, &world, position(&plan, direction, true), |scan| scan.step_lanes(1)).0
         };
         assert!(take(1e-3));
         assert!(!take(1e-8));

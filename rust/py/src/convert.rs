@@ -1,10 +1,13 @@
-//! Columns of Python objects as the core's borrowed slices.
+//! Python objects become the core's borrowed slices, and JSON becomes rules.
 
-use ktrdr_core::Bars;
+use ktrdr_core::{Bars, Problem};
 use numpy::{Element, PyReadonlyArray1};
 use pyo3::prelude::*;
+use serde::de::DeserializeOwned;
 
-/// Bars of any Python object that has these columns.
+use crate::errors::argument;
+
+/// The bars of any Python object that has these columns.
 #[derive(FromPyObject)]
 pub struct BarColumns<'py> {
     timestamp: PyReadonlyArray1<'py, i64>,
@@ -18,7 +21,7 @@ pub struct BarColumns<'py> {
 }
 
 impl BarColumns<'_> {
-    /// The columns as slices; they must lie in one piece.
+    /// Borrows the columns as slices. Each must lie in one piece.
     pub fn bars(&self) -> PyResult<Bars<'_>> {
         Ok(Bars {
             timestamp: self.timestamp.as_slice()?,
@@ -33,7 +36,12 @@ impl BarColumns<'_> {
     }
 }
 
-/// An optional column as a slice.
+/// Borrows an optional column as a slice.
 pub fn slice<'a, T: Element>(column: Option<&'a PyReadonlyArray1<'_, T>>) -> PyResult<Option<&'a [T]>> {
     Ok(column.map(PyReadonlyArray1::as_slice).transpose()?)
+}
+
+/// Parses the JSON of an argument.
+pub fn parse<T: DeserializeOwned>(py: Python<'_>, name: &'static str, json: &str) -> PyResult<T> {
+    serde_json::from_str(json).map_err(|error| argument(py, name, Problem::Unreadable(error.to_string())))
 }

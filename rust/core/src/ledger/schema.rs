@@ -1,0 +1,215 @@
+//! The one list of the ledger: tables, columns, their order, types and nullability.
+//!
+//! Everything else derives from it: the structs of rows and columns, the order of hashing, the export to numpy and the
+//! schemas of data frames. A changed name or order changes every result hash.
+
+use crate::ledger::column::{ColumnMut, ColumnRef, ColumnSchema, Symbol, TableSchema, Value};
+
+macro_rules! table {
+    ($(#[$doc:meta])* $table:ident of $row:ident {
+        $($(#[$field_doc:meta])* $name:ident: $type:ty $(as $dtype:literal)?,)*
+    }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Default, PartialEq)]
+        pub struct $table { $($(#[$field_doc])* pub $name: Vec<$type>),* }
+
+        #[doc = concat!("One row of `", stringify!($table), "`.")]
+        #[derive(Debug, Clone, Copy, Default, PartialEq)]
+        #[allow(missing_docs)]
+        pub struct $row { $(pub $name: $type),* }
+
+        impl $table {
+            /// Name, type and nullability of every column, in canonical order.
+            pub const COLUMNS: &'static [ColumnSchema] = &[$(ColumnSchema {
+                name: stringify!($name),
+                // The last name wins: the narrower type, where the column has one.
+                dtype: {
+                    let names = [<$type as Value>::DTYPE $(, $dtype)?];
+                    names[names.len() - 1]
+                },
+                nullable: <$type as Value>::NULLABLE,
+            }),*];
+
+            /// Borrows every column, in the order of `COLUMNS`.
+            #[must_use]
+            pub fn columns(&self) -> Vec<ColumnRef<'_>> {
+                vec![$(<$type as Value>::borrow(&self.$name)),*]
+            }
+
+            /// Borrows every column to be filled, in the order of `COLUMNS`.
+            pub fn columns_mut(&mut self) -> Vec<ColumnMut<'_>> {
+                vec![$(<$type as Value>::borrow_mut(&mut self.$name)),*]
+            }
+
+            /// Returns the number of rows.
+            #[must_use]
+            pub fn rows(&self) -> usize {
+                [$(self.$name.len()),*][0]
+            }
+
+            /// Appends rows to the columns and empties `rows`.
+            pub(crate) fn post(&mut self, rows: &mut Vec<$row>) {
+                $(self.$name.extend(rows.iter().map(|row| row.$name));)*
+                rows.clear();
+            }
+
+            /// Appends all rows of another table.
+            pub(crate) fn extend(&mut self, other: Self) {
+                $(self.$name.extend(other.$name);)*
+            }
+
+            /// Removes all rows and keeps the memory.
+            pub(crate) fn clear(&mut self) {
+                $(self.$name.clear();)*
+            }
+
+            /// Keeps the first `rows` rows.
+            pub(crate) fn truncate(&mut self, rows: usize) {
+                $(self.$name.truncate(rows);)*
+            }
+        }
+    };
+}
+
+table! {
+    /// All fills; money in account currency.
+    Fills of Fill {
+        /// Bar of the fill.
+        bar: i64,
+        /// Stamp of the bar, ns UTC.
+        time: i64 as "time",
+        /// Symbol of the run.
+        symbol: Symbol,
+        /// Number of the round trip.
+        trade_id: i64,
+        /// Side: +1 buy, -1 sell.
+        side: i8,
+        /// Number of units.
+        quantity: f64,
+        /// Price after costs and tick.
+        price: f64,
+        /// Price before costs and tick.
+        reference_price: f64,
+        /// Commission of the fill.
+        commission: f64,
+        /// Slippage of the fill, tick rounding included.
+        slippage: f64,
+        /// Spread of the fill.
+        spread: f64,
+        /// Number of a `Reason`.
+        reason: u8 as "reason",
+    }
+}
+
+table! {
+    /// Closed round trips; money in account currency.
+    Trades of Trade {
+        /// Number of the round trip, from 0.
+        trade_id: i64,
+        /// Symbol of the run.
+        symbol: Symbol,
+        /// Direction: +1 long, -1 short.
+        direction: i8,
+        /// Bar of the entry.
+        entry_bar: i64,
+        /// Stamp of the entry bar, ns UTC.
+        entry_time: i64 as "time",
+        /// Price of the entry fill.
+        entry_price: f64,
+        /// Bar of the exit.
+        exit_bar: i64,
+        /// Stamp of the exit bar, ns UTC.
+        exit_time: i64 as "time",
+        /// Price of the exit fill.
+        exit_price: f64,
+        /// Number of units.
+        quantity: f64,
+        /// Profit on fill prices.
+        gross_pnl: f64,
+        /// Commission of both fills.
+        commission: f64,
+        /// Financing while held.
+        financing: f64,
+        /// Gross profit less commission and financing.
+        net_pnl: f64,
+        /// Slippage of both fills, contained in the gross profit.
+        slippage: f64,
+        /// Spread of both fills, contained in the gross profit.
+        spread: f64,
+        /// Net profit over entry notional.
+        return_rate: f64,
+        /// Difference of the bar indices.
+        bars_held: i64,
+        /// Difference of the stamps, hours.
+        hours_held: f64,
+        /// Best excursion, money.
+        mfe: f64,
+        /// Worst excursion, money.
+        mae: f64,
+        /// Best excursion over entry notional.
+        mfe_rate: f64,
+        /// Worst excursion over entry notional.
+        mae_rate: f64,
+        /// Confidence of the entry signal.
+        entry_confidence: f32,
+        /// Confidence of the exit signal, if a signal ended the trade.
+        exit_confidence: Option<f32>,
+        /// Stop as set at entry.
+        stop_price: Option<f64>,
+        /// Target as set at entry.
+        target_price: Option<f64>,
+        /// Number of a `Reason`.
+        exit_reason: u8 as "reason",
+    }
+}
+
+table! {
+    /// Orders that were not executed.
+    Rejections of Rejection {
+        /// Bar at which the order was rejected.
+        bar: i64,
+        /// Stamp of that bar, ns UTC.
+        time: i64 as "time",
+        /// Side: +1 buy, -1 sell.
+        side: i8,
+        /// Unrounded quantity wanted, if it was computed.
+        quantity: Option<f64>,
+        /// Number of a `RejectionReason`.
+        reason: u8 as "refusal",
+    }
+}
+
+table! {
+    /// The fate of each bar's signal.
+    Decisions of DecisionRow {
+        /// Raw signal: +1, 0, -1.
+        signal: i8,
+        /// Confidence of the signal.
+        confidence: f32,
+        /// Number of a `Decision`.
+        code: u8 as "decision",
+    }
+}
+
+/// The one column of the equity curve. Its stamps are those of the bars.
+const EQUITY: &[ColumnSchema] = &[ColumnSchema { name: "equity", dtype: f64::DTYPE, nullable: f64::NULLABLE }];
+
+/// Number of tables of a ledger.
+pub(crate) const TABLES: usize = 5;
+
+/// The tables of a ledger in canonical order: the order of snapshots, hashes and exports.
+///
+/// ```
+/// use ktrdr_core::LEDGER_SCHEMA;
+///
+/// let names = LEDGER_SCHEMA.map(|table| table.name);
+/// assert_eq!(names, ["fills", "trades", "equity", "refused", "decisions"]);
+/// assert_eq!(LEDGER_SCHEMA[0].columns[1].dtype, "time");
+/// ```
+pub const LEDGER_SCHEMA: [TableSchema; TABLES] = [
+    TableSchema { name: "fills", columns: Fills::COLUMNS },
+    TableSchema { name: "trades", columns: Trades::COLUMNS },
+    TableSchema { name: "equity", columns: EQUITY },
+    TableSchema { name: "refused", columns: Rejections::COLUMNS },
+    TableSchema { name: "decisions", columns: Decisions::COLUMNS },
+];

@@ -1,0 +1,104 @@
+//! Sizing: the rule that decides how much an opening order buys.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::rules::range::{POSITIVE, SHARE, out_of_range};
+
+/// Returns that a volatility may be measured over.
+const WINDOWS: std::ops::RangeInclusive<usize> = 2..=128;
+
+/// The quantity of an opening order.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "SizingKeys", into = "SizingKeys")]
+pub enum Sizing {
+    /// A fraction of the cash, commission included.
+    CashFraction(f64),
+    /// A fraction of equity, up to the leverage limit.
+    EquityFraction(f64),
+    /// A fixed quantity, units.
+    FixedQuantity(f64),
+    /// A fixed notional, account currency.
+    FixedNotional(f64),
+    /// The share of equity that has this annual volatility over the last `window` returns.
+    VolatilityTarget {
+        /// Annual volatility, a fraction.
+        annual: f64,
+        /// Number of close-to-close returns.
+        window: usize,
+    },
+}
+
+impl Sizing {
+    pub(super) fn check(&self, max_leverage: f64) -> Result<(), Error> {
+        match *self {
+            Self::CashFraction(fraction) => SHARE.check("execution.sizing.fraction", fraction),
+            Self::EquityFraction(fraction) => {
+                POSITIVE.check("execution.sizing.fraction", fraction)?;
+                if fraction <= max_leverage {
+                    return Ok(());
+                }
+                Err(out_of_range("execution.sizing.fraction", fraction, "at most margin.max_leverage"))
+            }
+            Self::FixedQuantity(quantity) => POSITIVE.check("execution.sizing.quantity", quantity),
+            Self::FixedNotional(notional) => POSITIVE.check("execution.sizing.notional", notional),
+            Self::VolatilityTarget { annual, window } => {
+                POSITIVE.check("execution.sizing.annual", annual)?;
+                if WINDOWS.contains(&window) {
+                    return Ok(());
+                }
+                Err(out_of_range("execution.sizing.window", window as f64, "between 2 and 128"))
+            }
+        }
+    }
+}
+
+/// The keys of `sizing` as a strategy file spells them.
+///
+/// Serde's own tagged enum needs an encoding that describes itself. Postcard, which snapshots use, does not, so one
+/// struct with optional keys serves JSON and postcard alike.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct SizingKeys {
+    kind: String,
+    fraction: Option<f64>,
+    quantity: Option<f64>,
+    notional: Option<f64>,
+    annual: Option<f64>,
+    window: Option<usize>,
+}
+
+impl TryFrom<SizingKeys> for Sizing {
+    type Error = String;
+
+    fn try_from(keys: SizingKeys) -> Result<Self, String> {
+        let missing = || format!("sizing {} lacks a key", keys.kind);
+        match keys.kind.as_str() {
+            "cash_fraction" => keys.fraction.map(Self::CashFraction).ok_or_else(missing),
+            "equity_fraction" => keys.fraction.map(Self::EquityFraction).ok_or_else(missing),
+            "fixed_quantity" => keys.quantity.map(Self::FixedQuantity).ok_or_else(missing),
+            "fixed_notional" => keys.notional.map(Self::FixedNotional).ok_or_else(missing),
+            "volatility_target" => {
+                let annual = keys.annual.ok_or_else(missing)?;
+                let window = keys.window.ok_or_else(missing)?;
+                Ok(Self::VolatilityTarget { annual, window })
+            }
+            other => Err(format!("unknown sizing kind {other:?}")),
+        }
+    }
+}
+
+impl From<Sizing> for SizingKeys {
+    fn from(sizing: Sizing) -> Self {
+        let named = |kind: &str| Self { kind: kind.into(), ..Self::default() };
+        match sizing {
+            Sizing::CashFraction(fraction) => Self { fraction: Some(fraction), ..named("cash_fraction") },
+            Sizing::EquityFraction(fraction) => Self { fraction: Some(fraction), ..named("equity_fraction") },
+            Sizing::FixedQuantity(quantity) => Self { quantity: Some(quantity), ..named("fixed_quantity") },
+            Sizing::FixedNotional(notional) => Self { notional: Some(notional), ..named("fixed_notional") },
+            Sizing::VolatilityTarget { annual, window } => {
+                Self { annual: Some(annual), window: Some(window), ..named("volatility_target") }
+            }
+        }
+    }
+}

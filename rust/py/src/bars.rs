@@ -1,0 +1,48 @@
+//! Bars: audit, check, spacing.
+
+use ktrdr_core::{Bars, Spacing};
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
+use pyo3::prelude::*;
+
+use crate::convert::{BarColumns, slice};
+use crate::errors::raise;
+
+type Column<'py, T> = Bound<'py, PyArray1<T>>;
+
+/// Returns every broken rule of bars, in row order: row, index into AUDIT_FIELDS, index into AUDIT_RULES.
+#[pyfunction]
+#[pyo3(signature = (timestamp, open, high, low, close, volume=None))]
+pub fn audit_bars<'py>(
+    py: Python<'py>,
+    timestamp: PyReadonlyArray1<'py, i64>,
+    open: PyReadonlyArray1<'py, f64>,
+    high: PyReadonlyArray1<'py, f64>,
+    low: PyReadonlyArray1<'py, f64>,
+    close: PyReadonlyArray1<'py, f64>,
+    volume: Option<PyReadonlyArray1<'py, f64>>,
+) -> PyResult<(Column<'py, i64>, Column<'py, u8>, Column<'py, u8>)> {
+    let [open, high, low, close] = [&open, &high, &low, &close].map(PyReadonlyArray1::as_slice);
+    let bars = Bars::new(timestamp.as_slice()?, open?, high?, low?, close?);
+    let volume = slice(volume.as_ref())?;
+    let found = py.detach(|| bars.violations(volume)).map_err(|error| raise(py, &error))?;
+    let split = found.iter().map(|broken| (broken.row as i64, (broken.field as u8, broken.rule as u8)));
+    let (rows, (fields, rules)): (Vec<_>, (Vec<_>, Vec<_>)) = split.unzip();
+    Ok((rows.into_pyarray(py), fields.into_pyarray(py), rules.into_pyarray(py)))
+}
+
+/// Returns the smallest and the most frequent distance of rising stamps, and the count of the latter; None for fewer
+/// than two stamps.
+#[pyfunction]
+pub fn spacing(py: Python<'_>, stamps: PyReadonlyArray1<'_, i64>) -> PyResult<Option<(i64, i64, u64)>> {
+    let stamps = stamps.as_slice()?;
+    let found = py.detach(|| Spacing::of(stamps));
+    Ok(found.map(|spacing| (spacing.smallest_ns, spacing.common_ns, spacing.count)))
+}
+
+/// Raises for the first row of `bars` that breaks a rule or does not lie after `previous_ns`.
+#[pyfunction]
+#[pyo3(signature = (bars, previous_ns=None))]
+pub fn check_bars(py: Python<'_>, bars: BarColumns<'_>, previous_ns: Option<i64>) -> PyResult<()> {
+    let bars = bars.bars()?;
+    py.detach(|| bars.check(previous_ns)).map_err(|error| raise(py, &error))
+}

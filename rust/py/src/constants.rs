@@ -1,0 +1,54 @@
+//! Constants of the core, from which Python derives its own lists.
+
+use ktrdr_core::Undefined;
+use ktrdr_core::{Decision, Field, LEDGER_SCHEMA, METRICS, PAGE_ROWS, Reason, RejectionReason, Rule, SEMANTICS};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+/// Adds every constant to the module.
+pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    module.add("AUDIT_FIELDS", PyTuple::new(py, Field::NAMES)?)?;
+    module.add("AUDIT_RULES", PyTuple::new(py, Rule::CODES)?)?;
+    module.add("BAR_RULES", bar_rules(py)?)?;
+    module.add("DECISIONS", PyTuple::new(py, Decision::NAMES)?)?;
+    module.add("LEDGER_SCHEMA", ledger_schema(py)?)?;
+    module.add("METRICS", metrics(py)?)?;
+    module.add("PAGE_ROWS", PAGE_ROWS)?;
+    module.add("REASONS", PyTuple::new(py, Reason::NAMES)?)?;
+    module.add("REFUSALS", PyTuple::new(py, RejectionReason::NAMES)?)?;
+    module.add("SEMANTICS", SEMANTICS)?;
+    module.add("UNDEFINED", PyTuple::new(py, Undefined::NAMES)?)
+}
+
+/// Code of every rule of bars, with its sentence.
+fn bar_rules(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let rules = PyDict::new(py);
+    Rule::ALL.iter().try_for_each(|rule| rules.set_item(rule.code(), rule.sentence()))?;
+    Ok(rules)
+}
+
+/// Name of every table, with name, type and nullability of its columns.
+fn ledger_schema(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let schema = PyDict::new(py);
+    for table in LEDGER_SCHEMA {
+        let columns: Vec<_> = table.columns.iter().map(|c| (c.name, c.dtype, c.nullable)).collect();
+        schema.set_item(table.name, PyTuple::new(py, columns)?)?;
+    }
+    Ok(schema)
+}
+
+/// Name of every metric, with unit, kind, direction, definition, and whether it is always whole.
+fn metrics(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let metrics = PyDict::new(py);
+    for metric in METRICS {
+        let facts = PyDict::new(py);
+        facts.set_item("unit", metric.unit.name())?;
+        facts.set_item("kind", metric.kind.name())?;
+        facts.set_item("better", metric.better.name())?;
+        facts.set_item("definition", metric.definition)?;
+        facts.set_item("whole", metric.whole)?;
+        metrics.set_item(metric.name, facts)?;
+    }
+    Ok(metrics)
+}
