@@ -62,6 +62,7 @@ NOT_YET_CLEAN: set[str] = {
     "rust/core/src/metrics",
     "rust/core/src/money",
     "rust/core/src/orders",
+    "rust/core/src/rules",
     "rust/core/src/signals",
     "rust/core/src/snapshot",
     "rust/py/src",

@@ -37,6 +37,8 @@ SHORT = {
     "python/ktrdr/operations/store/migrations/versions/v0002_segments_as_they_are.py": "one migration, one file",
     "python/ktrdr/training/model_storage.py": "public path of the model storage, which lives in neural",
     "python/ktrdr/training/sources/forward_return.py": "one label source, one file",
+    "rust/py/src/hash.rs": "one function of the door, one file",
+    "rust/py/src/snapshot.rs": "one function of the door, one file",
     "rust/core/tests/snapshot_v1.rs": "one frozen snapshot, one test target",
 }
 NO_SOURCE = {
