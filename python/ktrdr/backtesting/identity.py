@@ -15,9 +15,6 @@ from ktrdr.feature_pipeline.matrix import FeatureMatrix
 from ktrdr.neural.bundle import ModelBundle
 from ktrdr.strategy.schema import UNDECIDING
 
-SEMANTICS_VERSION = 1
-"""Raised whenever the same inputs may give another ledger."""
-
 Parts = tuple[tuple[str, bytes], ...]
 
 
@@ -31,7 +28,7 @@ def identity_parts(config: BacktestConfig, features: FeatureMatrix, bundle: Mode
         "timeframe": config.timeframe.value,
         "symbol": config.symbol,
         "capital": config.initial_capital,
-        "semantics": SEMANTICS_VERSION,
+        "semantics": _core.SEMANTICS,
         "profile": numeric_profile(config, bundle),
     }
     bars = [

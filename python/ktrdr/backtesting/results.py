@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from ktrdr import _core
 from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.decision_function import rules_in_force
-from ktrdr.backtesting.identity import SEMANTICS_VERSION, Parts, identity_of
+from ktrdr.backtesting.identity import Parts, identity_of
 from ktrdr.backtesting.model_bundle import ModelBundle, Seen
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
 from ktrdr.simulation.result import RunResult
@@ -125,7 +126,7 @@ def library_versions() -> dict[str, str]:
 
 
 def _software() -> dict[str, Any]:
-    return {"semantics": SEMANTICS_VERSION, "versions": library_versions()}
+    return {"semantics": _core.SEMANTICS, "versions": library_versions()}
 
 
 def _run_facts(config: BacktestConfig, bundle: ModelBundle) -> dict[str, Any]:

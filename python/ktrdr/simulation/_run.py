@@ -23,7 +23,6 @@ Parts = Sequence[tuple[str, bytes]]
 """Named hashes of a run's inputs, which its snapshots carry."""
 Ledger = Mapping[str, Any]
 """Tables by name, polars or Arrow, as `Run.ledger` returned them."""
-PAGE_ROWS = 4_096
 
 
 class Run:
@@ -136,7 +135,7 @@ class SignalRun(Run):
 
     def _open_inputs(self) -> pl.DataFrame:
         columns = self._columns
-        low = self.next_bar // PAGE_ROWS * PAGE_ROWS - columns.first_row
+        low = self.next_bar // _core.PAGE_ROWS * _core.PAGE_ROWS - columns.first_row
         high = self.next_bar - columns.first_row
         given = {name: column[low:high] for name, column in given_columns(columns.bars).items()}
         confidence = np.ones(high - low, np.float32) if columns.confidence is None else columns.confidence[low:high]

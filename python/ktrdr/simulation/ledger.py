@@ -1,4 +1,4 @@
-"""Tables of a run as polars frames, and back to the columns that the core reads; the home of their schemas."""
+"""Tables of a run as polars frames, and back to the columns that the core reads; schemas come from the core."""
 
 from __future__ import annotations
 
@@ -17,73 +17,46 @@ Extra = Mapping[str, str | range]
 TableName = Literal["fills", "trades", "equity", "refused", "decisions"]
 
 TIME = pl.Datetime("ns", "UTC")
-_REASON = pl.Enum(_core.REASONS)
-_REFUSAL = pl.Enum(_core.REFUSALS)
-_DECISION = pl.Enum(_core.DECISIONS)
+_DTYPES: dict[str, Any] = {
+    "i64": pl.Int64,
+    "i8": pl.Int8,
+    "f64": pl.Float64,
+    "f32": pl.Float32,
+    "str": pl.String,
+    "time": TIME,
+    "reason": pl.Enum(_core.REASONS),
+    "refusal": pl.Enum(_core.REFUSALS),
+    "decision": pl.Enum(_core.DECISIONS),
+}
+_FRAME_NAMES = {"signal": "raw_signal", "code": "decision"}
+"""Columns of decisions that have another name in frames than in the core."""
+_CORE_NAMES = {frame_name: core_name for core_name, frame_name in _FRAME_NAMES.items()}
 
-FILLS: dict[str, Any] = {
-    "bar": pl.Int64,
-    "time": TIME,
-    "symbol": pl.String,
-    "trade_id": pl.Int64,
-    "side": pl.Int8,
-    **dict.fromkeys(("quantity", "price", "reference_price", "commission", "slippage", "spread"), pl.Float64),
-    "reason": _REASON,
-}
-TRADES: dict[str, Any] = {
-    "trade_id": pl.Int64,
-    "symbol": pl.String,
-    "direction": pl.Int8,
-    "entry_bar": pl.Int64,
-    "entry_time": TIME,
-    "entry_price": pl.Float64,
-    "exit_bar": pl.Int64,
-    "exit_time": TIME,
-    "exit_price": pl.Float64,
-    **dict.fromkeys(("quantity", "gross_pnl", "commission", "financing", "net_pnl", "slippage", "spread"), pl.Float64),
-    "return_rate": pl.Float64,
-    "bars_held": pl.Int64,
-    "hours_held": pl.Float64,
-    **dict.fromkeys(("mfe", "mae", "mfe_rate", "mae_rate"), pl.Float64),
-    "entry_confidence": pl.Float32,
-    "exit_confidence": pl.Float32,
-    "stop_price": pl.Float64,
-    "target_price": pl.Float64,
-    "exit_reason": _REASON,
-}
-EQUITY: dict[str, Any] = {
-    "bar": pl.Int64,
-    "time": TIME,
-    **dict.fromkeys(("equity", "cash", "quantity", "drawdown"), pl.Float64),
-}
-REFUSED: dict[str, Any] = {
-    "bar": pl.Int64,
-    "time": TIME,
-    "side": pl.Int8,
-    "quantity": pl.Float64,
-    "reason": _REFUSAL,
-}
-DECISIONS: dict[str, Any] = {
-    "bar": pl.Int64,
-    "raw_signal": pl.Int8,
-    "confidence": pl.Float32,
-    "decision": _DECISION,
-}
+
+def _schema(table: str) -> dict[str, Any]:
+    """Returns the polars types of a table's columns, in the order of the core's schema."""
+    return {_FRAME_NAMES.get(name, name): _DTYPES[kind] for name, kind, _ in _core.LEDGER_SCHEMA[table]}
+
+
+_BAR = {"bar": pl.Int64}
+_REBUILT = dict.fromkeys(("cash", "quantity", "drawdown"), pl.Float64)
+# The core keeps no bar of a decision, and of the equity curve one number per bar; the rest is rebuilt on request.
+EQUITY: dict[str, Any] = {**_BAR, "time": TIME, **_schema("equity"), **_REBUILT}
+DECISIONS: dict[str, Any] = {**_BAR, **_schema("decisions")}
 SCHEMAS: dict[TableName, dict[str, Any]] = {
-    "fills": FILLS,
-    "trades": TRADES,
+    "fills": _schema("fills"),
+    "trades": _schema("trades"),
     "equity": EQUITY,
-    "refused": REFUSED,
+    "refused": _schema("refused"),
     "decisions": DECISIONS,
 }
 TABLES: tuple[TableName, ...] = tuple(SCHEMAS)
-"""Names of the tables, in the core's order of its row counts."""
-_CORE_NAMES = {"raw_signal": "signal", "decision": "code"}
+"""Names of the tables, in the core's order."""
 
 
 def row_counts(core: _core.Simulation) -> dict[str, int]:
     """Returns the rows of each table so far."""
-    return dict(zip(TABLES, core.row_counts, strict=True))
+    return dict(zip(_core.LEDGER_SCHEMA, core.row_counts, strict=True))
 
 
 def to_frame(name: TableName, columns: CoreColumns, rows: int, extra: Extra) -> pl.DataFrame:

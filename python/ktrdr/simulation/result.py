@@ -18,21 +18,6 @@ from ktrdr.strategy.rule_mappings import CommissionMapping, FinancingMapping, Sl
 from ktrdr.strategy.rules import parse_execution
 from ktrdr.time import Timeframe
 
-COUNTS = frozenset(
-    {
-        "trades",
-        "wins",
-        "losses",
-        "max_win_streak",
-        "max_loss_streak",
-        "max_drawdown_bars",
-        "recovery_bars",
-        "daily_returns",
-        "ambiguous_bars",
-        "undefined_bars",
-        "refused_orders",
-    }
-)
 NOT_MODELLED = (
     "no volume cap: any quantity fills",
     "no halted bars: every open and level can be traded",
@@ -300,7 +285,7 @@ def open_position(core: _core.Simulation) -> OpenPosition | None:
 
 
 def _number(name: str, value: float | None) -> float | int | None:
-    return int(value) if value is not None and name in COUNTS else value
+    return int(value) if value is not None and _core.METRICS[name]["whole"] else value
 
 
 def _conventions(

@@ -13,7 +13,6 @@ from ktrdr.data.bars import BarSeries
 from ktrdr.data.frames import BarTable
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.simulation._run import (
-    PAGE_ROWS,
     Ledger,
     SignalRun,
     begin,
@@ -164,7 +163,7 @@ class SimulationStream(SignalRun):
 
 def _open_page(core: _core.Simulation, timeframe: Timeframe, ledger: Ledger | None) -> GrowingColumns:
     """Returns the rows since the last full page, which the ledger carries so that their hash can continue."""
-    first_row = core.next_bar // PAGE_ROWS * PAGE_ROWS
+    first_row = core.next_bar // _core.PAGE_ROWS * _core.PAGE_ROWS
     columns = GrowingColumns(core.symbol, timeframe, first_row)
     if core.next_bar > first_row and ledger is not None and "inputs" in ledger:
         inputs = pl.DataFrame(ledger["inputs"])

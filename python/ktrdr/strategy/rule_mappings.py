@@ -1,6 +1,6 @@
 """Rules as plain mappings, for type checkers and editors; `strategy/rules.py` checks the values.
 
-A test compares every mapping with its model, key by key. All keys may be left out: a default stands in for each.
+A test compares every mapping with its model, key by key. Every key may be left out, and then takes its default.
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ktrdr import _core
+
 _MODEL_DEPTH = 2
 
 
@@ -51,6 +53,6 @@ def _data_files(root: Path) -> Iterator[Path]:
 
 def capability() -> dict[str, Any]:
     """The numeric profile and the semantics version of this process; imports torch."""
-    from ktrdr.backtesting.identity import SEMANTICS_VERSION, machine_profile
+    from ktrdr.backtesting.identity import machine_profile
 
-    return {"profile": machine_profile(), "semantics": SEMANTICS_VERSION}
+    return {"profile": machine_profile(), "semantics": _core.SEMANTICS}

@@ -1,0 +1,61 @@
+"""Frames have the core's schema, and turn back into the columns that the core reads."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+import polars as pl
+import pytest
+
+from ktrdr import Simulation, _core
+from ktrdr.errors import ArgumentInvalid
+from ktrdr.simulation.ledger import SCHEMAS, TABLES, TableName, row_counts, to_columns
+from support.runs.signal_runs import RULES, market, signals_for
+
+
+def run() -> Simulation:
+    made = Simulation(market(), signals_for(), symbol="EURUSD", **RULES)
+    made.run(until=200)
+    return made
+
+
+def test_the_tables_are_the_core_s_in_its_order() -> None:
+    assert list(TABLES) == list(_core.LEDGER_SCHEMA) == list(get_args(TableName))
+
+
+def test_every_frame_has_its_schema() -> None:
+    ledger = run().ledger()
+    for name in TABLES:
+        assert ledger[name].schema == pl.Schema(SCHEMAS[name]), name
+    assert SCHEMAS["decisions"].keys() == {"bar", "raw_signal", "confidence", "decision"}
+    assert list(SCHEMAS["equity"]) == ["bar", "time", "equity", "cash", "quantity", "drawdown"]
+
+
+def test_frames_turn_back_into_the_core_s_columns() -> None:
+    made = run()
+    columns = to_columns(made.ledger())
+    counts = row_counts(made._core)
+    assert counts["trades"] > 5 and counts["refused"] >= 0
+    for name in TABLES:
+        for column, values in made._core.table(name).items():
+            assert np.array_equal(columns[name][column], values, equal_nan=values.dtype.kind == "f"), (name, column)
+            assert columns[name][column].dtype == values.dtype, (name, column)
+
+
+def test_arrow_tables_are_read_too() -> None:
+    ledger = run().ledger()
+    arrow = {name: frame.to_arrow() for name, frame in ledger.items()}
+    ours, theirs = to_columns(ledger), to_columns(arrow)
+    for name in TABLES:
+        assert all(np.array_equal(ours[name][column], theirs[name][column]) for column in ours[name])
+
+
+def test_a_table_without_a_column_is_refused() -> None:
+    ledger = run().ledger()
+    with pytest.raises(ArgumentInvalid, match="ledger fills: a column is missing: expected price"):
+        to_columns(ledger | {"fills": ledger["fills"].drop("price")})
+
+
+def test_no_ledger_is_a_ledger_without_rows() -> None:
+    assert all(len(column) == 0 for table in to_columns(None).values() for column in table.values())
