@@ -1,4 +1,4 @@
-"""Small frozen values everything shares: timeframes, spans of time, and the protocols of a run's control."""
+"""Timeframes, spans of time, and instants as ns UTC."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MONTHS = ("1M", "1mo", "1MN", "MN1", "1month")
 
 
 class Timeframe(StrEnum):
-    """The length of a bar.
+    """The length of a bar, as a name and in seconds.
 
     >>> Timeframe.parse("4h").seconds
     14400
@@ -71,17 +71,17 @@ class Timeframe(StrEnum):
 
     @property
     def seconds(self) -> int:
-        """Seconds per bar."""
+        """Returns the seconds of a bar."""
         return _SECONDS[self.value]
 
     @property
     def ns(self) -> int:
-        """Nanoseconds per bar."""
+        """Returns the nanoseconds of a bar."""
         return self.seconds * NS_PER_SECOND
 
     @property
     def intraday(self) -> bool:
-        """Whether several bars fit into a day."""
+        """True if several bars fit into a day."""
         return self.seconds < 86_400
 
     def __lt__(self, other: str) -> bool:
@@ -99,7 +99,7 @@ class Timeframe(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of time, ``start_ns`` inclusive, ``end_ns`` exclusive, ns UTC; ``None`` is open.
+    """A span of time, ``start_ns`` inclusive, ``end_ns`` exclusive, ns UTC; ``None`` is open.
 
     >>> Span.parse("2024-03-01", "2024-03-31").end_ns == Span.parse(None, "2024-04-01T00:00").end_ns
     True
@@ -110,7 +110,7 @@ class Span:
 
     @classmethod
     def parse(cls, start: str | date | datetime | None, end: str | date | datetime | None) -> Span:
-        """Dates or instants as a user writes them; a bare end date includes that whole day.
+        """Returns the span between two dates or instants; a bare end date includes that whole day.
 
         Raises ``ArgumentInvalid`` for text that is no date and for an end that is not after the start.
         """
@@ -124,7 +124,7 @@ class Span:
 
 
 def _within_int64(moment_ns: int | None) -> int | None:
-    """A year like 9999 stands for an open end; no stamp lies beyond int64."""
+    """Clips an instant to int64: a year like 9999 means an open end."""
     return None if moment_ns is None else min(max(moment_ns, -(2**63)), 2**63 - 1)
 
 
@@ -152,7 +152,7 @@ def _instant_ns(value: str | date | datetime, name: str) -> int:
 
 
 def iso(stamp_ns: int) -> str:
-    """A stamp as text, to the second.
+    """Returns a stamp as text, to the second.
 
     >>> iso(1_709_251_200_000_000_000)
     '2024-03-01T00:00:00Z'

@@ -1,1 +1,1 @@
-"""A mapping from a file, checked, with the line of each key."""
+"""Mappings from a file, checked, with the line of each key."""

@@ -1,4 +1,4 @@
-"""Where two canonical strategies part ways."""
+"""Compares two canonical strategies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ABSENT = "absent"
 
 
 def differences(found: Any, expected: Any, path: KeyPath = ()) -> Iterator[tuple[str, Any, Any]]:
-    """Dotted path, value found and value expected of everything that differs, in the order of ``expected``.
+    """Yields dotted path, value found and value expected of each difference, in the order of ``expected``.
 
     >>> list(differences({"a": {"b": 1}, "c": 2}, {"a": {"b": 3}}))
     [('a.b', 1, 3), ('c', 2, 'absent')]

@@ -1,4 +1,4 @@
-"""Where a value was written: the file, the line of every path, and errors that say so."""
+"""Places in a configuration: the file, the line of every path, and errors that name both."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KeyPath = tuple[str | int, ...]
 
 
 def dotted(path: KeyPath) -> str:
-    """A path as a user writes it.
+    """Returns a path as a user writes it.
 
     >>> dotted(("nn_inputs", 0, "fuzzy_set"))
     'nn_inputs[0].fuzzy_set'
@@ -33,22 +33,22 @@ class Place:
     root: KeyPath = ()
 
     def at(self, *path: str | int) -> Place:
-        """The place of something inside this part."""
+        """Returns the place of ``path`` inside this part."""
         return replace(self, root=self.root + path)
 
     @property
     def text(self) -> str:
-        """The dotted path of this part; empty for the whole file."""
+        """Returns the dotted path of this part; empty for the whole file."""
         return dotted(self.root)
 
     def line(self, path: KeyPath = ()) -> int | None:
-        """The line of a path, or of the innermost part around it that was written."""
+        """Returns the line of a path, or of the innermost written part around it."""
         full = self.root + path
         lines = (self.lines.get(full[:size]) for size in range(len(full), -1, -1))
         return next((line for line in lines if line is not None), None)
 
     def error(self, leaf: type[ConfigError], what: str, path: KeyPath = (), **facts: Any) -> ConfigError:
-        """An error of class ``leaf`` at ``path`` inside this part; ``facts``: found, expected, hint."""
+        """Returns an error of class ``leaf`` at ``path`` inside this part; ``facts``: found, expected, hint."""
         full = dotted(self.root + path)
         found = one_line(facts.pop("found", None))
         return leaf(what, where=self.where, line=self.line(path), path=full or None, found=found, **facts)

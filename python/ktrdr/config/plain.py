@@ -1,4 +1,4 @@
-"""What a user hands over as a mapping, reduced to plain scalars, lists and mappings, within the limits of a file."""
+"""Reduces a user's mapping to plain scalars, lists and mappings, within the limits of a file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_DEPTH = 16
 
 
 def plain(value: Any, place: Place, path: KeyPath = ()) -> Any:
-    """``value`` with numpy scalars, tuples, enums and dates turned into what YAML would have given.
+    """Returns ``value`` with numpy scalars, tuples, enums and dates as YAML would give them.
 
     Raises ``ConfigTooDeep``, ``ConfigNonfinite`` for NaN, infinity and overflow, ``ConfigType`` for anything else.
 
@@ -40,7 +40,7 @@ def plain(value: Any, place: Place, path: KeyPath = ()) -> Any:
 
 
 def finite(number: float, place: Place, path: KeyPath, text: str | None = None) -> float:
-    """The number itself; ``ConfigNonfinite`` where it is no finite float64 (``text``: as it was written)."""
+    """Returns a number that is a finite float64; raises ``ConfigNonfinite`` (``text``: as it was written)."""
     try:
         if math.isfinite(number):
             return number
@@ -55,7 +55,7 @@ def _check_depth(value: Any, place: Place, path: KeyPath) -> None:
 
 
 def text_key(key: Any, place: Place, path: KeyPath) -> str:
-    """The key itself; ``ConfigType`` where it is no text (``1:`` or ``true:`` want quotes)."""
+    """Returns a key that is text; raises ``ConfigType`` (``1:`` and ``true:`` need quotes)."""
     if not isinstance(key, str):
         raise place.error(ConfigType, "a key must be text", path, found=key, expected="text (quote it)")
     return str(key)

@@ -1,4 +1,4 @@
-"""Strict models, and pydantic's complaints about them as errors of ours with line, path and nearest key."""
+"""Strict models whose problems become ``ConfigError`` leaves with line, path and nearest key."""
 
 from __future__ import annotations
 
@@ -24,9 +24,15 @@ _LEAVES = {leaf.code: leaf for leaf in (ConfigDuplicateKey, ConfigMissing, Confi
 _BOUNDS = {"greater_than": ">", "greater_than_equal": ">=", "less_than": "<", "less_than_equal": "<="}
 _BOUND_VALUES = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "lt", "less_than_equal": "le"}
 _KINDS = {
-    "int": "an integer", "float": "a number", "string": "text", "bool": "true or false",
-    "dict": "a mapping", "model": "a mapping", "list": "a list", "tuple": "a list",
-}  # fmt: skip
+    "int": "an integer",
+    "float": "a number",
+    "string": "text",
+    "bool": "true or false",
+    "dict": "a mapping",
+    "model": "a mapping",
+    "list": "a list",
+    "tuple": "a list",
+}
 
 
 class Strict(BaseModel):
@@ -53,7 +59,7 @@ class Strict(BaseModel):
 
 
 def _fields_by_key(model: type[BaseModel]) -> dict[str, str]:
-    """Each key a file may use, aliases included, with the field it sets."""
+    """Returns each key that a file may use, aliases included, with the field it sets."""
     keys: dict[str, str] = {}
     for name, field in model.model_fields.items():
         alias = field.validation_alias
@@ -69,14 +75,14 @@ def _suggest(key: object, model: type[Strict]) -> str:
 
 
 def _nested(model: type[Strict]) -> dict[str, str]:
-    """Keys one level down by their own name, so that a key in the wrong mapping finds its place."""
+    """Returns the keys one level down with their full path, so that an error can name the right place of a key."""
     parts = ((name, field.default) for name, field in model.model_fields.items())
     inner = ((name, _fields_by_key(type(part))) for name, part in parts if isinstance(part, BaseModel))
     return {key: f"{name}.{key}" for name, keys in inner for key in keys} | dict(model.elsewhere)
 
 
 def reject(leaf: type[ConfigError], what: str, *path: Any, **facts: Any) -> PydanticCustomError:
-    """The exception a validator raises: it becomes ``leaf`` at ``path`` below the model at hand."""
+    """Returns the exception for a validator to raise; it becomes ``leaf`` at ``path`` below the model."""
     context = {"leaf": leaf.code, "what": what.replace("{", "(").replace("}", ")"), "path": path, "facts": facts}
     return PydanticCustomError("rejected", "{what}", context)
 
@@ -85,7 +91,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 def validate(model: type[ModelT], data: Any, place: Place) -> ModelT:
-    """``data`` as a ``model``; the first problem in file order is raised as a ``ConfigError`` leaf."""
+    """Returns ``data`` as a ``model``; raises the first problem in file order as a ``ConfigError`` leaf."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -94,7 +100,8 @@ def validate(model: type[ModelT], data: Any, place: Place) -> ModelT:
 
 
 def _problem(details: ErrorDetails, data: Any, place: Place) -> ConfigError:
-    kind, context = details["type"], details.get("ctx", {})
+    kind = details["type"]
+    context = details.get("ctx", {})
     if kind == "rejected":
         path = _without_tags(details["loc"], data) + context["path"]
         return place.error(_LEAVES[context["leaf"]], context["what"], path, **context["facts"])
@@ -140,7 +147,7 @@ def _choice_problem(choices: str, found: Any, path: KeyPath, place: Place) -> Co
 
 
 def _without_tags(loc: tuple[int | str, ...], data: Any, *, absent_last: bool = False) -> KeyPath:
-    """The path as written: pydantic puts the tag of a chosen alternative among the keys.
+    """Returns the path as written, without the tags that pydantic puts among the keys.
 
     ``absent_last``: the last part may be a key that is missing from the data.
     """

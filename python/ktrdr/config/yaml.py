@@ -1,4 +1,4 @@
-"""One YAML document as plain values with the line of every path; only what a strategy needs of YAML.
+"""Reads one YAML document as plain values with the line of every path; only the YAML that a strategy needs.
 
 YAML 1.2 core scalars (``NO`` and ``12:30`` are text, ``0o17`` is a number), no anchors, aliases, merge keys,
 tags or repeated keys, at most 16 levels and 256 KiB. Built from parse events, so nothing is ever constructed
@@ -40,7 +40,7 @@ class Document:
 
 
 def decode(raw: bytes, where: str) -> str:
-    """The bytes of a file as text; ``ConfigDocument`` where they are too many or not UTF-8."""
+    """Returns the bytes of a file as text; raises ``ConfigDocument`` for too many bytes or other text than UTF-8."""
     if len(raw) > MAX_BYTES:
         raise ConfigDocument("file too large", where=where, found=f"{len(raw)} bytes", expected=f"<= {MAX_BYTES} bytes")
     try:
@@ -51,7 +51,7 @@ def decode(raw: bytes, where: str) -> str:
 
 
 def read_yaml(text: str, where: str = "") -> Document:
-    """``text`` as plain values; raises a ``ConfigError`` leaf with line and path."""
+    """Returns ``text`` as plain values; raises a ``ConfigError`` leaf with line and path."""
     if (size := len(text.encode("utf-8", "surrogatepass"))) > MAX_BYTES:
         raise ConfigDocument("text too large", where=where, found=f"{size} bytes", expected=f"<= {MAX_BYTES} bytes")
     reader = _Reader(where)
@@ -74,7 +74,7 @@ def _syntax_error(error: yaml.YAMLError, where: str) -> ConfigDocument:
 
 @dataclass
 class _Open:
-    """A collection whose end has not come yet, and the key that waits for its value."""
+    """A collection that is not closed yet, and the key that waits for its value."""
 
     items: dict[str, Any] | list[Any]
     path: KeyPath
@@ -82,7 +82,7 @@ class _Open:
 
     @property
     def next_path(self) -> KeyPath:
-        """The path of the value that comes next; the collection's own before a key."""
+        """Returns the path of the next value; before a key, that of the collection."""
         if isinstance(self.items, list):
             return (*self.path, len(self.items))
         return self.path if self.key is None else (*self.path, self.key)
@@ -90,7 +90,7 @@ class _Open:
 
 @dataclass
 class _Reader:
-    """Takes parse events one by one and grows the document."""
+    """Builds the document from parse events."""
 
     where: str
     root: Any = None
@@ -145,9 +145,12 @@ class _Reader:
         path = (*parent.path, key)
         if path in self.lines:
             raise ConfigDuplicateKey(
-                "the key stands twice", where=self.where, line=line, path=self.place.at(*path).text,
+                "the key occurs twice",
+                where=self.where,
+                line=line,
+                path=self.place.at(*path).text,
                 hint=f"first on line {self.lines[path]}",
-            )  # fmt: skip
+            )
         self.lines[path] = line
         parent.key = key
 
@@ -185,7 +188,7 @@ class _Reader:
 
 
 def _resolve(text: str, place: Place, path: KeyPath) -> Any:
-    """A plain scalar by the core schema of YAML 1.2."""
+    """Returns the value of a plain scalar by the core schema of YAML 1.2."""
     if _NULL.fullmatch(text):
         return None
     if _BOOL.fullmatch(text):

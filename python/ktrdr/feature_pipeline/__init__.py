@@ -1,1 +1,6 @@
-"""From bars to the feature matrix: history, indicators, fuzzy degrees, alignment on closed bars."""
+"""Features of a strategy: history, indicators, degrees of membership, alignment on closed bars.
+
+``features`` is the function for users, ``build`` the pipeline behind it. ``window`` plans the bars to load,
+``resolver`` the columns, ``alignment`` the rows of other timeframes, ``external`` further series. ``memberships`` and
+``normalization`` compute columns of the ``matrix``.
+"""

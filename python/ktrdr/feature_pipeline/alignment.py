@@ -1,4 +1,4 @@
-"""Which bar of another timeframe a base bar may know: the last one that has closed by the base bar's close."""
+"""Aligns other timeframes: a base bar knows the last bar that has closed by its own close."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ Flags = NDArray[np.bool_]
 
 _NEVER_NS = np.iinfo(np.int64).max
 _STALE_AFTER = 2
-"""Lengths of a higher bar that the base may go on without the next one."""
+"""Lengths of a coarser bar after which its value is stale if no next bar follows."""
 
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """Per base bar the visible row of the other series ``[n_base, int64]`` (-1: none), and whether it is stale."""
+    """The visible row of the other series at each base bar ``[n_base, int64]`` (-1: none), and a mask of stale ones."""
 
     row: Rows
     stale: Flags
 
 
 def align(base: BarSeries, other: BarSeries) -> Alignment:
-    """Visible from its close on, never before, never back-filled.
+    """Aligns a series with the base: each bar is visible from its close on, never before.
 
     A finer bar counts only if it lies inside the base bar. A coarser value that closed at v is stale at a close c
-    if some base bar opened at or after v and at least two coarser lengths before c: the base went on without it.
+    if some base bar opened at or after v and at least two coarser lengths before c: the series has stopped.
     """
     return _align_finer(base, other) if other.timeframe < base.timeframe else _align_coarser(base, other)
 
 
 def align_known(base: BarSeries, known_ns: Rows) -> Alignment:
-    """Values of an external series, carried forward without limit from the instants they became known."""
+    """Aligns an external series: each value is carried forward without limit from the instant it became known."""
     seen_from = np.searchsorted(base.close_ns, known_ns, side="left")
     ends = np.append(seen_from[1:], len(base)) if len(seen_from) else seen_from
     return _stretches(len(base), seen_from, ends, ends)
@@ -49,7 +49,10 @@ def _align_finer(base: BarSeries, finer: BarSeries) -> Alignment:
 
 
 def _align_coarser(base: BarSeries, coarser: BarSeries) -> Alignment:
-    """Worked out per coarser bar, of which there are few: it is seen up to the next one, fresh at first, then stale."""
+    """Aligns a coarser series: each bar is seen until the next one, at first fresh, then stale.
+
+    The work is done for each coarser bar, of which there are few.
+    """
     seen_from = np.searchsorted(base.close_ns, coarser.close_ns, side="left")
     seen_until = np.append(seen_from[1:], len(base)) if len(seen_from) else seen_from
     went_on = np.searchsorted(base.timestamp, coarser.close_ns, side="left")
@@ -60,13 +63,15 @@ def _align_coarser(base: BarSeries, coarser: BarSeries) -> Alignment:
 
 
 def _stretches(n: int, seen_from: Rows, stale_from: Rows, seen_until: Rows) -> Alignment:
-    """Rows from stretches: before the first none, then for each bar k a fresh one (row k) and a stale one (none)."""
+    """Expands ranges to rows: none before the first bar, then for each bar k row k while fresh and none while stale."""
     if len(seen_from) == 0:
         return Alignment(np.full(n, -1, np.int64), np.zeros(n, bool))
     rows = np.full(2 * len(seen_from) + 1, -1, np.int64)
     rows[1::2] = np.arange(len(seen_from))
     lengths = np.empty(len(rows), np.int64)
-    lengths[0], lengths[1::2], lengths[2::2] = seen_from[0], stale_from - seen_from, seen_until - stale_from
+    lengths[0] = seen_from[0]
+    lengths[1::2] = stale_from - seen_from
+    lengths[2::2] = seen_until - stale_from
     stale = np.zeros(len(rows), bool)
     stale[2::2] = True
     return Alignment(np.repeat(rows, lengths), np.repeat(stale, lengths))

@@ -1,4 +1,4 @@
-"""The one way from bars to features: training, backtest and paper trading all take it."""
+"""Builds the feature matrix from bars: training, backtest and paper trading all call this."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def build_features(
     resample: bool = False,
     bridge: ProgressBridge | None = None,
 ) -> FeatureMatrix:
-    """The features of a strategy over a span, one row for every loaded base bar.
+    """Returns the features of a strategy over a span, one row for every loaded base bar.
 
     Args:
         strategy: what to compute.
@@ -76,19 +76,27 @@ def build_features(
     }
     made = _assemble(strategy, series, external, report)
     return FeatureMatrix(
-        strategy.feature_names, made.values, _with_atr(base, strategy.execution), series, window.start_row, first,
-        made.stale, made.raw, made.kinds, {id_: one.context for id_, one in external.items()},
+        strategy.feature_names,
+        made.values,
+        _with_atr(base, strategy.execution),
+        series,
+        window.start_row,
+        first,
+        made.stale,
+        made.raw,
+        made.kinds,
+        {id_: one.context for id_, one in external.items()},
         warnings=(*_made(resampling), *(warning for one in external.values() for warning in one.warnings)),
-    )  # fmt: skip
+    )
 
 
 def _made(resampling: Resampling) -> list[str]:
-    """The series that were not there and have been made from finer ones."""
+    """Returns a warning for each series that was made from a finer one."""
     return [f"resampled: {timeframe.value} made from {finer.value}" for timeframe, finer in resampling.made.items()]
 
 
 def check_series(base: BarSeries, others: Sequence[BarSeries]) -> None:
-    """Series that fit together: all real or all synthetic, none dated before its true close."""
+    """Checks that series fit together: all real or all synthetic, none dated before its true close."""
     require_one_origin([base, *others])
     for other in others:
         if other.timeframe > base.timeframe:
@@ -99,7 +107,7 @@ def check_series(base: BarSeries, others: Sequence[BarSeries]) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Made:
-    """The matrix and what goes with it."""
+    """The matrix while its columns are filled, with its raw columns and stale rows."""
 
     values: Matrix
     stale: NDArray[np.bool_]
@@ -127,7 +135,8 @@ def _assemble(
 
 
 def _place_order(column: FeatureColumn) -> tuple[int, str]:
-    timeframe, context = column.place.timeframe, column.place.context
+    timeframe = column.place.timeframe
+    context = column.place.context
     return timeframe.seconds if timeframe is not None else 0, context or ""
 
 
@@ -140,7 +149,10 @@ def _alignment(
 
 
 def _compute(wanted: Mapping[Job, set[str]], places: Mapping[Place, Columns], bridge: ProgressBridge) -> Found:
-    """Every indicator once a series; TA-Lib and polars release the interpreter's lock, so two run at a time."""
+    """Computes every indicator once for each series.
+
+    TA-Lib and polars release the interpreter's lock, so two indicators run at a time.
+    """
 
     def run(job: Job) -> dict[str, Floats]:
         return compute(job.type, dict(job.params), places[job.place], wanted[job])
@@ -154,7 +166,7 @@ def _compute(wanted: Mapping[Job, set[str]], places: Mapping[Place, Columns], br
 
 
 def _fill_base(columns: Sequence[FeatureColumn], found: Found, made: _Made) -> None:
-    """Straight into the matrix: degrees block by block, raw columns one by one."""
+    """Fills columns of the base timeframe in the matrix itself: degrees block by block, raw columns one by one."""
     fills = []
     for column in columns:
         values = found[job_of(column)][column.output]
@@ -167,7 +179,10 @@ def _fill_base(columns: Sequence[FeatureColumn], found: Found, made: _Made) -> N
 
 
 def _fill_aligned(columns: Sequence[FeatureColumn], found: Found, alignment: Alignment, made: _Made) -> None:
-    """Computed on the series' own rows, whose last, added one is undefined: base bars that see nothing take it."""
+    """Fills columns of another series: computed on its own rows, then gathered into the matrix.
+
+    A last row, which is added, is undefined: base bars that see no bar of the series take it.
+    """
     own = {
         (job_of(column), column.output): np.append(found[job_of(column)][column.output], np.nan) for column in columns
     }
@@ -186,7 +201,10 @@ def _fill_aligned(columns: Sequence[FeatureColumn], found: Found, alignment: Ali
 
 
 def _gather(small: Matrix, alignment: Alignment, columns: Sequence[int], matrix: Matrix) -> None:
-    """matrix[:, columns] = small[alignment.row], in blocks of rows that stay in cache, columns side by side at once."""
+    """Sets matrix[:, columns] = small[alignment.row], in blocks of rows that stay in cache.
+
+    Adjacent columns are copied at once.
+    """
     runs = _adjacent(columns)
     step = max(_GATHER_CELLS // len(columns), 1)
     for low in range(0, len(matrix), step):
@@ -196,7 +214,7 @@ def _gather(small: Matrix, alignment: Alignment, columns: Sequence[int], matrix:
 
 
 def _adjacent(columns: Sequence[int]) -> list[tuple[int, int, int]]:
-    """Rising column numbers as runs: position of the first, its number, how many follow each other.
+    """Groups rising column numbers into runs: position of the first, its number, length.
 
     >>> _adjacent([3, 4, 5, 9])
     [(0, 3, 3), (3, 9, 1)]
@@ -217,7 +235,7 @@ def _keep_raw(column: FeatureColumn, values: Floats, made: _Made) -> None:
 
 
 def _with_atr(base: BarSeries, rules: ExecutionRules) -> BarSeries:
-    """The base bars with TA-Lib's ATR from the anchor, where an exit level is measured in it."""
+    """Returns the base bars with TA-Lib's ATR from the anchor, if an exit level is measured in it."""
     if not rules.needs_atr:
         return base
     return replace(base, atr=compute("atr", {"period": rules.exits.atr_period}, base)[""])

@@ -1,4 +1,4 @@
-"""External series: their own rows, known from a stamp on, carried forward to the base bars without limit."""
+"""External series: rows that are known from a stamp on and carried forward to the base bars without limit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NS_PER_HOUR = 3_600_000_000_000
 
 @dataclass(frozen=True, eq=False)
 class External:
-    """An external series as indicators read it, and what the result says of it."""
+    """An external series as indicators read it, with the warnings of the result."""
 
     columns: Columns
     context: Context
@@ -30,7 +30,7 @@ class External:
 def load_external(
     source: BarSource, id_: str, *, need: Need, known_ns: int, base: BarSeries, first_simulated: int
 ) -> External:
-    """Its rows from the anchor, ``need.load_bars`` known by ``known_ns``, to the last base close.
+    """Loads the rows from the anchor (``need.load_bars`` known by ``known_ns``) to the last base close.
 
     Raises ``DataNotFound`` with the file's name, ``DataUnsorted``, ``DataNonfinite``.
     """
@@ -41,7 +41,8 @@ def load_external(
     known = int(np.searchsorted(stamps, known_ns, side="right"))
     first = max(known - need.load_bars, 0)
     stop = int(np.searchsorted(stamps, base.close_ns[-1], side="right"))
-    rows, held = stamps[first:stop], np.ascontiguousarray(values[first:stop])
+    rows = stamps[first:stop]
+    held = np.ascontiguousarray(values[first:stop])
     closes = base.close_ns[first_simulated:]
     age_ns = _greatest_age_ns(rows, closes)
     warnings = []
@@ -54,7 +55,7 @@ def load_external(
 
 
 def _greatest_age_ns(known_ns: Stamps, closes: Floats | Stamps) -> int | None:
-    """Age of the oldest value seen at a base close; None where none is seen."""
+    """Returns the age of the oldest value seen at a base close; None if no value is seen."""
     row = np.searchsorted(known_ns, closes, side="right") - 1
     seen = row >= 0
     return int((closes[seen] - known_ns[row[seen]]).max()) if seen.any() else None

@@ -1,4 +1,4 @@
-"""``ktrdr.features``: the features of a strategy as a table, to look at."""
+"""``ktrdr.features``: the features of a strategy as a table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Moment = str | date | datetime | None
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """A strategy's features: ``frame`` has a timestamp and a float32 column per feature, a row per loaded base bar.
+    """A strategy's features: ``frame`` has a timestamp and a float32 column for each feature, a row for each base bar.
 
     ``first_simulated`` is the row where a simulation begins; ``loaded`` says by timeframe from which stamp on and how
     many bars were loaded; ``stale_bars`` counts simulated rows that lack a current higher timeframe.
@@ -55,7 +55,7 @@ def features(
     data_dir: str | Path | None = None,
     resample: bool = False,
 ) -> Features:
-    """Features as a net would be given them, but raw columns before any normalisation, which belongs to a model.
+    """Returns the features that a net receives; raw columns are not normalised, since that needs a model.
 
     Args:
         strategy: a name, a path or the file's content as a mapping.
@@ -86,9 +86,14 @@ def features(
     source = repository if bars is None else MemoryBars.of(bars, symbol)
     matrix = build_features(loaded, source, check_symbol(symbol), Span.parse(start, end), resample=resample)
     return Features(
-        _frame(matrix), matrix.first_simulated, matrix.loaded, matrix.stale_bars, matrix.warmup_complete_at_start,
-        matrix.warnings, matrix,
-    )  # fmt: skip
+        _frame(matrix),
+        matrix.first_simulated,
+        matrix.loaded,
+        matrix.stale_bars,
+        matrix.warmup_complete_at_start,
+        matrix.warnings,
+        matrix,
+    )
 
 
 def _frame(matrix: FeatureMatrix) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""The feature matrix of a run, with what was loaded for it."""
+"""The feature matrix of a run, with the series loaded for it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ktrdr.time import Timeframe
 
 @dataclass(frozen=True)
 class Loaded:
-    """Rows loaded of one timeframe: the stamp of the first one (the anchor), and how many."""
+    """Rows loaded of one timeframe: their number, and the stamp of the first one (the anchor)."""
 
     first_ns: int
     bars: int
@@ -25,7 +25,7 @@ class Loaded:
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """Rows of an external series that were used: when each became known, the values, and how old the last one got."""
+    """Used rows of an external series: the instant each became known, the values, and the greatest age of one."""
 
     known_ns: Stamps
     values: Floats
@@ -71,37 +71,38 @@ class FeatureMatrix:
 
     @property
     def loaded(self) -> Mapping[Timeframe, Loaded]:
-        """What was loaded of every timeframe."""
+        """Returns the rows loaded, by timeframe."""
         return {name: Loaded(int(bars.timestamp[0]), len(bars)) for name, bars in self.series.items()}
 
     @property
     def warmup_complete_at_start(self) -> bool:
-        """Whether the simulation begins at the first bar asked for, not at a later end of the warm-up."""
+        """True if the simulation begins at the first bar asked for, False if the warm-up ends later."""
         return self.first_simulated == self.start_row
 
     @property
     def stale_bars(self) -> int:
-        """Simulated base bars at which at least one timeframe is stale."""
+        """Returns the number of simulated base bars at which a timeframe is stale."""
         return int(np.count_nonzero(self.stale[self.first_simulated :]))
 
     @property
     def atr(self) -> Floats | None:
-        """ATR of the base bars where the exits ask for it, ``[n_bars, float64, price units]``."""
+        """Returns the ATR of the base bars ``[n_bars, float64, price]``; None if no exit is measured in it."""
         return self.base.atr
 
     @property
     def defined(self) -> NDArray[np.bool_]:
-        """Rows whose every feature is defined, ``[n_bars, bool]``."""
+        """Returns the rows whose every feature is defined, ``[n_bars, bool]``."""
         # Zero times NaN or infinity is NaN: one pass over the matrix instead of one for each column.
         probe = self.values @ np.zeros(len(self.names), np.float32)
         found: NDArray[np.bool_] = ~np.isnan(probe)
         return found
 
     def normalized(self, normalization: Normalization) -> FeatureMatrix:
-        """The matrix with its raw columns scaled, and the share of simulated rows outside the fitted range."""
+        """Returns the matrix with its raw columns scaled, and the share of simulated rows outside the fitted range."""
         if not self.raw:
             return self
-        values, outside = self.values.copy(), {}
+        values = self.values.copy()
+        outside = {}
         for column, raw in self.raw.items():
             known = normalization[self.names[column]]
             values[:, column] = scale(raw, known)
@@ -110,7 +111,7 @@ class FeatureMatrix:
 
 
 def fit_normalization(matrices: Sequence[FeatureMatrix], rows: Sequence[NDArray[Any]]) -> Normalization:
-    """Normalisation of every raw column, fitted on the given rows of all matrices pooled.
+    """Fits the normalisation of every raw column on the given rows of all matrices, pooled.
 
     Args:
         matrices: one for each symbol, of one strategy.

@@ -14,7 +14,7 @@ from ktrdr._types import Floats
 
 @dataclass(frozen=True, eq=False)
 class Fill:
-    """One column of a feature matrix: where it stands, its membership function, and the values it is a degree of."""
+    """One column of a feature matrix: its number, its membership function, and the values that are graded."""
 
     column: int
     kind: str
@@ -23,7 +23,7 @@ class Fill:
 
 
 def degrees(kind: str, parameters: Sequence[float], values: Floats) -> Floats:
-    """Degree of every value, ``[n, float64, 0..1]``; NaN stays NaN.
+    """Returns the degree of every value, ``[n, float64, 0..1]``; NaN stays NaN.
 
     Args:
         kind: triangular, trapezoidal, gaussian or sigmoid, in any case.

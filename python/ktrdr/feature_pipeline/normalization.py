@@ -1,4 +1,4 @@
-"""Scaling of raw columns: fitted in float64 on training rows, kept in the model's bundle, applied everywhere."""
+"""Scaling of raw columns: fitted in float64 on training rows, stored in the bundle, applied in every run."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ktrdr.errors import ConfigRange
 
 Scaling = Mapping[str, Any]
 Normalization = Mapping[str, Scaling]
-"""By feature name: kind, shift, scale, and the low and high of the rows it was fitted on."""
+"""Scaling by feature name: kind, shift, scale, and the low and high of the rows it was fitted on."""
 
 
 def fit_columns(kind: str, parts: Sequence[Floats], name: str) -> Scaling:
-    """minmax maps the range to 0..1 (not clipped), zscore to mean 0 and deviation 1 (ddof 0).
+    """Fits minmax, which maps the range to 0..1 (not clipped), or zscore, to mean 0 and deviation 1 (ddof 0).
 
     Raises ``ConfigRange`` for values that are all equal, or all undefined.
 
@@ -28,22 +28,25 @@ def fit_columns(kind: str, parts: Sequence[Floats], name: str) -> Scaling:
     if len(pooled) == 0 or pooled.min() == pooled.max():
         found = f"{pooled[0]!s} on {len(pooled)} rows" if len(pooled) else "no defined row"
         raise ConfigRange(
-            f"{name} is constant on the training rows", where="nn_inputs", found=found,
+            f"{name} is constant on the training rows",
+            where="nn_inputs",
+            found=found,
             hint=f"drop the input or its normalization: {kind}",
-        )  # fmt: skip
-    low, high = float(pooled.min()), float(pooled.max())
+        )
+    low = float(pooled.min())
+    high = float(pooled.max())
     shift, width = (low, high - low) if kind == "minmax" else (float(pooled.mean()), float(pooled.std()))
     return {"kind": kind, "shift": shift, "scale": width, "low": low, "high": high}
 
 
 def scale(values: Floats, scaling: Scaling) -> Floats:
-    """(values - shift) / scale, ``[n, float64]``."""
+    """Returns (values - shift) / scale, ``[n, float64]``."""
     found: Floats = (values - scaling["shift"]) / scaling["scale"]
     return found
 
 
 def share_outside(values: Floats, scaling: Scaling) -> float:
-    """Share of defined values outside the range the scaling was fitted on; 0 where none is defined."""
+    """Returns the share of defined values outside the fitted range; 0 if none is defined."""
     defined = values[np.isfinite(values)]
     outside = (defined < scaling["low"]) | (defined > scaling["high"])
     return float(outside.mean()) if len(defined) else 0.0

@@ -1,4 +1,4 @@
-"""The columns of the feature matrix, one by one, and what has to be computed for them."""
+"""Columns of the feature matrix, and the indicator calls they need."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class FeatureColumn:
 
 @dataclass(frozen=True)
 class Job:
-    """One call of an indicator: all outputs that some column wants of it, under whatever ids it is used."""
+    """One call of an indicator, shared by all ids with the same type and parameters."""
 
     place: Place
     type: str
@@ -41,12 +41,12 @@ class Job:
 
 
 def job_of(column: FeatureColumn) -> Job:
-    """The call that gives a column's values."""
+    """Returns the call that gives the values of a column."""
     return Job(column.place, column.use.type, tuple(sorted(column.use.params.items())))
 
 
 def resolve_columns(strategy: Strategy) -> tuple[FeatureColumn, ...]:
-    """Every column in order: inputs as listed, their timeframes in order, membership functions in file order.
+    """Returns every column in order: inputs as listed, their timeframes, then membership functions in file order.
 
     >>> from ktrdr.strategy.loader import load_strategy
     >>> [(column.column, column.name, column.output) for column in resolve_columns(load_strategy("v3_minimal"))][0]
@@ -71,7 +71,7 @@ def _columns(strategy: Strategy) -> Iterator[FeatureColumn]:
 
 
 def jobs(columns: Sequence[FeatureColumn]) -> dict[Job, set[str]]:
-    """Every call that is needed, once, with the outputs wanted of it."""
+    """Returns every needed call once, with the outputs that columns use."""
     found: dict[Job, set[str]] = {}
     for column in columns:
         found.setdefault(job_of(column), set()).add(column.output)

@@ -1,4 +1,4 @@
-"""Which bars a run loads: from a fixed anchor before the range to its end, never more."""
+"""Plans and loads the bars of a run: from a fixed anchor before the range to its end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Window:
-    """What to load, base first, and where in the loaded base rows the range starts and every warm-up is done.
+    """Rows to load, base first, and the loaded base rows at which the range starts and at which every warm-up is done.
 
     ``known_ns`` is the close by which history is counted: that of the bar where the first decision's window begins.
     """
@@ -40,7 +40,7 @@ class Window:
 def plan_window(
     source: BarSource, symbol: str, base: Timeframe, *, needs: Mapping[Timeframe, Need], reach_bars: int, span: Span
 ) -> Window:
-    """The window of a run; timeframes that nothing needs are left out.
+    """Returns the window of a run, without timeframes that no feature needs.
 
     Args:
         source: where the stamps are looked up; no other column is read.
@@ -56,10 +56,12 @@ def plan_window(
     """
     stamps = source.stamps(symbol, base)
     asked = rows_in_span(stamps, span, symbol, base)
-    start, stop = asked.first, asked.stop
+    start = asked.first
+    stop = asked.stop
     begin = max(start - reach_bars, 0)
     anchor = max(begin - needs[base].load_bars, 0)
-    known_ns, end_ns = int(stamps[begin]) + base.ns, int(stamps[stop - 1]) + base.ns
+    known_ns = int(stamps[begin]) + base.ns
+    end_ns = int(stamps[stop - 1]) + base.ns
     closes = {base: stamps[anchor:stop] + base.ns}
     rows = {base: Rows(anchor, stop)}
     for timeframe, need in needs.items():
@@ -72,7 +74,7 @@ def plan_window(
 
 
 def load_window(source: BarSource, symbol: str, window: Window, bridge: ProgressBridge) -> dict[Timeframe, BarSeries]:
-    """The window's bars by timeframe, base first."""
+    """Loads the bars of a window by timeframe, base first."""
     series = {}
     for timeframe, rows in window.rows.items():
         series[timeframe] = source.rows(symbol, timeframe, rows.first, rows.stop)
@@ -97,14 +99,17 @@ def rows_in_span(stamps: Stamps, span: Span, symbol: str, timeframe: Timeframe) 
 def _ready_row(
     closes: Mapping[Timeframe, Stamps], base: Timeframe, needs: Mapping[Timeframe, Need], symbol: str
 ) -> int:
-    """First base row by whose close every timeframe has its need."""
+    """Returns the first base row by whose close every timeframe has its need."""
     missing = {name: needs[name].need_bars - len(known) for name, known in closes.items()}
     last = max(missing, key=lambda name: missing[name] * name.ns)
     if missing[last] > 0:
-        have, need = len(closes[last]), needs[last].need_bars
+        have = len(closes[last])
+        need = needs[last].need_bars
         raise DataTooShort(
-            f"have {have}, need {need}", symbol=symbol or None, timeframe=last.value,
-            hint="bring in older bars or end the range later",
-        )  # fmt: skip
+            f"too few bars for the warm-up: have {have}, need {need}",
+            symbol=symbol or None,
+            timeframe=last.value,
+            hint="import older bars or end the range later",
+        )
     ready_ns = [known[needs[name].need_bars - 1] for name, known in closes.items() if needs[name].need_bars > 0]
     return int(np.searchsorted(closes[base], max(ready_ns, default=0)))

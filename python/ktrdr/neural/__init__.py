@@ -1,1 +1,1 @@
-"""Nets, their inference in fixed blocks, and the bundles they are kept in. Nothing is imported until it is used."""
+"""Nets, their inference in fixed blocks, and the bundles that store them. Importing this package loads no torch."""

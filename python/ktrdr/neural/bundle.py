@@ -1,4 +1,4 @@
-"""The model bundle: a directory of weights and what they mean. Its one reader and writer.
+"""Model bundles: reads and writes the directory that holds a net and its metadata. No other file knows the format.
 
 model.safetensors   weights, on the CPU        metadata_v3.json   what a run must know, hashes of the others
 features.json       names, count, warm-up      config.json        the whole strategy
@@ -31,8 +31,12 @@ if TYPE_CHECKING:
 
     from ktrdr.neural.models.base_model import BaseNeuralModel
 
-WEIGHTS, OLDER_WEIGHTS, METADATA = "model.safetensors", "model.pt", "metadata_v3.json"
-FEATURES, CONFIG, METRICS = "features.json", "config.json", "metrics.json"
+WEIGHTS = "model.safetensors"
+OLDER_WEIGHTS = "model.pt"
+METADATA = "metadata_v3.json"
+FEATURES = "features.json"
+CONFIG = "config.json"
+METRICS = "metrics.json"
 _MAX_JSON_BYTES = 16 << 20
 _VERSION = re.compile(r"(?P<timeframe>\w+)_v(?P<number>[1-9][0-9]{0,8})")
 
@@ -61,7 +65,7 @@ class ModelBundle:
 
     @classmethod
     def load(cls, path: str | Path) -> ModelBundle:
-        """Reads a bundle, wherever it was trained; raises a ``ModelError`` leaf that names file and tensor."""
+        """Reads a bundle that was trained on any device; raises a ``ModelError`` leaf that names file and tensor."""
         folder = Path(path)
         metadata, metadata_sha256 = _metadata(folder)
         model, weights_sha256 = _model(folder, metadata)
@@ -72,7 +76,7 @@ class ModelBundle:
 
     @property
     def id(self) -> str:
-        """Strategy and version, as ``--model`` takes it."""
+        """Returns strategy and version, as ``--model`` takes it."""
         return bundle_id(self.path)
 
     def iter_scores(
@@ -83,18 +87,16 @@ class ModelBundle:
         stop_row: int | None = None,
         threads: int = DEFAULT_THREADS,
     ) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
-        """Scores block by block, a regression's scaled back to returns: see ``ktrdr.neural.inference.iter_scores``."""
+        """Yields scores block by block, a regression's as returns; see ``ktrdr.neural.inference.iter_scores``."""
         from ktrdr.neural.inference import iter_scores
 
         scale = self.metadata.target_scale
-        return iter_scores(
-            self.model, values, first_row=first_row, stop_row=stop_row, threads=threads, scale=scale
-        )  # fmt: skip
+        return iter_scores(self.model, values, first_row=first_row, stop_row=stop_row, threads=threads, scale=scale)
 
 
 @dataclass(frozen=True)
 class BundleDraft:
-    """What a training hands over to be written; hashes are filled in by the writer."""
+    """Content of a bundle before it is written; the writer fills in the hashes."""
 
     metadata: BundleMetadata
     state: Mapping[str, torch.Tensor]
@@ -104,7 +106,7 @@ class BundleDraft:
 
 
 def bundle_id(path: Path) -> str:
-    """``strategy/timeframe_vN``: how messages name a bundle, without the machine's folders.
+    """Returns ``strategy/timeframe_vN``, the name of a bundle in messages, without the machine's folders.
 
     >>> bundle_id(Path("/data/models/trend/1h_v3"))
     'trend/1h_v3'
@@ -113,7 +115,7 @@ def bundle_id(path: Path) -> str:
 
 
 def version_of(path: Path) -> tuple[str, int] | None:
-    """Timeframe and number of a version directory; None for any other name.
+    """Returns timeframe and number of a version directory; None for any other name.
 
     >>> version_of(Path("1h_v3"))
     ('1h', 3)
@@ -123,12 +125,12 @@ def version_of(path: Path) -> tuple[str, int] | None:
 
 
 def read_metadata(path: str | Path) -> BundleMetadata:
-    """A bundle's metadata, without torch; raises ``ModelNotFound`` or ``ModelFormat``."""
+    """Returns a bundle's metadata, without loading torch; raises ``ModelNotFound`` or ``ModelFormat``."""
     return _metadata(Path(path))[0]
 
 
 def read_config(path: str | Path) -> dict[str, Any]:
-    """The strategy a bundle was trained on, as a mapping; raises ``ModelNotFound`` or ``ModelFormat``."""
+    """Returns the strategy of a bundle as a mapping; raises ``ModelNotFound`` or ``ModelFormat``."""
     folder = Path(path)
     config = _parse_json(_read_small(folder, CONFIG), folder, CONFIG)
     if not isinstance(config, dict):
@@ -137,7 +139,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
 
 
 def read_history(path: str | Path) -> Any:
-    """The training's history, epoch by epoch; raises ``ModelNotFound`` or ``ModelFormat``."""
+    """Returns the history of the training, epoch by epoch; raises ``ModelNotFound`` or ``ModelFormat``."""
     return _parse_json(_read_small(Path(path), METRICS), Path(path), METRICS)
 
 
@@ -196,14 +198,17 @@ def _claim(partial: Path, folder: Path, timeframe: str) -> Path:
 
 def _metadata(folder: Path) -> tuple[BundleMetadata, str]:
     if not os.path.isdir(folder):  # noqa: PTH112  (False for a name no file system takes)
-        raise ModelNotFound("no such model", where=bundle_id(folder), hint="`ktrdr models` lists what there is")
+        raise ModelNotFound("no such model", where=bundle_id(folder), hint="`ktrdr models` lists them")
     data = _read_small(folder, METADATA)
     parsed = _parse_json(data, folder, METADATA)
     return metadata_from_json(parsed, lambda: read_config(folder), _where(folder, METADATA)), _sha256(data)
 
 
 def _model(folder: Path, metadata: BundleMetadata) -> tuple[BaseNeuralModel, str]:
-    """The net and the hash of its file. A file that is damaged beyond its hash is named by what is wrong with it."""
+    """Returns the net and the hash of its file.
+
+    The hash is checked last: for a damaged file the error says what is damaged.
+    """
     import torch
 
     from ktrdr.neural.models.factory import build_model
@@ -232,9 +237,12 @@ def _model(folder: Path, metadata: BundleMetadata) -> tuple[BaseNeuralModel, str
 def _check_hash(name: str, sha256: str, recorded: str | None, folder: Path) -> None:
     if recorded is not None and sha256 != recorded:
         raise ModelHash(
-            "the file is not the one that was written", where=_where(folder, name), found=f"sha256 {sha256[:16]}...",
-            expected=f"{recorded[:16]}...", hint="train the model again",
-        )  # fmt: skip
+            "the file is not the one that was written",
+            where=_where(folder, name),
+            found=f"sha256 {sha256[:16]}...",
+            expected=f"{recorded[:16]}...",
+            hint="train the model again",
+        )
 
 
 def _where(folder: Path, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Scores in fixed blocks, so that a row's score has the same bits however the rows are cut.
+"""Computes scores in fixed blocks, so that a row's score has the same bits for every way to cut the rows.
 
 A batch of one and a batch of thousands differ in the last bits. So every forward pass has the same shape: a full block
 on a grid that starts at row 0 of the feature matrix, the last one padded with zeros. A row keeps its slot in its block.
@@ -52,12 +52,16 @@ def iter_scores(
             scores = _forward(model, buffer, scale)
             if undefined is not None:
                 scores[undefined] = np.nan
-            lo, hi = max(start, first_row), min(start + rows, stop)
+            lo = max(start, first_row)
+            hi = min(start + rows, stop)
             yield lo, hi, scores[lo - start : hi - start]
 
 
 def infer(model: BaseNeuralModel, values: NDArray[np.float32], **options: Any) -> Scores:
-    """All scores [n_bars, n_outputs, float32] at once; options as for ``iter_scores``. Rows not asked for are NaN."""
+    """Returns all scores [n_bars, n_outputs, float32] at once; the options are those of ``iter_scores``.
+
+    Rows outside the range asked for are NaN.
+    """
     scores = np.full((len(values), model.n_outputs), np.nan, np.float32)
     for lo, hi, part in iter_scores(model, values, **options):
         scores[lo:hi] = part
@@ -72,7 +76,7 @@ def infer_row(
     threads: int = DEFAULT_THREADS,
     scale: float = 1.0,
 ) -> Scores:
-    """The score [n_outputs, float32] of one row: the same bits as the whole matrix gives.
+    """Returns the score [n_outputs, float32] of one row, with the bits that the whole matrix gives.
 
     Args:
         model: a net in eval mode on the CPU.
@@ -102,7 +106,7 @@ def _forward(model: BaseNeuralModel, buffer: torch.Tensor, scale: float) -> Scor
 
 
 def _row_block(values: NDArray[np.float32], start: int, buffer: NDArray[np.float32]) -> NDArray[np.bool_] | None:
-    """Fills the buffer with rows from ``start`` on; returns which are undefined, None where none is."""
+    """Fills the buffer with rows from ``start`` on; returns a mask of the undefined ones, None if all are defined."""
     rows = values[start : start + len(buffer)]
     count = len(rows)
     buffer[:count] = rows
@@ -115,7 +119,10 @@ def _row_block(values: NDArray[np.float32], start: int, buffer: NDArray[np.float
 
 
 def _window_block(values: NDArray[np.float32], start: int, buffer: NDArray[np.float32]) -> NDArray[np.bool_] | None:
-    """The same with windows that end at rows from ``start`` on; before the first whole window is undefined."""
+    """Fills the buffer with the windows that end at rows from ``start`` on; returns a mask of the undefined ones.
+
+    Rows before the first whole window are undefined.
+    """
     length = buffer.shape[1]
     first = max(start - length + 1, 0)
     rows = values[first : start + len(buffer)]
@@ -141,6 +148,9 @@ def _undefined_rows(block: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def _all_finite(block: NDArray[np.float32]) -> bool:
-    """One pass over a block in cache: a NaN or infinity survives in the sum (an overflow only costs a closer look)."""
+    """Returns True only if every value is finite, by one pass over a block in cache.
+
+    A NaN or an infinity survives in the sum. A sum that overflows is False too and costs a closer look.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(np.add.reduce(block, axis=None)))

@@ -1,4 +1,4 @@
-"""Whether a strategy asks for the very features and net that a bundle was trained on."""
+"""Compares the features and the net of a strategy with those of a bundle."""
 
 from __future__ import annotations
 
@@ -9,18 +9,23 @@ from ktrdr.strategy.schema import Strategy
 
 
 def require_same_features(strategy: Strategy, metadata: BundleMetadata) -> None:
-    """Passes where indicators, fuzzy sets, inputs, timeframes and net are those of the bundle.
+    """Checks that indicators, fuzzy sets, inputs, timeframes and net are those of the bundle.
 
     Raises ``ModelFeatureMismatch`` that names the first difference: ``found`` is the strategy's value, ``expected`` the
     bundle's. Decisions and execution may differ.
     """
     for path, found, expected in differences(strategy.feature_part(), metadata.feature_part):
         raise ModelFeatureMismatch(
-            "the strategy differs from the one the model was trained on", where=path, found=found,
-            expected=expected, hint="train a model of this strategy, or give one of its own",
-        )  # fmt: skip
+            "the strategy differs from the one the model was trained on",
+            where=path,
+            found=found,
+            expected=expected,
+            hint="train a model of this strategy, or name another model",
+        )
     if strategy.feature_names != metadata.resolved_features:
         raise ModelFeatureMismatch(
-            "features are in another order than the model was trained on", where="nn_inputs",
-            found=", ".join(strategy.feature_names), expected=", ".join(metadata.resolved_features),
-        )  # fmt: skip
+            "features are in another order than the model was trained on",
+            where="nn_inputs",
+            found=", ".join(strategy.feature_names),
+            expected=", ".join(metadata.resolved_features),
+        )

@@ -1,4 +1,4 @@
-"""What a bundle says about its net, as values; read and written without torch."""
+"""Metadata of a bundle, as frozen values; read and written without torch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True)
 class BundleMetadata:
-    """Everything beside the weights that a run of the net needs to know.
+    """Everything beside the weights that a run of the net needs.
 
     Args:
         feature_part: indicators, fuzzy_sets, nn_inputs, timeframes, model, output_format: what a strategy must match.
@@ -62,26 +62,26 @@ class BundleMetadata:
 
     @property
     def base_timeframe(self) -> Timeframe:
-        """The timeframe of the bars that the net decides on."""
+        """Returns the timeframe of the bars that the net decides on."""
         return self.timeframes[0]
 
     @property
     def n_outputs(self) -> int:
-        """Outputs of the net: one for a regression, else one per class."""
+        """Returns the number of outputs: one for a regression, else one for each class."""
         return 1 if self.output_type == "regression" else N_CLASSES
 
     @property
     def sequence_length(self) -> int:
-        """Bars one decision looks at: 1 for an MLP."""
+        """Returns the bars in the window of one decision: 1 for an MLP."""
         return self.model.sequence_length
 
     @property
     def inference_block(self) -> int:
-        """Rows per forward pass."""
+        """Returns the rows of one forward pass."""
         return BLOCK_ROWS[self.model.type]
 
     def to_json(self) -> dict[str, Any]:
-        """The content of ``metadata_v3.json``."""
+        """Returns the content of ``metadata_v3.json``."""
         part = self.feature_part
         return {
             "format_version": FORMAT_VERSION,
@@ -111,7 +111,7 @@ class BundleMetadata:
 
 
 def metadata_from_json(data: Any, config: Callable[[], Any], where: str) -> BundleMetadata:
-    """The metadata written in a bundle; ``ModelFormat`` names the key that is missing or wrong.
+    """Returns the metadata of a bundle; ``ModelFormat`` names the key that is missing or wrong.
 
     Args:
         data: the content of ``metadata_v3.json``.
@@ -170,7 +170,7 @@ def _current(read: _Reader) -> BundleMetadata:
 
 
 def _older(read: _Reader, config: Any) -> BundleMetadata:
-    """A bundle from before ``format_version``: what its metadata do not say is in its strategy."""
+    """Returns the metadata of a bundle from before ``format_version``; its strategy holds the missing parts."""
     strategy = load_strategy(config, where="config.json")
     names = tuple(map(str, read.required("resolved_features", list)))
     if names != strategy.feature_names:
@@ -193,7 +193,7 @@ def _older(read: _Reader, config: Any) -> BundleMetadata:
 
 
 def _normalization(read: _Reader, inputs: Sequence[Any]) -> dict[str, Any]:
-    """How raw features are scaled, with all numbers that a run needs of every one that is."""
+    """Returns the scaling of raw features, with every number that a run needs."""
     params = read.mapping("normalization_params")
     scaled = (entry for entry in inputs if entry.get("normalization", "none") != "none")
     for name in (f"{frame}_{entry['raw_indicator']}_raw" for entry in scaled for frame in entry["timeframes"]):
@@ -216,7 +216,7 @@ def _is_number(value: object) -> bool:
 
 
 def _hashes(read: _Reader) -> dict[str, str]:
-    """Hashes by file name; a name never leads out of the bundle."""
+    """Returns hashes by file name; refuses a name that leads out of the bundle."""
     hashes = read.mapping("hashes")
     for name, value in hashes.items():
         if not isinstance(value, str) or Path(name).name != name:
@@ -226,20 +226,20 @@ def _hashes(read: _Reader) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Keys of a JSON mapping with their types checked."""
+    """Reads keys of a JSON mapping and checks their types."""
 
     data: Mapping[str, Any]
     where: str
 
     def required(self, key: str, kind: type[_Value]) -> _Value:
-        """The value of a key that must be there."""
+        """Returns the value of a required key."""
         value = self.optional(key, kind)
         if value is None:
             raise ModelFormat("key is missing", where=f"{self.where}: {key}", expected=kind.__name__)
         return value
 
     def optional(self, key: str, kind: type[_Value]) -> _Value | None:
-        """The value of a key, None where it is absent or null."""
+        """Returns the value of a key; None if it is absent or null."""
         value = self.data.get(key)
         fits = isinstance(value, int | float) if kind is float else isinstance(value, kind)
         if value is not None and (not fits or (isinstance(value, bool) and kind is not bool)):
@@ -249,7 +249,7 @@ class _Reader:
         return value
 
     def mapping(self, key: str) -> dict[str, Any]:
-        """A mapping; empty where it is absent."""
+        """Returns the mapping of a key; empty if it is absent."""
         return self.optional(key, dict) or {}
 
 

@@ -1,4 +1,4 @@
-"""Torch's own switches, set for a piece of work and put back: threads, generator, determinism, device."""
+"""Sets torch's switches for a piece of work and restores them: threads, generator, determinism, device."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ktrdr.errors import ArgumentInvalid
 
 @contextmanager
 def torch_threads(count: int) -> Iterator[None]:
-    """Torch computes with that many threads inside the block, never with the machine's core count."""
+    """Sets torch's threads inside the block, so that the machine's core count has no effect."""
     before = torch.get_num_threads()
     if count != before:
         torch.set_num_threads(count)
@@ -27,14 +27,17 @@ def torch_threads(count: int) -> Iterator[None]:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[torch.Generator]:
-    """Torch's CPU generator, seeded, inside the block; the caller's own random numbers go on as if nothing was."""
+    """Seeds torch's CPU generator inside the block and restores the caller's random state after it."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         yield torch.manual_seed(seed)
 
 
 @contextmanager
 def deterministic_on(device: torch.device) -> Iterator[bool]:
-    """Whether a repeat on this device gives the same bits; on cuda torch's deterministic algorithms are switched on."""
+    """Yields True if a repeat on this device gives the same bits.
+
+    On cuda torch's deterministic algorithms are switched on inside the block.
+    """
     if device.type != "cuda":
         yield device.type == "cpu"
         return
@@ -48,7 +51,9 @@ def deterministic_on(device: torch.device) -> Iterator[bool]:
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of that name; ``auto`` is cuda, mps or cpu, the first that is there. ``ArgumentInvalid`` otherwise.
+    """Returns the device of that name; ``auto`` is the first available of cuda, mps and cpu.
+
+    Raises ``ArgumentInvalid`` for a device that is unknown or not available.
 
     >>> choose_device("cpu").type
     'cpu'
@@ -62,7 +67,7 @@ def choose_device(name: str) -> torch.device:
         device = None
     if device is None or device.type not in available or (device.index or 0) >= _count(device.type):
         raise ArgumentInvalid(
-            "no such device here", where="device", found=name, expected=", ".join(["auto", *available])
+            "device is not available", where="device", found=name, expected=", ".join(["auto", *available])
         )
     return device
 
@@ -76,5 +81,5 @@ def _count(kind: str) -> int:
 
 
 def torch_profile() -> dict[str, Any]:
-    """The parts of torch that decide the last bits: version with build, and the instruction set it chose."""
+    """Returns the parts of torch that decide the last bits: version with build, and the instruction set it chose."""
     return {"torch": str(torch.__version__), "cpu_capability": torch.backends.cpu.get_cpu_capability()}

@@ -1,4 +1,4 @@
-"""Where bundles lie: ``models/{strategy}/{timeframe}_v{N}/``. A view of the format that ``neural.bundle`` owns."""
+"""Finds and saves bundles by name: ``models/{strategy}/{timeframe}_v{N}/``. ``neural.bundle`` knows the format."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class StoredModel:
 
     @property
     def id(self) -> str:
-        """Strategy and version directory, as ``--model`` takes it."""
+        """Returns strategy and version directory, as ``--model`` takes it."""
         return bundle_id(self.path)
 
     @property
     def described(self) -> str:
-        """Id, symbols and provenance, for lists and messages."""
+        """Returns id, symbols and provenance, for lists and messages."""
         kind = {True: "synthetic", False: "real", None: "of unknown origin"}[self.metadata.synthetic]
         return f"{self.id} ({', '.join(self.metadata.symbols)}, {kind})"
 
@@ -42,7 +42,7 @@ class ModelStorage:
     root: Path
 
     def models(self, strategy: str | None = None) -> list[StoredModel]:
-        """Every bundle whose metadata can be read, by strategy, timeframe and version."""
+        """Returns every bundle with readable metadata, by strategy, timeframe and version."""
         found = []
         for folder in self.root.glob("*/*"):
             version = version_of(folder)
@@ -56,7 +56,7 @@ class ModelStorage:
         return [stored for *_, stored in sorted(found, key=lambda entry: (entry[0], entry[1], entry[2].version))]
 
     def newest(self, strategy: str, timeframe: Timeframe, symbol: str, *, synthetic: bool) -> StoredModel:
-        """The newest bundle trained on that symbol's bars of that provenance; ``ModelNotFound`` lists the others."""
+        """Returns the newest bundle of this symbol and provenance; ``ModelNotFound`` lists the others."""
         mine = self.models(strategy)
         for stored in reversed(mine):
             known = stored.metadata
@@ -65,13 +65,15 @@ class ModelStorage:
         kind = "synthetic" if synthetic else "real"
         others = "; ".join(stored.described for stored in mine) or "none"
         raise ModelNotFound(
-            "no model trained for this run", where=strategy, found=f"others: {others}",
+            "no model trained for this run",
+            where=strategy,
+            found=f"others: {others}",
             expected=f"{timeframe.value}, {symbol}, {kind} bars",
             hint="train one with `ktrdr train`, or name one with --model",
-        )  # fmt: skip
+        )
 
     def find(self, name: str, *, allow_path: bool = False) -> StoredModel:
-        """The bundle of an id ``strategy/timeframe_vN``, or of a path where allowed; raises a ``ModelError`` leaf.
+        """Returns the bundle of an id ``strategy/timeframe_vN``, or of a path if allowed; raises a ``ModelError`` leaf.
 
         An id is matched before the file system is touched and never leads out of ``root``.
         """
@@ -91,7 +93,7 @@ class ModelStorage:
         return write_bundle(self.root / draft.metadata.strategy_name, draft)
 
     def require_writable(self, strategy: str) -> None:
-        """Passes where a bundle could be written now: asked before a training, not after its hours."""
+        """Checks that a bundle can be written, before a training instead of after its hours."""
         folder = self.root / strategy
         probe = folder / f".probe-{os.getpid()}-{secrets.token_hex(4)}"
         try:

@@ -1,4 +1,4 @@
-"""Weights from a file nobody vouches for: bounds before parsing, no pickle runs, every tensor is checked by name."""
+"""Reads weights of an untrusted file: sizes are bounded, no pickle runs, every tensor is checked by name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ State = Mapping[str, torch.Tensor]
 
 
 def read_bounded(path: Path, where: str) -> bytes:
-    """The file's bytes; ``ModelNotFound``, or ``ModelFormat`` where it is over 1 GiB."""
+    """Returns the bytes of a file; raises ``ModelNotFound``, or ``ModelFormat`` for more than 1 GiB."""
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
@@ -38,7 +38,7 @@ def read_bounded(path: Path, where: str) -> bytes:
 
 
 def parse_safetensors(data: bytes, where: str) -> State:
-    """Tensors of a safetensors file; ``ModelFormat`` where it is none or its header is over 1 MiB."""
+    """Returns the tensors of a safetensors file; raises ``ModelFormat`` for another file or a header over 1 MiB."""
     header = int.from_bytes(data[:_LENGTH_BYTES], "little")
     if data.startswith(_PICKLE_STARTS) and header > MAX_HEADER_BYTES:
         raise ModelFormat("a pickle where safetensors is expected", where=where)
@@ -52,7 +52,7 @@ def parse_safetensors(data: bytes, where: str) -> State:
 
 
 def parse_state_dict(data: bytes, where: str) -> State:
-    """Tensors of an older ``model.pt``, wherever they were saved; only tensors are unpickled, nothing is called.
+    """Returns the tensors of an older ``model.pt`` on the CPU; only tensors are unpickled, nothing is called.
 
     Raises ``ModelFormat`` for anything but a mapping of names to tensors, a malicious pickle included.
     """
@@ -73,7 +73,7 @@ def parse_state_dict(data: bytes, where: str) -> State:
 
 
 def check_tensors(state: State, model: BaseNeuralModel, where: str) -> None:
-    """Passes where names, shapes and types are those of the net and every value is finite.
+    """Checks that names, shapes and types are those of the net and that every value is finite.
 
     Raises ``ModelShape`` or ``ModelNonfinite`` with the tensor's name.
     """
@@ -83,9 +83,12 @@ def check_tensors(state: State, model: BaseNeuralModel, where: str) -> None:
             raise ModelShape("tensor is missing", where=where, tensor=name, expected=_layout(like))
         if _layout(state[name]) != _layout(like):
             raise ModelShape(
-                "tensor does not fit the net", where=where, tensor=name, found=_layout(state[name]),
+                "tensor does not fit the net",
+                where=where,
+                tensor=name,
+                found=_layout(state[name]),
                 expected=_layout(like),
-            )  # fmt: skip
+            )
     for name in state:
         if name not in wanted:
             raise ModelShape("tensor is not one of the net's", where=where, tensor=name, found=_layout(state[name]))
@@ -114,5 +117,5 @@ def _layout(tensor: torch.Tensor) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    """The first line of a library's message: further ones advise to switch the protection off."""
+    """Returns the first line of a library's message: the others advise to switch the protection off."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

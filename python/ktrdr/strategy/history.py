@@ -1,4 +1,4 @@
-"""How many bars before the first decision a strategy needs: arithmetic over the catalogue, no data.
+"""Bars that a strategy needs before its first decision: arithmetic over the catalogue, without data.
 
 >>> from ktrdr.strategy.loader import load_strategy
 >>> from ktrdr.time import Timeframe
@@ -30,14 +30,14 @@ class Need:
 
 @dataclass(frozen=True)
 class _Depth:
-    """How far one output reaches back."""
+    """The history of one output, in bars."""
 
     lookback: int
     settle: int
 
 
 def needs(strategy: Strategy) -> Mapping[Timeframe, Need]:
-    """Need and load of every timeframe in bars, the base's with what the execution rules look back on.
+    """Returns need and load of every timeframe in bars, including those of the execution rules for the base.
 
     The base's need includes the window of a sequence model and ``history_required``; its load does not: it counts
     from the first bar that such a window reaches. Indicators over context data are not in here.
@@ -58,7 +58,7 @@ def needs(strategy: Strategy) -> Mapping[Timeframe, Need]:
 
 
 def context_needs(strategy: Strategy) -> Mapping[str, Need]:
-    """Need and load of every external series, in its own rows."""
+    """Returns need and load of every external series, in its own rows."""
     found: dict[str, list[_Depth]] = {}
     for entry in strategy.nn_inputs:
         use = strategy.indicators[entry.indicator_id]
@@ -77,7 +77,7 @@ def _depth(use: IndicatorUse, output: str, timeframe: Timeframe) -> _Depth:
 
 
 def bars_per_day(timeframe: Timeframe) -> int:
-    """Bars in a UTC day: 0 for weeks."""
+    """Returns the bars in a UTC day: 0 for weeks."""
     return 86_400 // timeframe.seconds
 
 

@@ -1,4 +1,4 @@
-"""Where strategies lie by name: the user's folders first, then those that come with ktrdr."""
+"""Finds strategies by name: in the user's folders first, then among those that come with ktrdr."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SUFFIXES = (".yaml", ".yml")
 
 @dataclass(frozen=True)
 class StrategySource:
-    """A strategy file that was found: its name, and which of the places it lies in."""
+    """A strategy file that was found: its name, and the place it was found in."""
 
     name: str
     source: str
@@ -30,16 +30,19 @@ class StrategySource:
 
     @property
     def shown(self) -> str:
-        """What messages call the file: the path a user gave, else its name, never a path of this machine."""
+        """Returns the name for messages: the path that the user gave, else the file name alone."""
         return str(self.path) if self.source == "path" else self.path.name
 
     def read(self) -> str:
-        """The file's text."""
+        """Returns the text of the file."""
         return read_strategy_file(self.path, self.shown)
 
 
 def read_strategy_file(path: Traversable, shown: str) -> str:
-    """A strategy file as text; ``ConfigNotFound``, or ``ConfigDocument`` where it is too large or not UTF-8."""
+    """Returns a strategy file as text.
+
+    Raises ``ConfigNotFound``, or ``ConfigDocument`` if it is too large or not UTF-8.
+    """
     try:
         with path.open("rb") as stream:
             return decode(stream.read(MAX_BYTES + 1), shown)
@@ -50,7 +53,7 @@ def read_strategy_file(path: Traversable, shown: str) -> str:
 
 
 def find_strategy(name: str, *, allow_path: bool = False) -> StrategySource:
-    """The file of that name: a path (where allowed), in KTRDR_STRATEGIES_DIR, in ./strategies, built in.
+    """Finds a strategy: as a path (if allowed), in KTRDR_STRATEGIES_DIR, in ./strategies, among the built-in ones.
 
     Raises ``ConfigNotFound`` with the nearest names. A name is matched before the file system is touched.
     """
@@ -69,7 +72,7 @@ def find_strategy(name: str, *, allow_path: bool = False) -> StrategySource:
 
 
 def list_strategies() -> tuple[StrategySource, ...]:
-    """Every strategy that a name finds, in name order."""
+    """Returns every strategy that a name finds, in name order."""
     found: dict[str, StrategySource] = {}
     for source, folder in _folders():
         for path in _strategy_files(folder):
@@ -120,7 +123,7 @@ def _strategy_files(folder: Traversable) -> list[Traversable]:
 
 
 def _is_inside(path: Traversable, folder: Traversable) -> bool:
-    """Whether the file exists and no symlink leads out of its folder."""
+    """Returns True if the file exists and no symlink leads out of its folder."""
     if not path.is_file():
         return False
     return not isinstance(path, Path) or path.resolve().is_relative_to(Path(str(folder)).resolve())

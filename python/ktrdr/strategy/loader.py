@@ -1,4 +1,4 @@
-"""From a strategy's name, path, text or mapping to a validated ``Strategy``.
+"""Loads a strategy from a name, a path, text or a mapping.
 
 >>> from ktrdr.strategy.loader import load_strategy
 >>> load_strategy("v3_minimal").feature_names
@@ -33,7 +33,7 @@ from ktrdr.time import Span, Timeframe
 def load_strategy(
     source: str | Path | Mapping[str, Any] | Strategy, *, where: str | None = None, allow_path: bool = True
 ) -> Strategy:
-    """The strategy of a name, a path, a mapping; one that is already loaded is returned as it is.
+    """Loads the strategy of a name, a path or a mapping; returns a loaded one as it is.
 
     Args:
         source: a name as ``find_strategy`` resolves it, a path, or the file's content as a mapping.
@@ -54,7 +54,7 @@ def load_strategy(
 
 
 def parse_strategy(text: str, where: str = "strategy") -> Strategy:
-    """The strategy written as YAML text; raises a ``ConfigError`` leaf with line and path."""
+    """Loads a strategy from YAML text; raises a ``ConfigError`` leaf with line and path."""
     document = read_yaml(text, where)
     return _resolve(document.data, text, document.place)
 
@@ -66,7 +66,7 @@ def _strategy_of_mapping(source: Mapping[str, Any], where: str) -> Strategy:
 
 
 def _resolve(data: Any, text: str, place: Place) -> Strategy:
-    """The order of checks is the order of the file: what a section refers to is resolved before it."""
+    """Resolves the sections in file order: each refers to sections before it only."""
     file = validate(StrategyFile, data, place)
     timeframes, base = _timeframes(file.training_data.timeframes, place.at("training_data", "timeframes"))
     uses = resolve_indicators(file.indicators, bool(file.context_data), place.at("indicators"))
@@ -139,15 +139,17 @@ def _timeframes(file: TimeframesFile, place: Place) -> tuple[tuple[Timeframe, ..
 def _refuse_repeats(names: tuple[str, ...], place: Place) -> None:
     for index, name in enumerate(names):
         if name in names[:index]:
-            raise place.error(ConfigRange, "stands twice in the list", (index,), found=name)
+            raise place.error(ConfigRange, "occurs twice in the list", (index,), found=name)
 
 
 def _dates(data: TrainingDataFile, place: Place) -> tuple[str | None, str | None]:
     keys: tuple[tuple[str, ...], ...] = (("start_date",), ("end_date",))
-    start, end = data.start_date, data.end_date
+    start = data.start_date
+    end = data.end_date
     if data.date_range is not None:
         keys = (("date_range", "start"), ("date_range", "end"))
-        start, end = data.date_range.start, data.date_range.end
+        start = data.date_range.start
+        end = data.date_range.end
     for key, date in zip(keys, (start, end), strict=True):
         try:
             Span.parse(date, None)
@@ -170,7 +172,7 @@ def _decision_rules(file: DecisionsFile) -> DecisionRules:
 
 
 def _ignored_keys(file: StrategyFile, model: ModelFile) -> tuple[str, ...]:
-    """One warning for each known key of older files, or of the other output format, that has no effect here."""
+    """Returns a warning for each known key of older files, or of the other output format, that has no effect here."""
     decisions = file.decisions
     written: list[str] = [key for key in ("scope", "deployment", "selection_criteria") if key in file.model_fields_set]
     if "features" in model.model_fields_set:

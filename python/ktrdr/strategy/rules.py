@@ -1,4 +1,4 @@
-"""The rules a simulation trades by, with their ranges and defaults: the one home of both.
+"""Rules of a simulation, with their ranges and defaults.
 
 The same keys stand in a strategy file (``execution:``, ``decisions:``, ``metrics:``), in keyword arguments
 in Python, in HTTP bodies and behind ``--set``. ``to_core`` is what the Rust core is given: every key,
@@ -29,35 +29,35 @@ _REPLACED_WHOLE = frozenset({"sizing", "slippage", "stop_loss", "take_profit", "
 
 
 class CashFraction(Strict):
-    """Spend a fraction of the cash at hand, commission included."""
+    """Sizing that spends a fraction of the cash, commission included."""
 
     kind: Literal["cash_fraction"] = "cash_fraction"
     fraction: Annotated[float, Field(gt=0, le=1)]
 
 
 class EquityFraction(Strict):
-    """Hold a fraction of equity, up to the leverage limit."""
+    """Sizing that holds a fraction of equity, up to the leverage limit."""
 
     kind: Literal["equity_fraction"] = "equity_fraction"
     fraction: Positive
 
 
 class FixedQuantity(Strict):
-    """The same quantity every time."""
+    """Sizing that trades the same quantity every time."""
 
     kind: Literal["fixed_quantity"] = "fixed_quantity"
     quantity: Positive
 
 
 class FixedNotional(Strict):
-    """The same notional every time, in account currency."""
+    """Sizing that trades the same notional every time, in account currency."""
 
     kind: Literal["fixed_notional"] = "fixed_notional"
     notional: Positive
 
 
 class VolatilityTarget(Strict):
-    """Scale the position to an annual volatility, measured over ``window`` close-to-close returns."""
+    """Sizing that aims at an ``annual`` volatility (a rate), measured over ``window`` close-to-close returns."""
 
     kind: Literal["volatility_target"] = "volatility_target"
     annual: Positive
@@ -85,7 +85,7 @@ class OneOf(Strict):
 
 
 class Commission(Strict):
-    """Commission per fill: max(minimum, rate x notional + per_unit x quantity + per_fill)."""
+    """Commission of a fill: max(minimum, rate x notional + per_unit x quantity + per_fill)."""
 
     rate: Rate = 0.001
     per_unit: Cost = 0.0
@@ -94,7 +94,7 @@ class Commission(Strict):
 
 
 class Slippage(OneOf):
-    """What a market fill loses to the reference price: a rate, ticks, or a fraction of the previous bar's range."""
+    """Loss of a market fill against the reference price: a rate, ticks, or a fraction of the previous bar's range."""
 
     rate: Rate | None = None
     ticks: Cost | None = None
@@ -102,7 +102,7 @@ class Slippage(OneOf):
 
 
 class Spread(Strict):
-    """Half the spread in price units; a bars column ``half_spread`` replaces it."""
+    """Half the spread, as a price difference; a bars column ``half_spread`` replaces it."""
 
     half: Cost = 0.0
 
@@ -134,7 +134,7 @@ class Exits(Strict):
 
 
 class Margin(Strict):
-    """How much may be borrowed, and at which share of the entry margin a position is liquidated."""
+    """Limit of leverage, and the share of the entry margin at which a position is liquidated."""
 
     max_leverage: Annotated[float, Field(ge=1)] = 1.0
     maintenance: Rate = 0.5
@@ -149,7 +149,7 @@ class Instrument(Strict):
 
 
 class ExecutionRules(Strict):
-    """How orders become fills and what that costs."""
+    """Rules that turn orders into fills, with their costs."""
 
     fill: Literal["next_open", "this_close"] = "next_open"
     sizing: Sizing = CashFraction(fraction=0.25)
@@ -178,30 +178,30 @@ class ExecutionRules(Strict):
 
     @property
     def levels(self) -> tuple[ExitLevel, ...]:
-        """The exit levels that are set."""
+        """Returns the exit levels that are set."""
         exits = (self.exits.stop_loss, self.exits.take_profit, self.exits.trailing_stop)
         return tuple(level for level in exits if level is not None)
 
     @property
     def needs_atr(self) -> bool:
-        """Whether an exit distance is measured in ATR."""
+        """True if an exit distance is measured in ATR."""
         return any(level.atr is not None for level in self.levels)
 
     @property
     def volatility_window(self) -> int | None:
-        """Returns that ``volatility_target`` looks back over; None for other sizings."""
+        """Returns the number of returns that ``volatility_target`` measures; None for other sizings."""
         return self.sizing.window if isinstance(self.sizing, VolatilityTarget) else None
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Rules that are valid and still likely to flatter a result."""
+        """Returns warnings about valid rules that are likely to flatter a result."""
         free = self.financing.long_rate == 0 and self.financing.short_rate == 0
         if self.margin.max_leverage > 1 and free:
             return ("execution.margin.max_leverage is above 1 while financing costs nothing",)
         return ()
 
     def to_core(self) -> dict[str, Any]:
-        """All keys as plain values, in the shape of the file; of a choice only the key that is set."""
+        """Returns all keys as plain values, in the shape of the file; of a choice only the key that is set."""
         rules = self.model_dump(mode="json")
         rules["slippage"] = self.slippage.model_dump(exclude_none=True)
         for name in ("stop_loss", "take_profit", "trailing_stop"):
@@ -211,13 +211,13 @@ class ExecutionRules(Strict):
 
 
 class Filters(Strict):
-    """Filters between a signal and an order."""
+    """Filters between a signal and an order; ``min_signal_separation`` is in hours."""
 
     min_signal_separation: Cost = 4.0
 
 
 class DecisionRules(Strict):
-    """The stateful half of the decisions: what a signal must pass to become an order."""
+    """Decision rules of the core: the conditions under which a signal becomes an order."""
 
     confidence_threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
     position_awareness: bool = True
@@ -230,7 +230,7 @@ class DecisionRules(Strict):
 
 
 class MetricsRules(Strict):
-    """What metrics are annualised and discounted by."""
+    """Periods of a year and the risk-free rate, for metrics."""
 
     periods_per_year: Annotated[float, Field(ge=1, le=366)] | None = None
     risk_free_rate: Annotated[float, Field(gt=-1)] = 0.0
@@ -250,17 +250,17 @@ def merge_rules(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[st
 
 
 def parse_execution(mapping: Mapping[str, Any] | None = None, *, where: str = "") -> ExecutionRules:
-    """``execution`` as written, over the defaults; raises a ``ConfigError`` leaf with path and nearest key."""
+    """Returns ``execution`` over the defaults; raises a ``ConfigError`` leaf with path and nearest key."""
     return _parse(ExecutionRules, mapping, where, "execution")
 
 
 def parse_decisions(mapping: Mapping[str, Any] | None = None, *, where: str = "") -> DecisionRules:
-    """The stateful half of ``decisions``, over the defaults; raises a ``ConfigError`` leaf."""
+    """Returns the core's part of ``decisions`` over the defaults; raises a ``ConfigError`` leaf."""
     return _parse(DecisionRules, mapping, where, "decisions")
 
 
 def parse_metrics(mapping: Mapping[str, Any] | None = None, *, where: str = "") -> MetricsRules:
-    """``metrics`` as written, over the defaults; raises a ``ConfigError`` leaf."""
+    """Returns ``metrics`` over the defaults; raises a ``ConfigError`` leaf."""
     return _parse(MetricsRules, mapping, where, "metrics")
 
 

@@ -19,7 +19,7 @@ from ktrdr.time import Span, Timeframe
 N_CLASSES = 3
 
 UNDECIDING = ("description", "training")
-"""Sections that decide nothing of a run's result."""
+"""Sections that have no effect on the result of a run."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class NNInput:
 
 @dataclass(frozen=True)
 class Strategy:
-    """One strategy, ready to be computed; equal files give equal strategies."""
+    """One strategy, ready for a run; equal files give equal strategies."""
 
     name: str
     version: str
@@ -96,22 +96,22 @@ class Strategy:
 
     @property
     def span(self) -> Span | None:
-        """The file's training dates; None where it gives none."""
+        """Returns the training dates of the file; None if it gives none."""
         return None if self.dates == (None, None) else Span.parse(*self.dates)
 
     @property
     def sequence_length(self) -> int:
-        """Bars one decision looks at: 1 for an MLP."""
+        """Returns the bars in the window of one decision: 1 for an MLP."""
         return self.model.sequence_length
 
     @property
     def n_outputs(self) -> int:
-        """Outputs of the net: one for a regression, else one per class."""
+        """Returns the number of outputs of the net: one for a regression, else one for each class."""
         return 1 if self.output_format == "regression" else N_CLASSES
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """Names of the features in column order."""
+        """Returns the names of the features in column order."""
         return tuple(name for entry in self.nn_inputs for name in feature_names(entry, self.fuzzy_sets))
 
     def require_base(self, timeframe: Timeframe) -> None:
@@ -129,7 +129,7 @@ class Strategy:
         return self.model.parameter_count(len(self.feature_names), self.n_outputs)
 
     def canonical(self) -> dict[str, Any]:
-        """The whole file with defaults, as plain values in a fixed order; itself a valid strategy."""
+        """Returns the whole file with defaults, as plain values in a fixed order; it is a valid strategy."""
         parts: dict[str, Any] = {
             "name": self.name,
             "version": self.version,
@@ -145,7 +145,7 @@ class Strategy:
         return parts | ({"context_data": [dict(entry) for entry in self.context_data]} if self.context_data else {})
 
     def canonical_json(self, *, without: tuple[str, ...] = ()) -> str:
-        """``canonical`` as JSON of one fixed spelling, without the sections named.
+        """Returns ``canonical`` as JSON in one fixed spelling, without the named sections.
 
         Keys stay in the order of ``canonical``: the order of membership functions is part of a strategy's meaning.
         """
@@ -153,7 +153,7 @@ class Strategy:
         return json.dumps(kept, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
     def feature_part(self) -> dict[str, Any]:
-        """What a trained net depends on and a bundle must match: features, timeframes, model."""
+        """Returns the part that a bundle must match: features, timeframes, model."""
         return {
             **self._feature_sections(),
             "timeframes": [self.base_timeframe.value]
@@ -194,7 +194,7 @@ class Strategy:
 
 
 def feature_names(entry: NNInput, fuzzy_sets: Mapping[str, FuzzySet]) -> Iterator[str]:
-    """Names of the features one input gives: by timeframe, then by membership function."""
+    """Yields the names of the features of one input: by timeframe, then by membership function."""
     for timeframe in entry.timeframes:
         if entry.fuzzy_set is None:
             yield f"{timeframe.value}_{entry.ref}_raw"

@@ -1,4 +1,4 @@
-"""What ``ktrdr validate`` reports of a strategy that is valid: its features, its size, its pace, its warm-up."""
+"""The report of ``ktrdr validate``: features, model size, speed and warm-up of a strategy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SECONDS_PER_LAYER_STEP = 1e-4
 
 @dataclass(frozen=True)
 class Summary:
-    """The report; ``warnings`` are the strategy's own and what its size suggests."""
+    """The report; ``warnings`` are those of the strategy, and one for a slow net."""
 
     name: str
     features: tuple[str, ...]
@@ -31,7 +31,7 @@ class Summary:
 
 
 def summarize(strategy: Strategy) -> Summary:
-    """The report on a loaded strategy.
+    """Returns the report on a loaded strategy.
 
     >>> from ktrdr.strategy.loader import load_strategy
     >>> summarize(load_strategy("v3_minimal")).parameters
@@ -52,7 +52,7 @@ def summarize(strategy: Strategy) -> Summary:
 
 
 def _block_seconds(strategy: Strategy, parameters: int) -> float:
-    """An estimate: every weight is used once per row and step, two operations each."""
+    """Estimates the seconds of a block: every weight is used once for each row and step, two operations each."""
     model = strategy.model
     steps = model.sequence_length
     products = 2 * parameters * BLOCK_ROWS[model.type] * steps / _FLOPS_PER_SECOND

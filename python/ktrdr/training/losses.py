@@ -1,4 +1,4 @@
-"""Losses as a weighted sum and the weights' sum, so that a batch's mean and a whole part's mean are one formula."""
+"""Losses of each row, before weights: a batch and a whole part then take the same weighted mean."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RowLoss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def row_loss(rules: TrainingRules, target_scale: float) -> RowLoss:
-    """(outputs [rows, n_outputs], targets [rows]) to the loss of each row [rows], before its weight.
+    """Returns a function of outputs [rows, n_outputs] and targets [rows] to the loss of each row [rows].
 
     Regression targets are divided by ``target_scale``; ``huber_delta`` is in return units, so it is divided too.
     """
@@ -27,9 +27,7 @@ def row_loss(rules: TrainingRules, target_scale: float) -> RowLoss:
         return lambda outputs, targets: _focal(outputs, targets, gamma)
     if rules.loss == "huber" and rules.huber_delta is not None:
         delta = rules.huber_delta / target_scale
-        return lambda outputs, targets: functional.huber_loss(
-            outputs[:, 0], targets, reduction="none", delta=delta
-        )  # fmt: skip
+        return lambda outputs, targets: functional.huber_loss(outputs[:, 0], targets, reduction="none", delta=delta)
     if rules.loss == "mse":
         return lambda outputs, targets: functional.mse_loss(outputs[:, 0], targets, reduction="none")
     raise InternalError("a loss without its parameter", found=rules.loss)
@@ -40,7 +38,7 @@ def _cross_entropy(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor
 
 
 def _focal(outputs: torch.Tensor, targets: torch.Tensor, gamma: float) -> torch.Tensor:
-    """(1 - p)^gamma ce, p the target class's probability (Lin et al. 2017, without their class factor)."""
+    """Returns (1 - p)^gamma ce, p the probability of the target class (Lin et al. 2017, without class factor)."""
     entropy = _cross_entropy(outputs, targets)
     miss = (1.0 - torch.exp(-entropy)).clamp_min(_SMALLEST_MISS)  # a power below 1 has no gradient at 0
     return miss**gamma * entropy

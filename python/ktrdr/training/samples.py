@@ -1,4 +1,4 @@
-"""From feature matrices and labels to the rows a net learns from, and what is worth knowing about them."""
+"""Chooses the rows that a net learns from, out of feature matrices and labels, with warnings about them."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ FEW_SPANS = 10
 
 @dataclass(frozen=True, eq=False)
 class SymbolRows:
-    """One symbol's features with a label and a part per row."""
+    """Features of one symbol, with a label and a part for each row."""
 
     matrix: FeatureMatrix
     labels: Labels
     parts: Parts
 
     def in_part(self, part: int) -> Mask:
-        """Rows of that part [n_bars, bool]."""
+        """Returns the rows of a part [n_bars, bool]."""
         return np.asarray(self.parts == part, np.bool_)
 
     def label_closes(self, part: int) -> Stamps:
-        """When the labels of that part were known, ns UTC."""
+        """Returns the instants at which the labels of a part were known, ns UTC."""
         closes: Stamps = self.matrix.base.close_ns[self.labels.end[self.in_part(part)]]
         return closes
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """What a training needs, and the facts about it that the bundle keeps."""
+    """Rows of a training, and the facts about them that the bundle keeps."""
 
     task: TrainingTask
     test: Rows
@@ -67,7 +67,7 @@ class Samples:
 
 
 def make_samples(strategy: Strategy, matrices: Sequence[FeatureMatrix]) -> Samples:
-    """Labels, splits, purge, embargo, normalisation and weights, over all symbols in the strategy's order.
+    """Makes labels, splits, purge, embargo, normalisation and weights, over all symbols in order.
 
     Raises ``LabelNotSupported``, ``LabelsEmpty``, and ``ConfigRange`` for a constant column that is to be scaled.
     """
@@ -102,8 +102,9 @@ def make_samples(strategy: Strategy, matrices: Sequence[FeatureMatrix]) -> Sampl
 
 
 def span_labels(strategy: Strategy, matrix: FeatureMatrix) -> Labels:
-    """Labels of the bars asked for, in the matrix's rows; its history before them has none."""
-    start, bars = matrix.start_row, matrix.base
+    """Returns labels in the rows of the matrix; the history before the range asked for has none."""
+    start = matrix.start_row
+    bars = matrix.base
     labels = make_labels(bars.rows(start, len(bars)), strategy.training.labels)
     whole = Labels.undefined(len(bars))
     whole.target[start:] = labels.target
@@ -112,7 +113,7 @@ def span_labels(strategy: Strategy, matrix: FeatureMatrix) -> Labels:
 
 
 def whole_windows(defined: Mask, length: int) -> Mask:
-    """Rows at which a window of ``length`` defined rows ends [n_bars, bool].
+    """Returns the rows at which a window of ``length`` defined rows ends [n_bars, bool].
 
     >>> whole_windows(np.array([True, True, False, True, True]), 2).tolist()
     [False, True, False, False, True]
@@ -133,16 +134,15 @@ def _split(strategy: Strategy, matrices: Sequence[FeatureMatrix]) -> list[Symbol
         usable = labels.defined & whole_windows(matrix.defined, strategy.sequence_length)
         usable[: matrix.first_simulated] = False
         end_close_ns = matrix.base.close_ns[labels.end]  # rows without a label are dropped whatever this says
-        symbols.append(
-            SymbolRows(matrix, labels, assign_parts(matrix.base.timestamp, end_close_ns, usable, edges))
-        )  # fmt: skip
+        symbols.append(SymbolRows(matrix, labels, assign_parts(matrix.base.timestamp, end_close_ns, usable, edges)))
     return symbols
 
 
 def _rows(
     symbols: Sequence[SymbolRows], part: int, target_scale: float, weighing: Floats | None, strategy: Strategy
 ) -> Rows:
-    places, offset = [], 0
+    places = []
+    offset = 0
     for one in symbols:
         places.append(np.flatnonzero(one.in_part(part)) + offset)
         offset += len(one.parts)
@@ -166,7 +166,10 @@ def _targets(symbols: Sequence[SymbolRows], part: int) -> Floats:
 
 
 def _target_scale(strategy: Strategy, symbols: Sequence[SymbolRows]) -> float:
-    """A regression's training targets have deviation 1 (ddof 0), else small returns would not move the weights."""
+    """Returns the deviation (ddof 0) of a regression's training targets.
+
+    Targets are divided by it: small returns would not move the weights.
+    """
     if strategy.output_format == "classification":
         return 1.0
     return float(_targets(symbols, TRAIN).std()) or 1.0
@@ -188,10 +191,12 @@ def _require_rows(symbols: Sequence[SymbolRows], counts: Mapping[str, int]) -> N
             bars = sum(len(one.parts) - one.matrix.start_row for one in symbols)
             found = ", ".join(f"{split} {rows}" for split, rows in counts.items())
             raise LabelsEmpty(
-                "no usable row is left after purge and embargo", where=f"{name} split",
-                found=f"{found} rows of {labelled} labels on {bars} bars", expected="rows in every split",
+                "no usable row is left after purge and embargo",
+                where=f"{name} split",
+                found=f"{found} rows of {labelled} labels on {bars} bars",
+                expected="rows in every split",
                 hint="train on a longer span, or choose labels that are known sooner",
-            )  # fmt: skip
+            )
 
 
 def _training_span(matrices: Sequence[FeatureMatrix]) -> Span:
@@ -223,7 +228,10 @@ def _span_warnings(counts: Mapping[str, int], spans: Mapping[str, int]) -> list[
 
 
 def _price_warnings(strategy: Strategy, symbols: Sequence[SymbolRows]) -> list[str]:
-    """Prices of several symbols in one column: the net learns which symbol it sees, not what the market does."""
+    """Returns a warning for each column that pools prices of several symbols.
+
+    A net learns from such a column to tell the symbols apart, not to read the market.
+    """
     if len(symbols) == 1:
         return []
     return [

@@ -1,4 +1,4 @@
-"""Train, validation and test: cut at instants, with rows purged whose label reaches over a cut, and an embargo."""
+"""Splits rows into train, validation and test at instants, with purge and embargo."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from ktrdr._types import Stamps
 from ktrdr.strategy.sections.training import DataSplit
 from ktrdr.training.sources.base import Mask, Rows
 
-TRAIN, VALIDATION, TEST, DROPPED = 0, 1, 2, -1
+TRAIN = 0
+VALIDATION = 1
+TEST = 2
+DROPPED = -1
 SPLITS: Final = ("train", "validation", "test")
 _EMBARGO_PERCENT = 1
 _NEVER = np.iinfo(np.int64).max
@@ -22,7 +25,7 @@ Parts = NDArray[np.int8]
 
 @dataclass(frozen=True)
 class Edges:
-    """Where the parts begin, ns UTC, the same for all symbols; ``_from_ns`` after the embargo."""
+    """Starts of the parts, ns UTC, the same for all symbols; ``_from_ns`` is after the embargo."""
 
     validation_ns: int
     validation_from_ns: int
@@ -31,7 +34,7 @@ class Edges:
 
 
 def split_edges(stamps: Stamps, split: DataSplit) -> Edges:
-    """The edges in the sorted union of all symbols' base stamps of the span [n, int64, ns UTC].
+    """Returns the edges in the sorted union of all symbols' base stamps [n, int64, ns UTC].
 
     A part begins at position floor(f n + 1e-9), f the share of all before it; the embargo takes the first 1 % of n
     stamps of validation and of test, rounded up.
@@ -51,7 +54,7 @@ def split_edges(stamps: Stamps, split: DataSplit) -> Edges:
 
 
 def assign_parts(stamps: Stamps, end_close_ns: Stamps, usable: Mask, edges: Edges) -> Parts:
-    """The part of each row of one symbol [n_bars, int8]: 0 train, 1 validation, 2 test, -1 dropped.
+    """Returns the part of each row of one symbol [n_bars, int8]: 0 train, 1 validation, 2 test, -1 dropped.
 
     Args:
         stamps: the rows' base stamps [n_bars, int64, ns UTC].
@@ -71,13 +74,15 @@ def assign_parts(stamps: Stamps, end_close_ns: Stamps, usable: Mask, edges: Edge
 
 
 def count_separate_spans(rows: Rows, end: Rows) -> int:
-    """The most label spans (t, end] of these rows that do not overlap.
+    """Returns the largest number of label spans (t, end] of these rows that do not overlap.
 
     >>> count_separate_spans(np.array([0, 1, 2, 5]), np.array([3, 4, 5, 6]))
     2
     """
-    count, free_from = 0, -1
+    count = 0
+    free_from = -1
     for place in np.argsort(end, kind="stable").tolist():
         if rows[place] >= free_from:
-            count, free_from = count + 1, int(end[place])
+            count = count + 1
+            free_from = int(end[place])
     return count

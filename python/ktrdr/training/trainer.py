@@ -1,4 +1,4 @@
-"""Training: one seeded generator, a batch loop over tensors, the best epoch kept."""
+"""Trains a net: one seeded generator, a batch loop over tensors, the best epoch kept."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torc
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows to learn from or to be judged on.
+    """Rows of the feature table, with target and weight.
 
     Args:
         last: each row's place in the feature table; a window ends there [rows, int64].
@@ -39,7 +39,7 @@ class Rows:
     weight: torch.Tensor
 
     def to(self, device: torch.device) -> Rows:
-        """The same on a device."""
+        """Returns the rows on a device."""
         return Rows(self.last.to(device), self.target.to(device), self.weight.to(device))
 
     def __len__(self) -> int:
@@ -48,7 +48,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class TrainingTask:
-    """What is to be learned.
+    """A net to train, and the rows to train it on.
 
     Args:
         spec: the net.
@@ -71,7 +71,7 @@ class TrainingTask:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """Where and how a training runs, beside the strategy."""
+    """Settings of a training beside the strategy."""
 
     seed: int = 0
     device: str = "auto"
@@ -82,7 +82,7 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained net, the epoch it is from, and how it came about."""
+    """A trained net, its epoch, and the history of the training."""
 
     model: BaseNeuralModel
     best_epoch: int
@@ -103,36 +103,41 @@ def fit(task: TrainingTask, settings: RunSettings) -> Fitted:
             if not training.epoch(epoch):
                 break
         run = {
-            "seed": settings.seed, "threads": settings.threads, "device": str(device), "deterministic": deterministic,
+            "seed": settings.seed,
+            "threads": settings.threads,
+            "device": str(device),
+            "deterministic": deterministic,
             **torch_profile(),
-        }  # fmt: skip
+        }
         return training.fitted(run)
 
 
 class _Training:
-    """The state of a training between epochs."""
+    """State of a training between epochs."""
 
     def __init__(
         self, task: TrainingTask, settings: RunSettings, device: torch.device, generator: torch.Generator
     ) -> None:
-        self.task, self.settings, self.generator = task, settings, generator
+        self.task = task
+        self.settings = settings
+        self.generator = generator
         self.model = build_model(task.spec, task.table.shape[1], task.n_outputs).to(device)
-        self.table, self.train, self.validation = (
-            task.table.to(device),
-            task.train.to(device),
-            task.validation.to(device),
-        )
+        self.table = task.table.to(device)
+        self.train = task.train.to(device)
+        self.validation = task.validation.to(device)
         self.optimizer = _OPTIMIZERS[task.rules.optimizer](
             self.model.parameters(), lr=task.rules.learning_rate, weight_decay=task.rules.weight_decay
         )
         self.scheduler = _scheduler(task.rules, self.optimizer)
         self.loss = row_loss(task.rules, task.target_scale)
         self.history: list[Mapping[str, Any]] = []
-        self.best_loss, self.best_epoch, self.best_state = math.inf, 0, self.model.state_dict()
+        self.best_loss = math.inf
+        self.best_epoch = 0
+        self.best_state = self.model.state_dict()
         self.batches_done = 0
 
     def epoch(self, epoch: int) -> bool:
-        """One pass over the training rows and one look at the validation rows; whether to go on."""
+        """Runs one epoch: trains on all rows, then evaluates; returns False if the training should stop."""
         rate = self._rate()
         train_loss = self._learn(epoch)
         self._require_finite_weights(epoch)
@@ -141,25 +146,29 @@ class _Training:
             raise self._diverged("the validation loss is no longer finite", epoch, self._batches(), loss)
         self.history.append(
             {
-                "epoch": epoch, "learning_rate": rate, "train_loss": train_loss, "validation_loss": loss,
+                "epoch": epoch,
+                "learning_rate": rate,
+                "train_loss": train_loss,
+                "validation_loss": loss,
                 "validation_accuracy": accuracy,
             }
-        )  # fmt: skip
+        )
         self._keep_best(epoch, loss)
         self._step_scheduler(loss)
         stopping = self.task.rules.early_stopping
         return stopping is None or epoch - self.best_epoch < stopping.patience
 
     def fitted(self, run: Mapping[str, Any]) -> Fitted:
-        """The best epoch's net, on the CPU."""
+        """Returns the net of the best epoch, on the CPU."""
         self.model.load_state_dict(self.best_state)
         model = self.model.to("cpu").eval().requires_grad_(False)
         return Fitted(model, self.best_epoch, self.best_loss, tuple(self.history), run)
 
     def _learn(self, epoch: int) -> float:
-        """The epoch's batches; the mean of their losses by weight."""
+        """Runs the batches of an epoch; returns the weighted mean of their losses."""
         self.model.train()
-        rows, size = len(self.train), self.task.rules.batch_size
+        rows = len(self.train)
+        size = self.task.rules.batch_size
         order = torch.randperm(rows, generator=self.generator).to(self.table.device)
         shuffled = Rows(self.train.last[order], self.train.target[order], self.train.weight[order])
         total = weight = 0.0
@@ -169,11 +178,12 @@ class _Training:
             lost, weighed = self._step(shuffled.last[part], shuffled.target[part], shuffled.weight[part])
             if not math.isfinite(lost):
                 raise self._diverged("the loss is no longer finite", epoch, batch, lost)
-            total, weight = total + lost * weighed, weight + weighed
+            total = total + lost * weighed
+            weight = weight + weighed
         return total / weight
 
     def _step(self, last: torch.Tensor, target: torch.Tensor, weight: torch.Tensor) -> tuple[float, float]:
-        """One batch: its mean loss and the sum of its weights."""
+        """Runs one batch; returns its mean loss and the sum of its weights."""
         self.optimizer.zero_grad()
         weighed = weight.sum()
         loss = (self.loss(self.model(gather(self.model, self.table, last)), target) * weight).sum() / weighed
@@ -188,7 +198,8 @@ class _Training:
     def _keep_best(self, epoch: int, loss: float) -> None:
         stopping = self.task.rules.early_stopping
         if loss < self.best_loss - (stopping.min_delta if stopping else 0.0):
-            self.best_loss, self.best_epoch = loss, epoch
+            self.best_loss = loss
+            self.best_epoch = epoch
             self.best_state = copy.deepcopy(self.model.state_dict())
 
     def _step_scheduler(self, loss: float) -> None:
@@ -212,9 +223,13 @@ class _Training:
     def _diverged(self, what: str, epoch: int, batch: int, found: object) -> TrainingDiverged:
         rate = self._rate()
         return TrainingDiverged(
-            what, epoch=epoch, batch=batch, learning_rate=rate, found=found,
+            what,
+            epoch=epoch,
+            batch=batch,
+            learning_rate=rate,
+            found=found,
             hint="no model was written; lower training.learning_rate",
-        )  # fmt: skip
+        )
 
     def _rate(self) -> float:
         return float(self.optimizer.param_groups[0]["lr"])
@@ -224,7 +239,7 @@ class _Training:
 
 
 def gather(model: BaseNeuralModel, table: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
-    """Inputs of the rows that end at ``last``: features [rows, n_features], or windows, oldest bar first."""
+    """Returns the inputs of rows that end at ``last``: features [rows, n_features], or windows, oldest bar first."""
     if not model.windowed:
         return table[last]
     steps = torch.arange(1 - model.sequence_length, 1, device=last.device)
@@ -232,7 +247,7 @@ def gather(model: BaseNeuralModel, table: torch.Tensor, last: torch.Tensor) -> t
 
 
 def evaluate(model: BaseNeuralModel, table: torch.Tensor, rows: Rows, loss: RowLoss) -> tuple[float, float]:
-    """Loss in eval mode, one weighted sum over all rows, and the share of rows whose class or sign is hit."""
+    """Returns the weighted mean loss in eval mode, and the share of rows with the right class or sign."""
     total = weight = 0.0
     hits = 0
     size = _EVALUATION_ROWS[model.windowed]
@@ -240,7 +255,8 @@ def evaluate(model: BaseNeuralModel, table: torch.Tensor, rows: Rows, loss: RowL
     with torch.inference_mode():
         for start in range(0, len(rows), size):
             part = slice(start, start + size)
-            outputs, target = model(gather(model, table, rows.last[part])), rows.target[part]
+            outputs = model(gather(model, table, rows.last[part]))
+            target = rows.target[part]
             total += float((loss(outputs, target) * rows.weight[part]).sum(dtype=_sum_type(table)))
             weight += float(rows.weight[part].sum(dtype=_sum_type(table)))
             classes = outputs.shape[1] > 1
@@ -250,7 +266,7 @@ def evaluate(model: BaseNeuralModel, table: torch.Tensor, rows: Rows, loss: RowL
 
 
 def judge(task: TrainingTask, model: BaseNeuralModel, rows: Rows) -> dict[str, float]:
-    """Loss and accuracy of a trained net (on the CPU) on rows, beside the accuracy of always naming one class."""
+    """Returns loss and accuracy of a trained net (on the CPU), and the accuracy of always naming one class."""
     loss, accuracy = evaluate(model, task.table, rows, row_loss(task.rules, task.target_scale))
     answers = rows.target if task.n_outputs > 1 else rows.target.sign()
     commonest = int(torch.bincount(answers.to(torch.int64) + 1).max())

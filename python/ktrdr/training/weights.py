@@ -1,4 +1,4 @@
-"""How much each training row counts: rare classes more, rows that share their future with others less."""
+"""Weights of training rows: more for rare classes, less for rows that share their future with others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_CLASS_WEIGHT = 10.0
 
 
 def class_weights(classes: Floats) -> Floats:
-    """n / (classes present x rows of the class) over the training rows, at most 10; absent classes 1.
+    """Returns n / (classes present x rows of the class) for each class, at most 10; 1 for absent classes.
 
     >>> class_weights(np.array([0.0, 1.0, 1.0, 1.0])).tolist()
     [2.0, 0.6666666666666666, 1.0]
@@ -24,13 +24,16 @@ def class_weights(classes: Floats) -> Floats:
 
 
 def uniqueness(labels: Labels, kept: Mask) -> Floats:
-    """Mean over bars t + 1 to end of 1 / (kept label spans that cover the bar) [n_bars, float64], 0 where not kept.
+    """Returns the uniqueness of each label [n_bars, float64], 0 where the row is not kept.
+
+    It is the mean over bars t + 1 to end of 1 / (kept label spans that cover the bar).
 
     Args:
         labels: of one symbol.
         kept: the training rows left after purge [n_bars, bool].
     """
-    first, last = np.flatnonzero(kept) + 1, labels.end[kept]
+    first = np.flatnonzero(kept) + 1
+    last = labels.end[kept]
     change = np.zeros(len(kept) + 2)
     np.add.at(change, first, 1.0)
     np.add.at(change, last + 1, -1.0)

@@ -37,7 +37,7 @@ TRAIN = "train v3_minimal EURUSD 1h --start-date 2022-01-01 --end-date 2022-12-3
         (f"{TRAIN} --epochs 3", "usage", 2, "known: --device"),
         (f"{TRAIN} --threads 1.5", "argument_invalid", 2, "--threads"),
         (f"{TRAIN} --seed 1e3", "argument_invalid", 2, "--seed"),
-        (f"{TRAIN} --device gpu", "argument_invalid", 2, "no such device"),
+        (f"{TRAIN} --device gpu", "argument_invalid", 2, "device is not available"),
         (f"validate {'v' * 5000}", "config_not_found", 3, "no strategy of that name"),
         (f"data import {'i' * 5000}.csv --symbol X --timeframe 1h", "data_not_found", 3, "no such file"),
         (RUN.replace("2024-02-01", "2024-02-30"), "argument_invalid", 2, "2024-02-30"),

@@ -1,1 +1,5 @@
-"""Indicators: the catalogue's definitions, computed over whole columns."""
+"""Indicators of the catalogue, computed over whole columns.
+
+``compute`` is the door. ``momentum``, ``trend``, ``volatility`` and ``volume`` hold the formulas, each beside the file
+of the same name in ``strategy/catalog``. ``columns`` holds their inputs, ``primitives`` the pieces they share.
+"""

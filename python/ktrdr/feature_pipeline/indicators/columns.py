@@ -1,4 +1,4 @@
-"""What indicators read: columns of bars, or the one value of an external series, checked to be finite."""
+"""Inputs of indicators: columns of bars, or the one value of an external series, checked to be finite."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Columns:
 
     @classmethod
     def of_bars(cls, bars: BarSeries) -> Columns:
-        """The columns of a bar series; raises ``DataNonfinite`` with row and field."""
+        """Returns the columns of a bar series; raises ``DataNonfinite`` with row and field."""
         name = f"{bars.symbol} {bars.timeframe.value}"
         for field in ("open", "high", "low", "close", "volume"):
             column = getattr(bars, field)
@@ -44,7 +44,7 @@ class Columns:
 
     @classmethod
     def of_values(cls, timestamp: Stamps, values: Floats, name: str) -> Columns:
-        """An external series, which has one value and no bars; raises ``DataNonfinite``."""
+        """Returns an external series, which has one value in place of bars; raises ``DataNonfinite``."""
         check_finite(values, name, "value")
         return cls(timestamp, values, values, values, values, None, None, name)
 
@@ -53,7 +53,7 @@ class Columns:
 
     @property
     def volume(self) -> Floats:
-        """The volume; raises ``DataNoVolume`` where it is absent or 0 throughout."""
+        """Returns the volume; raises ``DataNoVolume`` if it is absent or 0 in every row."""
         if not self._has_volume:
             found = "no volume column" if self.given_volume is None else "volume 0 in every row"
             raise DataNoVolume("an indicator reads volume, the series has none", where=self.name, found=found)
@@ -65,7 +65,7 @@ class Columns:
         return self.given_volume is not None and (len(self) == 0 or bool(self.given_volume.any()))
 
     def source(self, name: str) -> Floats:
-        """The column a ``source`` parameter names; the mixed ones are TA-Lib's MEDPRICE, TYPPRICE and AVGPRICE."""
+        """Returns the column of a ``source``; the mixed ones are TA-Lib's MEDPRICE, TYPPRICE and AVGPRICE."""
         if name == "hl2":
             return self.median_price
         if name == "hlc3":
@@ -77,12 +77,12 @@ class Columns:
 
     @cached_property
     def median_price(self) -> Floats:
-        """(high + low) / 2."""
+        """Returns (high + low) / 2 ``[n_bars, float64, price]``."""
         return talib.MEDPRICE(self.high, self.low)
 
     @cached_property
     def typical_price(self) -> Floats:
-        """(high + low + close) / 3."""
+        """Returns (high + low + close) / 3 ``[n_bars, float64, price]``."""
         return talib.TYPPRICE(self.high, self.low, self.close)
 
 

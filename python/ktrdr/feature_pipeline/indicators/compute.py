@@ -1,4 +1,4 @@
-"""The catalogue's indicators, computed: TA-Lib's definitions, composed where it has none."""
+"""Computes the indicators of the catalogue: TA-Lib's definitions, composed where it has none."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def compute(
     bars: BarSeries | Columns,
     outputs: Collection[str] | None = None,
 ) -> dict[str, Floats]:
-    """Outputs of one indicator by name ("" for the only one), ``[n_bars, float64]`` each, NaN up to its lookback.
+    """Returns the outputs of one indicator by name, ``[n_bars, float64]`` each, NaN up to their lookback.
+
+    The name of an only output is "".
 
     Args:
         type: a type of the catalogue, or an alias, in any case.

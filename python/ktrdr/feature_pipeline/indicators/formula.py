@@ -1,4 +1,4 @@
-"""The shape of an indicator's formula: columns and parameters in, its output columns out."""
+"""The type of a formula: columns and parameters in, output columns out."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ktrdr.feature_pipeline.indicators.columns import Columns
 Params = Mapping[str, Any]
 Formula = Callable[[Columns, Params], tuple[Floats, ...]]
 Family = Mapping[str, Mapping[tuple[str, ...], Formula]]
-"""By type, then by the outputs that one call gives: outputs nobody asks for are not computed."""
+"""Formulas by type, then by the outputs that one call gives: only the outputs asked for are computed."""
 
 
 def source(columns: Columns, params: Params) -> Floats:
-    """The column of the ``source`` parameter."""
+    """Returns the column of the ``source`` parameter."""
     return columns.source(params["source"])

@@ -63,14 +63,14 @@ def _aroon_oscillator(columns: Columns, params: Params) -> tuple[Floats, ...]:
 
 
 def _symmetric(values: Floats) -> Floats:
-    """Weighted mean of four bars, weights 1, 2, 2, 1 over 6; NaN for the first three."""
+    """Returns the mean of four bars with weights 1, 2, 2, 1 over 6; NaN for the first three."""
     found = np.full_like(values, np.nan)
     found[3:] = (values[3:] + 2.0 * values[2:-1] + 2.0 * values[1:-2] + values[:-3]) / 6.0
     return found
 
 
 def _rvi(columns: Columns, params: Params) -> tuple[Floats, ...]:
-    """Relative vigor index (Ehlers, 2002): where closes fall within their bars' ranges."""
+    """Computes the relative vigor index (Ehlers, 2002): the place of closes within the ranges of their bars."""
     period = params["period"]
     if len(columns) < 4:
         return (np.full(len(columns), np.nan),) * 2
@@ -81,9 +81,11 @@ def _rvi(columns: Columns, params: Params) -> tuple[Floats, ...]:
 
 
 def _fisher_transform(columns: Columns, params: Params) -> tuple[Floats, ...]:
-    """Fisher transform (Ehlers, 2002) of where the median price lies in its recent range."""
-    price, period = columns.median_price, params["period"]
-    lowest, highest = talib.MIN(price, timeperiod=period), talib.MAX(price, timeperiod=period)
+    """Computes the Fisher transform (Ehlers, 2002) of the place of the median price in its recent range."""
+    price = columns.median_price
+    period = params["period"]
+    lowest = talib.MIN(price, timeperiod=period)
+    highest = talib.MAX(price, timeperiod=period)
     span = highest - lowest
     place = ratio_or(2.0 * (price - lowest), span, span == 0, 1.0) - 1.0
     place = np.clip(place, -_FISHER_LIMIT, _FISHER_LIMIT)

@@ -1,4 +1,4 @@
-"""Pieces that composed indicators share: windows by polars, shifts forward, division that knows its zeros."""
+"""Pieces that composed indicators share: windows by polars, shifts forward, division with defined zeros."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ Flags = NDArray[np.bool_]
 
 
 def rolling_sum(values: Floats, period: int) -> Floats:
-    """Sum of the last ``period`` values; NaN before there are that many."""
+    """Returns the sum of the last ``period`` values; NaN before there are that many."""
     return pl.Series(values).rolling_sum(period).cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
 def all_zero(values: Floats, period: int) -> Flags:
-    """Whether the last ``period`` values are all 0, counted: a running sum's residue would hide it."""
+    """Returns a mask of rows whose last ``period`` values are all 0.
+
+    Zeros are counted, since the residue of a running sum would hide them.
+    """
     zeros = pl.Series(values == 0).cast(pl.UInt32).rolling_sum(period)
     return (zeros == period).fill_null(value=False).to_numpy()
 
 
 def shift_forward(values: Floats, bars: int) -> Floats:
-    """Each value as many bars later; NaN before the first."""
+    """Returns each value ``bars`` bars later; NaN before the first."""
     shifted = np.full_like(values, np.nan)
     shifted[bars:] = values[: max(len(values) - bars, 0)]
     return shifted
 
 
 def ratio(above: Floats, below: Floats) -> Floats:
-    """above / below; NaN where that is not finite."""
+    """Returns above / below; NaN where that is not finite."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         found = above / below
     found[~np.isfinite(found)] = np.nan
@@ -38,6 +41,6 @@ def ratio(above: Floats, below: Floats) -> Floats:
 
 
 def ratio_or(above: Floats, below: Floats, where_zero: Flags, value: Floats | float) -> Floats:
-    """above / below, but ``value`` where all inputs of the denominator are 0; NaN before the first window."""
+    """Returns above / below, ``value`` where all inputs of the denominator are 0, NaN before the first window."""
     undefined = np.isnan(below)
     return np.where(where_zero & ~undefined, value, ratio(above, below))

@@ -24,7 +24,7 @@ def _wma(columns: Columns, params: Params) -> tuple[Floats, ...]:
 
 
 def _hma(columns: Columns, params: Params) -> tuple[Floats, ...]:
-    """Hull moving average: WMA(2 WMA(source, n / 2) - WMA(source, n), sqrt n), both lengths rounded down."""
+    """Computes WMA(2 WMA(source, n / 2) - WMA(source, n), sqrt n), both lengths rounded down."""
     return (talib.HMA(source(columns, params), timeperiod=params["period"]),)
 
 
@@ -48,7 +48,7 @@ def _minus_di(columns: Columns, params: Params) -> tuple[Floats, ...]:
 
 
 def _supertrend(columns: Columns, params: Params) -> tuple[Floats, ...]:
-    """TA-Lib's, whose direction is an integer: its 0 stands where there is none yet."""
+    """Computes TA-Lib's SUPERTREND; a direction of 0 means undefined there."""
     trend, direction = talib.SUPERTREND(
         columns.high, columns.low, columns.close, timeperiod=params["period"], multiplier=params["multiplier"]
     )
@@ -56,8 +56,10 @@ def _supertrend(columns: Columns, params: Params) -> tuple[Floats, ...]:
 
 
 def _parabolic_sar(columns: Columns, params: Params) -> tuple[Floats, ...]:
-    """TA-Lib's SAREXT marks short positions by a negative sign; the level itself is its absolute value."""
-    first, step, most = params["initial_af"], params["step_af"], params["max_af"]
+    """Computes the absolute value of TA-Lib's SAREXT, which marks short positions by a negative sign."""
+    first = params["initial_af"]
+    step = params["step_af"]
+    most = params["max_af"]
     level = talib.SAREXT(
         columns.high,
         columns.low,
@@ -72,7 +74,7 @@ def _parabolic_sar(columns: Columns, params: Params) -> tuple[Floats, ...]:
 
 
 def _midpoint(columns: Columns, period: int) -> Floats:
-    """(highest high + lowest low) / 2 of the last ``period`` bars."""
+    """Returns (highest high + lowest low) / 2 of the last ``period`` bars."""
     return talib.MIDPRICE(columns.high, columns.low, timeperiod=period)
 
 

@@ -1,4 +1,4 @@
-"""Width of the market: atr, natr, Bollinger bands and their width, Keltner and Donchian channels, squeezeintensity."""
+"""Width of the market: atr, natr, Bollinger bands and width, Keltner and Donchian channels, squeezeintensity."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _atr(columns: Columns, params: Params) -> tuple[Floats, ...]:
 
 
 def average_true_range(columns: Columns, period: int) -> Floats:
-    """TA-Lib's ATR (Wilder), ``[n_bars, float64, price units]``."""
+    """Returns TA-Lib's ATR (Wilder), ``[n_bars, float64, price]``."""
     return talib.ATR(columns.high, columns.low, columns.close, timeperiod=period)
 
 
@@ -53,12 +53,13 @@ def _donchian_channels(columns: Columns, params: Params) -> tuple[Floats, ...]:
 
 
 def _squeeze_intensity(columns: Columns, params: Params) -> tuple[Floats, ...]:
-    """How far the Bollinger bands lie inside the Keltner channel, in widths of the channel: 0 outside, at most 0.5."""
+    """Computes the depth of the Bollinger bands inside the Keltner channel, in widths of the channel, 0 to 0.5."""
     price = source(columns, params)
     upper, _, lower = _bands(price, params["bb_period"], params["bb_multiplier"])
     middle = talib.EMA(price, timeperiod=params["kc_period"])
     reach = params["kc_multiplier"] * average_true_range(columns, SQUEEZE_ATR_PERIOD)
-    above, below = middle + reach - upper, lower - (middle - reach)
+    above = middle + reach - upper
+    below = lower - (middle - reach)
     flat = reach == 0
     inside = np.minimum(ratio_or(above, 2.0 * reach, flat, 0.0), ratio_or(below, 2.0 * reach, flat, 0.0))
     return (np.maximum(inside, 0.0),)

@@ -26,13 +26,15 @@ def _mfi(columns: Columns, params: Params) -> tuple[Floats, ...]:
 
 
 def _cmf(columns: Columns, params: Params) -> tuple[Floats, ...]:
-    """TA-Lib's, except that a window without volume gives 0 instead of the residue of a running sum."""
+    """Computes TA-Lib's CMF, but 0 for a window without volume: TA-Lib's running sum leaves a residue there."""
     flow = talib.CMF(columns.high, columns.low, columns.close, columns.volume, timeperiod=params["period"])
     return (np.where(all_zero(columns.volume, params["period"]), 0.0, flow),)
 
 
 def _vwap(columns: Columns, params: Params) -> tuple[Floats, ...]:
-    price, volume, period = columns.typical_price, columns.volume, params["period"]
+    price = columns.typical_price
+    volume = columns.volume
+    period = params["period"]
     if period == 0:
         return (_vwap_since_midnight(columns),)
     traded = rolling_sum(price * volume, period)
@@ -40,8 +42,12 @@ def _vwap(columns: Columns, params: Params) -> tuple[Floats, ...]:
 
 
 def _vwap_since_midnight(columns: Columns) -> Floats:
-    """Since 00:00 UTC; undefined until a whole day lies behind, so that no day that began before the anchor counts."""
-    price, volume = columns.typical_price, columns.volume
+    """Computes the average since 00:00 UTC.
+
+    The first bars, up to the length of a day, are undefined: their day may have begun before the anchor.
+    """
+    price = columns.typical_price
+    volume = columns.volume
     frame = pl.DataFrame({"day": columns.timestamp // NS_PER_DAY, "traded": price * volume, "volume": volume})
     sums = frame.select(pl.col("traded", "volume").cum_sum().over("day"))
     volume_so_far = sums["volume"].to_numpy()
@@ -52,7 +58,8 @@ def _vwap_since_midnight(columns: Columns) -> Floats:
 
 
 def _volume_ratio(columns: Columns, params: Params) -> tuple[Floats, ...]:
-    volume, period = columns.volume, params["period"]
+    volume = columns.volume
+    period = params["period"]
     return (ratio_or(volume, rolling_sum(volume, period) / period, all_zero(volume, period), 1.0),)
 
 

@@ -1,1 +1,1 @@
-"""The three architectures: a multi-layer perceptron, LSTM and GRU."""
+"""Architectures of nets: a multi-layer perceptron, LSTM and GRU."""

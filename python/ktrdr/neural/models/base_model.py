@@ -1,4 +1,4 @@
-"""What every net here is: features in, scores out, and a shape that the caller can ask for."""
+"""The base of every net: features in, scores out, and the shape of its input."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class BaseNeuralModel(torch.nn.Module, ABC):
     @property
     @abstractmethod
     def windowed(self) -> bool:
-        """Whether the input has a time axis: [rows, sequence_length, features] instead of [rows, features]."""
+        """True if the input has a time axis: [rows, sequence_length, features] instead of [rows, features]."""
 
     @abstractmethod
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Scores [rows, n_outputs, float32]: logits of BUY, HOLD, SELL, or one regression output."""
+        """Returns scores [rows, n_outputs, float32]: logits of BUY, HOLD, SELL, or one regression output."""
 
     def input_shape(self, rows: int) -> tuple[int, ...]:
-        """The shape of a batch of that many rows."""
+        """Returns the input shape of a batch of ``rows`` rows."""
         if self.windowed:
             return (rows, self.sequence_length, self.n_features)
         return (rows, self.n_features)

@@ -1,4 +1,4 @@
-"""From the model section of a strategy to a net."""
+"""Builds a net from the model section of a strategy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ktrdr.strategy.sections.model import ModelSpec
 
 
 def build_model(spec: ModelSpec, n_features: int, n_outputs: int) -> BaseNeuralModel:
-    """A net of that architecture with torch's default initialisation, drawn from torch's CPU generator.
+    """Returns a net with torch's default initialisation, drawn from torch's CPU generator.
 
     >>> from ktrdr.strategy.sections.model import ModelSpec
     >>> net = build_model(ModelSpec("mlp", 0.2, hidden_layers=(64, 32), activation="relu"), 12, 3)

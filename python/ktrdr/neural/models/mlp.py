@@ -20,7 +20,7 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 class MLP(BaseNeuralModel):
-    """(Linear, activation, Dropout) per hidden layer, then Linear.
+    """A stack of (Linear, activation, Dropout) for each hidden layer, then Linear.
 
     The layers are numbered directly under the net, so the weights are called ``{3i}.weight`` and ``{3i}.bias``.
     """
@@ -41,7 +41,7 @@ class MLP(BaseNeuralModel):
             self.add_module(str(index), layer)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Scores [rows, n_outputs] of features [rows, n_features]."""
+        """Returns scores [rows, n_outputs] of features [rows, n_features]."""
         values = inputs
         for layer in self.children():
             values = cast(torch.Tensor, layer(values))

@@ -14,7 +14,7 @@ _CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GR
 
 
 class Recurrent(BaseNeuralModel):
-    """A stack of recurrent layers; the last layer's last hidden state, Dropout, Linear.
+    """A stack of recurrent layers, then Dropout and Linear over the last hidden state of the last layer.
 
     The weights are called ``lstm.*`` or ``gru.*``, and ``fc.*``.
     """
@@ -41,6 +41,6 @@ class Recurrent(BaseNeuralModel):
         self.fc = nn.Linear(hidden_size, n_outputs)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Scores [rows, n_outputs] of windows [rows, sequence_length, n_features], oldest bar first."""
+        """Returns scores [rows, n_outputs] of windows [rows, sequence_length, n_features], oldest bar first."""
         hidden, _ = self.get_submodule(self._kind)(inputs)
         return cast(torch.Tensor, self.fc(self.dropout(hidden[:, -1])))

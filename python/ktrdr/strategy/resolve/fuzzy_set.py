@@ -16,7 +16,7 @@ from ktrdr.text import nearest
 def resolve_fuzzy_sets(
     entries: Mapping[str, Any], uses: Mapping[str, IndicatorUse], place: Place
 ) -> dict[str, FuzzySet]:
-    """Every entry of ``fuzzy_sets`` with its indicator and membership functions; raises a ``ConfigError`` leaf."""
+    """Returns every fuzzy set with its indicator and membership functions; raises a ``ConfigError`` leaf."""
     return {check_id(id_, place): _resolve_set(id_, entry, uses, place.at(id_)) for id_, entry in entries.items()}
 
 
@@ -45,9 +45,13 @@ def _resolve_member(name: str, value: Any, place: Place) -> Membership:
     kind = text(value, "type", place).lower()
     if kind not in MEMBERSHIPS:
         raise place.error(
-            ConfigRange, "unknown membership function", ("type",), found=value["type"], expected=", ".join(MEMBERSHIPS),
+            ConfigRange,
+            "unknown membership function",
+            ("type",),
+            found=value["type"],
+            expected=", ".join(MEMBERSHIPS),
             hint=nearest(kind, MEMBERSHIPS),
-        )  # fmt: skip
+        )
     if "parameters" not in value:
         raise place.error(ConfigMissing, "required key is missing", ("parameters",))
     return Membership(name, kind, _parameters(kind, value["parameters"], place.at("parameters")))

@@ -27,7 +27,7 @@ _RESERVED = ("type", "data_source")
 
 
 def resolve_indicators(entries: Mapping[str, Any], has_context: bool, place: Place) -> dict[str, IndicatorUse]:
-    """Every entry of ``indicators`` with canonical type and all parameters; raises a ``ConfigError`` leaf."""
+    """Returns every indicator with canonical type and all parameters; raises a ``ConfigError`` leaf."""
     return {
         check_id(id_, place): _resolve_indicator(id_, entry, has_context, place.at(id_))
         for id_, entry in entries.items()
@@ -35,21 +35,21 @@ def resolve_indicators(entries: Mapping[str, Any], has_context: bool, place: Pla
 
 
 def check_id(id_: str, place: Place) -> str:
-    """The id itself; ``ConfigRange`` where a dot or another sign would make references ambiguous."""
+    """Returns the id; raises ``ConfigRange`` for a dot or another sign that would make references ambiguous."""
     if not _ID.fullmatch(id_):
         raise place.error(ConfigRange, "not a valid name", (id_,), found=id_, expected=_ID.pattern)
     return id_
 
 
 def mapping(value: Any, place: Place) -> Mapping[str, Any]:
-    """The value itself; ``ConfigType`` where it is no mapping."""
+    """Returns a value that is a mapping; raises ``ConfigType`` for another."""
     if not isinstance(value, Mapping):
         raise place.error(ConfigType, "wrong type", found=repr(value), expected="a mapping")
     return value
 
 
 def text(entry: Mapping[str, Any], key: str, place: Place) -> str:
-    """The text under ``key``; ``ConfigMissing`` or ``ConfigType`` where there is none."""
+    """Returns the text under ``key``; raises ``ConfigMissing`` or ``ConfigType``."""
     if key not in entry:
         raise place.error(ConfigMissing, "required key is missing", (key,))
     if not isinstance(entry[key], str):
@@ -70,9 +70,12 @@ def _resolve_indicator(id_: str, value: Any, has_context: bool, place: Place) ->
 def _indicator(name: str, place: Place) -> Indicator:
     if "zigzag" in name.lower():
         raise place.error(
-            ConfigRange, "zigzag repaints: its past values use later bars, so it is no indicator",
-            ("type",), found=name, hint="it exists as a label: training.labels.source: zigzag",
-        )  # fmt: skip
+            ConfigRange,
+            "zigzag repaints: its past values use later bars, so it is no indicator",
+            ("type",),
+            found=name,
+            hint="it exists as a label: training.labels.source: zigzag",
+        )
     indicator = find_indicator(name)
     if indicator is None:
         names = [alias for known in INDICATORS.values() for alias in (known.type, *known.aliases)]
@@ -129,15 +132,18 @@ def _check_data_source(
         )
     if not indicator.source_only:
         raise place.error(
-            ConfigRange, f"{indicator.type} needs whole bars, an external series has one value", path, found=name,
+            ConfigRange,
+            f"{indicator.type} needs whole bars, an external series has one value",
+            path,
+            found=name,
             expected="an indicator that needs only a source",
-        )  # fmt: skip
+        )
     if params.get("source", "close") != "close":
         raise place.error(ConfigRange, "an external series has one value", ("source",), found=params["source"])
 
 
 def resolve_output(ref: str, uses: Mapping[str, IndicatorUse], place: Place) -> tuple[str, str]:
-    """``id`` or ``id.output`` as (id, output); the bare id of several outputs is the first, of one output "".
+    """Splits ``id`` or ``id.output``; a bare id gives the first output, or "" if there is only one.
 
     Raises ``ConfigReference`` with the nearest name.
     """
@@ -159,7 +165,7 @@ def _known(name: str, known: Any, kind: str) -> str:
 
 
 def resolve_reference(name: str, known: Mapping[str, Any], kind: str, place: Place) -> None:
-    """``ConfigReference`` with the nearest name where ``name`` is not declared."""
+    """Checks that ``name`` is declared; raises ``ConfigReference`` with the nearest name."""
     if name not in known:
         what = f"no such {kind.removesuffix('s').replace('_', ' ')}"
         raise place.error(ConfigReference, what, found=name, hint=_known(name, known, kind))

@@ -20,7 +20,7 @@ def resolve_inputs(
     timeframes: tuple[Timeframe, ...],
     place: Place,
 ) -> tuple[NNInput, ...]:
-    """Every entry of ``nn_inputs`` in order; raises a ``ConfigError`` leaf."""
+    """Returns every entry of ``nn_inputs`` in order; raises a ``ConfigError`` leaf."""
     inputs = tuple(
         _resolve_input(entry, uses, fuzzy_sets, timeframes, place.at(index)) for index, entry in enumerate(entries)
     )
@@ -64,7 +64,7 @@ def _frames(names: Sequence[str] | None, known: tuple[Timeframe, ...], place: Pl
 
 
 def parse_timeframe(name: str, place: Place) -> Timeframe:
-    """The timeframe of that name; ``ConfigRange`` lists them all."""
+    """Returns the timeframe of that name; raises ``ConfigRange``, which lists them all."""
     choices = [frame.value for frame in Timeframe]
     if name not in choices:
         raise place.error(ConfigRange, "unknown timeframe", found=name, expected=", ".join(choices))

@@ -1,4 +1,4 @@
-"""The sections of a strategy file as written: keys, types and bounds of each; references are ``resolve``'s."""
+"""Sections of a strategy file as written: keys, types and bounds. ``resolve`` checks the references."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 def _version_text(value: Any) -> Any:
-    """``3.0`` without quotes is a number; every other version has to be text."""
+    """Turns ``3.0`` without quotes, which is a number, into text; every other version has to be text."""
     return "3.0" if not isinstance(value, bool | str) and value == 3 else value
 
 
 class SymbolsFile(Strict):
-    """Which symbols a net is trained on."""
+    """Symbols that a net is trained on."""
 
     mode: Literal["single", "multi_symbol"]
     symbol: Symbol | None = None
@@ -37,14 +37,14 @@ class SymbolsFile(Strict):
         wanted, other = ("symbol", "list") if self.mode == "single" else ("list", "symbol")
         given = {"symbol": self.symbol is not None, "list": self.entries is not None}
         if given[other]:
-            raise reject(ConfigUnknownKey, f"has no place with mode: {self.mode}", other, hint=f"use {wanted}")
+            raise reject(ConfigUnknownKey, f"is not allowed with mode: {self.mode}", other, hint=f"use {wanted}")
         if not given[wanted]:
             raise reject(ConfigMissing, f"required with mode: {self.mode}", wanted)
         return self
 
 
 class TimeframesFile(Strict):
-    """Which timeframes a strategy reads, and which of them drives the loop."""
+    """Timeframes that a strategy reads, and the base timeframe, whose bars it decides on."""
 
     mode: Literal["single", "multi_timeframe"]
     timeframe: str | None = None
@@ -56,7 +56,9 @@ class TimeframesFile(Strict):
         size = len(self.entries or ())
         if self.mode == "multi_timeframe":
             if self.timeframe is not None:
-                raise reject(ConfigUnknownKey, "has no place with mode: multi_timeframe", "timeframe", hint="use list")
+                raise reject(
+                    ConfigUnknownKey, "is not allowed with mode: multi_timeframe", "timeframe", hint="use list"
+                )
             if self.entries is None:
                 raise reject(ConfigMissing, "required with mode: multi_timeframe", "list")
             if size < 2:
@@ -100,7 +102,7 @@ def _all_is_none(value: Any) -> Any:
 
 
 class InputFile(Strict):
-    """One entry of ``nn_inputs``; timeframes None stands for ``all``."""
+    """One entry of ``nn_inputs``; timeframes None means ``all``."""
 
     fuzzy_set: str | None = None
     raw_indicator: str | None = None
@@ -118,20 +120,20 @@ class InputFile(Strict):
 
 
 class FiltersFile(Filters):
-    """The filters, and one of older files that has no effect here."""
+    """Filters, and one of older files that has no effect here."""
 
     volume_filter: Any = None
 
 
 class CostModel(Strict):
-    """What a predicted return must exceed to become a signal: the product of the two."""
+    """The edge that a predicted return must exceed to become a signal: the product of the two."""
 
     round_trip_cost: Positive = 0.003
     min_edge_multiplier: Positive = 1.5
 
 
 class DecisionsFile(DecisionRules):
-    """The whole section: the rules of the core, and how scores become signals."""
+    """The whole section: the rules of the core, and those that turn scores into signals."""
 
     output_format: Literal["classification", "regression"] = "classification"
     num_classes: Literal[3] = 3

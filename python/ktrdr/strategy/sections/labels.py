@@ -1,4 +1,4 @@
-"""Label sources: their keys, bounds and defaults. What the labels are is the training's business."""
+"""Label sources: their keys, bounds and defaults. ``training/sources`` computes the labels."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ForwardReturnLabels(Strict):
 
 
 class TripleBarrierLabels(Strict):
-    """Which of two mirrored trades reaches its target first."""
+    """The first of two mirrored trades to reach its target."""
 
     source: Literal["triple_barrier"] = "triple_barrier"
     profit_target_atr: Positive = Field(2.0, validation_alias=AliasChoices("profit_target_atr", "pt_multiplier"))
@@ -80,12 +80,12 @@ class LabelRules:
 
     @property
     def is_target(self) -> bool:
-        """Whether the labels are numbers to regress on rather than classes."""
+        """True if the labels are numbers to regress on, False for classes."""
         return self.source == "forward_return"
 
 
 def resolve_labels(labels: LabelsFile, place: Place) -> LabelRules:
-    """The label source with only the keys that have an effect; a key without one is refused."""
+    """Returns the label source with the keys that have an effect; refuses a key without one."""
     given = labels.model_fields_set
     params = labels.model_dump(exclude={"source", "label_lookahead"}, exclude_none=True)
     if isinstance(labels, TripleBarrierLabels):

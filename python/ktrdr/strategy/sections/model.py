@@ -1,4 +1,4 @@
-"""The net a strategy asks for: its architecture within bounds, its size and its weight count."""
+"""The net of a strategy: its architecture within bounds, its size and its weight count."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class RecurrentArchitecture(Strict):
 
 
 class ModelFile(Strict):
-    """The section as written."""
+    """The section ``model`` as written."""
 
     elsewhere: ClassVar[Mapping[str, str]] = {
         key: f"architecture.{key}"
@@ -73,7 +73,7 @@ class ModelSpec:
     num_layers: int | None = None
 
     def parameter_count(self, n_features: int, n_outputs: int) -> int:
-        """Weights and biases.
+        """Returns the number of weights and biases.
 
         >>> ModelSpec("mlp", 0.2, hidden_layers=(64, 32), activation="relu").parameter_count(12, 3)
         3011
@@ -87,19 +87,21 @@ class ModelSpec:
         return cells + (hidden + 1) * n_outputs
 
     def canonical(self) -> dict[str, Any]:
-        """The section as a file would say it, defaults written out."""
+        """Returns the section as a file has it, defaults written out."""
         if self.type == "mlp":
             shape = {"hidden_layers": list(self.hidden_layers), "dropout": self.dropout, "activation": self.activation}
         else:
             shape = {
-                "sequence_length": self.sequence_length, "hidden_size": self.hidden_size,
-                "num_layers": self.num_layers, "dropout": self.dropout,
-            }  # fmt: skip
+                "sequence_length": self.sequence_length,
+                "hidden_size": self.hidden_size,
+                "num_layers": self.num_layers,
+                "dropout": self.dropout,
+            }
         return {"type": self.type, "architecture": shape}
 
 
 def resolve_model(file: ModelFile, output_format: str, place: Place) -> ModelSpec:
-    """The architecture of ``model``; raises a ``ConfigError`` leaf for a key of the other kind or out of bounds."""
+    """Returns the architecture; raises a ``ConfigError`` leaf for a key of the other kind or out of bounds."""
     inner = place.at("architecture")
     if file.type == "mlp":
         mlp = validate(MlpArchitecture, file.architecture, inner)
@@ -127,5 +129,5 @@ def check_file_size(parameters: int, place: Place) -> None:
 
 
 def model_section(mapping: Mapping[str, Any], place: Place) -> ModelFile:
-    """``model`` as written."""
+    """Returns the section ``model`` as written."""
     return validate(ModelFile, mapping, place)

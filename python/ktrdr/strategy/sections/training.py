@@ -25,7 +25,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class ReduceOnPlateau(Strict):
-    """Multiply the learning rate by ``factor`` after ``patience`` epochs without a better validation loss."""
+    """Multiplies the learning rate by ``factor`` after ``patience`` epochs without a better validation loss."""
 
     type: Literal["reduce_on_plateau"] = "reduce_on_plateau"
     factor: Share = 0.5
@@ -33,7 +33,7 @@ class ReduceOnPlateau(Strict):
 
 
 class StepDecay(Strict):
-    """Multiply the learning rate by ``gamma`` every ``step_size`` epochs."""
+    """Multiplies the learning rate by ``gamma`` every ``step_size`` epochs."""
 
     type: Literal["step"] = "step"
     gamma: Annotated[float, Field(gt=0, le=1)] = 0.5
@@ -41,7 +41,7 @@ class StepDecay(Strict):
 
 
 def _scheduler_switch(value: Any) -> Any:
-    """``true`` is the default scheduler, ``false`` none."""
+    """Turns ``true`` into the default scheduler and ``false`` into none."""
     if isinstance(value, bool):
         return ReduceOnPlateau().model_dump() if value else None
     return value
@@ -53,7 +53,7 @@ Scheduler = Annotated[
 
 
 class EarlyStopping(Strict):
-    """Stop after ``patience`` epochs whose validation loss is not lower by more than ``min_delta``."""
+    """Stops after ``patience`` epochs whose validation loss is not lower by more than ``min_delta``."""
 
     enabled: bool = True
     patience: Annotated[int, Field(ge=1, le=10_000)] = 15
@@ -69,7 +69,7 @@ class DataSplit(Strict):
 
 
 class TrainingFile(Strict):
-    """The section as written; None where the default depends on another key."""
+    """The section ``training`` as written; None if the default depends on another key."""
 
     method: Literal["supervised"] = "supervised"
     labels: LabelsFile = ZigzagLabels()
@@ -91,7 +91,7 @@ class TrainingFile(Strict):
 
 
 class TrainingRules(Strict):
-    """How a net is trained, defaults filled in; None switches a thing off or marks a key of another loss."""
+    """Rules of a training, defaults filled in; None means off, or a key of another loss."""
 
     labels: LabelRules
     epochs: int
@@ -110,7 +110,7 @@ class TrainingRules(Strict):
     data_split: DataSplit
 
     def canonical(self) -> dict[str, Any]:
-        """The section as a file would say it, defaults written out, what is off left out."""
+        """Returns the section as a file has it, defaults written out, without the parts that are off."""
         section = self.model_dump(exclude={"labels"}, exclude_none=True)
         return section | {"labels": {"source": self.labels.source, **self.labels.params}}
 
@@ -125,13 +125,13 @@ class Written:
     newer_at: Place
 
     def place(self, key: str) -> Place:
-        """Where the value of a key comes from."""
+        """Returns the place that the value of a key comes from."""
         only_older = self.older is not None and key in self.older and key not in (self.newer or {})
         return self.older_at if only_older else self.newer_at
 
 
 def resolve_training(written: Written, output_format: str) -> tuple[TrainingRules, tuple[str, ...]]:
-    """Both places as one set of rules, and warnings; raises a ``ConfigError`` leaf."""
+    """Returns both places as one set of rules, and warnings; raises a ``ConfigError`` leaf."""
     if written.older is not None:
         validate(TrainingFile, written.older, written.older_at)
     if written.newer is not None:
@@ -142,13 +142,22 @@ def resolve_training(written: Written, output_format: str) -> tuple[TrainingRule
     stopping = file.early_stopping
     default_decay = 1e-4 if output_format == "classification" else 0.0
     rules = TrainingRules(
-        labels=labels, epochs=file.epochs, batch_size=file.batch_size, learning_rate=file.learning_rate,
-        optimizer=file.optimizer, weight_decay=default_decay if file.weight_decay is None else file.weight_decay,
-        loss=loss, focal_gamma=file.focal_gamma if loss == "focal" else None,
-        huber_delta=file.huber_delta if loss == "huber" else None, gradient_clip=file.gradient_clip,
-        lr_scheduler=file.lr_scheduler, early_stopping=stopping if stopping and stopping.enabled else None,
-        class_weights=file.class_weights, seed=file.seed, data_split=_split(file, written),
-    )  # fmt: skip
+        labels=labels,
+        epochs=file.epochs,
+        batch_size=file.batch_size,
+        learning_rate=file.learning_rate,
+        optimizer=file.optimizer,
+        weight_decay=default_decay if file.weight_decay is None else file.weight_decay,
+        loss=loss,
+        focal_gamma=file.focal_gamma if loss == "focal" else None,
+        huber_delta=file.huber_delta if loss == "huber" else None,
+        gradient_clip=file.gradient_clip,
+        lr_scheduler=file.lr_scheduler,
+        early_stopping=stopping if stopping and stopping.enabled else None,
+        class_weights=file.class_weights,
+        seed=file.seed,
+        data_split=_split(file, written),
+    )
     return rules, _warnings(file)
 
 
@@ -183,9 +192,12 @@ def _labels(file: TrainingFile, output_format: str, written: Written) -> LabelRu
     labels = resolve_labels(file.labels, place.at("labels"))
     if labels.is_target != (output_format == "regression"):
         raise place.error(
-            ConfigRange, f"labels do not fit output_format: {output_format}", ("labels", "source"), found=labels.source,
+            ConfigRange,
+            f"labels do not fit output_format: {output_format}",
+            ("labels", "source"),
+            found=labels.source,
             expected="forward_return" if output_format == "regression" else "a source of classes",
-        )  # fmt: skip
+        )
     return labels
 
 

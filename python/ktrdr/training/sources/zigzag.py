@@ -49,21 +49,28 @@ def _pivots(close: Floats, threshold: float) -> list[_Pivot]:
     A loop over plain floats: each step depends on the one before, and 1 M bars take a fraction of a second.
     """
     pivots: list[_Pivot] = []
-    fall, rise = 1.0 - threshold, 1.0 + threshold
+    fall = 1.0 - threshold
+    rise = 1.0 + threshold
     seeks_high = seeks_low = True
     high_bar = low_bar = 0
     high = low = float(close[0]) if len(close) else 0.0
     for bar, price in enumerate(close.tolist()):
         if seeks_high and price > high:
-            high, high_bar = price, bar
+            high = price
+            high_bar = bar
         if seeks_low and price < low:
-            low, low_bar = price, bar
+            low = price
+            low_bar = bar
         if seeks_high and price <= high * fall:
             pivots.append(_Pivot(high_bar, bar, is_high=True))
-            seeks_high, seeks_low = False, True
-            low, low_bar = price, bar
+            seeks_high = False
+            seeks_low = True
+            low = price
+            low_bar = bar
         elif seeks_low and price >= low * rise:
             pivots.append(_Pivot(low_bar, bar, is_high=False))
-            seeks_high, seeks_low = True, False
-            high, high_bar = price, bar
+            seeks_high = True
+            seeks_low = False
+            high = price
+            high_bar = bar
     return pivots
