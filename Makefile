@@ -10,9 +10,10 @@ BIN := $(VENV)/bin
 RUST_SOURCES := .cargo/config.toml Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.rs' -o -name 'Cargo.toml' | sort)
 SHARD ?= 0/1
 SOAK_PART ?=
+SECONDS ?= 60
 TAG ?=
 
-.PHONY: help setup demo test test-rust test-python check lint types contract docs bench mutants soak build release-check fmt lock clean
+.PHONY: help setup demo test test-rust test-python check lint types contract docs bench mutants soak fuzz-yaml build release-check fmt lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -74,6 +75,9 @@ mutants: setup ## cargo-mutants over the core's money (SHARD=k/n, or ARGS=--in-d
 
 soak: setup ## The slow, exhaustive tests; SOAK_PART=kills for one (tests/soak/README.md)
 	@$(BIN)/python -m pytest -q -n auto tests -m soak -k "$(SOAK_PART)"
+
+fuzz-yaml: setup ## Hostile files for the YAML reader and the strategy loader (SECONDS=600)
+	@cd tests && ../$(BIN)/python -m fuzz.yaml_reader --seconds $(SECONDS)
 
 build: $(VENV)/.installed ## A wheel in dist/
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/container/build_wheel.sh dist
