@@ -9,7 +9,8 @@ from enum import StrEnum
 from ktrdr.errors import ArgumentInvalid
 
 NS_PER_SECOND = 1_000_000_000
-NS_PER_DAY = 86_400 * NS_PER_SECOND
+NS_PER_HOUR = 3_600 * NS_PER_SECOND
+NS_PER_DAY = 24 * NS_PER_HOUR
 
 _SECONDS = {
     "1m": 60,

@@ -43,7 +43,7 @@ def align_known(base: BarSeries, known_ns: Rows) -> Alignment:
 
 def _align_finer(base: BarSeries, finer: BarSeries) -> Alignment:
     row = np.searchsorted(finer.close_ns, base.close_ns, side="right").astype(np.int64) - 1
-    if len(finer):
+    if len(finer):  # the last closed finer bar may belong to an earlier base bar, after a gap
         row[finer.timestamp[np.maximum(row, 0)] < base.timestamp] = -1
     return Alignment(row, np.zeros(len(base), bool))
 

@@ -13,9 +13,7 @@ from ktrdr.errors import DataUnsorted
 from ktrdr.feature_pipeline.indicators.columns import Columns
 from ktrdr.feature_pipeline.matrix import Context
 from ktrdr.strategy.history import Need
-from ktrdr.time import iso
-
-_NS_PER_HOUR = 3_600_000_000_000
+from ktrdr.time import NS_PER_HOUR, iso
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +45,7 @@ def load_external(
     age_ns = _greatest_age_ns(rows, closes)
     warnings = []
     if age_ns is not None:
-        warnings.append(f"context_age: {id_} was up to {age_ns / _NS_PER_HOUR:.1f} hours old when it was used")
+        warnings.append(f"context_age: {id_} was up to {age_ns / NS_PER_HOUR:.1f} hours old when it was used")
     have = int(np.searchsorted(rows, closes[0], side="right"))
     if have < need.need_bars:
         warnings.append(f"context_short: {id_}: have {have}, need {need.need_bars}; undefined before that")

@@ -43,8 +43,8 @@ def plan_window(
     """Returns the window of a run, without timeframes that no feature needs.
 
     Args:
-        source: where the stamps are looked up; no other column is read.
-        symbol: whose bars.
+        source: the stored series; only stamps are read.
+        symbol: the symbol of the bars.
         base: the timeframe that drives the loop.
         needs: history by timeframe, of which the base's need includes ``reach_bars``.
         reach_bars: base bars before the first decision that belong to it (sequence window, extra history).
@@ -58,6 +58,7 @@ def plan_window(
     asked = rows_in_span(stamps, span, symbol, base)
     start = asked.first
     stop = asked.stop
+    # The anchor is counted from the range, not from the file: older bars in the file change no feature.
     begin = max(start - reach_bars, 0)
     anchor = max(begin - needs[base].load_bars, 0)
     known_ns = int(stamps[begin]) + base.ns
@@ -66,8 +67,10 @@ def plan_window(
     rows = {base: Rows(anchor, stop)}
     for timeframe, need in needs.items():
         if timeframe != base and need.load_bars > 0:
+            # a bar is known from its close on: side="right" takes the bar that closes at the very instant
             every = source.stamps(symbol, timeframe) + timeframe.ns
-            known, until = (int(np.searchsorted(every, moment, side="right")) for moment in (known_ns, end_ns))
+            known = int(np.searchsorted(every, known_ns, side="right"))
+            until = int(np.searchsorted(every, end_ns, side="right"))
             rows[timeframe] = Rows(max(known - need.load_bars, 0), until)
             closes[timeframe] = every[rows[timeframe].first : until]
     return Window(rows, start - anchor, _ready_row(closes, base, needs, symbol), known_ns)

@@ -47,7 +47,7 @@ class ModelBundle:
 
     Args:
         path: the bundle's directory.
-        metadata: what the net was trained on and for.
+        metadata: the training of the net, and its inputs.
         model: the net in eval mode, its weights frozen.
         weights_sha256: hash of the file of weights.
         metadata_sha256: hash of the metadata file.
@@ -136,11 +136,6 @@ def read_config(path: str | Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise ModelFormat("not a mapping", where=_where(folder, CONFIG), found=type(config).__name__)
     return config
-
-
-def read_history(path: str | Path) -> Any:
-    """Returns the history of the training, epoch by epoch; raises ``ModelNotFound`` or ``ModelFormat``."""
-    return _parse_json(_read_small(Path(path), METRICS), Path(path), METRICS)
 
 
 def write_bundle(folder: Path, draft: BundleDraft) -> Path:

@@ -7,7 +7,7 @@ on a grid that starts at row 0 of the feature matrix, the last one padded with z
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ def iter_scores(
         first_row: the first row wanted; its whole block is computed.
         stop_row: one beyond the last row wanted.
         threads: torch threads inside the loop.
-        scale: what a regression's outputs are multiplied with.
+        scale: factor of a regression's outputs.
 
     Scores are [hi - lo, n_outputs, float32], NaN where a feature of the row or its window is undefined.
     """
@@ -47,6 +47,7 @@ def iter_scores(
     block = _window_block if model.windowed else _row_block
     buffer = torch.zeros(model.input_shape(rows))
     with torch_threads(threads):
+        # the grid begins at row 0 whatever row is wanted first, so that a row always has the same slot
         for start in range(first_row // rows * rows, stop, rows):
             undefined = block(values, start, buffer.numpy())
             scores = _forward(model, buffer, scale)
@@ -55,17 +56,6 @@ def iter_scores(
             lo = max(start, first_row)
             hi = min(start + rows, stop)
             yield lo, hi, scores[lo - start : hi - start]
-
-
-def infer(model: BaseNeuralModel, values: NDArray[np.float32], **options: Any) -> Scores:
-    """Returns all scores [n_bars, n_outputs, float32] at once; the options are those of ``iter_scores``.
-
-    Rows outside the range asked for are NaN.
-    """
-    scores = np.full((len(values), model.n_outputs), np.nan, np.float32)
-    for lo, hi, part in iter_scores(model, values, **options):
-        scores[lo:hi] = part
-    return scores
 
 
 def infer_row(
@@ -84,7 +74,7 @@ def infer_row(
             fewer at the start of the matrix.
         row: this row's number from the anchor on: it decides the slot in the block.
         threads: torch threads for the call.
-        scale: what a regression's output is multiplied with.
+        scale: factor of a regression's output.
     """
     if len(window) < model.sequence_length or not np.isfinite(window).all():
         return np.full(model.n_outputs, np.nan, np.float32)

@@ -26,16 +26,16 @@ class BundleMetadata:
     """Everything beside the weights that a run of the net needs.
 
     Args:
-        feature_part: indicators, fuzzy_sets, nn_inputs, timeframes, model, output_format: what a strategy must match.
+        feature_part: indicators, fuzzy_sets, nn_inputs, timeframes, model, output_format: a strategy must match them.
         timeframes: base first.
         training_span: first base stamp and the close of the last base bar of the training span.
         in_sample: train and validation rows up to the close of their last label's end bar.
         selection: test rows up to the close of their last label's end bar.
         label_ends: close of the last label's end bar of each split, ns UTC.
         normalization_params: fitted on the training rows, by feature name.
-        target_scale: what a regression's outputs are multiplied with; 1 otherwise.
-        synthetic: whether the training bars were; None where an older bundle does not say.
-        run: seed, threads, device, deterministic, torch build, CPU capability: what the same weights need.
+        target_scale: factor of a regression's outputs; 1 for classes.
+        synthetic: True for synthetic training bars; None if an older bundle does not say.
+        run: seed, threads, device, deterministic, torch build, CPU capability: all that decides the weights.
         hashes: sha256 of each other file of the bundle.
     """
 
@@ -116,7 +116,7 @@ def metadata_from_json(data: Any, config: Callable[[], Any], where: str) -> Bund
     Args:
         data: the content of ``metadata_v3.json``.
         config: reads ``config.json``, which older bundles need: their metadata do not describe the net.
-        where: what errors call the file.
+        where: name of the file in errors.
     """
     if not isinstance(data, Mapping):
         raise ModelFormat("not a mapping", where=where, found=type(data).__name__)

@@ -37,8 +37,8 @@ def load_strategy(
 
     Args:
         source: a name as ``find_strategy`` resolves it, a path, or the file's content as a mapping.
-        where: what errors call the source; by default its file name.
-        allow_path: whether text may be a path; not so for names that come over a network.
+        where: name of the source in errors; by default its file name.
+        allow_path: True if text may be a path; False for names that come over a network.
 
     Raises:
         ConfigError: a leaf with ``where``, ``line`` and ``path``; ``ConfigNotFound`` names the nearest names.

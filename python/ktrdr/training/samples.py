@@ -132,7 +132,7 @@ def _split(strategy: Strategy, matrices: Sequence[FeatureMatrix]) -> list[Symbol
     for matrix in matrices:
         labels = span_labels(strategy, matrix)
         usable = labels.defined & whole_windows(matrix.defined, strategy.sequence_length)
-        usable[: matrix.first_simulated] = False
+        usable[: matrix.first_simulated] = False  # warm-up rows are defined, but not settled yet
         end_close_ns = matrix.base.close_ns[labels.end]  # rows without a label are dropped whatever this says
         symbols.append(SymbolRows(matrix, labels, assign_parts(matrix.base.timestamp, end_close_ns, usable, edges)))
     return symbols

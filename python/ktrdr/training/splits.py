@@ -44,6 +44,7 @@ def split_edges(stamps: Stamps, split: DataSplit) -> Edges:
     """
     count = len(stamps)
     embargo = -(-count * _EMBARGO_PERCENT // 100)
+    # 1e-9: 0.57 of 100 is 56.99999999999999 in float64, and means 57
     validation = math.floor(split.train * count + 1e-9)
     test = math.floor((split.train + split.validation) * count + 1e-9)
 
@@ -58,13 +59,14 @@ def assign_parts(stamps: Stamps, end_close_ns: Stamps, usable: Mask, edges: Edge
 
     Args:
         stamps: the rows' base stamps [n_bars, int64, ns UTC].
-        end_close_ns: when the bar at which each label is known closes [n_bars, int64, ns UTC].
+        end_close_ns: close of the bar at which each label is known [n_bars, int64, ns UTC].
         usable: rows with label and features [n_bars, bool].
         edges: of all symbols together.
     """
     parts = np.full(len(stamps), TRAIN, np.int8)
     parts[stamps >= edges.validation_ns] = VALIDATION
     parts[stamps >= edges.test_ns] = TEST
+    # A label known after the next part begins would carry that part's prices into this one.
     purged = (parts == TRAIN) & (end_close_ns > edges.validation_ns)
     purged |= (parts == VALIDATION) & (end_close_ns > edges.test_ns)
     embargoed = (parts == VALIDATION) & (stamps < edges.validation_from_ns)

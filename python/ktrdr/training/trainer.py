@@ -31,7 +31,7 @@ class Rows:
     Args:
         last: each row's place in the feature table; a window ends there [rows, int64].
         target: class [rows, int64], or scaled return [rows, float32].
-        weight: how much each counts [rows, float32].
+        weight: weight of each row [rows, float32].
     """
 
     last: torch.Tensor
@@ -57,7 +57,7 @@ class TrainingTask:
         table: features of all symbols, one under the other [rows, n_features, float32].
         train: rows the weights are fitted on.
         validation: rows that choose the epoch.
-        target_scale: what regression targets were divided by.
+        target_scale: divisor of regression targets.
     """
 
     spec: ModelSpec
@@ -169,6 +169,7 @@ class _Training:
         self.model.train()
         rows = len(self.train)
         size = self.task.rules.batch_size
+        # drawn on the CPU, so that a GPU sees the same order
         order = torch.randperm(rows, generator=self.generator).to(self.table.device)
         shuffled = Rows(self.train.last[order], self.train.target[order], self.train.weight[order])
         total = weight = 0.0

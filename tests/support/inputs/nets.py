@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ktrdr.neural.bundle import BundleDraft
+from ktrdr.neural.inference import Scores, iter_scores
 from ktrdr.neural.metadata import BundleMetadata
 from ktrdr.neural.models.base_model import BaseNeuralModel
 from ktrdr.neural.models.factory import build_model
@@ -73,3 +76,11 @@ def draft_of(kind: str = "mlp", state: Mapping[str, torch.Tensor] | None = None)
         strategy.canonical(),
         {"best_epoch": 1, "epochs": []},
     )
+
+
+def all_scores(model: BaseNeuralModel, values: NDArray[np.float32], **options: Any) -> Scores:
+    """Returns the scores of every row at once [n_bars, n_outputs, float32]; NaN for rows that were not asked for."""
+    scores = np.full((len(values), model.n_outputs), np.nan, np.float32)
+    for low, high, part in iter_scores(model, values, **options):
+        scores[low:high] = part
+    return scores

@@ -17,10 +17,9 @@ import numpy as np
 import pytest
 import torch
 
-from ktrdr.neural.bundle import ModelBundle, bundle_id, read_config, read_history, read_metadata, write_bundle
-from ktrdr.neural.inference import infer
+from ktrdr.neural.bundle import ModelBundle, bundle_id, read_config, read_metadata, write_bundle
 from ktrdr.strategy.loader import load_strategy
-from support.inputs.nets import draft_of, net_of, strategy_of
+from support.inputs.nets import all_scores, draft_of, net_of, strategy_of
 
 Written = Callable[..., Path]
 VALUES = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32)
@@ -37,7 +36,7 @@ def test_what_was_written_is_read(kind: str, written: Written) -> None:
     for name, tensor in net_of(kind).state_dict().items():
         assert torch.equal(bundle.model.state_dict()[name], tensor)
     scores = np.concatenate([part for _, _, part in bundle.iter_scores(VALUES)])
-    assert np.array_equal(scores, infer(net_of(kind), VALUES), equal_nan=True)
+    assert np.array_equal(scores, all_scores(net_of(kind), VALUES), equal_nan=True)
 
 
 def test_a_loaded_net_is_frozen_and_draws_no_random_numbers(written: Written) -> None:
@@ -61,7 +60,7 @@ def test_metadata_come_back_whole(kind: str, written: Written) -> None:
             assert getattr(metadata, name) == getattr(draft.metadata, name), name
     assert read_config(path) == draft.config
     assert load_strategy(read_config(path)).feature_part() == metadata.feature_part
-    assert read_history(path) == draft.history
+    assert json.loads((path / "metrics.json").read_text()) == draft.history
 
 
 def test_metadata_are_written_under_their_public_names(written: Written) -> None:
@@ -92,7 +91,7 @@ def test_a_regressions_scores_are_in_returns(written: Written) -> None:
     file = path / "metadata_v3.json"
     file.write_text(file.read_text().replace('"target_scale": 1.0', '"target_scale": 0.5'))
     scores = np.concatenate([part for _, _, part in ModelBundle.load(path).iter_scores(VALUES)])
-    assert np.array_equal(scores, infer(net_of("mlp"), VALUES) * np.float32(0.5))
+    assert np.array_equal(scores, all_scores(net_of("mlp"), VALUES) * np.float32(0.5))
 
 
 def test_equal_nets_give_equal_files(written: Written) -> None:

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ktrdr.errors import InternalError
-from ktrdr.neural.inference import infer, infer_row, iter_scores
+from ktrdr.neural.inference import infer_row, iter_scores
 from ktrdr.neural.models.factory import build_model
 from ktrdr.profile import BLOCK_ROWS
 from ktrdr.strategy.sections.model import ModelSpec
-from support.inputs.nets import net_of
+from support.inputs.nets import all_scores, net_of
 
 KINDS = ("mlp", "lstm", "gru")
 ROWS = {"mlp": 9_000, "lstm": 700, "gru": 700}
@@ -36,7 +36,7 @@ def bits(scores: NDArray[np.float32]) -> list[int]:
 def whole(request: pytest.FixtureRequest) -> tuple[str, NDArray[np.float32], NDArray[np.float32]]:
     kind: str = request.param
     values = features(kind)
-    return kind, values, infer(net_of(kind), values)
+    return kind, values, all_scores(net_of(kind), values)
 
 
 def test_scores_are_the_nets_own(whole: tuple[str, NDArray[np.float32], NDArray[np.float32]]) -> None:
@@ -57,7 +57,7 @@ def test_undefined_rows_and_windows_score_nan_and_touch_no_other(
     length = LENGTH[kind]
     bad = {row + step for row in (10, 300, 301, 599) for step in range(length)} | set(range(length - 1))
     assert set(np.flatnonzero(np.isnan(scores).any(axis=1)).tolist()) == bad
-    clean = infer(net_of(kind), features(kind, holes=False))
+    clean = all_scores(net_of(kind), features(kind, holes=False))
     good = sorted(set(range(len(values))) - bad)
     assert bits(scores[good]) == bits(clean[good])
 
@@ -65,13 +65,13 @@ def test_undefined_rows_and_windows_score_nan_and_touch_no_other(
 def test_infinity_counts_as_undefined() -> None:
     values = features("mlp", holes=False)
     values[7, 1], values[8, 1] = np.inf, -np.inf
-    scores = infer(net_of("mlp"), values)
+    scores = all_scores(net_of("mlp"), values)
     assert np.flatnonzero(np.isnan(scores[:, 0])).tolist() == [7, 8]
 
 
 def test_values_that_overflow_only_in_their_sum_are_defined() -> None:
     net = build_model(ModelSpec("mlp", 0.0, hidden_layers=(2,), activation="sigmoid"), 3, 1).eval()
-    assert np.isfinite(infer(net, np.full((4, 3), 3e38, np.float32))).all()
+    assert np.isfinite(all_scores(net, np.full((4, 3), 3e38, np.float32))).all()
 
 
 @settings(max_examples=15, deadline=None)
@@ -81,8 +81,8 @@ def test_any_cut_and_any_resume_gives_the_same_bits(kind: str, data: st.DataObje
     stop = data.draw(st.integers(1, len(values)))
     first = data.draw(st.integers(0, stop - 1))
     net = net_of(kind)
-    expected = infer(net, values)[first:stop]
-    assert bits(infer(net, values[:stop], first_row=first)[first:]) == bits(expected), "the future cut off"
+    expected = all_scores(net, values)[first:stop]
+    assert bits(all_scores(net, values[:stop], first_row=first)[first:]) == bits(expected), "the future cut off"
     parts = list(iter_scores(net, values, first_row=first, stop_row=stop))
     assert [low for low, _, _ in parts] == [first, *(high for _, high, _ in parts[:-1])]
     assert parts[-1][1] == stop
@@ -109,7 +109,7 @@ def test_one_row_at_a_time_gives_the_same_bits(
 def test_threads_do_not_change_the_bits_and_are_put_back(kind: str) -> None:
     before = torch.get_num_threads()
     net, values = net_of(kind), features(kind)
-    assert bits(infer(net, values, threads=1)) == bits(infer(net, values, threads=2))
+    assert bits(all_scores(net, values, threads=1)) == bits(all_scores(net, values, threads=2))
     assert torch.get_num_threads() == before
 
 
@@ -118,7 +118,7 @@ def test_a_wide_net_has_the_same_bits_on_one_and_two_threads() -> None:
         torch.manual_seed(0)
         net = build_model(ModelSpec("mlp", 0.0, hidden_layers=(256, 64), activation="tanh"), 40, 3).eval()
     values = np.random.default_rng(0).normal(size=(5_000, 40)).astype(np.float32)
-    assert bits(infer(net, values, threads=1)) == bits(infer(net, values, threads=2))
+    assert bits(all_scores(net, values, threads=1)) == bits(all_scores(net, values, threads=2))
 
 
 def test_where_the_matrix_lies_in_memory_does_not_matter() -> None:
@@ -126,20 +126,20 @@ def test_where_the_matrix_lies_in_memory_does_not_matter() -> None:
     moved = np.zeros(values.size + 1, np.float32)[1:].reshape(values.shape)
     moved[:] = values
     net = net_of("mlp")
-    assert bits(infer(net, moved)) == bits(infer(net, values))
+    assert bits(all_scores(net, moved)) == bits(all_scores(net, values))
 
 
 def test_a_regression_is_scaled_back() -> None:
     net, values = net_of("mlp"), features("mlp", holes=False)
-    scaled = infer(net, values, scale=0.25)
-    assert bits(scaled) == bits(infer(net, values) * np.float32(0.25))
+    scaled = all_scores(net, values, scale=0.25)
+    assert bits(scaled) == bits(all_scores(net, values) * np.float32(0.25))
     assert bits(infer_row(net, values[5:6], 5, scale=0.25)) == bits(scaled[5])
 
 
 def test_no_rows_give_no_scores() -> None:
-    assert infer(net_of("mlp"), np.empty((0, 3), np.float32)).shape == (0, 3)
+    assert all_scores(net_of("mlp"), np.empty((0, 3), np.float32)).shape == (0, 3)
 
 
 def test_a_net_in_training_mode_is_refused() -> None:
     with pytest.raises(InternalError):
-        infer(net_of("mlp").train(), features("mlp"))
+        all_scores(net_of("mlp").train(), features("mlp"))

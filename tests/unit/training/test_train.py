@@ -19,7 +19,7 @@ from ktrdr.data.bars import BarSeries, Provenance
 from ktrdr.data.store.repository import MemoryBars, Repository
 from ktrdr.errors import ArgumentInvalid, Cancelled, KtrdrError
 from ktrdr.feature_pipeline.build import build_features
-from ktrdr.neural.bundle import ModelBundle, read_config, read_history
+from ktrdr.neural.bundle import ModelBundle, read_config
 from ktrdr.neural.match import require_same_features
 from ktrdr.neural.storage import ModelStorage
 from ktrdr.strategy.loader import load_strategy
@@ -84,7 +84,7 @@ def test_a_bundle_says_what_was_done(tmp_path: Path) -> None:
     assert metadata.selection.start_ns == START_NS + (1_275 + 15) * hour  # after an embargo of 15 of 1,500 stamps
     assert metadata.selection.end_ns == ends["test"] <= START_NS + 1_500 * hour
     assert read_config(result.path) == strategy.canonical()
-    assert read_history(result.path) == {
+    assert json.loads((result.path / "metrics.json").read_text()) == {
         "best_epoch": metadata.metrics["best_epoch"], "epochs": list(result.history),
     }  # fmt: skip
     assert result.metrics["rows"]["train"] > 500
