@@ -106,7 +106,7 @@ CASES = [
     ("    mode: single\n    symbol: EURUSD", f"    mode: multi_symbol\n    list: {[f'S{i}' for i in range(17)]}",
      "config_range", "training_data.symbols.list", "S16"),
     ("list: [1h, 4h]", "list: [1h]", "config_range", "training_data.timeframes.list", "[1h]"),
-    ("list: [1h, 4h]", "list: [1h, 2h]", "config_range", "training_data.timeframes.list[1]", "2h"),
+    ("list: [1h, 4h]", "list: [1h, 7h]", "config_range", "training_data.timeframes.list[1]", "7h"),
     ("list: [1h, 4h]", "list: [1h, 1h]", "config_range", "training_data.timeframes.list[1]", "1h, 1h"),
     ("list: [1h, 4h]", "list: [1h, 60]", "config_type", "training_data.timeframes.list[1]", "60"),
     ("    list: [1h, 4h]\n", "", "config_missing", "training_data.timeframes.list", "timeframes:"),
