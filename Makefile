@@ -55,8 +55,9 @@ lint: setup ## Format and lint of Rust and Python
 	@$(BIN)/ruff format --quiet --check python tests benches scripts
 	@$(BIN)/ruff check --quiet python tests benches scripts
 
-types: setup ## Types of the package
+types: setup ## Types of the package, and of its public API as a caller sees it
 	@$(BIN)/mypy
+	@$(BIN)/mypy tests/typing/public_api.py
 
 contract: setup ## Layers, stub, language, settings, README: the tests in tests/contract (part of `make test`)
 	@$(BIN)/python -m pytest -q -n auto tests/contract
