@@ -1,4 +1,4 @@
-"""What a backtest is told: checked before anything is loaded."""
+"""Configuration of a backtest, checked before anything is loaded."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ktrdr.arguments import check_money, check_threads
 from ktrdr.backtesting.decision_function import rules_in_force
+from ktrdr.backtesting.parameters import INITIAL_CAPITAL
 from ktrdr.data.bars import BarsByTimeframe
 from ktrdr.data.store.repository import BarSource, MemoryBars, Repository, check_symbol
 from ktrdr.errors import ArgumentInvalid
@@ -22,28 +23,21 @@ from ktrdr.time import Span, Timeframe
 if TYPE_CHECKING:
     from ktrdr.neural.bundle import ModelBundle
 
-INITIAL_CAPITAL = 100_000.0
-
 Moment = str | date | datetime | None
 Rules = Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, eq=False)
 class BacktestConfig:
-    """One backtest, before it runs.
+    """One backtest with its parameters resolved, before it runs; `parameters` describes those not listed here.
 
     Args:
         written: the strategy as its file has it.
-        strategy: the same with the request's rules merged over the file's.
-        symbol: what is traded.
-        span: which bars may be simulated.
-        repository: the data folder; models lie in it also when the bars are given.
-        source: where the bars come from.
-        initial_capital: account currency.
+        strategy: the strategy with the request's rules merged over the file's.
+        span: bars that may be simulated.
+        repository: the data folder; models are read from it even if the bars are given.
+        source: store or mapping that gives the bars.
         model: a bundle, its path, or its id; None chooses the newest that fits.
-        threads: torch threads.
-        strict: whether bars the model was fitted or selected on are refused.
-        resample: whether a missing timeframe may be made from a finer one.
     """
 
     written: Strategy
@@ -81,7 +75,12 @@ class BacktestConfig:
         strict: bool = False,
         resample: bool = False,
     ) -> BacktestConfig:
-        """From the arguments of ``ktrdr.backtest``; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
+        """Returns the configuration for the arguments of ``ktrdr.backtest``.
+
+        Raises:
+            ConfigError: a leaf for a fault of the strategy or of a rule.
+            ArgumentInvalid: another argument is outside its range.
+        """
         written = load_strategy(strategy)
         written.require_base(Timeframe.parse(timeframe))
         repository = Repository() if data_dir is None else Repository(Path(data_dir))
@@ -101,11 +100,11 @@ class BacktestConfig:
 
     @property
     def timeframe(self) -> Timeframe:
-        """The strategy's base timeframe: one decision for each of its bars."""
+        """Base timeframe of the strategy: one decision for each of its bars."""
         return self.strategy.base_timeframe
 
     def rules(self) -> dict[str, Any]:
-        """Every rule the run trades by, defaults filled in, JSON-ready."""
+        """Returns every rule the run trades by, with defaults filled in, as a JSON object."""
         strategy = self.strategy
         costs = {"round_trip_cost": strategy.round_trip_cost, "min_edge_multiplier": strategy.min_edge_multiplier}
         return {
@@ -116,7 +115,7 @@ class BacktestConfig:
 
 
 def with_rules(strategy: Strategy, request: Mapping[str, Rules]) -> Strategy:
-    """The strategy with a request's sections merged over its own; a ``ConfigError`` leaf names the request's key.
+    """Returns the strategy with a request's sections merged over its own; a ``ConfigError`` leaf names the key.
 
     >>> changed = with_rules(load_strategy("v3_minimal"), {"execution": {"commission": {"rate": 0}}})
     >>> changed.execution.commission.rate, changed.execution.slippage.rate
@@ -128,7 +127,7 @@ def with_rules(strategy: Strategy, request: Mapping[str, Rules]) -> Strategy:
     file = strategy.canonical()
     for section, rules in given.items():
         if not isinstance(rules, Mapping):
-            raise ArgumentInvalid("not a mapping of rules", where=section, found=type(rules).__name__)
+            raise ArgumentInvalid("must be a mapping of rules", where=section, found=type(rules).__name__)
         file[section] = merge_rules(file[section], rules)
     changed = load_strategy(file, where="request")
     return replace(

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ktrdr.backtesting.config import INITIAL_CAPITAL, BacktestConfig, Moment
+from ktrdr.backtesting.config import BacktestConfig, Moment
 from ktrdr.backtesting.engine import BacktestingEngine
+from ktrdr.backtesting.parameters import INITIAL_CAPITAL
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.control import CancellationToken, ProgressBridge
 from ktrdr.data.bars import BarsByTimeframe
@@ -40,33 +41,45 @@ def backtest(
     bridge: ProgressBridge | None = None,
     cancellation_token: CancellationToken | None = None,
 ) -> BacktestResults:
-    """Trades a strategy over bars.
+    """Trades a strategy over bars and returns the result.
 
     Args:
         strategy: a name, a path or the file's content as a mapping.
-        symbol: what is traded.
+        symbol: instrument to trade.
         timeframe: the strategy's base timeframe.
         start: first date or instant that may be simulated.
         end: last date (that whole day), or the instant before which the run ends.
-        model: a bundle, its path or id; by default the newest of the strategy trained on this symbol's bars.
+        model: a bundle's id or path; by default the newest of the strategy trained on this symbol's bars.
         bars: frames by timeframe, in place of the stored series.
         data_dir: the data folder; by default ``KTRDR_DATA_DIR``, else one under the user's data folder.
-        initial_capital: account currency.
-        execution: rules merged over the strategy's.
-        decisions: rules merged over the strategy's.
-        metrics: rules merged over the strategy's.
+        initial_capital: initial capital in account currency.
+        execution: execution rules, merged over the strategy's.
+        decisions: decision rules, merged over the strategy's.
+        metrics: metric rules, merged over the strategy's.
         threads: torch threads.
-        strict: refuse bars the model was fitted or selected on.
+        strict: refuse bars that the model was fitted or selected on.
         resample: make a missing timeframe from a finer one.
-        bridge: where progress is reported.
-        cancellation_token: asked after every block whether to stop.
+        bridge: receives progress reports.
+        cancellation_token: asked after every block if the run should stop.
 
     Raises:
         KtrdrError: a leaf that names what is wrong, where, and what to do.
     """
     config = BacktestConfig.of(
-        strategy, symbol, timeframe, start=start, end=end, model=model, bars=bars, data_dir=data_dir,
-        initial_capital=initial_capital, execution=execution, decisions=decisions, metrics=metrics, threads=threads,
-        strict=strict, resample=resample,
-    )  # fmt: skip
+        strategy,
+        symbol,
+        timeframe,
+        start=start,
+        end=end,
+        model=model,
+        bars=bars,
+        data_dir=data_dir,
+        initial_capital=initial_capital,
+        execution=execution,
+        decisions=decisions,
+        metrics=metrics,
+        threads=threads,
+        strict=strict,
+        resample=resample,
+    )
     return BacktestingEngine(config).run(bridge, cancellation_token)

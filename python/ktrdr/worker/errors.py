@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from ktrdr.backtesting.parameters import OTHER_NAMES
 from ktrdr.config.place import dotted
 from ktrdr.errors import (
     ArgumentInvalid,
@@ -23,7 +24,6 @@ from ktrdr.errors import (
 from ktrdr.text import one_line
 from ktrdr.worker.statuses import http_status
 
-_FIELDS = {"start": "start_date", "end": "end_date"}
 _UNSHOWN_FIELDS = frozenset({"token"})
 
 
@@ -61,7 +61,7 @@ def install(app: FastAPI) -> None:
 
 async def _known_error(_: Request, error: Exception) -> JSONResponse:
     if isinstance(error, ArgumentInvalid):  # an argument of ours is a field of the caller's
-        field, found = _FIELDS.get(error.where, error.where), one_line(error.found)
+        field, found = OTHER_NAMES["HTTP"].get(error.where, error.where), one_line(error.found)
         return error_response(
             RequestInvalid(error.what, field=field, found=found, expected=error.expected, hint=error.hint)
         )

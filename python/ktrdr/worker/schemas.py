@@ -1,45 +1,49 @@
-"""What callers send: strict models, names matched before they touch the file system."""
+"""Bodies of requests: strict models; names are matched before they touch the file system."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from ktrdr.backtesting.parameters import OTHER_NAMES, BacktestParameters, Instant, StartParameters
 from ktrdr.config.strict import Strict, reject
 from ktrdr.errors import ConfigMissing, ConfigRange
 from ktrdr.operations.models import OPERATION_ID
-from ktrdr.profile import DEFAULT_THREADS, MAX_THREADS
-from ktrdr.strategy.rules import Rate
-from ktrdr.strategy.sections.grammar import STRATEGY_NAME, SYMBOL
+from ktrdr.profile import MAX_THREADS
+from ktrdr.strategy.sections.grammar import STRATEGY_NAME
 
 MODEL_ID = rf"{STRATEGY_NAME.rstrip('$')}/[0-9a-z]{{2,3}}_v[1-9][0-9]{{0,8}}$"
 
 Rules = dict[str, Any]
 ModelId = Annotated[str, Field(pattern=MODEL_ID, examples=["trend/1h_v3"])]
-Threads = Annotated[int, Field(ge=1, le=MAX_THREADS)]
 
 
-class StartBody(Strict):
-    """A backtest to start: a strategy by name or as YAML, what is traded, and from when to when."""
+def _described(name: str) -> str:
+    """Returns the description of a parameter of a backtest; clients send ids of models, never paths."""
+    return str(BacktestParameters.model_fields[name].description).replace("id or path", "id")
+
+
+def _http_name(name: str) -> str:
+    return OTHER_NAMES["HTTP"].get(name, name)
+
+
+class StartBody(StartParameters):
+    """A backtest to start: a strategy by name or as YAML, and the parameters of the run.
+
+    The fields of the parent keep their ranges, defaults and descriptions; both dates are required here.
+    """
+
+    model_config = ConfigDict(alias_generator=_http_name)
 
     strategy_name: Annotated[str, Field(pattern=STRATEGY_NAME)] | None = None
     strategy_yaml: Annotated[str, Field(min_length=1)] | None = None
-    model_id: ModelId | None = None
-    symbol: Annotated[str, Field(pattern=SYMBOL)]
-    timeframe: str
-    start_date: Annotated[str, Field(max_length=40, examples=["2024-01-01"])]
-    end_date: Annotated[str, Field(max_length=40, examples=["2024-12-31"])]
-    initial_capital: Annotated[float, Field(gt=0)] | None = None
-    commission: Rate | None = None
-    slippage: Rate | None = None
-    execution: Rules | None = None
-    decisions: Rules | None = None
-    metrics: Rules | None = None
-    threads: Threads = DEFAULT_THREADS
-    strict: bool = False
-    resample: bool = False
-    idempotency_key: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,200}$")] | None = None
+    model: ModelId | None = Field(None, description=_described("model"))
+    start: Instant = Field(description=_described("start"), examples=["2024-01-01"])
+    end: Instant = Field(description=_described("end"), examples=["2024-12-31"])
+    idempotency_key: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,200}$")] | None = Field(
+        None, description="a repeated request with the same key and body returns the same operation"
+    )
 
     @model_validator(mode="after")
     def _one_strategy(self) -> StartBody:
@@ -58,28 +62,28 @@ class StartBody(Strict):
 
 
 class ResumeBody(Strict):
-    """How to resume: ``stored`` goes on with the strategy as submitted, whatever its name means by now."""
+    """Resumption of an operation: ``stored`` uses the strategy as submitted, even if its name now means another."""
 
     stored: bool = False
 
 
 class ResumeOneBody(ResumeBody):
-    """Which operation to resume."""
+    """Resumption of the operation that the body names."""
 
     operation_id: Annotated[str, Field(pattern=rf"^{OPERATION_ID}$")]
 
 
 class ForkBody(Strict):
-    """What differs in the fork; rules are merged over the parent's."""
+    """Differences of a fork; rules are merged over the parent's."""
 
     execution: Rules | None = None
     decisions: Rules | None = None
     model_id: ModelId | None = None
-    threads: Threads | None = None
+    threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] | None = None
 
 
 class NothingBody(Strict):
-    """A call that takes no arguments."""
+    """Body of a call that takes no arguments."""
 
 
 class SessionBody(Strict):

@@ -2,69 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
-
-from cyclopts import Parameter
 
 from ktrdr.cli.output import CommandResult
-from ktrdr.cli.runs.options import Whole, rules_of
-from ktrdr.errors import ArgumentInvalid, UsageError
-
-_Flag = Annotated[bool, Parameter(negative="", show_default=False)]
-_Settings = Annotated[tuple[str, ...], Parameter(name="--set", negative="", consume_multiple=False, show_default=False)]
-
-
-_OPTION = {"settings": "set"}
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class RunOptions:
-    """What a new run is asked for besides strategy, symbol and timeframe."""
-
-    start_date: str | None = None
-    "First date that may be simulated."
-
-    end_date: str | None = None
-    "Last date, included."
-
-    model: str | None = None
-    "A bundle's id or path; by default the newest that fits."
-
-    capital: float | None = None
-    "Initial capital, account currency; by default 100,000."
-
-    commission: float | None = None
-    "Commission rate: a fraction of notional."
-
-    slippage: float | None = None
-    "Slippage rate: a fraction of price."
-
-    settings: _Settings = ()
-    "A rule, as execution.x=y; may be given many times."
-
-    resample: _Flag = False
-    "Make a missing timeframe from a finer one."
-
-    strict: _Flag = False
-    "Refuse bars the model was fitted or selected on."
-
-    def request(self) -> dict[str, Any]:
-        """The arguments of a backtest's request."""
-        rules = rules_of(self.settings, commission=self.commission, slippage=self.slippage)
-        capital = {} if self.capital is None else {"initial_capital": self.capital}
-        return {
-            "start": self.start_date, "end": self.end_date, "model": _model(self.model), "resample": self.resample,
-            "strict": self.strict, **capital, **rules,
-        }  # fmt: skip
-
-    def given(self) -> list[str]:
-        """The names of the options that were set."""
-        set_now = [option for option in fields(self) if getattr(self, option.name) != option.default]
-        return [f"--{_OPTION.get(option.name, option.name.replace('_', '-'))}" for option in set_now]
+from ktrdr.cli.runs.options import NO_OPTIONS, Flag, RunOptions, Whole, naming_flags
+from ktrdr.errors import UsageError
 
 
 def run(
@@ -73,10 +15,10 @@ def run(
     timeframe: str | None = None,
     /,
     *,
-    options: RunOptions = RunOptions(),
+    options: RunOptions = NO_OPTIONS,
     threads: Whole | None = None,
     resume: str | None = None,
-    stored: _Flag = False,
+    stored: Flag = False,
     worker: str | None = None,
 ) -> CommandResult:
     """Trade a strategy over stored bars.
@@ -86,7 +28,7 @@ def run(
     strategy
         A strategy's name or path.
     symbol
-        What is traded.
+        Instrument to trade.
     timeframe
         The strategy's base timeframe.
     threads
@@ -118,7 +60,8 @@ def _begin(words: list[str], options: RunOptions, threads: int | None, worker: s
     from ktrdr.profile import DEFAULT_THREADS
 
     count = DEFAULT_THREADS if threads is None else threads
-    request = BacktestRequest.of(*words, threads=count, **options.request())
+    with naming_flags():
+        request = BacktestRequest.of(*words, threads=count, **options.parameters())
     if worker is not None:
         from ktrdr.cli.commands.operations import queued
         from ktrdr.cli.runs.client import start_body
@@ -169,10 +112,3 @@ def show(operation_id: str, /, *, out: Path | None = None) -> CommandResult:
         return answer
     written = write_out(results, out)
     return CommandResult({**answer.data, "written": written}, [*answer.shown, f"{len(written)} files written"])
-
-
-def _model(given: str | None) -> str | None:
-    """A path as one that means the same in every folder; an id stays as it is."""
-    if given == "":
-        raise ArgumentInvalid("names no model", where="--model", found="''", expected="an id or a path")
-    return os.path.realpath(given) if given is not None and os.path.isdir(given) else given  # noqa: PTH112 (any length)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-from cyclopts import Parameter
+from typing import Any
 
 from ktrdr.cli.output import CommandResult, Table, current_output
 from ktrdr.cli.progress import progress
 from ktrdr.cli.runs.client import follow_until_at_rest, operations_client
-from ktrdr.cli.runs.options import Whole, rules_of
+from ktrdr.cli.runs.options import Flag, Settings, Whole, rules_of
 from ktrdr.errors import UsageError
 
 Json = dict[str, Any]
-_Flag = Annotated[bool, Parameter(negative="", show_default=False)]
-_Settings = Annotated[tuple[str, ...], Parameter(name="--set", negative="", consume_multiple=False, show_default=False)]
 
 
 def list_operations(
@@ -108,7 +104,7 @@ def delete(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
 
 
 def resume(
-    operation_id: str, /, *, threads: Whole | None = None, stored: _Flag = False, worker: str | None = None
+    operation_id: str, /, *, threads: Whole | None = None, stored: Flag = False, worker: str | None = None
 ) -> CommandResult:
     """Go on with an operation, in the foreground.
 
@@ -154,7 +150,7 @@ def fork(
     operation_id: str,
     /,
     *,
-    settings: _Settings = (),
+    settings: Settings = (),
     model: str | None = None,
     threads: Whole | None = None,
     worker: str | None = None,

@@ -1,19 +1,26 @@
-"""Rules given on the command line: ``--set``, and the short options that stand for one."""
+"""Options that several commands share: those of a new run, and rules by ``--set``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from cyclopts import Parameter
 
 from ktrdr.errors import ArgumentInvalid
 
+if TYPE_CHECKING:
+    from ktrdr.backtesting.parameters import BacktestOptions
+
 SECTIONS = ("execution", "decisions", "metrics")
+_FLAGGED = ("start", "end", "model", "initial_capital", "threads")
 
 
 def _whole(_type: Any, tokens: Sequence[Any]) -> int:
-    """The parser's own conversion would round 1.5 to 2."""
+    # The parser's own conversion would round 1.5 to 2.
     text = tokens[0].value
     try:
         return int(text)
@@ -24,11 +31,96 @@ def _whole(_type: Any, tokens: Sequence[Any]) -> int:
 Whole = Annotated[int, Parameter(converter=_whole)]
 """A whole number on the command line."""
 
+Flag = Annotated[bool, Parameter(negative="", show_default=False)]
+"""An option without a value."""
+
+Settings = Annotated[tuple[str, ...], Parameter(name="--set", negative="", consume_multiple=False, show_default=False)]
+"""Rules, each given as ``--set SECTION.key=value``."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class RunOptions:
+    """Options of a new run, beside strategy, symbol, timeframe and threads.
+
+    Names and help follow the parameters of a backtest; see `ktrdr.backtesting.parameters`. None means its default.
+    """
+
+    start_date: str | None = None
+    "First date or instant that may be simulated."
+
+    end_date: str | None = None
+    "Last date (that whole day), or the instant before which the run ends."
+
+    model: str | None = None
+    "A bundle's id or path; by default the newest of the strategy trained on this symbol's bars."
+
+    capital: float | None = None
+    "Initial capital in account currency; by default 100,000."
+
+    commission: float | None = None
+    "Commission rate: a fraction of notional."
+
+    slippage: float | None = None
+    "Slippage rate: a fraction of price."
+
+    settings: Settings = ()
+    "A rule, as execution.x=y; may be given many times."
+
+    strict: Flag = False
+    "Refuse bars that the model was fitted or selected on."
+
+    resample: Flag = False
+    "Make a missing timeframe from a finer one."
+
+    def parameters(self) -> BacktestOptions:
+        """Returns the parameters that were given, by their names in a request."""
+        from ktrdr.backtesting.parameters import OTHER_NAMES
+
+        own = {option: name for name, option in OTHER_NAMES["command line"].items()}
+        given = {option.name: getattr(self, option.name) for option in fields(self)}
+        rules = rules_of(given.pop("settings"), commission=given.pop("commission"), slippage=given.pop("slippage"))
+        given["model"] = _model(self.model)
+        named = {own.get(option, option): value for option, value in given.items() if value is not None}
+        return cast("BacktestOptions", named | rules)
+
+    def given(self) -> list[str]:
+        """Returns the flags of the options that were given."""
+        given = [option.name for option in fields(self) if getattr(self, option.name) != option.default]
+        return [flag_of(name) for name in given]
+
+
+NO_OPTIONS = RunOptions()
+"""A new run for which no option was given."""
+
+
+def flag_of(option: str) -> str:
+    """Returns the flag of an option.
+
+    >>> flag_of("start_date"), flag_of("settings")
+    ('--start-date', '--set')
+    """
+    return "--set" if option == "settings" else f"--{option.replace('_', '-')}"
+
+
+@contextmanager
+def naming_flags() -> Iterator[None]:
+    """Replaces the name of a parameter by its flag in an ``ArgumentInvalid`` raised inside."""
+    from ktrdr.backtesting.parameters import OTHER_NAMES
+
+    flags = {name: flag_of(OTHER_NAMES["command line"].get(name, name)) for name in _FLAGGED}
+    try:
+        yield
+    except ArgumentInvalid as error:
+        if error.where not in flags:
+            raise
+        raise ArgumentInvalid(**error.fields() | {"where": flags[error.where]}) from None
+
 
 def rules_of(
     settings: Sequence[str], *, commission: float | None = None, slippage: float | None = None
 ) -> dict[str, dict[str, Any]]:
-    """Rules by section, nested; values are YAML 1.2 scalars or flow mappings. Raises ``ArgumentInvalid``.
+    """Returns rules by section; values are YAML 1.2 scalars or flow mappings. Raises ``ArgumentInvalid``.
 
     >>> rules_of(["execution.exits.stop_loss.rate=0.01"], slippage=0.0)
     {'execution': {'exits': {'stop_loss': {'rate': 0.01}}, 'slippage': {'rate': 0.0}}}
@@ -66,3 +158,10 @@ def _put(rules: dict[str, Any], key: str, value: Any) -> None:
     if last in inner:
         raise ArgumentInvalid("set twice", where="--set", found=key)
     inner[last] = value
+
+
+def _model(given: str | None) -> str | None:
+    """Returns a path in absolute form, so that a later resume finds it; an id stays as it is."""
+    if given == "":
+        raise ArgumentInvalid("must not be empty", where="--model", found="''", expected="an id or a path")
+    return os.path.realpath(given) if given is not None and os.path.isdir(given) else given  # noqa: PTH112 (any length)

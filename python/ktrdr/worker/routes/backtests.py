@@ -20,7 +20,7 @@ def start(parts: Parts, body: StartBody) -> Accepted:
     if _is_alone(parts):
         require_symbol(body.symbol)
     made = parts.store.submit(
-        "backtest", request.to_spec(), threads=body.threads, model_id=body.model_id,
+        "backtest", request.to_spec(), threads=body.threads, model_id=body.model,
         idempotency_key=body.idempotency_key,
     )  # fmt: skip
     return accepted(parts, made)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ktrdr.backtesting.config import INITIAL_CAPITAL
+from ktrdr.backtesting.parameters import BacktestParameters
 from ktrdr.backtesting.request import BacktestRequest, StrategyText
 from ktrdr.data.store.repository import Repository
 from ktrdr.errors import RequestInvalid
@@ -14,21 +12,18 @@ from ktrdr.worker.schemas import ForkBody, Rules, StartBody
 
 
 def request_of(body: StartBody) -> BacktestRequest:
-    """The backtest that a start asks for; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
+    """Returns the backtest that a start asks for; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
     strategy = body.strategy_name if body.strategy_yaml is None else StrategyText(body.strategy_yaml)
     assert strategy is not None
-    return BacktestRequest.of(
-        strategy, body.symbol, body.timeframe, allow_path=False, threads=body.threads, start=body.start_date,
-        end=body.end_date, initial_capital=body.initial_capital or INITIAL_CAPITAL, execution=_execution(body),
-        decisions=body.decisions, metrics=body.metrics, model=body.model_id, strict=body.strict,
-        resample=body.resample,
-    )  # fmt: skip
+    parameters = {name: getattr(body, name) for name in BacktestParameters.model_fields}
+    parameters["execution"] = _execution(body)
+    return BacktestRequest.of(strategy, **parameters, allow_path=False, threads=body.threads)
 
 
 def _execution(body: StartBody) -> Rules | None:
-    """The rules as given; ``commission`` and ``slippage`` stand for a rate."""
-    short: dict[str, Any] = {"commission": body.commission, "slippage": body.slippage}
-    given = {name: {"rate": rate} for name, rate in short.items() if rate is not None}
+    """Returns the rules as given, with ``commission`` and ``slippage`` as rates among them."""
+    rates = {"commission": body.commission, "slippage": body.slippage}
+    given = {name: {"rate": rate} for name, rate in rates.items() if rate is not None}
     return {**(body.execution or {}), **given} or None
 
 

@@ -1,0 +1,98 @@
+"""Parameters of a backtest: the one home of their names, ranges, defaults and descriptions.
+
+The HTTP body derives from these models. The signatures of ``ktrdr.backtest`` and ``ktrdr.operations.run`` and the
+options of ``ktrdr backtest run`` are written out for editors and help; tests/contract/test_parameters.py compares them
+with the models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, TypedDict, TypeVar
+
+from pydantic import Field
+
+from ktrdr.config.place import Place
+from ktrdr.config.strict import Strict, validate
+from ktrdr.errors import ArgumentInvalid, ConfigError
+from ktrdr.profile import DEFAULT_THREADS, MAX_THREADS
+from ktrdr.strategy.rules import Rate
+from ktrdr.strategy.sections.grammar import SYMBOL
+
+INITIAL_CAPITAL: Final = 100_000.0
+
+OTHER_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
+    "Python": {},
+    "HTTP": {"start": "start_date", "end": "end_date", "model": "model_id"},
+    "command line": {"start": "start_date", "end": "end_date", "initial_capital": "capital"},
+}
+"""Names that a door gives to parameters instead of the model's own. Users know them, so they stay."""
+
+Instant = Annotated[str, Field(max_length=40)]
+"""A date or an instant in ISO form."""
+
+
+class BacktestParameters(Strict):
+    """Parameters that a stored backtest keeps, beside its strategy."""
+
+    symbol: Annotated[str, Field(pattern=SYMBOL)] = Field(description="instrument to trade")
+    timeframe: str = Field(description="the strategy's base timeframe")
+    start: Instant | None = Field(
+        None, description="first date or instant that may be simulated", examples=["2024-01-01"]
+    )
+    end: Instant | None = Field(
+        None,
+        description="last date (that whole day), or the instant before which the run ends",
+        examples=["2024-12-31"],
+    )
+    model: str | None = Field(
+        None,
+        description="a bundle's id or path; by default the newest of the strategy trained on this symbol's bars",
+        examples=["trend/1h_v3"],
+    )
+    initial_capital: float = Field(INITIAL_CAPITAL, gt=0, description="initial capital in account currency")
+    execution: dict[str, Any] | None = Field(None, description="execution rules, merged over the strategy's")
+    decisions: dict[str, Any] | None = Field(None, description="decision rules, merged over the strategy's")
+    metrics: dict[str, Any] | None = Field(None, description="metric rules, merged over the strategy's")
+    strict: bool = Field(False, description="refuse bars that the model was fitted or selected on")
+    resample: bool = Field(False, description="make a missing timeframe from a finer one")
+
+
+class StartParameters(BacktestParameters):
+    """Parameters of a new run at a door: those that are stored, threads, and short names of two rules."""
+
+    threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = Field(DEFAULT_THREADS, description="torch threads")
+    commission: Rate | None = Field(None, description="commission rate: a fraction of notional")
+    slippage: Rate | None = Field(None, description="slippage rate: a fraction of price")
+
+
+class BacktestOptions(TypedDict, total=False):
+    """Optional parameters of `BacktestParameters` as keywords, for type checkers."""
+
+    start: str | None
+    end: str | None
+    model: str | None
+    initial_capital: float
+    execution: Mapping[str, Any] | None
+    decisions: Mapping[str, Any] | None
+    metrics: Mapping[str, Any] | None
+    strict: bool
+    resample: bool
+
+
+ModelT = TypeVar("ModelT", bound=Strict)
+
+
+def checked(model: type[ModelT], values: Mapping[str, Any]) -> ModelT:
+    """Returns the values as a model; raises ``ArgumentInvalid`` that names the parameter.
+
+    >>> checked(BacktestParameters, {"symbol": "EURUSD", "timeframe": "1h", "initial_capital": -1.0})
+    Traceback (most recent call last):
+    ktrdr.errors.ArgumentInvalid: initial_capital: out of range: found -1.0, expected > 0
+    """
+    try:
+        return validate(model, dict(values), Place())
+    except ConfigError as error:
+        raise ArgumentInvalid(
+            error.what, where=error.path or "", found=error.found, expected=error.expected, hint=error.hint
+        ) from None
