@@ -1,4 +1,4 @@
-"""The ``ktrdr`` program: its commands by name, its exit codes, and one line for every error."""
+"""The ``ktrdr`` program: finds the command, runs it, and prints its result or one line for an error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _version() -> str:
 
 
 def _group(name: str, group: Group) -> App:
-    """Build a command that has commands below it."""
+    """Builds a command that has commands below it."""
     app = App(name=name, help=group.summary, version_flags=[])
     for command, entry in group.commands.items():
         app.command(entry.target, name=command, help=entry.summary)
@@ -33,18 +33,18 @@ def _group(name: str, group: Group) -> App:
 
 
 def _default(entry: Command) -> Callable[[], CommandResult]:
-    """Wrap a command so that the group's bare name runs it, imported on the first call."""
+    """Wraps a command so that the group's bare name runs it; the first call imports it."""
 
     def run() -> CommandResult:
-        found: CommandResult = call(entry.target)
-        return found
+        result: CommandResult = call(entry.target)
+        return result
 
     run.__doc__ = entry.summary
     return run
 
 
 def build() -> App:
-    """Build the program; every command is still unimported."""
+    """Builds the program; no command is imported yet."""
     app = App(
         name="ktrdr",
         help="Neural trading strategies: train, backtest, resume to the last bit.\n\n"
@@ -61,48 +61,61 @@ def build() -> App:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code.
+    """Runs one command and returns its exit code; ``ktrdr.cli.exits`` has the codes.
 
-    0 ok, 2 usage, 3 bad input, 4 refused resume, 5 storage, 6 internal, 130 interrupted. Without arguments it is the
-    program: it takes those of the process, and ends it.
+    Without arguments this is the program: it takes the arguments of the process, and ends the process.
     """
     if arguments is not None:
         return _call(list(arguments))
-    os._exit(_call(sys.argv[1:]))  # torch takes half a second to unload, and there is nothing left to do
+    code = _call(sys.argv[1:])
+    # Interpreter shutdown with torch loaded takes half a second. `os._exit` skips it, and with it every atexit
+    # handler and destructor: a command must close what it opened before it returns. Streams were flushed above.
+    os._exit(code)
 
 
 def _call(arguments: list[str]) -> int:
+    try:
+        code = _answer(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has left, as `head` does. Whatever is still buffered goes nowhere, without a second error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def _answer(arguments: list[str]) -> int:
     tokens, flags = _without_global_flags(arguments)
-    with output_mode(json="--json" in flags, verbose="--verbose" in flags) as shown:
+    with output_mode(json="--json" in flags, verbose="--verbose" in flags) as output:
         try:
-            code = shown.answer(_dispatch(tokens))
-            sys.stdout.flush()
-            return code
+            return output.print_result(_dispatch(tokens))
         except KtrdrError as error:
-            return shown.error(error, error.__cause__)
+            return output.print_error(error, error.__cause__)
         except KeyboardInterrupt:
-            shown.note("interrupted")
+            output.note("interrupted")
             return INTERRUPTED
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
+            raise
         except Exception as error:
-            return shown.error(InternalError(f"{type(error).__name__}: {error}", hint="--verbose shows where"), error)
+            bug = InternalError(f"{type(error).__name__}: {error}", hint="--verbose shows the trace")
+            return output.print_error(bug, error)
 
 
 def _without_global_flags(tokens: list[str]) -> tuple[list[str], set[str]]:
-    """The tokens left when ``--json`` and ``--verbose`` are taken out, wherever they stand before ``--``."""
+    """Returns the tokens without ``--json`` and ``--verbose``, and those flags; tokens after ``--`` are left alone."""
     end = tokens.index("--") if "--" in tokens else len(tokens)
     flags = {token for token in tokens[:end] if token in _GLOBAL_FLAGS}
     return [token for token in tokens[:end] if token not in flags] + tokens[end:], flags
 
 
 def _dispatch(tokens: list[str]) -> CommandResult | None:
-    """What the command answers; None where the parser itself has printed help or the version."""
+    """Returns the command's result; None if the parser itself has printed help or the version."""
     try:
-        found = build()(tokens, print_error=False, exit_on_error=False, result_action="return_value")
-        return found if isinstance(found, CommandResult) else None
+        result = build()(tokens, print_error=False, exit_on_error=False, result_action="return_value")
+        return result if isinstance(result, CommandResult) else None
     except CycloptsError as error:
         raise as_usage_error(error) from None
     except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):  # rich turns a closed pipe into an exit
+            raise stop.__context__ from None
         raise UsageError("stopped", found=stop.code) from None

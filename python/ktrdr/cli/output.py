@@ -1,4 +1,4 @@
-"""What a command says: one object for programs, lines and tables for people, errors in one line."""
+"""Output of a command: one object for programs, lines and tables for people, errors in one line."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Any
 from ktrdr.cli.exits import exit_code
 from ktrdr.errors import KtrdrError
 
-_PLAIN_WIDTH = 120
+_UNLIMITED_WIDTH = 10_000
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under headings; numbers are aligned by whoever made them strings."""
+    """Rows under headings; every cell is text already."""
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -27,7 +27,13 @@ class Table:
 
 @dataclass(frozen=True)
 class CommandResult:
-    """A command's result: ``data`` is printed with ``--json``, ``shown`` without; ``failure`` decides the exit code."""
+    """Result of a command.
+
+    Args:
+        data: the object that ``--json`` prints.
+        shown: the lines and tables that are printed without ``--json``.
+        failure: an error that decides the exit code although there is a result.
+    """
 
     data: Mapping[str, Any]
     shown: Sequence[str | Table] = ()
@@ -36,38 +42,38 @@ class CommandResult:
 
 @dataclass(frozen=True)
 class OutputMode:
-    """How this call of the program speaks."""
+    """Form of the output of one call of the program."""
 
     json: bool = False
     verbose: bool = False
 
-    def answer(self, answer: CommandResult | None) -> int:
+    def print_result(self, result: CommandResult | None) -> int:
         """Prints the object, or the lines and tables, and returns the exit code."""
-        if answer is None:
+        if result is None:
             return 0
         if self.json:
-            print(json.dumps(answer.data, allow_nan=False, default=str))
+            print(json.dumps(result.data, allow_nan=False, default=str))
         else:
-            _print_parts(answer.shown)
-        return 0 if answer.failure is None else self._line(answer.failure)
+            _print_parts(result.shown)
+        return 0 if result.failure is None else self._print_line(result.failure)
 
-    def error(self, error: KtrdrError, cause: BaseException | None = None) -> int:
-        """One line on the error stream, with ``--json`` also the one object; returns the exit code."""
+    def print_error(self, error: KtrdrError, cause: BaseException | None = None) -> int:
+        """Prints one line on the error stream, with ``--json`` also the object; returns the exit code."""
         if self.json:
-            print(json.dumps({"status": "failed", "error": error.to_dict()}, default=str))
+            print(json.dumps({"status": "failed", "error": error.to_dict()}, allow_nan=False, default=str))
         elif table := getattr(error, "table", None):
             _print_table(Table(list(table[0]), [[str(cell) for cell in row.values()] for row in table]))
         if self.verbose and cause is not None:
             traceback.print_exception(cause, file=sys.stderr)
-        return self._line(error)
+        return self._print_line(error)
 
-    def _line(self, error: KtrdrError) -> int:
+    def _print_line(self, error: KtrdrError) -> int:
         sys.stdout.flush()
         print(f"{error.code}: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
         return exit_code(error)
 
     def note(self, line: str) -> None:
-        """A line beside the result, on the error stream."""
+        """Prints a line beside the result, on the error stream."""
         print(line, file=sys.stderr, flush=True)
 
 
@@ -76,7 +82,7 @@ _current: ContextVar[OutputMode | None] = ContextVar("output_mode", default=None
 
 @contextmanager
 def output_mode(*, json: bool, verbose: bool) -> Iterator[OutputMode]:
-    """The manner of everything inside."""
+    """Sets the output mode for the code inside."""
     chosen = OutputMode(json, verbose)
     token = _current.set(chosen)
     try:
@@ -86,7 +92,7 @@ def output_mode(*, json: bool, verbose: bool) -> Iterator[OutputMode]:
 
 
 def current_output() -> OutputMode:
-    """How the running command was asked to speak."""
+    """Returns the output mode of the running command."""
     return _current.get() or OutputMode()
 
 
@@ -103,8 +109,14 @@ def _print_table(table: Table) -> None:
     from rich.console import Console
     from rich.table import Table as RichTable
 
-    console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False, markup=False)
-    drawn = RichTable(*table.headings, box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(table.headings))
+    console = Console(width=None if sys.stdout.isatty() else _UNLIMITED_WIDTH, highlight=False, markup=False)
+    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(table.headings))
+    for heading in table.headings:
+        drawn.add_column(heading, overflow="fold")
     for row in table.rows:
         drawn.add_row(*row)
-    console.print(drawn)
+    # On a narrow terminal the lines overflow: a wrapped line can be copied, a word that was cut cannot.
+    console.width = max(console.width, console.measure(drawn).minimum)
+    with console.capture() as drawing:
+        console.print(drawn)
+    print("\n".join(line.rstrip() for line in drawing.get().split("\n")), end="")

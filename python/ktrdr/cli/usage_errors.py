@@ -1,4 +1,4 @@
-"""What the argument parser complains of, as one of our errors: one line, with the nearest name."""
+"""Errors of the argument parser as ktrdr errors: one line, with the nearest name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _EVERYWHERE = ("--json", "--verbose", "--help")
 
 
 def as_usage_error(error: CycloptsError) -> UsageError:
-    """``argument_invalid`` for a value of the wrong type, else ``usage``."""
+    """Returns ``argument_invalid`` for a value of the wrong type, else ``usage``."""
     error.verbose = False
     if isinstance(error, UnknownOptionError):
         return _unknown_flag(error)
@@ -42,4 +42,7 @@ def _unknown_command(error: UnknownCommandError) -> UsageError:
 
 
 def _nearest(word: str, known: list[str]) -> str:
+    # The start of a longer name is closer in meaning than a name of similar letters: --start is --start-date.
+    if longer := sorted((name for name in known if name.startswith(word)), key=len):
+        return f"did you mean {longer[0]}?"
     return nearest(word, known) or f"known: {', '.join(sorted(known))}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 _COMMON_FIELDS = ("where", "found", "expected", "hint")
@@ -62,7 +63,7 @@ class KtrdrError(Exception):
         """Returns the JSON-ready form: code, message and every field that is set."""
         shown = {key: value for key, value in self.fields().items() if value not in (None, "")}
         return {"code": self.code, "message": str(self)} | {
-            key: value if isinstance(value, int | float | str | list) else _shown(value) for key, value in shown.items()
+            key: value if _is_json(value) else _shown(value) for key, value in shown.items()
         }
 
     def _details(self) -> list[str | None]:
@@ -127,6 +128,11 @@ def from_code(code: str, what: str, **fields: Any) -> KtrdrError:
 
 def _rebuild(kind: type[KtrdrError], fields: dict[str, Any]) -> KtrdrError:
     return kind(**fields)
+
+
+def _is_json(value: object) -> bool:
+    """Returns True for a value that strict JSON can hold as it is; infinity and NaN are none."""
+    return math.isfinite(value) if isinstance(value, float) else isinstance(value, int | str | list)
 
 
 def _shown(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ktrdr.cli.app import main
+from ktrdr.cli.output import CommandResult, Table, output_mode
 from ktrdr.cli.runs.options import rules_of
 from ktrdr.errors import KtrdrError
 
@@ -127,34 +129,29 @@ def test_a_rule_cannot_be_set_as_a_whole_and_in_part() -> None:
 
 
 HEAVY = ("numpy", "polars", "torch", "talib", "pydantic", "sqlalchemy", "fastapi", "yaml")
-
-
-@pytest.mark.parametrize("code", ["import ktrdr.cli.app", "import ktrdr.cli.app as a; a.main(['--help'])"])
-def test_start_and_help_import_nothing_heavy(code: str) -> None:
-    tail = "; import sys; print('HEAVY', [name for name in sys.argv[1:] if name in sys.modules])"
-    run = subprocess.run([sys.executable, "-c", code + tail, *HEAVY], capture_output=True, text=True, check=True)
-    assert run.stdout.splitlines()[-1] == "HEAVY []"
-
-
-TIMED = """
+MOST_MODULES = 450
+MOST_CPU_S = 2.0
+STARTED = """
 import sys, time
 from ktrdr.cli.app import main
 code = main(sys.argv[1:])
-print(time.process_time(), file=sys.stderr)
+print(time.process_time(), *sorted(sys.modules), file=sys.stderr)
 sys.exit(code)
 """
 
 
 @pytest.mark.parametrize("line", ["--help", "data --help", "backtest --help", "strategies --help", "--version"])
-def test_help_is_quick(line: str) -> None:
-    """In a process of its own, with its imports; the least of five times, since what disturbs only adds."""
+def test_help_loads_little(line: str) -> None:
+    """Start-up time is the modules that are loaded; their number does not depend on the load of the machine.
 
-    def seconds() -> float:
-        run = subprocess.run([sys.executable, "-c", TIMED, *line.split()], capture_output=True, text=True, check=True)
-        assert run.stdout
-        return float(run.stderr)
-
-    assert any(seconds() < 0.3 for _ in range(5))
+    The bound of processor time is generous: it only catches work at import that loads no module.
+    """
+    run = subprocess.run([sys.executable, "-c", STARTED, *line.split()], capture_output=True, text=True, check=True)
+    assert run.stdout
+    cpu_s, *modules = run.stderr.split()
+    assert set(HEAVY) & set(modules) == set()
+    assert len(modules) < MOST_MODULES
+    assert float(cpu_s) < MOST_CPU_S
 
 
 def test_every_command_has_a_line_of_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,3 +159,40 @@ def test_every_command_has_a_line_of_help(capsys: pytest.CaptureFixture[str]) ->
     text = capsys.readouterr().out
     for command in ("demo", "validate", "strategies", "models", "data", "train", "backtest", "doctor"):
         assert any(command in line and len(line.split()) > 4 for line in text.splitlines()), command
+
+
+@pytest.mark.parametrize("line", ["train --help", "strategies", "strategies --json", "data delete NOTHING"])
+def test_a_closed_pipe_ends_quietly(line: str, folder: Path) -> None:
+    """The reader leaves before anything is written, as `head -0` does."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    run = subprocess.run(
+        [sys.executable, "-c", "from ktrdr.cli.app import main; main()", *line.split()],
+        stdout=writes,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    os.close(writes)
+    assert "Traceback" not in run.stderr
+    assert "usage" not in run.stderr
+    assert run.returncode == (3 if "delete" in line else 0)
+
+
+def test_json_is_strict_for_numbers_that_json_lacks(ktrdr: Callable) -> None:
+    said = ktrdr(f"--json {RUN} --capital 1e309")
+    assert said.object["error"]["found"] == "inf"
+    assert said.object["error"]["where"] == "--capital"
+
+
+@pytest.mark.parametrize(("written", "meant"), [("--start 2024", "--start-date"), ("--end 2024", "--end-date")])
+def test_the_start_of_a_flag_suggests_the_flag(ktrdr: Callable, written: str, meant: str) -> None:
+    assert f"did you mean {meant}?" in ktrdr(f"backtest run v3_minimal EURUSD 1h {written}").err
+
+
+def test_a_table_cuts_no_word(capsys: pytest.CaptureFixture[str]) -> None:
+    long = "word" * 60
+    with output_mode(json=False, verbose=False) as output:
+        output.print_result(CommandResult({}, [Table(("name", "text"), [(long, f"{long} {long}")])]))
+    said = capsys.readouterr().out
+    assert said.count(long) == 3

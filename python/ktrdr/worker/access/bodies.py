@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -11,23 +12,25 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ktrdr.errors import BodyTooLarge, JsonInvalid, RequestError
+from ktrdr.errors import BodyTooLarge, JsonInvalid, RequestError, RequestInvalid
+from ktrdr.text import one_line
 from ktrdr.worker.errors import error_response
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
 _PATIENCE_SECONDS = 30.0
-_LINGER_SECONDS, _LINGER_BYTES = 2.0, 32 << 20
+_LINGER_SECONDS = 2.0
+_LINGER_BYTES = 32 << 20
 
 
 class BodyMiddleware:
-    """Reads each body to its end, counting, and hands it on whole: routes see nothing half-read or too large."""
+    """Middleware that reads each body to its end: a route gets it whole, or the request is refused."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One ASGI call."""
+        """Handles one ASGI call."""
         if scope["type"] != "http" or not _has_body(scope):
             await self._app(scope, receive, send)
             return
@@ -51,10 +54,11 @@ def _has_body(scope: Scope) -> bool:
 
 
 async def _read(scope: Scope, receive: Receive) -> bytes | None:
-    """The body; None where the client has left. Raises ``BodyTooLarge``, also for one that does not end."""
+    """Returns the body, None if the client has left. Raises ``BodyTooLarge``, also for a body without an end."""
     if int(Headers(scope=scope).get("content-length", "0")) > MAX_BYTES:
         raise BodyTooLarge("body too large", expected=f"at most {MAX_BYTES} bytes")
-    parts, size = [], 0
+    parts = []
+    size = 0
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             while True:
@@ -72,7 +76,10 @@ async def _read(scope: Scope, receive: Receive) -> bytes | None:
 
 
 def _lingering(receive: Receive, send: Send) -> Send:
-    """Drops what still comes before it closes: a connection closed with bytes unread loses the answer on its way."""
+    """Returns ``send``, with the rest of the body read and dropped before the response ends.
+
+    A connection that is closed with unread bytes is reset, and the response is lost on its way.
+    """
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.body":
@@ -107,13 +114,19 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 def check_json(body: bytes) -> None:
     """Passes for UTF-8 JSON without repeated keys, NaN, NUL or lone surrogates, at most 32 levels deep.
 
-    Raises ``JsonInvalid``.
+    Raises ``JsonInvalid``; ``RequestInvalid`` for a number that no float holds.
 
     >>> check_json(b'{"symbol": "EURUSD"}')
     """
     try:
-        value = json.loads(body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_no_repeats)
-    except JsonInvalid:
+        value = json.loads(
+            body.decode("utf-8"),
+            parse_constant=_no_constant,
+            parse_float=_finite,
+            parse_int=_whole,
+            object_pairs_hook=_no_repeats,
+        )
+    except RequestError:
         raise
     except UnicodeDecodeError:
         raise JsonInvalid("the body is not UTF-8") from None
@@ -122,17 +135,17 @@ def check_json(body: bytes) -> None:
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise JsonInvalid(f"not JSON: {error.msg.lower()}", where=place) from None
-    except ValueError:  # an integer of thousands of digits
-        raise JsonInvalid("a number that is too long") from None
+    except ValueError:
+        raise JsonInvalid("a number with too many digits") from None
     for depth, text in _walk(value):
         if depth > MAX_DEPTH:
             raise JsonInvalid("nested too deeply", expected=f"at most {MAX_DEPTH} levels")
         if not _is_text(text):
-            raise JsonInvalid("text with a character that is none", expected="Unicode text without NUL")
+            raise JsonInvalid("text with an invalid character", expected="Unicode text without NUL")
 
 
 def _is_text(text: str) -> bool:
-    """Whether every database takes it."""
+    """Returns True for text that every database can store."""
     try:
         return b"\0" not in text.encode("utf-8")
     except UnicodeEncodeError:
@@ -140,7 +153,7 @@ def _is_text(text: str) -> bool:
 
 
 def _walk(value: Any) -> Iterator[tuple[int, str]]:
-    """Depth and text of every node; without recursion, for the depth is not ours."""
+    """Yields depth and text of every node, without recursion: the sender chooses the depth."""
     waiting = [(1, value)]
     while waiting:
         depth, node = waiting.pop()
@@ -152,13 +165,26 @@ def _walk(value: Any) -> Iterator[tuple[int, str]]:
 
 
 def _no_constant(name: str) -> None:
-    raise JsonInvalid("not a number of JSON", found=name)
+    raise JsonInvalid("JSON has no such number", found=name)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise RequestInvalid("number is too large for a float", found=str(one_line(text)))
+    return number
+
+
+def _whole(text: str) -> int:
+    number = int(text)  # ValueError beyond some thousands of digits
+    _finite(text)
+    return number
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, value in pairs:
-        if name in found:
-            raise JsonInvalid("a key that stands twice", found=name[:80])
-        found[name] = value
-    return found
+        if name in values:
+            raise JsonInvalid("a key is given twice", found=name[:80])
+        values[name] = value
+    return values
