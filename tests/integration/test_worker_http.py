@@ -339,7 +339,7 @@ def hang(running: Service, operation_id: str, part: str = "events") -> socket.so
 def test_a_hundred_hung_readers_cost_next_to_nothing(
     running: Service, client: httpx.Client, store: Store, mine: Claim
 ) -> None:
-    """MetricsMiddleware against a run, which takes a core at least; it reports twice a second."""
+    """Compared with a run, which takes a core at least; it reports twice a second."""
 
     def spent(seconds: float) -> float:
         began_s = running.cpu_s

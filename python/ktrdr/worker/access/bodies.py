@@ -1,4 +1,4 @@
-"""BodyMiddleware before they reach a route: no larger than the limit, however they come, and strict JSON."""
+"""Bodies of requests, read before a route sees them: bounded in size and time, and strict JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BodyMiddleware turned into backtest requests: all that can be checked is checked before anything is stored."""
+"""Bodies turned into backtest requests; checks all that needs no data before anything is stored."""
 
 from __future__ import annotations
 

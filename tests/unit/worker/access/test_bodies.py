@@ -1,4 +1,4 @@
-"""BodyMiddleware: counted while they come, and strict JSON."""
+"""Bodies: counted while they come, and strict JSON."""
 
 from __future__ import annotations
 
