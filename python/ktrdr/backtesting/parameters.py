@@ -1,7 +1,7 @@
 """Parameters of a backtest: the one home of their names, ranges, defaults and descriptions.
 
 The HTTP body derives from these models. The signatures of ``ktrdr.backtest`` and ``ktrdr.operations.run`` and the
-options of ``ktrdr backtest run`` are written out for editors and help; tests/contract/test_parameters.py compares them
+options of ``ktrdr backtest run`` are written out for editors and help; tests/unit/backtesting/test_parameters.py compares them
 with the models.
 """
 
