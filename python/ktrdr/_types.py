@@ -16,6 +16,12 @@ Floats: TypeAlias = "NDArray[np.float64]"
 Stamps: TypeAlias = "NDArray[np.int64]"
 """An array of instants, int64, ns UTC since 1970."""
 
+RowNumbers: TypeAlias = "NDArray[np.int64]"
+"""An array of row numbers, int64; -1 where there is none."""
+
+Flags: TypeAlias = "NDArray[np.bool_]"
+"""An array of bool, one for each row."""
+
 Json: TypeAlias = Mapping[str, Any]
 """A JSON object that is only read."""
 

@@ -21,11 +21,11 @@ RESAMPLED = "resampling_makes_closed_bars_only"
 
 LEAKS = {
     "a base column shifted by -1": (
-        "feature_pipeline.build",
-        "        values = found[job_of(column)][column.output]\n        if column.membership is not None:\n"
-        "            fills.append(Fill(column.column,",
-        "        values = np.append(found[job_of(column)][column.output][1:], np.nan)\n"
-        "        if column.membership is not None:\n            fills.append(Fill(column.column,",
+        "feature_pipeline.assembly",
+        "        values = found[call_of(column)][column.output]\n        if column.membership is not None:\n"
+        "            fills.append(DegreeColumn(column.column,",
+        "        values = np.append(found[call_of(column)][column.output][1:], np.nan)\n"
+        "        if column.membership is not None:\n            fills.append(DegreeColumn(column.column,",
         CUT,
     ),
     "a higher bar visible while it forms": (
@@ -85,7 +85,7 @@ LEAKS = {
     "the stop's ATR one bar ahead": (
         "feature_pipeline.build",
         'compute("atr", {"period": rules.exits.atr_period}, base)[""]',
-        'np.append(compute("atr", {"period": rules.exits.atr_period}, base)[""][1:], np.nan)',
+        '__import__("numpy").append(compute("atr", {"period": rules.exits.atr_period}, base)[""][1:], float("nan"))',
         POISON,
     ),
     "an external value used before it was known": (

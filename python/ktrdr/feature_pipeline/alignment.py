@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ktrdr._types import Flags, RowNumbers, Stamps
 from ktrdr.data.bars import BarSeries
-
-Rows = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 _NEVER_NS = np.iinfo(np.int64).max
 _STALE_AFTER = 2
@@ -21,7 +18,7 @@ _STALE_AFTER = 2
 class Alignment:
     """The visible row of the other series at each base bar ``[n_base, int64]`` (-1: none), and a mask of stale ones."""
 
-    row: Rows
+    row: RowNumbers
     stale: Flags
 
 
@@ -34,11 +31,11 @@ def align(base: BarSeries, other: BarSeries) -> Alignment:
     return _align_finer(base, other) if other.timeframe < base.timeframe else _align_coarser(base, other)
 
 
-def align_known(base: BarSeries, known_ns: Rows) -> Alignment:
+def align_known(base: BarSeries, known_ns: Stamps) -> Alignment:
     """Aligns an external series: each value is carried forward without limit from the instant it became known."""
     seen_from = np.searchsorted(base.close_ns, known_ns, side="left")
     ends = np.append(seen_from[1:], len(base)) if len(seen_from) else seen_from
-    return _stretches(len(base), seen_from, ends, ends)
+    return _expand(len(base), seen_from, ends, ends)
 
 
 def _align_finer(base: BarSeries, finer: BarSeries) -> Alignment:
@@ -55,14 +52,14 @@ def _align_coarser(base: BarSeries, coarser: BarSeries) -> Alignment:
     """
     seen_from = np.searchsorted(base.close_ns, coarser.close_ns, side="left")
     seen_until = np.append(seen_from[1:], len(base)) if len(seen_from) else seen_from
-    went_on = np.searchsorted(base.timestamp, coarser.close_ns, side="left")
-    waited_ns = base.timestamp[np.minimum(went_on, len(base) - 1)] + _STALE_AFTER * coarser.timeframe.ns
-    waited_ns = np.where(went_on < len(base), waited_ns, _NEVER_NS)
-    stale_from = np.searchsorted(base.close_ns, waited_ns, side="left")
-    return _stretches(len(base), seen_from, np.clip(stale_from, seen_from, seen_until), seen_until)
+    next_base_row = np.searchsorted(base.timestamp, coarser.close_ns, side="left")
+    stale_ns = base.timestamp[np.minimum(next_base_row, len(base) - 1)] + _STALE_AFTER * coarser.timeframe.ns
+    stale_ns = np.where(next_base_row < len(base), stale_ns, _NEVER_NS)
+    stale_from = np.searchsorted(base.close_ns, stale_ns, side="left")
+    return _expand(len(base), seen_from, np.clip(stale_from, seen_from, seen_until), seen_until)
 
 
-def _stretches(n: int, seen_from: Rows, stale_from: Rows, seen_until: Rows) -> Alignment:
+def _expand(n: int, seen_from: RowNumbers, stale_from: RowNumbers, seen_until: RowNumbers) -> Alignment:
     """Expands ranges to rows: none before the first bar, then for each bar k row k while fresh and none while stale."""
     if len(seen_from) == 0:
         return Alignment(np.full(n, -1, np.int64), np.zeros(n, bool))

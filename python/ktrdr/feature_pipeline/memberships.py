@@ -13,7 +13,7 @@ from ktrdr._types import Floats
 
 
 @dataclass(frozen=True, eq=False)
-class Fill:
+class DegreeColumn:
     """One column of a feature matrix: its number, its membership function, and the values that are graded."""
 
     column: int
@@ -41,7 +41,7 @@ def degrees(kind: str, parameters: Sequence[float], values: Floats) -> Floats:
     return found
 
 
-def fill_degrees(matrix: NDArray[np.float32], fills: Sequence[Fill]) -> None:
+def fill_degrees(matrix: NDArray[np.float32], fills: Sequence[DegreeColumn]) -> None:
     """Writes degrees into columns of ``matrix`` ``[n, n_features, float32]``, C-contiguous, in place.
 
     All columns are filled block of rows by block of rows, so that the matrix passes through the cache once.

@@ -11,7 +11,7 @@ from ktrdr.time import Timeframe
 
 
 @dataclass(frozen=True)
-class Place:
+class SeriesKey:
     """The series an indicator is computed on: a timeframe's bars, or an external series."""
 
     timeframe: Timeframe | None
@@ -24,7 +24,7 @@ class FeatureColumn:
 
     column: int
     name: str
-    place: Place
+    series: SeriesKey
     use: IndicatorUse
     output: str
     membership: Membership | None
@@ -32,17 +32,17 @@ class FeatureColumn:
 
 
 @dataclass(frozen=True)
-class Job:
+class IndicatorCall:
     """One call of an indicator, shared by all ids with the same type and parameters."""
 
-    place: Place
+    series: SeriesKey
     type: str
     params: tuple[tuple[str, Any], ...]
 
 
-def job_of(column: FeatureColumn) -> Job:
+def call_of(column: FeatureColumn) -> IndicatorCall:
     """Returns the call that gives the values of a column."""
-    return Job(column.place, column.use.type, tuple(sorted(column.use.params.items())))
+    return IndicatorCall(column.series, column.use.type, tuple(sorted(column.use.params.items())))
 
 
 def resolve_columns(strategy: Strategy) -> tuple[FeatureColumn, ...]:
@@ -64,15 +64,15 @@ def _columns(strategy: Strategy) -> Iterator[FeatureColumn]:
             members = strategy.fuzzy_sets[entry.fuzzy_set].members
         names = feature_names(entry, strategy.fuzzy_sets)
         for timeframe in entry.timeframes:
-            place = Place(timeframe, None) if use.data_source is None else Place(None, use.data_source)
+            series = SeriesKey(timeframe, None) if use.data_source is None else SeriesKey(None, use.data_source)
             for member in members:
-                yield FeatureColumn(number, next(names), place, use, entry.output, member, entry.normalization)
+                yield FeatureColumn(number, next(names), series, use, entry.output, member, entry.normalization)
                 number += 1
 
 
-def jobs(columns: Sequence[FeatureColumn]) -> dict[Job, set[str]]:
+def indicator_calls(columns: Sequence[FeatureColumn]) -> dict[IndicatorCall, set[str]]:
     """Returns every needed call once, with the outputs that columns use."""
-    found: dict[Job, set[str]] = {}
+    found: dict[IndicatorCall, set[str]] = {}
     for column in columns:
-        found.setdefault(job_of(column), set()).add(column.output)
+        found.setdefault(call_of(column), set()).add(column.output)
     return found

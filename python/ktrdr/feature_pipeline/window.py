@@ -17,7 +17,7 @@ from ktrdr.time import Span, Timeframe, iso
 
 
 @dataclass(frozen=True)
-class Rows:
+class RowRange:
     """Stored rows ``first`` up to, not including, ``stop``."""
 
     first: int
@@ -31,7 +31,7 @@ class Window:
     ``known_ns`` is the close by which history is counted: that of the bar where the first decision's window begins.
     """
 
-    rows: Mapping[Timeframe, Rows]
+    rows: Mapping[Timeframe, RowRange]
     start_row: int
     ready_row: int
     known_ns: int
@@ -64,14 +64,14 @@ def plan_window(
     known_ns = int(stamps[begin]) + base.ns
     end_ns = int(stamps[stop - 1]) + base.ns
     closes = {base: stamps[anchor:stop] + base.ns}
-    rows = {base: Rows(anchor, stop)}
+    rows = {base: RowRange(anchor, stop)}
     for timeframe, need in needs.items():
         if timeframe != base and need.load_bars > 0:
             # a bar is known from its close on: side="right" takes the bar that closes at the very instant
             every = source.stamps(symbol, timeframe) + timeframe.ns
             known = int(np.searchsorted(every, known_ns, side="right"))
             until = int(np.searchsorted(every, end_ns, side="right"))
-            rows[timeframe] = Rows(max(known - need.load_bars, 0), until)
+            rows[timeframe] = RowRange(max(known - need.load_bars, 0), until)
             closes[timeframe] = every[rows[timeframe].first : until]
     return Window(rows, start - anchor, _ready_row(closes, base, needs, symbol), known_ns)
 
@@ -85,7 +85,7 @@ def load_window(source: BarSource, symbol: str, window: Window, bridge: Progress
     return series
 
 
-def rows_in_span(stamps: Stamps, span: Span, symbol: str, timeframe: Timeframe) -> Rows:
+def rows_in_span(stamps: Stamps, span: Span, symbol: str, timeframe: Timeframe) -> RowRange:
     """Returns the rows of a series whose stamps lie in ``span``.
 
     Raises:
@@ -96,7 +96,7 @@ def rows_in_span(stamps: Stamps, span: Span, symbol: str, timeframe: Timeframe) 
     if stop <= start:
         stored = f"bars from {iso(int(stamps[0]))} to {iso(int(stamps[-1]))}" if len(stamps) else "no bars at all"
         raise DataEmpty("no bars in the range", symbol=symbol or None, timeframe=timeframe.value, found=stored)
-    return Rows(start, stop)
+    return RowRange(start, stop)
 
 
 def _ready_row(

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ktrdr._types import Floats, Stamps
+from ktrdr._types import Flags, Floats, Stamps
 from ktrdr.errors import LabelsEmpty
 from ktrdr.feature_pipeline.matrix import FeatureMatrix, fit_normalization
 from ktrdr.feature_pipeline.normalization import Normalization
 from ktrdr.strategy.catalog.indicators import INDICATORS
 from ktrdr.strategy.schema import Strategy
 from ktrdr.time import Span
-from ktrdr.training.sources.base import CLASSES, Labels, Mask
+from ktrdr.training.sources.base import CLASSES, Labels
 from ktrdr.training.sources.make import make_labels
 from ktrdr.training.splits import (
     SPLITS,
@@ -27,7 +27,7 @@ from ktrdr.training.splits import (
     count_separate_spans,
     split_edges,
 )
-from ktrdr.training.trainer import Rows, TrainingTask
+from ktrdr.training.trainer import TrainingRows, TrainingTask
 from ktrdr.training.weights import class_weights, uniqueness
 
 FEW_SPANS = 10
@@ -41,7 +41,7 @@ class SymbolRows:
     labels: Labels
     parts: Parts
 
-    def in_part(self, part: int) -> Mask:
+    def in_part(self, part: int) -> Flags:
         """Returns the rows of a part [n_bars, bool]."""
         return np.asarray(self.parts == part, np.bool_)
 
@@ -56,7 +56,7 @@ class Samples:
     """Rows of a training, and the facts about them that the bundle keeps."""
 
     task: TrainingTask
-    test: Rows
+    test: TrainingRows
     normalization: Normalization
     training_span: Span
     label_ends: Mapping[str, int]
@@ -112,7 +112,7 @@ def span_labels(strategy: Strategy, matrix: FeatureMatrix) -> Labels:
     return whole
 
 
-def whole_windows(defined: Mask, length: int) -> Mask:
+def whole_windows(defined: Flags, length: int) -> Flags:
     """Returns the rows at which a window of ``length`` defined rows ends [n_bars, bool].
 
     >>> whole_windows(np.array([True, True, False, True, True]), 2).tolist()
@@ -140,7 +140,7 @@ def _split(strategy: Strategy, matrices: Sequence[FeatureMatrix]) -> list[Symbol
 
 def _rows(
     symbols: Sequence[SymbolRows], part: int, target_scale: float, weighing: Floats | None, strategy: Strategy
-) -> Rows:
+) -> TrainingRows:
     places = []
     offset = 0
     for one in symbols:
@@ -154,7 +154,7 @@ def _rows(
     if weighing is not None:
         weight *= weighing[target.astype(np.int64)]
     classes = strategy.output_format == "classification"
-    return Rows(
+    return TrainingRows(
         last=torch.from_numpy(np.concatenate(places)),
         target=torch.from_numpy(target.astype(np.int64) if classes else (target / target_scale).astype(np.float32)),
         weight=torch.from_numpy(weight.astype(np.float32)),
@@ -212,7 +212,7 @@ def _earliest(symbols: Sequence[SymbolRows], part: int) -> int:
     return min(int(one.matrix.base.timestamp[one.in_part(part)].min()) for one in symbols if one.in_part(part).any())
 
 
-def _class_warnings(train: Rows) -> list[str]:
+def _class_warnings(train: TrainingRows) -> list[str]:
     if train.target.dtype != torch.int64:
         return []
     present = set(np.unique(train.target.numpy()).tolist())

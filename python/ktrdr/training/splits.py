@@ -9,9 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrdr._types import Stamps
+from ktrdr._types import Flags, RowNumbers, Stamps
 from ktrdr.strategy.sections.training import DataSplit
-from ktrdr.training.sources.base import Mask, Rows
 
 TRAIN = 0
 VALIDATION = 1
@@ -54,7 +53,7 @@ def split_edges(stamps: Stamps, split: DataSplit) -> Edges:
     return Edges(at(validation), at(validation + embargo), at(test), at(test + embargo))
 
 
-def assign_parts(stamps: Stamps, end_close_ns: Stamps, usable: Mask, edges: Edges) -> Parts:
+def assign_parts(stamps: Stamps, end_close_ns: Stamps, usable: Flags, edges: Edges) -> Parts:
     """Returns the part of each row of one symbol [n_bars, int8]: 0 train, 1 validation, 2 test, -1 dropped.
 
     Args:
@@ -75,7 +74,7 @@ def assign_parts(stamps: Stamps, end_close_ns: Stamps, usable: Mask, edges: Edge
     return parts
 
 
-def count_separate_spans(rows: Rows, end: Rows) -> int:
+def count_separate_spans(rows: RowNumbers, end: RowNumbers) -> int:
     """Returns the largest number of label spans (t, end] of these rows that do not overlap.
 
     >>> count_separate_spans(np.array([0, 1, 2, 5]), np.array([3, 4, 5, 6]))

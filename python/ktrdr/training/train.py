@@ -94,6 +94,19 @@ def train(
         ConfigError, DataError, TrainingError: the strategy, the bars or the training; nothing is written.
         ArgumentInvalid: an argument out of range.
         Cancelled: the token asked to stop; nothing is written.
+
+    >>> import tempfile
+    >>> import polars as pl
+    >>> from ktrdr.strategy.loader import load_strategy
+    >>> prices = [100.0 + abs(hour % 12 - 6) for hour in range(400)]
+    >>> hourly = pl.DataFrame({"timestamp": [hour * 3_600 * 10**9 for hour in range(400)], "open": prices,
+    ...                        "high": prices, "low": prices, "close": prices})
+    >>> file = load_strategy("v3_minimal").canonical()
+    >>> file["training"] = {"epochs": 2, "labels": {"source": "zigzag", "zigzag_threshold": 0.01}}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     result = train(file, "EURUSD", bars={"1h": hourly}, data_dir=folder, device="cpu")
+    >>> result.model_id, len(result.history)
+    ('v3_minimal/1h_v1', 2)
     """
     inputs = training_inputs(strategy, symbol, timeframe, start=start, end=end, bars=bars, data_dir=data_dir)
     loaded = inputs.strategy

@@ -25,7 +25,7 @@ _OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torc
 
 
 @dataclass(frozen=True)
-class Rows:
+class TrainingRows:
     """Rows of the feature table, with target and weight.
 
     Args:
@@ -38,9 +38,9 @@ class Rows:
     target: torch.Tensor
     weight: torch.Tensor
 
-    def to(self, device: torch.device) -> Rows:
+    def to(self, device: torch.device) -> TrainingRows:
         """Returns the rows on a device."""
-        return Rows(self.last.to(device), self.target.to(device), self.weight.to(device))
+        return TrainingRows(self.last.to(device), self.target.to(device), self.weight.to(device))
 
     def __len__(self) -> int:
         return len(self.last)
@@ -64,8 +64,8 @@ class TrainingTask:
     n_outputs: int
     rules: TrainingRules
     table: torch.Tensor
-    train: Rows
-    validation: Rows
+    train: TrainingRows
+    validation: TrainingRows
     target_scale: float = 1.0
 
 
@@ -171,7 +171,7 @@ class _Training:
         size = self.task.rules.batch_size
         # drawn on the CPU, so that a GPU sees the same order
         order = torch.randperm(rows, generator=self.generator).to(self.table.device)
-        shuffled = Rows(self.train.last[order], self.train.target[order], self.train.weight[order])
+        shuffled = TrainingRows(self.train.last[order], self.train.target[order], self.train.weight[order])
         total = weight = 0.0
         for batch, start in enumerate(range(0, rows, size), start=1):
             self._report(epoch)
@@ -247,7 +247,7 @@ def gather(model: BaseNeuralModel, table: torch.Tensor, last: torch.Tensor) -> t
     return table[last[:, None] + steps]
 
 
-def evaluate(model: BaseNeuralModel, table: torch.Tensor, rows: Rows, loss: RowLoss) -> tuple[float, float]:
+def evaluate(model: BaseNeuralModel, table: torch.Tensor, rows: TrainingRows, loss: RowLoss) -> tuple[float, float]:
     """Returns the weighted mean loss in eval mode, and the share of rows with the right class or sign."""
     total = weight = 0.0
     hits = 0
@@ -266,7 +266,7 @@ def evaluate(model: BaseNeuralModel, table: torch.Tensor, rows: Rows, loss: RowL
     return total / weight, hits / len(rows)
 
 
-def judge(task: TrainingTask, model: BaseNeuralModel, rows: Rows) -> dict[str, float]:
+def judge(task: TrainingTask, model: BaseNeuralModel, rows: TrainingRows) -> dict[str, float]:
     """Returns loss and accuracy of a trained net (on the CPU), and the accuracy of always naming one class."""
     loss, accuracy = evaluate(model, task.table, rows, row_loss(task.rules, task.target_scale))
     answers = rows.target if task.n_outputs > 1 else rows.target.sign()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ktrdr._types import Floats
-from ktrdr.training.sources.base import CLASSES, Labels, Mask
+from ktrdr._types import Flags, Floats
+from ktrdr.training.sources.base import CLASSES, Labels
 
 MAX_CLASS_WEIGHT = 10.0
 
@@ -23,7 +23,7 @@ def class_weights(classes: Floats) -> Floats:
     return np.minimum(weights, MAX_CLASS_WEIGHT)
 
 
-def uniqueness(labels: Labels, kept: Mask) -> Floats:
+def uniqueness(labels: Labels, kept: Flags) -> Floats:
     """Returns the uniqueness of each label [n_bars, float64], 0 where the row is not kept.
 
     It is the mean over bars t + 1 to end of 1 / (kept label spans that cover the bar).

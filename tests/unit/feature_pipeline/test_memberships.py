@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ktrdr.errors import KtrdrError
-from ktrdr.feature_pipeline.memberships import Fill, degrees, fill_degrees
+from ktrdr.feature_pipeline.memberships import DegreeColumn, degrees, fill_degrees
 from ktrdr.strategy.catalog.memberships import MEMBERSHIPS
 
 number = st.floats(-1e6, 1e6, allow_nan=False)
@@ -130,7 +130,7 @@ def test_filling_a_matrix_is_the_same_degrees_cast_last() -> None:
         ("sigmoid", (50.0, 0.1)),
     ]  # fmt: skip
     matrix = np.full((n, 5), -1.0, np.float32)
-    fill_degrees(matrix, [Fill(k + 1, *case, values[k]) for k, case in enumerate(cases)])
+    fill_degrees(matrix, [DegreeColumn(k + 1, *case, values[k]) for k, case in enumerate(cases)])
     assert (matrix[:, 0] == -1.0).all()
     for k, (kind, parameters) in enumerate(cases):
         assert matrix[:, k + 1].tobytes() == degrees(kind, parameters, values[k]).astype(np.float32).tobytes()
@@ -138,5 +138,5 @@ def test_filling_a_matrix_is_the_same_degrees_cast_last() -> None:
 
 def test_a_column_of_another_length_is_refused() -> None:
     with pytest.raises(KtrdrError) as caught:
-        fill_degrees(np.zeros((3, 1), np.float32), [Fill(0, "gaussian", (0.0, 1.0), np.zeros(4))])
+        fill_degrees(np.zeros((3, 1), np.float32), [DegreeColumn(0, "gaussian", (0.0, 1.0), np.zeros(4))])
     assert caught.value.code == "argument_invalid"

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from ktrdr.errors import Cancelled, TrainingDiverged
 from ktrdr.strategy.schema import Strategy
-from ktrdr.training.trainer import Fitted, Rows, RunSettings, TrainingTask, fit, judge
+from ktrdr.training.trainer import Fitted, RunSettings, TrainingRows, TrainingTask, fit, judge
 from support.inputs.nets import ARCHITECTURES, strategy_of
 
 CPU = RunSettings(seed=5, device="cpu", threads=1)
@@ -39,10 +39,10 @@ def task_of(made: Strategy, rows: int = 330) -> TrainingTask:
     else:
         target = torch.from_numpy((table[:, 2] + random.normal(0, 0.3, rows)).astype(np.float32)[last])
     weight = torch.from_numpy(random.uniform(0.5, 1.5, len(last)).astype(np.float32))
-    everything = Rows(torch.from_numpy(last), target, weight)
+    everything = TrainingRows(torch.from_numpy(last), target, weight)
     cut = 220
-    train = Rows(everything.last[:cut], everything.target[:cut], everything.weight[:cut])
-    validation = Rows(everything.last[cut:], everything.target[cut:], everything.weight[cut:])
+    train = TrainingRows(everything.last[:cut], everything.target[:cut], everything.weight[:cut])
+    validation = TrainingRows(everything.last[cut:], everything.target[cut:], everything.weight[cut:])
     scale = 1.0 if made.n_outputs == 3 else 0.02
     return TrainingTask(made.model, made.n_outputs, made.training, torch.from_numpy(table), train, validation, scale)
 
@@ -87,7 +87,7 @@ def plain_loop(task: TrainingTask, kind: str, seed: int) -> tuple[dict[str, torc
                 return task.table[last]
             return torch.stack([task.table[row - 4 : row + 1] for row in last.tolist()])
 
-        def row_losses(rows: Rows, chosen: Any) -> torch.Tensor:
+        def row_losses(rows: TrainingRows, chosen: Any) -> torch.Tensor:
             answer = net(inputs(rows.last[chosen]))
             if outputs == 3:
                 return functional.cross_entropy(answer, rows.target[chosen], reduction="none")

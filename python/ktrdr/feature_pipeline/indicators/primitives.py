@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from ktrdr._types import Floats
-
-Flags = NDArray[np.bool_]
+from ktrdr._types import Flags, Floats
 
 
 def rolling_sum(values: Floats, period: int) -> Floats:

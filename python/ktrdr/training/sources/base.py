@@ -6,17 +6,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ktrdr._types import Floats
+from ktrdr._types import Flags, Floats, RowNumbers
 
 BUY: Final = 0
 HOLD: Final = 1
 SELL: Final = 2
 CLASSES: Final = ("BUY", "HOLD", "SELL")
-
-Rows = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,10 +25,10 @@ class Labels:
     """
 
     target: Floats
-    end: Rows
+    end: RowNumbers
 
     @property
-    def defined(self) -> Mask:
+    def defined(self) -> Flags:
         """Returns the rows that have a label [n_bars, bool]."""
         return np.isfinite(self.target)
 

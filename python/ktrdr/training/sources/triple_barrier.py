@@ -10,18 +10,18 @@ import numpy as np
 import polars as pl
 import talib
 
-from ktrdr._types import Floats
+from ktrdr._types import Flags, Floats, RowNumbers
 from ktrdr.data.bars import BarSeries
-from ktrdr.training.sources.base import BUY, HOLD, SELL, Labels, Mask, Rows
+from ktrdr.training.sources.base import BUY, HOLD, SELL, Labels
 
 
 @dataclass(frozen=True, eq=False)
 class _Race:
     """Bars whose label is open: their rows, and which of the two trades no stop has ended."""
 
-    rows: Rows
-    long_open: Mask
-    short_open: Mask
+    rows: RowNumbers
+    long_open: Flags
+    short_open: Flags
 
 
 def triple_barrier(bars: BarSeries, unit: Floats, *, profit: float, loss: float, horizon_bars: int) -> Labels:
