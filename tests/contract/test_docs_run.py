@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from ktrdr._core import METRICS
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.M | re.S)
@@ -21,6 +23,13 @@ RUN_BY_CI = {"make demo\n", "make test\n"}
 
 def test_readme_is_short() -> None:
     assert len(README.splitlines()) < 150
+
+
+def test_the_demo_that_is_shown_has_the_metrics_of_the_core() -> None:
+    shown = next(text for language, text in BLOCKS if language == "text" and " metric " in text)
+    labels = re.findall(r"([a-z]+(?: [a-z]+)*) {2,}-?[0-9]", shown)
+    assert len(labels) >= 8
+    assert {label.replace(" ", "_") for label in labels} <= set(METRICS)
 
 
 def test_ci_calls_the_readmes_commands() -> None:

@@ -28,7 +28,6 @@ from support.source_tree import ROOT
 
 NOT_YET_CLEAN: set[str] = {
     "ktrdr",
-    "ktrdr/backtesting",
     "ktrdr/backtesting/job",
     "ktrdr/cli",
     "ktrdr/cli/commands",
