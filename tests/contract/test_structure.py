@@ -29,6 +29,7 @@ SHORT = {
     "python/ktrdr/backtesting/backtest_worker.py": "public path of the worker, which lives in backtesting/job",
     "python/ktrdr/cli/commands/strategies.py": "one command group, one file",
     "python/ktrdr/cli/commands/workers.py": "one command group, one file",
+    "python/ktrdr/config/fields.py": "number types of rules, training and labels",
     "python/ktrdr/config/merge.py": "one rule for rules and training keys",
     "python/ktrdr/config/difference.py": "one rule with users in three rooms",
     "python/ktrdr/data/origin.py": "one rule with users in three rooms",

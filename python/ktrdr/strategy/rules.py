@@ -15,15 +15,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from ktrdr.config.fields import Bars, NotNegative, Positive, Rate
 from ktrdr.config.merge import merge
 from ktrdr.config.place import Place
 from ktrdr.config.plain import plain
 from ktrdr.config.strict import ModelT, Strict, reject, validate
 from ktrdr.errors import ConfigMissing, ConfigRange
-
-Cost = Annotated[float, Field(ge=0)]
-Rate = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
 
 _REPLACED_WHOLE = frozenset({"sizing", "slippage", "stop_loss", "take_profit", "trailing_stop"})
 
@@ -88,23 +85,23 @@ class Commission(Strict):
     """Commission of a fill: max(minimum, rate x notional + per_unit x quantity + per_fill)."""
 
     rate: Rate = 0.001
-    per_unit: Cost = 0.0
-    per_fill: Cost = 0.0
-    minimum: Cost = 0.0
+    per_unit: NotNegative = 0.0
+    per_fill: NotNegative = 0.0
+    minimum: NotNegative = 0.0
 
 
 class Slippage(OneOf):
     """Loss of a market fill against the reference price: a rate, ticks, or a fraction of the previous bar's range."""
 
     rate: Rate | None = None
-    ticks: Cost | None = None
-    range_fraction: Cost | None = None
+    ticks: NotNegative | None = None
+    range_fraction: NotNegative | None = None
 
 
 class Spread(Strict):
     """Half the spread, as a price difference; a bars column ``half_spread`` replaces it."""
 
-    half: Cost = 0.0
+    half: NotNegative = 0.0
 
 
 class Financing(Strict):
@@ -130,7 +127,7 @@ class Exits(Strict):
     trailing_stop: ExitLevel | None = None
     trail_on: Literal["close", "extreme"] = "close"
     max_holding_bars: Annotated[int, Field(ge=1)] | None = None
-    atr_period: Annotated[int, Field(ge=1, le=10_000)] = 14
+    atr_period: Bars = 14
 
 
 class Margin(Strict):
@@ -213,7 +210,7 @@ class ExecutionRules(Strict):
 class Filters(Strict):
     """Filters between a signal and an order; ``min_signal_separation`` is in hours."""
 
-    min_signal_separation: Cost = 4.0
+    min_signal_separation: NotNegative = 4.0
 
 
 class DecisionRules(Strict):

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from ktrdr.config.fields import Positive
 from ktrdr.config.strict import Strict, reject
 from ktrdr.errors import ConfigMissing, ConfigRange, ConfigUnknownKey
 from ktrdr.strategy.rules import DecisionRules, Filters
@@ -17,7 +18,6 @@ MAX_INDICATORS = 64
 MAX_FEATURES = 2_048
 
 Symbol = Annotated[str, Field(pattern=SYMBOL)]
-Positive = Annotated[float, Field(gt=0)]
 
 
 def _version_text(value: Any) -> Any:

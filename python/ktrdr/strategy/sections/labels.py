@@ -8,12 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, Field
 
+from ktrdr.config.fields import Bars, Positive
 from ktrdr.config.place import Place
 from ktrdr.config.strict import Strict
 from ktrdr.errors import ConfigUnknownKey
-
-Bars = Annotated[int, Field(ge=1, le=10_000)]
-Positive = Annotated[float, Field(gt=0)]
 
 
 class ZigzagLabels(Strict):

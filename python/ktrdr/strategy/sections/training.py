@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from ktrdr.config.fields import NotNegative, Positive, Share
 from ktrdr.config.merge import merge
 from ktrdr.config.place import Place
 from ktrdr.config.strict import Strict, validate
@@ -18,10 +19,6 @@ TEST_SHARE = 0.15
 _SUM_TOLERANCE = 1e-9
 _LOSSES = {"classification": ("cross_entropy", "focal"), "regression": ("huber", "mse")}
 _REPLACED_WHOLE = frozenset({"labels", "lr_scheduler"})
-
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class ReduceOnPlateau(Strict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,13 @@ def test_every_indicator_of_the_catalogue_has_formulas_for_its_outputs() -> None
     for type_, indicator in INDICATORS.items():
         given_names = {name for group in FORMULAS[type_] for name in group}
         assert given_names == {output.name for output in indicator.outputs}, type_
+
+
+@pytest.mark.parametrize("family", ["momentum", "trend", "volatility", "volume"])
+def test_a_family_has_its_formulas_in_the_file_of_its_name(family: str) -> None:
+    declared = import_module(f"ktrdr.strategy.catalog.{family}").FAMILY
+    formulas = import_module(f"ktrdr.feature_pipeline.indicators.{family}").FAMILY
+    assert {indicator.type for indicator in declared} == set(formulas)
 
 
 @pytest.mark.parametrize("type_", INDICATORS)
