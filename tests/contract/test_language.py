@@ -43,20 +43,6 @@ NOT_YET_CLEAN: set[str] = {
     "ktrdr/worker",
     "ktrdr/worker/access",
     "ktrdr/worker/routes",
-    "rust/core/src",
-    "rust/core/src/engine",
-    "rust/core/src/engine/fast",
-    "rust/core/src/engine/fast/hold",
-    "rust/core/src/features",
-    "rust/core/src/ledger",
-    "rust/core/src/market",
-    "rust/core/src/metrics",
-    "rust/core/src/money",
-    "rust/core/src/orders",
-    "rust/core/src/rules",
-    "rust/core/src/signals",
-    "rust/core/src/snapshot",
-    "rust/py/src",
 }
 RIDDLES = re.compile(r"(What|Whether|Which|How|Where|Who)\b")
 BANNED = re.compile(

@@ -63,7 +63,7 @@ pub enum Error {
     FillPrice {
         /// Bar of the fill.
         row: usize,
-        /// Price after costs.
+        /// Price of the fill after costs.
         price: f64,
     },
     /// Initial capital plus net profit is not the final equity.
@@ -97,7 +97,7 @@ pub enum Error {
     /// Inputs changed since the snapshot was taken.
     #[error("{part} changed since the snapshot was taken")]
     IdentityMismatch {
-        /// Part that differs.
+        /// Name of the part that differs.
         part: String,
     },
 }
@@ -109,7 +109,7 @@ pub enum Problem {
     /// A number that must be finite and above 0.
     #[error("must be finite and above 0, found {found}")]
     NotPositive {
-        /// Number given.
+        /// Number that was given.
         found: f64,
     },
     /// A key of the rules outside its range.
@@ -117,7 +117,7 @@ pub enum Problem {
     OutOfRange {
         /// Dotted key, as in a strategy file.
         key: &'static str,
-        /// Value given.
+        /// Value that was given.
         found: f64,
         /// Range of the key as a phrase.
         allowed: &'static str,
@@ -143,9 +143,9 @@ pub enum Problem {
     /// A column beside the bars with another number of values.
     #[error("one value per bar is needed: found {found} for {bars} bars")]
     OnePerBar {
-        /// Number of values.
+        /// Number of values in the column.
         found: usize,
-        /// Number of bars.
+        /// Number of bars beside it.
         bars: usize,
     },
     /// An unknown membership function, or one with another number of parameters.
@@ -153,7 +153,7 @@ pub enum Problem {
     NoMembership {
         /// Name of the function.
         kind: String,
-        /// Number of parameters.
+        /// Number of parameters that were given.
         parameters: usize,
     },
     /// A column of degrees that does not fit the matrix.
@@ -162,7 +162,7 @@ pub enum Problem {
     /// Scores of another number of classes than three.
     #[error("three classes are needed, found {found}")]
     NotThreeClasses {
-        /// Number of classes.
+        /// Number of classes per row.
         found: usize,
     },
     /// A name that no ledger table has.
@@ -189,6 +189,8 @@ impl Error {
             Self::IdentityMismatch { .. } => "identity_mismatch",
         }
     }
+
+    // The four accessors below are the fields of Python's error of the same code.
 
     /// Returns the row of the bar the error is about, if it is about one.
     #[must_use]

@@ -39,11 +39,9 @@
 //! }"#).expect("every key");
 //!
 //! const DAY_NS: i64 = 86_400_000_000_000;
-//! let (stamps, prices) = ([0, 1, 2, 3, 4].map(|day| day * DAY_NS), [100.0, 101.0, 103.0, 104.0, 102.0]);
-//! let bars = Bars {
-//!     timestamp: &stamps, open: &prices, high: &prices, low: &prices, close: &prices,
-//!     half_spread: None, atr: None, conversion_rate: None,
-//! };
+//! let stamps = [0, 1, 2, 3, 4].map(|day| day * DAY_NS);
+//! let prices = [100.0, 101.0, 103.0, 104.0, 102.0];
+//! let bars = Bars::new(&stamps, &prices, &prices, &prices, &prices);
 //! bars.check(None)?;
 //! let spec = RunSpec {
 //!     symbol: "ABC".into(), timeframe_ns: DAY_NS, initial_capital: 10_000.0, warmup_bars: 0, record_decisions: false,
@@ -63,10 +61,11 @@
 //!
 //! A room uses only the rooms above it in this list.
 //!
+//! * `rules`: the rules of a run and their ranges
 //! * `market`: bars, rows, signals beside them
-//! * `money`: account, position, costs, sizing
+//! * `money`: account, holding, position, costs, sizing
 //! * `signals`, `orders`: decisions, orders, levels, prices
-//! * `ledger`: tables and hashes
+//! * `ledger`: the schema of the tables, the tables, their hashes
 //! * `metrics`: accumulators and their report
 //! * `engine`: one bar, the run, and its fast path
 //! * `snapshot`: the state as bytes

@@ -21,14 +21,14 @@ pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("UNDEFINED", PyTuple::new(py, Undefined::NAMES)?)
 }
 
-/// Code of every rule of bars, with its sentence.
+/// Returns the code of every rule of bars, with its sentence.
 fn bar_rules(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let rules = PyDict::new(py);
     Rule::ALL.iter().try_for_each(|rule| rules.set_item(rule.code(), rule.sentence()))?;
     Ok(rules)
 }
 
-/// Name of every table, with name, type and nullability of its columns.
+/// Returns the name of every table, with name, type and nullability of its columns.
 fn ledger_schema(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let schema = PyDict::new(py);
     for table in LEDGER_SCHEMA {
@@ -38,7 +38,7 @@ fn ledger_schema(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(schema)
 }
 
-/// Name of every metric, with unit, kind, direction, definition, and whether it is always whole.
+/// Returns the name of every metric, with its facts.
 fn metrics(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let metrics = PyDict::new(py);
     for metric in METRICS {

@@ -1,4 +1,4 @@
-//! Content hashes.
+//! Content hashes of bytes and arrays.
 
 use ktrdr_core::Content;
 use numpy::PyReadonlyArray1;

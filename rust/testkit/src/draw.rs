@@ -48,7 +48,7 @@ impl Draw {
     }
 }
 
-/// A walk of hourly bars with gaps, sometimes on a coarse grid, sometimes with the optional columns.
+/// Draws a walk of hourly bars with gaps, sometimes on a coarse grid, sometimes with the optional columns.
 pub fn world(draw: &mut Draw, bars: usize) -> World {
     let grid = draw.pick(&[0.0, 0.0, 0.5, 1.0]);
     let on_grid = |price: f64| if grid > 0.0 { (price / grid).round().max(1.0) * grid } else { price };
@@ -71,7 +71,9 @@ pub fn world(draw: &mut Draw, bars: usize) -> World {
         time += HOUR_NS * draw.pick(&[1, 1, 1, 1, 2, 60]);
     }
     let mut column = |low: f64, high: f64| Some((0..bars).map(|_| draw.between(low, high)).collect::<Vec<f64>>());
-    let (spread, atr, rate) = (column(0.0, 0.1), column(0.2, 4.0), column(0.5, 2.0));
+    let spread = column(0.0, 0.1);
+    let atr = column(0.2, 4.0);
+    let rate = column(0.5, 2.0);
     world.half_spread = spread.filter(|_| draw.chance(0.3));
     world.atr = atr;
     world.conversion_rate = rate.filter(|_| draw.chance(0.3));
@@ -101,7 +103,7 @@ fn sizing(draw: &mut Draw, leverage: f64) -> Value {
     }
 }
 
-/// Any rules at all, as changes to those of `rules`.
+/// Draws any rules at all, as changes to those of `rules`.
 pub fn rules(draw: &mut Draw) -> Value {
     let leverage = draw.pick(&[1.0, 1.0, 3.0, 30.0]);
     let tick = draw.pick(&[Value::Null, Value::Null, json!(0.01), json!(0.25)]);
@@ -135,14 +137,14 @@ pub fn rules(draw: &mut Draw) -> Value {
     })
 }
 
-/// Few signals, and neither levels nor charges: long ranges in which only the mark changes.
+/// Leaves few signals, and neither levels nor charges: long ranges in which only the mark changes.
 pub fn undisturbed(draw: &mut Draw, world: &mut World, changes: &mut Value) {
     changes["execution"]["exits"] = json!({"max_holding_bars": draw.pick(&[Value::Null, json!(70)])});
     changes["execution"]["financing"] = json!({"long_rate": 0.0, "short_rate": 0.0});
     thin_signals(draw, world);
 }
 
-/// Few signals, a charge on longs, and prices that hardly move: levels that stay out of reach for long.
+/// Leaves few signals, a charge on longs, and prices that hardly move: levels that stay out of reach for long.
 pub fn calm(draw: &mut Draw, world: &mut World, changes: &mut Value) {
     changes["execution"]["exits"]["max_holding_bars"] = draw.pick(&[Value::Null, json!(70)]);
     changes["execution"]["financing"]["long_rate"] = json!(draw.pick(&[0.05, -0.02]));

@@ -9,12 +9,12 @@ pub const HOUR_NS: i64 = 3_600_000_000_000;
 /// Length of a day in nanoseconds.
 pub const DAY_NS: i64 = 24 * HOUR_NS;
 
-/// Rules under which nothing costs anything and nothing is filtered, with changes merged in.
+/// Builds rules under which nothing costs anything and nothing is filtered, with changes merged in.
 pub fn rules(changes: Value) -> Rules {
     serde_json::from_value(rules_json(changes)).expect("rules")
 }
 
-/// The same rules as JSON.
+/// Builds the same rules as JSON.
 pub fn rules_json(changes: Value) -> Value {
     let mut all = json!({
         "execution": {
@@ -37,7 +37,7 @@ pub fn rules_json(changes: Value) -> Value {
     all
 }
 
-/// Sizing, slippage and exit levels are replaced whole, other mappings merge by key.
+/// Merges by key; sizing, slippage and exit levels are replaced whole.
 fn merge(base: &mut Value, changes: Value) {
     let Value::Object(changes) = changes else { return };
     for (key, value) in changes {
@@ -83,7 +83,7 @@ pub struct World {
 }
 
 impl World {
-    /// Hourly bars `[open, high, low, close]` and their signals.
+    /// Builds hourly bars `[open, high, low, close]` and their signals.
     pub fn new(bars: &[[f64; 4]], signals: &[i8]) -> Self {
         let column = |index: usize| bars.iter().map(|bar| bar[index]).collect();
         Self {
@@ -99,13 +99,13 @@ impl World {
         }
     }
 
-    /// Bars that do not move within themselves.
+    /// Builds bars that do not move within themselves.
     pub fn flat(prices: &[f64], signals: &[i8]) -> Self {
         let bars: Vec<[f64; 4]> = prices.iter().map(|&price| [price; 4]).collect();
         Self::new(&bars, signals)
     }
 
-    /// The first `rows` bars.
+    /// Returns the first `rows` bars.
     pub fn head(&self, rows: usize) -> Self {
         let mut head = self.clone();
         head.timestamp.truncate(rows);
@@ -185,7 +185,7 @@ impl World {
     }
 }
 
-/// What came of a run.
+/// The outcome of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     /// Tables the run has written.
@@ -240,13 +240,13 @@ pub fn close_to(found: f64, expected: f64, tolerance: f64) {
     assert!((found - expected).abs() <= tolerance, "found {found}, expected {expected}");
 }
 
-/// A ledger followed by another.
+/// Joins a ledger and a later one.
 pub fn joined(mut first: Ledger, second: Ledger) -> Ledger {
     first.extend(second);
     first
 }
 
-/// Everything that came of a simulation so far, to the last bit (NaN equals NaN).
+/// Returns everything that came of a simulation so far, to the last bit (NaN equals NaN).
 pub fn outcome(simulation: &Simulation, ledger: &Ledger) -> (String, Vec<u8>) {
     let metrics = simulation.metrics(Some(&ledger.trades.bars_held));
     let state = postcard::to_stdvec(&SnapshotV1::of(simulation.run_state(), Vec::new())).expect("plain data");

@@ -67,6 +67,7 @@ impl BarStep<'_> {
 
     fn execute_pending(&mut self) -> Result<(), Error> {
         let Some(order) = self.state.pending.take() else { return Ok(()) };
+        // A position that this order closes has seen the open, and nothing else of the bar.
         if let Some(position) = &mut self.state.position {
             position.note_price(self.row.open);
         }
@@ -77,6 +78,7 @@ impl BarStep<'_> {
     fn exit_inside(&mut self) -> Result<(), Error> {
         let Some(position) = &mut self.state.position else { return Ok(()) };
         position.note_price(self.row.open);
+        // After financing: the level of liquidation moves with every charge.
         let holding = self.plan.holding(position.net());
         let account = &self.state.account;
         let rate = self.previous.rate;
@@ -103,6 +105,7 @@ impl BarStep<'_> {
         }
         let mut decision = verdict.decision();
         let mut order = verdict.is_order().then_some((signal, Some(confidence)));
+        // An order that is placed takes precedence over the longest holding.
         if order.is_none() && self.is_held_long_enough() {
             decision = Decision::MaxHolding;
             order = Some((-direction, None));
@@ -114,6 +117,7 @@ impl BarStep<'_> {
     }
 
     fn order(&self, side: i8, confidence: Option<f32>) -> Order {
+        // Measured at this close: what follows must not change the size.
         let sigma = match self.plan.execution().sizing {
             Sizing::VolatilityTarget { window, .. } => self.volatility(window + 1),
             _ => None,
@@ -147,6 +151,7 @@ impl BarStep<'_> {
     }
 
     fn end_of_data(&mut self) -> Result<(), Error> {
+        // First the order, then the position: neither outlives the data.
         if let Some(order) = self.state.pending.take() {
             self.reject(order.side, None, RejectionReason::EndOfData);
         }

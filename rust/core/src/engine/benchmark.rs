@@ -70,7 +70,7 @@ impl Benchmark {
         Ok(())
     }
 
-    /// Simulates one row.
+    /// Simulates one row by the definition of a bar.
     fn step(&mut self, plan: &Plan, rows: &Rows<'_>, index: usize, last: bool) -> Result<(), Error> {
         let row = rows.row(index);
         let previous = rows.previous(index);
@@ -100,6 +100,7 @@ impl Benchmark {
     }
 
     fn buy(&mut self, execution: &Execution, quote: &Quote) {
+        // Without leverage, whatever the run may use: its cash is what a buyer has.
         let margin = Margin { max_leverage: 1.0, ..execution.margin };
         let all_in = Execution { sizing: Sizing::CashFraction(1.0), margin, ..execution.clone() };
         let priced = price::at_market(execution, 1.0, quote);

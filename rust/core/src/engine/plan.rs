@@ -20,7 +20,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Derives the filters.
+    /// Derives the filters from the rules.
     #[must_use]
     pub fn new(rules: Rules, first_bar: i64, record_decisions: bool) -> Self {
         let filter = Filter::new(&rules.decisions, rules.execution.allow_short);

@@ -137,6 +137,7 @@ impl Simulation {
         let bars = columns.bars.len();
         let stop = until.map_or(bars, |until| until.min(bars));
         let next = usize::try_from(self.next_bar).unwrap_or(usize::MAX);
+        // Already at or beyond the bar asked for.
         if self.ended || (stop <= next && stop < bars) {
             return self.broken.clone().map_or(Ok(()), Err);
         }
@@ -154,6 +155,7 @@ impl Simulation {
         }
         self.accept(columns, last)?;
         let first_row = self.next_bar;
+        // A few KiB per call, so that a refused call can be undone.
         let state = self.state.clone();
         let written = self.writer.ledger.rows();
         let Err(error) = self.take(columns, last) else { return Ok(()) };
@@ -192,10 +194,12 @@ impl Simulation {
     /// Simulates block by block, so that the rows one part has read are still near when the next needs them.
     fn take(&mut self, columns: &Columns<'_>, last: bool) -> Result<(), Error> {
         let rows = columns.bars.len();
+        // All at once: a curve that grows in steps would be copied each time.
         self.writer.ledger.equity.reserve(rows);
         for start in (0..rows).step_by(self.block_rows) {
             let stop = rows.min(start + self.block_rows);
             let outcome = self.take_block(&columns.rows(start, stop), last && stop == rows);
+            // Before the error is returned: the rows until then are part of the ledger.
             self.writer.post();
             outcome?;
         }

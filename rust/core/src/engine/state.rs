@@ -61,14 +61,14 @@ pub struct State {
     pub closes: Vec<(i64, f64)>,
     /// Number of the next round trip.
     pub next_trade_id: i64,
-    /// Metrics so far.
+    /// Accumulators of the metrics.
     pub metrics: Accumulator,
-    /// Buy and hold so far.
+    /// Account of buy and hold.
     pub benchmark: Benchmark,
 }
 
 impl State {
-    /// Starts flat.
+    /// Starts without a position or an order.
     #[must_use]
     pub(crate) fn new(rules: &Rules, calendar: Calendar, initial_capital: f64) -> Self {
         Self {
@@ -99,6 +99,7 @@ impl State {
         let fresh = bars.len().saturating_sub(rows);
         let news = bars.timestamp[fresh..].iter().copied().zip(bars.close[fresh..].iter().copied());
         self.closes.extend(news);
+        // Fewer new rows than wanted leave some of the old ones.
         let old = self.closes.len().saturating_sub(rows);
         self.closes.drain(..old);
     }
@@ -123,6 +124,7 @@ impl State {
             (initial_capital + trades.net_total() + open_net, metrics.equity()),
             (initial_capital + trades.gross_total() - metrics.charges(), self.account.balance),
         ];
+        // Relative to the largest equity so far: rounding grows with the amounts.
         let tolerance = 1e-9 * metrics.drawdown().bound().max(1.0);
         for (expected, found) in accounts {
             // Asked this way round, NaN does not agree.

@@ -49,6 +49,7 @@ impl BarStep<'_> {
             self.reject(order.side, None, RejectionReason::StopDistance);
             return Ok(());
         };
+        // Sized at the reference price, accepted at the fill price.
         let unit = self.plan.multiplier() * quote.rate;
         let input = SizingInput {
             equity: self.state.account.balance,
@@ -134,6 +135,7 @@ impl BarStep<'_> {
     pub(super) fn exit(&mut self, exit: Exit, ambiguous: Option<Ambiguous>) -> Result<(), Error> {
         let Some(position) = &self.state.position else { return Ok(()) };
         let (priced, reason) = self.price_exit(position, exit);
+        // Only a market price can fall to nothing: a target is a price that was traded.
         if !matches!(exit, Exit::Target | Exit::GapTarget) {
             priced.require_positive(self.row.bar)?;
         }

@@ -130,7 +130,7 @@ pub struct DegreeColumn<'a> {
     pub index: usize,
     /// Function of the degrees.
     pub membership: Membership,
-    /// Values `[n_rows]`.
+    /// Values of the column, `[n_rows]`.
     pub values: &'a [f64],
 }
 

@@ -25,10 +25,10 @@ pub struct TableSchema {
     pub columns: &'static [ColumnSchema],
 }
 
-/// A borrowed column.
+/// A borrowed column of any type.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ColumnRef<'a> {
-    /// Integers and stamps.
+    /// Integers, and stamps in nanoseconds.
     Int(&'a [i64]),
     /// Sides and signals: +1, 0, -1.
     Sign(&'a [i8]),
@@ -36,7 +36,7 @@ pub enum ColumnRef<'a> {
     Code(&'a [u8]),
     /// Money, prices and quantities.
     Real(&'a [f64]),
-    /// Confidences.
+    /// Confidences of signals, 0..1.
     Single(&'a [f32]),
     /// Prices and quantities that may be absent.
     OptionalReal(&'a [Option<f64>]),
@@ -72,7 +72,7 @@ impl ColumnRef<'_> {
 /// A column to be filled.
 #[derive(Debug)]
 pub enum ColumnMut<'a> {
-    /// Integers and stamps.
+    /// Integers, and stamps in nanoseconds.
     Int(&'a mut Vec<i64>),
     /// Sides and signals: +1, 0, -1.
     Sign(&'a mut Vec<i8>),
@@ -80,7 +80,7 @@ pub enum ColumnMut<'a> {
     Code(&'a mut Vec<u8>),
     /// Money, prices and quantities.
     Real(&'a mut Vec<f64>),
-    /// Confidences.
+    /// Confidences of signals, 0..1.
     Single(&'a mut Vec<f32>),
     /// Prices and quantities that may be absent.
     OptionalReal(&'a mut Vec<Option<f64>>),

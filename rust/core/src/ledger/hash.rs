@@ -15,7 +15,7 @@ pub const PAGE_ROWS: usize = 4_096;
 /// Values gathered before they are handed to the hasher, which is fast on long inputs only.
 const GATHERED_VALUES: usize = 512;
 
-/// A BLAKE3 hash.
+/// The 32 bytes of a BLAKE3 hash.
 pub type Hash = [u8; 32];
 
 /// A hash over parts, each preceded by its length, so that no two sequences of parts share their bytes.
@@ -34,7 +34,7 @@ pub type Hash = [u8; 32];
 pub struct Content(Hasher);
 
 impl Content {
-    /// Adds a part.
+    /// Adds a part after its length.
     pub fn add(&mut self, part: &[u8]) -> &mut Self {
         self.0.update(&(part.len() as u64).to_le_bytes());
         self.0.update(part);
@@ -87,11 +87,11 @@ impl ColumnHasher<'_> {
     }
 
     fn reals(&mut self, values: &[f64]) -> &mut Self {
-        self.packed(values, |value| real_bytes(value))
+        self.packed(values, real_bytes)
     }
 
     fn singles(&mut self, values: &[f32]) -> &mut Self {
-        self.packed(values, |value| single_bytes(value))
+        self.packed(values, single_bytes)
     }
 
     fn text(&mut self, text: &str) -> &mut Self {
@@ -179,6 +179,7 @@ impl Table for Bars<'_> {
             to.reals(&column[rows.clone()]);
         }
         for extra in [self.half_spread, self.atr, self.conversion_rate] {
+            // A missing column differs from a column of zeros.
             to.raw(&[u8::from(extra.is_some())]);
             to.reals(extra.map_or(&[], |column| &column[rows.clone()]));
         }
@@ -215,6 +216,7 @@ pub(crate) struct Chain {
 impl Chain {
     /// Adds the pages that have become full; `first_row` is the index of the table's row 0.
     pub fn advance(&mut self, table: &impl Table, first_row: u64) {
+        // Full pages only: the open page may still grow.
         let full = (first_row + table.rows() as u64) / PAGE_ROWS as u64 * PAGE_ROWS as u64;
         while self.paged_rows < full {
             let start = (self.paged_rows - first_row) as usize;
@@ -231,6 +233,7 @@ impl Chain {
 
     fn page(&self, table: &impl Table, rows: Range<usize>) -> Hash {
         let mut hasher = Hasher::new();
+        // The hash of the page before makes the last hash cover everything.
         hasher.update(&self.head);
         table.hash_into(rows, &mut hasher);
         *hasher.finalize().as_bytes()
@@ -240,9 +243,9 @@ impl Chain {
 /// The rows of a ledger that a result covers. A partial result must not change when the run continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Extent {
-    /// Number of fills.
+    /// Number of fills it covers.
     pub fills: usize,
-    /// Number of closed round trips.
+    /// Number of closed round trips it covers.
     pub trades: usize,
 }
 
@@ -252,6 +255,7 @@ pub struct Extent {
 #[must_use]
 pub fn result(symbol: &str, ledger: &Ledger, extent: Extent, times: &[i64], metrics: &[(String, Option<f64>)]) -> Hash {
     let mut hasher = Hasher::new();
+    // The tag is a version: other columns or another order need another tag.
     hasher.update(b"ktrdr-result-1");
     LedgerTable { symbol, columns: ledger.fills.columns() }.hash_into(0..extent.fills, &mut hasher);
     LedgerTable { symbol, columns: ledger.trades.columns() }.hash_into(0..extent.trades, &mut hasher);

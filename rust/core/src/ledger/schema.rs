@@ -84,7 +84,7 @@ table! {
         trade_id: i64,
         /// Side: +1 buy, -1 sell.
         side: i8,
-        /// Number of units.
+        /// Number of units, above 0.
         quantity: f64,
         /// Price after costs and tick.
         price: f64,
@@ -122,13 +122,13 @@ table! {
         exit_time: i64 as "time",
         /// Price of the exit fill.
         exit_price: f64,
-        /// Number of units.
+        /// Number of units, above 0.
         quantity: f64,
         /// Profit on fill prices.
         gross_pnl: f64,
         /// Commission of both fills.
         commission: f64,
-        /// Financing while held.
+        /// Financing charged while it was held.
         financing: f64,
         /// Gross profit less commission and financing.
         net_pnl: f64,
@@ -142,9 +142,9 @@ table! {
         bars_held: i64,
         /// Difference of the stamps, hours.
         hours_held: f64,
-        /// Best excursion, money.
+        /// Best excursion, account currency, >= 0.
         mfe: f64,
-        /// Worst excursion, money.
+        /// Worst excursion, account currency, <= 0.
         mae: f64,
         /// Best excursion over entry notional.
         mfe_rate: f64,

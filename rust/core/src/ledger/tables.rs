@@ -17,15 +17,15 @@ use crate::time;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Ledger {
-    /// All fills.
+    /// Table of all fills.
     pub fills: Fills,
-    /// Closed round trips.
+    /// Table of closed round trips.
     pub trades: Trades,
     /// Equity at the mark of each simulated bar.
     pub equity: Vec<f64>,
-    /// Rejected orders.
+    /// Table of rejected orders.
     pub refused: Rejections,
-    /// Decisions, in runs that record them.
+    /// Table of decisions, in runs that record them.
     pub decisions: Decisions,
 }
 

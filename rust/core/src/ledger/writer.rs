@@ -28,7 +28,7 @@ pub(crate) struct LedgerWriter {
 }
 
 impl LedgerWriter {
-    /// Continues a ledger.
+    /// Continues a ledger with an empty journal.
     pub fn new(ledger: Ledger) -> Self {
         Self { ledger, ..Self::default() }
     }

@@ -88,7 +88,7 @@ impl Rule {
     }
 }
 
-/// One broken rule.
+/// One broken rule, with its place.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Violation {
     /// Row of the bar, from 0.

@@ -21,13 +21,13 @@ pub(crate) const LINE_VALUES: usize = 64 / size_of::<f64>();
 pub struct Bars<'a> {
     /// Stamps of the opens, ns UTC.
     pub timestamp: &'a [i64],
-    /// First prices.
+    /// First price of each bar.
     pub open: &'a [f64],
-    /// Highest prices.
+    /// Highest price of each bar.
     pub high: &'a [f64],
-    /// Lowest prices.
+    /// Lowest price of each bar.
     pub low: &'a [f64],
-    /// Last prices.
+    /// Last price of each bar.
     pub close: &'a [f64],
     /// Half spreads at the close, price units.
     pub half_spread: Option<&'a [f64]>,
@@ -93,6 +93,7 @@ impl<'a> Bars<'a> {
     /// `BadBar` for the first broken rule, `Argument` for columns of different length.
     pub fn check(&self, previous_ns: Option<i64>) -> Result<(), Error> {
         self.check_lengths()?;
+        // The vectorised check first: bars are almost always sound.
         if !self.is_sound(previous_ns) {
             let mut first = None;
             self.audit(None, previous_ns, |violation| {
@@ -107,6 +108,7 @@ impl<'a> Bars<'a> {
 
     /// Returns true if every row keeps the rules. Without branches, so that the compiler can use vector lanes.
     fn is_sound(&self, previous_ns: Option<i64>) -> bool {
+        // A feed continues another one, so its first stamp must rise too.
         let first_rises = previous_ns.zip(self.timestamp.first()).is_none_or(|(before, &stamp)| stamp > before);
         let rising =
             self.timestamp.iter().zip(&self.timestamp[1.min(self.len())..]).fold(true, |ok, (a, b)| ok & (a < b));
@@ -126,6 +128,7 @@ impl<'a> Bars<'a> {
     }
 
     fn check_optional_columns(&self) -> Result<(), Error> {
+        // ATR is left out: its first rows are undefined, and an order that needs them is rejected.
         let broken = |column: Option<&[f64]>, field, ok: fn(f64) -> bool| {
             let row = column?.iter().position(|&value| !ok(value))?;
             let found = column?[row];
@@ -165,6 +168,7 @@ impl<'a> Bars<'a> {
                 let rule = if stamp == before { Rule::Duplicate } else { Rule::Sorted };
                 report(Violation { row, field: Field::Timestamp, rule, found: stamp as f64 });
             }
+            // Even a broken stamp: each row is compared with the row above it.
             previous = Some(stamp);
             if let Some(found) = volume.map(|column| column[row]).filter(|v| !(v.is_finite() && *v >= 0.0)) {
                 let rule = if found.is_finite() { Rule::Range } else { Rule::Finite };

@@ -15,13 +15,13 @@ pub struct Row {
     pub bar: i64,
     /// Stamp of the open, ns UTC.
     pub time: i64,
-    /// First price.
+    /// First price of the bar.
     pub open: f64,
-    /// Highest price.
+    /// Highest price of the bar.
     pub high: f64,
-    /// Lowest price.
+    /// Lowest price of the bar.
     pub low: f64,
-    /// Last price.
+    /// Last price of the bar.
     pub close: f64,
     /// Half spread at the close, price units.
     pub half_spread: f64,
@@ -48,7 +48,7 @@ impl Row {
 /// The values that price a fill.
 #[derive(Debug, Clone, Copy)]
 pub struct Quote {
-    /// Price before costs.
+    /// Price before all costs.
     pub reference: f64,
     /// Half spread, price units.
     pub half_spread: f64,
@@ -63,9 +63,9 @@ pub struct Quote {
 pub struct PreviousBar {
     /// Stamp of the open, ns UTC.
     pub time: i64,
-    /// High minus low.
+    /// High minus low of the bar.
     pub range: f64,
-    /// Last price.
+    /// Last price of the bar.
     pub close: f64,
     /// Half spread at the close.
     pub half_spread: f64,
@@ -76,11 +76,11 @@ pub struct PreviousBar {
 /// `LANES` rows side by side, in arrays that the compiler turns into vector registers.
 #[derive(Debug, Clone, Copy)]
 pub struct RowLanes<'a> {
-    /// Highest prices.
+    /// Highest price of each row.
     pub high: &'a [f64; LANES],
-    /// Lowest prices.
+    /// Lowest price of each row.
     pub low: &'a [f64; LANES],
-    /// Last prices.
+    /// Last price of each row.
     pub close: &'a [f64; LANES],
     /// Account currency per unit of quote currency at each close.
     pub rate: [f64; LANES],
@@ -91,7 +91,7 @@ pub struct RowLanes<'a> {
 /// The values of the rows before `LANES` rows.
 #[derive(Debug, Clone, Copy)]
 pub struct PreviousLanes<'a> {
-    /// Last prices.
+    /// Last price of each row.
     pub close: &'a [f64; LANES],
     /// Half spreads at the close.
     pub half_spread: [f64; LANES],
@@ -127,7 +127,7 @@ impl Rows<'_> {
         usize::try_from(bar - self.first_bar).map_or(0, |rows| rows.min(self.len()))
     }
 
-    /// Returns a row.
+    /// Returns the values of a row.
     #[must_use]
     #[inline(always)]
     pub fn row(&self, index: usize) -> Row {
@@ -140,6 +140,7 @@ impl Rows<'_> {
             low: bars.low[index],
             close: bars.close[index],
             half_spread: bars.half_spread.map_or(self.half_spread, |column| column[index]),
+            // Never read: a level in ATR without the column is refused before the run.
             atr: bars.atr.map_or(f64::NAN, |column| column[index]),
             rate: bars.conversion_rate.map_or(1.0, |column| column[index]),
         }
@@ -149,6 +150,7 @@ impl Rows<'_> {
     #[must_use]
     #[inline(always)]
     pub fn previous(&self, index: usize) -> PreviousBar {
+        // The first row of a later block follows the last row of the block before.
         match (index.checked_sub(1), self.previous) {
             (Some(before), _) => self.as_previous(before),
             (None, Some(previous)) => previous,
@@ -174,6 +176,7 @@ impl Rows<'_> {
     #[must_use]
     #[inline(always)]
     pub fn lanes(&self, first: usize) -> Option<RowLanes<'_>> {
+        // The same columns one row earlier are the previous values: nothing is copied.
         let before = first.checked_sub(1)?;
         let bars = &self.bars;
         let stamps = chunk(bars.timestamp, first)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 /// The smallest and the most frequent distance between stamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spacing {
-    /// Smallest distance, ns.
+    /// Smallest distance that occurs, ns.
     pub smallest_ns: i64,
     /// Most frequent distance, ns; of equally frequent ones the smallest.
     pub common_ns: i64,

@@ -12,6 +12,7 @@ use crate::metrics::trades::TradeStats;
 /// Everything that metrics need of a run so far; plain state that a snapshot holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Accumulator {
+    // In the order of the snapshot's bytes, which postcard takes from here.
     pub(super) initial_capital: f64,
     pub(super) equity: f64,
     pub(super) first_ns: Option<i64>,

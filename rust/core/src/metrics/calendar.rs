@@ -51,6 +51,7 @@ impl Calendar {
         let per_bar = timeframe_ns == WEEK_NS;
         let chosen = periods_per_year.unwrap_or_else(|| if per_bar { 52.0 } else { days_a_year(stamps) });
         let mut calendar = Self { periods_per_year: chosen, per_bar, periods: None };
+        // Counted in advance: the blocks of returns need the length of the run.
         let periods = if per_bar { stamps.len() } else { calendar.count(stamps) };
         calendar.periods = Some(periods as u64);
         calendar
@@ -102,6 +103,7 @@ fn days_a_year(stamps: &[i64]) -> f64 {
         saturdays += u64::from(weekday(day) == SATURDAY);
         rest = &rest[rows_before(rest, (day + 1) * DAY_NS)..];
     }
+    // A tenth: a market of weekdays may have a stray Saturday.
     if saturdays * 10 > days { 365.0 } else { 252.0 }
 }
 
@@ -141,7 +143,7 @@ mod tests {
     use super::{Calendar, rows_before};
     use crate::time::{DAY_NS, HOUR_NS, WEEK_NS};
 
-    /// 1970-01-02, a Friday.
+    /// Stamp of 1970-01-02, a Friday.
     const FRIDAY: i64 = DAY_NS;
 
     #[test]

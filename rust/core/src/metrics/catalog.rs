@@ -5,7 +5,7 @@
 /// The unit of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Account currency.
+    /// An amount in account currency.
     Money,
     /// A fraction: 0.01 is one per cent.
     Rate,
@@ -24,13 +24,13 @@ pub enum Unit {
 pub enum Kind {
     /// Money and growth of the whole run.
     Result,
-    /// Returns by period.
+    /// Returns by period and their shape.
     Returns,
     /// Falls from a peak.
     Drawdown,
-    /// Closed round trips.
+    /// Statistics of closed round trips.
     Trades,
-    /// Costs and turnover.
+    /// Costs and turnover of fills.
     Costs,
     /// Buy and hold under the same costs.
     Benchmark,

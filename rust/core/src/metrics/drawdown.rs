@@ -44,7 +44,7 @@ impl MaxDrawdown {
         self.worst
     }
 
-    /// Adds a value.
+    /// Adds the next value of the curve.
     #[inline]
     pub fn mark(&mut self, value: f64) {
         self.step(value);

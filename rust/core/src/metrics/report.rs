@@ -40,6 +40,7 @@ impl MetricSet {
     /// Reports every metric of a run so far; the accumulators stay as they are.
     #[must_use]
     pub fn new(run: &Accumulator, closing: &Closing<'_>) -> Self {
+        // On a copy: the run may continue, and its period with it.
         let mut returns = run.returns.clone();
         returns.end_period();
         let mut values = Vec::with_capacity(METRICS.len());
@@ -48,12 +49,14 @@ impl MetricSet {
         report_returns(run, closing, &returns, &mut put);
         run.trades.report(&mut put);
         report_costs(run, closing, &mut put);
+        // By name: the order in which results are hashed.
         values.sort_unstable_by_key(|(name, _)| *name);
         Self { values, blocks: returns.blocks(), periods_per_year: returns.calendar().periods_per_year() }
     }
 }
 
 fn years(run: &Accumulator, timeframe_ns: i64) -> f64 {
+    // The last bar lasts as long as its timeframe.
     time::years(run.last_ns + timeframe_ns - run.first_ns.unwrap_or(run.last_ns))
 }
 

@@ -16,7 +16,7 @@ const FEWEST_RETURNS: u64 = 10;
 /// Number, sum and sum of squares of the returns of one block.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Block {
-    /// Number of returns.
+    /// Number of returns in the block.
     pub count: u64,
     /// Sum of the returns.
     pub sum: f64,
@@ -111,6 +111,7 @@ impl Returns {
         };
         self.points.add(equity);
         self.drawdown.mark(equity);
+        // From the first point at or below 0 on, returns mean nothing.
         self.all_positive &= equity > 0.0;
         if self.all_positive {
             self.add_return(equity / self.last_point - 1.0);
@@ -123,9 +124,11 @@ impl Returns {
         let excess = (value - self.risk_free).min(0.0);
         self.moments.add(value);
         self.downside += excess * excess;
+        // A run of unknown length, or longer than announced, has no blocks.
         let Some(periods) = self.calendar.periods.filter(|&periods| self.points_count < periods) else {
             return;
         };
+        // In integers: day k of n belongs to block floor(16 k / n).
         let block = &mut self.blocks[(BLOCKS as u64 * self.points_count / periods) as usize];
         block.count += 1;
         block.sum += value;

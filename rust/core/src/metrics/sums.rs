@@ -13,7 +13,7 @@ pub struct Sum {
 }
 
 impl Sum {
-    /// Adds a term.
+    /// Adds a term to the sum.
     #[inline]
     pub fn add(&mut self, term: f64) {
         let total = self.total + term;
@@ -41,7 +41,7 @@ pub struct Variance {
 }
 
 impl Variance {
-    /// Adds a value.
+    /// Adds a value to the stream.
     pub fn add(&mut self, value: f64) {
         self.count += 1;
         let delta = value - self.mean;
@@ -82,7 +82,7 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// Adds a value.
+    /// Adds a value to the stream.
     pub fn add(&mut self, value: f64) {
         let before = self.count as f64;
         self.count += 1;

@@ -18,15 +18,15 @@ pub enum Undefined {
     ZeroVolatility,
     /// No return fell short of the rate without risk.
     ZeroDownside,
-    /// No drawdown occurred.
+    /// Equity never fell below its peak.
     NoDrawdown,
     /// The peak before the largest drawdown was not reached again.
     NotRecovered,
     /// No trade was closed, or no order filled.
     NoTrades,
-    /// No trade won.
+    /// No closed trade made a profit.
     NoWins,
-    /// No trade lost.
+    /// No closed trade made a loss.
     NoLosses,
     /// Fewer than two trades were closed.
     TooFewTrades,

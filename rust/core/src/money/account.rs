@@ -47,6 +47,7 @@ impl Account {
 
     /// Exchanges quote currency for units in a fill.
     pub fn trade(&mut self, signed_quantity: f64, price: f64, multiplier: f64) {
+        // A buy spends quote currency, a sell (a negative quantity) earns it.
         self.quote_cash -= signed_quantity * price * multiplier;
     }
 
@@ -54,6 +55,7 @@ impl Account {
     pub fn settle(&mut self, rate: f64) -> f64 {
         let gross = rate * self.quote_cash;
         self.balance += gross;
+        // Exactly 0, not what rounding leaves: a flat account holds no quote currency.
         self.quote_cash = 0.0;
         gross
     }

@@ -25,6 +25,7 @@ impl FinancingRate {
     #[must_use]
     pub fn new(rules: &Financing, net: f64) -> Option<Self> {
         let annual_rate = if net > 0.0 { rules.long_rate } else { rules.short_rate };
+        // A negative rate is income, not nothing.
         (annual_rate != 0.0).then_some(Self { annual_rate, year_ns: DAY_NS as f64 * rules.day_count })
     }
 

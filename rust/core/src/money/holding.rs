@@ -1,6 +1,6 @@
 //! Open units between two fills: their charges, their equity, the price of their liquidation.
 //!
-//! The bar, the scan of a held position and the benchmark all hold units. Each formula stands here once for a row and
+//! The bar, the scan of a held position and the benchmark all hold units. Each formula is here once for a row and
 //! once for `LANES` rows, with the same order of operations, so that both give the same bits.
 
 use crate::lanes::LANES;
@@ -21,6 +21,7 @@ impl Holding {
     /// Holds `net` units: above 0 long, below 0 short, 0 flat.
     #[inline]
     pub(crate) fn new(execution: &Execution, net: f64) -> Self {
+        // No units, no charge: `FinancingRate` would take 0 for a short.
         let financing = if net == 0.0 { None } else { FinancingRate::new(&execution.financing, net) };
         Self { net, multiplier: execution.instrument.contract_multiplier, financing }
     }
@@ -65,6 +66,7 @@ impl Holding {
         prices: &[f64; LANES],
         rates: &[f64; LANES],
     ) -> [f64; LANES] {
+        // Not `equity`: each row has another balance.
         std::array::from_fn(|row| balances[row] + self.open_gross(account, prices[row], rates[row]))
     }
 

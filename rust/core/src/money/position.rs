@@ -79,6 +79,7 @@ impl Position {
 
     /// Extends the best and the worst price while held by a price.
     pub fn note_price(&mut self, price: f64) {
+        // Neither rounds, so prices may be noted in any order, or as extremes of many bars.
         self.highest = self.highest.max(price);
         self.lowest = self.lowest.min(price);
     }
@@ -86,6 +87,7 @@ impl Position {
     /// Returns the best and the worst distance from entry, price units, `>= 0` and `<= 0`.
     #[must_use]
     pub fn excursions(&self) -> (f64, f64) {
+        // The entry price was noted first, so one is at least 0 and the other at most 0.
         let up = self.highest - self.entry_price;
         let down = self.lowest - self.entry_price;
         if self.direction > 0 { (up, down) } else { (-down, -up) }

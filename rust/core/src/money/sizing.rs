@@ -40,6 +40,7 @@ pub fn size(rules: &Execution, input: &SizingInput) -> SizingOutcome {
     let Some(wanted) = wanted(rules, input) else {
         return SizingOutcome::Volatility;
     };
+    // Lots before margin: what the margin allows is a count of whole lots too.
     let lot = rules.instrument.lot_size;
     let lots = whole_lots(wanted / lot);
     if lots < 1.0 || input.equity <= 0.0 {
@@ -48,6 +49,7 @@ pub fn size(rules: &Execution, input: &SizingInput) -> SizingOutcome {
     if is_acceptable(rules, input, lots * lot) {
         return SizingOutcome::Quantity(lots * lot);
     }
+    // A fixed size is filled as asked for, or not at all.
     let shrinks = !matches!(rules.sizing, Sizing::FixedQuantity(_) | Sizing::FixedNotional(_));
     match largest_acceptable(rules, input, lots) {
         Some(fewer) if shrinks => SizingOutcome::Quantity(fewer * lot),
@@ -59,11 +61,13 @@ pub fn size(rules: &Execution, input: &SizingInput) -> SizingOutcome {
 fn wanted(rules: &Execution, input: &SizingInput) -> Option<f64> {
     let spent_per_unit = input.unit_value * (1.0 + rules.commission.rate);
     Some(match rules.sizing {
+        // One formula while the account is flat. The two differ once a second symbol is open.
         Sizing::CashFraction(fraction) | Sizing::EquityFraction(fraction) => fraction * input.equity / spent_per_unit,
         Sizing::FixedQuantity(quantity) => quantity,
         Sizing::FixedNotional(notional) => notional / input.unit_value,
         Sizing::VolatilityTarget { annual, .. } => {
             let sigma = input.sigma.filter(|sigma| sigma.is_finite() && *sigma > 0.0)?;
+            // Cut at the limit here: shrinking would find the same, lot by lot.
             (annual / sigma).min(rules.margin.max_leverage) * input.equity / input.unit_value
         }
     })
@@ -86,7 +90,8 @@ fn is_acceptable(rules: &Execution, input: &SizingInput, quantity: f64) -> bool 
 ///
 /// Margin and commission both grow with the count, so bisection finds it.
 fn largest_acceptable(rules: &Execution, input: &SizingInput, too_many: f64) -> Option<f64> {
-    let (mut low, mut high) = (0.0, too_many);
+    let mut low = 0.0;
+    let mut high = too_many;
     while high - low > 1.0 {
         let middle = (low + (high - low) / 2.0).floor();
         // Above 2^53 neighbouring doubles are more than 1 apart: there is no count between them.

@@ -19,7 +19,7 @@ pub enum Reason {
     MaxHolding,
     /// Equity fell to the maintenance requirement.
     Liquidation,
-    /// The data ended.
+    /// The last bar ended the position.
     EndOfData,
 }
 
@@ -48,7 +48,7 @@ pub enum Exit {
 /// The exit of a position inside a bar.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BarExit {
-    /// Exit taken.
+    /// Exit that is taken.
     pub exit: Exit,
     /// Both exits of an ambiguous bar.
     pub ambiguous: Option<Ambiguous>,
@@ -79,6 +79,7 @@ pub struct Levels {
 pub fn levels(rules: &Exits, side: f64, entry_price: f64, atr: f64) -> Option<Levels> {
     let given = [rules.stop_loss, rules.take_profit, rules.trailing_stop];
     let distances = given.map(|level| level.map(|level| distance(level, entry_price, atr)));
+    // `Some(None)`: a level was asked for and has no usable distance.
     if distances.contains(&Some(None)) {
         return None;
     }
@@ -173,6 +174,7 @@ pub fn exit_inside(
         (None, false) => None,
         (Some(exit), false) => certain(exit),
         (None, true) => certain(Exit::Target),
+        // Both inside one bar: the data cannot say which came first.
         (Some(stop), true) => {
             let exit = if adverse_first(rule, open, worst, best) { stop } else { Exit::Target };
             Some(BarExit { exit, ambiguous: Some(Ambiguous { adverse: stop, target: Exit::Target }) })

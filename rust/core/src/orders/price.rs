@@ -8,12 +8,12 @@ use crate::rules::costs::Slippage;
 /// Distance from the tick grid within which a price counts as on it, in ticks.
 const ON_TICK: f64 = 1e-6;
 
-/// A priced fill.
+/// The price of a fill, with its parts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Priced {
     /// Price after costs and tick.
     pub price: f64,
-    /// Price before them.
+    /// Price before costs and tick.
     pub reference: f64,
     /// Half spread that the price contains.
     pub half_spread: f64,
@@ -25,6 +25,7 @@ pub struct Priced {
 #[must_use]
 pub fn at_market(rules: &Execution, side: f64, quote: &Quote) -> Priced {
     let tick = rules.instrument.tick_size;
+    // The spread first: slippage is a loss against the quoted price.
     let quoted = quote.reference + side * quote.half_spread;
     let slipped = match rules.slippage {
         Slippage::Rate(rate) => quoted * (1.0 + side * rate),
@@ -37,6 +38,7 @@ pub fn at_market(rules: &Execution, side: f64, quote: &Quote) -> Priced {
 /// Prices a resting limit order at its level: without spread and slippage, rounded to the tick.
 #[must_use]
 pub fn at_limit(rules: &Execution, side: f64, level: f64, rate: f64) -> Priced {
+    // A resting order waits for its price, so it pays no spread and does not slip.
     let quote = Quote { reference: level, half_spread: 0.0, range: 0.0, rate };
     priced(rules, side, level, &quote)
 }
@@ -59,6 +61,7 @@ fn on_tick(tick_size: Option<f64>, side: f64, price: f64) -> f64 {
     if (steps - steps.round()).abs() <= ON_TICK {
         return price;
     }
+    // Up for a buy, down for a sell: rounding never favours the trader.
     let whole = if side > 0.0 { steps.ceil() } else { steps.floor() };
     whole * tick
 }
@@ -68,6 +71,7 @@ impl Priced {
     #[must_use]
     pub fn costs(&self, side: f64, units: f64) -> (f64, f64) {
         let total = side * (self.price - self.reference) * units * self.rate;
+        // The rest is slippage, tick rounding included, so that the two always add up.
         let spread = self.half_spread * units * self.rate;
         (total - spread, spread)
     }

@@ -78,9 +78,9 @@ pub enum TrailOn {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Intrabar {
-    /// The adverse level.
+    /// The adverse level comes first.
     Pessimistic,
-    /// The target of the position.
+    /// The target comes first.
     Optimistic,
     /// The level that comes first on the path open, nearer extreme, other extreme, close.
     Ohlc,

@@ -38,6 +38,7 @@ impl Rules {
     /// # Errors
     /// `Argument` with the first key that does not.
     pub fn check(&self) -> Result<(), Error> {
+        // Taken apart by name: a new group of rules does not compile until it is checked.
         let Self { execution, decisions, metrics } = self;
         execution.check()?;
         FRACTION.check("decisions.confidence_threshold", decisions.confidence_threshold)?;
@@ -88,6 +89,7 @@ impl Execution {
         self.exits.check()?;
         self.margin.check()?;
         self.instrument.check()?;
+        // Pairs of keys last: by itself each of them is in range.
         let ticks = matches!(self.slippage, Slippage::Ticks(_));
         if ticks && self.instrument.tick_size.is_none() {
             return Err(Error::Argument { name: "rules", problem: Problem::NoTickSize });

@@ -17,7 +17,7 @@ pub(super) const ANY: Range = Range { allowed: "finite", holds: |_| true };
 /// Shares of a price or a notional that must leave something.
 pub(super) const BELOW_ONE: Range =
     Range { allowed: "at least 0 and below 1", holds: |value| (0.0..1.0).contains(&value) };
-/// Probabilities.
+/// Probabilities and shares of one.
 pub(super) const FRACTION: Range = Range { allowed: "between 0 and 1", holds: |value| (0.0..=1.0).contains(&value) };
 /// Shares of the cash that is there.
 pub(super) const SHARE: Range = Range { allowed: "above 0 and at most 1", holds: |value| value > 0.0 && value <= 1.0 };
@@ -31,6 +31,7 @@ pub(super) const ABOVE_MINUS_ONE: Range = Range { allowed: "finite and above -1"
 impl Range {
     /// Checks the value of a key.
     pub(super) fn check(&self, key: &'static str, value: f64) -> Result<(), Error> {
+        // NaN is not finite, so no range has to think of it.
         if value.is_finite() && (self.holds)(value) { Ok(()) } else { Err(out_of_range(key, value, self.allowed)) }
     }
 

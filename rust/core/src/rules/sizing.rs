@@ -35,6 +35,7 @@ impl Sizing {
             Self::CashFraction(fraction) => SHARE.check("execution.sizing.fraction", fraction),
             Self::EquityFraction(fraction) => {
                 POSITIVE.check("execution.sizing.fraction", fraction)?;
+                // More than the leverage limit could never be filled, only shrunk.
                 if fraction <= max_leverage {
                     return Ok(());
                 }

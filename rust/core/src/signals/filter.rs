@@ -75,7 +75,7 @@ pub enum Verdict {
     Pass(Decision),
     /// An order in the direction of the open position: recorded as rejected, nothing is placed.
     AlreadyInPosition,
-    /// An order.
+    /// An order is to be placed.
     Order,
 }
 
@@ -102,6 +102,7 @@ impl Filter {
     #[must_use]
     pub fn new(rules: &Decisions, allow_short: bool) -> Self {
         Self {
+            // Rounded once: every comparison is between `f32`, as confidences are.
             threshold: rules.confidence_threshold as f32,
             separation_ns: time::hours_to_ns(rules.filters.min_signal_separation),
             position_awareness: rules.position_awareness,
@@ -112,6 +113,7 @@ impl Filter {
     /// Returns the first stamp that is not too soon after the last fill.
     #[must_use]
     pub(crate) fn free_from_ns(&self, last_fill_ns: Option<i64>) -> Option<i64> {
+        // Saturating: a long separation must not wrap into the past.
         last_fill_ns.map(|last| last.saturating_add(self.separation_ns))
     }
 
@@ -158,6 +160,7 @@ impl Filter {
         last_fill_ns: Option<i64>,
         position: i8,
     ) -> Verdict {
+        // The first check that holds names the reason, so their order is part of the ledger.
         if confidence.is_nan() {
             return Verdict::Pass(Decision::Undefined);
         }

@@ -19,6 +19,7 @@ pub fn classify(scores: [f32; 3]) -> (i8, f32) {
         return (0, f32::NAN);
     }
     let [buy, hold, sell] = scores;
+    // `>=`: of equal scores the first class wins.
     let (signal, peak) = if buy >= hold && buy >= sell {
         (1, buy)
     } else if hold >= sell {

@@ -13,6 +13,7 @@ pub(crate) fn check(run: &RunState) -> Result<(), &'static str> {
     let simulated = run.next_bar.saturating_sub(spec.warmup_bars);
     let flat = state.position.is_none();
     let money = [state.account.balance, state.account.quote_cash];
+    // Simple facts first: the accounts add up only if the others hold.
     let required = [
         (spec.initial_capital.is_finite() && spec.initial_capital > 0.0, "an initial capital of nothing"),
         (spec.timeframe_ns > 0, "bars without length"),

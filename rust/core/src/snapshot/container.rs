@@ -32,7 +32,7 @@ const LARGEST_PAYLOAD: u64 = 1 << 20;
 /// The extent of a ledger table, and its hashes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LedgerMark {
-    /// Number of rows.
+    /// Number of rows of the table.
     pub rows: u64,
     /// Hash of the last full page.
     pub head: Hash,
@@ -87,7 +87,7 @@ pub trait Payload: Serialize + DeserializeOwned {
     fn check(&self) -> Result<(), &'static str>;
 }
 
-/// Encodes a snapshot.
+/// Encodes header and payload as bytes.
 ///
 /// # Errors
 /// `SnapshotInconsistent` for a payload that cannot be encoded.

@@ -54,9 +54,11 @@ impl Saved {
         let earlier = bars.map(|bars| bars.rows(0, header.bar as usize));
         let not_one = Error::SnapshotInconsistent { what: "not exactly one symbol" };
         let (state, parts) = saved.into_state().ok_or(not_one)?;
+        // Before the hashes, which slice every column by the length of the first.
         if let Some(name) = ledger.uneven_table() {
             return Err(Error::IdentityMismatch { part: format!("ledger {name}") });
         }
+        // The parent of a fork is this snapshot; a continued run keeps its own.
         let parent = if rules.is_some() { Some(header.lineage()) } else { part(&parts, "parent") };
         let mut found = Self::new(match rules {
             None => Simulation::resume(state, ledger),

@@ -1,7 +1,7 @@
 //! The payload of schema version 1, frozen.
 //!
 //! The fields of a state are listed here once more: a new field of the live state does not compile until it has a place
-//! here. Leaves (rules, positions, accumulators) are plain values of their own modules. A test holds bytes of this
+//! here. Leaves (rules, positions, accumulators) are plain values of other modules. A test holds bytes of this
 //! version, so a leaf that changes shape must leave its old shape here.
 
 use serde::{Deserialize, Serialize};

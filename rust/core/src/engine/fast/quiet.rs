@@ -22,7 +22,7 @@ use crate::signals::filter::Verdict;
 /// Rows that place no order. A position may still end in them.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct QuietRows {
-    /// Number of rows.
+    /// Number of quiet rows.
     pub rows: usize,
     /// True if the row after them decides an order that waits for the next open. That row is as quiet as they are; its
     /// order is placed after it.
@@ -67,7 +67,7 @@ pub(crate) struct QuietStep<'a> {
     pub rows: &'a Rows<'a>,
     /// Minimum and maximum of their prices.
     pub ranges: &'a BlockRanges<'a>,
-    /// Signals beside them.
+    /// Signals beside the rows.
     pub columns: &'a Columns<'a>,
 }
 

@@ -12,6 +12,7 @@ use crate::rules::Rules;
 use ktrdr_testkit::{HOUR_NS, World, rules_json};
 use serde_json::{Value, json};
 
+/// Builds the rules of this crate: those of the testkit belong to another build of it.
 fn rules(changes: &Value) -> Rules {
     serde_json::from_value(rules_json(changes.clone())).expect("rules")
 }
@@ -90,7 +91,7 @@ fn position(plan: &Plan, direction: i8, borrowed: bool) -> Position {
     }
 }
 
-/// What `take` leaves of a position: whether it took the rows, and all that rows can change.
+/// Returns everything that `take` can change, after it: its answer, the position, the account, sums and equity.
 fn left(
     plan: &Plan,
     world: &World,

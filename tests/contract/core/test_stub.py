@@ -12,7 +12,7 @@ import ktrdr
 from ktrdr import _core
 from ktrdr.errors import all_errors
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 CORE = ROOT / "rust" / "core" / "src"
 
 
