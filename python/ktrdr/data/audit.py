@@ -1,12 +1,13 @@
-"""The rules of bars: what a row must keep (asked of the core), and how stamps must be spaced."""
+"""The rules of bars: values a row must keep, as the core judges them, and the spacing of stamps."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ktrdr import _core
 from ktrdr._types import Floats, Stamps
@@ -14,6 +15,8 @@ from ktrdr.errors import DataTimeframe, KtrdrError, from_code
 from ktrdr.time import NS_PER_DAY, NS_PER_SECOND, Timeframe, iso
 
 PRICES = ("open", "high", "low", "close")
+MOST_ROWS = 20  # an error lists no more; it says how many there are
+_ROUNDING_RATE = 1e-11
 
 _SENTENCES = {
     "data_nonfinite": "the value must be finite",
@@ -21,7 +24,11 @@ _SENTENCES = {
     "data_ohlc_order": "high must be the highest and low the lowest price of the bar",
     "data_duplicate": "the stamp occurs twice",
     "data_unsorted": "the stamp lies before the one above it",
+    "data_timeframe": "the bar is cut short: the next one opens before its end",
 }
+Codes: TypeAlias = NDArray[np.uint8]
+_FIELDS = _core.AUDIT_FIELDS
+_RULES = (*_core.AUDIT_RULES, "data_timeframe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +41,54 @@ class Violation:
     rule: str
 
     def to_dict(self) -> dict[str, Any]:
-        """A row of the audit table."""
+        """Returns a row of the audit table."""
         return {"row": self.row, "field": self.field, "value": self.value, "rule": self.rule}
 
 
-def audit(stamps: Stamps, columns: Mapping[str, Floats]) -> list[Violation]:
-    """Every broken rule of the rows, in row order; ``columns`` holds the prices and perhaps ``volume``.
+@dataclass(frozen=True, eq=False)
+class Violations(Sequence[Violation]):
+    """Broken rules in row order, kept as arrays: a file may hold millions."""
+
+    rows: NDArray[np.int64]
+    fields: Codes
+    rules: Codes
+    stamps: Stamps
+    columns: Mapping[str, Floats]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, at: int) -> Violation: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Violation]: ...
+    def __getitem__(self, at: int | slice) -> Violation | Sequence[Violation]:
+        if isinstance(at, slice):
+            return [self._made(one) for one in range(*at.indices(len(self)))]
+        return self._made(range(len(self))[at])
+
+    def __iter__(self) -> Iterator[Violation]:
+        return map(self._made, range(len(self)))
+
+    def _made(self, at: int) -> Violation:
+        row, name = int(self.rows[at]), _FIELDS[self.fields[at]]
+        value = iso(int(self.stamps[row])) if name == "timestamp" else repr(float(self.columns[name][row]))
+        return Violation(row, name, value, _RULES[self.rules[at]])
+
+    def commonest(self) -> tuple[str, int]:
+        """Returns the rule about values that most rows break, and how many rows break it."""
+        counts = {}
+        for rule in ("data_ohlc_order", "data_price_range", "data_nonfinite"):
+            rows = self.rows[self.rules == _RULES.index(rule)]  # in order: equal ones lie side by side
+            counts[rule] = int(np.count_nonzero(np.diff(rows))) + 1 if len(rows) else 0
+        rule = max(counts, key=lambda name: counts[name])
+        return rule, counts[rule]
+
+
+def audit(stamps: Stamps, columns: Mapping[str, Floats]) -> Violations:
+    """Returns every broken rule of the rows, in row order.
+
+    ``columns`` holds the prices and perhaps ``volume``, ``half_spread`` and ``conversion_rate``.
 
     >>> flat = np.ones(2)
     >>> columns = {"open": flat, "high": flat, "low": flat, "close": np.array([1.0, 2.0])}
@@ -48,27 +97,80 @@ def audit(stamps: Stamps, columns: Mapping[str, Floats]) -> list[Violation]:
     """
     opened, high, low, close = (np.ascontiguousarray(columns[name]) for name in PRICES)
     rows, fields, rules = _core.audit_bars(stamps, opened, high, low, close, columns.get("volume"))
-    found = []
-    for row, field, rule in zip(rows.tolist(), fields.tolist(), rules.tolist(), strict=True):
-        name = _core.AUDIT_FIELDS[field]
-        value = iso(int(stamps[row])) if name == "timestamp" else repr(float(columns[name][row]))
-        found.append(Violation(row, name, value, _core.AUDIT_RULES[rule]))
-    return found
+    beside = [_beside(name, columns) for name in ("half_spread", "conversion_rate") if name in columns]
+    if not any(len(found) for found, _, _ in beside):
+        return Violations(rows, fields, rules, stamps, columns)
+    parts = [np.concatenate(part) for part in zip((rows, fields, rules), *beside, strict=True)]
+    order = np.argsort(parts[0], kind="stable")
+    return Violations(parts[0][order], parts[1][order], parts[2][order], stamps, columns)
 
 
-def refusal(violations: list[Violation], *, where: str = "", hint: str = "", **place: Any) -> KtrdrError:
-    """The error of the first violation, which carries them all as its table."""
+def _beside(name: str, columns: Mapping[str, Floats]) -> tuple[Stamps, Codes, Codes]:
+    """Returns rows, fields and rules of a broken half spread (below 0) or conversion rate (not above 0)."""
+    column = columns[name]
+    finite = np.isfinite(column)
+    outside = finite & (column < 0 if name == "half_spread" else column <= 0)
+    rows = np.flatnonzero(~finite | outside)
+    rules = np.where(finite[rows], _RULES.index("data_price_range"), _RULES.index("data_nonfinite"))
+    return rows, np.full(len(rows), _FIELDS.index(name), np.uint8), rules.astype(np.uint8)
+
+
+def cut_short(stamps: Stamps, timeframe: Timeframe) -> Violations:
+    """Returns the bars that are cut short, as by an outage: of two that overlap the one that lies off the grid.
+
+    Empty where more than a tenth of the bars overlap: then the timeframe is another one.
+    """
+    before = np.flatnonzero(np.diff(stamps) < timeframe.ns)
+    phases = stamps % timeframe.ns
+    values, counts = np.unique(phases, return_counts=True)
+    usual = values[int(counts.argmax())] if len(values) else 0
+    rows = np.unique(np.where(phases[before] == usual, before + 1, before))
+    rows = rows if 10 * len(rows) <= len(stamps) else rows[:0]
+    fields = np.full(len(rows), _FIELDS.index("timestamp"), np.uint8)
+    rules = np.full(len(rows), _RULES.index("data_timeframe"), np.uint8)
+    return Violations(rows, fields, rules, stamps, {})
+
+
+def absorb_rounding(columns: dict[str, Floats]) -> tuple[dict[str, Floats], int]:
+    """Widens highs and lows that miss another price by a rounding error (1e-11 of it); returns how many rows.
+
+    >>> price = np.array([0.3])
+    >>> absorb_rounding({"open": price, "high": price, "low": price, "close": np.array([0.1 + 0.2])})[1]
+    1
+    """
+    prices = [columns[name] for name in PRICES]
+    highest, lowest = np.maximum.reduce(prices), np.minimum.reduce(prices)
+    high, low = columns["high"], columns["low"]
+    above = (high < highest) & (high >= highest * (1 - _ROUNDING_RATE))
+    below = (low > lowest) & (low <= lowest * (1 + _ROUNDING_RATE))
+    if not (above.any() or below.any()):
+        return columns, 0
+    widened = {"high": np.where(above, highest, high), "low": np.where(below, lowest, low)}
+    return columns | widened, int(np.count_nonzero(above | below))
+
+
+def refusal(
+    violations: Sequence[Violation], *, where: str = "", hint: str = "", count: int | None = None, **place: Any
+) -> KtrdrError:
+    """Returns the error of the first violation; its table lists the first 20, its text says how many there are."""
     first = violations[0]
-    more = f"{len(violations)} values break a rule" if len(violations) > 1 else ""
+    count = len(violations) if count is None else count
+    more = f"{count:,} values break a rule" if count > 1 else ""
     return from_code(
-        first.rule, _SENTENCES[first.rule], where=where, row=first.row, field=first.field, found=first.value,
+        first.rule,
+        _SENTENCES[first.rule],
+        where=where,
+        row=first.row,
+        field=first.field,
+        found=first.value,
         hint="; ".join(part for part in (more, hint) if part),
-        table=[violation.to_dict() for violation in violations], **place,
-    )  # fmt: skip
+        table=[violation.to_dict() for violation in violations[:MOST_ROWS]],
+        **place,
+    )
 
 
 def common_spacing(stamps: Stamps) -> Timeframe:
-    """The timeframe that is the most frequent spacing of the stamps (tie: the smallest)."""
+    """Returns the timeframe that is the most frequent spacing of the stamps (tie: the smallest)."""
     found = _core.spacing(stamps)
     if found is None:
         raise DataTimeframe("one bar does not tell its timeframe", expected="timeframe=...")
@@ -77,32 +179,60 @@ def common_spacing(stamps: Stamps) -> Timeframe:
         if timeframe.ns == spacing:
             return timeframe
     choices = " ".join(timeframe.value for timeframe in Timeframe)
-    raise DataTimeframe("the most frequent spacing is no timeframe", found=_seconds(spacing), expected=choices)
+    raise DataTimeframe("the most frequent spacing is no timeframe", found=duration(spacing), expected=choices)
 
 
-def check_spacing(stamps: Stamps, timeframe: Timeframe, symbol: str) -> None:
-    """Bars do not overlap, most of them follow each other at the timeframe, days and weeks begin where they should."""
+def check_spacing(
+    stamps: Stamps, timeframe: Timeframe, symbol: str, location: Callable[[int], str] | None = None
+) -> None:
+    """Refuses bars that overlap, that mostly follow each other at another spacing, or that begin off their grid.
+
+    ``location`` gives file and line of a row.
+    """
     place: dict[str, Any] = {"symbol": symbol or None, "timeframe": timeframe.value}
+    where = location or (lambda row: "")
     if not timeframe.intraday:
-        _check_dates(stamps, timeframe, place)
+        _check_dates(stamps, timeframe, place, where)
     spacing = _core.spacing(stamps)
     if spacing is None:
         return
     smallest, common, _ = spacing
     if smallest < timeframe.ns:
         row = int(np.argmax(np.diff(stamps) < timeframe.ns)) + 1
-        found = f"{_seconds(stamps[row] - stamps[row - 1])} after the bar before"
-        raise DataTimeframe("bars overlap", row=row, found=found, expected=f"{timeframe.seconds} s or more", **place)
+        raise DataTimeframe(
+            "bars overlap",
+            where=where(row),
+            row=row,
+            found=f"{iso(int(stamps[row]))}, {duration(stamps[row] - stamps[row - 1])} after the bar before",
+            expected=f"{duration(timeframe.ns)} or more",
+            **place,
+        )
     if common != timeframe.ns:
-        found = f"most frequent spacing {_seconds(common)}"
-        raise DataTimeframe("the bars are not of this timeframe", found=found, expected=timeframe.value, **place)
+        row = int(np.argmax(np.diff(stamps) == common))
+        example = f"{iso(int(stamps[row]))} and {iso(int(stamps[row + 1]))}"
+        raise DataTimeframe(
+            "the bars are not of this timeframe",
+            where=where(row + 1),
+            found=f"most frequent spacing {duration(common)}, as between {example}",
+            expected=timeframe.value,
+            **place,
+        )
 
 
-def _seconds(spacing_ns: int | np.int64) -> str:
-    return f"{int(spacing_ns) / NS_PER_SECOND:g} s"
+def duration(spacing_ns: int | np.int64) -> str:
+    """Returns a length of time as people say it.
+
+    >>> duration(90 * 60 * 10**9), duration(86_400 * 10**9)
+    ('1.5 h', '1 d')
+    """
+    seconds = int(spacing_ns) / NS_PER_SECOND
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:g} {unit}"
+    return f"{seconds:g} s"
 
 
-def _check_dates(stamps: Stamps, timeframe: Timeframe, place: dict[str, Any]) -> None:
+def _check_dates(stamps: Stamps, timeframe: Timeframe, place: dict[str, Any], where: Callable[[int], str]) -> None:
     days, rest = np.divmod(stamps, NS_PER_DAY)
     wrong = rest != 0
     if timeframe is Timeframe.W1:
@@ -110,5 +240,11 @@ def _check_dates(stamps: Stamps, timeframe: Timeframe, place: dict[str, Any]) ->
     if wrong.any():
         row = int(np.argmax(wrong))
         expected = "a Monday at 00:00 UTC" if timeframe is Timeframe.W1 else "a date at 00:00 UTC"
-        found = iso(int(stamps[row]))
-        raise DataTimeframe("the stamp is no session date", row=row, found=found, expected=expected, **place)
+        raise DataTimeframe(
+            "the stamp is no session date",
+            where=where(row),
+            row=row,
+            found=iso(int(stamps[row])),
+            expected=expected,
+            **place,
+        )

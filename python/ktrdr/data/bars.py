@@ -12,7 +12,7 @@ import polars as pl
 
 from ktrdr import _core
 from ktrdr._types import Floats, Stamps
-from ktrdr.data.audit import PRICES, audit, check_spacing, common_spacing, refusal
+from ktrdr.data.audit import PRICES, absorb_rounding, audit, check_spacing, common_spacing, refusal
 from ktrdr.data.frames import BarTable, columns_of, floats_of, stamps_of
 from ktrdr.errors import DataEmpty, DataParse
 from ktrdr.time import Timeframe, iso
@@ -22,7 +22,7 @@ EXTRAS = ("volume", "half_spread", "atr", "conversion_rate")
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where bars come from: whether they are made up, the source, and what they were resampled from."""
+    """The origin of bars: made up or real, the source, and the timeframe they were resampled from."""
 
     synthetic: bool = False
     source: str = "memory"
@@ -63,22 +63,22 @@ class BarSeries:
 
     @cached_property
     def close_ns(self) -> Stamps:
-        """When each bar closed, ns UTC."""
+        """Each bar's close, ns UTC."""
         return self.timestamp + self.timeframe.ns
 
     @property
     def has_volume(self) -> bool:
-        """Whether any row has a volume above zero."""
+        """True if any row has a volume above zero."""
         return self.volume is not None and bool(np.any(self.volume > 0))
 
     def rows(self, first: int, stop: int) -> BarSeries:
-        """The rows ``first`` up to, not including, ``stop``; views, not checked again."""
+        """Returns the rows ``first`` up to, not including, ``stop``; views, not checked again."""
         names = ("timestamp", *PRICES, *EXTRAS)
         cut = {name: column[first:stop] for name in names if (column := getattr(self, name)) is not None}
         return replace(self, **cut)
 
     def content_hash(self) -> str:
-        """BLAKE3 over the columns' values, as hex."""
+        """Returns BLAKE3 over the columns' values, as hex."""
         names = ("timestamp", *PRICES, *EXTRAS)
         parts: list[Any] = []
         for name in names:
@@ -87,7 +87,7 @@ class BarSeries:
         return bytes(_core.content_hash(parts)).hex()
 
     def to_frame(self) -> pl.DataFrame:
-        """A polars frame with a UTC timestamp and every column that is there."""
+        """Returns a polars frame with a UTC timestamp and every column that is there."""
         columns: dict[str, Any] = {"timestamp": pl.Series(self.timestamp).cast(pl.Datetime("ns", "UTC"))}
         for name in (*PRICES, *EXTRAS):
             if (column := getattr(self, name)) is not None:
@@ -98,12 +98,13 @@ class BarSeries:
     def from_frame(
         cls, frame: Any, symbol: str, timeframe: Timeframe | None, provenance: Provenance | None = None
     ) -> BarSeries:
-        """Bars from polars, any Arrow table, or pandas (its DatetimeIndex is the timestamp).
+        """Makes bars from polars, any Arrow table, or pandas (its DatetimeIndex is the timestamp).
 
         With ``timeframe`` None it is the most frequent spacing of the stamps (tie: the smallest).
         Raises a ``DataError`` leaf that names row and field.
         """
         stamps, given = read_columns(frame, symbol)
+        given, _ = absorb_rounding(given)
         check_rows(stamps, given, symbol)
         timeframe = timeframe or common_spacing(stamps)
         check_spacing(stamps, timeframe, symbol)
@@ -117,14 +118,14 @@ BarsByTimeframe = Mapping[str, BarTable | BarSeries]
 
 
 def read_columns(frame: Any, symbol: str) -> tuple[Stamps, dict[str, Floats]]:
-    """Stamps and the known columns of polars, any Arrow table, or pandas; the rows themselves are not checked.
+    """Reads stamps and the known columns of polars, any Arrow table, or pandas; the rows themselves are not checked.
 
     Raises ``DataEmpty``, ``DataParse`` for a missing or textual column, ``DataNoTimezone``, ``DataTimeUnit``.
     """
-    columns = columns_of(frame)
-    for name in ("timestamp", *PRICES):
-        if name not in columns:
-            raise DataParse("a column is missing", where=symbol, found=", ".join(columns), expected=name)
+    columns = columns_of(frame, symbol)
+    if missing := [name for name in ("timestamp", *PRICES) if name not in columns]:
+        what = "a column is missing" if len(missing) == 1 else "columns are missing"
+        raise DataParse(what, where=symbol, found=", ".join(columns), expected=", ".join(missing))
     stamps = stamps_of(columns["timestamp"], symbol)
     if len(stamps) == 0:
         raise DataEmpty("no bars", symbol=symbol or None)
@@ -133,11 +134,11 @@ def read_columns(frame: Any, symbol: str) -> tuple[Stamps, dict[str, Floats]]:
 
 
 def _absent(name: str, column: pl.Series) -> bool:
-    """An extra column without a single value says as much as no column."""
+    """Returns True for an extra column without a single value: it says as much as no column."""
     return name in EXTRAS and column.null_count() == len(column)
 
 
 def check_rows(stamps: Stamps, columns: Mapping[str, Floats], symbol: str) -> None:
-    """Every bar keeps the core's rules, or the first broken one is raised."""
+    """Raises the first broken rule of the bars."""
     if found := audit(stamps, columns):
         raise refusal(found, symbol=symbol or None)

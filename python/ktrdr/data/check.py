@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ktrdr._types import Floats, Stamps
-from ktrdr.data.audit import Violation, audit, check_spacing
+from ktrdr.data.audit import MOST_ROWS, Violation, audit, check_spacing
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.frames import floats_of, stamps_of
 from ktrdr.data.lookahead import check_lookahead
@@ -28,13 +29,13 @@ class Jump:
     rate: float
 
     def to_dict(self) -> dict[str, Any]:
-        """A row of the table of jumps."""
+        """Returns a row of the table of jumps."""
         return {"row": self.row, "time": self.time, "rate": self.rate}
 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What the audit of one stored series found; ``problems`` are the errors that a run of it would raise."""
+    """The findings of the audit of one stored series; ``problems`` are the errors that a run of it would raise."""
 
     symbol: str
     timeframe: Timeframe
@@ -45,13 +46,13 @@ class CheckReport:
     gaps: int
     longest_gap_hours: float
     has_volume: bool
-    violations: tuple[Violation, ...]
+    violations: Sequence[Violation]
     jumps: tuple[Jump, ...]
     problems: tuple[KtrdrError, ...]
     warnings: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """Returns the report, JSON-ready."""
         return {
             "symbol": self.symbol,
             "timeframe": self.timeframe.value,
@@ -62,7 +63,8 @@ class CheckReport:
             "gaps": self.gaps,
             "longest_gap_hours": self.longest_gap_hours,
             "volume": self.has_volume,
-            "violations": [violation.to_dict() for violation in self.violations],
+            "violation_count": len(self.violations),
+            "violations": [violation.to_dict() for violation in self.violations[:MOST_ROWS]],
             "jumps": [jump.to_dict() for jump in self.jumps],
             "problems": [problem.to_dict() for problem in self.problems],
             "warnings": list(self.warnings),
@@ -94,7 +96,7 @@ def check_series(repository: Repository, symbol: str, timeframe: str | Timeframe
         gaps=len(wide),
         longest_gap_hours=round(float(wide.max(initial=0)) / (3_600 * NS_PER_SECOND), 3),
         has_volume=volume is not None and bool((volume > 0).any()),
-        violations=tuple(violations),
+        violations=violations,
         jumps=_jumps(stamps, columns),
         problems=problems,
         warnings=_warnings(repository, symbol, length, sound=not problems),
@@ -130,7 +132,7 @@ def _spacing_problem(stamps: Stamps, timeframe: Timeframe, symbol: str, known: D
 
 
 def _siblings(repository: Repository, mine: BarSeries) -> list[BarSeries]:
-    """The symbol's other series of the same origin that can be read; the others have reports of their own."""
+    """The symbol's other series of the same origin that can be read; each series has its own report."""
     found = []
     for symbol, timeframe in repository.names():
         if symbol != mine.symbol or timeframe is mine.timeframe:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
 
 from ktrdr._types import Floats, Stamps
-from ktrdr.data.imports.units import require_ns
+from ktrdr.data.headings import headings, of_instrument
+from ktrdr.data.units import require_ns
 from ktrdr.errors import DataNonfinite, DataNoTimezone, DataParse
 
 
@@ -37,14 +39,16 @@ BarTable = pl.DataFrame | pl.LazyFrame | ArrowTable | PandasFrame
 """A table of bars as callers have it."""
 
 
-def columns_of(frame: Any) -> dict[str, pl.Series]:
-    """The columns of a polars frame, an Arrow table or a pandas frame, by name.
+def columns_of(frame: Any, symbol: str = "") -> dict[str, pl.Series]:
+    """Returns the columns of a polars frame, an Arrow table or a pandas frame, by name.
 
-    A pandas frame's names count in any case, and its DatetimeIndex is the ``timestamp``.
-    Raises ``DataParse`` for what is no frame, ``DataNoTimezone`` for an index without a zone.
+    A pandas frame's names count in any case, and its DatetimeIndex is the ``timestamp``. Of two-level names, as
+    downloads have them, the columns of the instrument that is called like the symbol are taken.
+    Raises ``DataParse`` for what is no frame and for several instruments, ``DataNoTimezone`` for an index without a
+    zone.
     """
     if type(frame).__module__.partition(".")[0] == "pandas":
-        return _pandas_columns(frame)
+        return _pandas_columns(frame, symbol)
     if isinstance(frame, pl.LazyFrame):
         frame = frame.collect()
     if not isinstance(frame, pl.DataFrame):
@@ -53,22 +57,32 @@ def columns_of(frame: Any) -> dict[str, pl.Series]:
         except (TypeError, ValueError, pl.exceptions.PolarsError):
             expected = "a polars frame, an Arrow table or a pandas frame"
             raise DataParse("not a table of bars", found=type(frame).__name__, expected=expected) from None
-    return dict(zip(frame.columns, frame.get_columns(), strict=True))
+    names = _named(frame.columns, symbol)
+    return {name: frame.get_column(frame.columns[index]) for index, name in names}
 
 
-def _pandas_columns(frame: Any) -> dict[str, pl.Series]:
+def _named(names: Sequence[Hashable], symbol: str) -> list[tuple[int, str]]:
+    """Returns position and name of each column; of names that hold an instrument only the symbol's, without it."""
+    parted = headings(names)
+    if all(one.instrument is None for one in parted):
+        return [(index, str(name)) for index, name in enumerate(names)]
+    kept, _ = of_instrument(parted, symbol)
+    return [(one.index, one.name.lower()) for one in kept]
+
+
+def _pandas_columns(frame: Any, symbol: str) -> dict[str, pl.Series]:
     columns: dict[str, pl.Series] = {}
-    for name in frame.columns:
-        lower = str(name).lower()
+    for index, name in _named(list(frame.columns), symbol):
+        lower, column = name.lower(), frame.iloc[:, index]
         if lower in columns:
-            raise DataParse("two columns of one name", found=str(name), field=lower)
-        if lower == "timestamp" and hasattr(frame[name], "dt"):
-            columns[lower] = _pandas_stamps(frame[name].dt)
-        elif getattr(frame[name].dtype, "kind", "O") in "iufb":
-            dtype = "int64" if frame[name].dtype.kind == "i" else "float64"
-            columns[lower] = pl.Series(lower, frame[name].to_numpy(dtype=dtype))
+            raise DataParse("two columns of one name", found=name, field=lower)
+        if lower == "timestamp" and hasattr(column, "dt"):
+            columns[lower] = _pandas_stamps(column.dt)
+        elif getattr(column.dtype, "kind", "O") in "iufb":
+            dtype = "int64" if column.dtype.kind == "i" else "float64"
+            columns[lower] = pl.Series(lower, column.to_numpy(dtype=dtype))
         else:
-            columns[lower] = pl.Series(lower, [str(value) for value in frame[name]], dtype=pl.String)
+            columns[lower] = pl.Series(lower, [str(value) for value in column], dtype=pl.String)
     if "timestamp" not in columns and hasattr(frame.index, "tz"):
         columns["timestamp"] = _pandas_stamps(frame.index)
     return columns
@@ -83,7 +97,7 @@ def _pandas_stamps(stamps: Any) -> pl.Series:
 
 
 def stamps_of(column: pl.Series, symbol: str = "") -> Stamps:
-    """Stamps as ``[n, int64, ns UTC]`` from datetimes with a zone or integer nanoseconds.
+    """Returns stamps as ``[n, int64, ns UTC]`` from datetimes with a zone or integer nanoseconds.
 
     Raises ``DataNoTimezone``, ``DataTimeUnit``, or ``DataParse`` for a missing stamp or another type.
     """
@@ -103,7 +117,7 @@ def stamps_of(column: pl.Series, symbol: str = "") -> Stamps:
 
 
 def floats_of(column: pl.Series, name: str, symbol: str = "") -> Floats:
-    """A numeric column as ``[n, float64]``; missing values become NaN; raises ``DataParse`` for other types."""
+    """Returns a numeric column as ``[n, float64]``; missing values become NaN; raises ``DataParse`` for other types."""
     if not (column.dtype.is_numeric() or column.dtype == pl.Null):
         raise DataParse("the column is not numeric", symbol=symbol or None, field=name, found=str(column.dtype))
     values = column.cast(pl.Float64)
@@ -113,10 +127,12 @@ def floats_of(column: pl.Series, name: str, symbol: str = "") -> Floats:
 
 
 def context_of(frame: pl.DataFrame, file: str) -> tuple[Stamps, Floats]:
-    """An external series: when each value became known, strictly increasing, and the values, finite."""
+    """Reads an external series: when each value became known, strictly increasing, and the values, finite."""
     missing = {"timestamp", "value"} - set(frame.columns)
     if missing:
-        raise DataParse("a column is missing", where=file, found=sorted(frame.columns), expected=missing.pop())
+        raise DataParse(
+            "a column is missing", where=file, found=sorted(frame.columns), expected=", ".join(sorted(missing))
+        )
     stamps, values = stamps_of(frame["timestamp"], file), floats_of(frame["value"], "value", file)
     if len(bad := np.flatnonzero(np.diff(stamps) <= 0)):
         raise DataParse("the stamps do not increase", where=file, row=int(bad[0]) + 1, field="timestamp")

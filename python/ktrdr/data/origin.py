@@ -1,4 +1,4 @@
-"""Made-up and real bars never meet in one run."""
+"""Keeps made-up and real bars out of one run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from ktrdr.errors import DataMixed
 
 
 def require_one_origin(series: Iterable[BarSeries]) -> bool:
-    """Whether the series of a run are synthetic; raises ``DataMixed``, which names both kinds, where only some are.
+    """Returns True if the series of a run are synthetic.
+
+    Raises ``DataMixed``, which names both kinds, where only some are.
 
     >>> require_one_origin([])
     False

@@ -28,7 +28,7 @@ _SLOW_PULL, _FAST_PULL = 2e-5, 1.6e-3
 
 
 def sample_bars() -> BarSeries:
-    """5m bars of 2022 to 2024, the same on every call.
+    """Returns 5m bars of 2022 to 2024, the same on every call.
 
     >>> bars = sample_bars()
     >>> bars.timeframe.value, bars.provenance.synthetic
@@ -59,22 +59,24 @@ def write_sample(repository: Repository) -> list[BarSeries]:
     for one in series:
         if repository.has(SYMBOL, one.timeframe) and not repository.provenance(SYMBOL, one.timeframe).synthetic:
             raise DataExists(
-                "a real series is stored already", symbol=SYMBOL, timeframe=one.timeframe.value,
+                "a real series is stored already",
+                symbol=SYMBOL,
+                timeframe=one.timeframe.value,
                 hint="the sample never replaces real bars: use another data folder, or delete that series first",
-            )  # fmt: skip
+            )
     for one in series:
         repository.store(one)
     return series
 
 
 def _open_market(stamps: Stamps) -> Stamps:
-    """Sunday 22:00 to Friday 22:00 UTC."""
+    """Returns the stamps from Sunday 22:00 to Friday 22:00 UTC."""
     hour_of_week = (stamps + 3 * NS_PER_DAY) % (7 * NS_PER_DAY) // _HOUR_NS  # Monday 00:00 is 0
     return stamps[(hour_of_week < 4 * 24 + 22) | (hour_of_week >= 6 * 24 + 22)]
 
 
 def _volatility(stamps: Stamps, random: np.random.Generator) -> Floats:
-    """Per bar: a daily shape with two sessions, times clusters that live for days."""
+    """Returns per bar: a daily shape with two sessions, times clusters that live for days."""
     hour = stamps % NS_PER_DAY / _HOUR_NS
     session = 0.55 + 0.6 * np.exp(-((hour - 8) ** 2) / 8) + 0.9 * np.exp(-((hour - 14.5) ** 2) / 10)
     day, position = np.unique(stamps // NS_PER_DAY, return_inverse=True)
@@ -88,7 +90,7 @@ def _volatility(stamps: Stamps, random: np.random.Generator) -> Floats:
 
 
 def _prices(scale: Floats, week_opens: NDArray[np.bool_], random: np.random.Generator) -> Floats:
-    """Prices after each step, ``[n_bars, steps]``, five decimals."""
+    """Returns prices after each step, ``[n_bars, steps]``, five decimals."""
     logs = np.zeros(len(scale) * _STEPS_PER_BAR)
     for pull in (_SLOW_PULL, _FAST_PULL):
         steps = random.standard_normal((len(scale), _STEPS_PER_BAR)) * (scale / np.sqrt(2 * _STEPS_PER_BAR))[:, None]
@@ -99,7 +101,7 @@ def _prices(scale: Floats, week_opens: NDArray[np.bool_], random: np.random.Gene
 
 
 def _pulled_back(steps: Floats, pull: float) -> Floats:
-    """The recursion x[t] = (1 - pull) x[t-1] + steps[t], as a scan over blocks short enough not to overflow."""
+    """Returns the recursion x[t] = (1 - pull) x[t-1] + steps[t], as a scan over blocks short enough not to overflow."""
     level, parts, block = 0.0, [], 2_048
     powers = (1.0 - pull) ** np.arange(1, block + 1)
     for start in range(0, len(steps), block):

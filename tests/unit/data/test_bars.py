@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from ktrdr.data.bars import BarSeries, read_columns
-from ktrdr.data.imports.units import to_ns, unit_of
+from ktrdr.data.units import to_ns, unit_of
 from ktrdr.errors import DataEmpty, DataError, DataNoTimezone, DataParse, DataTimeframe, DataTimeUnit
 from ktrdr.time import Timeframe
 
@@ -75,7 +75,7 @@ def test_pandas_without_a_zone_is_refused() -> None:
 
 @pytest.mark.parametrize("frame", [None, 3, "bars.csv", object()])
 def test_what_is_no_frame_is_refused(frame: Any) -> None:
-    with pytest.raises(DataParse, match=r"not a table of bars|a column is missing"):
+    with pytest.raises(DataParse, match=r"not a table of bars|columns are missing"):
         BarSeries.from_frame(frame, "EURUSD", None)
 
 
@@ -103,7 +103,7 @@ def test_volume_is_there_or_not_but_never_invented() -> None:
     [
         ([1, 1, 48, 1], Timeframe.H1, None),
         ([2, 1, 2, 1], Timeframe.H1, None),  # a tie goes to the smallest
-        ([2, 2, 1], Timeframe.H1, "most frequent spacing 7200 s"),
+        ([2, 2, 1], Timeframe.H1, "most frequent spacing 2 h"),
         ([1, 1, 0.5], Timeframe.H1, "bars overlap"),
         ([24, 24, 72], Timeframe.D1, None),
         ([24, 24, 25], Timeframe.D1, "a date at 00:00 UTC"),

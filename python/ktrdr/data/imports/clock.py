@@ -1,11 +1,10 @@
-"""Local clocks: an IANA zone, perhaps shifted, and the doubled and missing hours of its changes."""
+"""Local clocks: an IANA zone, perhaps shifted, with the doubled and missing hours of its changes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import polars as pl
@@ -17,12 +16,14 @@ from ktrdr.time import NS_PER_DAY, NS_PER_SECOND, iso
 _SHIFTED = re.compile(r"(?P<zone>.+?)(?P<sign>[+-])(?P<hours>\d{1,2})h((?P<minutes>[0-5]?\d)m?)?")
 _MINUTE_NS = 60 * NS_PER_SECOND
 
-Place = Callable[[int], str]  # where a row stands in its file
+_UTC_OFFSET = re.compile(r"(?:(?:utc|gmt)\s*)?(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>[0-5]\d))?", re.I)
+
+Place = Callable[[int], str]  # file and line of a row
 
 
 @dataclass(frozen=True)
 class Clock:
-    """A local clock: what an IANA zone shows, plus a fixed shift.
+    """A local clock: the time of an IANA zone plus a fixed shift.
 
     >>> Clock.parse("America/New_York+7h")      # the usual MetaTrader broker clock
     Clock(zone='America/New_York', shift_minutes=420)
@@ -33,27 +34,34 @@ class Clock:
 
     @classmethod
     def parse(cls, text: str, option: str = "tz") -> Clock:
-        """A zone as written behind ``--tz``; raises ``ArgumentInvalid``."""
+        """Returns a zone as written behind ``--tz``; raises ``ArgumentInvalid``.
+
+        >>> Clock.parse("GMT+7")      # seven hours ahead, as people mean it; not the Etc/GMT+7 of IANA
+        Clock(zone='UTC', shift_minutes=420)
+        """
+        if offset := _UTC_OFFSET.fullmatch(text.strip()):
+            minutes = int(offset["hours"]) * 60 + int(offset["minutes"] or 0)
+            return cls("UTC", -minutes if offset["sign"] == "-" else minutes)
         found = _SHIFTED.fullmatch(text)
         zone, shift = text, 0
         if found:
             shift = int(found["hours"]) * 60 + int(found["minutes"] or 0)
             zone, shift = found["zone"], -shift if found["sign"] == "-" else shift
         try:
-            ZoneInfo(zone)
+            # polars carries the zones itself: a machine may lack the old names, such as US/Eastern
             pl.Series([0]).cast(pl.Datetime("ns")).dt.replace_time_zone(zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError, pl.exceptions.PolarsError):
-            expected = "an IANA zone, such as Europe/Athens or America/New_York+7h"
+        except pl.exceptions.PolarsError:
+            expected = "an IANA zone, such as Europe/Athens or America/New_York+7h, or an offset such as GMT+7"
             raise ArgumentInvalid("unknown time zone", where=option, found=text, expected=expected) from None
         return cls(zone, shift)
 
     def local(self, utc: Stamps) -> Stamps:
-        """What the clock shows at these instants, as ns since 1970 of its own dial."""
+        """Returns the times that the clock shows at these instants, as ns since 1970 of its own dial."""
         shown = _instants(utc, "UTC").dt.convert_time_zone(self.zone).dt.replace_time_zone(None)
         return _values(shown) + self.shift_minutes * _MINUTE_NS
 
     def to_utc(self, local: Stamps, place: Place) -> Stamps:
-        """The instants at which the clock shows these times, in file order.
+        """Returns the instants at which the clock shows these times, in file order.
 
         An hour that occurs twice is taken first, then second, as the rows go back once within it.
         Raises ``DataAmbiguousTime`` where they do not, ``DataParse`` for a time the clock never shows.
@@ -66,9 +74,13 @@ class Clock:
         if first.null_count():
             row = int(first.is_null().arg_max() or 0)
             raise DataParse(
-                f"{self.zone} skips this local time", where=place(row), row=row, field="timestamp",
-                found=_wall(local[row]), hint="is it another zone's?",
-            )  # fmt: skip
+                f"{self.zone} skips this local time",
+                where=place(row),
+                row=row,
+                field="timestamp",
+                found=_wall(local[row]),
+                hint="is it another zone's?",
+            )
         early, late = _values(first), _values(second)
         doubled = np.flatnonzero(early != late)
         utc = early.copy()
@@ -78,15 +90,19 @@ class Clock:
         return utc
 
     def _second_pass(self, rows: Stamps, local: Stamps, place: Place) -> Stamps:
-        """The rows of a doubled hour that come after the clock has gone back."""
+        """Returns the rows of a doubled hour that come after the clock has gone back."""
         back = np.flatnonzero(np.diff(local[rows]) <= 0)
         if len(back) != 1:
             row = int(rows[0])
             raise DataAmbiguousTime(
                 f"a local hour that {self.zone} has twice, and the order of the rows does not tell which",
-                where=place(row), row=row, field="timestamp", found=_wall(local[row]),
-                expected="its rows twice, one pass after the other", hint="stamps with an offset would tell",
-            )  # fmt: skip
+                where=place(row),
+                row=row,
+                field="timestamp",
+                found=_wall(local[row]),
+                expected="its rows twice, one pass after the other",
+                hint="stamps with an offset would tell",
+            )
         return rows[back[0] + 1 :]
 
 
@@ -103,7 +119,7 @@ class SessionEnd:
 
     @classmethod
     def parse(cls, text: str) -> SessionEnd:
-        """``HH:MM ZONE``; raises ``ArgumentInvalid``."""
+        """Reads ``HH:MM ZONE``; raises ``ArgumentInvalid``."""
         found = re.fullmatch(r"([01]?\d|2[0-4]):([0-5]\d)\s+(\S+)", text.strip())
         if not found or int(found[1]) * 60 + int(found[2]) > 24 * 60:
             expected = "HH:MM ZONE, such as 17:00 America/New_York"
@@ -111,7 +127,7 @@ class SessionEnd:
         return cls(int(found[1]) * 60 + int(found[2]), Clock.parse(found[3], "session-end"))
 
     def after(self, instants: Stamps, *, or_at: bool) -> Stamps:
-        """The first end of a session after (``or_at``: at or after) each instant, ns UTC."""
+        """Returns the first end of a session after (``or_at``: at or after) each instant, ns UTC."""
         midnight = self.clock.local(instants) // NS_PER_DAY * NS_PER_DAY
         ends = instants + 3 * NS_PER_DAY
         for days in (2, 1, 0, -1):
@@ -130,7 +146,7 @@ class SessionEnd:
 
 
 def _runs(doubled: Stamps, local: Stamps) -> list[Stamps]:
-    """Rows of doubled hours, parted by the change of the clock they belong to."""
+    """Parts rows of doubled hours by the change of the clock they belong to."""
     if len(doubled) == 0:
         return []
     apart = (np.diff(doubled) > 1) | (np.abs(np.diff(local[doubled])) > NS_PER_DAY)

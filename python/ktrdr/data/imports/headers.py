@@ -1,4 +1,4 @@
-"""Which column is which: the headers of MetaTrader, HistData, yfinance, ccxt and their like.
+"""Finds the columns of bars: the headers of MetaTrader, HistData, yfinance, ccxt and their like.
 
 | from | looks like |
 | --- | --- |
@@ -7,6 +7,7 @@
 | HistData (ASCII) | no header: `20240102 000500;1.1;1.1;1.1;1.1;0` |
 | yfinance | `Date,Open,High,Low,Close,Adj Close,Volume`, or three lines of head |
 | pandas | an index without a name: an empty first heading, or `__index_level_0__` in Parquet |
+| Investing.com, Nasdaq | `Date,Price,Open,High,Low,Vol.`, `Date,Close/Last,Volume,Open,High,Low`; newest first |
 | ccxt, freqtrade, Binance | `timestamp,open,high,low,close,volume`, or no header and epoch stamps |
 """
 
@@ -18,61 +19,58 @@ from collections.abc import Mapping
 import polars as pl
 
 from ktrdr.data.audit import PRICES
+from ktrdr.data.headings import NAMES, STAMPS, plain
 from ktrdr.errors import ArgumentInvalid, DataParse
 
 EXTRAS = ("half_spread", "conversion_rate")
-_NAMES = {
-    "timestamp": (
-        "timestamp", "datetime", "date_time", "open_time", "opentime", "ts", "unix", "unix_time", "unix_timestamp",
-        "gmt_time", "local_time", "utc_time", "index_level_0",
-    ),
-    "date": ("date", "day"),
-    "time": ("time", "hour"),
-    "open": ("open", "o", "open_price", "bid_open"),
-    "high": ("high", "h", "high_price", "bid_high"),
-    "low": ("low", "l", "low_price", "bid_low"),
-    "close": ("close", "c", "close_price", "last", "bid_close"),
-    "volume": ("volume", "vol", "tickvol", "tick_volume", "tickvolume", "real_volume", "v"),
-}  # fmt: skip
-_STAMPS = ("timestamp", "date", "time")
-_CANONICAL = (*_STAMPS, *PRICES, "volume", *EXTRAS)
-_DATE = re.compile(r"\d{4}[.\-/]?\d{2}[.\-/]?\d{2}")
-_TIME = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
-
-
-def is_header(cells: list[str]) -> bool:
-    """Whether the first line of a file names its columns.
-
-    >>> is_header(["<DATE>", "<OPEN>"]), is_header(["2024.01.02", "00:05", "1.1"])
-    (True, False)
-    """
-    return not re.match(r"[+-]?\d", cells[0].strip())
+_CANONICAL = (*STAMPS, *PRICES, "volume", *EXTRAS)
+_DATE = re.compile(r"\d{4}[.\-/]?\d{2}[.\-/]?\d{2}|\d{1,2}[.\-/]\d{1,2}[.\-/]\d{2,4}")
+_TIME = re.compile(r"\d{1,2}:\d{2}(:\d{2})?|([01]\d|2[0-3])[0-5]\d([0-5]\d)?")
+_HEAD_ZONE = re.compile(r"(?i)\b(?:gmt|utc)\b\s*([+-]\d{1,2}(?::?\d{2})?)?")
 
 
 def choose_columns(frame: pl.DataFrame, mapping: Mapping[str, str], file: str) -> dict[str, str]:
-    """Our name of each column the bars need, to the file's; ``mapping`` is the user's part of it and wins.
+    """Maps our name of each column that bars need to the file's; ``mapping`` is the user's part of it and wins.
 
-    Raises ``ArgumentInvalid`` for a mapping to no column, ``DataParse`` for a column that is not there.
+    Raises ``ArgumentInvalid`` for a mapping to no column, ``DataParse`` that names every column that is not there.
     """
     chosen = {ours: _mapped(frame, ours, theirs) for ours, theirs in mapping.items()}
-    free = {_plain(name): name for name in reversed(frame.columns) if name not in chosen.values()}
+    free = {plain(name): name for name in reversed(frame.columns) if name not in chosen.values()}
     for ours in (name for name in _CANONICAL if name not in chosen):
-        known = _NAMES.get(ours, (ours,))
+        known = NAMES.get(ours, (ours,))
         if found := next((free[name] for name in known if name in free), None):
             chosen[ours] = found
     if free.keys() >= {"column_1", "column_2"} and not any(name in chosen for name in PRICES):
         chosen = _by_shape(frame) | chosen
-    elif "column_1" in free and not chosen.keys() & set(_STAMPS):
+    elif "column_1" in free and not chosen.keys() & set(STAMPS):
         chosen["timestamp"] = free["column_1"]  # an index without a name, as pandas writes it
     _require(chosen, frame, file)
     by_parts = bool(mapping.keys() & {"date", "time"}) and "timestamp" not in mapping
     unused = {"timestamp"} if by_parts else {"date", "time"} if "timestamp" in chosen else set()
-    chosen = {ours: theirs for ours, theirs in chosen.items() if ours not in unused}
-    return chosen if "volume" in mapping else _livelier_volume(chosen, frame)
+    return {ours: theirs for ours, theirs in chosen.items() if ours not in unused}
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"\W+", "_", name.strip().strip("<>").strip().lower()).strip("_") or name
+def zone_of_head(names: list[str]) -> str | None:
+    """Returns the zone that the heading of the stamps names, such as ``Gmt time``.
+
+    >>> zone_of_head(["Gmt time"]), zone_of_head(["Time (UTC+3)"]), zone_of_head(["Date"])
+    ('UTC', 'UTC+3', None)
+    """
+    for name in names:
+        if found := _HEAD_ZONE.search(name.replace("_", " ")):
+            return f"UTC{found[1] or ''}"
+    return None
+
+
+def volumes(frame: pl.DataFrame, chosen: Mapping[str, str], mapping: Mapping[str, str]) -> list[str]:
+    """Returns the file's columns that may be the volume: the user's, MetaTrader's count of ticks, or all of them."""
+    if "volume" in mapping:
+        return [mapping["volume"]]
+    by_name = {plain(name): name for name in reversed(frame.columns)}
+    if tick := by_name.get("tickvol"):
+        return [tick]
+    known = [by_name[name] for name in NAMES["volume"] if name in by_name]
+    return known or ([chosen["volume"]] if "volume" in chosen else [])
 
 
 def _mapped(frame: pl.DataFrame, ours: str, theirs: str) -> str:
@@ -85,32 +83,36 @@ def _mapped(frame: pl.DataFrame, ours: str, theirs: str) -> str:
 
 
 def _by_shape(frame: pl.DataFrame) -> dict[str, str]:
-    """The columns of a file without header, by what its first row looks like."""
-    first = [str(cell or "").strip() for cell in frame.row(0)]
+    """Maps the columns of a file without header, by the look of its first rows."""
+    rows = [[str(cell or "").strip() for cell in row] for row in frame.head(50).rows()]
+    names, first = list(frame.columns), rows[0]
+    if len(first) > 6 and not re.match(r"[\d\"]", first[0]) and _DATE.fullmatch(first[1]):
+        names, rows = names[1:], [row[1:] for row in rows]  # the instrument comes first
+        first = rows[0]
     stamps = ["timestamp"]
-    if len(first) > 1 and _DATE.fullmatch(first[0]) and _TIME.fullmatch(first[1]):
+    timed = len(first) > 5 and all(_DATE.fullmatch(row[0]) and _TIME.fullmatch(row[1]) for row in rows)
+    if timed and (":" in first[1] or not _is_price(first[1], first[2])):
         stamps = ["date", "time"]
-    return dict(zip([*stamps, *PRICES, "volume"], frame.columns, strict=False))
+    return dict(zip([*stamps, *PRICES, "volume"], names, strict=False))
+
+
+def _is_price(cell: str, other: str) -> bool:
+    """Returns True if a whole number may be a price beside another: a price is never twice the one beside it."""
+    try:
+        return 0.5 < float(cell) / float(other) < 2
+    except (ValueError, ZeroDivisionError):
+        return False
 
 
 def _require(chosen: Mapping[str, str], frame: pl.DataFrame, file: str) -> None:
-    stamped = chosen.keys() & set(_STAMPS)
-    missing = [name for name in PRICES if name not in chosen] if stamped else ["timestamp"]
+    missing = [name for name in PRICES if name not in chosen]
+    if not chosen.keys() & set(STAMPS):
+        missing.insert(0, "timestamp")
     if missing:
         raise DataParse(
-            "no column is recognised as a field of bars", where=file, found=", ".join(frame.columns),
-            expected=missing[0], hint=f"name it with --map {missing[0]}=COLUMN",
-        )  # fmt: skip
-
-
-def _livelier_volume(chosen: dict[str, str], frame: pl.DataFrame) -> dict[str, str]:
-    """Of several volumes the first that is not all 0: MetaTrader's VOL mostly is, its TICKVOL is not."""
-    by_name = {_plain(name): name for name in frame.columns}
-    rivals = [by_name[name] for name in _NAMES["volume"] if name in by_name]
-    if chosen.get("volume") not in rivals:
-        return chosen
-    for name in rivals:
-        readable = frame[name].dtype == pl.String or frame[name].dtype.is_numeric()
-        if readable and (frame[name].cast(pl.Float64, strict=False).fill_null(0) != 0).any():
-            return chosen | {"volume": name}
-    return chosen
+            "no column is recognised as a field of bars",
+            where=file,
+            found=", ".join(frame.columns),
+            expected=", ".join(missing),
+            hint="name it with " + " ".join(f"--map {name}=COLUMN" for name in missing),
+        )

@@ -1,60 +1,121 @@
-"""Foreign files to stored series: recognised, audited, never silently mended."""
+"""Foreign files to stored series: recognised, audited, mended only as the user says."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 import polars as pl
 
+from ktrdr import _core
 from ktrdr._types import Floats, Stamps
-from ktrdr.data.audit import PRICES, Violation, audit, refusal
+from ktrdr.data.audit import (
+    MOST_ROWS,
+    PRICES,
+    Violation,
+    Violations,
+    absorb_rounding,
+    audit,
+    check_spacing,
+    cut_short,
+    refusal,
+)
 from ktrdr.data.bars import BarSeries, Provenance
+from ktrdr.data.imports.append import join
 from ktrdr.data.imports.clock import Clock, SessionEnd
+from ktrdr.data.imports.dates import check_dates
 from ktrdr.data.imports.factors import adjust
-from ktrdr.data.imports.headers import EXTRAS, choose_columns
+from ktrdr.data.imports.headers import EXTRAS, zone_of_head
+from ktrdr.data.imports.numbers import NumberFormat, number_format, read_column
 from ktrdr.data.imports.reader import Table, read_table
 from ktrdr.data.imports.repair import Change, check_repair, mend
 from ktrdr.data.imports.sessions import bar_opens
-from ktrdr.data.imports.stamps import read_moments
+from ktrdr.data.imports.stamps import Moments, join_parts, read_moments
 from ktrdr.data.store.repository import STORED, Repository, check_symbol
-from ktrdr.errors import ArgumentInvalid, DataDuplicate, DataEmpty, DataExists, DataParse
-from ktrdr.time import Timeframe, iso
+from ktrdr.errors import ArgumentInvalid, DataEmpty, DataError, DataExists, DataParse
+from ktrdr.time import NS_PER_DAY, Timeframe, iso
+
+# From that share of rows on that break one rule the columns are doubted rather than the rows.
+_DOUBTFUL_SHARE, _DOUBTFUL_ROWS = 0.1, 3
 
 
 @dataclass(frozen=True, eq=False)
 class ImportReport:
-    """What an import read, found broken, changed, replaced and stored."""
+    """The outcome of an import: rows read, found broken, changed, replaced and stored, with notes for the user."""
 
     series: BarSeries
     rows_read: int
     rows_added: int
+    rows_updated: int
     gaps: int
     violations: tuple[Violation, ...]
     changes: tuple[Change, ...]
     replaced: tuple[str, ...]
+    volume_column: str | None
+    notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """Returns the report, JSON-ready."""
         stamps = self.series.timestamp
         return {
             "symbol": self.series.symbol,
             "timeframe": self.series.timeframe.value,
             "rows_read": self.rows_read,
             "rows_added": self.rows_added,
+            "rows_updated": self.rows_updated,
             "rows": len(self.series),
             "first": iso(int(stamps[0])),
             "last": iso(int(stamps[-1])),
             "gaps": self.gaps,
             "volume": self.series.has_volume,
+            "volume_column": self.volume_column,
             "violations": [violation.to_dict() for violation in self.violations],
             "changes": [change.to_dict() for change in self.changes],
             "replaced": list(self.replaced),
+            "notes": list(self.notes),
         }
+
+
+class ImportOptions(TypedDict, total=False):
+    """The options of an import.
+
+    tz: the clock of its stamps: an IANA zone, perhaps shifted (``America/New_York+7h``), or an offset (``GMT+7``).
+    epoch_clock: stamps that count from 1970 are the clock of ``tz`` instead of UTC.
+    stamps: ``open`` (by default) or ``close``: the end of the bar that they mark.
+    dates: the order of day, month and year (``DMY``, ``MDY``, ``YMD``), or a strptime format.
+    mapping: our name of a field to the file's name of its column.
+    instrument: the name in the file, where it holds several instruments; by default the symbol.
+    skip_lines: lines above the head.
+    decimal: the mark of decimals, ``.`` or ``,``.
+    thousands: the mark between thousands.
+    repair: ``drop`` or ``clip``: mends broken bars; without it they are refused.
+    replace: takes the place of a real series of that name.
+    append: adds later bars to the stored ones.
+    update: with ``append``, takes the new values of bars that are stored already.
+    factors: a file of date, price_factor and split_factor that adjusts prices and volumes.
+    session_end: ``HH:MM ZONE``, for daily and weekly stamps that are instants.
+    """
+
+    tz: str | None
+    epoch_clock: bool
+    stamps: str | None
+    dates: str | None
+    mapping: Mapping[str, str] | None
+    instrument: str | None
+    skip_lines: int
+    decimal: str | None
+    thousands: str | None
+    repair: str | None
+    replace: bool
+    append: bool
+    update: bool
+    factors: str | Path | None
+    session_end: str | None
 
 
 def import_file(
@@ -63,172 +124,281 @@ def import_file(
     *,
     symbol: str,
     timeframe: str | Timeframe,
-    tz: str | None = None,
-    stamps: str = "open",
-    mapping: Mapping[str, str] | None = None,
-    repair: str | None = None,
-    replace: bool = False,
-    append: bool = False,
-    factors: str | Path | None = None,
-    session_end: str | None = None,
+    **options: Unpack[ImportOptions],
 ) -> ImportReport:
-    """Imports one CSV, Parquet or Feather file as a series.
+    """Imports one CSV, Parquet or Feather file as a series of the data folder.
 
-    Args:
-        path: the file.
-        repository: where the series goes.
-        symbol: its name there.
-        timeframe: the length of its bars.
-        tz: the clock of its stamps: an IANA zone, perhaps shifted (``America/New_York+7h``).
-        stamps: whether they mark a bar's ``open`` or its ``close``.
-        mapping: our name of a field to the file's name of its column.
-        repair: ``drop`` or ``clip``: mends broken bars; without it they are refused.
-        replace: a real series of that name gives way.
-        append: later bars join the stored ones.
-        factors: a file of date, price_factor and split_factor that adjusts the prices.
-        session_end: ``HH:MM ZONE``, for daily and weekly stamps that are instants.
+    ``symbol`` is the series' name, ``timeframe`` the length of its bars; ``ImportOptions`` documents the options.
 
-    Nothing is stored where it raises: ``DataError`` leaves that name file, line and column and carry the ``table``
+    Nothing is stored where it raises: ``DataError`` leaves that name file, line and column and carry a ``table``
     of broken rules, ``DataExists`` over a real series, ``ArgumentInvalid`` for an option that cannot be.
     """
     symbol, length = check_symbol(symbol), Timeframe.parse(timeframe)
-    if replace and append:
-        raise ArgumentInvalid("one of the two", where="append", found="replace and append")
-    if stamps not in ("open", "close"):
-        raise ArgumentInvalid("unknown kind of stamps", where="stamps", found=stamps, expected="open or close")
-    check_repair(repair)
-    _check_free(repository, symbol, length, replace or append)
+    _check_options(options)
+    append = options.get("append", False)
+    _check_free(repository, symbol, length, options.get("replace", False) or append)
+    found = _read(Path(path), symbol, length, options)
+    return _store(repository, found, append=append, update=options.get("update", False))
+
+
+def _read(path: Path, symbol: str, length: Timeframe, options: ImportOptions) -> _Imported:
+    """Reads, audits and adjusts the file's bars."""
+    tz, session_end = options.get("tz"), options.get("session_end")
     clock = Clock.parse(tz) if tz else None
     end = SessionEnd.parse(session_end) if session_end else None
-    table = read_table(Path(path))
-    chosen = choose_columns(table.frame, mapping or {}, table.file)
-    moments = read_moments(_stamp_column(table, chosen), table.place)
-    opens = bar_opens(moments, length, clock, at_close=stamps == "close", end=end, place=table.place)
-    columns = _columns(table, chosen)
-    rows, columns, violations, changes = _audited(table, opens, columns, repair)
-    opens, columns = opens[rows], {name: column[rows] for name, column in columns.items()}
-    if factors is not None:
-        columns = adjust(opens, columns, Path(factors))
-    frame = pl.DataFrame({"timestamp": pl.Series(opens).cast(pl.Datetime("ns", "UTC")), **columns})
-    series = BarSeries.from_frame(frame, symbol, length, Provenance(source=table.file))
-    others = _others(table, chosen, rows)
-    gone, stored = _store(repository, series, others, append, changes)
-    gaps = int(np.count_nonzero(np.diff(stored.timestamp) > length.ns))
-    return ImportReport(stored, len(table.frame), len(series), gaps, tuple(violations), tuple(changes), gone)
+    table = read_table(
+        path,
+        mapping=options.get("mapping"),
+        wanted=options.get("instrument") or symbol,
+        skip_lines=options.get("skip_lines", 0),
+    )
+    table, moments, clock = _moments(table, clock, length, options)
+    at_close = None if options.get("stamps") is None else _at_close(options)
+    with _rows_of_the_file(table):
+        opens = bar_opens(moments, length, clock, at_close=at_close, end=end, place=table.place)
+    columns, volume_column = _columns(table, options.get("decimal"), options.get("thousands"))
+    columns, rounded = absorb_rounding(columns)
+    rows, columns, violations, changes = _audited(table, opens, columns, length, options.get("repair"))
+    notes = list(table.notes)
+    if rounded:
+        notes.append(f"{rounded:,} highs or lows missed another price by a rounding error and were widened")
+    if (factors := options.get("factors")) is not None:
+        columns = adjust(_dates(moments, opens, clock, length)[rows], columns, Path(factors))
+        notes.append("prices were adjusted by the factors" + _volumes_note(columns))
+    series = _series(table, opens[rows], columns, rows, symbol, length)
+    return _Imported(series, _others(table, rows), len(table.frame), violations, changes, volume_column, notes)
 
 
-def _stamp_column(table: Table, chosen: Mapping[str, str]) -> pl.Series:
-    if "timestamp" in chosen:
-        return table.frame[chosen["timestamp"]]
-    parts = [table.frame[chosen[name]] for name in ("date", "time") if name in chosen]
-    if len(parts) == 1:
-        return parts[0]
-    date, time = (part.cast(pl.String).str.strip_chars() for part in parts)
-    if date.str.contains(":", literal=True).all():
-        return date
-    return date + " " + time
+def _check_options(options: ImportOptions) -> None:
+    stamps = options.get("stamps")
+    if options.get("replace") and options.get("append"):
+        raise ArgumentInvalid("one of the two", where="append", found="replace and append")
+    if options.get("update") and not options.get("append"):
+        raise ArgumentInvalid("only new bars behind stored ones can update them", where="update", hint="add --append")
+    if stamps not in (None, "open", "close"):
+        raise ArgumentInvalid("unknown kind of stamps", where="stamps", found=stamps, expected="open or close")
+    check_repair(options.get("repair"))
+    check_dates(options.get("dates"))
 
 
-def _columns(table: Table, chosen: Mapping[str, str]) -> dict[str, Floats]:
-    """Prices and extras as numbers; an extra without a single value is left out."""
-    columns = {name: _numbers(table, chosen[name]) for name in STORED[1:] if name in chosen}
-    return {name: column for name, column in columns.items() if name in PRICES or not np.isnan(column).all()}
-
-
-def _numbers(table: Table, name: str) -> Floats:
-    column = table.frame[name]
-    if isinstance(column.dtype, pl.Categorical | pl.Enum):
-        column = column.cast(pl.String)
-    if column.dtype == pl.String:
-        column = column.str.strip_chars().replace("", None)
-    elif not (column.dtype.is_numeric() or column.dtype == pl.Null):
-        raise DataParse("the column is not numeric", where=table.file, field=name, found=str(column.dtype))
-    values = column.cast(pl.Float64, strict=False)
-    lost = values.is_null() & column.is_not_null()
-    if lost.any():
-        row = int(lost.arg_max() or 0)
-        found = str(column[row])
-        raise DataParse("the cell is no number", where=table.place(row), row=row, field=name, found=found)
-    return np.ascontiguousarray(values.fill_null(np.nan).to_numpy())
-
-
-def _audited(
-    table: Table, opens: Stamps, columns: dict[str, Floats], repair: str | None
-) -> tuple[Stamps, dict[str, Floats], list[Violation], list[Change]]:
-    """The rows to keep, in order, and their columns; broken rules are refused, or mended as told."""
-    violations = audit(opens, columns)
-    if not violations:
-        return np.arange(len(opens)), columns, [], []
-    if repair is None:
-        hint = "--repair drop or --repair clip mends them and says what it changed"
-        raise refusal(violations, where=table.place(violations[0].row), hint=hint)
-    rows, columns, changes = mend(opens, columns, violations, repair)
-    if len(rows) == 0:
-        raise DataEmpty("no row is left after the repair", where=table.file, found=f"{len(opens)} broken rows")
-    return rows, columns, violations, changes
-
-
-def _others(table: Table, chosen: Mapping[str, str], rows: Stamps) -> pl.DataFrame | None:
-    """The file's further columns, numbers where every cell is one."""
-    names = [name for name in table.frame.columns if name not in chosen.values() and name not in (*STORED, *EXTRAS)]
-    kept = []
-    for name in names:
-        column = table.frame[name]
-        if column.dtype == pl.String:
-            values = column.cast(pl.Float64, strict=False)
-            column = values if values.null_count() == column.null_count() else column
-        kept.append(column)
-    return pl.DataFrame(kept)[rows] if kept else None
+def _at_close(options: ImportOptions) -> bool:
+    return options.get("stamps") == "close"
 
 
 def _check_free(repository: Repository, symbol: str, timeframe: Timeframe, allowed: bool) -> None:
     if not repository.has(symbol, timeframe) or repository.provenance(symbol, timeframe).synthetic or allowed:
         return
     raise DataExists(
-        "a real series is stored already", symbol=symbol, timeframe=timeframe.value,
+        "a real series is stored already",
+        symbol=symbol,
+        timeframe=timeframe.value,
         hint="--replace puts the new one in its place, --append joins them",
-    )  # fmt: skip
+    )
 
 
-def _store(
-    repository: Repository, series: BarSeries, others: pl.DataFrame | None, append: bool, changes: list[Change]
-) -> tuple[tuple[str, ...], BarSeries]:
+def _moments(
+    table: Table, clock: Clock | None, length: Timeframe, options: ImportOptions
+) -> tuple[Table, Moments, Clock | None]:
+    """Reads the stamps, and turns table and stamps round where the newest row comes first."""
+    named = [table.fields[name] for name in ("timestamp", "date", "time") if name in table.fields]
+    moments = read_moments(_stamp_column(table), table.place, options.get("dates"))
+    if clock is None and moments.utc is None and (zone := zone_of_head(named)):
+        clock = Clock.parse(zone)
+    elif clock is not None and moments.utc is not None and not moments.epoch and length.intraday:
+        table = replaced(table, notes=(*table.notes, "the stamps carry their own offset: --tz is not used"))
+    moments = moments.by_clock(clock, options.get("epoch_clock", False), intraday=length.intraday)
+    moments = moments.on_the_minute(at_close=_at_close(options), place=table.place)
+    if moments.newest_first():
+        return table.turned_round(), moments.turned_round(), clock
+    return table, moments, clock
+
+
+def _stamp_column(table: Table) -> pl.Series:
+    if "timestamp" in table.fields:
+        return table.frame[table.fields["timestamp"]]
+    parts = [table.frame[table.fields[name]] for name in ("date", "time") if name in table.fields]
+    return parts[0] if len(parts) == 1 else join_parts(*parts)
+
+
+@contextmanager
+def _rows_of_the_file(table: Table) -> Iterator[None]:
+    """Names the row of the file in an error about a row that was moved."""
+    try:
+        yield
+    except DataError as error:
+        if table.rows is None or error.row is None:
+            raise
+        fields = error.fields()
+        raise type(error)(fields.pop("what"), **fields | {"row": table.row(error.row)}) from None
+
+
+def _columns(table: Table, decimal: str | None, thousands: str | None) -> tuple[dict[str, Floats], str | None]:
+    """Returns prices and extras as numbers, and the volume's column; an extra without a single value is left out."""
+    names = {name: table.fields[name] for name in (*PRICES, *EXTRAS) if name in table.fields}
+    texts = [table.frame[name] for name in (*names.values(), *table.volumes) if name in table.frame.columns]
+    form = number_format(texts, decimal, thousands, table.file)
+    read = {ours: _numbers(table, ours, theirs, form) for ours, theirs in names.items()}
+    volume, column = _volume(table, form)
+    columns = read if volume is None else read | {"volume": volume}
+    return {name: one for name, one in columns.items() if name in PRICES or not np.isnan(one).all()}, column
+
+
+def _numbers(table: Table, ours: str, theirs: str, form: NumberFormat) -> Floats:
+    return read_column(table.frame[theirs], theirs, form, table.file, table.place)
+
+
+def _volume(table: Table, form: NumberFormat) -> tuple[Floats | None, str | None]:
+    """Returns the volume with the fewest zeros, and its column; one that cannot be read matters only if it is alone."""
+    read: dict[str, Floats] = {}
+    for name in table.volumes:
+        try:
+            read[name] = _numbers(table, "volume", name, form)
+        except DataParse:
+            if len(table.volumes) == 1:
+                raise
+    if not read:
+        return None, None
+    best = min(read, key=lambda name: int(np.count_nonzero(~(read[name] > 0))))
+    return read[best], best
+
+
+def _audited(
+    table: Table, opens: Stamps, columns: dict[str, Floats], timeframe: Timeframe, repair: str | None
+) -> tuple[Stamps, dict[str, Floats], list[Violation], list[Change]]:
+    """Returns the rows to keep, in order, and their columns; broken rules are refused, or mended as the user says."""
+    rows = np.arange(len(opens))
+    changes: list[Change] = []
+    known: list[Violation] = []
+    violations = audit(opens, columns)
+    if violations:
+        hint = _advice(violations, len(opens))
+        if repair is None or (repair == "clip" and "--repair clip" not in hint):
+            raise _refusal(table, violations, hint)
+        rows, columns, changes = mend(opens, columns, violations, repair)
+        known = _in_file(table, violations)
+        changes = [replaced(change, row=table.row(change.row)) for change in changes]
+        if len(rows) == 0:
+            raise DataEmpty("no row is left after the repair", where=table.file, found=f"{len(opens)} broken rows")
+    if timeframe.intraday and (short := cut_short(opens[rows], timeframe)):
+        moved = Violations(rows[short.rows], short.fields, short.rules, opens, {})
+        if repair is None:
+            raise _refusal(table, moved, "--repair drop leaves it out and says so")
+        kept = np.ones(len(rows), bool)
+        kept[short.rows] = False
+        rows = rows[kept]
+        dropped = _in_file(table, moved)
+        known += dropped
+        changes += [Change(one.row, one.field, one.value, one.rule, "dropped") for one in dropped]
+    if not changes and np.array_equal(rows, np.arange(len(opens))):
+        return rows, columns, known, changes
+    return rows, {name: column[rows] for name, column in columns.items()}, known, changes
+
+
+def _advice(violations: Violations, rows: int) -> str:
+    rule, count = violations.commonest()
+    if count >= max(_DOUBTFUL_SHARE * rows, _DOUBTFUL_ROWS):
+        return (
+            f"{count:,} of {rows:,} rows break {rule}: the columns are probably not what they seem; "
+            "name them with --map, as --map close=COLUMN"
+        )
+    return "--repair drop or --repair clip mends them and says what it changed"
+
+
+def _refusal(table: Table, violations: Violations, hint: str) -> Exception:
+    first = _in_file(table, violations[:MOST_ROWS])
+    return refusal(first, where=table.place(int(violations.rows[0])), hint=hint, count=len(violations))
+
+
+def _in_file(table: Table, violations: Sequence[Violation]) -> list[Violation]:
+    return [replaced(violation, row=table.row(violation.row)) for violation in violations]
+
+
+def _dates(moments: Moments, opens: Stamps, clock: Clock | None, timeframe: Timeframe) -> Stamps:
+    """Returns each bar's date in its zone: the user's, or the offset of its own stamp."""
+    if not timeframe.intraday:
+        return opens
+    if clock is not None:
+        local = clock.local(opens)
+    else:
+        local = opens if moments.utc is None else opens + (moments.local - moments.utc)
+    return local // NS_PER_DAY * NS_PER_DAY
+
+
+def _volumes_note(columns: Mapping[str, Floats]) -> str:
+    return ", volumes divided by the split factor" if "volume" in columns else ""
+
+
+def _series(
+    table: Table, opens: Stamps, columns: dict[str, Floats], rows: Stamps, symbol: str, timeframe: Timeframe
+) -> BarSeries:
+    if len(opens) == 0:
+        raise DataEmpty("the file has no rows", where=table.file)
+    series = BarSeries(symbol, timeframe, opens, provenance=Provenance(source=table.file), **columns)
+    check_spacing(opens, timeframe, symbol, lambda row: table.place(int(rows[row])))
+    _core.check_bars(series)
+    return series
+
+
+def _others(table: Table, rows: Stamps) -> pl.DataFrame | None:
+    """Returns the file's further columns, numbers where every cell is one."""
+    taken = {*table.fields.values(), *table.volumes[:1]}
+    names = [name for name in table.frame.columns if name not in taken and name not in (*STORED, *EXTRAS)]
+    kept = []
+    for name in names:
+        column = table.frame[name]
+        if column.dtype == pl.String:
+            values = column.cast(pl.Float64, strict=False)
+            column = values if values.null_count() == column.null_count() else column
+        if column.null_count() < len(column):
+            kept.append(column)
+    return pl.DataFrame(kept)[rows] if kept else None
+
+
+@dataclass(frozen=True, eq=False)
+class _Imported:
+    """A checked series with what its report will say."""
+
+    series: BarSeries
+    others: pl.DataFrame | None
+    rows_read: int
+    violations: list[Violation]
+    changes: list[Change]
+    volume_column: str | None
+    notes: list[str]
+
+    def report(self, stored: BarSeries, added: int, updated: int, gone: tuple[str, ...]) -> ImportReport:
+        gaps = int(np.count_nonzero(np.diff(stored.timestamp) > stored.timeframe.ns))
+        return ImportReport(
+            series=stored,
+            rows_read=self.rows_read,
+            rows_added=added,
+            rows_updated=updated,
+            gaps=gaps,
+            violations=tuple(self.violations),
+            changes=tuple(self.changes),
+            replaced=gone,
+            volume_column=self.volume_column,
+            notes=tuple(self.notes),
+        )
+
+
+def _store(repository: Repository, found: _Imported, *, append: bool, update: bool) -> ImportReport:
     """Stores the series, alone or behind the stored one; synthetic series it replaces leave with their siblings."""
-    symbol, timeframe = series.symbol, series.timeframe
-    notes: dict[str, Any] = {"repaired_values": len(changes)} if changes else {}
-    if not repository.has(symbol, timeframe):
-        repository.store(series, others=others, notes=notes)
-        return (), series
-    if repository.provenance(symbol, timeframe).synthetic:
-        siblings = [one for one in repository.names() if one[0] == symbol and repository.provenance(*one).synthetic]
-        repository.store(series, others=others, notes=notes)
-        for sibling in siblings:
-            if sibling[1] is not timeframe:
-                repository.delete(*sibling)
-        return tuple(f"{symbol} {length.value} (synthetic)" for _, length in siblings), series
-    if append:
-        series, others = _joined(repository, series, others)
-        repository.store(series, others=others, notes=notes)
-        return (), series
-    repository.store(series, others=others, notes=notes)
-    return (f"{symbol} {timeframe.value}",), series
-
-
-def _joined(repository: Repository, more: BarSeries, others: pl.DataFrame | None) -> tuple[BarSeries, pl.DataFrame]:
-    """Stored and new rows in order; a stamp both have must carry the same bar."""
-    old = repository.raw(more.symbol, more.timeframe).with_columns(pl.col("timestamp").dt.cast_time_unit("ns"))
-    new = more.to_frame() if others is None else more.to_frame().hstack(others)
-    both = old.select("timestamp", *PRICES).join(new.select("timestamp", *PRICES), on="timestamp", suffix="_new")
-    differs = both.filter(pl.any_horizontal(pl.col(name) != pl.col(f"{name}_new") for name in PRICES))
-    if not differs.is_empty():
-        raise DataDuplicate(
-            "a stored bar has this stamp and other prices", symbol=more.symbol, timeframe=more.timeframe.value,
-            field="timestamp", found=str(differs["timestamp"][0]), expected="the same bar, or another stamp",
-            hint="--replace puts the new file in the stored one's place",
-        )  # fmt: skip
-    fresh = new.join(old.select("timestamp"), on="timestamp", how="anti")
-    joined = pl.concat([old, fresh], how="diagonal_relaxed").sort("timestamp")
-    stored = repository.provenance(more.symbol, more.timeframe)
-    provenance = dataclasses.replace(stored, source=f"{stored.source}, {more.provenance.source}", resampled_from=None)
-    series = BarSeries.from_frame(joined, more.symbol, more.timeframe, provenance)
-    return series, joined.select(pl.exclude(series.to_frame().columns))
+    series, symbol, timeframe = found.series, found.series.symbol, found.series.timeframe
+    notes: dict[str, Any] = {"repaired_values": len(found.changes)} if found.changes else {}
+    there = repository.has(symbol, timeframe)
+    synthetic = there and repository.provenance(symbol, timeframe).synthetic
+    if append and there and not synthetic:
+        joined = join(repository, series, found.others, update=update)
+        repository.store(joined.series, others=joined.others, notes=notes)
+        return found.report(joined.series, joined.added, joined.updated, ())
+    names = repository.names() if synthetic else []
+    siblings = [one for one in names if one[0] == symbol and repository.provenance(*one).synthetic]
+    repository.store(series, others=found.others, notes=notes)
+    for sibling in siblings:
+        if sibling[1] is not timeframe:
+            repository.delete(*sibling)
+    gone = tuple(f"{symbol} {length.value} (synthetic)" for _, length in siblings)
+    if there and not synthetic:
+        gone = (f"{symbol} {timeframe.value}",)
+    return found.report(series, len(series), 0, gone)

@@ -1,7 +1,8 @@
-"""Mending bars that break a rule, only when told how, and saying what was changed."""
+"""Mends bars that break a rule, only as the user says, and reports each change."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ REPAIRS = ("drop", "clip")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a repair did to one row of the file: ``dropped``, ``moved`` into order, or a field's new value."""
+    """One change by a repair to a row of the file: ``dropped``, ``moved`` into order, or a field's new value."""
 
     row: int
     field: str
@@ -25,21 +26,21 @@ class Change:
     became: str
 
     def to_dict(self) -> dict[str, Any]:
-        """A row of the table of changes."""
+        """Returns a row of the table of changes."""
         return {"row": self.row, "field": self.field, "value": self.value, "rule": self.rule, "became": self.became}
 
 
 def check_repair(how: str | None) -> str | None:
-    """``drop``, ``clip`` or None; raises ``ArgumentInvalid``."""
+    """Returns ``drop``, ``clip`` or None; raises ``ArgumentInvalid``."""
     if how is not None and how not in REPAIRS:
         raise ArgumentInvalid("unknown repair", where="repair", found=how, expected="drop or clip")
     return how
 
 
 def mend(
-    stamps: Stamps, columns: dict[str, Floats], violations: list[Violation], how: str
+    stamps: Stamps, columns: dict[str, Floats], violations: Sequence[Violation], how: str
 ) -> tuple[Stamps, dict[str, Floats], list[Change]]:
-    """The rows that remain, as row numbers of the file, their columns as mended, and every change.
+    """Returns the rows that remain, as row numbers of the file, their columns as mended, and every change.
 
     Rows out of order are put in order. ``clip`` widens high and low to hold the bar's other prices and sets a
     negative volume to 0; every other broken row is dropped, of rows with one stamp all but the first.
@@ -83,7 +84,7 @@ def _widen(columns: dict[str, Floats], violation: Violation) -> str:
 
 
 def _twin(stamps: Stamps, columns: dict[str, Floats], row: int) -> Violation:
-    """A stamp that turned out double only when the rows were put in order."""
+    """Returns the violation of a stamp that is double only once the rows are in order."""
     pair = {name: column[[row, row]] for name, column in columns.items()}
     found = next(one for one in audit(stamps[[row, row]], pair) if one.rule == "data_duplicate")
     return Violation(row, found.field, found.value, found.rule)

@@ -6,18 +6,25 @@ import numpy as np
 
 from ktrdr._types import Stamps
 from ktrdr.data.imports.clock import Clock, Place, SessionEnd
-from ktrdr.data.imports.stamps import Moments, whole_days
+from ktrdr.data.imports.stamps import Moments, shown, whole_days
 from ktrdr.errors import ArgumentInvalid, DataTimeframe
-from ktrdr.time import NS_PER_DAY, NS_PER_SECOND, Timeframe, iso
+from ktrdr.time import NS_PER_DAY, NS_PER_SECOND, Timeframe
 
 
 def bar_opens(
-    moments: Moments, timeframe: Timeframe, clock: Clock | None, *, at_close: bool, end: SessionEnd | None, place: Place
+    moments: Moments,
+    timeframe: Timeframe,
+    clock: Clock | None,
+    *,
+    at_close: bool | None,
+    end: SessionEnd | None,
+    place: Place,
 ) -> Stamps:
-    """When each bar opened, ns UTC; of daily and weekly bars the session's date at 00:00 UTC.
+    """Returns when each bar opened, ns UTC; of daily and weekly bars the session's date at 00:00 UTC.
 
-    Stamps at midnight of their own offset, or of ``clock``, are dates. Others are instants: their bar belongs to
-    the date of its session's last instant, so ``end`` is required, else ``DataTimeframe``.
+    Stamps at midnight of ``clock``, or of the offset they carry, are dates. Others are instants: their bar belongs to
+    the date of its session's last instant, so ``end`` is required, else ``DataTimeframe``. With ``at_close`` None
+    stamps mark opens, but weekly ones on Tuesday to Friday are asked about.
     """
     if timeframe.intraday:
         if end is not None:
@@ -28,19 +35,26 @@ def bar_opens(
     if end is None and not whole_days(dial):
         row = int(np.argmax(dial % NS_PER_DAY != 0))
         raise DataTimeframe(
-            "the stamp is not at local midnight, so it is an instant and not a date", where=place(row), row=row,
-            field="timestamp", timeframe=timeframe.value, found=iso(int(dial[row])).replace("T", " ").rstrip("Z"),
+            "the stamp is not at local midnight, so it is an instant and not a date",
+            where=place(row),
+            row=row,
+            field="timestamp",
+            timeframe=timeframe.value,
+            found=shown(dial[row]),
             hint="say when the session ends: --session-end '17:00 America/New_York'",
-        )  # fmt: skip
+        )
     if end is not None and moments.dates:
         raise ArgumentInvalid("the stamps are dates already", where="session-end", expected="stamps with a time of day")
     if timeframe is Timeframe.W1:
         stamps = dial if end is None else moments.instants(clock, place)
-        return _mondays(stamps - _until_close(moments) if at_close else stamps)
+        ends = stamps + (NS_PER_DAY if moments.dates else 0) if at_close else stamps + Timeframe.W1.ns
+        if at_close is None:
+            _check_weekday(dial, place)
+        return _mondays(ends, stamps)
     if end is None:
         # A bar that closes at the midnight that begins a date belongs to the date before; a bare date is its own.
         return dial - (NS_PER_DAY if at_close and not moments.dates else 0)
-    ends = end.after(moments.instants(clock, place), or_at=at_close)
+    ends = end.after(moments.instants(clock, place), or_at=bool(at_close))
     return (ends - 1) // NS_PER_DAY * NS_PER_DAY
 
 
@@ -49,17 +63,41 @@ def _check_spacing(dial: Stamps, timeframe: Timeframe) -> None:
     spacing_ns = np.diff(np.unique(dial))
     if len(spacing_ns) and (usual_ns := float(np.median(spacing_ns))) < timeframe.ns / 2:
         raise DataTimeframe(
-            "the bars are not of this timeframe", field="timestamp", timeframe=timeframe.value,
-            found=f"stamps {usual_ns / NS_PER_SECOND:g} s apart", expected=timeframe.value,
-        )  # fmt: skip
+            "the bars are not of this timeframe",
+            field="timestamp",
+            timeframe=timeframe.value,
+            found=f"stamps {usual_ns / (3_600 * NS_PER_SECOND):g} h apart",
+            expected=timeframe.value,
+        )
 
 
-def _until_close(moments: Moments) -> int:
-    """From a week's open to its stamp at the close: a bare date is its last day, an instant or a midnight its end."""
-    return Timeframe.W1.ns - (NS_PER_DAY if moments.dates else 0)
+def _check_weekday(dial: Stamps, place: Place) -> None:
+    """Refuses weeks stamped on Tuesday to Friday: they may begin there, or be dated by their last day."""
+    weekdays = (dial // NS_PER_DAY + 3) % 7
+    usual = int(np.bincount(weekdays, minlength=7).argmax())
+    if 1 <= usual <= 4:
+        row = int(np.argmax(weekdays == usual))
+        day = ("Tuesday", "Wednesday", "Thursday", "Friday")[usual - 1]
+        raise DataTimeframe(
+            f"a week stamped on a {day} may end or begin on that day",
+            where=place(row),
+            row=row,
+            field="timestamp",
+            timeframe=Timeframe.W1.value,
+            found=shown(dial[row]),
+            hint="--stamps close if it ends there, --stamps open if it begins there",
+        )
 
 
-def _mondays(opens: Stamps) -> Stamps:
-    """The Monday of the week that holds most of the seven days from each open."""
-    middle = (opens + Timeframe.W1.ns // 2) // NS_PER_DAY
-    return (middle - (middle + 3) % 7) * NS_PER_DAY
+def _mondays(ends: Stamps, stamps: Stamps) -> Stamps:
+    """Returns the Monday a week before the first Monday at or after the bar's end, so that no bar is known early.
+
+    A week stamped by another day than most, as where its first or last day is a holiday, ends when they do.
+    """
+    weekdays = (stamps // NS_PER_DAY + 3) % 7
+    usual = int(np.bincount(weekdays, minlength=7).argmax())
+    after = (weekdays - usual) % 7
+    # A first day after a holiday comes later than most, a last day before one earlier: both belong to that week.
+    late = np.where(after <= 3, after, 0)
+    days = -((late * NS_PER_DAY - ends) // NS_PER_DAY)  # the end of the week, in whole days, rounded up
+    return (days + (-(days + 3)) % 7) * NS_PER_DAY - Timeframe.W1.ns

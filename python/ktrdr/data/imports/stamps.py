@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
 from ktrdr._types import Stamps
 from ktrdr.data.imports.clock import Clock, Place
-from ktrdr.data.imports.units import NS_PER_UNIT, to_ns
-from ktrdr.errors import DataNoTimezone, DataParse, DataTimeUnit
-from ktrdr.time import NS_PER_DAY, NS_PER_SECOND
+from ktrdr.data.imports.dates import read_dates
+from ktrdr.data.units import NS_PER_UNIT, to_ns
+from ktrdr.errors import ArgumentInvalid, DataNoTimezone, DataParse, DataTimeframe, DataTimeUnit
+from ktrdr.time import NS_PER_DAY, NS_PER_SECOND, iso
 
 _ZONE = r"z|(?:utc|gmt)?[+-]\d{2}(?::?\d{2})?|utc|gmt"
-_OFFSET = rf"(?i)\d:\d{{2}}(?:\.\d+)?\s*({_ZONE})$"
-_SUFFIX = rf"(?i)(\d:\d{{2}}(?:\.\d+)?)\s*(?:{_ZONE})$"
-_PLAIN = r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(\.\d+)?$"
+_OFFSET = rf"(?i)\d:\d{{2}}(?:[.,]\d+)?\s*(?:[ap]m)?\s*({_ZONE})$"
+_SUFFIX = rf"(?i)(\d:\d{{2}}(?:[.,]\d+)?\s*(?:[ap]m)?)\s*(?:{_ZONE})$"
+# The plain ways to write a stamp, with the strptime format that reads a whole column in one pass.
+_PLAIN = (
+    (r"\d{4}-\d{2}-\d{2}", "%Y-%m-%d"),
+    (r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}", "%Y-%m-%d %H:%M"),
+    (r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}", "%Y-%m-%d %H:%M:%S"),
+    (r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}\.\d+", "%Y-%m-%d %H:%M:%S%.f"),
+    (r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}", "%Y-%m-%dT%H:%M"),
+    (r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}", "%Y-%m-%dT%H:%M:%S"),
+    (r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d+", "%Y-%m-%dT%H:%M:%S%.f"),
+    (r"\d{4}\.\d{2}\.\d{2} \d{2}:\d{2}", "%Y.%m.%d %H:%M"),
+    (r"\d{4}\.\d{2}\.\d{2} \d{2}:\d{2}:\d{2}", "%Y.%m.%d %H:%M:%S"),
+    (r"\d{8} \d{6}", "%Y%m%d %H%M%S"),
+)
 _EPOCH = r"^(\d{1,7}|\d{9,13}|\d{15,19})(\.0*)?$"
 _COMPACT = r"^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d$"
 _MINUTE_NS = 60 * NS_PER_SECOND
@@ -24,28 +38,91 @@ _MINUTE_NS = 60 * NS_PER_SECOND
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Stamps as a clock showed them, ns since 1970 of its dial, and what is known of that clock.
+    """Stamps as a clock showed them, ns since 1970 of its dial, and the instants if that clock is known.
 
-    ``utc`` is None where only the user can know it; ``dates`` says that no time of day was written.
+    ``utc`` is None where only the user can know it; ``dates`` says that no time of day was written; ``epoch`` that
+    the stamps are numbers since 1970.
     """
 
     local: Stamps
     utc: Stamps | None
     dates: bool = False
+    epoch: bool = False
 
     def instants(self, clock: Clock | None, place: Place) -> Stamps:
-        """The stamps in ns UTC; raises ``DataNoTimezone`` for naive ones without a clock."""
+        """Returns the stamps in ns UTC; raises ``DataNoTimezone`` for naive ones without a clock."""
         if self.utc is not None:
             return self.utc
         return _needed(clock).to_utc(self.local, place)
 
     def dial(self, clock: Clock | None) -> Stamps:
-        """What the user's clock showed, or the file's own where the user names none."""
+        """Returns the times of the user's clock, or of the file's own where the user names none."""
         if self.utc is None or clock is None:
-            if self.utc is None and not self.dates:
+            if self.utc is None and not self.dates and not whole_days(self.local):
                 _needed(clock)
             return self.local
         return clock.local(self.utc)
+
+    def newest_first(self) -> bool:
+        """Returns True if most rows lie before the row above them."""
+        steps = np.diff(self.local)
+        return 2 * int(np.count_nonzero(steps < 0)) > len(steps)
+
+    def turned_round(self) -> Moments:
+        """Returns the stamps from the last row to the first."""
+        utc = None if self.utc is None else np.ascontiguousarray(self.utc[::-1])
+        return replace(self, local=np.ascontiguousarray(self.local[::-1]), utc=utc)
+
+    def by_clock(self, clock: Clock | None, epoch_clock: bool, *, intraday: bool) -> Moments:
+        """Returns stamps of which the zone is settled: epoch numbers are UTC, or the user's clock if that is said.
+
+        Raises ``ArgumentInvalid`` for a clock that would be ignored.
+        """
+        if epoch_clock:
+            if not self.epoch:
+                raise ArgumentInvalid("only numbers since 1970 have one", where="epoch-clock", expected="epoch stamps")
+            if clock is None:
+                raise ArgumentInvalid("no clock is named", where="epoch-clock", hint="name it with --tz")
+            return replace(self, utc=None)
+        if clock is not None and self.epoch and intraday:
+            raise ArgumentInvalid(
+                "stamps that count from 1970 are UTC and need no zone",
+                where="tz",
+                found=clock.zone,
+                hint="leave --tz away, or say --epoch-clock if the numbers are that zone's clock",
+            )
+        return self
+
+    def on_the_minute(self, *, at_close: bool, place: Place) -> Moments:
+        """Moves stamps that lie within a second before a minute onto it, as closes of bars are written.
+
+        Raises ``DataTimeframe`` where the stamps are said to be opens.
+        """
+        before = -self.local % _MINUTE_NS
+        short = (before > 0) & (before <= NS_PER_SECOND)
+        if not short.any():
+            return self
+        if not at_close:
+            row = int(np.argmax(short))
+            raise DataTimeframe(
+                "the stamp lies just before a minute, so it marks the close of a bar",
+                where=place(row),
+                row=row,
+                field="timestamp",
+                found=shown(self.local[row]),
+                hint="import it with --stamps close",
+            )
+        ahead = np.where(short, before, 0)
+        return replace(self, local=self.local + ahead, utc=None if self.utc is None else self.utc + ahead)
+
+
+def shown(local: np.int64) -> str:
+    """Returns a time of a dial as text.
+
+    >>> shown(np.int64(0))
+    '1970-01-01 00:00:00'
+    """
+    return iso(int(local)).replace("T", " ").rstrip("Z")
 
 
 def _needed(clock: Clock | None) -> Clock:
@@ -55,14 +132,16 @@ def _needed(clock: Clock | None) -> Clock:
     return clock
 
 
-def read_moments(column: pl.Series, place: Place) -> Moments:
-    """Stamps from one column of text, whole numbers, dates or datetimes.
+def read_moments(column: pl.Series, place: Place, dates: str | None = None) -> Moments:
+    """Reads stamps from one column of text, whole numbers, dates or datetimes.
 
-    Raises ``DataParse`` with the place of a cell that is no stamp, ``DataTimeUnit``, ``DataNoTimezone`` where
-    only some stamps have an offset.
+    ``dates`` is the order of day, month and year, or a strptime format. Raises ``DataParse`` with the place of a
+    cell that is no stamp, ``DataTimeUnit``, ``DataNoTimezone`` where only some stamps have an offset.
     """
+    if isinstance(column.dtype, pl.Categorical | pl.Enum):
+        column = column.cast(pl.String)
     if column.dtype == pl.String:
-        return _from_text(column.str.strip_chars(), place)
+        return _from_text(column, place, dates)
     _require_all(column, column, place)
     if isinstance(column.dtype, pl.Date):
         return Moments(_ns(column.cast(pl.Datetime("ns"))), None, dates=True)
@@ -84,51 +163,54 @@ def _from_numbers(column: pl.Series, place: Place) -> Moments:
     _require_all(values, column, place)
     low, high = int(values.min()), int(values.max())  # type: ignore[arg-type]
     if low >= 19_000_101 and high < 21_010_101:  # whole numbers such as 20240102
-        return _from_text(values.cast(pl.String), place)
+        return _from_text(values.cast(pl.String), place, None)
     try:
         utc = to_ns(values.to_numpy())
     except DataTimeUnit as error:
         fields = error.fields()
         raise DataTimeUnit(fields.pop("what"), **fields | {"where": place(error.row or 0)}) from None
-    return Moments(utc, utc)
+    return Moments(utc, utc, epoch=True)
 
 
-def _from_text(text: pl.Series, place: Place) -> Moments:
+def _from_text(text: pl.Series, place: Place, dates: str | None) -> Moments:
+    if dates is None and (plain := _plainly(text)) is not None:
+        return plain
+    text = text.str.strip_chars()
     _require_all(text.replace("", None), text, place)
     if text.str.contains(_EPOCH).all() and not text.str.contains(_COMPACT).all():
         return _from_numbers(text.str.replace(r"\.0*$", "").cast(pl.Int64), place)
     offset = text.str.extract(_OFFSET, 1)
-    shown = _tidy(text.str.replace(_SUFFIX, "${1}"))
-    dates = bool((shown.str.len_chars() == 10).all())
-    full = shown.str.replace(r"^(\d{4}-\d{2}-\d{2})$", "$1 00:00").str.replace(r"^(\S+ \d{1,2}:\d{2})$", "$1:00")
-    read = full.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="ns", strict=False)
-    _require_all(read, text, place)
+
+    def refuse(row: int) -> DataParse:
+        return _no_stamp(text, row, place)
+
+    bare = text if offset.null_count() == len(offset) else text.str.replace(_SUFFIX, "${1}").str.strip_chars()
+    local, only_dates = read_dates(bare, dates, place, refuse)
     if offset.null_count() not in (0, len(offset)):
         row = int(offset.is_null().arg_max() or 0)
         where = place(row)
         raise DataNoTimezone("no offset, unlike other rows", where=where, row=row, field="timestamp", found=text[row])
-    local = _ns(read)
     if offset.null_count():
-        return Moments(local, None, dates=dates)
+        return Moments(local, None, dates=only_dates)
     return Moments(local, local - _offset_ns(offset))
 
 
-def _tidy(text: pl.Series) -> pl.Series:
-    """``2024-01-02 17:00:00`` from the ways to write it."""
-    plain = text.str.replace("T", " ", literal=True)
-    if plain.str.contains(_PLAIN).all():
-        return plain  # spares the many passes below
-    return (
-        text.str.replace(r"^(\d{4})[./](\d{1,2})[./](\d{1,2})", "$1-$2-$3")
-        .str.replace(r"^(\d{1,2})\.(\d{1,2})\.(\d{4})", "$3-$2-$1")
-        .str.replace(r"^(\d{4})(\d{2})(\d{2})", "$1-$2-$3")
-        .str.replace(r"^(\d{4}-\d{1,2}-\d{1,2})\s*[T ]\s*", "$1 ")
-        .str.replace(r" (\d{2})(\d{2})(\d{2})$", " $1:$2:$3")
-        .str.replace(r"^(\d{4}-\d{2}-\d{2})(\d{2})(\d{2})(\d{2})?$", "$1 $2:$3:$4")
-        .str.replace(r":$", "")
-        .str.replace(r"-(\d)-", "-0$1-")
-        .str.replace(r"^(\d{4}-\d{2}-)(\d)( |$)", "${1}0$2$3")
-    )
+def _plainly(text: pl.Series) -> Moments | None:
+    """Reads a column in which every cell has the plain form of the first one, in one pass over it."""
+    first = text[0] if len(text) else None
+    found = re.fullmatch(r"(?i)(.*?\d)\s*(z|[+-]\d{2}:?\d{2})?", first or "")
+    form = next((form for shape, form in _PLAIN if found and re.fullmatch(shape, found[1])), None)
+    if found is None or form is None:
+        return None
+    suffix = (first or "")[len(found[1]) :]
+    if form == "%Y-%m-%d" and suffix:
+        return None
+    read = text.str.to_datetime(form + suffix.replace("%", "%%"), time_unit="ns", strict=False)
+    if read.null_count() or read.dtype.time_zone is not None:  # type: ignore[attr-defined]
+        return None
+    local = _ns(read)
+    utc = local - _offset_ns(pl.Series([suffix.strip()]))[0] if suffix else None
+    return Moments(local, utc, dates=form == "%Y-%m-%d")
 
 
 def _offset_ns(offset: pl.Series) -> Stamps:
@@ -140,19 +222,40 @@ def _offset_ns(offset: pl.Series) -> Stamps:
 
 def _require_all(read: pl.Series, cells: pl.Series, place: Place) -> None:
     if read.null_count():
-        row = int(read.is_null().arg_max() or 0)
-        raise DataParse(
-            "the cell is no stamp", where=place(row), row=row, field="timestamp",
-            found="an empty cell" if cells[row] in (None, "") else str(cells[row]),
-            expected="a stamp, such as 2024-03-01 17:00",
-        )  # fmt: skip
+        raise _no_stamp(cells, int(read.is_null().arg_max() or 0), place)
+
+
+def _no_stamp(cells: pl.Series, row: int, place: Place) -> DataParse:
+    return DataParse(
+        "the cell is no stamp",
+        where=place(row),
+        row=row,
+        field="timestamp",
+        found="an empty cell" if cells[row] in (None, "") else str(cells[row]),
+        expected="a stamp, such as 2024-03-01 17:00",
+        hint="--dates names the order of day, month and year (DMY, MDY, YMD), or a strptime format",
+    )
 
 
 def _ns(column: pl.Series) -> Stamps:
     per_unit = NS_PER_UNIT[column.dtype.time_unit]  # type: ignore[attr-defined]
-    return np.ascontiguousarray(column.to_physical().to_numpy()) * per_unit
+    values = column.to_physical().to_numpy()
+    return np.ascontiguousarray(values if per_unit == 1 else values * per_unit)
 
 
 def whole_days(local: Stamps) -> bool:
-    """Whether every stamp is a midnight of its dial."""
+    """Returns True if every stamp is a midnight of its dial."""
     return bool((local % NS_PER_DAY == 0).all())
+
+
+def join_parts(date: pl.Series, time: pl.Series) -> pl.Series:
+    """Joins a column of dates and one of times; whole numbers such as 100 and 93000 are times, too."""
+    date, time = (part.cast(pl.String).str.strip_chars() for part in (date, time))
+    if date.str.contains(r"\d:\d{2}").all():
+        return date
+    if time.str.contains(r"^\d{1,6}$").all():
+        width = 6 if (time.cast(pl.Int64) > 2_400).any() or (time.str.len_chars() > 4).any() else 4
+        digits = time.str.pad_start(width, "0")
+        time = digits.str.slice(0, 2) + ":" + digits.str.slice(2, 2)
+        time = time + ":" + digits.str.slice(4, 2) if width == 6 else time
+    return date.str.replace(r"[ T]+00:00(:00)?$", "") + " " + time.str.replace(r"^(\d):", "0${1}:")

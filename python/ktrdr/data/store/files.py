@@ -13,7 +13,7 @@ from ktrdr.errors import OutputNotWritable
 
 
 def appear(files: Mapping[Path, Callable[[Path], object]]) -> None:
-    """Has each function fill a temporary neighbour, brings all to the disk, then puts them in their files' places.
+    """Writes each file by a temporary neighbour: all are filled and synced, then put in their places.
 
     Raises ``OutputNotWritable`` where the folder cannot be written or the disk is full; then no file has changed.
     """

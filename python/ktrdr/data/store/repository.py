@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -29,20 +29,20 @@ STORED = ("timestamp", *PRICES, "volume", "half_spread", "conversion_rate")
 
 
 class BarSource(Protocol):
-    """Where a run's bars come from: stored series, or frames given in their place."""
+    """A source of bars for a run: stored series, or frames given in their place."""
 
     def stamps(self, symbol: str, timeframe: Timeframe) -> Stamps:
-        """Every bar's open, ``[n_bars, int64, ns UTC]``; raises ``DataNotFound``."""
+        """Returns every bar's open, ``[n_bars, int64, ns UTC]``; raises ``DataNotFound``."""
 
     def rows(self, symbol: str, timeframe: Timeframe, first: int, stop: int) -> BarSeries:
-        """The bars ``first`` up to, not including, ``stop``."""
+        """Returns the bars ``first`` up to, not including, ``stop``."""
 
     def context(self, context_id: str) -> tuple[Stamps, Floats]:
-        """An external series: when each value became known, and the value."""
+        """Returns an external series: the instant at which each value became known, and the value."""
 
 
 def check_symbol(symbol: str) -> str:
-    """The symbol, if it may name a file; raises ``ArgumentInvalid``.
+    """Returns the symbol if it may name a file; raises ``ArgumentInvalid``.
 
     >>> check_symbol("EURUSD-BID")
     'EURUSD-BID'
@@ -61,24 +61,30 @@ class _Known(NamedTuple):
     stamps: Stamps
 
 
-@dataclass(frozen=True)
 class Repository:
-    """Series on disk beneath ``root``; names are checked before they touch the file system."""
+    """Series on disk beneath ``root``; names are checked before they touch the file system.
 
-    root: Path = field(default_factory=data_root)
-    _known: dict[Path, _Known] = field(default_factory=dict, repr=False, compare=False)
+    Stamps are kept once read, for as long as their file stays the same.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = data_root() if root is None else root
+        self._known: dict[Path, _Known] = {}
+
+    def __repr__(self) -> str:
+        return f"Repository({str(self.root)!r})"
 
     @property
     def models_dir(self) -> Path:
-        """Where model bundles lie."""
+        """The folder of model bundles."""
         return self.root / "models"
 
     def path(self, symbol: str, timeframe: Timeframe) -> Path:
-        """The file of a series, whether or not it is there."""
+        """Returns the file of a series, whether or not it is there."""
         return self.root / f"{check_symbol(symbol)}_{Timeframe.parse(timeframe).value}.parquet"
 
     def names(self) -> list[tuple[str, Timeframe]]:
-        """Every stored series, by symbol, then by timeframe."""
+        """Returns every stored series, by symbol, then by timeframe."""
         found = []
         for file in self.root.glob("*.parquet"):
             symbol, _, timeframe = file.stem.rpartition("_")
@@ -87,11 +93,11 @@ class Repository:
         return sorted(found, key=lambda name: (name[0], name[1].seconds))
 
     def has(self, symbol: str, timeframe: Timeframe) -> bool:
-        """Whether the series is stored."""
+        """Returns True if the series is stored."""
         return self._holds(self.path(symbol, timeframe))
 
     def stamps(self, symbol: str, timeframe: Timeframe) -> Stamps:
-        """Every stored bar's open, ``[n_bars, int64, ns UTC]``, in order and spaced as the timeframe has it.
+        """Returns every stored bar's open, ``[n_bars, int64, ns UTC]``, in order and spaced as the timeframe has it.
 
         Raises ``DataNotFound``, or the ``DataError`` leaf of a file that breaks a rule.
         """
@@ -105,7 +111,7 @@ class Repository:
         return known.stamps
 
     def rows(self, symbol: str, timeframe: Timeframe, first: int, stop: int) -> BarSeries:
-        """The stored bars ``first`` up to, not including, ``stop``; only those are read, and checked."""
+        """Returns the stored bars ``first`` up to, not including, ``stop``; only those are read, and checked."""
         self.stamps(symbol, timeframe)  # the spacing of bars is a property of the whole series
         frame = self.raw(symbol, timeframe, STORED, (first, stop))
         if frame.is_empty():
@@ -118,7 +124,7 @@ class Repository:
         return series
 
     def load(self, symbol: str, timeframe: Timeframe) -> BarSeries:
-        """The whole series."""
+        """Returns the whole series, checked."""
         return self.rows(symbol, timeframe, 0, len(self.stamps(symbol, timeframe)))
 
     def raw(
@@ -128,7 +134,7 @@ class Repository:
         names: tuple[str, ...] | None = None,
         rows: tuple[int, int] | None = None,
     ) -> pl.DataFrame:
-        """The file's columns of these names, all by default, and rows, unchecked; raises ``DataParse``."""
+        """Returns the file's columns of these names, all by default, and rows, unchecked; raises ``DataParse``."""
         file = self._require(symbol, timeframe)
         try:
             lazy = pl.scan_parquet(file)
@@ -148,7 +154,7 @@ class Repository:
         return frame
 
     def context(self, context_id: str) -> tuple[Stamps, Floats]:
-        """``CONTEXT-<id>.parquet``: timestamp (when the value became known) and value."""
+        """Reads ``CONTEXT-<id>.parquet``: timestamp (when the value became known) and value."""
         if not _CONTEXT.fullmatch(context_id):
             raise ArgumentInvalid("not a name", where="data_source", found=context_id, expected=_CONTEXT.pattern)
         file = self.root / f"CONTEXT-{context_id}.parquet"
@@ -163,14 +169,14 @@ class Repository:
         return context_of(frame, file.name)
 
     def provenance(self, symbol: str, timeframe: Timeframe) -> Provenance:
-        """What the sidecar says of a series; a file without one counts as real."""
+        """Returns the origin that the sidecar notes; a file without one counts as real."""
         facts = self.sidecar(symbol, timeframe)
         finer = facts.get("resampled_from")
         source = str(facts.get("source", "file"))
         return Provenance(bool(facts.get("synthetic", False)), source, Timeframe.parse(finer) if finer else None)
 
     def sidecar(self, symbol: str, timeframe: Timeframe) -> Mapping[str, Any]:
-        """The sidecar of a series as it stands; empty where there is none; raises ``DataParse``."""
+        """Returns the sidecar of a series, empty where there is none; raises ``DataParse``."""
         file = self.path(symbol, timeframe).with_suffix(".json")
         try:
             facts = json.loads(file.read_text()) if self._holds(file) else {}
@@ -206,7 +212,7 @@ class Repository:
         file.with_suffix(".json").unlink(missing_ok=True)
 
     def _holds(self, file: Path) -> bool:
-        """Whether the file is there, and no symlink leads out of the folder."""
+        """Returns True if the file is there, and no symlink leads out of the folder."""
         return file.is_file() and file.resolve().is_relative_to(self.root.resolve())
 
     def _require(self, symbol: str, timeframe: Timeframe) -> Path:
@@ -250,7 +256,7 @@ class MemoryBars:
 
     @classmethod
     def of(cls, bars: Mapping[str, Any], symbol: str) -> MemoryBars:
-        """From ``{"1h": frame, ...}``; frames as ``BarSeries.from_frame`` takes them, or a ``BarSeries``.
+        """Makes a source of ``{"1h": frame, ...}``: frames as ``BarSeries.from_frame`` takes them, or a ``BarSeries``.
 
         Raises ``ArgumentInvalid`` for a series under another timeframe's name.
         """
@@ -267,15 +273,15 @@ class MemoryBars:
         return cls(made, symbol)
 
     def stamps(self, symbol: str, timeframe: Timeframe) -> Stamps:
-        """Every bar's open, ``[n_bars, int64, ns UTC]``; raises ``DataNotFound``."""
+        """Returns every bar's open, ``[n_bars, int64, ns UTC]``; raises ``DataNotFound``."""
         return self._require(symbol, timeframe).timestamp
 
     def rows(self, symbol: str, timeframe: Timeframe, first: int, stop: int) -> BarSeries:
-        """The bars ``first`` up to, not including, ``stop``."""
+        """Returns the bars ``first`` up to, not including, ``stop``."""
         return self._require(symbol, timeframe).rows(first, stop)
 
     def context(self, context_id: str) -> tuple[Stamps, Floats]:
-        """None are given with frames."""
+        """Raises ``DataNotFound``: none are given with frames."""
         raise DataNotFound("no such context series", where=f"CONTEXT-{context_id}.parquet")
 
     def _require(self, symbol: str, timeframe: Timeframe) -> BarSeries:

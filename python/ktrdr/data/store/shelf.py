@@ -1,4 +1,4 @@
-"""What the data folder holds, and its upkeep: list, delete, resample."""
+"""Lists, deletes and resamples the series of the data folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ktrdr.time import Timeframe
 
 @dataclass(frozen=True, slots=True)
 class StoredSeries:
-    """One line of the list: a series, its extent and where it comes from, or why it cannot be read."""
+    """One line of the list: a series, its extent and its origin, or the reason why it cannot be read."""
 
     symbol: str
     timeframe: Timeframe
@@ -29,7 +29,7 @@ class StoredSeries:
     problem: DataError | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """Returns the line, JSON-ready."""
         facts = {
             "symbol": self.symbol,
             "timeframe": self.timeframe.value,
@@ -44,7 +44,7 @@ class StoredSeries:
 
 
 def list_series(repository: Repository) -> list[StoredSeries]:
-    """Every stored series, by symbol and timeframe; none are checked."""
+    """Returns every stored series, by symbol and timeframe, unchecked."""
     return [_line(repository, symbol, timeframe) for symbol, timeframe in repository.names()]
 
 

@@ -207,13 +207,12 @@ def test_shorter_bars_are_no_days_or_weeks_even_with_a_repair(
     assert caught.value.code == "data_timeframe"
 
 
-def test_a_file_newest_first_is_put_in_order(write: Callable[..., Path], repository: Repository) -> None:
-    text = "timestamp,open,high,low,close\n" + "".join(f"2024-01-08T0{hour}:00Z,1,1,1,1\n" for hour in (3, 2, 1, 0))
-    with pytest.raises(DataError, match="3 values break a rule"):
-        import_file(write(text), repository, symbol="EURUSD", timeframe="1h")
-    report = import_file(write(text), repository, symbol="EURUSD", timeframe="1h", repair="drop")
-    assert len(report.series) == 4
-    assert {change.became for change in report.changes} == {"moved"}
+def test_a_file_newest_first_is_turned_round_and_said_so(write: Callable[..., Path], repository: Repository) -> None:
+    text = "timestamp,open,high,low,close\n" + "".join(f"2024-01-08T0{hour}:00Z,1,1,1,{1}\n" for hour in (3, 2, 1, 0))
+    report = import_file(write(text), repository, symbol="EURUSD", timeframe="1h")
+    assert [iso(int(stamp))[11:13] for stamp in report.series.timestamp] == ["00", "01", "02", "03"]
+    assert report.changes == ()
+    assert report.notes == ("the file is newest first: its rows were turned round",)
 
 
 def test_factors_adjust_prices_of_bars_up_to_their_date(
@@ -224,7 +223,8 @@ def test_factors_adjust_prices_of_bars_up_to_their_date(
     report = import_file(write(bars), repository, symbol="AAPL", timeframe="1d", factors=factors)
     assert report.series.open.tolist() == [45.0, 45.0, 100.0, 100.0]  # 100 x 0.9 x 0.5 up to the third
     assert report.series.volume is not None
-    assert report.series.volume.tolist() == [7.0] * 4
+    assert report.series.volume.tolist() == [14.0, 14.0, 7.0, 7.0]  # a share of then is half a share of now
+    assert "volumes divided by the split factor" in " ".join(report.notes)
     short = write("date,price_factor,split_factor\n2024-01-03,0.9,0.5\n", "short.csv")
     with pytest.raises(DataError, match="no factor at or after"):
         import_file(write(bars), repository, symbol="SPY", timeframe="1d", factors=short)
@@ -270,7 +270,7 @@ class TestOverAStoredSeries:
         self, repository: Repository, tmp_path: Path, walk: Callable[..., BarSeries]
     ) -> None:
         self.bring(repository, tmp_path, walk(20))
-        with pytest.raises(DataError, match="a stored bar has this stamp and other prices") as caught:
+        with pytest.raises(DataError, match="a stored bar has this stamp and other values") as caught:
             self.bring(repository, tmp_path, walk(30, seed=9), append=True)
         assert caught.value.code == "data_duplicate"
         assert len(repository.load("EURUSD", Timeframe.H1)) == 20

@@ -308,7 +308,13 @@ class TestCheck:
     def test_a_sound_series(self, repository: Repository, walk: Callable[..., BarSeries]) -> None:
         repository.store(walk(50))
         report = check_series(repository, "EURUSD", "1h")
-        assert (report.rows, report.gaps, report.violations, report.problems, report.warnings) == (50, 0, (), (), ())
+        assert (report.rows, report.gaps, list(report.violations), report.problems, report.warnings) == (
+            50,
+            0,
+            [],
+            (),
+            (),
+        )
         assert json.loads(json.dumps(report.to_dict()))["volume"] is True
 
     def test_gaps_and_jumps_are_counted(self, repository: Repository, walk: Callable[..., BarSeries]) -> None:

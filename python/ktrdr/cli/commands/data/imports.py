@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -12,25 +13,49 @@ from ktrdr.data.store.repository import Repository
 from ktrdr.errors import ArgumentInvalid
 
 _MOST_ROWS = 20
+_FLAG = Parameter(negative="", show_default=False)
 
 
-def import_bars(
-    file: str,
-    /,
-    *,
-    symbol: str,
-    timeframe: str,
-    tz: str | None = None,
-    stamps: str = "open",
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ImportFlags:
+    """The options of an import."""
+
+    tz: str | None = None
+    "The clock of naive stamps: an IANA zone, perhaps shifted (America/New_York+7h), or an offset (GMT+7)."
+    epoch_clock: Annotated[bool, _FLAG] = False
+    "Read stamps that count from 1970 as the clock of --tz instead of UTC."
+    stamps: str | None = None
+    "The end of the bar that stamps mark: open (by default) or close."
+    dates: str | None = None
+    "The order of day, month and year (DMY, MDY, YMD), or a strptime format."
     columns: Annotated[
         tuple[str, ...], Parameter(name="--map", negative="", consume_multiple=False, show_default=False)
-    ] = (),
-    session_end: Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=True, show_default=False)] = (),
-    repair: str | None = None,
-    factors: str | None = None,
-    replace: Annotated[bool, Parameter(negative="", show_default=False)] = False,
-    append: Annotated[bool, Parameter(negative="", show_default=False)] = False,
-) -> CommandResult:
+    ] = ()
+    "A column's meaning, as close=Last; may be given many times."
+    instrument: str | None = None
+    "The instrument's name in a file of several; by default the symbol."
+    skip_lines: int = 0
+    "Lines above the head to pass over."
+    decimal: str | None = None
+    "The mark of decimals: a point or a comma."
+    thousands: str | None = None
+    "The mark between thousands: a comma, a point, ' or space."
+    session_end: Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=True, show_default=False)] = ()
+    "HH:MM ZONE, for daily and weekly stamps that are instants."
+    repair: str | None = None
+    "drop or clip: mends broken bars and says what it changed; without it they are refused."
+    factors: str | None = None
+    "A file of date, price_factor and split_factor that adjusts prices and volumes."
+    replace: Annotated[bool, _FLAG] = False
+    "Replace a real series of that name."
+    append: Annotated[bool, _FLAG] = False
+    "Add later bars to the stored ones."
+    update: Annotated[bool, _FLAG] = False
+    "With --append: take the new values of bars that are stored already."
+
+
+def import_bars(file: str, /, *, symbol: str, timeframe: str, flags: ImportFlags = ImportFlags()) -> CommandResult:
     """Import bars from CSV, Parquet or Feather.
 
     Parameters
@@ -41,27 +66,19 @@ def import_bars(
         The series' name.
     timeframe
         The length of its bars.
-    tz
-        The clock of naive stamps: an IANA zone, perhaps shifted (America/New_York+7h).
-    stamps
-        Whether stamps mark a bar's open or its close.
-    columns
-        A column's meaning, as close=Last; may be given many times.
-    session_end
-        HH:MM ZONE, for daily and weekly stamps that are instants.
-    repair
-        drop or clip: mends broken bars and says what it changed; without it they are refused.
-    factors
-        A file of date, price_factor and split_factor that adjusts the prices.
-    replace
-        Replace a real series of that name.
-    append
-        Add later bars to the stored ones.
     """
+    options = {
+        one.name: getattr(flags, one.name) for one in fields(flags) if one.name not in ("columns", "session_end")
+    }
     report = import_file(
-        file, Repository(), symbol=symbol, timeframe=timeframe, tz=tz, stamps=stamps, mapping=_mapping(columns),
-        session_end=" ".join(session_end) or None, repair=repair, factors=factors, replace=replace, append=append,
-    )  # fmt: skip
+        file,
+        Repository(),
+        symbol=symbol,
+        timeframe=timeframe,
+        mapping=_mapping(flags.columns),
+        session_end=" ".join(flags.session_end) or None,
+        **options,
+    )
     return CommandResult(report.to_dict(), _shown(report))
 
 
@@ -78,11 +95,18 @@ def _shown(report: ImportReport) -> list[str | Table]:
     facts = report.to_dict()
     head = (
         f"{facts['symbol']} {facts['timeframe']}: {facts['rows']:,} bars, {facts['first']} to {facts['last']}, "
-        f"{facts['gaps']} gaps, {'with' if facts['volume'] else 'no'} volume"
+        f"{facts['gaps']} gaps, {_volume(report)}; {report.rows_added:,} added"
+        + (f", {report.rows_updated:,} updated" if report.rows_updated else "")
     )
     rows = [(str(one.row), one.field, one.value, one.rule, one.became) for one in report.changes[:_MOST_ROWS]]
     table = Table(("row", "field", "value", "rule", "became"), rows)
     more = [f"... and {len(report.changes) - _MOST_ROWS} more: --json lists them all"]
     changed: list[str | Table] = [f"repaired: {len(report.changes)} changes", table] if rows else []
     changed += more if len(report.changes) > _MOST_ROWS else []
-    return [head, *changed, *(f"replaced {name}" for name in report.replaced)]
+    return [head, *changed, *(f"replaced {name}" for name in report.replaced), *report.notes]
+
+
+def _volume(report: ImportReport) -> str:
+    if not report.series.has_volume:
+        return "no volume"
+    return f"volume from {report.volume_column}" if report.volume_column else "with volume"

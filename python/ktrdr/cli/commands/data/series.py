@@ -102,9 +102,11 @@ def resample(
     made = resample_series(Repository(), symbol, timeframe, source=source, replace=replace)
     origin = made.provenance.resampled_from
     data = {
-        "symbol": made.symbol, "timeframe": made.timeframe.value, "rows": len(made),
+        "symbol": made.symbol,
+        "timeframe": made.timeframe.value,
+        "rows": len(made),
         "resampled_from": None if origin is None else origin.value,
-    }  # fmt: skip
+    }
     return CommandResult(
         data, [f"{made.symbol} {made.timeframe.value}: {len(made):,} bars made from {data['resampled_from']}"]
     )
@@ -133,11 +135,12 @@ def _report(report: CheckReport) -> list[str | Table]:
     broken = [(str(one.row), one.field, one.value, one.rule) for one in report.violations]
     jumps = [(str(jump.row), jump.time, f"{100 * jump.rate:+.1f} %") for jump in report.jumps]
     return [
-        head, *_table(("row", "field", "value", "rule"), broken),
+        head,
+        *_table(("row", "field", "value", "rule"), broken),
         *_table(("row", "opens at", "from the close before (a split?)"), jumps),
         *(_problem_line(problem) for problem in report.problems),
         *(f"warning: {warning}" for warning in report.warnings),
-    ]  # fmt: skip
+    ]
 
 
 def _problem_line(problem: KtrdrError) -> str:

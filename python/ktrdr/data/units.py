@@ -13,7 +13,7 @@ _MINUTE_NS = 60 * NS_PER_UNIT["s"]
 
 
 def unit_of(value: int) -> str | None:
-    """The unit in which the value is an instant between 1973 and 2100, if there is one.
+    """Returns the unit in which the value is an instant between 1973 and 2100, if there is one.
 
     >>> unit_of(1_704_067_200), unit_of(1_704_067_200_000), unit_of(42)
     ('s', 'ms', None)
@@ -26,7 +26,7 @@ def unit_of(value: int) -> str | None:
 
 
 def require_ns(stamps: NDArray[np.int64], symbol: str = "") -> None:
-    """Stamps said to be nanoseconds are; raises ``DataTimeUnit`` with the first row that is not."""
+    """Raises ``DataTimeUnit`` with the first stamp that is not in nanoseconds."""
     if len(stamps) == 0:
         return
     low, high = int(stamps.min()), int(stamps.max())
@@ -37,14 +37,17 @@ def require_ns(stamps: NDArray[np.int64], symbol: str = "") -> None:
         unit = unit_of(int(stamps[row]))
         if unit != "ns" and (unit is not None or stamps[row] > 0):
             raise DataTimeUnit(
-                "the stamp is not in nanoseconds", symbol=symbol or None, row=int(row), field="timestamp",
+                "the stamp is not in nanoseconds",
+                symbol=symbol or None,
+                row=int(row),
+                field="timestamp",
                 found=f"{int(stamps[row])}" + (f", which looks like {unit}" if unit else ""),
                 expected="ns since 1970 UTC",
-            )  # fmt: skip
+            )
 
 
 def to_ns(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Stamps of one unit, told by their size, as nanoseconds.
+    """Returns stamps as nanoseconds; their size tells their unit.
 
     Raises ``DataTimeUnit`` where the unit cannot be told, or differs within the column.
 
@@ -54,9 +57,12 @@ def to_ns(values: NDArray[np.int64]) -> NDArray[np.int64]:
     unit = unit_of(int(np.median(np.abs(values))))
     if unit is None:
         raise DataTimeUnit(
-            "the unit of the stamps cannot be told", field="timestamp", row=0, found=int(values[0]),
+            "the unit of the stamps cannot be told",
+            field="timestamp",
+            row=0,
+            found=int(values[0]),
             expected="s, ms, us or ns since 1970",
-        )  # fmt: skip
+        )
     latest = _LATEST_S * (NS_PER_UNIT["s"] // NS_PER_UNIT[unit])
     for row in np.flatnonzero(np.abs(values) >= latest):
         raise _other_unit(values, int(row), unit)

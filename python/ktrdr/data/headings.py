@@ -1,0 +1,187 @@
+"""The names that files give to the fields of bars, and to the instruments they hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from ktrdr.errors import DataParse
+
+NAMES = {
+    "timestamp": (
+        "timestamp",
+        "datetime",
+        "date_time",
+        "open_time",
+        "opentime",
+        "ts",
+        "unix",
+        "unix_time",
+        "unix_timestamp",
+        "gmt_time",
+        "local_time",
+        "utc_time",
+        "time_utc",
+        "timestamp_utc",
+        "datetime_utc",
+        "date_utc",
+        "index_level_0",
+        "index",
+        "close_time",
+        "closetime",
+    ),
+    "date": ("date", "day", "dtyyyymmdd", "trade_date", "trading_date", "price_date"),
+    "time": ("time", "hour"),
+    "open": ("open", "o", "open_price", "bid_open", "1_open"),
+    "high": ("high", "h", "high_price", "bid_high", "2_high"),
+    "low": ("low", "l", "low_price", "bid_low", "3_low"),
+    "close": ("close", "c", "close_price", "last", "bid_close", "4_close", "close_last", "price", "ltp"),
+    "volume": (
+        "tickvol",
+        "tick_volume",
+        "tickvolume",
+        "volume",
+        "vol",
+        "real_volume",
+        "v",
+        "5_volume",
+        "volumefrom",
+        "volumeto",
+        "trade_volume",
+        "total_volume",
+        "traded_volume",
+    ),
+}
+STAMPS = ("timestamp", "date", "time")
+_PRICES = ("open", "high", "low", "close")
+_FIELD_OF = {name: field for field, names in NAMES.items() for name in names}
+_INSTRUMENT_COLUMNS = frozenset(
+    (
+        "symbol",
+        "ticker",
+        "name",
+        "company",
+        "instrument",
+        "asset",
+        "pair",
+        "coin",
+        "code",
+        "tic",
+        "stock",
+        "security",
+        "secid",
+        "currency_pair",
+    )
+)
+_PAIR = re.compile(r"\(\s*(['\"])(.*?)\1\s*,\s*(['\"])(.*?)\3\s*\)")
+_MOST_NAMES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """One column of a file: its position, its name without the instrument, and the instrument if one is named."""
+
+    index: int
+    name: str
+    instrument: str | None
+
+
+def plain(name: str) -> str:
+    """Returns a heading in small letters, with underscores for what is no letter.
+
+    >>> plain("<OPEN>"), plain("Close/Last"), plain(" Gmt time")
+    ('open', 'close_last', 'gmt_time')
+    """
+    return re.sub(r"\W+", "_", name.strip().strip("<>").strip().lower()).strip("_") or name
+
+
+def field_of(name: str) -> str | None:
+    """Returns the field of bars that a heading names, or None."""
+    return _FIELD_OF.get(plain(name))
+
+
+def names_instruments(name: str) -> bool:
+    """Returns True for the heading of a column that holds instruments' names."""
+    return plain(name) in _INSTRUMENT_COLUMNS
+
+
+def headings(names: Sequence[Hashable]) -> list[Heading]:
+    """Parts names into field and instrument: pairs of a two-level head, their text form, and ``AAPL.Open``.
+
+    >>> [(one.name, one.instrument) for one in headings(["Date", ("Close", "AAA"), "('Open', 'BBB')"])]
+    [('Date', None), ('Close', 'AAA'), ('Open', 'BBB')]
+    """
+    parted = [Heading(index, *_parted(name)) for index, name in enumerate(names)]
+    if any(field_of(one.name) in _PRICES for one in parted):
+        return parted
+    joined = [_unjoined(one) for one in parted]
+    fields = {field_of(one.name) for one in joined}
+    return joined if fields.issuperset(_PRICES) else parted
+
+
+def _parted(name: Hashable) -> tuple[str, str | None]:
+    parts: tuple[str, ...]
+    if isinstance(name, tuple):
+        parts = tuple(str(part).strip() for part in name)
+    elif found := _PAIR.fullmatch(str(name).strip()):
+        parts = (found[2].strip(), found[4].strip())
+    else:
+        return str(name), None
+    known = next((at for at, part in enumerate(parts) if field_of(part)), 0)
+    other = next((part for at, part in enumerate(parts) if at != known and part), None)
+    return parts[known] or "Date", other
+
+
+def _unjoined(heading: Heading) -> Heading:
+    for pattern in (r"(?P<instrument>.+)[._ |](?P<field>\w+)", r"(?P<field>[A-Za-z]+)[._ |](?P<instrument>.+)"):
+        found = re.fullmatch(pattern, heading.name.strip())
+        if found and field_of(found["field"]) in (*_PRICES, "volume"):
+            return Heading(heading.index, found["field"], found["instrument"])
+    return heading
+
+
+def of_instrument(found: Sequence[Heading], wanted: str, where: str = "") -> tuple[list[Heading], str | None]:
+    """Returns the columns of one instrument and of none, and the instrument's name.
+
+    Raises ``DataParse`` where several are there and none is the one wanted.
+    """
+    instruments = list(dict.fromkeys(one.instrument for one in found if one.instrument is not None))
+    chosen = choose(instruments, wanted, where)
+    return [one for one in found if one.instrument in (None, chosen)], chosen
+
+
+def choose(instruments: Sequence[str], wanted: str, where: str = "") -> str | None:
+    """Returns the instrument of a file: the only one, or the one that is wanted.
+
+    Raises ``DataParse`` that lists them where that does not tell.
+    """
+    if len(instruments) <= 1:
+        return instruments[0] if instruments else None
+    exact = [name for name in instruments if name == wanted]
+    alike = exact or [name for name in instruments if same_name(name, wanted)]
+    if len(alike) == 1:
+        return alike[0]
+    listed = ", ".join(instruments[:_MOST_NAMES])
+    more = f" and {len(instruments) - _MOST_NAMES} more" if len(instruments) > _MOST_NAMES else ""
+    raise DataParse(
+        "the file holds several instruments",
+        where=where,
+        found=listed + more,
+        expected=f"one that is called {wanted}",
+        hint="--instrument NAME picks one",
+    )
+
+
+def same_name(one: str, other: str) -> bool:
+    """Returns True for two ways to write one instrument.
+
+    >>> same_name("BTC/USDT", "btcusdt"), same_name("EURUSD=X", "EURUSD"), same_name("AAPL.US", "AAPL")
+    (True, True, True)
+    """
+    return bool(_spellings(one) & _spellings(other))
+
+
+def _spellings(name: str) -> set[str]:
+    small = name.strip().lower()
+    return {re.sub(r"[^a-z0-9]", "", small), re.sub(r"[^a-z0-9]", "", re.split(r"[=.:]|-(?=bid|ask)", small)[0])} - {""}

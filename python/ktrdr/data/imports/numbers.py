@@ -1,0 +1,135 @@
+"""Numbers as people write them: decimal commas, thousands, currency signs, cells that say that nothing is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from ktrdr._types import Floats
+from ktrdr.data.imports.clock import Place
+from ktrdr.errors import ArgumentInvalid, DataParse
+
+_NOTHING = ("", "nan", "null", "none", "na", "n/a", "#n/a", "-", "--", ".")
+_TOLERATED = "a number, or one of: an empty cell, nan, null, none, NA, N/A, -"
+_MARKS = (".", ",")
+_SPACES = ("space", " ", "'", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class NumberFormat:
+    """The marks with which a file writes numbers: that of decimals, and that of thousands if there is one.
+
+    >>> NumberFormat(",", ".").read(pl.Series(["1.327,50", "-"])).tolist()
+    [1327.5, nan]
+    """
+
+    decimal: str = "."
+    thousands: str | None = None
+
+    def read(self, text: pl.Series) -> Floats:
+        """Returns the numbers of a column; NaN where a cell says that nothing is known.
+
+        Raises ``ValueError`` with the row of a cell that is no number.
+        """
+        cells = text.str.strip_chars(" \t$€£¥\u00a0")
+        small = cells.str.to_lowercase()
+        cells = cells.set(small.is_in(_NOTHING), None)
+        if self.thousands is not None:
+            cells = cells.str.replace_all(self.thousands, "", literal=True)
+        if self.decimal != ".":
+            cells = cells.str.replace_all(self.decimal, ".", literal=True)
+        values = cells.cast(pl.Float64, strict=False)
+        lost = values.is_null() & cells.is_not_null()
+        if lost.any():
+            values, lost = _with_suffix(cells, values)
+        if lost.any():
+            raise ValueError(int(lost.arg_max() or 0))
+        return np.ascontiguousarray(values.fill_null(np.nan).to_numpy())
+
+
+def _with_suffix(cells: pl.Series, values: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Reads ``1.5M`` and ``12K``, as pages of prices write volumes."""
+    parts = cells.str.to_uppercase().str.extract_groups(r"^([\d.]+)\s*([KMB])$").struct
+    factor = parts[1].replace_strict({"K": 1e3, "M": 1e6, "B": 1e9}, default=None, return_dtype=pl.Float64)
+    values = values.fill_null(parts[0].cast(pl.Float64, strict=False) * factor)
+    return values, values.is_null() & cells.is_not_null()
+
+
+def number_format(columns: Sequence[pl.Series], decimal: str | None, thousands: str | None, where: str) -> NumberFormat:
+    """Returns how the columns write numbers: as told, or as the cells themselves tell.
+
+    Raises ``ArgumentInvalid`` for marks that cannot be, ``DataParse`` where ``1,327`` may mean either.
+    """
+    if decimal is not None and decimal not in _MARKS:
+        raise ArgumentInvalid("unknown mark", where="decimal", found=decimal, expected=". or ,")
+    if thousands is not None and thousands not in (*_MARKS, *_SPACES):
+        raise ArgumentInvalid("unknown mark", where="thousands", found=thousands, expected=", or . or ' or space")
+    if thousands is not None and thousands == decimal:
+        raise ArgumentInvalid("one mark cannot mean both", where="thousands", found=thousands)
+    thousands = " " if thousands == "space" else thousands
+    if decimal is not None or thousands is not None:
+        return _completed(decimal, thousands)
+    return _told(columns, where)
+
+
+def _completed(decimal: str | None, thousands: str | None) -> NumberFormat:
+    if decimal is None:
+        return NumberFormat("," if thousands == "." else ".", thousands)
+    if thousands is None:
+        return NumberFormat(decimal, "." if decimal == "," else ",")
+    return NumberFormat(decimal, thousands)
+
+
+def _told(columns: Sequence[pl.Series], where: str) -> NumberFormat:
+    texts = [column.str.strip_chars(" \t$€£¥\u00a0") for column in columns if column.dtype == pl.String]
+    if not any(text.str.contains(",", literal=True).any() for text in texts):
+        return NumberFormat()
+    points, commas = _evidence(texts, ".", ","), _evidence(texts, ",", ".")
+    points |= any(column.dtype.is_float() and bool((column % 1 != 0).any()) for column in columns)
+    if points and not commas:
+        return NumberFormat(".", ",")
+    if commas and not points:
+        return NumberFormat(",", ".")
+    example = next(
+        text.filter(text.str.contains(",", literal=True))[0] for text in texts if text.str.contains(",").any()
+    )
+    raise DataParse(
+        "a comma may part decimals or thousands",
+        where=where,
+        found=str(example),
+        hint="say which: --decimal , or --thousands ,",
+    )
+
+
+def _evidence(texts: Sequence[pl.Series], decimal: str, other: str) -> bool:
+    """Returns True if some cell can be read only with that mark of decimals."""
+    mark, group = (rf"\{one}" for one in (decimal, other))
+    only = rf"\d{group}\d{{3}}{mark}\d|^[+-]?\d*{mark}(?:\d{{1,2}}|\d{{4,}})$|\d{group}\d{{3}}{group}\d{{3}}"
+    return any(bool(text.str.contains(only).any()) for text in texts)
+
+
+def read_column(column: pl.Series, name: str, form: NumberFormat, file: str, place: Place) -> Floats:
+    """Returns a column as float64; raises ``DataParse`` with the place of a cell that is no number."""
+    if isinstance(column.dtype, pl.Categorical | pl.Enum):
+        column = column.cast(pl.String)
+    if column.dtype == pl.String:
+        try:
+            return form.read(column)
+        except ValueError as error:
+            row = int(error.args[0])
+            raise DataParse(
+                "the cell is no number",
+                where=place(row),
+                row=row,
+                field=name,
+                found=str(column[row]),
+                expected=_TOLERATED,
+            ) from None
+    if not (column.dtype.is_numeric() or column.dtype == pl.Null):
+        raise DataParse("the column is not numeric", where=file, field=name, found=str(column.dtype))
+    values = column.cast(pl.Float64)
+    values = values.fill_null(np.nan) if values.null_count() else values
+    return np.ascontiguousarray(values.to_numpy())

@@ -1,0 +1,142 @@
+"""Dates in any order and with names: told by the file where it can be, asked for otherwise, never guessed wrong."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ktrdr.data.imports.stamps import join_parts, read_moments
+from ktrdr.errors import DataParse, KtrdrError
+from ktrdr.time import iso
+
+
+def shown(cells: list[str], dates: str | None = None) -> list[str]:
+    return [iso(int(stamp))[:16] for stamp in read_moments(pl.Series(cells), str, dates).local]
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("29-07-2019", "2019-07-29T00:00"),
+        ("07/29/2019", "2019-07-29T00:00"),
+        ("7/29/19", "2019-07-29T00:00"),
+        ("3-Jan-22", "2022-01-03T00:00"),
+        ("03-JAN-2022 16:00:00", "2022-01-03T16:00"),
+        ("May 29, 2020", "2020-05-29T00:00"),
+        ("Friday, May 29, 2020", "2020-05-29T00:00"),
+        ("29 May 2020 4:30 PM", "2020-05-29T16:30"),
+        ("Sept 3rd, 2020", "2020-09-03T00:00"),
+        ("2020-Sep-03", "2020-09-03T00:00"),
+        ("2020-07-21 12-AM", "2020-07-21T00:00"),
+        ("2020-07-21 11-PM", "2020-07-21T23:00"),
+        ("07/29/2019 12:05:00 AM", "2019-07-29T00:05"),
+        ("07/29/2019 12:05 p.m.", "2019-07-29T12:05"),
+        ("29.07.2019 00:15:00.000", "2019-07-29T00:15"),
+        ("2019.07.29 9:15", "2019-07-29T09:15"),
+        ("20190729", "2019-07-29T00:00"),
+        ("20190729 091500", "2019-07-29T09:15"),
+        ("20190729 09:15", "2019-07-29T09:15"),
+        ("09:15 29/07/2019", "2019-07-29T09:15"),
+        ("2019/7/9 9:15", "2019-07-09T09:15"),
+        ("2019-29-07", "2019-07-29T00:00"),
+    ],
+)
+def test_a_cell_that_can_be_read_in_one_way_only(cell: str, expected: str) -> None:
+    assert shown([cell]) == [expected]
+
+
+def test_another_row_tells_the_order() -> None:
+    assert shown(["06/05/2019", "13/05/2019"]) == ["2019-05-06T00:00", "2019-05-13T00:00"]
+    assert shown(["06/05/2019", "06/13/2019"]) == ["2019-06-05T00:00", "2019-06-13T00:00"]
+
+
+def test_what_no_row_tells_is_asked_for() -> None:
+    for cells in (["06/05/2019"], ["06/05/2019", "07/05/2019"], ["06/05/19"]):
+        with pytest.raises(DataParse, match="--dates DMY, or --dates MDY"):
+            shown(cells)
+    assert shown(["06/05/2019"], "MDY") == ["2019-06-05T00:00"]
+    assert shown(["06/05/2019"], "DMY") == ["2019-05-06T00:00"]
+    assert shown(["06/05/2019 16:00"], "%m/%d/%Y %H:%M") == ["2019-06-05T16:00"]
+    assert shown(["06.05.19"], "%d.%m.%y") == ["2019-05-06T00:00"]
+    assert shown(["06.05.2019"]) == ["2019-05-06T00:00"]  # points are European
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["31/02/2019"],
+        ["2019-02-30"],
+        ["13/13/2019"],
+        ["01/02/2019", "2019-01-03"],
+        ["29 Foo 2019"],
+        ["07/29/2019 13:05 PM"],
+        ["07/29/2019 24:05"],
+        ["07/29/2019 10:65"],
+        ["soon"],
+        ["20190732"],
+    ],
+)
+def test_what_is_no_date_is_refused(cells: list[str]) -> None:
+    with pytest.raises(DataParse):
+        shown(cells)
+
+
+def test_an_order_that_is_none_is_refused() -> None:
+    with pytest.raises(KtrdrError, match="no stamp"):
+        shown(["06/05/2019"], "%Y-%m-%d")
+
+
+FORMATS = {
+    "DMY": ["%d/%m/%Y", "%d-%m-%Y %H:%M", "%d.%m.%y", "%d/%m/%y %I:%M %p"],
+    "MDY": ["%m/%d/%Y", "%m-%d-%Y %H:%M:%S", "%m/%d/%y %I:%M:%S %p"],
+    "YMD": ["%Y-%m-%d", "%Y/%m/%d %H:%M", "%y-%m-%d"],
+}
+
+
+@given(
+    st.lists(st.datetimes(datetime(1990, 1, 1), datetime(2040, 1, 1)), min_size=1, max_size=8),
+    st.sampled_from([(order, form) for order, forms in FORMATS.items() for form in forms]),
+)
+def test_written_and_read_it_is_the_same_or_asked_for(moments: list[datetime], kind: tuple[str, str]) -> None:
+    """With the order said it is always the same; without, the same or a question - points are said to be European."""
+    order, form = kind
+    cells = [moment.strftime(form) for moment in moments]
+    expected = [datetime.strptime(cell, form).strftime("%Y-%m-%dT%H:%M") for cell in cells]
+    assert shown(cells, order) == expected
+    try:
+        found = shown(cells)
+    except DataParse as error:
+        assert "--dates" in str(error)
+    else:
+        assert found == expected or (order == "YMD" and "%y" in form)
+
+
+def test_two_digit_years_first_are_asked_for_unless_nothing_else_fits() -> None:
+    assert shown(["99-12-31"]) == ["1999-12-31T00:00"]
+    with pytest.raises(DataParse, match="--dates"):
+        shown(["10-12-11"])
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        (["100", "0930", "1600"], ["01:00", "09:30", "16:00"]),
+        (["0", "100", "93000"], ["00:00", "00:01", "09:30"]),
+        (["000500", "010000"], ["00:05", "01:00"]),
+        (["9:30", "16:00"], ["09:30", "16:00"]),
+    ],
+)
+def test_times_that_are_whole_numbers(times: list[str], expected: list[str]) -> None:
+    joined = join_parts(pl.Series(["20240102"] * len(times)), pl.Series(times))
+    assert [cell[11:16] for cell in shown(joined.to_list())] == expected
+
+
+def test_a_file_of_every_minute_is_read_whole() -> None:
+    begin = datetime(2024, 2, 28, 23, 0)
+    moments = [begin + timedelta(minutes=17 * step) for step in range(3_000)]
+    cells = [moment.strftime("%b %d, %Y %I:%M %p") for moment in moments]
+    assert shown(cells) == [moment.strftime("%Y-%m-%dT%H:%M") for moment in moments]

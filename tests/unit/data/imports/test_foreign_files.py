@@ -1,0 +1,500 @@
+"""Files as people have them: each comes in right, or is refused with advice that brings it in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import polars as pl
+import pytest
+
+from ktrdr.data.bars import BarSeries
+from ktrdr.data.check import check_series
+from ktrdr.data.imports.importer import ImportReport, import_file
+from ktrdr.data.store.repository import Repository
+from ktrdr.errors import DataError, KtrdrError
+from ktrdr.time import Timeframe, iso
+
+BARS = [(1.5, 2.5, 1.25, 2.25), (2.25, 3.5, 2.0, 3.25), (3.25, 4.0, 3.0, 3.5)]
+
+
+@pytest.fixture
+def bring(write: Callable[..., Path], repository: Repository) -> Callable[..., ImportReport]:
+    def file(text: str | bytes, *, name: str = "bars.csv", symbol: str = "AAA", timeframe: str = "1d", **options: Any):
+        return import_file(write(text, name), repository, symbol=symbol, timeframe=timeframe, **options)
+
+    return file
+
+
+def days(line: Callable[[str, tuple[float, ...]], str], first: datetime = datetime(2024, 1, 15)) -> str:
+    """One line for each of the three bars, on three days."""
+    return "".join(line((first + timedelta(days=at)).strftime("%Y-%m-%d"), bar) + "\n" for at, bar in enumerate(BARS))
+
+
+def ohlc(bar: tuple[float, ...], separator: str = ",") -> str:
+    return separator.join(str(price) for price in bar)
+
+
+def matrix(report: ImportReport) -> list[tuple[float, ...]]:
+    series = report.series
+    return list(zip(*(getattr(series, name).tolist() for name in ("open", "high", "low", "close")), strict=True))
+
+
+PLAIN = "Date,Open,High,Low,Close,Volume\n" + days(lambda date, bar: f"{date},{ohlc(bar)},7")
+READS: dict[str, tuple[str, dict[str, Any]]] = {
+    "a URL above the head": ("https://www.example.com\n" + PLAIN, {}),
+    "a title and a blank line": ("AAA daily prices\n\n" + PLAIN, {}),
+    "sep=": ("sep=;\n" + PLAIN.replace(",", ";"), {}),
+    "comments": ("# made by hand\n# twice\n" + PLAIN, {}),
+    "lines to pass over": ("a,b,c,d,e,f\n1,2,3,4,5,6\n" + PLAIN, {"skip_lines": 2}),
+    "a comma more on every row": (PLAIN.replace(",7\n", ",7,\n"), {}),
+    "an index the head does not count": (
+        "Open,High,Low,Close,Volume\n" + days(lambda date, bar: f"{date},{ohlc(bar)},7"),
+        {},
+    ),
+    "quotes and thousands": (
+        "Date,Open,High,Low,Close,Volume\n"
+        + days(lambda date, bar: f'"{date}",' + ",".join(f'"{price:,.2f}"' for price in bar) + ',"1,007"'),
+        {},
+    ),
+    "decimal commas": (
+        "Date;Open;High;Low;Close;Volume\n"
+        + days(lambda date, bar: f"{date};" + ohlc(bar, ";").replace(".", ",") + ";7"),
+        {},
+    ),
+    "Nasdaq": (
+        "Date,Close/Last,Volume,Open,High,Low\n"
+        + "".join(
+            f"01/{17 - at}/2024,${bar[3]},7,${bar[0]},${bar[1]},${bar[2]}\n" for at, bar in enumerate(reversed(BARS))
+        ),
+        {},
+    ),
+    "Investing": (
+        '"Date","Price","Open","High","Low","Vol.","Change %"\n'
+        + "".join(
+            f'"01/{17 - at}/2024","{bar[3]}","{bar[0]}","{bar[1]}","{bar[2]}","1.5M","0.1%"\n'
+            for at, bar in enumerate(reversed(BARS))
+        ),
+        {},
+    ),
+    "NSE": (
+        '"Date ","series ","OPEN ","HIGH ","LOW ","PREV. CLOSE ","ltp ","close ","VOLUME "\n'
+        + "".join(
+            f'"{15 + at}-Jan-2024","EQ","{bar[0]}","{bar[1]}","{bar[2]}","9.9","{bar[3]}","{bar[3]}","1,007"\n'
+            for at, bar in enumerate(BARS)
+        ),
+        {},
+    ),
+    "Stooq": (
+        "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>,<OPENINT>\n"
+        + days(lambda date, bar: f"AAA.US,D,{date.replace('-', '')},000000,{ohlc(bar)},7,0"),
+        {},
+    ),
+    "DTYYYYMMDD": (
+        "<TICKER>,<DTYYYYMMDD>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>\n"
+        + days(lambda date, bar: f"AAA,{date.replace('-', '')},0,{ohlc(bar)},7"),
+        {},
+    ),
+    "naive midnights": ("Date,Open,High,Low,Close\n" + days(lambda date, bar: f"{date} 00:00:00,{ohlc(bar)}"), {}),
+    "Gmt time": (
+        "Gmt time,Open,High,Low,Close,Volume\n"
+        + days(lambda date, bar: f"{date[8:]}.{date[5:7]}.{date[:4]} 00:00:00.000,{ohlc(bar)},7"),
+        {},
+    ),
+    "blanks": ("Date Open High Low Close Volume\n" + days(lambda date, bar: f"{date}  {ohlc(bar, ' ')} 7"), {}),
+    "old Macs": (PLAIN.replace("\n", "\r"), {}),
+    "R": (
+        "Index,AAA.Open,AAA.High,AAA.Low,AAA.Close,AAA.Volume,AAA.Adjusted\n"
+        + days(lambda date, bar: f"{date},{ohlc(bar)},7,1"),
+        {},
+    ),
+    "a text column nobody needs": (
+        PLAIN.replace("Volume\n", "Volume,Note\n").replace(",7\n", ",7,n/a?\n"),
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", READS)
+def test_comes_in(kind: str, bring: Callable[..., ImportReport]) -> None:
+    text, options = READS[kind]
+    report = bring(text, **options)
+    assert matrix(report) == BARS
+    assert [iso(int(stamp))[:10] for stamp in report.series.timestamp] == ["2024-01-15", "2024-01-16", "2024-01-17"]
+
+
+@pytest.mark.parametrize("text", ["1,327", "2,450"])
+def test_a_comma_that_may_mean_both_is_asked_about(text: str, bring: Callable[..., ImportReport]) -> None:
+    rows = "Date;Open;High;Low;Close\n" + days(lambda date, bar: f"{date};{text};{text};{text};{text}")
+    with pytest.raises(DataError, match="--decimal , or --thousands ,"):
+        bring(rows)
+    assert bring(rows, decimal=",").series.close[0] == float(text.replace(",", "."))
+    assert bring(rows, thousands=",", replace=True).series.close[0] == float(text.replace(",", ""))
+
+
+def test_missing_columns_are_named_all_at_once(bring: Callable[..., ImportReport]) -> None:
+    with pytest.raises(DataError, match="expected high, low; name it with --map high=COLUMN --map low=COLUMN"):
+        bring("Date,Open,Close\n" + days(lambda date, bar: f"{date},1,1"))
+    with pytest.raises(DataError, match="expected open, high"):
+        BarSeries.from_frame(pl.DataFrame({"timestamp": [0], "low": [1.0], "close": [1.0]}), "AAA", None)
+
+
+def test_a_cell_that_is_no_number_says_which_are_tolerated(bring: Callable[..., ImportReport]) -> None:
+    with pytest.raises(DataError, match="found \\?, expected a number, or one of: an empty cell, nan"):
+        bring(PLAIN.replace(",2.5,", ",?,"))
+    with pytest.raises(DataError, match="high: the value must be finite"):
+        bring(PLAIN.replace(",2.5,", ",N/A,"))
+
+
+class TestInstruments:
+    """A file of several instruments gives the one that is asked for, or lists them."""
+
+    TICKERS = ("AAA", "BBB", "CCC")
+
+    def wide(self, *, ticker_first: bool, index_line: bool) -> str:
+        fields = ("Close", "High", "Low", "Open")
+        pairs = [(field, ticker) for field in fields for ticker in self.TICKERS]
+        lines = [("Price", [field for field, _ in pairs]), ("Ticker", [ticker for _, ticker in pairs])]
+        text = "".join(f"{name},{','.join(cells)}\n" for name, cells in (lines[::-1] if ticker_first else lines))
+        text += "Date" + "," * len(pairs) + "\n" if index_line else ""
+        place = {"Open": 0, "High": 1, "Low": 2, "Close": 3}
+        return text + days(
+            lambda date, bar: f"{date}," + ",".join(
+                str(bar[place[field]] * 10 ** self.TICKERS.index(ticker)) for field, ticker in pairs
+            )
+        )  # fmt: skip
+
+    @pytest.mark.parametrize("ticker_first", [False, True])
+    @pytest.mark.parametrize("index_line", [False, True])
+    def test_a_head_of_two_levels(
+        self, ticker_first: bool, index_line: bool, bring: Callable[..., ImportReport]
+    ) -> None:
+        text = self.wide(ticker_first=ticker_first, index_line=index_line)
+        for power, ticker in enumerate(self.TICKERS):
+            report = bring(text, symbol=ticker)
+            assert matrix(report) == [tuple(price * 10**power for price in bar) for bar in BARS]
+            assert report.notes == ()
+        with pytest.raises(DataError, match=r"several instruments: found AAA, BBB, CCC, .*--instrument NAME"):
+            bring(text, symbol="DDD")
+        report = bring(text, symbol="DDD", instrument="BBB")
+        assert report.series.close[0] == 22.5
+
+    def test_parquet_and_python_know_two_levels(
+        self, tmp_path: Path, repository: Repository, bring: Callable[..., ImportReport]
+    ) -> None:
+        pandas = pytest.importorskip("pandas")
+        columns = {
+            (name, ticker): [bar[at] * (at_ticker + 1) for bar in BARS]
+            for at, name in enumerate(("Open", "High", "Low", "Close"))
+            for at_ticker, ticker in enumerate(self.TICKERS)
+        }
+        index = pandas.date_range("2024-01-15", periods=3, freq="1D", tz="UTC")
+        for frame in (pandas.DataFrame(columns, index=index), pandas.DataFrame(columns, index=index).swaplevel(axis=1)):
+            series = BarSeries.from_frame(frame, "BBB", Timeframe.D1)
+            assert series.close.tolist() == [4.5, 6.5, 7.0]
+            with pytest.raises(DataError, match="several instruments: found AAA, BBB, CCC"):
+                BarSeries.from_frame(frame, "DDD", Timeframe.D1)
+            frame.index.name = "Date"
+            frame.reset_index().to_csv(tmp_path / "wide.csv", index=False)
+            report = import_file(tmp_path / "wide.csv", repository, symbol="CCC", timeframe="1d", replace=True)
+            assert report.series.close.tolist() == [6.75, 9.75, 10.5]
+            flat = frame.reset_index()
+            flat.columns = [str(name) if name[1] else "Date" for name in flat.columns]
+            flat.to_parquet(tmp_path / "wide.parquet")
+            report = import_file(tmp_path / "wide.parquet", repository, symbol="BBB", timeframe="1d", replace=True)
+            assert report.series.close.tolist() == [4.5, 6.5, 7.0]
+
+    @pytest.mark.parametrize("name", ["symbol", "ticker", "Name", "Company", "tic"])
+    @pytest.mark.parametrize("order", list(permutations(range(3)))[:4])
+    def test_a_long_table(self, name: str, order: tuple[int, ...], bring: Callable[..., ImportReport]) -> None:
+        rows = [
+            f"2024-01-{15 + at},{self.TICKERS[which]},{ohlc(tuple(price * 10**which for price in bar))}\n"
+            for which in order
+            for at, bar in enumerate(BARS)
+        ]
+        for lines in (rows, sorted(rows)):
+            text = f"date,{name},open,high,low,close\n" + "".join(lines)
+            assert matrix(bring(text, symbol="BBB", replace=True)) == [tuple(p * 10 for p in bar) for bar in BARS]
+            with pytest.raises(DataError, match="several instruments"):
+                bring(text, symbol="DDD")
+
+    def test_another_name_in_a_file_of_one_is_a_warning(self, bring: Callable[..., ImportReport]) -> None:
+        text = "date,symbol,open,high,low,close\n" + days(lambda date, bar: f"{date},ZZZ,{ohlc(bar)}")
+        assert bring(text).notes == ("warning: the file calls its instrument ZZZ",)
+        assert bring(text.replace("ZZZ", "AAA.US"), replace=True).notes == ()
+        assert bring(text.replace("ZZZ", "BTC/USDT"), symbol="BTCUSDT").notes == ()
+
+
+class TestVolumes:
+    """Of several volumes the one that says most; the report names it."""
+
+    HEAD = "<DATE>\t<TIME>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>\t<VOL>\t<SPREAD>\n"
+
+    def test_metatrader_counts_ticks(self, bring: Callable[..., ImportReport]) -> None:
+        real = (0, 0, 441_000_000)
+        text = self.HEAD + "".join(
+            f"2024.01.1{5 + at}\t00:00:00\t{ohlc(bar, chr(9))}\t{ticks}\t{real[at]}\t3\n"
+            for at, (bar, ticks) in enumerate(zip(BARS, (849, 302, 441), strict=True))
+        )
+        report = bring(text)
+        assert report.series.volume is not None
+        assert report.series.volume.tolist() == [849, 302, 441]
+        assert report.volume_column == "<TICKVOL>"
+
+    @pytest.mark.parametrize("better", [0, 1])
+    def test_fewest_zeros(self, better: int, bring: Callable[..., ImportReport]) -> None:
+        names = ("volume", "real_volume")
+        text = f"date,open,high,low,close,{names[0]},{names[1]}\n"
+        for at, bar in enumerate(BARS):
+            cells = [str(5 + at), "0" if at < 2 else "9"]
+            text += f"2024-01-1{5 + at},{ohlc(bar)},{','.join(cells if better == 0 else cells[::-1])}\n"
+        report = bring(text)
+        assert report.volume_column == names[better]
+        assert report.series.volume is not None
+        assert report.series.volume.tolist() == [5, 6, 7]
+
+
+class TestStamps:
+    """Clocks and stamps that would be ignored, or misread, are asked about."""
+
+    def hours(self, stamp: Callable[[int], str], n: int = 4) -> str:
+        return "timestamp,open,high,low,close\n" + "".join(f"{stamp(at)},1,1,1,1\n" for at in range(n))
+
+    @pytest.mark.parametrize("before_ms", [1, 500, 1_000])
+    @pytest.mark.parametrize("form", ["text", "ms"])
+    def test_a_close_within_a_second_of_the_grid_is_on_it(
+        self, before_ms: int, form: str, bring: Callable[..., ImportReport]
+    ) -> None:
+        def stamp(at: int) -> str:
+            moment = datetime(2024, 1, 8, 1 + at) - timedelta(milliseconds=before_ms)
+            seconds = moment.replace(tzinfo=ZoneInfo("UTC")).timestamp()
+            return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z" if form == "text" else f"{seconds * 1000:.0f}"
+
+        text = self.hours(stamp)
+        report = bring(text, timeframe="1h", stamps="close")
+        assert [iso(int(one)) for one in report.series.timestamp] == [f"2024-01-08T0{at}:00:00Z" for at in range(4)]
+        with pytest.raises(DataError, match="--stamps close"):
+            bring(text, timeframe="1h", symbol="BBB")
+
+    def test_a_zone_beside_epoch_stamps_is_refused(self, bring: Callable[..., ImportReport]) -> None:
+        text = self.hours(lambda at: str(1_704_672_000 + 3_600 * at))
+        with pytest.raises(KtrdrError, match="--epoch-clock"):
+            bring(text, timeframe="1h", tz="America/New_York+7h")
+        report = bring(text, timeframe="1h", tz="America/New_York+7h", epoch_clock=True)
+        assert iso(int(report.series.timestamp[0])) == "2024-01-07T22:00:00Z"
+        with pytest.raises(KtrdrError, match="--tz"):
+            bring(text, timeframe="1h", epoch_clock=True, symbol="BBB")
+        with pytest.raises(KtrdrError, match="epoch stamps"):
+            bring(
+                self.hours(lambda at: f"2024-01-08 0{at}:00"), timeframe="1h", tz="UTC", epoch_clock=True, symbol="BBB"
+            )
+
+    @pytest.mark.parametrize(("tz", "hour"), [("US/Eastern", 5), ("GMT+7", -7), ("UTC-03:30", 3.5), ("+02", -2)])
+    def test_old_zones_and_offsets(self, tz: str, hour: float, bring: Callable[..., ImportReport]) -> None:
+        report = bring(self.hours(lambda at: f"2024-01-08 0{at}:00"), timeframe="1h", tz=tz)
+        assert int(report.series.timestamp[0]) == int((1_704_672_000 + 3_600 * hour) * 10**9)
+
+    @pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", "Australia/Sydney"])
+    @pytest.mark.parametrize("minutes", [15, 30, 60])
+    def test_newest_first_is_the_same_series_over_a_change_of_the_clock(
+        self, zone: str, minutes: int, bring: Callable[..., ImportReport]
+    ) -> None:
+        """The doubled hour is told by the order of rows, which must be turned round before."""
+        for month in (3, 4, 10, 11):
+            begin = int(datetime(2024, month, 1, tzinfo=ZoneInfo("UTC")).timestamp())
+            stamps = [begin + 60 * minutes * at for at in range(31 * 24 * 60 // minutes)]
+            local = [datetime.fromtimestamp(stamp, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M") for stamp in stamps]
+            rows = [f"{cell},1,1,1,{1 + at / 1e6}\n".replace(",1,1,1,", ",1,2,1,") for at, cell in enumerate(local)]
+            head = "timestamp,open,high,low,close\n"
+            options = {"timeframe": f"{minutes}m" if minutes < 60 else "1h", "tz": zone, "replace": True}
+            ahead = bring(head + "".join(rows), **options)
+            back = bring(head + "".join(reversed(rows)), **options)
+            assert ahead.series.timestamp.tolist() == [stamp * 10**9 for stamp in stamps]
+            assert back.series.content_hash() == ahead.series.content_hash()
+
+    def test_an_error_names_the_line_of_a_file_that_was_turned_round(self, bring: Callable[..., ImportReport]) -> None:
+        text = "timestamp,open,high,low,close\n" + "".join(
+            f"2024-01-08T0{at}:00Z,1,{0.5 if at == 2 else 1},1,1\n" for at in reversed(range(5))
+        )
+        with pytest.raises(DataError, match=r"bars.csv: line 4: row 2: high") as caught:
+            bring(text, timeframe="1h")
+        assert caught.value.table is not None
+        assert caught.value.table[0]["row"] == 2
+
+
+class TestWeeks:
+    """A weekly bar is never known before it has closed."""
+
+    @pytest.mark.parametrize("weekday", range(7))
+    @pytest.mark.parametrize("stamps", [None, "open", "close"])
+    def test_every_weekday(self, weekday: int, stamps: str | None, bring: Callable[..., ImportReport]) -> None:
+        first = datetime(2024, 1, 1) + timedelta(days=weekday)
+        text = "Date,Open,High,Low,Close\n" + "".join(
+            f"{(first + timedelta(days=7 * at)).strftime('%Y-%m-%d')},1,1,1,1\n" for at in range(5)
+        )
+        if stamps is None and weekday in (1, 2, 3, 4):
+            with pytest.raises(DataError, match="--stamps close if it ends there, --stamps open if it begins there"):
+                bring(text, timeframe="1w")
+            return
+        made = bring(text, timeframe="1w", stamps=stamps).series
+        last_day = timedelta(days=1) if stamps == "close" else timedelta(days=7)
+        true_end = int((first + last_day).replace(tzinfo=ZoneInfo("UTC")).timestamp()) * 10**9
+        assert 0 <= int(made.close_ns[0]) - true_end < Timeframe.W1.ns
+
+    @pytest.mark.parametrize(("usual", "holiday", "stamps"), [(0, 1, None), (4, 3, "close")])
+    def test_a_week_with_a_holiday_stays_in_its_place(
+        self, usual: int, holiday: int, stamps: str | None, bring: Callable[..., ImportReport]
+    ) -> None:
+        mondays = [datetime(2024, 1, 1) + timedelta(days=7 * at) for at in range(6)]
+        text = "Date,Open,High,Low,Close\n" + "".join(
+            f"{(monday + timedelta(days=holiday if at == 3 else usual)).strftime('%Y-%m-%d')},1,1,1,1\n"
+            for at, monday in enumerate(mondays)
+        )
+        made = bring(text, timeframe="1w", stamps=stamps).series
+        assert [iso(int(one))[:10] for one in made.timestamp] == [f"{monday:%Y-%m-%d}" for monday in mondays]
+
+
+class TestRepair:
+    """Bars cut short, rounding errors, columns that are probably others."""
+
+    def test_a_bar_cut_short_by_an_outage_is_a_bad_row(self, bring: Callable[..., ImportReport]) -> None:
+        times = ["00:00", "01:00", "02:37", "03:00", *(f"{hour:02}:00" for hour in range(4, 20))]
+        text = "timestamp,open,high,low,close\n" + "".join(f"2024-01-08T{time}Z,1,1,1,1\n" for time in times)
+        with pytest.raises(DataError, match=r"line 4: row 2: timestamp: the bar is cut short.*--repair drop") as caught:
+            bring(text, timeframe="1h")
+        assert caught.value.code == "data_timeframe"
+        report = bring(text, timeframe="1h", repair="drop")
+        assert len(report.series) == len(times) - 1
+        assert [(change.row, change.became) for change in report.changes] == [(2, "dropped")]
+
+    def test_other_bars_are_not_cut_short_ones(self, bring: Callable[..., ImportReport]) -> None:
+        text = "timestamp,open,high,low,close\n" + "".join(
+            f"2024-01-08T{at // 2:02}:{30 * (at % 2):02}Z,1,1,1,1\n" for at in range(20)
+        )
+        with pytest.raises(DataError, match="bars overlap: found 2024-01-08T00:30:00Z, 30 min after the bar before"):
+            bring(text, timeframe="1h", repair="drop")
+
+    @pytest.mark.parametrize(("column", "which"), [("high", max), ("low", min)])
+    def test_a_rounding_error_passes_with_a_note(
+        self, column: str, which: Callable[..., float], bring: Callable[..., ImportReport]
+    ) -> None:
+        close = 0.1 + 0.2
+        high, low = (0.3, 0.2) if column == "high" else (0.5, close * (1 + 1e-12))
+        text = "timestamp,open,high,low,close\n" + "".join(
+            f"2024-01-08T0{at}:00Z,{close if column == 'low' else 0.25},{high},{low!r},{close!r}\n" for at in range(3)
+        )
+        report = bring(text, timeframe="1h")
+        assert getattr(report.series, column).tolist() == [close] * 3
+        assert "3 highs or lows missed another price by a rounding error" in report.notes[0]
+
+    def test_columns_in_another_order_are_doubted(self, bring: Callable[..., ImportReport]) -> None:
+        random = np.random.default_rng(1)
+        path = 100 + np.cumsum(random.normal(0, 1, 200))
+        rows = [(path[at], path[at + 1], max(path[at : at + 2]) + 1, min(path[at : at + 2]) - 1) for at in range(150)]
+        text = "".join(
+            f"{(datetime(2024, 1, 1) + timedelta(days=at)).strftime('%Y-%m-%d')},{ohlc(row)}\n"
+            for at, row in enumerate(rows)
+        )
+        for repair in (None, "clip"):
+            with pytest.raises(DataError, match="the columns are probably not what they seem") as caught:
+                bring(text, repair=repair)
+            assert "clip" not in str(caught.value)
+
+    def test_a_time_without_a_head_is_no_price(self, bring: Callable[..., ImportReport]) -> None:
+        text = "".join(f"20240108,{16 + at}0000,{ohlc(bar)}\n" for at, bar in enumerate(BARS))
+        report = bring(text, timeframe="1h", tz="UTC")
+        assert matrix(report) == BARS
+        assert iso(int(report.series.timestamp[0])) == "2024-01-08T16:00:00Z"
+
+    @pytest.mark.parametrize("name", ["half_spread", "conversion_rate"])
+    @pytest.mark.parametrize("cell", ["", "-1", "nan"])
+    def test_an_empty_cell_beside_the_prices_is_a_bad_row(
+        self, name: str, cell: str, bring: Callable[..., ImportReport], repository: Repository
+    ) -> None:
+        cells = ["0.1", cell, "0.1", *["0.1"] * 20]
+        text = f"timestamp,open,high,low,close,{name}\n" + "".join(
+            f"2024-01-08T{at:02}:00Z,1,1,1,1,{value}\n" for at, value in enumerate(cells)
+        )
+        with pytest.raises(DataError, match=f"line 3: row 1: {name}"):
+            bring(text, timeframe="1h")
+        assert len(bring(text, timeframe="1h", repair="drop").series) == 22
+        path = repository.path("AAA", Timeframe.H1)
+        broken = pl.read_parquet(path).with_columns(
+            pl.when(pl.int_range(pl.len()) == 4).then(None).otherwise(pl.col(name)).alias(name)
+        )
+        broken.write_parquet(path)
+        found = check_series(repository, "AAA", "1h")
+        assert [(one.row, one.field) for one in found.violations] == [(4, name)]
+        with pytest.raises(DataError, match=f"row 4: {name}"):
+            repository.load("AAA", Timeframe.H1)
+
+    def test_a_refusal_lists_twenty_rows_and_the_count(self, bring: Callable[..., ImportReport]) -> None:
+        text = "timestamp,open,high,low,close\n" + "".join(
+            f"2024-01-{8 + at // 24:02}T{at % 24:02}:00Z,1,0.5,1,1\n" for at in range(300)
+        )
+        with pytest.raises(DataError, match="600 values break a rule") as caught:
+            bring(text, timeframe="1h")
+        assert caught.value.table is not None
+        assert len(caught.value.table) == 20
+
+
+class TestSplits:
+    """The factor is that of the bar's date where it was traded."""
+
+    @pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/Los_Angeles", "UTC", "Asia/Tokyo"])
+    def test_hours_of_the_day_of_a_split(
+        self, zone: str, bring: Callable[..., ImportReport], write: Callable[..., Path]
+    ) -> None:
+        factors = write("date,price_factor,split_factor\n2024-03-05,1,0.1\n2050-12-31,1,1\n", "factors.csv")
+        local = [f"2024-03-0{day} {hour:02}:00" for day in (5, 6) for hour in range(24)]
+        text = "timestamp,open,high,low,close,volume\n" + "".join(
+            f"{cell},{price},{price},{price},{price},{volume}\n"
+            for cell in local
+            for price, volume in ([(100, 10)] if cell < "2024-03-06" else [(10, 100)])
+        )
+        report = bring(text, timeframe="1h", tz=zone, factors=factors)
+        assert report.series.close.tolist() == pytest.approx([10.0] * 48)
+        assert report.series.volume is not None
+        assert report.series.volume.tolist() == pytest.approx([100.0] * 48)
+
+
+class TestAppend:
+    """Every column of the overlap is compared."""
+
+    HEAD = "timestamp,open,high,low,close,volume,note\n"
+
+    def rows(self, first: int, stop: int, **changed: str) -> str:
+        values = {"open": "1", "high": "3", "low": "1", "close": "2", "volume": "7", "note": "x"}
+        lines = [f"2024-01-08T{at:02}:00Z,{','.join(values.values())}\n" for at in range(first, stop)]
+        if changed:
+            lines[0] = f"2024-01-08T{first:02}:00Z,{','.join((values | changed).values())}\n"
+        return self.HEAD + "".join(lines)
+
+    @pytest.mark.parametrize("column", ["open", "high", "low", "close", "volume", "note"])
+    def test_a_column_that_differs_is_refused_or_taken(
+        self, column: str, bring: Callable[..., ImportReport], repository: Repository
+    ) -> None:
+        other = {"open": "1.5", "high": "3.5", "low": "0.5", "close": "2.5", "volume": "950", "note": "y"}[column]
+        bring(self.rows(0, 10), timeframe="1h")
+        more = self.rows(9, 12, **{column: other})
+        with pytest.raises(
+            DataError, match=r"the last stored bar may have been unfinished.*--append --update"
+        ) as caught:
+            bring(more, timeframe="1h", append=True)
+        assert caught.value.table is not None
+        assert [(one["time"], one["field"]) for one in caught.value.table] == [("2024-01-08T09:00:00Z", column)]
+        report = bring(more, timeframe="1h", append=True, update=True)
+        assert (report.rows_added, report.rows_updated, len(report.series)) == (2, 1, 12)
+        assert str(repository.raw("AAA", Timeframe.H1)[column][9]) in (other, f"{other}.0")
+
+    def test_equal_bars_are_passed_over_and_counts_are_true(self, bring: Callable[..., ImportReport]) -> None:
+        bring(self.rows(0, 10), timeframe="1h")
+        report = bring(self.rows(5, 13), timeframe="1h", append=True)
+        assert (report.rows_read, report.rows_added, report.rows_updated, len(report.series)) == (8, 3, 0, 13)
+        with pytest.raises(KtrdrError, match="--append"):
+            bring(self.rows(5, 13), timeframe="1h", update=True, symbol="BBB")
