@@ -13,7 +13,7 @@ SOAK_PART ?=
 SECONDS ?= 60
 TAG ?=
 
-.PHONY: help setup demo test test-rust test-python check lint types contract docs bench mutants soak fuzz-yaml build release-check fmt lock clean
+.PHONY: help setup demo test test-rust test-python check lint types contract docs bench mutants soak fuzz-yaml fuzz-snapshot build release-check fmt lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -79,6 +79,9 @@ soak: setup ## The slow, exhaustive tests; SOAK_PART=kills for one (tests/soak/R
 
 fuzz-yaml: setup ## Hostile files for the YAML reader and the strategy loader (SECONDS=600)
 	@cd tests && ../$(BIN)/python -m fuzz.yaml_reader --seconds $(SECONDS)
+
+fuzz-snapshot: ## Hostile bytes as a snapshot; needs a nightly compiler and cargo-fuzz (rust/fuzz/README.md)
+	@cd rust/fuzz && cargo +nightly fuzz run --fuzz-dir . snapshot seeds/snapshot -- -max_len=8192 -max_total_time=$(SECONDS)
 
 build: $(VENV)/.installed ## A wheel in dist/
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/container/build_wheel.sh dist
