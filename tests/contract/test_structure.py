@@ -49,6 +49,7 @@ NO_SOURCE = {
     "backtesting/test_fork.py": "forks go through config, engine and snapshot",
     "cli/test_bad_inputs.py": "every bad input through the whole command line",
     "cli/test_control.py": "interrupt, progress and output together",
+    "data/imports/test_foreign_files.py": "files of other programs, through the whole import",
     "feature_pipeline/indicators/test_golden.py": "indicators against values by hand",
     "feature_pipeline/indicators/test_lookback.py": "the catalogue's history against every indicator",
     "feature_pipeline/indicators/test_talib.py": "indicators against TA-Lib itself",
