@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ktrdr._lazy import lazy_names
+from ktrdr._lazy import lazy_names, resolve
 
 if TYPE_CHECKING:
     from ktrdr._version import __version__
@@ -53,4 +53,11 @@ __all__ = [
 
 if not TYPE_CHECKING:
     # Hidden from type checkers, for which a module with `__getattr__` has every name.
-    __getattr__, __dir__ = lazy_names(globals(), LAZY)
+    _find, __dir__ = lazy_names(globals(), LAZY)
+
+    def __getattr__(name: str) -> object:
+        # `from ktrdr import _core` asks here before the extension is loaded: the last moment for an error instead of
+        # an illegal instruction.
+        if name == "_core":
+            resolve("ktrdr._processor:require_processor")()
+        return _find(name)

@@ -42,6 +42,7 @@ __all__ = [
     "AUDIT_FIELDS",
     "AUDIT_RULES",
     "BAR_RULES",
+    "BUILT_FOR",
     "DECISIONS",
     "LEDGER_SCHEMA",
     "METRICS",
@@ -67,6 +68,7 @@ __all__ = [
 AUDIT_FIELDS: Final[tuple[str, ...]]
 AUDIT_RULES: Final[tuple[str, ...]]
 BAR_RULES: Final[dict[str, str]]
+BUILT_FOR: Final[str]
 DECISIONS: Final[tuple[str, ...]]
 LEDGER_SCHEMA: Final[dict[str, tuple[tuple[str, str, bool], ...]]]
 METRICS: Final[dict[str, _Metric]]

@@ -1,8 +1,8 @@
 """Parameters of a backtest: the one home of their names, ranges, defaults and descriptions.
 
 The HTTP body derives from these models. The signatures of ``ktrdr.backtest`` and ``ktrdr.operations.run`` and the
-options of ``ktrdr backtest run`` are written out for editors and help; tests/unit/backtesting/test_parameters.py compares them
-with the models.
+options of ``ktrdr backtest run`` are written out for editors and help. The unit test of this file compares them with
+the models.
 """
 
 from __future__ import annotations

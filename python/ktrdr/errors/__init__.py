@@ -11,6 +11,7 @@
     ├── StorageError (RuntimeError)   the database of operations            operation.py
     ├── RequestError (ValueError)     calls of the HTTP service             request.py
     ├── UsageError (ValueError)       arguments of a call or a command      request.py
+    ├── ProcessorUnsupported          an older processor than the core's    base.py
     ├── Cancelled                     a run that was asked to stop          base.py
     └── InternalError (RuntimeError)  a bug in ktrdr                        base.py
 

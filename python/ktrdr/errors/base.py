@@ -89,6 +89,10 @@ class Cancelled(KtrdrError, code="cancelled"):
     """A run that its cancellation token stopped; what was saved can be resumed."""
 
 
+class ProcessorUnsupported(KtrdrError, ImportError, code="processor_unsupported"):
+    """A processor without the instructions that the compiled core was built for."""
+
+
 class InternalError(KtrdrError, RuntimeError, code="internal"):
     """A bug in ktrdr: please report it."""
 

@@ -5,12 +5,24 @@ use ktrdr_core::{Decision, Field, LEDGER_SCHEMA, METRICS, PAGE_ROWS, Reason, Rej
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+/// Level of instructions that this build uses. Python finds it in the file, before the file may be loaded.
+const BUILT_FOR: &str = if cfg!(target_feature = "avx512f") {
+    "ktrdr-built-for:x86-64-v4;"
+} else if cfg!(target_feature = "avx2") {
+    "ktrdr-built-for:x86-64-v3;"
+} else if cfg!(target_arch = "x86_64") {
+    "ktrdr-built-for:x86-64;"
+} else {
+    "ktrdr-built-for:other;"
+};
+
 /// Adds every constant to the module.
 pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     module.add("AUDIT_FIELDS", PyTuple::new(py, Field::NAMES)?)?;
     module.add("AUDIT_RULES", PyTuple::new(py, Rule::CODES)?)?;
     module.add("BAR_RULES", bar_rules(py)?)?;
+    module.add("BUILT_FOR", BUILT_FOR)?;
     module.add("DECISIONS", PyTuple::new(py, Decision::NAMES)?)?;
     module.add("LEDGER_SCHEMA", ledger_schema(py)?)?;
     module.add("METRICS", metrics(py)?)?;

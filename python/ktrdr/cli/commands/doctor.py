@@ -1,4 +1,4 @@
-"""``ktrdr doctor``: versions, machine, data folder, what is missing."""
+"""``ktrdr doctor``: prints versions, machine, data folder, and what is missing."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from ktrdr._processor import V3, built_for, level_of, processor_flags
 from ktrdr.cli.output import CommandResult, Table
 from ktrdr.data.store.repository import Repository
-from ktrdr.errors import KtrdrError
+from ktrdr.errors import KtrdrError, ProcessorUnsupported
 
 _LIBRARIES = ("torch", "numpy", "polars", "TA-Lib", "pydantic", "safetensors", "cyclopts", "rich")
 _OLDEST_PYTHON = (3, 11)
 
 
 def doctor() -> CommandResult:
-    """Versions, machine, data folder, what is missing."""
+    """Print versions, machine, data folder, and gaps."""
     versions = {name: _version(name) for name in ("ktrdr", *_LIBRARIES)}
-    missing = [f"{name} is not installed" for name, found in versions.items() if found is None and name != "ktrdr"]
-    core = _core_problem()
-    missing += [core] if core else []
     repository = Repository()
+    missing = [f"{name} is not installed" for name, found in versions.items() if found is None and name != "ktrdr"]
+    missing += [problem for problem in (_python_problem(), _core_problem()) if problem is not None]
     missing += _folder_problems(repository)
     data: dict[str, Any] = {
         "python": platform.python_version(),
         "versions": versions,
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "processor": _processor(),
+        "core_built_for": built_for() or "unknown",
         "cpu_capability": _capability(),
         "data_folder": str(repository.root),
         "series": len(repository.names()),
@@ -41,8 +43,17 @@ def doctor() -> CommandResult:
     return CommandResult(data, [Table(("", ""), rows), *notes])
 
 
+def _processor() -> str:
+    """Returns the level of the processor's instructions, and what x86-64-v3 would need beside them."""
+    flags = processor_flags()
+    if flags is None:
+        return f"{platform.machine()}, flags unknown"
+    lacking = sorted(V3 - flags)
+    return level_of(flags) + (f", without {', '.join(lacking)}" if lacking else ", with AVX2")
+
+
 def _database(missing: list[str]) -> str:
-    """What holds the operations; one that cannot be used counts as missing."""
+    """Returns the kind of the operations' database; one that cannot be used is added to ``missing``."""
     try:
         from ktrdr.operations.store.database import database_url
         from ktrdr.operations.store.store import Store
@@ -64,11 +75,15 @@ def _version(name: str) -> str | None:
         return None
 
 
+def _python_problem() -> str | None:
+    return "Python 3.11 or later" if sys.version_info < _OLDEST_PYTHON else None
+
+
 def _core_problem() -> str | None:
-    if sys.version_info < _OLDEST_PYTHON:
-        return "Python 3.11 or later"
     try:
-        import ktrdr._core  # noqa: F401
+        from ktrdr import _core  # noqa: F401
+    except ProcessorUnsupported as error:
+        return str(error)
     except ImportError:
         return "the compiled core: build it with `make build`"
     return None
