@@ -1,9 +1,9 @@
-"""Bars of one symbol and timeframe, validated once on entry."""
+"""Bars of one symbol and timeframe, checked once: where a series is made."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,7 @@ from ktrdr import _core
 from ktrdr._types import Floats, Stamps
 from ktrdr.data.audit import PRICES, absorb_rounding, audit, check_spacing, common_spacing, refusal
 from ktrdr.data.frames import BarTable, columns_of, floats_of, stamps_of
-from ktrdr.errors import DataEmpty, DataParse
+from ktrdr.errors import DataEmpty, DataError, DataParse
 from ktrdr.time import Timeframe, iso
 
 EXTRAS = ("volume", "half_spread", "atr", "conversion_rate")
@@ -32,6 +32,9 @@ class Provenance:
 @dataclass(frozen=True, eq=False)
 class BarSeries:
     """Bars as columns, ``[n_bars]`` each; ``timestamp`` is the bar's open in ns UTC.
+
+    Every row keeps the rules of bars: making a series checks them, and whoever is given one relies on it.
+    Raises a ``DataError`` leaf that names row and field.
 
     >>> import polars as pl
     >>> frame = pl.DataFrame({"timestamp": [0, 3_600_000_000_000], "open": [1.0, 2.0], "high": [2.0, 3.0],
@@ -54,6 +57,12 @@ class BarSeries:
     conversion_rate: Floats | None = None
     provenance: Provenance = field(default_factory=Provenance)
 
+    def __post_init__(self) -> None:
+        for name in ("timestamp", *PRICES, *EXTRAS):
+            if (column := getattr(self, name)) is not None:
+                object.__setattr__(self, name, np.ascontiguousarray(column))
+        check_rows(self)
+
     def __len__(self) -> int:
         return len(self.timestamp)
 
@@ -75,7 +84,27 @@ class BarSeries:
         """Returns the rows ``first`` up to, not including, ``stop``; views, not checked again."""
         names = ("timestamp", *PRICES, *EXTRAS)
         cut = {name: column[first:stop] for name in names if (column := getattr(self, name)) is not None}
-        return replace(self, **cut)
+        return self._with(cut)
+
+    def with_atr(self, atr: Floats) -> BarSeries:
+        """Returns the same bars with ATR ``[n_bars, float64, price units]``, NaN where it is undefined."""
+        return self._with({"atr": atr})
+
+    @classmethod
+    def of_checked(cls, symbol: str, timeframe: Timeframe, columns: Mapping[str, Any]) -> BarSeries:
+        """Returns a series over columns whose rows were checked before; for the rooms that checked them."""
+        absent = dict.fromkeys(EXTRAS)
+        made = object.__new__(cls)
+        fields: dict[str, Any] = {"symbol": symbol, "timeframe": timeframe, "provenance": Provenance()}
+        made.__dict__.update(fields | absent | dict(columns))
+        return made
+
+    def _with(self, columns: Mapping[str, Any]) -> BarSeries:
+        """Returns a copy with other columns and without another check."""
+        kept = {each.name: getattr(self, each.name) for each in fields(self)}
+        made = object.__new__(type(self))
+        made.__dict__.update(kept | dict(columns))
+        return made
 
     def content_hash(self) -> str:
         """Returns BLAKE3 over the columns' values, as hex."""
@@ -105,12 +134,10 @@ class BarSeries:
         """
         stamps, given = read_columns(frame, symbol)
         given, _ = absorb_rounding(given)
-        check_rows(stamps, given, symbol)
-        timeframe = timeframe or common_spacing(stamps)
-        check_spacing(stamps, timeframe, symbol)
-        series = cls(symbol, timeframe, stamps, provenance=provenance or Provenance(), **given)
-        _core.check_bars(series)
-        return series
+        series = cls(symbol, timeframe or Timeframe.M1, stamps, provenance=provenance or Provenance(), **given)
+        found = timeframe or common_spacing(stamps)
+        check_spacing(stamps, found, symbol)
+        return series if timeframe else series._with({"timeframe": found})
 
 
 BarsByTimeframe = Mapping[str, BarTable | BarSeries]
@@ -138,7 +165,21 @@ def _absent(name: str, column: pl.Series) -> bool:
     return name in EXTRAS and column.null_count() == len(column)
 
 
-def check_rows(stamps: Stamps, columns: Mapping[str, Floats], symbol: str) -> None:
-    """Raises the first broken rule of the bars."""
-    if found := audit(stamps, columns):
-        raise refusal(found, symbol=symbol or None)
+def check_rows(bars: BarSeries) -> None:
+    """Raises for the first row that breaks a rule; the error lists the others in its table."""
+    volume = bars.volume
+    # The fast check stops at the first broken row; the audit, which lists all, runs only when there is one.
+    sound = volume is None or (volume.min(initial=0) >= 0 and volume.max(initial=0) < np.inf)
+    failure: DataError | None = None
+    try:
+        _core.check_bars(bars)
+    except DataError as error:
+        failure = error
+    if failure is None and sound:
+        return
+    audited = (*PRICES, "volume", "half_spread", "conversion_rate")
+    columns = {name: column for name in audited if (column := getattr(bars, name)) is not None}
+    if found := audit(bars.timestamp, columns):
+        raise refusal(found, symbol=bars.symbol or None) from None
+    if failure is not None:
+        raise failure

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ktrdr.control import ProgressBridge, SilentBridge
 from ktrdr.data.bars import BarSeries
@@ -94,4 +93,4 @@ def _with_atr(base: BarSeries, rules: ExecutionRules) -> BarSeries:
     """Returns the base bars with TA-Lib's ATR from the anchor, if an exit level is measured in it."""
     if not rules.needs_atr:
         return base
-    return replace(base, atr=compute("atr", {"period": rules.exits.atr_period}, base)[""])
+    return base.with_atr(compute("atr", {"period": rules.exits.atr_period}, base)[""])

@@ -87,10 +87,10 @@ class GrowingColumns:
     def bars(self) -> BarSeries:
         """Returns the rows so far, as views."""
         if self._columns is None:
-            empty = np.empty(0)
-            return BarSeries(self._symbol, self._timeframe, np.empty(0, np.int64), empty, empty, empty, empty)
-        columns: dict[str, Any] = {name: column.values for name, column in self._columns.items()}
-        return BarSeries(self._symbol, self._timeframe, columns.pop("timestamp"), **columns)
+            prices = dict.fromkeys(("open", "high", "low", "close"), np.empty(0))
+            return BarSeries.of_checked(self._symbol, self._timeframe, {"timestamp": np.empty(0, np.int64), **prices})
+        columns = {name: column.values for name, column in self._columns.items()}
+        return BarSeries.of_checked(self._symbol, self._timeframe, columns)
 
     @property
     def signals(self) -> Signals:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -65,7 +64,8 @@ def poisoned(bars: BarSeries, first: int, how: str) -> BarSeries:
         else:
             column[first:] = np.nan
         columns[name] = column
-    return replace(bars, **columns)
+    # Rows of NaN break the rules of bars: they must never be read.
+    return BarSeries.of_checked(bars.symbol, bars.timeframe, {"timestamp": bars.timestamp, **columns})
 
 
 def strategy_file(

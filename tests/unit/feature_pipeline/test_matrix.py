@@ -182,11 +182,11 @@ def not_a_number(bars: BarSeries) -> BarSeries:
 )
 def test_bars_a_run_refuses(code: str, timeframe: Timeframe, spoil: Any, says: str) -> None:
     given = series(800)
-    given[timeframe] = spoil(given[timeframe])
     strategy = load_strategy(
         markets.strategy_file(["1h", "4h"], {"flow": {"type": "cmf"}}, [{"raw_indicator": "flow"}])
     )
     with pytest.raises(KtrdrError) as caught:
+        given[timeframe] = spoil(given[timeframe])
         build_features(strategy, markets.source(given), markets.SYMBOL, Span())
     assert caught.value.code == code
     assert says in str(caught.value)

@@ -12,7 +12,6 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 import polars as pl
 
-from ktrdr import _core
 from ktrdr._types import Floats, Stamps
 from ktrdr.data.audit import (
     MOST_ROWS,
@@ -335,7 +334,6 @@ def _series(
         raise DataEmpty("the file has no rows", where=table.file)
     series = BarSeries(symbol, timeframe, opens, provenance=Provenance(source=table.file), **columns)
     check_spacing(opens, timeframe, symbol, lambda row: table.place(int(rows[row])))
-    _core.check_bars(series)
     return series
 
 

@@ -32,12 +32,8 @@ class Columns:
 
     @classmethod
     def of_bars(cls, bars: BarSeries) -> Columns:
-        """Returns the columns of a bar series; raises ``DataNonfinite`` with row and field."""
+        """Returns the columns of a bar series, which was checked when it was made."""
         name = f"{bars.symbol} {bars.timeframe.value}"
-        for field in ("open", "high", "low", "close", "volume"):
-            column = getattr(bars, field)
-            if column is not None:
-                check_finite(column, name, field)
         return cls(
             bars.timestamp, bars.open, bars.high, bars.low, bars.close, bars.volume, bars.timeframe, name.strip()
         )

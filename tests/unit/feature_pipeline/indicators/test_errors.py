@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from ktrdr.data.bars import BarSeries
 from ktrdr.errors import KtrdrError
 from ktrdr.feature_pipeline.indicators.columns import Columns
 from ktrdr.feature_pipeline.indicators.compute import compute
@@ -15,10 +17,10 @@ from support.inputs import markets
 BARS = markets.walk(8, 50)
 
 
-def spoilt(field: str, value: float) -> object:
+def spoilt(field: str, value: float) -> Callable[[], BarSeries]:
     column = getattr(BARS, field).copy()
     column[20] = value
-    return replace(BARS, **{field: column})
+    return lambda: replace(BARS, **{field: column})
 
 
 @pytest.mark.parametrize(
@@ -27,14 +29,15 @@ def spoilt(field: str, value: float) -> object:
         ("data_nonfinite", "rsi", spoilt("close", np.nan), "row 20: close"),
         ("data_nonfinite", "atr", spoilt("high", np.inf), "row 20: high"),
         ("data_nonfinite", "obv", spoilt("volume", -np.inf), "row 20: volume"),
-        ("data_no_volume", "obv", replace(BARS, volume=None), "no volume column"),
-        ("data_no_volume", "mfi", replace(BARS, volume=np.zeros(50)), "volume 0 in every row"),
-        ("argument_invalid", "zigzag", BARS, "unknown indicator"),
+        ("data_no_volume", "obv", lambda: replace(BARS, volume=None), "no volume column"),
+        ("data_no_volume", "mfi", lambda: replace(BARS, volume=np.zeros(50)), "volume 0 in every row"),
+        ("argument_invalid", "zigzag", lambda: BARS, "unknown indicator"),
     ],
 )
-def test_refused(code: str, type_: str, bars: object, says: str) -> None:
+def test_refused(code: str, type_: str, bars: Callable[[], BarSeries], says: str) -> None:
+    """Values that are not finite are refused when the series is made, the rest when the indicator reads it."""
     with pytest.raises(KtrdrError) as caught:
-        compute(type_, {}, bars)  # type: ignore[arg-type]
+        compute(type_, {}, bars())
     assert caught.value.code == code
     assert says in str(caught.value)
 
