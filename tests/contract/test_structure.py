@@ -41,8 +41,6 @@ SHORT = {
     "rust/py/src/hash.rs": "one function of the door, one file",
     "rust/py/src/snapshot.rs": "one function of the door, one file",
     "rust/core/tests/snapshot_v1.rs": "one frozen snapshot, one test target",
-    "rust/py/src/hash.rs": "one noun of the binding, one file",
-    "rust/py/src/snapshot.rs": "one noun of the binding, one file",
 }
 NO_SOURCE = {
     "test_errors.py": "every refusal of the room in one table",
