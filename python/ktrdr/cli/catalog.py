@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Command:
-    """One command.
+    """A command: its function and its line of help.
 
     Args:
         target: "module:function".

@@ -1,4 +1,4 @@
-"""Ctrl-C once: the run stops at the end of its block, saved. Twice: at once. SIGTERM: saved, for anyone to go on."""
+"""Signals during a run: Ctrl-C stops it at the end of its block, saved; a second one at once; SIGTERM interrupts it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ _LEAVE_WITHIN_S = 1.0
 
 
 class Interrupt:
-    """A cancellation token that the interrupt key and SIGTERM set, while it is entered.
+    """Cancellation token that the interrupt key and SIGTERM set while its context is entered.
 
-    Python runs its signal handlers between two bytecodes of the main thread, which may sit in one block of inference
-    for a minute. So a thread of its own is told of each signal too: it answers at once, and leaves where asked twice.
+    Python runs signal handlers between two bytecodes of the main thread, which may compute one block of inference for
+    a minute. So a second thread reads each signal from a pipe: it answers at once, and ends the process if asked twice.
     """
 
     def __init__(self) -> None:
-        self.token, self.farewell = Token(), "interrupted"
+        self.token = Token()
+        self.farewell = "interrupted"
         self._asked = 0
         self._left = threading.Event()
         self._before: dict[int, Any] = {}
@@ -34,7 +35,7 @@ class Interrupt:
         return self
 
     def is_cancelled(self) -> bool:
-        """True once somebody asked to stop."""
+        """Returns True once the user has asked to stop."""
         return self.token.is_cancelled()
 
     def __exit__(self, *_: object) -> None:
@@ -44,7 +45,7 @@ class Interrupt:
                 signal.signal(number, handler)
             signal.set_wakeup_fd(self._wakeup_before)
             os.close(self._writes)
-            self._answers.join()  # what it has to say comes before how the command ended
+            self._answers.join()  # its message comes before the result of the command
 
     def _listen(self) -> None:
         reads, self._writes = os.pipe()

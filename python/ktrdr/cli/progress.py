@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a plain line now and then elsewhere, nothing with ``--json``."""
+"""Progress of long work: a bar on a terminal, plain lines elsewhere, nothing with ``--json``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BAR_WIDTH = 20
 
 @contextmanager
 def progress() -> Iterator[ProgressBridge]:
-    """The bridge for this call's manner and terminal."""
+    """Yields the progress bridge for this call's output mode and terminal."""
     if current_output().json:
         yield SilentBridge()
     elif sys.stderr.isatty():
@@ -28,7 +28,7 @@ def progress() -> Iterator[ProgressBridge]:
 
 
 class _Lines:
-    """A line for each new phase, then at most one every few seconds, and one at the phase's end."""
+    """Prints a line for each new phase, at most one every few seconds, and one at the end of a phase."""
 
     def __init__(self) -> None:
         self._phase = ""
@@ -44,7 +44,7 @@ class _Lines:
 
 
 class _Bars:
-    """One rich progress bar a phase; on a narrow terminal the detail gives way, not the bar."""
+    """Draws a progress bar for each phase; a narrow terminal cuts the detail, not the bar."""
 
     def __init__(self) -> None:
         from rich.console import Console

@@ -1,1 +1,1 @@
-"""The worker: operations over HTTP, executed in child processes of their own."""
+"""The worker: operations over HTTP, each executed in a separate child process."""

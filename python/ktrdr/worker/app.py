@@ -1,4 +1,4 @@
-"""The application: every route behind the gate."""
+"""The application: every route behind the access checks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 def create_api(service: Service) -> FastAPI:
-    """The routes, without the gate; ``/openapi.json`` describes them."""
+    """Returns the routes without the access checks; ``/openapi.json`` describes them."""
     api = FastAPI(
         title="ktrdr", version=version("ktrdr"), docs_url=None, redoc_url=None, redirect_slashes=False,
         dependencies=[Depends(known_query)], responses=_ERROR_RESPONSES,
@@ -39,5 +39,5 @@ def create_api(service: Service) -> FastAPI:
 
 
 def create_app(service: Service) -> ASGIApp:
-    """What a server serves: metered, guarded, bodies read to their end."""
+    """Returns the application of a server: metrics around access checks around bodies around routes."""
     return MetricsMiddleware(AccessMiddleware(BodyMiddleware(create_api(service)), service.access), service.meters)

@@ -1,4 +1,4 @@
-"""How programs, the command line among them, speak to a worker."""
+"""Client of a worker, for programs and for the command line."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Event:
 
 
 class WorkerClient:
-    """Calls of one worker; every refusal is raised as the error it stands for, by code.
+    """Calls of one worker; an error response is raised as the error of its code.
 
-    The token is ``KTRDR_API_TOKEN``. Raises ``WorkerUnreachable`` where nobody answers.
+    The token is ``KTRDR_API_TOKEN``. Raises ``WorkerUnreachable`` if the address does not answer.
     """
 
     def __init__(self, url: str) -> None:
@@ -53,51 +53,51 @@ class WorkerClient:
         self._http.close()
 
     def start(self, body: Mapping[str, Any]) -> Json:
-        """Submits a backtest: operation_id and status."""
+        """Submits a backtest; returns operation_id and status."""
         return self._call("POST", "/backtests/start", body)
 
     def operation(self, operation_id: str) -> Json:
-        """Status, progress, timings, error, and why it waits."""
+        """Returns status, progress, timings, error, and the reasons of waiting."""
         return self._call("GET", _path(operation_id))
 
     def operations(self, **query: str | int) -> Json:
-        """One page of operations; ``status``, ``type``, ``limit`` and ``cursor`` choose it."""
+        """Returns one page of operations; ``status``, ``type``, ``limit`` and ``cursor`` choose it."""
         return self._call("GET", "/operations", query=query)
 
     def results(self, operation_id: str) -> Json:
-        """Hash, metrics, warnings and manifest of a completed run."""
+        """Returns hash, metrics, warnings and manifest of a completed run."""
         return self._call("GET", _path(operation_id, "results"))
 
     def cancel(self, operation_id: str) -> Json:
-        """Asks it to stop; the operation as it then stands."""
+        """Asks an operation to stop; returns its view."""
         return self._call("POST", _path(operation_id, "cancel"))
 
     def resume(self, operation_id: str, *, stored: bool = False) -> Json:
-        """Queues it to go on from its newest checkpoint."""
+        """Queues an operation to resume from its newest checkpoint."""
         return self._call("POST", _path(operation_id, "resume"), {"stored": stored})
 
     def restart(self, operation_id: str) -> Json:
-        """Queues it to begin again."""
+        """Queues an operation to start again at its first bar."""
         return self._call("POST", _path(operation_id, "restart"))
 
     def fork(self, operation_id: str, body: Mapping[str, Any]) -> Json:
-        """Queues a copy that goes on with other rules, model or threads."""
+        """Queues a fork with other rules, model or threads."""
         return self._call("POST", _path(operation_id, "fork"), body)
 
     def delete(self, operation_id: str) -> Json:
-        """Removes it and its data."""
+        """Removes an operation and its data."""
         return self._call("POST", _path(operation_id, "delete"))
 
     def workers(self) -> Json:
-        """Every registered worker."""
+        """Returns every registered worker."""
         return self._call("GET", "/workers")
 
     def changes(self, operation_id: str) -> Iterator[Json]:
-        """The operation each time it has changed, the last time when it rests."""
+        """Yields the operation after each change; the last one is at rest."""
         return (event.data for event in self.follow(operation_id) if event.kind != "gap")
 
     def follow(self, operation_id: str, after: int | None = None) -> Iterator[Event]:
-        """Events until the operation rests; a broken stream is taken up again where it broke."""
+        """Yields events until the operation rests; a broken stream is resumed where it broke."""
         heard_at_s = time.monotonic()
         while True:
             try:
@@ -115,11 +115,13 @@ class WorkerClient:
     def _stream(self, operation_id: str, after: int | None) -> Iterator[Event]:
         query = {} if after is None else {"after": after}
         try:
-            with self._http.stream("GET", _path(operation_id, "events"), params=query, timeout=_STREAM_TIMEOUT) as said:
-                if said.status_code != 200:
-                    said.read()
-                    raise _error_of(said)
-                yield from parse_events(said.iter_lines())
+            with self._http.stream(
+                "GET", _path(operation_id, "events"), params=query, timeout=_STREAM_TIMEOUT
+            ) as response:
+                if response.status_code != 200:
+                    response.read()
+                    raise _error_of(response)
+                yield from parse_events(response.iter_lines())
         except httpx.TransportError as error:
             raise self._unreachable(error) from None
 
@@ -127,12 +129,12 @@ class WorkerClient:
         self, method: str, path: str, body: Mapping[str, Any] | None = None, query: Mapping[str, Any] | None = None
     ) -> Json:
         try:
-            said = self._http.request(method, path, json=body, params=query)
+            response = self._http.request(method, path, json=body, params=query)
         except httpx.TransportError as error:
             raise self._unreachable(error) from None
-        if said.status_code >= 400:
-            raise _error_of(said)
-        return _object(said)
+        if response.status_code >= 400:
+            raise _error_of(response)
+        return _object(response)
 
     def _unreachable(self, error: httpx.TransportError) -> WorkerUnreachable:
         return WorkerUnreachable(
@@ -141,7 +143,7 @@ class WorkerClient:
 
 
 def parse_events(lines: Iterator[str]) -> Iterator[Event]:
-    """Events of a stream's lines.
+    """Yields the events of a stream's lines.
 
     >>> [event.seq for event in parse_events(iter(["event: end", "id: 7", 'data: {"status": "failed"}', ""]))]
     [7]
@@ -173,20 +175,20 @@ def _checked(url: str) -> str:
     return str(parsed).rstrip("/")
 
 
-def _object(said: httpx.Response) -> Json:
-    """The object of an answer; ``WorkerUnreachable`` where something else than a worker gives it."""
+def _object(response: httpx.Response) -> Json:
+    """Returns the object of a response; ``WorkerUnreachable`` if it is not a worker's."""
     try:
-        found = said.json()
+        body = response.json()
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        address = str(said.url.copy_with(query=None))
-        raise WorkerUnreachable(f"something else answers: HTTP {said.status_code}, no JSON", where=address)
-    return found
+        body = None
+    if not isinstance(body, dict):
+        address = str(response.url.copy_with(query=None))
+        raise WorkerUnreachable(f"something else answers: HTTP {response.status_code}, no JSON", where=address)
+    return body
 
 
-def _error_of(said: httpx.Response) -> KtrdrError:
-    """The error that an answer stands for."""
-    facts = dict(_object(said).get("error") or {"code": "internal", "what": f"HTTP {said.status_code}"})
+def _error_of(response: httpx.Response) -> KtrdrError:
+    """Returns the error that a response stands for."""
+    facts = dict(_object(response).get("error") or {"code": "internal", "what": f"HTTP {response.status_code}"})
     facts.pop("message", None)
     return from_code(str(facts.pop("code")), str(facts.pop("what")), **facts)

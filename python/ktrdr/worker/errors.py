@@ -1,4 +1,4 @@
-"""Errors as answers: one JSON shape, the error's own status, never a trace."""
+"""Errors as HTTP responses: one JSON shape, the status of the error, never a trace."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _UNSHOWN_FIELDS = frozenset({"token"})
 
 
 def error_response(error: KtrdrError, status: int | None = None) -> JSONResponse:
-    """The answer of an error: ``{"error": {code, message, fields}}``."""
+    """Returns the response for an error: ``{"error": {code, message, fields}}``."""
     headers = {}
     own_status = http_status(error)
     if own_status == 401:
@@ -44,7 +44,7 @@ def error_response(error: KtrdrError, status: int | None = None) -> JSONResponse
 
 
 def _field_of(error: ConfigError) -> str:
-    """The field of a start that holds the strategy or the rule."""
+    """Returns the field of a start that holds the strategy or the rule."""
     if error.where == "request":
         return (error.path or "execution").partition(".")[0]
     by_name = isinstance(error, ConfigNotFound) or error.where != "strategy"
@@ -52,7 +52,7 @@ def _field_of(error: ConfigError) -> str:
 
 
 def install(app: FastAPI) -> None:
-    """Makes every error of the application answer in that shape."""
+    """Registers the handlers that give every error of the application this shape."""
     app.add_exception_handler(KtrdrError, _known_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)
@@ -82,12 +82,12 @@ async def _http_error(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _bug(_: Request, error: Exception) -> JSONResponse:
-    """The log has the trace: the server writes it when the exception reaches it."""
+    """Answers without the trace; the server writes it to the log."""
     return error_response(InternalError(f"unexpected {type(error).__name__}", hint="the worker's log shows where"))
 
 
 def invalid(problem: dict[str, Any]) -> RequestInvalid:
-    """One complaint of pydantic about a request: the field, what was found, what is expected.
+    """Returns a pydantic error about a request as one of ours, with field and value.
 
     >>> print(invalid({"type": "missing", "loc": ("body", "symbol"), "msg": "Field required", "input": {}}))
     symbol: field required

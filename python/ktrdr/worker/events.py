@@ -1,7 +1,7 @@
-"""Server-sent events: one look at the store a moment for each operation, however many read along.
+"""Server-sent events: one poll of the store for each operation, shared by all its readers.
 
-A reader holds no queue: it wakes, takes the newest state, and goes back to sleep. One that hangs sleeps in its own
-socket; what it missed is marked as a gap when it reads again.
+A reader has no queue: it wakes, takes the newest state, and sleeps again. A reader that hangs blocks only its own
+socket; the reports that it missed are marked as a gap when it reads again.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from ktrdr.worker.views import OperationView
 PERIOD_SECONDS = 0.25
 KEEP_ALIVE_SECONDS = 15.0
 
-Look = Callable[[str], OperationView]
+ReadView = Callable[[str], OperationView]
 
 
 @dataclass(frozen=True)
 class State:
-    """An operation as it was last seen, encoded once for all its readers."""
+    """State of an operation, encoded once for all its readers."""
 
     seq: int
     text: str
@@ -34,18 +34,18 @@ class State:
 
     @classmethod
     def of(cls, view: OperationView) -> State:
-        """The state that a view shows."""
+        """Returns the state that a view shows."""
         return cls(view.progress_seq, view.model_dump_json(), view.at_rest, view.status is Status.RUNNING)
 
     @property
     def event(self) -> bytes:
-        """As it goes over the wire: ``end`` where nothing follows."""
+        """Returns the event in wire format; its kind is ``end`` if nothing follows."""
         kind = "end" if self.last else "progress"
         return f"event: {kind}\nid: {self.seq}\ndata: {self.text}\n\n".encode()
 
 
 class Channel:
-    """The newest state of one operation, and whoever waits for the next."""
+    """Newest state of one operation, and the readers that wait for the next."""
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -55,7 +55,7 @@ class Channel:
         self.readers = 0
 
     def publish(self, state: State | None, *, closed: bool = False) -> None:
-        """Wakes every reader: with a new state, to be closed, or only to show that the line is alive."""
+        """Wakes every reader: with a new state, to be closed, or to send a keep-alive."""
         if state is not None:
             self.state, self.event = state, state.event
         self.closed = self.closed or closed
@@ -64,17 +64,17 @@ class Channel:
 
 
 class Broadcaster:
-    """Channels by operation: each polls the store while somebody reads it."""
+    """Channels by operation; each polls the store while it has readers."""
 
-    def __init__(self, look: Look) -> None:
-        self._look = look
+    def __init__(self, read_view: ReadView) -> None:
+        self._read_view = read_view
         self._channels: dict[str, Channel] = {}
         self._pollers: set[asyncio.Task[None]] = set()
         self._closed = False
         self.readers = 0
 
     def close(self) -> None:
-        """Ends every stream; clients come back to another worker, or to this one once it is up again."""
+        """Ends every stream; clients reconnect to another worker, or to this one after its restart."""
         self._closed = True
         for channel in self._channels.values():
             channel.publish(None, closed=True)
@@ -82,7 +82,7 @@ class Broadcaster:
             poller.cancel()
 
     async def read(self, first: OperationView, after: int | None) -> AsyncIterator[bytes]:
-        """Events of an operation, from what has just been seen of it until it rests; after ``after`` where given."""
+        """Yields events of an operation from its state ``first`` until it rests, those after ``after`` if given."""
         channel = self._join(first)
         try:
             shown: int | None = after
@@ -119,12 +119,12 @@ class Broadcaster:
             self._forget(name, channel)
 
     def _forget(self, name: str, channel: Channel) -> None:
-        """Whoever comes from now on gets a channel of their own."""
+        """Removes a channel; later readers get a new one."""
         if self._channels.get(name) is channel:
             del self._channels[name]
 
     async def _poll(self, name: str, channel: Channel) -> None:
-        """Looks until the operation rests, is deleted, or nobody reads any more."""
+        """Polls until the operation rests, is deleted, or has no readers."""
         spoken = time.monotonic()
         try:
             while channel.readers and not channel.state.last:
@@ -144,19 +144,19 @@ class Broadcaster:
             channel.publish(None, closed=not channel.state.last)
 
     async def _seen(self, name: str, channel: Channel) -> State:
-        """The state now; the old one while the database does not answer."""
+        """Returns the current state; the old one while the database does not answer."""
         try:
-            return State.of(await run_in_threadpool(self._look, name))
+            return State.of(await run_in_threadpool(self._read_view, name))
         except StorageUnavailable:
             return channel.state
 
 
 def _is_news(state: State, after: int | None) -> bool:
-    """Only a run that goes on numbers its reports: that it has stopped, or waits, has no number of its own."""
+    """Returns True for a state that the reader has not seen; only a running operation numbers its reports."""
     return after is None or state.seq > after or not state.running
 
 
 def _gap(shown: int | None, seq: int) -> bytes:
-    """The mark of reports that this reader will not see; nothing where it has seen them all."""
+    """Returns the event that marks missed reports; empty if none was missed."""
     missed = 0 if shown is None else seq - shown - 1
     return f'event: gap\ndata: {{"missed": {missed}}}\n\n'.encode() if missed > 0 else b""

@@ -1,4 +1,4 @@
-"""The worker's log: one line an event on the error stream, never a query string."""
+"""Log of the worker: one line for each event on the error stream, never a query string."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class WithoutQuery(logging.Filter):
-    """Cuts the query off a line of the access log: what callers put there is nobody's business."""
+    """Cuts the query off a line of the access log: callers may have put secrets there."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Always passes the record."""

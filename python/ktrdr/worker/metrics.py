@@ -1,24 +1,18 @@
-"""What Prometheus is told: requests, event streams, slots, workers, operations."""
+"""Metrics of the worker in Prometheus' format: requests, event streams, slots, workers, database."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from ktrdr.errors import StorageError
-
-if TYPE_CHECKING:
-    from ktrdr.worker.service import Service
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "DELETE"})
 _UNKNOWN = "other"
 
 
 class WorkerMetrics:
-    """One worker's counters and gauges, in a registry of their own."""
+    """Counters and gauges of one worker, in a separate registry."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -34,26 +28,24 @@ class WorkerMetrics:
         self._workers = Gauge("ktrdr_workers_live", "Workers that have reported lately.", registry=self._registry)
         self._database = Gauge("ktrdr_database_up", "Whether the database answers.", registry=self._registry)
 
-    def text(self, parts: Service) -> bytes:
-        """Everything as it stands, in the text format."""
-        self._streams.set(parts.events.readers)
-        self._running.set(parts.runner.running)
-        try:
-            self._workers.set(sum(worker.live for worker in parts.store.workers()))
-            self._database.set(1)
-        except StorageError:
-            self._database.set(0)
+    def text(self, *, streams: int, running: int, live_workers: int | None) -> bytes:
+        """Returns all metrics in the text format; ``live_workers`` is None if the database does not answer."""
+        self._streams.set(streams)
+        self._running.set(running)
+        self._database.set(live_workers is not None)
+        if live_workers is not None:
+            self._workers.set(live_workers)
         return generate_latest(self._registry)
 
 
 class MetricsMiddleware:
-    """Counts and times what ``app`` answers, by route: ids are no labels."""
+    """Middleware that counts and times responses by route; ids are no labels."""
 
     def __init__(self, app: ASGIApp, meters: WorkerMetrics) -> None:
         self._app, self._meters = app, meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One ASGI call."""
+        """Handles one ASGI call."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -1,4 +1,4 @@
-"""The worker's process: listens, runs operations, and leaves within seconds when asked to."""
+"""Process of the worker: listens, runs operations, and ends within seconds of a signal."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ log = logging.getLogger("ktrdr.worker")
 
 
 class Server(uvicorn.Server):
-    """Ends event streams and runs while it waits for open requests, none of which may hold it up."""
+    """Server that ends event streams and runs while it waits for open requests."""
 
     def __init__(self, config: uvicorn.Config, service: Service, runner: Runner) -> None:
         super().__init__(config)
-        self._service, self._runner = service, runner
+        self._service = service
+        self._runner = runner
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """What a signal leads to."""
+        """Ends streams, runs and open requests; a signal leads here."""
         runs_end = asyncio.create_task(asyncio.to_thread(self._runner.stop, RUNNER_GRACE_SECONDS))
         self._service.events.close()
         hung = asyncio.create_task(self._cut_off_hung())
@@ -40,7 +41,7 @@ class Server(uvicorn.Server):
         await asyncio.gather(hung, runs_end)
 
     async def _cut_off_hung(self) -> None:
-        """Callers that neither read their answer nor send their request are not waited for."""
+        """Cuts off callers that neither read their answer nor send their request."""
         await asyncio.sleep(_HUNG_GRACE_SECONDS)
         for connection in list(self.server_state.connections):
             if isinstance(connection, H11Protocol) and _hangs(connection):
@@ -52,15 +53,21 @@ def _hangs(connection: H11Protocol) -> bool:
 
 
 def serve(listening: socket.socket, access: Access, slots: int) -> None:
-    """Runs until SIGTERM or SIGINT; operations that run here are saved and let go."""
+    """Serves until SIGTERM or SIGINT; then operations that run here are saved and their leases end."""
     configure()
     store = Store.open()
     runner = Runner(store, slots)
     service = Service.of(store, runner, access)
     config = uvicorn.Config(
-        create_app(service), http=H11Protocol, lifespan="off", ws="none", log_config=None,
-        proxy_headers=False, server_header=False, timeout_graceful_shutdown=_REQUEST_GRACE_SECONDS,
-    )  # fmt: skip
+        create_app(service),
+        http=H11Protocol,
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=_REQUEST_GRACE_SECONDS,
+    )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # the server repeats the signal once it has left
     runner.start()

@@ -1,4 +1,4 @@
-"""What every route works with: the store, the runner, the event streams."""
+"""Parts that every route works with: the store, the runner, the event streams."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from ktrdr.worker.views import OperationView, operation_view
 
 
 class Runs(Protocol):
-    """What routes ask of the runner."""
+    """Runner as the routes see it."""
 
     def wake(self) -> None:
-        """There is something new to claim."""
+        """Makes the runner look for operations at once."""
 
     def cancel_here(self, operation_id: str) -> Operation:
-        """Asks an operation to stop; where it runs here, waits until it has."""
+        """Asks an operation to stop; waits for its end if it runs here."""
 
     @property
     def running(self) -> int:
-        """Slots in use."""
+        """Returns the number of slots in use."""
 
     @property
     def alive(self) -> bool:
-        """Whether it still looks for operations."""
+        """Returns True while the runner looks for operations."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """One worker's parts."""
+    """Store, runner, access, event streams and metrics of one worker."""
 
     store: Store
     runner: Runs
@@ -48,12 +48,12 @@ class Service:
 
     @classmethod
     def of(cls, store: Store, runner: Runs, access: Access) -> Service:
-        """Parts that look at one store."""
+        """Returns the parts of a worker over one store."""
         events = Broadcaster(lambda name: operation_view(store, store.get(name)))
         return cls(store, runner, access, events, WorkerMetrics())
 
     def view(self, operation_id: str) -> OperationView:
-        """The operation as callers see it; ``NotFound``."""
+        """Returns the operation as callers see it; raises ``NotFound``."""
         return operation_view(self.store, self.store.get(operation_id))
 
 
@@ -63,7 +63,7 @@ async def _service(request: Request) -> Service:
 
 
 async def known_query(request: Request) -> None:
-    """Passes where the route knows every parameter of the query: one that is misspelt would otherwise do nothing."""
+    """Refuses a parameter of the query that the route does not know; a misspelt one would be ignored otherwise."""
     known = [parameter.alias for parameter in request.scope["route"].dependant.query_params]
     for name in request.query_params:
         if name not in known:
@@ -72,7 +72,7 @@ async def known_query(request: Request) -> None:
 
 
 async def _operation_id(operation_id: str) -> str:
-    """Matched before anybody looks it up: an id that cannot be one is simply not there."""
+    """Returns the id if it has the form of one; raises ``NotFound`` without a look-up otherwise."""
     if not re.fullmatch(OPERATION_ID, operation_id):
         raise NotFound("no such operation")
     return operation_id

@@ -1,1 +1,1 @@
-"""The commands, one room per noun."""
+"""Commands: `ktrdr WORD` is in the file WORD.py, `ktrdr data` in a folder."""

@@ -1,4 +1,4 @@
-"""``ktrdr checkpoint inspect``: what a snapshot holds."""
+"""``ktrdr checkpoint inspect``: prints the content of a snapshot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``ktrdr demo``: the whole way once, on made-up bars, in a data folder of its own."""
+"""``ktrdr demo``: runs the whole pipeline once, on synthetic bars, in a separate data folder."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from ktrdr.errors import DataNotFound
 from ktrdr.settings import data_root
 from ktrdr.time import Timeframe
 
-STRATEGY, TIMEFRAME = "mean_reversion_momentum_v1", Timeframe.H1
+STRATEGY = "mean_reversion_momentum_v1"
+TIMEFRAME = Timeframe.H1
 _TRAINED = ("2023-01-01", "2023-12-31")
 _TRADED = ("2024-02-01", "2024-04-30")
 
 
 def demo() -> CommandResult:
-    """Sample data, a small model, a backtest: the whole way once."""
+    """Run the whole pipeline once on sample data."""
     repository = Repository(data_root() / "demo")
     say = current_output()
     if not _has_sample(repository):

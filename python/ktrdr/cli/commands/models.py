@@ -1,4 +1,4 @@
-"""``ktrdr models``: the trained bundles of the data folder."""
+"""``ktrdr models``: lists the model bundles of the data folder."""
 
 from __future__ import annotations
 

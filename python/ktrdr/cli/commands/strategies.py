@@ -1,4 +1,4 @@
-"""``ktrdr strategies``: which names find a strategy; a copy of a built-in one for editing."""
+"""``ktrdr strategies``: lists the strategies that a name finds, and copies a built-in one for editing."""
 
 from __future__ import annotations
 

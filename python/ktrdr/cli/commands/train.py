@@ -1,4 +1,4 @@
-"""``ktrdr train``: a strategy's net, into a model bundle."""
+"""``ktrdr train``: trains a strategy's net into a model bundle."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def train(
 
 
 def trained(result: Any) -> CommandResult:
-    """What ``train`` prints."""
+    """Returns what ``ktrdr train`` prints."""
     data = {
         "operation_id": None, "status": "completed", "model": result.model_id,
         "metrics": dict(result.metrics), "warnings": list(result.warnings),

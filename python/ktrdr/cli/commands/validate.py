@@ -1,4 +1,4 @@
-"""``ktrdr validate``: is the strategy file right, and what does it need."""
+"""``ktrdr validate``: checks a strategy file and prints what it needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``ktrdr worker``: operations over HTTP, run in child processes until it is told to stop."""
+"""``ktrdr worker``: serves operations over HTTP and runs them in child processes until a signal stops it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def worker(*, host: str = "127.0.0.1", port: int = 8000, slots: int | None = Non
     port
         Port to listen on; 0 takes any that is free.
     slots
-        How many operations run at once; by default one a core.
+        Number of operations that run at once; by default one for each core.
     """
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
@@ -30,7 +30,7 @@ def worker(*, host: str = "127.0.0.1", port: int = 8000, slots: int | None = Non
         )
     count = len(os.sched_getaffinity(0)) if slots is None else slots
     if count < 1:
-        raise ArgumentInvalid("no number of slots", where="--slots", found=count, expected="at least 1")
+        raise ArgumentInvalid("must be a whole number of slots", where="--slots", found=count, expected="at least 1")
     from ktrdr.worker.access.settings import Access, listen, url_of
     from ktrdr.worker.server import serve
 

@@ -1,4 +1,4 @@
-"""``ktrdr workers``: who runs operations."""
+"""``ktrdr workers``: lists the workers that run operations."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""`ktrdr backtest`, `ktrdr operations` and `ktrdr checkpoint`."""
+"""Parts that the commands about runs share: client, foreground, options, summary, export."""

@@ -1,4 +1,4 @@
-"""The gate before every route: Host, site, caller, content type. Plain ASGI, so streams pass untouched."""
+"""Access checks before every route: Host, site, caller, content type. Plain ASGI, so streams pass untouched."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ktrdr.worker.access.settings import Access
 from ktrdr.worker.errors import error_response
 
 KNOWN = "ktrdr.known"
-"""In a request's scope: whether its caller has shown a token or a session, or none is asked for."""
+"""Key in a request's scope; True if its caller has a token or a session, or if none is needed."""
 
 OPEN_PATHS = frozenset({"/health", "/ready"})
 _READING = frozenset({"GET", "HEAD"})
@@ -30,13 +30,13 @@ _ANSWER_HEADERS = {
 
 
 class AccessMiddleware:
-    """Lets a request through to ``app``, or answers why not."""
+    """Passes a request to ``app``, or answers with the error that refuses it."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app, self._access = app, access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One ASGI call."""
+        """Handles one ASGI call."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -49,7 +49,7 @@ class AccessMiddleware:
         await self._app(scope, receive, send)
 
     def _admit(self, scope: Scope) -> bool:
-        """Whether the caller is known; raises what the request is refused with."""
+        """Returns True for a known caller; raises the error that refuses the request."""
         headers, reading, path = Headers(scope=scope), scope["method"] in _READING, scope["path"]
         if reading and path in OPEN_PATHS:
             return False
@@ -70,7 +70,7 @@ def _check_host(headers: Headers, allowed: frozenset[str]) -> None:
 
 
 def _check_site(headers: Headers) -> None:
-    """A page of another site, or of another port of this machine, may not call, not even to read."""
+    """Refuses pages of another site or of another port of this machine, also if they only read."""
     site = headers.get("sec-fetch-site", "none")
     if site not in ("same-origin", "none"):
         raise HostNotAllowed("a request from another site", where="Sec-Fetch-Site", found=site[:20])
@@ -86,7 +86,10 @@ def _is_own_origin(headers: Headers) -> bool:
 
 
 def _is_known(headers: Headers, token: str, *, reading: bool) -> bool:
-    """A given bearer decides alone; else a session, whose other verbs need this service's own Origin."""
+    """Returns True for the right bearer token, or for an open session.
+
+    A bearer token decides alone. A request that changes something in a session needs this service's own Origin.
+    """
     if given := headers.getlist("authorization"):
         scheme, _, bearer = given[0].partition(" ")
         if len(given) > 1 or scheme.lower() != "bearer" or not same_token(bearer.strip().encode("latin-1"), token):

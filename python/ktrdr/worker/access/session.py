@@ -1,4 +1,4 @@
-"""A browser's session: a cookie that any worker of the same token accepts, and nobody else can make."""
+"""Sessions of browsers: a signed cookie that every worker with the same token accepts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SESSION_SECONDS = 12 * 3_600
 
 
 def open_session(token: str) -> str:
-    """The value of a new session's cookie: when it ends, a random part, and a signature over both.
+    """Returns a new session's cookie: its end, a random part, and a signature over both.
 
     >>> is_open(open_session("t" * 32), "t" * 32), is_open(open_session("t" * 32), "u" * 32)
     (True, False)
@@ -22,7 +22,7 @@ def open_session(token: str) -> str:
 
 
 def is_open(cookie: str, token: str) -> bool:
-    """Whether the cookie was signed with this token and has not ended.
+    """Returns True if the cookie was signed with this token and has not ended.
 
     >>> is_open("9999999999.00.ff", "t" * 32)
     False
@@ -34,7 +34,7 @@ def is_open(cookie: str, token: str) -> bool:
 
 
 def same_token(given: bytes, token: str) -> bool:
-    """Compares in constant time, whatever the length."""
+    """Compares a given token with the service's, in constant time for every length."""
     return hmac.compare_digest(hashlib.sha256(given).digest(), hashlib.sha256(token.encode()).digest())
 
 

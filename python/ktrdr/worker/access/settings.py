@@ -1,4 +1,4 @@
-"""What a worker is told: where it listens, who may call it, and by which names."""
+"""Access settings of a worker: its address, its token, and the names it answers to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of OpenAPI: every route in a table, made from the schema that `/openapi.json` gives to programs."""
+"""Page of the routes: a table made from the schema that `/openapi.json` gives to programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ router = APIRouter()
 
 @router.get("/docs", response_class=HTMLResponse, include_in_schema=False)
 async def docs(request: Request) -> HTMLResponse:
-    """Every route, what it does and what it takes."""
+    """Lists every route with its description and its parameters."""
     schema = request.app.openapi()
     calls = [(verb, path, facts) for path, verbs in schema["paths"].items() for verb, facts in verbs.items()]
     rows = "".join(_row(verb, path, facts, schema["components"]["schemas"]) for verb, path, facts in calls)
@@ -32,7 +32,7 @@ def _row(verb: str, path: str, facts: dict[str, Any], schemas: dict[str, Any]) -
 
 
 def _fields(body: dict[str, Any], schemas: dict[str, Any]) -> list[str]:
-    """The fields of a body, those that must be there with a star."""
+    """Returns the fields of a body, required ones with a star."""
     written = body["content"]["application/json"]["schema"]
     model = next(part["$ref"] for part in written.get("anyOf", [written]) if "$ref" in part).rpartition("/")[2]
     required = schemas[model].get("required", ())

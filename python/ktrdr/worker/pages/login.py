@@ -1,4 +1,4 @@
-"""Sessions of browsers: the login form, and the cookie that the token is exchanged for."""
+"""Login of browsers: the form, and the route that exchanges a token for a cookie."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ document.querySelector("form").addEventListener("submit", async (event) => {
 
 
 def login_page() -> HTMLResponse:
-    """The login form and nothing else."""
+    """Returns the page with the login form and nothing else."""
     return page(_LOGIN, script=_SCRIPT)
 
 

@@ -1,4 +1,4 @@
-"""The look of every page: one style sheet, inline, and a policy that allows nothing from elsewhere."""
+"""Style of every page: one inline style sheet, and a policy that allows nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ form { display: grid; gap: .7rem; max-width: 26rem; } input, button { font: inhe
 
 
 def page(body: str, *, script: str = "", refresh_s: int | None = None) -> HTMLResponse:
-    """A whole page; its style and script are allowed by their hashes, so that nothing injected would run."""
+    """Returns a whole page; style and script are allowed by their hashes, so injected code does not run."""
     head = "" if refresh_s is None else f'<meta http-equiv="refresh" content="{refresh_s}">'
     tail = f"<script>{script}</script>" if script else ""
     text = (

@@ -33,5 +33,5 @@ def resume(parts: Parts, body: ResumeOneBody) -> Accepted:
 
 
 def _is_alone(parts: Service) -> bool:
-    """Whether no other worker lives that might have the bars this one lacks."""
+    """Returns True if no other live worker might have the bars that are missing here."""
     return sum(worker.live for worker in parts.store.workers()) <= 1

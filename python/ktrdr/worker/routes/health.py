@@ -1,4 +1,4 @@
-"""Routes for whoever watches the worker: health, readiness, workers, metrics."""
+"""Routes for monitoring: health, readiness, workers, metrics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def health() -> Health:
 @router.get("/ready", responses={503: {"model": Health}})
 async def ready(parts: Parts, response: Response) -> Health:
     """Ok while the runner looks for operations and the database answers."""
-    if parts.runner.alive and await run_in_threadpool(_database_answers, parts):
+    if parts.runner.alive and await run_in_threadpool(_live_workers, parts) is not None:
         return Health(status="ok")
     response.status_code = 503
     return Health(status="not ok")
@@ -37,12 +37,15 @@ def workers(parts: Parts) -> WorkerList:
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 def metrics(parts: Parts) -> Response:
     """Counters and gauges in Prometheus' text format."""
-    return Response(parts.meters.text(parts), media_type=CONTENT_TYPE_LATEST)
+    text = parts.meters.text(
+        streams=parts.events.readers, running=parts.runner.running, live_workers=_live_workers(parts)
+    )
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
-def _database_answers(parts: Service) -> bool:
+def _live_workers(parts: Service) -> int | None:
+    """Returns the number of live workers; None if the database does not answer."""
     try:
-        parts.store.workers()
+        return sum(worker.live for worker in parts.store.workers())
     except StorageError:
-        return False
-    return True
+        return None

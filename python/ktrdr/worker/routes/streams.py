@@ -1,4 +1,4 @@
-"""The route of events."""
+"""Route of an operation's events, as a server-sent stream."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ Pieces = Iterator[bytes]
 
 @dataclass(frozen=True)
 class Format:
-    """A media type, and how a frame is written in it."""
+    """Media type, and the function that writes a frame in it."""
 
     media_type: str
     write: Callable[[pl.DataFrame, str], Pieces]
@@ -69,7 +69,7 @@ FORMATS = (
 
 
 def table_answer(request: Request, name: str, frame: Callable[[], pl.DataFrame]) -> Response:
-    """The table ``name`` in the format the request accepts; ``frame`` is only called where there is one.
+    """Returns the table ``name`` in a format that the request accepts; ``frame`` is called only if there is one.
 
     Raises ``RequestInvalid`` that lists the formats.
     """
@@ -78,7 +78,7 @@ def table_answer(request: Request, name: str, frame: Callable[[], pl.DataFrame])
 
 
 def accepted_format(accept: str) -> Format:
-    """The first format of the highest weight; JSON for whoever takes anything.
+    """Returns the first format of the highest weight; JSON if every format is accepted.
 
     >>> accepted_format("text/csv;q=0.9, application/json;q=0.5").media_type
     'text/csv'
@@ -91,7 +91,7 @@ def accepted_format(accept: str) -> Format:
 
 
 def _weight(accept: str, media_type: str) -> float:
-    """What the header gives this type: its most specific range decides."""
+    """Returns the weight that the header gives this type; the most specific range decides."""
     ranges = {media_type: 3, f"{media_type.partition('/')[0]}/*": 2, "*/*": 1}
     found = [(0, 0.0)]
     for part in accept.lower().split(","):
