@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ktrdr import _core
 from ktrdr.cli.output import CommandResult, Table
 
 if TYPE_CHECKING:
     from ktrdr.backtesting.results import BacktestResults
 
-_MONEY = (
+_SHOWN = (
     "initial_capital",
     "final_equity",
     "net_profit",
@@ -18,13 +19,26 @@ _MONEY = (
     "slippage",
     "spread",
     "financing",
+    "total_return",
+    "cagr",
+    "volatility",
+    "max_drawdown",
+    "win_rate",
+    "exposure",
+    "benchmark_return",
+    "sharpe",
+    "sortino",
+    "calmar",
+    "profit_factor",
+    "sqn",
+    "avg_bars_held",
+    "trades",
+    "refused_orders",
 )
-_SHARES = ("total_return", "cagr", "volatility", "max_drawdown", "win_rate", "exposure", "benchmark_return")
-_NUMBERS = ("sharpe", "sortino", "calmar", "profit_factor", "sqn", "avg_bars_held", "trades", "refused_orders")
 
 
 def summary(results: BacktestResults) -> CommandResult:
-    """What ``backtest run``, ``backtest show`` and ``demo`` print."""
+    """Returns the summary that ``backtest run``, ``backtest show`` and ``demo`` print."""
     facts, metrics = results.manifest, results.metrics
     data: dict[str, Any] = {
         "operation_id": facts.get("operation"),
@@ -40,7 +54,7 @@ def summary(results: BacktestResults) -> CommandResult:
     )
     if forked := facts.get("forked_from"):
         head += f", forked from {forked['operation']} at bar {forked['bar']}"
-    rows = [(name.replace("_", " "), _cell(results, name)) for name in (*_MONEY, *_SHARES, *_NUMBERS)]
+    rows = [(name.replace("_", " "), _cell(results, name)) for name in _SHOWN]
     half = (len(rows) + 1) // 2
     paired = [(*left, *right) for left, right in zip(rows[:half], [*rows[half:], ("", "")], strict=False)]
     notes = [f"warning: {warning}" for warning in results.warnings]
@@ -53,9 +67,10 @@ def _cell(results: BacktestResults, name: str) -> str:
     value = results.metrics[name]
     if value is None:
         return f"- ({results.undefined[name]})"
-    if name in _MONEY:
+    unit = _core.METRICS[name]["unit"]
+    if unit == "money":
         return f"{value:,.2f}"
-    return f"{100 * value:.2f} %" if name in _SHARES else f"{value:.6g}"
+    return f"{100 * value:.2f} %" if unit == "rate" else f"{value:.6g}"
 
 
 def _last_line(results: BacktestResults) -> str:
