@@ -29,7 +29,6 @@ from support.source_tree import ROOT
 NOT_YET_CLEAN: set[str] = {
     "ktrdr",
     "ktrdr/backtesting/job",
-    "ktrdr/cli",
     "ktrdr/cli/commands",
     "ktrdr/cli/runs",
     "ktrdr/operations",
