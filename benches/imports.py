@@ -93,9 +93,10 @@ def main() -> None:
             assert memory <= _MEMORY_RATIO, "more memory than allowed"
         refused = measured("imported", folder / "bad.csv")
         size_mb = (folder / "bad.csv").stat().st_size / 2**20
-        print(f"bad.csv ({size_mb:.0f} MB): refused in {refused['wall']:.2f} s, peak {refused['peak_mb']:.0f} MB")
+        times = f"{refused['wall']:.2f} s, {refused['cpu']:.2f} s of CPU"
+        print(f"bad.csv ({size_mb:.0f} MB): refused in {times}, peak {refused['peak_mb']:.0f} MB")
         assert refused["listed"] == 20
-        assert refused["wall"] < _REFUSED_SECONDS
+        assert refused["cpu"] < _REFUSED_SECONDS  # a busy machine is no fault of the import
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def read_dates(
     """
     if order is not None and "%" in order:
         return _by_format(text, order, refuse)
-    text = text.str.replace(_WEEKDAY, "")
+    text = text.str.replace(_WEEKDAY, "").str.replace_all(r"\s+", " ")
     text = text.str.replace(r"^(\d{1,2}:\d{2}(?::\d{2})?)\s+(\S.*\d)$", "$2 $1")
     shape = next((one for one in _SHAPES if re.match(one.replace("(?i)", ""), str(text[0]))), None)
     if shape is None:

@@ -62,6 +62,11 @@ def zone_of_head(names: list[str]) -> str | None:
     return None
 
 
+def marks_close(name: str) -> bool:
+    """Returns True for the heading of a column that holds the closes of bars."""
+    return plain(name) in ("close_time", "closetime")
+
+
 def volumes(frame: pl.DataFrame, chosen: Mapping[str, str], mapping: Mapping[str, str]) -> list[str]:
     """Returns the file's columns that may be the volume: the user's, MetaTrader's count of ticks, or all of them."""
     if "volume" in mapping:
@@ -70,6 +75,7 @@ def volumes(frame: pl.DataFrame, chosen: Mapping[str, str], mapping: Mapping[str
     if tick := by_name.get("tickvol"):
         return [tick]
     known = [by_name[name] for name in NAMES["volume"] if name in by_name]
+    known += [theirs for name, theirs in reversed(by_name.items()) if re.match(r"vol(ume)?_", name)]  # Volume BTC
     return known or ([chosen["volume"]] if "volume" in chosen else [])
 
 

@@ -29,14 +29,14 @@ from ktrdr.data.imports.append import join
 from ktrdr.data.imports.clock import Clock, SessionEnd
 from ktrdr.data.imports.dates import check_dates
 from ktrdr.data.imports.factors import adjust
-from ktrdr.data.imports.headers import EXTRAS, zone_of_head
+from ktrdr.data.imports.headers import EXTRAS, marks_close, zone_of_head
 from ktrdr.data.imports.numbers import NumberFormat, number_format, read_column
 from ktrdr.data.imports.reader import Table, read_table
 from ktrdr.data.imports.repair import Change, check_repair, mend
 from ktrdr.data.imports.sessions import bar_opens
 from ktrdr.data.imports.stamps import Moments, join_parts, read_moments
 from ktrdr.data.store.repository import STORED, Repository, check_symbol
-from ktrdr.errors import ArgumentInvalid, DataEmpty, DataError, DataExists, DataParse
+from ktrdr.errors import ArgumentInvalid, DataEmpty, DataError, DataExists, DataParse, DataTimeframe
 from ktrdr.time import NS_PER_DAY, Timeframe, iso
 
 # From that share of rows on that break one rule the columns are doubted rather than the rows.
@@ -200,8 +200,11 @@ def _moments(
 ) -> tuple[Table, Moments, Clock | None]:
     """Reads the stamps, and turns table and stamps round where the newest row comes first."""
     named = [table.fields[name] for name in ("timestamp", "date", "time") if name in table.fields]
+    if options.get("stamps") is None and any(marks_close(name) for name in named):
+        hint = "say --stamps close, or name the opens with --map timestamp=COLUMN"
+        raise DataTimeframe("the stamps are closes of bars", where=table.file, field=named[0], hint=hint)
     moments = read_moments(_stamp_column(table), table.place, options.get("dates"))
-    if clock is None and moments.utc is None and (zone := zone_of_head(named)):
+    if clock is None and moments.utc is None and (zone := moments.zone or zone_of_head(named)):
         clock = Clock.parse(zone)
     elif clock is not None and moments.utc is not None and not moments.epoch and length.intraday:
         table = replaced(table, notes=(*table.notes, "the stamps carry their own offset: --tz is not used"))

@@ -190,9 +190,10 @@ def _read_text(path: Path, mapping: Mapping[str, str], wanted: str, skip_lines: 
     except DataParse:
         raw = _parsed(path, content, layout, dict.fromkeys(names, pl.String))
     frame, lines = _without_blanks(raw.select(names[at] for at in kept))
+    frame, lines, remark = _without_remark(frame, lines)
     if frame.is_empty():
         raise DataEmpty("the file has no rows", where=path.name)
-    return Table(path.name, frame, fields, tuple(rivals), layout.skip + 1, None, lines, notes)
+    return Table(path.name, frame, fields, tuple(rivals), layout.skip + 1, None, lines, (*notes, *remark))
 
 
 def _laid_out(path: Path, skip_lines: int) -> tuple[Layout, Path | bytes]:
@@ -237,6 +238,16 @@ def _without_blanks(frame: pl.DataFrame) -> tuple[pl.DataFrame, Stamps | None]:
         if blank.any():
             return frame.filter(~blank), np.flatnonzero(~blank.to_numpy())
     return frame, None
+
+
+def _without_remark(frame: pl.DataFrame, lines: Stamps | None) -> tuple[pl.DataFrame, Stamps | None, tuple[str, ...]]:
+    """Returns the frame without a last line that fills one cell only, as pages put under their tables."""
+    if frame.height < 2 or frame.width < 4 or sum(cell is not None for cell in frame.row(-1)) > 1:
+        return frame, lines, ()
+    text = next(str(cell) for cell in frame.row(-1) if cell is not None)
+    if not re.search("[A-Za-z]{3}", text):
+        return frame, lines, ()
+    return frame[:-1], None if lines is None else lines[:-1], (f"the last line is no row and was left out: {text}",)
 
 
 def _uneven(path: Path, layout: Layout, width: int, error: pl.exceptions.PolarsError) -> DataParse:

@@ -31,6 +31,7 @@ _PLAIN = (
     (r"\d{4}\.\d{2}\.\d{2} \d{2}:\d{2}:\d{2}", "%Y.%m.%d %H:%M:%S"),
     (r"\d{8} \d{6}", "%Y%m%d %H%M%S"),
 )
+_NAMED_ZONE = r"\s([A-Za-z]+/[A-Za-z_]+(?:/[A-Za-z_]+)?)$"
 _EPOCH = r"^(\d{1,7}|\d{9,13}|\d{15,19})(\.0*)?$"
 _COMPACT = r"^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d$"
 _MINUTE_NS = 60 * NS_PER_SECOND
@@ -41,13 +42,14 @@ class Moments:
     """Stamps as a clock showed them, ns since 1970 of its dial, and the instants if that clock is known.
 
     ``utc`` is None where only the user can know it; ``dates`` says that no time of day was written; ``epoch`` that
-    the stamps are numbers since 1970.
+    the stamps are numbers since 1970; ``zone`` is the one that every cell names.
     """
 
     local: Stamps
     utc: Stamps | None
     dates: bool = False
     epoch: bool = False
+    zone: str | None = None
 
     def instants(self, clock: Clock | None, place: Place) -> Stamps:
         """Returns the stamps in ns UTC; raises ``DataNoTimezone`` for naive ones without a clock."""
@@ -179,6 +181,9 @@ def _from_text(text: pl.Series, place: Place, dates: str | None) -> Moments:
     _require_all(text.replace("", None), text, place)
     if text.str.contains(_EPOCH).all() and not text.str.contains(_COMPACT).all():
         return _from_numbers(text.str.replace(r"\.0*$", "").cast(pl.Int64), place)
+    zone = text[0] and re.search(_NAMED_ZONE, text[0])
+    if zone and text.str.ends_with(zone[0]).all():  # as Interactive Brokers writes it
+        return replace(_from_text(text.str.slice(0, text.str.len_chars() - len(zone[0])), place, dates), zone=zone[1])
     offset = text.str.extract(_OFFSET, 1)
 
     def refuse(row: int) -> DataParse:

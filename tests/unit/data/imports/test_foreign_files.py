@@ -128,6 +128,49 @@ def test_comes_in(kind: str, bring: Callable[..., ImportReport]) -> None:
     assert [iso(int(stamp))[:10] for stamp in report.series.timestamp] == ["2024-01-15", "2024-01-16", "2024-01-17"]
 
 
+HOURS: dict[str, tuple[str, Callable[[int], str], dict[str, Any]]] = {
+    "zone in each cell": ("date,open,high,low,close,volume", lambda at: f"20240108 {at:02}:00:00 Europe/Berlin", {}),
+    "two blanks": ("date,open,high,low,close,volume", lambda at: f"20240108  {at:02}:00:00", {"tz": "Europe/Berlin"}),
+    "one letter": ("t,o,h,l,c,v", lambda at: str(1_704_668_400_000 + 3_600_000 * at), {}),
+    "bid columns": (
+        "timestamp,bidopen,bidhigh,bidlow,bidclose,tickqty",
+        lambda at: f"2024-01-07T{23 + at}:00:00Z" if at == 0 else f"2024-01-08T{at - 1:02}:00:00Z",
+        {},
+    ),
+    "volume in coins": ("unix,open,high,low,close,Volume BTC", lambda at: str(1_704_668_400 + 3_600 * at), {}),
+    "closes": (
+        "close_time,open,high,low,close,volume",
+        lambda at: str(1_704_672_000_000 + 3_600_000 * at - 1),
+        {"stamps": "close"},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", HOURS)
+def test_hours_come_in(kind: str, bring: Callable[..., ImportReport]) -> None:
+    head, stamp, options = HOURS[kind]
+    text = head + "\n" + "".join(f"{stamp(at)},{ohlc(bar)},{at + 5}\n" for at, bar in enumerate(BARS))
+    report = bring(text, timeframe="1h", **options)
+    assert matrix(report) == BARS
+    assert [int(stamp) // 10**9 for stamp in report.series.timestamp] == [1_704_668_400 + 3_600 * at for at in range(3)]
+    assert report.series.volume is not None
+    assert report.series.volume.tolist() == [5, 6, 7]
+
+
+def test_a_column_of_closes_is_asked_about(bring: Callable[..., ImportReport]) -> None:
+    text = "close_time,open,high,low,close\n" + "".join(f"2024-01-08T0{at}:00:00Z,1,1,1,1\n" for at in range(3))
+    with pytest.raises(DataError, match="--stamps close"):
+        bring(text, timeframe="1h")
+
+
+def test_a_remark_under_the_table_is_left_out_and_said_so(bring: Callable[..., ImportReport]) -> None:
+    report = bring(PLAIN + "Downloaded from somewhere\n")
+    assert matrix(report) == BARS
+    assert report.notes == ("the last line is no row and was left out: Downloaded from somewhere",)
+    with pytest.raises(DataError, match="line 4: row 2: timestamp: the cell is no stamp"):
+        bring(PLAIN.replace("2024-01-17", "soon"), symbol="BBB")
+
+
 @pytest.mark.parametrize("text", ["1,327", "2,450"])
 def test_a_comma_that_may_mean_both_is_asked_about(text: str, bring: Callable[..., ImportReport]) -> None:
     rows = "Date;Open;High;Low;Close\n" + days(lambda date, bar: f"{date};{text};{text};{text};{text}")
