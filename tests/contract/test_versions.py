@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ktrdr.neural.metadata import FORMAT_VERSION
-from ktrdr.operations.store.schema import HEAD
+from ktrdr.operations.store.migrations.schema import HEAD
 from ktrdr.worker.app import create_api
 from support.source_tree import CORE, ROOT
 

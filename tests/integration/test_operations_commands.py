@@ -23,7 +23,8 @@ from ktrdr.backtesting.results import BacktestResults
 from ktrdr.cli.app import main
 from ktrdr.errors import Cancelled, InternalError
 from ktrdr.operations.models import Status
-from ktrdr.operations.run.cancellation import Reason, Token
+from ktrdr.operations.running.cancellation import Reason, Token
+from ktrdr.operations.running.foreground import resume
 from ktrdr.operations.store.store import Store
 from support.database import stores
 from support.process.processes import Place, StopAt, assert_same, furnish, strategy
@@ -234,7 +235,7 @@ def test_a_name_that_means_another_strategy_now(ktrdr: Program) -> None:
 def test_a_run_of_another_host_is_waited_for(ktrdr: Program) -> None:
     """Its lease is two seconds long, and nobody there extends it."""
     ktrdr.place.submit(ktrdr.store, KIND, end="2024-12-31")
-    claim = ktrdr.store.claim_next(stores.owner(host="far"), "one", profile={}, semantics=1)
+    claim = ktrdr.store.claim_next(stores.owner(host="far"), "one", None)
     assert claim is not None
     name = claim.operation.id
     stores.sql(ktrdr.store, "UPDATE operations SET profile = NULL")
@@ -244,7 +245,7 @@ def test_a_run_of_another_host_is_waited_for(ktrdr: Program) -> None:
 
 def test_nobody_waits_longer_than_he_wants_to(ktrdr: Program) -> None:
     ktrdr.place.submit(ktrdr.store, KIND, end="2024-12-31")
-    claim = ktrdr.store.claim_next(stores.owner(host="far"), "one", profile={}, semantics=1)
+    claim = ktrdr.store.claim_next(stores.owner(host="far"), "one", None)
     assert claim is not None
     stores.sql(ktrdr.store, "UPDATE operations SET profile = NULL, lease_until = lease_until + 3600")
     timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
@@ -322,7 +323,7 @@ def test_a_failure_between_blocks_saves_what_stood(ktrdr: Program, monkeypatch: 
     assert (failed.status, failed.generation) == (Status.FAILED, 1)
     assert (failed.error or {})["code"] == "internal"
     assert _core.verify(ktrdr.store.snapshot(failed.id))[1] == 12 * 256
-    assert foreground.resume(failed.id, store=ktrdr.store).result_hash == ktrdr.whole().result_hash
+    assert resume(failed.id, store=ktrdr.store).result_hash == ktrdr.whole().result_hash
     assert_same(ktrdr.store, ktrdr.store.get(failed.id), ktrdr.whole())
 
 

@@ -103,7 +103,7 @@ def test_three_crashes_without_progress_are_enough(sqlite: Place) -> None:
         ended = wait_until(store, operation.id)
     assert ended.status is Status.FAILED
     assert (ended.error or {})["code"] == "poisoned"
-    assert store.resume(operation.id).crashes == 0
+    assert store.requeue(operation.id).crashes == 0
 
 
 def test_sigterm_saves_and_lets_go(place: Place, slow: BacktestResults) -> None:
@@ -182,7 +182,7 @@ def test_cancelled_here_it_is_over_in_no_time(
             waits_s.append(time.monotonic() - began_s)
             wait_for(lambda: runner.running == 0)
             assert runner.cancel_here(operation.id).status is Status.CANCELLED
-            store.resume(operation.id)
+            store.requeue(operation.id)
             runner.wake()
         assert min(waits_s) < 0.25, waits_s  # the least: tests beside this one take their share of the cores
         assert_same(store, wait_until(store, operation.id), slow)
@@ -204,5 +204,5 @@ def test_cancelled_from_elsewhere_while_it_cannot_listen(
         assert time.monotonic() - began_s < 1.5
         assert (ended.crashes, ended.error) == (0, None)
         wait_for(lambda: runner.running == 0, within_s=5)
-        store.resume(operation.id)
+        store.requeue(operation.id)
         assert_same(store, wait_until(store, operation.id), slow)

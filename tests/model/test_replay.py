@@ -129,7 +129,7 @@ class Replay:
             case "stop" | "repeat stop" | "stop, commit lost, done":
                 self.store.end(lease, Status.CANCELLED)
             case "put back" | "repeat put back" | "put back, commit lost, done":
-                self.store.put_back(lease, "another", REASON)
+                self.store.return_to_queue(lease, "another", REASON)
             case "fail" | "repeat fail" | "fail, commit lost, done":
                 self.store.end(lease, Status.FAILED, REASON)
             case _:
@@ -150,7 +150,7 @@ class Replay:
             case "report crash":
                 self.store.count_crash(self.id, step.bar)
             case "resume":
-                self.store.resume(self.id)
+                self.store.requeue(self.id)
             case "restart":
                 self.store.restart(self.id)
             case _:

@@ -66,7 +66,7 @@ def share(place: Place, count: int, seed: int, log: Path, whole: BacktestResults
         cancelled = [name for name in names if store.get(name).status is Status.CANCELLED]
         tally["resumed"] += len(cancelled)
         for name in cancelled:
-            store.resume(name)
+            store.requeue(name)
         for name in names:
             assert_same(store, wait_until(store, name, within_s=60 + 10 * len(cancelled)), whole)
     said = log.read_text()

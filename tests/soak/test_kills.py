@@ -103,7 +103,7 @@ def crash_children(place: Place, seed: int, whole: Whole, tally: Counter[str]) -
         ended = wait_until(store, operation.id)
         assert ended.status is Status.FAILED
         assert (ended.error or {})["code"] == "poisoned"
-        store.resume(operation.id)
+        store.requeue(operation.id)
         for more in range(1, 4):  # a new generation each time: crashes are forgiven
             if not _kill_child(store, operation, rng, to_generation=more):
                 break

@@ -18,10 +18,11 @@ import yaml
 
 from ktrdr.backtesting.job import foreground
 from ktrdr.backtesting.results import BacktestResults
-from ktrdr.cli.runs.foreground import fork_here
+from ktrdr.cli.runs.foreground import fork as fork_here
 from ktrdr.data.store.repository import Repository
 from ktrdr.errors import Cancelled, IdentityMismatch, ModelFeatureMismatch, ProfileMismatch
 from ktrdr.operations.models import Operation, Status
+from ktrdr.operations.running.foreground import resume
 from ktrdr.operations.store.store import Store
 from support.database import stores
 from support.inputs import worlds
@@ -178,12 +179,12 @@ def refuse_and_fork(ground: Ground, change: Change, seed: int) -> None:
     operation = ground.stopped(rng.randint(900, 2_000))
     with change.make(ground, operation, rng):
         with pytest.raises(IdentityMismatch) as caught:
-            foreground.resume(operation.id, store=ground.store, **change.asked)
+            resume(operation.id, store=ground.store, **change.asked)
         assert (type(caught.value), caught.value.part) == (change.error, change.part)
         fork = fork_here(operation.id, {}, **change.asked).data
         assert fork["status"] == "completed"
         assert fork["operation_id"] != operation.id
-    foreground.resume(operation.id, store=ground.store)
+    resume(operation.id, store=ground.store)
     whole = ground.whole()
     assert_same(ground.store, ground.store.get(operation.id), whole)
     if change.part == "strategy":  # what is forked is the strategy that was submitted
@@ -210,7 +211,7 @@ def test_a_strategy_of_its_own_name_goes_on_as_it_was_submitted(ground: Ground) 
     operation = ground.stopped(1_200)
     whole = ground.whole()
     with other_strategy(ground, operation, random.Random(2)):
-        foreground.resume(operation.id, store=ground.store, stored=True)
+        resume(operation.id, store=ground.store, stored=True)
     assert_same(ground.store, ground.store.get(operation.id), whole)
 
 
@@ -234,7 +235,7 @@ def test_bars_appended_after_the_range_do_not_matter(ground: Ground, count: int)
     operation, whole = ground.stopped(1_200), ground.whole()
     append_bars(ground, count)
     assert ground.whole().identity == whole.identity
-    foreground.resume(operation.id, store=ground.store)
+    resume(operation.id, store=ground.store)
     assert_same(ground.store, ground.store.get(operation.id), whole)
 
 
@@ -247,7 +248,7 @@ def test_another_torch_profile(ground: Ground) -> None:
     assert "cpu_capability" in said.stderr
     fork = answer_of(elsewhere.call("operations", "fork", operation.id, "--json"))
     assert fork["status"] == "completed"
-    ground.store.resume(operation.id)
+    ground.store.requeue(operation.id)
     reason = "profile_mismatch: another cpu_capability"
     with service(elsewhere) as there, there.client() as client:
         wait_for(lambda: list(client.get(f"/operations/{operation.id}").json()["waiting"].values()) == [reason])
@@ -255,5 +256,5 @@ def test_another_torch_profile(ground: Ground) -> None:
         assert reason in shown.stdout, shown.stderr
         wait_for(lambda: f"{operation.id} waits: " in there.log)
         assert there.log.count(f"{operation.id} waits: ") == there.log.count(reason) == 1
-    foreground.resume(operation.id, store=ground.store)
+    resume(operation.id, store=ground.store)
     assert_same(ground.store, ground.store.get(operation.id), whole)

@@ -84,7 +84,7 @@ def test_one_of_a_hundred_threads_wins(open_store: Callable[[], Store], round_: 
 def test_one_of_a_hundred_puts_it_into_the_queue(open_store: Callable[[], Store]) -> None:
     homes = [open_store() for _ in range(STORES)]
     operation = resting(homes[0])
-    (queued,) = at_once(lambda number: homes[number % STORES].resume(operation.id))
+    (queued,) = at_once(lambda number: homes[number % STORES].requeue(operation.id))
     assert isinstance(queued, Operation)
     assert (queued.status, queued.epoch) == (Status.PENDING, operation.epoch + 1)
     (won,) = at_once(lambda number: _claimed(homes[number % STORES], number))

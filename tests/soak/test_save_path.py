@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ktrdr.backtesting.job import foreground
-from ktrdr.backtesting.job.recorder import Recorder
+from ktrdr.operations.running.recorder import Recorder
 from ktrdr.operations.store.store import Store
 from ktrdr.settings import checkpoint_seconds
 from support.process.processes import Place, furnish, strategy
@@ -60,7 +60,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
         found.rest_s += seconds
 
     timed("_save", save)
-    timed("pin", rest)
+    timed("record_start", rest)
     timed("complete", rest)
     return found
 

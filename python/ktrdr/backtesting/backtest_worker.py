@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ktrdr.backtesting.job.worker import BacktestWorker, run
+from ktrdr.backtesting.job.worker import BacktestWorker
 
-__all__ = ["BacktestWorker", "run"]
+__all__ = ["BacktestWorker"]

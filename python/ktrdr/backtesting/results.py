@@ -108,6 +108,11 @@ class BacktestResults(RunResult):
         """Returns one hash over all inputs, as hex: runs of one identity have one ``result_hash``."""
         return self._identity.hash
 
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Returns metrics, the reasons of undefined ones, and the number of trades, JSON-ready."""
+        return {"metrics": dict(self.metrics), "undefined": dict(self.undefined), "trades": self.metrics["trades"]}
+
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """Returns all that describes the run, JSON-ready: identity, versions, facts, conventions and warnings."""

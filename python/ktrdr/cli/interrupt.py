@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any
 
 from ktrdr.cli.output import current_output
-from ktrdr.operations.run.cancellation import Token
+from ktrdr.operations.running.cancellation import Token
 
 INTERRUPTED = 130
 _LEAVE_WITHIN_S = 1.0

@@ -1,19 +1,39 @@
-"""Operations: runs that survive in a database; names are imported when first touched, SQLAlchemy with the store."""
+"""Operations: runs that survive in a database. Names are imported when first used, SQLAlchemy with the store."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ktrdr._lazy import lazy_names
 
+if TYPE_CHECKING:
+    from ktrdr.backtesting.job.foreground import run
+    from ktrdr.backtesting.job.stored import stored_results
+    from ktrdr.operations.kind import Kind
+    from ktrdr.operations.models import Operation, Status
+    from ktrdr.operations.owner import Owner
+    from ktrdr.operations.running.foreground import resume
+    from ktrdr.operations.store.store import Store
+
+KINDS: dict[str, str] = {
+    "backtest": "ktrdr.backtesting.job.kind:KIND",
+}
+"""The registration of every kind of operation: its name and the ``module:object`` that is a `Kind`."""
+
 LAZY = {
+    "Kind": "ktrdr.operations.kind:Kind",
     "Operation": "ktrdr.operations.models:Operation",
     "Owner": "ktrdr.operations.owner:Owner",
     "Status": "ktrdr.operations.models:Status",
     "Store": "ktrdr.operations.store.store:Store",
-    "stored_results": "ktrdr.backtesting.job.stored:stored_results",
-    "resume": "ktrdr.backtesting.job.foreground:resume",
+    "resume": "ktrdr.operations.running.foreground:resume",
     "run": "ktrdr.backtesting.job.foreground:run",
+    "stored_results": "ktrdr.backtesting.job.stored:stored_results",
 }
 
-__all__ = list(LAZY)
+# Spelled out for type checkers, which do not evaluate `sorted(LAZY)`.
+__all__ = ["KINDS", "Kind", "Operation", "Owner", "Status", "Store", "resume", "run", "stored_results"]
 
-__getattr__, __dir__ = lazy_names(globals(), LAZY)
+if not TYPE_CHECKING:
+    # Hidden from type checkers, for which a module with `__getattr__` has every name.
+    __getattr__, __dir__ = lazy_names(globals(), LAZY)

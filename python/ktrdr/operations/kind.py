@@ -1,37 +1,106 @@
-"""What runs an operation of a kind, by name: the one place where this layer reaches up."""
+"""The protocol of a kind of operation: everything that this package and its users need to know of one.
+
+A new kind is one file that implements `Kind`, and one line in ``ktrdr.operations.KINDS``. Workers, the store, HTTP and
+the command line then run, list, cancel and resume it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
-from ktrdr._lazy import resolve
-from ktrdr.control import ProgressBridge
-from ktrdr.operations.models import Claim
-from ktrdr.operations.pool.identity import WorkerHere
-from ktrdr.operations.run.cancellation import Token
+from ktrdr._types import Json
+from ktrdr.errors import ArgumentInvalid, NotCompleted, NotFound
+from ktrdr.operations import KINDS
+from ktrdr.operations.models import Capability, Claim, Result
+from ktrdr.operations.registry import registered
+from ktrdr.operations.running.io import RunIO
+from ktrdr.operations.store.checkpoints import SnapshotFormat
+from ktrdr.operations.store.store import Store
 
 if TYPE_CHECKING:
-    from ktrdr.backtesting.job.recorder import Cadence
-    from ktrdr.operations.store.store import Store
-
-KINDS: Mapping[str, str] = {"backtest": "ktrdr.backtesting.job.worker:run"}
+    import polars as pl
 
 
-def run_claim(
-    store: Store,
-    claim: Claim,
-    token: Token,
-    *,
-    worker: WorkerHere | None = None,
-    bridge: ProgressBridge | None = None,
-    cadence: Cadence | None = None,
-    data_dir: Path | None = None,
-) -> Any:
-    """Runs what was claimed, from its beginning or from where it was saved, and returns its result.
+@dataclass(frozen=True)
+class Shown:
+    """The part of a request that lists and pages print.
 
-    Every end but a lost lease and a database that is away has been written into the store when this returns or raises.
+    Args:
+        title: one line, such as ``trend EURUSD 1h``.
+        note: a second line, empty where there is nothing to add.
+        fields: the same as data, by name.
     """
-    run = resolve(KINDS[claim.operation.kind])
-    return run(store, claim, token, worker=worker, bridge=bridge, cadence=cadence, data_dir=data_dir)
+
+    title: str
+    note: str = ""
+    fields: Mapping[str, str | None] = field(default_factory=dict)
+
+
+class Kind(SnapshotFormat, Protocol):
+    """A kind of operation. The methods with a body are defaults for kinds that subclass this protocol.
+
+    Args:
+        name: lower-case letters; the first part of an operation's id.
+        tables: names that `table` accepts.
+    """
+
+    name: str
+    tables: Sequence[str] = ()
+
+    def parse(self, spec: Json) -> object:
+        """Returns the request that a spec holds; checks all that needs no data. Raises ``KtrdrError`` leaves."""
+
+    def shown(self, spec: Json) -> Shown:
+        """Returns what lists and pages print of a request."""
+
+    def headline(self, manifest: Json) -> str:
+        """Returns one line about a completed operation, from its manifest."""
+        return self.name
+
+    def run(self, claim: Claim, io: RunIO) -> Result:
+        """Runs a claimed operation to its end, from its checkpoint where the claim has one.
+
+        Returns once the result is stored. Raises ``Cancelled``, ``LeaseLost``, ``StorageError`` or the error that is
+        stored with the failed operation; `recorded` in ``running/session.py`` does all of this.
+        """
+
+    def capability(self) -> Capability:
+        """Returns the numbers that this process computes with; an operation resumes only under equal ones."""
+        return Capability()
+
+    def unchanged(self, spec: Json) -> None:
+        """Passes if the names in a spec still mean what they meant at submission; else ``IdentityMismatch``."""
+
+    def forked(self, spec: Json, changes: Json, threads: int) -> Json:
+        """Returns the spec of a fork with these changes, checked as `parse` does."""
+        raise ArgumentInvalid("cannot be forked", where="kind", found=self.name)
+
+    def result(self, store: Store, operation_id: str) -> Result:
+        """Returns the result of a completed operation; ``NotCompleted`` before the end."""
+        found = store.outcome(operation_id)
+        if found is None:
+            status = store.get(operation_id).status.value
+            raise NotCompleted("it has no result yet", operation=operation_id, found=status, expected="completed")
+        return found
+
+    def table(self, store: Store, operation_id: str, name: str) -> pl.DataFrame:
+        """Returns one table of a completed operation; ``NotFound`` for a name that is not among `tables`."""
+        raise NotFound(f"an operation of kind {self.name} has no table {name}", operation=operation_id)
+
+
+def kind_of(name: str) -> Kind:
+    """Returns the registered kind of that name; ``ArgumentInvalid`` for an unknown one."""
+    kind: Kind = registered(name)
+    return kind
+
+
+def shown(kind: str, spec: Json) -> Shown:
+    """Returns what to print of a request, also of a kind that only a later version knows."""
+    return kind_of(kind).shown(spec) if kind in KINDS else Shown(kind)
+
+
+def capabilities() -> dict[str, Capability]:
+    """Returns the capability of this process for every registered kind; may import torch."""
+    return {name: kind_of(name).capability() for name in KINDS}

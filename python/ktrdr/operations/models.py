@@ -1,4 +1,4 @@
-"""What the store hands out: operations, leases, checkpoints, results and workers as frozen values."""
+"""Values of the store: operations, leases, checkpoints, results and workers, all frozen."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Protocol
 
+from ktrdr._types import Json
 from ktrdr.operations.owner import Owner
 
 OPERATION_ID = r"[a-z]+_[0-9a-f]{16}"
 
 
 class Status(StrEnum):
-    """Where an operation stands; INTERRUPTED (running, its lease over) is computed when it is read, never stored."""
+    """Status of an operation. INTERRUPTED (running, its lease over) is computed on read and never stored."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -23,48 +24,75 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
     INTERRUPTED = "interrupted"
 
+    @property
+    def at_rest(self) -> bool:
+        """Returns True for a status that only a resume, a restart or nothing at all ends.
+
+        >>> Status.CANCELLED.at_rest, Status.INTERRUPTED.at_rest
+        (True, False)
+        """
+        return self in (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
+
+    @property
+    def resumable(self) -> bool:
+        """Returns True where a resume has something to do: cancelled, failed or interrupted."""
+        return self in (Status.CANCELLED, Status.FAILED, Status.INTERRUPTED)
+
+
+@dataclass(frozen=True)
+class Capability:
+    """The numbers that a process computes with, for one kind of operation; None where the kind does not depend on them.
+
+    Args:
+        profile: the numeric profile: libraries and instruction sets that decide the last bits.
+        semantics: version of the rules by which inputs become a result.
+    """
+
+    profile: Json | None = None
+    semantics: int | None = None
+
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation as it stood when it was read.
+    """An operation, as read from the database at one moment.
 
     Args:
         id: kind and 16 hexadecimal digits.
-        parent_id: the larger operation it is a part of.
-        kind: what is run.
-        status: computed: a running one whose lease is over, or whose owner is dead, is interrupted.
+        parent_id: id of the larger operation that this one is a part of.
+        kind: name of a registered kind.
+        status: computed: a running operation whose lease is over, or whose owner is dead, is interrupted.
         spec: the request, as submitted.
-        model_id: the resolved model.
+        model_id: id of the resolved model.
         threads: torch threads.
-        profile: the numeric profile it was started with; None before its first start.
-        semantics: the engine's semantics version it was started with.
-        identity: 32 bytes, of its last save.
+        profile: numeric profile of its first start; None before that.
+        semantics: semantics version of its first start.
+        identity: 32 bytes, from its last save.
         placement: ``host:NAME`` for a run in the foreground, which no worker takes over.
-        owner: the process that runs it or ran it last.
-        epoch: raised by every change that is not the owner's.
-        lease_left_s: seconds until the lease ends, below zero after; None without a lease.
-        generation: of its newest good snapshot; 0 before the first.
-        progress: the newest report.
-        progress_seq: how many reports there were.
-        cancel_requested: whether its owner was asked to stop.
+        owner: process that runs it or ran it last.
+        epoch: raised by every change that the owner did not make.
+        lease_left_s: seconds until the lease ends, below zero after that; None without a lease.
+        generation: number of its newest good snapshot; 0 before the first.
+        progress: newest report.
+        progress_seq: number of reports so far.
+        cancel_requested: True once its owner was asked to stop.
         crashes: ends of its process without a report since the last generation.
-        error: code and message of what ended it.
+        error: code and message of the error that ended it.
         forked_from: operation, bar, identity and lineage of the snapshot it began with.
-        unsuited: workers that put it back, each with reason (a mapping with a code) and the data's stamp.
-        idempotency_key: the key of the request that made it.
-        created_at: submission.
-        started_at: first claim.
-        ended_at: when it came to rest.
+        unsuited: workers that returned it to the queue, each with reason (a mapping with a code) and data stamp.
+        idempotency_key: key of the request that made it.
+        created_at: time of submission.
+        started_at: time of the first claim.
+        ended_at: time at which it came to rest.
     """
 
     id: str
     parent_id: str | None
     kind: str
     status: Status
-    spec: Mapping[str, Any]
+    spec: Json
     model_id: str | None
     threads: int
-    profile: Mapping[str, Any] | None
+    profile: Json | None
     semantics: int | None
     identity: bytes | None
     placement: str | None
@@ -72,13 +100,13 @@ class Operation:
     epoch: int
     lease_left_s: float | None
     generation: int
-    progress: Mapping[str, Any] | None
+    progress: Json | None
     progress_seq: int
     cancel_requested: bool
     crashes: int
-    error: Mapping[str, Any] | None
-    forked_from: Mapping[str, Any] | None
-    unsuited: Mapping[str, Mapping[str, Any]]
+    error: Json | None
+    forked_from: Json | None
+    unsuited: Mapping[str, Json]
     idempotency_key: str | None
     created_at: datetime
     started_at: datetime | None
@@ -87,7 +115,7 @@ class Operation:
 
 @dataclass(frozen=True)
 class Lease:
-    """What a fenced write is made with; a write that changes the generation returns the next lease."""
+    """The right to write an operation's run; a write that changes the generation returns the next lease."""
 
     operation_id: str
     epoch: int
@@ -95,22 +123,46 @@ class Lease:
     owner: Owner
 
 
+class OpenedSnapshot(Protocol):
+    """A snapshot that its kind has opened and verified, so that nobody has to open it again."""
+
+    @property
+    def identity(self) -> bytes:
+        """Returns the 32 bytes that stand for all inputs of the run."""
+
+    @property
+    def bar(self) -> int:
+        """Returns the index of the next bar, or of whatever else the kind counts."""
+
+    @property
+    def lineage(self) -> bytes:
+        """Returns the hash by which a fork names this snapshot."""
+
+
 @dataclass(frozen=True)
-class Saved:
-    """The snapshot that a claim has loaded; its ledger is read by ``segments(id, kind, generation)``."""
+class LoadedCheckpoint:
+    """The checkpoint that a claim has loaded; its ledger is read by ``segments(id, kind, generation)``."""
 
     generation: int
     bar: int
     snapshot: bytes
+    opened: OpenedSnapshot
 
 
 @dataclass(frozen=True)
 class Claim:
-    """An operation that is now this process's: its lease, where it goes on (None: bar 0), and what to tell the user."""
+    """An operation that this process owns.
+
+    Args:
+        operation: the operation, as claimed.
+        lease: the right to write it.
+        saved: the checkpoint that the run continues from; None starts it at bar 0.
+        notices: lines for the user, such as a damaged checkpoint.
+    """
 
     operation: Operation
     lease: Lease
-    saved: Saved | None
+    saved: LoadedCheckpoint | None
     notices: tuple[str, ...] = ()
 
 
@@ -126,7 +178,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class CheckpointRecord:
-    """A checkpoint that is kept, without its bytes; ``damage`` is the code of one that was put aside."""
+    """A kept checkpoint without its bytes; ``damage`` is the code of one that was put aside."""
 
     generation: int
     bar: int
@@ -135,29 +187,61 @@ class CheckpointRecord:
     damage: str | None = None
 
 
+class Result(Protocol):
+    """The result of a completed operation, of any kind."""
+
+    @property
+    def result_hash(self) -> str:
+        """Returns one hash over the result."""
+
+    @property
+    def identity(self) -> str:
+        """Returns one hash over all inputs, as hex."""
+
+    @property
+    def summary(self) -> Json:
+        """Returns the figures of the kind, JSON-ready."""
+
+    @property
+    def manifest(self) -> Json:
+        """Returns what the run was made from, JSON-ready."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Returns one line for each thing to mind about the result."""
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What a completed run is known by; ``identity`` as hex, ``trades`` a count."""
+    """The stored result of a completed operation; ``identity`` as hex.
+
+    The summary belongs to the kind: a backtest's holds ``metrics``, ``undefined`` and ``trades``.
+    """
 
     result_hash: str
     identity: str
-    metrics: Mapping[str, float | None]
-    undefined: Mapping[str, str]
-    manifest: Mapping[str, Any]
+    summary: Json
+    manifest: Json
     warnings: tuple[str, ...]
-    trades: int
+
+    @classmethod
+    def of(cls, result: Result) -> Outcome:
+        """Returns the part of a result that is stored."""
+        return cls(result.result_hash, result.identity, result.summary, result.manifest, tuple(result.warnings))
 
 
 @dataclass(frozen=True)
 class WorkerRecord:
-    """A worker as it last reported; ``live`` where that is less than a lease ago."""
+    """A worker as it last reported; ``live`` if that is less than a lease ago.
+
+    ``capabilities`` are by kind; None until its first child has reported them.
+    """
 
     id: str
     host: str
     pid: int
     slots: int
-    profile: Mapping[str, Any] | None
-    semantics: int | None
+    capabilities: Mapping[str, Capability] | None
     data_stamp: str | None
     started_at: datetime
     seen_s_ago: float

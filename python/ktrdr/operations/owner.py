@@ -1,4 +1,4 @@
-"""Who runs an operation: one process, named so exactly that a later one with its pid is not taken for it."""
+"""The process that runs an operation, identified so that a later process with its pid is recognised as another."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _ENDED = "ZX"
 
 @dataclass(frozen=True)
 class Owner:
-    """A process of a host, since that host's boot.
+    """One process of one boot of a host.
 
     Args:
-        host: the host's name.
-        boot_id: the kernel's id of this boot.
-        pid_namespace: the namespace the pid counts in; another namespace is another host.
+        host: name of the host.
+        boot_id: the kernel's id of the boot.
+        pid_namespace: namespace of the pid; another namespace counts as another host.
         pid: process id.
         started: clock ticks from boot to the process's start.
     """
@@ -32,7 +32,7 @@ class Owner:
 
     @classmethod
     def of_process(cls, pid: int) -> Owner:
-        """The living process of that pid, seen from here; ``ProcessLookupError`` where there is none."""
+        """Returns the living process of that pid, as seen from here; ``ProcessLookupError`` if there is none."""
         found = _state_and_start(pid)
         if found is None:
             raise ProcessLookupError(pid)
@@ -40,17 +40,17 @@ class Owner:
 
     @classmethod
     def me(cls) -> Owner:
-        """This process."""
+        """Returns the calling process."""
         return cls.of_process(os.getpid())
 
     @property
     def text(self) -> str:
-        """One string, as stored; ``parse`` reads it back."""
+        """Returns the stored form; ``parse`` reads it back."""
         return " ".join((self.host, self.boot_id, self.pid_namespace, str(self.pid), str(self.started)))
 
     @classmethod
     def parse(cls, text: str) -> Owner:
-        """The owner that ``text`` was made from.
+        """Returns the owner of a stored ``text``.
 
         >>> Owner.parse("box 5f1c pid:[402] 17 9000").pid
         17
@@ -59,12 +59,12 @@ class Owner:
         return cls(host, boot_id, namespace, int(pid), int(started))
 
     def same_place(self, other: Owner) -> bool:
-        """Whether both pids count in one namespace of one boot of one host."""
+        """Returns True if both pids belong to one namespace of one boot of one host."""
         mine = (self.host, self.boot_id, self.pid_namespace)
         return mine == (other.host, other.boot_id, other.pid_namespace)
 
     def is_dead(self) -> bool:
-        """Whether it can be seen from here that the process is gone, a zombie, or another one by now."""
+        """Returns True if it is visible from here that the process is gone, a zombie, or another one."""
         if (self.host, self.boot_id, self.pid_namespace) != _place():
             return False
         found = _state_and_start(self.pid)
@@ -78,7 +78,7 @@ def _place() -> tuple[str, str, str]:
 
 
 def _state_and_start(pid: int) -> tuple[str, int] | None:
-    """Fields 3 and 22 of ``/proc/PID/stat``, counted after the command, which may hold spaces and brackets."""
+    """Returns fields 3 and 22 of ``/proc/PID/stat``, counted after the command, which may hold spaces and brackets."""
     try:
         fields = (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

@@ -8,11 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from ktrdr.backtesting.results import BacktestResults
-from ktrdr.operations.models import Operation, Status, WorkerRecord
+from ktrdr.operations.kind import shown
+from ktrdr.operations.models import Operation, Outcome, Status, WorkerRecord
 from ktrdr.operations.store.store import Store
-
-RESTING = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 
 
 class View(BaseModel):
@@ -73,23 +71,18 @@ class Timings(View):
     ended_at: datetime | None
 
 
-class Asked(View):
-    """What was asked for, in short."""
-
-    strategy: str | None
-    symbol: str | None
-    timeframe: str | None
-    start_date: str | None
-    end_date: str | None
-
-
 class OperationView(View):
-    """An operation; ``waiting`` says by worker why nobody runs it."""
+    """An operation of kind ``type``.
+
+    ``title``, ``note`` and ``request`` describe the request, ``waiting`` says by worker why nobody runs it.
+    """
 
     operation_id: str
     type: str
     status: Status
-    request: Asked
+    title: str
+    note: str
+    request: dict[str, str | None]
     model_id: str | None
     threads: int
     progress: ProgressView | None
@@ -104,7 +97,7 @@ class OperationView(View):
     @property
     def at_rest(self) -> bool:
         """Whether it only goes on when somebody resumes it."""
-        return self.status in RESTING
+        return self.status.at_rest
 
 
 class OperationList(View):
@@ -115,16 +108,18 @@ class OperationList(View):
 
 
 class ResultView(View):
-    """A completed run: its hash, metrics (null where undefined, with the reason), warnings and manifest."""
+    """A completed operation: hash, warnings, manifest, and the figures of its kind.
+
+    The figures of a backtest are ``metrics`` (null where ``undefined`` has the reason) and ``trades``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     operation_id: str
     status: Status
     result_hash: str
     identity: str
-    metrics: dict[str, float | None]
-    undefined: dict[str, str]
     warnings: list[str]
-    trades: int
     manifest: dict[str, Any]
 
 
@@ -155,35 +150,40 @@ class Health(View):
 def operation_view(store: Store, operation: Operation) -> OperationView:
     """The operation as callers see it."""
     waits = operation.status in (Status.PENDING, Status.INTERRUPTED)
-    spec = operation.spec
-    asked = Asked(
-        strategy=spec.get("strategy_name"), symbol=spec.get("symbol"), timeframe=spec.get("timeframe"),
-        start_date=spec.get("start"), end_date=spec.get("end"),
-    )  # fmt: skip
+    asked = shown(operation.kind, operation.spec)
     timings = Timings(
         created_at=operation.created_at, started_at=operation.started_at, ended_at=operation.ended_at
-    )  # fmt: skip
+    )
     return OperationView(
-        operation_id=operation.id, type=operation.kind, status=operation.status, request=asked,
-        model_id=operation.model_id, threads=operation.threads, progress=_progress(operation.progress),
-        progress_seq=operation.progress_seq, timings=timings, cancel_requested=operation.cancel_requested,
-        error=_plain(operation.error), waiting=store.waiting_reasons(operation) if waits else {},
-        forked_from=_plain(operation.forked_from), parent_id=operation.parent_id,
-    )  # fmt: skip
+        operation_id=operation.id,
+        type=operation.kind,
+        status=operation.status,
+        title=asked.title,
+        note=asked.note,
+        request=dict(asked.fields),
+        model_id=operation.model_id,
+        threads=operation.threads,
+        progress=_progress(operation.progress),
+        progress_seq=operation.progress_seq,
+        timings=timings,
+        cancel_requested=operation.cancel_requested,
+        error=_plain(operation.error),
+        waiting=store.waiting_reasons(operation) if waits else {},
+        forked_from=_plain(operation.forked_from),
+        parent_id=operation.parent_id,
+    )
 
 
-def result_view(operation: Operation, results: BacktestResults) -> ResultView:
-    """Returns the result as callers see it."""
+def result_view(operation: Operation, outcome: Outcome) -> ResultView:
+    """The result as callers see it."""
     return ResultView(
         operation_id=operation.id,
         status=operation.status,
-        result_hash=results.result_hash,
-        identity=results.identity,
-        metrics=dict(results.metrics),
-        undefined=dict(results.undefined),
-        warnings=list(results.warnings),
-        trades=int(results.metrics["trades"] or 0),
-        manifest=results.manifest,
+        result_hash=outcome.result_hash,
+        identity=outcome.identity,
+        warnings=list(outcome.warnings),
+        manifest=dict(outcome.manifest),
+        **outcome.summary,
     )
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import text
 
-from ktrdr.operations.models import Claim, Lease, Operation
+from ktrdr.operations.models import Capability, Claim, Lease, Operation
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.store import Store
 from ktrdr.operations.store.tables import metadata
 from support.database import tape
 
 PROFILE = {"torch": "2.10", "cpu_capability": "AVX2"}
+CAPABILITY = Capability(PROFILE, 1)
 SPEC = {"strategy_text": "name: x", "symbol": "EURUSD"}
 
 
@@ -42,8 +44,17 @@ def submit(store: Store, **more: Any) -> Operation:
 
 def claim_next(store: Store, who: Owner | None = None, worker_id: str = "one", **more: Any) -> Claim | None:
     """What a worker with the usual profile gets."""
-    usual: dict[str, Any] = {"profile": PROFILE, "semantics": 1, "data_stamp": "data"}
-    return store.claim_next(who or owner(), worker_id, **(usual | more))
+    return store.claim_next(who or owner(), worker_id, **known(**more))
+
+
+def known(*, data_stamp: str = "data", **mine: Any) -> dict[str, Any]:
+    """Returns what a worker says of itself: the usual numbers of a backtest, with changes."""
+    return {"capabilities": {"backtest": capability(**mine)}, "data_stamp": data_stamp}
+
+
+def capability(**mine: Any) -> Capability:
+    """Returns the usual numbers of a backtest, with changes."""
+    return replace(CAPABILITY, **mine)
 
 
 def running(store: Store, who: Owner | None = None, **more: Any) -> Claim:

@@ -19,13 +19,23 @@ PARTS = (("bars", b"b" * 32), ("strategy", b"s" * 32))
 identity = identity_of
 IDENTITY = identity(PARTS)
 MANIFEST = {
-    "identity": IDENTITY.hex(), "parts": {name: value.hex() for name, value in PARTS}, "symbol": "T",
-    "conventions": {"timeframe": "1h"}, "warnings": ["one"],
-}  # fmt: skip
+    "identity": IDENTITY.hex(),
+    "parts": {name: value.hex() for name, value in PARTS},
+    "symbol": "T",
+    "conventions": {"timeframe": "1h"},
+    "warnings": ["one"],
+}
 OUTCOME = Outcome(
-    result_hash="blake3:aa", identity=IDENTITY.hex(), metrics={"sharpe": None, "total_return": 0.25},
-    undefined={"sharpe": "no variance"}, manifest=MANIFEST, warnings=("one",), trades=5,
-)  # fmt: skip
+    result_hash="blake3:aa",
+    identity=IDENTITY.hex(),
+    summary={
+        "metrics": {"sharpe": None, "total_return": 0.25, "trades": 5},
+        "undefined": {"sharpe": "no variance"},
+        "trades": 5,
+    },
+    manifest=MANIFEST,
+    warnings=("one",),
+)
 
 
 def _run() -> Simulation:

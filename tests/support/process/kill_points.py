@@ -20,7 +20,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.engine.default import DefaultDialect
 
 from ktrdr.backtesting.checkpoint import Checkpoint
-from ktrdr.backtesting.job.recorder import Recorder
+from ktrdr.operations.running.recorder import Recorder
 
 
 class Steps:

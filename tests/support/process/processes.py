@@ -23,8 +23,7 @@ from ktrdr.backtesting.results import BacktestResults
 from ktrdr.data.store.repository import Repository
 from ktrdr.errors import StorageUnavailable
 from ktrdr.operations.models import Operation, Status
-from ktrdr.operations.run.cancellation import Token
-from ktrdr.operations.run.progress import BAR_PHASE
+from ktrdr.operations.running.cancellation import Token
 from ktrdr.operations.store.store import Store
 from support.inputs import worlds
 
@@ -106,7 +105,7 @@ class StopAt:
 
     def report(self, phase: str, done: int, total: int | None, detail: Mapping[str, Any]) -> None:
         """Looks at the bar."""
-        if phase == BAR_PHASE and done >= self._bar:
+        if phase == "backtest" and done >= self._bar:
             self.token.cancel()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import ktrdr
+from ktrdr import operations
 from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.parameters import OTHER_NAMES, BacktestOptions, BacktestParameters, StartParameters
 from ktrdr.cli.commands.backtest import run
@@ -21,6 +22,7 @@ from ktrdr.worker.schemas import StartBody
 PARAMETERS = StartParameters.model_fields
 PYTHON_DOORS: Mapping[str, tuple[Callable[..., Any], set[str]]] = {
     "ktrdr.backtest": (ktrdr.backtest, {"strategy", "bars", "data_dir", "bridge", "cancellation_token"}),
+    "ktrdr.operations.run": (operations.run, {"strategy", "data_dir", "bridge", "token", "store", "every_bars"}),
     "BacktestConfig.of": (BacktestConfig.of, {"strategy", "bars", "data_dir"}),
 }
 SHORT_NAMES = {"commission", "slippage"}

@@ -18,7 +18,7 @@ import ktrdr as ktrdr_package
 from ktrdr.cli.interrupt import Interrupt
 from ktrdr.cli.output import output_mode
 from ktrdr.cli.progress import progress
-from ktrdr.operations.run.cancellation import Reason
+from ktrdr.operations.running.cancellation import Reason
 from support.inputs import worlds
 
 

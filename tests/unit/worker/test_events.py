@@ -12,7 +12,7 @@ from ktrdr.errors import NotFound, StorageUnavailable
 from ktrdr.operations.models import Status
 from ktrdr.worker import events
 from ktrdr.worker.events import Broadcaster
-from ktrdr.worker.views import Asked, OperationView, Timings
+from ktrdr.worker.views import OperationView, Timings
 
 NAME = "backtest_0123456789abcdef"
 
@@ -20,7 +20,7 @@ NAME = "backtest_0123456789abcdef"
 def view(seq: int, status: Status = Status.RUNNING) -> OperationView:
     return OperationView(
         operation_id=NAME, type="backtest", status=status, model_id=None, threads=2, progress=None, progress_seq=seq,
-        request=Asked(strategy=None, symbol=None, timeframe=None, start_date=None, end_date=None),
+        title="", note="", request={},
         timings=Timings(created_at=datetime(2024, 1, 1, tzinfo=UTC), started_at=None, ended_at=None),
         cancel_requested=False, error=None, waiting={}, forked_from=None, parent_id=None,
     )  # fmt: skip

@@ -11,7 +11,7 @@ import polars as pl
 
 from ktrdr.backtesting.results import BacktestResults, RunIdentity
 from ktrdr.errors import NotCompleted, SnapshotCorrupt
-from ktrdr.operations.models import Outcome, Segment
+from ktrdr.operations.models import Segment
 from ktrdr.operations.store.store import Store
 from ktrdr.simulation.ledger import SCHEMAS, TABLES, TableName
 
@@ -73,19 +73,6 @@ class StoredLedger:
         return self.hash
 
 
-def outcome_of(results: BacktestResults) -> Outcome:
-    """Returns the row that the store keeps of a result; `stored_results` reads it back."""
-    return Outcome(
-        result_hash=results.result_hash,
-        identity=results.identity,
-        metrics=results.metrics,
-        undefined=results.undefined,
-        manifest=results.manifest,
-        warnings=results.warnings,
-        trades=results.trades.height,
-    )
-
-
 def stored_results(store: Store, operation_id: str) -> BacktestResults:
     """Returns the result of a completed backtest; its frames are read when first asked for.
 
@@ -99,8 +86,8 @@ def stored_results(store: Store, operation_id: str) -> BacktestResults:
         raise NotCompleted("it has no result yet", operation=operation_id, found=status.value, expected="completed")
     manifest = found.manifest
     return BacktestResults(
-        metrics=found.metrics,
-        undefined=found.undefined,
+        metrics=found.summary["metrics"],
+        undefined=found.summary["undefined"],
         conventions=manifest["conventions"],
         warnings=found.warnings,
         source=StoredLedger(store, operation_id, found.result_hash),

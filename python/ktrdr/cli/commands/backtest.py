@@ -34,9 +34,9 @@ def run(
     threads
         Torch threads; by default 2, or as many as the run was begun with.
     resume
-        Go on with the operation of that id instead; takes no positionals.
+        Resume the operation of that id instead; takes no positionals.
     stored
-        Go on with the strategy as it was submitted, though its name means another by now.
+        Resume with the strategy as submitted, even if its name now means another one.
     worker
         Queue it at the worker of that address.
     """
@@ -45,7 +45,9 @@ def run(
         if found := [*words, *options.given()]:
             expected = "--threads, --stored and --worker"
             raise UsageError("a resumed run has its inputs", where="--resume", found=found[0], expected=expected)
-        return go_on(resume, threads, stored, worker)
+        from ktrdr.cli.runs import client
+
+        return client.resume(resume, threads=threads, stored=stored, worker=worker)
     missing = [flag for flag in ("--start-date", "--end-date") if flag not in options.given()]
     if len(words) < 3 or missing:
         what = ("STRATEGY", "SYMBOL", "TIMEFRAME")[len(words) :] + tuple(missing)
@@ -63,30 +65,15 @@ def _begin(words: list[str], options: RunOptions, threads: int | None, worker: s
     with naming_flags():
         request = BacktestRequest.of(*words, threads=count, **options.parameters())
     if worker is not None:
-        from ktrdr.cli.commands.operations import queued
-        from ktrdr.cli.runs.client import start_body
+        from ktrdr.cli.runs import client
         from ktrdr.worker.client import WorkerClient
 
-        return queued(WorkerClient(worker).start(start_body(request, count)), worker)
+        return client.queued(WorkerClient(worker).start(client.start_body(request, count)), worker)
     from ktrdr.cli.runs.foreground import begin, in_foreground
     from ktrdr.operations.store.store import Store
 
     store = Store.open()
     return in_foreground(lambda _: begin(store, request, threads=count), store)
-
-
-def go_on(operation_id: str, threads: int | None, stored: bool, worker: str | None) -> CommandResult:
-    """Resumes an operation: here, in the foreground, or queued at a worker."""
-    if worker is None:
-        from ktrdr.cli.runs.foreground import resume_here
-
-        return resume_here(operation_id, threads=threads, stored=stored)
-    if threads is not None:
-        raise UsageError("a worker resumes with the threads of the run", found="--threads", expected="--worker alone")
-    from ktrdr.cli.commands.operations import queued
-    from ktrdr.worker.client import WorkerClient
-
-    return queued(WorkerClient(worker).resume(operation_id, stored=stored), worker)
 
 
 def show(operation_id: str, /, *, out: Path | None = None) -> CommandResult:
@@ -99,16 +86,20 @@ def show(operation_id: str, /, *, out: Path | None = None) -> CommandResult:
     out
         A folder for every ledger as Parquet and CSV, metrics.json and manifest.json.
     """
-    from ktrdr.backtesting.job.stored import stored_results
     from ktrdr.cli.runs.export import check_writable, write_out
     from ktrdr.cli.runs.summary import summary
+    from ktrdr.operations.kind import kind_of
     from ktrdr.operations.store.store import Store
 
     if out is not None:
         check_writable(out)
-    results = stored_results(Store.open(), operation_id)
-    answer = summary(results)
+    store = Store.open()
+    operation = store.get(operation_id)
+    kind = kind_of(operation.kind)
+    result = kind.result(store, operation_id)
+    answer = summary(operation, result)
     if out is None:
         return answer
-    written = write_out(results, out)
+    tables = ((name, kind.table(store, operation_id, name)) for name in kind.tables)
+    written = write_out(result, tables, out)
     return CommandResult({**answer.data, "written": written}, [*answer.shown, f"{len(written)} files written"])

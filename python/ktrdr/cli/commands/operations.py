@@ -6,6 +6,7 @@ from typing import Any
 
 from ktrdr.cli.output import CommandResult, Table, current_output
 from ktrdr.cli.progress import progress
+from ktrdr.cli.runs import client
 from ktrdr.cli.runs.client import follow_until_at_rest, operations_client
 from ktrdr.cli.runs.options import Flag, Settings, Whole, rules_of
 from ktrdr.errors import UsageError
@@ -31,7 +32,7 @@ def list_operations(
     """
     query = {"status": status, "limit": limit, "cursor": cursor}
     found = operations_client(worker).operations(**{name: value for name, value in query.items() if value is not None})
-    rows = [(one["operation_id"], one["status"], _asked(one), _share(one), _why(one)) for one in found["operations"]]
+    rows = [(one["operation_id"], one["status"], one["title"], _share(one), _why(one)) for one in found["operations"]]
     if not rows:
         return CommandResult(found, ["no operations"])
     more = [f"more: --cursor {found['next_cursor']}"] if found["next_cursor"] else []
@@ -106,22 +107,20 @@ def delete(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
 def resume(
     operation_id: str, /, *, threads: Whole | None = None, stored: Flag = False, worker: str | None = None
 ) -> CommandResult:
-    """Go on with an operation, in the foreground.
+    """Resume an operation, in the foreground.
 
     Parameters
     ----------
     operation_id
         The operation.
     threads
-        Torch threads: those it was begun with.
+        Torch threads: those it was started with.
     stored
-        Go on with the strategy as it was submitted, though its name means another by now.
+        Resume with the strategy as submitted, even if its name now means another one.
     worker
         Queue it at the worker of that address instead.
     """
-    from ktrdr.cli.commands.backtest import go_on
-
-    return go_on(operation_id, threads, stored, worker)
+    return client.resume(operation_id, threads=threads, stored=stored, worker=worker)
 
 
 def restart(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
@@ -137,13 +136,10 @@ def restart(operation_id: str, /, *, worker: str | None = None) -> CommandResult
     if worker is not None:
         from ktrdr.worker.client import WorkerClient
 
-        return queued(WorkerClient(worker).restart(operation_id), worker)
-    from ktrdr.cli.runs.foreground import in_foreground, take_up
-    from ktrdr.operations.store.store import Store
+        return client.queued(WorkerClient(worker).restart(operation_id), worker)
+    from ktrdr.cli.runs import foreground
 
-    store = Store.open()
-    store.restart(operation_id)
-    return in_foreground(lambda token: take_up(store, operation_id, stored=True, token=token), store)
+    return foreground.restart(operation_id)
 
 
 def fork(
@@ -155,7 +151,7 @@ def fork(
     threads: Whole | None = None,
     worker: str | None = None,
 ) -> CommandResult:
-    """Go on from an operation's newest checkpoint with other rules, model or threads, as a new operation.
+    """Start a new operation from an operation's newest checkpoint, with other rules, model or threads.
 
     Parameters
     ----------
@@ -178,25 +174,16 @@ def fork(
 
         body = {"model_id": model, "threads": threads, **rules}
         asked = {name: value for name, value in body.items() if value is not None}
-        return queued(WorkerClient(worker).fork(operation_id, asked), worker)
-    from ktrdr.cli.runs.foreground import fork_here
+        return client.queued(WorkerClient(worker).fork(operation_id, asked), worker)
+    from ktrdr.cli.runs import foreground
 
-    return fork_here(operation_id, rules, model=model, threads=threads)
-
-
-def queued(accepted: Json, worker: str) -> CommandResult:
-    """What is said of an operation that a worker will run."""
-    name = accepted["operation_id"]
-    nothing_yet: Json = {"result_hash": None, "metrics": None, "warnings": [], "trades": None}
-    return CommandResult(
-        accepted | nothing_yet, [f"{name} {accepted['status']}: ktrdr operations follow {name} --worker {worker}"]
-    )
+    return foreground.fork(operation_id, rules, model=model, threads=threads)
 
 
 def _shown(operation: Json) -> CommandResult:
     progress_now, timings = operation["progress"] or {}, operation["timings"]
     facts = {
-        "status": operation["status"], "run": _asked(operation), "model": operation["model_id"],
+        "status": operation["status"], "run": operation["title"], "model": operation["model_id"],
         "done": _share(operation), "time": progress_now.get("time"), "equity": _number(progress_now.get("equity")),
         "trades": progress_now.get("trades"), "bars per second": _number(progress_now.get("bars_per_second")),
         "seconds left": _number(progress_now.get("eta")), "submitted": timings["created_at"],
@@ -204,11 +191,6 @@ def _shown(operation: Json) -> CommandResult:
     }  # fmt: skip
     rows = [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
     return CommandResult(operation, [operation["operation_id"], Table(("", ""), rows), *_reasons(operation)])
-
-
-def _asked(operation: Json) -> str:
-    request = operation["request"]
-    return " ".join(str(request[name]) for name in ("strategy", "symbol", "timeframe") if request[name])
 
 
 def _share(operation: Json) -> str:

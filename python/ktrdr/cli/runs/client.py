@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ktrdr.errors import ArgumentInvalid
+from ktrdr.cli.output import CommandResult
+from ktrdr.errors import ArgumentInvalid, UsageError
 from ktrdr.operations.models import Operation, Status
 from ktrdr.operations.store.store import Store
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 _CANCEL_WAIT_S = 2.0
 _LOOK_S = 0.5
-_RESTING = {Status.COMPLETED.value, Status.FAILED.value, Status.CANCELLED.value}
 
 
 class OperationsClient(Protocol):
@@ -71,7 +71,7 @@ class LocalOperations:
             now = (operation["status"], operation["progress_seq"])
             if now != seen:
                 yield operation
-            if operation["status"] in _RESTING:
+            if Status(operation["status"]).at_rest:
                 return
             seen = now
             time.sleep(_LOOK_S)
@@ -113,10 +113,31 @@ def operations_client(worker: str | None) -> OperationsClient:
 def follow_until_at_rest(place: OperationsClient, operation_id: str, show: Callable[[Json], None]) -> Json:
     """Shows every change until the operation rests, and returns it then."""
     for operation in place.changes(operation_id):
-        if operation["status"] in _RESTING:
+        if Status(operation["status"]).at_rest:
             return operation
         show(operation)
     raise AssertionError("unreachable")
+
+
+def queued(accepted: Json, worker: str) -> CommandResult:
+    """Returns the answer about an operation that a worker will run."""
+    name = accepted["operation_id"]
+    nothing_yet: Json = {"result_hash": None, "metrics": None, "warnings": [], "trades": None}
+    follow = f"{name} {accepted['status']}: ktrdr operations follow {name} --worker {worker}"
+    return CommandResult(accepted | nothing_yet, [follow])
+
+
+def resume(operation_id: str, *, threads: int | None, stored: bool, worker: str | None) -> CommandResult:
+    """Resumes an operation: here, in the foreground, or queued at a worker."""
+    if worker is None:
+        from ktrdr.cli.runs import foreground
+
+        return foreground.resume(operation_id, threads=threads, stored=stored)
+    if threads is not None:
+        raise UsageError("a worker resumes with the threads of the run", found="--threads", expected="--worker alone")
+    from ktrdr.worker.client import WorkerClient
+
+    return queued(WorkerClient(worker).resume(operation_id, stored=stored), worker)
 
 
 def start_body(request: BacktestRequest, threads: int) -> Json:

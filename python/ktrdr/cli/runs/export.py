@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ktrdr.errors import OutputNotWritable
 
 if TYPE_CHECKING:
-    from ktrdr.backtesting.results import BacktestResults
+    import polars as pl
 
-_LEDGERS = ("fills", "trades", "equity", "refused", "decisions")
+    from ktrdr.operations.models import Result
 
 
 def check_writable(folder: Path) -> None:
@@ -26,18 +27,15 @@ def check_writable(folder: Path) -> None:
         raise OutputNotWritable(f"cannot be written: {error.strerror}", where="--out", found=str(folder)) from None
 
 
-def write_out(results: BacktestResults, folder: Path) -> list[str]:
-    """Writes the files and returns their names."""
+def write_out(result: Result, tables: Iterable[tuple[str, pl.DataFrame]], folder: Path) -> list[str]:
+    """Writes the result with its tables, and returns the names of the files."""
     written = []
-    for name in _LEDGERS:
-        frame = getattr(results, name)
+    for name, frame in tables:
         frame.write_parquet(folder / f"{name}.parquet")
         frame.write_csv(folder / f"{name}.csv")
         written += [f"{name}.parquet", f"{name}.csv"]
-    metrics = {
-        "result_hash": results.result_hash, "metrics": dict(results.metrics), "undefined": dict(results.undefined)
-    }  # fmt: skip
-    for name, value in (("metrics.json", metrics), ("manifest.json", results.manifest)):
+    metrics = {"result_hash": result.result_hash, **result.summary}
+    for name, value in (("metrics.json", metrics), ("manifest.json", result.manifest)):
         _write_json(folder / name, value)
         written.append(name)
     return written

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from ktrdr import _core
 from ktrdr.cli.output import CommandResult, Table
-
-if TYPE_CHECKING:
-    from ktrdr.backtesting.results import BacktestResults
+from ktrdr.operations.kind import kind_of
+from ktrdr.operations.models import Operation, Result
 
 _SHOWN = (
     "initial_capital",
@@ -37,41 +37,32 @@ _SHOWN = (
 )
 
 
-def summary(results: BacktestResults) -> CommandResult:
-    """Returns the summary that ``backtest run``, ``backtest show`` and ``demo`` print."""
-    facts, metrics = results.manifest, results.metrics
+def summary(operation: Operation, result: Result) -> CommandResult:
+    """Returns the answer about a completed operation: one object, and text for people."""
+    figures = {name: value for name, value in result.summary.items() if name != "undefined"}
     data: dict[str, Any] = {
-        "operation_id": facts.get("operation"),
+        "operation_id": operation.id,
         "status": "completed",
-        "result_hash": results.result_hash,
-        "metrics": dict(metrics),
-        "warnings": list(results.warnings),
-        "trades": metrics["trades"],
+        "result_hash": result.result_hash,
+        "warnings": list(result.warnings),
+        **figures,
     }
-    head = (
-        f"{facts['strategy']} on {facts['symbol']} {facts['timeframe']}, "
-        f"{facts['first_simulated']} to {facts['last_simulated']}, model {facts['model']}"
-    )
-    if forked := facts.get("forked_from"):
-        head += f", forked from {forked['operation']} at bar {forked['bar']}"
-    rows = [(name.replace("_", " "), _cell(results, name)) for name in _SHOWN]
+    metrics = figures.pop("metrics", {})
+    cells = {name: _cell(name, value, result.summary.get("undefined", {})) for name, value in metrics.items()}
+    rows = [(name.replace("_", " "), cells[name]) for name in _SHOWN if name in cells]
     half = (len(rows) + 1) // 2
     paired = [(*left, *right) for left, right in zip(rows[:half], [*rows[half:], ("", "")], strict=False)]
-    notes = [f"warning: {warning}" for warning in results.warnings]
-    return CommandResult(
-        data, [head, Table(("metric", "value", "metric", "value"), paired), *notes, _last_line(results)]
-    )
+    table = [Table(("metric", "value", "metric", "value"), paired)] if rows else []
+    notes = [f"warning: {warning}" for warning in result.warnings]
+    last = ", ".join([*(f"{value} {name}" for name, value in figures.items()), f"result {result.result_hash}"])
+    headline = kind_of(operation.kind).headline(result.manifest)
+    return CommandResult(data, [headline, *table, *notes, f"{last}, {operation.id}"])
 
 
-def _cell(results: BacktestResults, name: str) -> str:
-    value = results.metrics[name]
+def _cell(name: str, value: float | None, undefined: Mapping[str, str]) -> str:
     if value is None:
-        return f"- ({results.undefined[name]})"
-    unit = _core.METRICS[name]["unit"]
+        return f"- ({undefined[name]})"
+    unit = _core.METRICS[name]["unit"] if name in _core.METRICS else None
     if unit == "money":
         return f"{value:,.2f}"
     return f"{100 * value:.2f} %" if unit == "rate" else f"{value:.6g}"
-
-
-def _last_line(results: BacktestResults) -> str:
-    return f"{results.metrics['trades']} trades, result {results.result_hash}, {results.manifest['operation']}"

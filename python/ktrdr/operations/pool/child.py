@@ -1,4 +1,4 @@
-"""The process that runs one operation for a worker: it claims, runs, reports, and dies with its parent.
+"""The process that runs one operation for a worker: claims it, runs it, reports, and dies with its parent.
 
 ``python -m ktrdr.operations.pool.child WORKER_ID PARENT_PID``
 """
@@ -13,35 +13,40 @@ from collections.abc import Sequence
 from types import FrameType
 
 from ktrdr.errors import Cancelled, InternalError, KtrdrError, StorageError
-from ktrdr.operations.kind import run_claim
+from ktrdr.operations.kind import capabilities
 from ktrdr.operations.models import Claim, Status
 from ktrdr.operations.owner import Owner
-from ktrdr.operations.pool.identity import WorkerHere, capability, data_stamp
+from ktrdr.operations.pool.identity import WorkerHere, data_stamp
 from ktrdr.operations.pool.process import die_with_parent, limit_memory
-from ktrdr.operations.run.cancellation import Reason, Token
+from ktrdr.operations.running.cancellation import Reason, Token
+from ktrdr.operations.running.foreground import run_claim
+from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.store import Store
 from ktrdr.settings import data_root
 
-DONE, UNREPORTED, STORAGE, NOTHING = 0, 1, 5, 75
+DONE = 0
+UNREPORTED = 1
+STORAGE = 5
+NOTHING = 75
 
 log = logging.getLogger("ktrdr.operations")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs the oldest operation that this worker may run; the exit code says how that ended, not what came out."""
+    """Runs the oldest operation that this worker may run; the exit code says if its end is in the store."""
     worker_id, parent_pid = arguments
     token = _listening()
     if not die_with_parent(int(parent_pid)):
         return NOTHING
     limit_memory()
     worker = WorkerHere(worker_id, data_stamp(data_root()))
-    found = capability()
+    able = capabilities()
     if token.is_cancelled():
         return NOTHING
     try:
         store = Store.open()
-        store.worker_beat(worker.id, data_stamp=worker.data_stamp, **found)
-        claim = store.claim_next(Owner.me(), worker.id, data_stamp=worker.data_stamp, **found)
+        store.worker_beat(worker.id, capabilities=able, data_stamp=worker.data_stamp)
+        claim = store.claim_next(Owner.me(), worker.id, able, data_stamp=worker.data_stamp)
         return NOTHING if claim is None else _run(store, claim, token, worker)
     except StorageError as error:
         log.error("%s: %s", error.code, error)
@@ -49,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _listening() -> Token:
-    """A token that SIGUSR1 cancels and SIGTERM shuts down; Ctrl-C is the parent's business."""
+    """Returns a token that SIGUSR1 cancels and SIGTERM shuts down; the parent handles Ctrl-C."""
     token = Token()
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
@@ -68,7 +73,7 @@ def _run(store: Store, claim: Claim, token: Token, worker: WorkerHere) -> int:
     operation = claim.operation
     log.info("%s: from bar %d", operation.id, 0 if claim.saved is None else claim.saved.bar)
     try:
-        run_claim(store, claim, token, worker=worker)
+        run_claim(claim, RunIO(store, token=token, worker=worker))
         log.info("%s: completed", operation.id)
     except StorageError:
         raise
@@ -81,7 +86,7 @@ def _run(store: Store, claim: Claim, token: Token, worker: WorkerHere) -> int:
 
 
 def _still_mine(store: Store, claim: Claim) -> bool:
-    """Whether the run ended without a word in the store."""
+    """Returns True if the run ended without a report in the store."""
     now = store.get(claim.operation.id)
     return now.status is Status.RUNNING and now.owner == claim.lease.owner
 

@@ -1,4 +1,4 @@
-"""A worker as it describes itself: its id, what it can compute bit for bit, and which data it has."""
+"""A worker's description of itself: its id, and a stamp of the data that it has."""
 
 from __future__ import annotations
 
@@ -8,20 +8,17 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from ktrdr import _core
 
 _MODEL_DEPTH = 2
 
 
 @dataclass(frozen=True)
 class WorkerHere:
-    """What a child knows of the worker it runs for.
+    """The worker that a child runs for.
 
     Args:
-        id: as registered.
-        data_stamp: of the data folder when the operation was claimed: a mark against the worker holds for that.
+        id: id in the store.
+        data_stamp: stamp of the data folder at the claim; a mark against the worker holds for that stamp.
     """
 
     id: str
@@ -29,12 +26,12 @@ class WorkerHere:
 
 
 def new_worker_id() -> str:
-    """A name that no other worker has, and that tells the host."""
+    """Returns an id that no other worker has and that names the host."""
     return f"{socket.gethostname()}-{secrets.token_hex(4)}"
 
 
 def data_stamp(root: Path) -> str:
-    """Changes whenever a series or a model comes, goes or is replaced; the database beside them does not count."""
+    """Returns a stamp that changes with every added, removed or replaced series or model."""
     digest = hashlib.sha256()
     for path in _data_files(root):
         try:
@@ -49,10 +46,3 @@ def _data_files(root: Path) -> Iterator[Path]:
     yield from sorted(root.glob("*.parquet"))
     for depth in range(1, _MODEL_DEPTH + 1):
         yield from sorted(root.glob("models" + "/*" * depth))
-
-
-def capability() -> dict[str, Any]:
-    """The numeric profile and the semantics version of this process; imports torch."""
-    from ktrdr.backtesting.identity import machine_profile
-
-    return {"profile": machine_profile(), "semantics": _core.SEMANTICS}

@@ -1,4 +1,4 @@
-"""What a child asks of the kernel: to die with its parent, and to be refused memory beyond its share."""
+"""Requests to the kernel: to kill a child with its parent, and to refuse it memory beyond its share."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def die_with_parent(parent_pid: int) -> bool:
-    """Asks for SIGKILL when the spawning thread ends; False where the parent was gone already."""
+    """Asks for SIGKILL when the spawning thread ends; returns False if the parent has ended already."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     return os.getppid() == parent_pid
 
 
 def limit_memory() -> None:
-    """Limits data and anonymous mappings to ``KTRDR_RUN_MEMORY_MB``, where it is set."""
+    """Limits data and anonymous mappings to ``KTRDR_RUN_MEMORY_MB``, if that is set."""
     if (limit := run_memory_mb()) is not None:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         soft = limit * _MEGABYTE if hard == resource.RLIM_INFINITY else min(limit * _MEGABYTE, hard)
@@ -31,7 +31,7 @@ def limit_memory() -> None:
 
 
 def memory_share(slots: int) -> int:
-    """MiB a child may take where nobody has said: the machine's memory, or the container's, over the slots."""
+    """Returns the default limit of a child, in MiB: memory of the machine or the container, divided by the slots."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit ("max")
         total = min(total, int(_CGROUP_LIMIT.read_text()))

@@ -1,4 +1,4 @@
-"""A worker's slots: it finds operations, runs each in a child process, and cleans up behind those that end badly."""
+"""The slots of a worker: finds operations, runs each in a child process, and reports children that crashed."""
 
 from __future__ import annotations
 
@@ -10,21 +10,25 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from ktrdr.errors import StorageError
-from ktrdr.operations.models import Operation, Status
+from ktrdr.operations import KINDS
+from ktrdr.operations.models import Capability, Operation, Status
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.pool import identity
 from ktrdr.operations.pool.child import DONE, NOTHING, STORAGE
 from ktrdr.operations.pool.process import memory_share
+from ktrdr.operations.store.claims import Capabilities
 from ktrdr.operations.store.store import Store
 from ktrdr.settings import data_root, with_run_memory
 
 CANCEL_GRACE_S = 0.12
 SHUTDOWN_S = 10.0
-_IDLE_TICK_S, _BUSY_TICK_S, _URGENT_TICK_S = 0.5, 0.05, 0.01
+_IDLE_TICK_S = 0.5
+_BUSY_TICK_S = 0.05
+_URGENT_TICK_S = 0.01
 _LOOK_S = 0.5
 _SIGN_OF_LIFE_S = 5.0
 _KILL_BEFORE_S = 1.5
@@ -36,7 +40,7 @@ log = logging.getLogger("ktrdr.operations")
 
 @dataclass
 class _Child:
-    """A process in a slot."""
+    """The process of one slot."""
 
     process: subprocess.Popen[bytes]
     owner: Owner
@@ -48,42 +52,47 @@ class _Child:
 
 
 class Runner:
-    """One thread that spawns, watches and reaps; the others ask it.
+    """Runs the children of a worker: one thread spawns, watches and reaps them.
 
     The kernel kills a child when the *thread* that spawned it ends, so no other thread spawns.
 
     Args:
-        store: where operations wait.
-        slots: how many run at once.
-        worker_id: by which this worker is known.
+        store: database of the operations.
+        slots: number of operations that run at once.
+        worker_id: id of this worker in the store.
     """
 
     def __init__(self, store: Store, slots: int, worker_id: str | None = None) -> None:
         self.worker_id = worker_id or identity.new_worker_id()
         self.registered = threading.Event()
-        self._store, self._slots = store, slots
+        self._store = store
+        self._slots = slots
         self._children: list[_Child] = []
         self._dead: list[Owner] = []
-        self._left_alone: dict[str, dict[str, str]] = {}
-        self._capability: dict[str, Any] = {}  # told by the first child, so that this process never loads torch
-        self._lock, self._woken, self._stop = threading.Lock(), threading.Event(), threading.Event()
+        self._skipped: dict[str, dict[str, str]] = {}
+        self._capabilities: Capabilities | None = None  # from the first child, so that this process never loads torch
+        self._lock = threading.Lock()
+        self._woken = threading.Event()
+        self._stop = threading.Event()
         self._grace_s = SHUTDOWN_S
-        self._looked_at_s = self._sign_at_s = self._spawn_after_s = -1e9
+        self._looked_at_s = -1e9
+        self._sign_at_s = -1e9
+        self._spawn_after_s = -1e9
         self._fruitless = 0
         self._storage_down = False
         self._thread = threading.Thread(target=self._run, name="ktrdr-runner", daemon=True)
 
     def start(self) -> None:
-        """Begins to look for operations."""
+        """Starts the thread that looks for operations."""
         self._thread.start()
 
     def wake(self) -> None:
-        """Looks for operations now: one has just been submitted."""
+        """Looks for operations now, since one has just been submitted."""
         self._looked_at_s = -1e9
         self._woken.set()
 
     def cancel_here(self, operation_id: str) -> Operation:
-        """Asks the operation to stop; where it runs here, waits until it has."""
+        """Asks the operation to stop; waits for the end of one that runs here."""
         asked_at_s = time.monotonic()
         operation = self._store.request_cancel(operation_id)
         if operation.status is Status.RUNNING and (child := self._child_of(operation)) is not None:
@@ -94,7 +103,7 @@ class Runner:
         return operation
 
     def stop(self, grace_s: float = SHUTDOWN_S) -> None:
-        """Claims nothing more, lets the children save and let go, kills those that take too long."""
+        """Claims nothing more; lets the children save and release their leases; kills those that take too long."""
         self._grace_s = grace_s
         self._stop.set()
         self._woken.set()
@@ -103,12 +112,12 @@ class Runner:
 
     @property
     def running(self) -> int:
-        """Slots in use."""
+        """Returns the number of slots in use."""
         return len(self._children)
 
     @property
     def alive(self) -> bool:
-        """Whether it still looks for operations."""
+        """Returns True while it looks for operations."""
         return self._thread.is_alive() and not self._stop.is_set()
 
     def _child_of(self, operation: Operation) -> _Child | None:
@@ -130,8 +139,8 @@ class Runner:
             return _URGENT_TICK_S
         return _BUSY_TICK_S if self._children else _IDLE_TICK_S
 
-    def _guarded(self, step: Any) -> None:
-        """A database that is away is waited for; it is said once."""
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """Runs a step; a database that does not answer is logged once and waited for."""
         try:
             step()
             self._storage_down = False
@@ -146,7 +155,7 @@ class Runner:
         now_s = time.monotonic()
         if now_s - self._sign_at_s >= min(_SIGN_OF_LIFE_S, self._store.lease_seconds / 4):  # alive by the lease's clock
             self._sign_of_life()
-            self._say_what_is_left_alone()
+            self._log_skipped()
             self._sign_at_s = now_s
         if now_s - self._looked_at_s >= _LOOK_S:
             self._look()
@@ -157,24 +166,28 @@ class Runner:
         if self.registered.is_set() and self._store.worker_beat(self.worker_id, data_stamp=stamp):
             return
         self._store.register(
-            self.worker_id, host=socket.gethostname(), pid=os.getpid(), slots=self._slots, data_stamp=stamp,
-            **self._capability,
-        )  # fmt: skip
+            self.worker_id,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            slots=self._slots,
+            capabilities=self._capabilities,
+            data_stamp=stamp,
+        )
         log.info("registered as %s with %d slots", self.worker_id, self._slots)
         self.registered.set()
 
-    def _say_what_is_left_alone(self) -> None:
-        """What this worker cannot go on with, and why nobody else does; once, until that changes."""
-        waiting = self._store.begun_otherwise(**self._capability) if self._capability else ()
+    def _log_skipped(self) -> None:
+        """Logs, once per change, which operations this worker skips and why no other takes them."""
+        waiting = () if self._capabilities is None else self._store.begun_otherwise(self._capabilities)
         reasons = {operation.id: self._store.waiting_reasons(operation) for operation in waiting}
         for operation_id, why in reasons.items():
-            if why != self._left_alone.get(operation_id):
+            if why != self._skipped.get(operation_id):
                 each = "; ".join(f"{worker}: {reason}" for worker, reason in why.items())
                 log.warning("%s waits: %s", operation_id, each)
-        self._left_alone = reasons
+        self._skipped = reasons
 
     def _look(self) -> None:
-        """What our children run, which of that should stop, and whether there is more to run."""
+        """Notes what the children run, forwards requests to stop, and spawns children for waiting operations."""
         for operation in self._store.owned_by([child.owner for child in self._children]) if self._children else ():
             child = self._child_of(operation)
             if child is not None:
@@ -185,7 +198,7 @@ class Runner:
             self._spawn()
 
     def _ask_to_stop(self, child: _Child, operation: Operation, asked_at_s: float) -> None:
-        """Once. The grace begins with the request, not with its commit; half of it is the child's in any case."""
+        """Signals the child once. The grace begins with the request, but the child has at least half of it."""
         with self._lock:
             if child.cancel_by_s is None:
                 child.operation_id, child.epoch = operation.id, operation.epoch
@@ -193,25 +206,27 @@ class Runner:
                 child.process.send_signal(signal.SIGUSR1)
 
     def _work_waits(self) -> bool:
-        """Whether there is more than the children that have not claimed yet will take."""
-        if not self._capability:
-            self._capability = self._told()
+        """Returns True if more operations wait than the children that have not claimed yet will take."""
+        if self._capabilities is None:
+            self._capabilities = self._reported()
+        able = dict.fromkeys(KINDS, Capability()) if self._capabilities is None else self._capabilities
         starting = sum(child.operation_id is None for child in self._children)
         stamp = identity.data_stamp(data_root())
-        waits = self._store.claimable(self.worker_id, data_stamp=stamp, behind=starting, **self._capability)
-        return waits is not None
+        return self._store.claimable(self.worker_id, able, data_stamp=stamp, behind=starting) is not None
 
-    def _told(self) -> dict[str, Any]:
-        """What a child has found out about this machine."""
+    def _reported(self) -> Capabilities | None:
+        """Returns the capabilities that a child has reported for this machine."""
         me = next((worker for worker in self._store.workers() if worker.id == self.worker_id), None)
-        return {} if me is None or me.profile is None else {"profile": me.profile, "semantics": me.semantics}
+        return None if me is None else me.capabilities
 
     def _spawn(self) -> None:
         environment = with_run_memory(memory_share(self._slots))
         process = subprocess.Popen(
             [sys.executable, "-m", "ktrdr.operations.pool.child", self.worker_id, str(os.getpid())],
-            env=environment, stdin=subprocess.DEVNULL, process_group=0,
-        )  # fmt: skip
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            process_group=0,
+        )
         with self._lock:
             self._children.append(_Child(process, Owner.of_process(process.pid)))
 
@@ -229,13 +244,13 @@ class Runner:
         self._count_crashes()
 
     def _pace(self, child: _Child) -> None:
-        """Children that find nothing to do, or cannot start, are spawned ever more seldom."""
+        """Doubles the wait before the next spawn after each child that found nothing to do or could not start."""
         found_work = child.process.returncode == DONE or child.operation_id is not None
         self._fruitless = 0 if found_work else min(self._fruitless + 1, _MOST_DOUBLINGS)
         self._spawn_after_s = time.monotonic() + (2.0**self._fruitless - 1.0) / 2
 
     def _count_crashes(self) -> None:
-        """Of processes that ended badly, what they ran; nothing new is run before that is noted."""
+        """Counts a crash for every operation of a crashed process; nothing new is run before that."""
         while self._dead:
             for operation in self._store.owned_by(self._dead[:1]):
                 after = self._store.count_crash(operation.id, operation.epoch)
@@ -243,10 +258,10 @@ class Runner:
             self._dead.pop(0)
 
     def _end_overdue(self) -> None:
-        """A child that did not stop in time: its operation is cancelled first, so that nothing it writes counts.
+        """Kills children that did not stop in time; cancels the operation first, so that none of their writes count.
 
-        It is killed also where that could not be written: it may be what locks the database, and whoever claims the
-        operation next ends it, for the request to stop stands there.
+        A child is killed even if the cancel could not be written: it may hold the database's lock, and the next claim
+        ends the operation, since the request to stop is stored.
         """
         for child in self._children:
             overdue = child.cancel_by_s is not None and time.monotonic() >= child.cancel_by_s
@@ -272,5 +287,5 @@ class Runner:
             self._kill(child)
             child.process.wait()
             child.ended.set()
-        log.info("%s leaves", self.worker_id)
+        log.info("%s ends", self.worker_id)
         self._store.unregister(self.worker_id)

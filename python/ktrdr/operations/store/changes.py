@@ -1,10 +1,10 @@
-"""What anyone may do to an operation. Each change raises the epoch and depends on the status and epoch it has read."""
+"""Changes that any process may make. Each raises the epoch and depends on the status and epoch that it has read."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, delete, or_, update
+from sqlalchemy import ColumnElement, Connection, delete, or_, update
 
 from ktrdr.errors import AlreadyCompleted, AlreadyRunning, ChildOperation, KtrdrError, Poisoned
 from ktrdr.operations.models import Operation, Status
@@ -14,28 +14,44 @@ from ktrdr.operations.store.tables import checkpoints, ledger_segments, operatio
 
 MAX_CRASHES = 3
 FRESH: dict[str, Any] = {
-    "status": Status.PENDING.value, "owner": None, "lease_until": None, "placement": None, "cancel_requested": False,
-    "crashes": 0, "error": None, "ended_at": None,
-}  # fmt: skip
+    "status": Status.PENDING.value,
+    "owner": None,
+    "lease_until": None,
+    "placement": None,
+    "cancel_requested": False,
+    "crashes": 0,
+    "error": None,
+    "ended_at": None,
+}
 _FROM_BAR_0: dict[str, Any] = {
-    "generation": 0, "identity": None, "profile": None, "semantics": None, "progress": None, "forked_from": None,
+    "generation": 0,
+    "identity": None,
+    "profile": None,
+    "semantics": None,
+    "progress": None,
+    "forked_from": None,
     "started_at": None,
-}  # fmt: skip
+}
 _IDLE = (Status.PENDING, Status.INTERRUPTED)
-_RESTING = (Status.CANCELLED, Status.FAILED, Status.INTERRUPTED)
+
+
+def unchanged(read: Operation) -> tuple[ColumnElement[bool], ...]:
+    """Returns the conditions that an operation still is what was read."""
+    return (
+        operations.c.id == read.id,
+        operations.c.epoch == read.epoch,
+        operations.c.status == stored(read.status),
+    )
 
 
 def change(connection: Connection, read: Operation, **values: Any) -> bool:
-    """The change, if the operation still is what was read; whether it was."""
-    unchanged = (
-        operations.c.id == read.id, operations.c.epoch == read.epoch, operations.c.status == stored(read.status),
-    )  # fmt: skip
-    statement = update(operations).where(*unchanged).values(epoch=operations.c.epoch + 1, **values)
+    """Changes an operation that still is what was read; returns False for any other."""
+    statement = update(operations).where(*unchanged(read)).values(epoch=operations.c.epoch + 1, **values)
     return connection.execute(statement).rowcount == 1
 
 
 def request_cancel(connection: Connection, operation_id: str) -> Operation:
-    """Cancels at once what nobody runs; raises the flag of what somebody runs; leaves what rests."""
+    """Cancels an operation that no process runs; sets the flag of a running one; leaves one at rest."""
     for each in _with_children(connection, operation_id):
         if each.status in _IDLE:
             change(connection, each, **_cancelled())
@@ -46,7 +62,7 @@ def request_cancel(connection: Connection, operation_id: str) -> Operation:
 
 
 def force_cancel(connection: Connection, operation_id: str, epoch: int) -> bool:
-    """Cancels a running operation, with its children, if its epoch still is that one."""
+    """Cancels a running operation with its children; returns False if its epoch is another one."""
     read = lock(connection, operation_id)
     if read.epoch != epoch or stored(read.status) != Status.RUNNING or not change(connection, read, **_cancelled()):
         return False
@@ -60,20 +76,20 @@ def _cancelled() -> dict[str, Any]:
     return {"status": Status.CANCELLED.value, "lease_until": None, "ended_at": now()}
 
 
-def resume(connection: Connection, operation_id: str) -> Operation:
-    """Pending again, to go on at its newest checkpoint."""
+def requeue(connection: Connection, operation_id: str) -> Operation:
+    """Makes an operation pending, to continue from its newest checkpoint."""
     return _again(connection, operation_id, {})
 
 
 def restart(connection: Connection, operation_id: str) -> Operation:
-    """Pending again, to begin at bar 0: with nothing saved, and free to run under another profile."""
+    """Makes an operation pending, to begin at bar 0: without checkpoints, and under any profile."""
     return _again(connection, operation_id, _FROM_BAR_0)
 
 
 def _again(connection: Connection, operation_id: str, values: dict[str, Any]) -> Operation:
     parent, *children = _with_children(connection, operation_id)
     refuse_unless_resting(parent)
-    for each in (parent, *(child for child in children if child.status in _RESTING)):
+    for each in (parent, *(child for child in children if child.status.resumable)):
         if change(connection, each, **FRESH, **values) and values:
             for table in (checkpoints, ledger_segments):
                 connection.execute(delete(table).where(table.c.operation_id == each.id))
@@ -81,31 +97,30 @@ def _again(connection: Connection, operation_id: str, values: dict[str, Any]) ->
 
 
 def refuse_unless_resting(read: Operation) -> None:
-    """``AlreadyCompleted`` or ``AlreadyRunning`` where a resume has nothing to do."""
+    """Raises ``AlreadyCompleted`` or ``AlreadyRunning`` if a resume has nothing to do."""
     if read.status is Status.COMPLETED:
         hint = "`ktrdr backtest show` prints its result; start a new run for another one"
         raise AlreadyCompleted("has completed", operation=read.id, hint=hint)
     if read.status is Status.RUNNING:
         host = read.owner.host if read.owner else None
-        left = read.lease_left_s
-        raise AlreadyRunning("somebody runs it", operation=read.id, found=host, retry_after=left)
+        raise AlreadyRunning("another process runs it", operation=read.id, found=host, retry_after=read.lease_left_s)
     if read.status is Status.PENDING:
         raise AlreadyRunning("waits for a worker already", operation=read.id, retry_after=0.0)
 
 
 def delete_operation(connection: Connection, operation_id: str) -> None:
-    """Removes an operation that nobody runs, with all that hangs on it."""
+    """Removes an operation with its parts and their data; ``AlreadyRunning`` while one runs."""
     found = _with_children(connection, operation_id)
     for each in found:
         if each.status is Status.RUNNING:
             hint = "cancel it first"
-            raise AlreadyRunning("somebody runs it", operation=each.id, retry_after=each.lease_left_s, hint=hint)
+            raise AlreadyRunning("a process runs it", operation=each.id, retry_after=each.lease_left_s, hint=hint)
     gone = or_(operations.c.id == operation_id, operations.c.parent_id == operation_id)
     connection.execute(delete(operations).where(gone))
 
 
 def count_crash(connection: Connection, operation_id: str, epoch: int) -> Operation:
-    """One more end without a report: anyone may go on at once, but not after the third in a row."""
+    """Counts one more end without a report; any worker may continue at once, but not after the third in a row."""
     read = lock(connection, operation_id)
     if read.epoch != epoch or stored(read.status) != Status.RUNNING:
         return read
@@ -114,23 +129,24 @@ def count_crash(connection: Connection, operation_id: str, epoch: int) -> Operat
     if read.cancel_requested:
         values |= _cancelled()
     elif crashes >= MAX_CRASHES:
-        values |= failed(Poisoned(
-            f"its process crashed {crashes} times without getting further", operation=read.id,
-            hint="look for the cause, then resume it by hand",
-        ))  # fmt: skip
+        what = f"its process crashed {crashes} times without progress"
+        values |= failed(Poisoned(what, operation=read.id, hint="look for the cause, then resume it by hand"))
     change(connection, read, **values)
     return find(connection, operation_id)
 
 
 def failed(error: KtrdrError) -> dict[str, Any]:
-    """The columns of an operation that an error has ended."""
+    """Returns the columns of an operation that an error has ended."""
     return {
-        "status": Status.FAILED.value, "error": to_json(error.to_dict()), "lease_until": None, "ended_at": now(),
-    }  # fmt: skip
+        "status": Status.FAILED.value,
+        "error": to_json(error.to_dict()),
+        "lease_until": None,
+        "ended_at": now(),
+    }
 
 
 def _with_children(connection: Connection, operation_id: str) -> list[Operation]:
-    """The operation, which must not be a part of another, and its parts: all locked, the parent first."""
+    """Returns an operation and its parts, all locked, the parent first; ``ChildOperation`` for a part."""
     parent = lock(connection, operation_id)
     if parent.parent_id is not None:
         hint = f"ask it of {parent.parent_id}"

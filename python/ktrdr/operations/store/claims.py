@@ -1,4 +1,4 @@
-"""Making an operation one's own: one conditional update of owner, epoch and lease, then the checkpoint to go on at."""
+"""Claims: one conditional update of owner, epoch and lease, then the checkpoint that the run continues from."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, false, func, or_, select, update
 
+from ktrdr._types import Json
 from ktrdr.errors import (
     AlreadyRunning,
     ChildOperation,
@@ -16,53 +17,70 @@ from ktrdr.errors import (
     SnapshotTooNew,
     SnapshotUnrecoverable,
 )
-from ktrdr.operations.models import Claim, Lease, Operation, Status
+from ktrdr.operations.models import Capability, Claim, Lease, Operation, Status
 from ktrdr.operations.owner import Owner
-from ktrdr.operations.store.changes import FRESH, change, failed, refuse_unless_resting
+from ktrdr.operations.store.changes import FRESH, change, failed, refuse_unless_resting, unchanged
+from ktrdr.operations.store.checkpoints import forget_beyond, load
 from ktrdr.operations.store.database import now
-from ktrdr.operations.store.loading import forget_beyond, load
-from ktrdr.operations.store.rows import find, lock, operation_of, optional_json, select_operation, stored, to_json
+from ktrdr.operations.store.rows import find, lock, operation_of, optional_json, select_operation, to_json
 from ktrdr.operations.store.tables import operations, workers
 
-Json = Mapping[str, Any]
 _PAGE = 32
+
+Capabilities = Mapping[str, Capability]
+"""Capability of a process by kind of operation."""
 
 
 @dataclass(frozen=True)
 class Claimant:
-    """A worker, as far as it decides what it may run; a part that is None is not compared.
+    """The part of a worker that decides which operations it may run.
 
     Args:
-        worker_id: its id.
-        profile: its numeric profile.
-        semantics: its engine's semantics version.
+        worker_id: id of the worker.
+        capabilities: the kinds it runs, each with its numbers; None compares nothing.
         data_stamp: changes with its data folder.
     """
 
     worker_id: str
-    profile: Json | None
-    semantics: int | None
+    capabilities: Capabilities | None
     data_stamp: str | None
 
 
 def candidates(connection: Connection, claimant: Claimant) -> Iterator[Operation]:
-    """What the worker may run, oldest submission first, as it stands now."""
+    """Yields the operations that the worker may run, oldest submission first."""
     started_at = worker_start(connection, claimant.worker_id)
-    mine = _empty_or(operations.c.profile, optional_json(claimant.profile))
-    for found in _waiting(connection, mine, _empty_or(operations.c.semantics, claimant.semantics)):
+    for found in _waiting(connection, *_suits(claimant.capabilities)):
         mark = found.unsuited.get(claimant.worker_id)
         if not holds(mark, started_at, claimant.data_stamp):
             yield found
 
 
-def begun_otherwise(connection: Connection, profile: Json, semantics: int) -> Iterator[Operation]:
-    """What waits for a worker that computes as its first one did, which is not so."""
-    another = or_(operations.c.profile != to_json(profile), operations.c.semantics != semantics)
-    return _waiting(connection, another)
+def begun_otherwise(connection: Connection, capabilities: Capabilities) -> Iterator[Operation]:
+    """Yields waiting operations that were started under numbers other than these, oldest submission first."""
+    return _waiting(connection, or_(false(), *(_differs(*one) for one in capabilities.items())))
+
+
+def _suits(capabilities: Capabilities | None) -> tuple[ColumnElement[bool], ...]:
+    """Returns the condition that a process of these capabilities can run an operation."""
+    return () if capabilities is None else (or_(false(), *(_runs(*one) for one in capabilities.items())),)
+
+
+def _runs(kind: str, capability: Capability) -> ColumnElement[bool]:
+    profile = _empty_or(operations.c.profile, optional_json(capability.profile))
+    return and_(operations.c.kind == kind, profile, _empty_or(operations.c.semantics, capability.semantics))
+
+
+def _differs(kind: str, capability: Capability) -> ColumnElement[bool]:
+    numbers = (
+        (operations.c.profile, optional_json(capability.profile)),
+        (operations.c.semantics, capability.semantics),
+    )
+    others = (column != mine for column, mine in numbers if mine is not None)
+    return and_(operations.c.kind == kind, or_(false(), *others))
 
 
 def _waiting(connection: Connection, *suits: ColumnElement[bool]) -> Iterator[Operation]:
-    """What waits for a worker, oldest submission first."""
+    """Yields the operations that wait for a worker, oldest submission first."""
     for_anyone = (
         operations.c.status.in_((Status.PENDING.value, Status.RUNNING.value)),
         func.coalesce(operations.c.parent_id, "") == "",  # so that SQLite looks by status, not through all of history
@@ -75,7 +93,7 @@ def _waiting(connection: Connection, *suits: ColumnElement[bool]) -> Iterator[Op
 
 
 def _in_pages(connection: Connection, statement: Select[Any]) -> Iterator[Row[Any]]:
-    """The rows, oldest submission first; of a long queue only as many are read as are looked at."""
+    """Yields rows, oldest submission first, in pages: a long queue is read only as far as its reader looks."""
     last = 0
     while rows := connection.execute(
         statement.where(operations.c.seq > last).order_by(operations.c.seq).limit(_PAGE)
@@ -89,18 +107,18 @@ def _empty_or(column: ColumnElement[Any], mine: Any) -> ColumnElement[bool]:
 
 
 def worker_start(connection: Connection, worker_id: str) -> float | None:
-    """When the worker of that id has registered."""
+    """Returns the time at which the worker registered, None for an unknown one."""
     found: float | None = connection.execute(select(workers.c.started_at).where(workers.c.id == worker_id)).scalar()
     return found
 
 
 def holds(mark: Json | None, started_at: float | None, data_stamp: str | None) -> bool:
-    """Whether a worker's mark still stands: it has not restarted since, and its data are the same."""
+    """Returns True if a worker's mark still holds: it has not restarted since, and its data are the same."""
     return mark is not None and mark["started_at"] == started_at and mark["data_stamp"] == data_stamp
 
 
 def claim_next(connection: Connection, owner: Owner, claimant: Claimant, lease_s: float) -> Claim | None:
-    """The oldest operation that the worker may run and nobody else is just taking."""
+    """Claims the oldest operation that the worker may run and that no other process is taking."""
     for read in candidates(connection, claimant):
         if _is_free(connection, read) and _take(connection, read, owner, lease_s):
             claim = _begin(connection, read, owner, claimant)
@@ -110,33 +128,34 @@ def claim_next(connection: Connection, owner: Owner, claimant: Claimant, lease_s
 
 
 def _is_free(connection: Connection, read: Operation) -> bool:
-    """Locks the row where nobody else holds it: PostgreSQL passes over a row that is just being changed."""
+    """Locks the row unless another transaction holds it: PostgreSQL skips a row that is being changed."""
     statement = select(operations.c.id).where(operations.c.id == read.id, operations.c.epoch == read.epoch)
     return connection.execute(statement.with_for_update(skip_locked=True)).one_or_none() is not None
 
 
 def _take(connection: Connection, read: Operation, owner: Owner, lease_s: float, **values: Any) -> bool:
-    """The claim itself; an owner judged dead is claimed from under that epoch, whatever its lease says."""
+    """Writes the claim. An owner judged dead loses its operation at that epoch, even under a valid lease."""
     dead = read.owner is not None and read.owner.is_dead()
     free = or_(
         operations.c.status != Status.RUNNING.value,
         operations.c.lease_until <= now(),
         operations.c.lease_until.is_(None),
     )
-    unchanged = (
-        operations.c.id == read.id, operations.c.epoch == read.epoch, operations.c.status == stored(read.status),
-    )  # fmt: skip
-    taken = update(operations).where(*unchanged, *(() if dead else (free,)))
+    taken = update(operations).where(*unchanged(read), *(() if dead else (free,)))
     changes = {
-        "status": Status.RUNNING.value, "owner": owner.text, "epoch": operations.c.epoch + 1,
-        "lease_until": now() + lease_s, "started_at": func.coalesce(operations.c.started_at, now()),
-        "ended_at": None, **values,
-    }  # fmt: skip
+        "status": Status.RUNNING.value,
+        "owner": owner.text,
+        "epoch": operations.c.epoch + 1,
+        "lease_until": now() + lease_s,
+        "started_at": func.coalesce(operations.c.started_at, now()),
+        "ended_at": None,
+        **values,
+    }
     return connection.execute(taken.values(changes)).rowcount == 1
 
 
 def _begin(connection: Connection, read: Operation, owner: Owner, claimant: Claimant) -> Claim | None:
-    """What a worker has claimed, ready to run; None where it has come to its end, or goes back, instead."""
+    """Returns the claim ready to run; None if the operation ended or went back to the queue instead."""
     taken = find(connection, read.id)
     if taken.cancel_requested:
         change(connection, taken, status=Status.CANCELLED.value, lease_until=None, ended_at=now())
@@ -152,7 +171,7 @@ def _begin(connection: Connection, read: Operation, owner: Owner, claimant: Clai
 
 
 def loaded(connection: Connection, taken: Operation, owner: Owner) -> Claim:
-    """The claim with its checkpoint, and nothing beyond it in the store."""
+    """Returns the claim with its checkpoint; deletes everything newer than that."""
     saved, notices = load(connection, taken)
     generation = 0 if saved is None else saved.generation
     forget_beyond(connection, taken.id, generation)
@@ -164,7 +183,7 @@ def loaded(connection: Connection, taken: Operation, owner: Owner) -> Claim:
 def unsuited(
     connection: Connection, marks: Mapping[str, Json], worker_id: str, reason: Json, data_stamp: str | None
 ) -> str:
-    """The marks with one more, as stored."""
+    """Returns the marks with one more, as stored."""
     mark = {"reason": dict(reason), "data_stamp": data_stamp, "started_at": worker_start(connection, worker_id)}
     return to_json({**marks, worker_id: mark})
 
@@ -175,22 +194,22 @@ def claim(
     owner: Owner,
     lease_s: float,
     *,
-    profile: Json | None,
-    semantics: int | None,
+    capability: Capability,
     placement: str | None,
 ) -> Claim | SnapshotUnrecoverable:
-    """One operation, asked for by its id: a resume and a claim at once.
+    """Claims one operation by its id: a resume and a claim at once.
 
-    An operation whose checkpoints are all damaged has failed then, so that error is returned: its transaction counts.
+    An operation whose checkpoints are all damaged ends as failed. That error is returned, so that its transaction
+    commits.
     """
     read = lock(connection, operation_id)
     _refuse(connection, read, owner)
-    check_profile(read, profile, semantics)
+    check_capability(read, capability)
     values = {**FRESH, "placement": placement}
     for name in ("status", "owner", "lease_until", "ended_at"):
         del values[name]
     if not _take(connection, read, owner, lease_s, **values):
-        raise AlreadyRunning("somebody else has just taken it", operation=read.id, retry_after=lease_s)
+        raise AlreadyRunning("another process has just claimed it", operation=read.id, retry_after=lease_s)
     taken = find(connection, operation_id)
     try:
         return loaded(connection, taken, owner)
@@ -200,7 +219,7 @@ def claim(
 
 
 def _refuse(connection: Connection, read: Operation, owner: Owner) -> None:
-    """A part of an operation is run by the process that runs the whole, and by no other."""
+    """Refuses an operation that runs or has completed, and a part that another process's operation owns."""
     if read.status is not Status.PENDING:
         refuse_unless_resting(read)
     if read.parent_id is not None and find(connection, read.parent_id).owner != owner:
@@ -208,21 +227,30 @@ def _refuse(connection: Connection, read: Operation, owner: Owner) -> None:
         raise ChildOperation("is part of another operation", operation=read.id, hint=hint)
 
 
-def check_profile(read: Operation, profile: Json | None, semantics: int | None) -> None:
-    """``ProfileMismatch`` or ``IdentityMismatch`` where the operation was started under other numbers than mine."""
+def check_capability(read: Operation, mine: Capability) -> None:
+    """Raises ``ProfileMismatch`` or ``IdentityMismatch`` if the operation was started under other numbers."""
+    profile, semantics = mine.profile, mine.semantics
     if profile is not None and read.profile is not None:
         for name in difference(read.profile, profile):
             raise ProfileMismatch(
-                f"another numeric profile: {name}", where=read.id, part=f"profile {name}", found=profile.get(name),
-                expected=read.profile.get(name), hint="resume it where it was started, or fork it",
-            )  # fmt: skip
+                f"another numeric profile: {name}",
+                where=read.id,
+                part=f"profile {name}",
+                found=profile.get(name),
+                expected=read.profile.get(name),
+                hint="resume it where it was started, or fork it",
+            )
     if semantics is not None and read.semantics not in (None, semantics):
         raise IdentityMismatch(
-            "another version of the engine's semantics", where=read.id, part="semantics", found=semantics,
-            expected=read.semantics, hint="resume it with the version it was started with, or restart it",
-        )  # fmt: skip
+            "another version of the semantics",
+            where=read.id,
+            part="semantics",
+            found=semantics,
+            expected=read.semantics,
+            hint="resume it with the version it was started with, or restart it",
+        )
 
 
 def difference(stored: Json, mine: Json) -> list[str]:
-    """The parts of two profiles that differ."""
+    """Returns the parts of two profiles that differ."""
     return [name for name in sorted({*stored, *mine}) if stored.get(name) != mine.get(name)]

@@ -1,4 +1,4 @@
-"""One SQL database, SQLite or PostgreSQL: its connections, transactions, clock, and what its failures mean."""
+"""One SQL database, SQLite or PostgreSQL: connections, transactions, clock, and the meaning of failures."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _REFUSED = ("authentication failed", "does not exist", "no pg_hba.conf entry", "
 
 
 class now(FunctionElement[float]):  # noqa: N801
-    """The database's clock, seconds since 1970; every lease is measured by it."""
+    """Clock of the database, seconds since 1970; every lease is measured by it."""
 
     type = Double()
     inherit_cache = True
@@ -49,7 +49,7 @@ def _postgresql_now(element: now, compiler: Any, **_: Any) -> str:
 
 
 def database_url(url: str | None = None) -> URL:
-    """The database asked for: ``url``, else ``KTRDR_DATABASE_URL``, else ``ktrdr.db`` in the data folder."""
+    """Returns ``url``, else ``KTRDR_DATABASE_URL``, else ``ktrdr.db`` in the data folder."""
     given = url or settings.database_url()
     if not given:
         return URL.create("sqlite", database=str(settings.data_root() / "ktrdr.db"))
@@ -67,7 +67,7 @@ class Database:
     """Transactions on one database.
 
     Args:
-        url: where it is; the file of an SQLite database is made, readable by its user alone.
+        url: address; the file of an SQLite database is created, readable by its user alone.
     """
 
     def __init__(self, url: URL) -> None:
@@ -75,17 +75,17 @@ class Database:
         self._writer = self._engine.execution_options(**{_WRITES: True})
 
     def read(self, work: Callable[[Connection], _Result]) -> _Result:
-        """One transaction that only reads."""
+        """Runs ``work`` in a transaction that only reads."""
         with _storage_errors(), self._engine.begin() as connection:
             return work(connection)
 
     def write(self, work: Callable[[Connection], _Result]) -> _Result:
-        """One transaction; on SQLite it holds the write lock from its start."""
+        """Runs ``work`` in a transaction; on SQLite it holds the write lock from its start."""
         with _storage_errors(), self._writer.begin() as connection:
             return work(connection)
 
     def repeat(self, work: Callable[[Connection], _Result]) -> _Result:
-        """``write``, once more where the connection was lost: for work that sees whether it was committed before."""
+        """Repeats ``write`` if the connection was lost; the work must recognise an earlier commit of itself."""
         try:
             return self.write(work)
         except StorageUnavailable as error:
@@ -94,7 +94,7 @@ class Database:
         return self.write(work)
 
     def close(self) -> None:
-        """Gives every connection back."""
+        """Closes every connection to the database."""
         self._engine.dispose()
 
 
@@ -114,7 +114,7 @@ def _sqlite(url: URL) -> Engine:
 
 
 def _prepare(connection: sqlite3.Connection, _: Any) -> None:
-    """SQLite's own transactions begin when we say so: Python's sqlite3 would begin them at the first change."""
+    """Turns off the implicit transactions of Python's sqlite3, which begin only at the first change."""
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
@@ -123,7 +123,7 @@ def _prepare(connection: sqlite3.Connection, _: Any) -> None:
 
 
 def _keep_a_wal(connection: sqlite3.Connection) -> None:
-    """SQLite waits for other processes' locks everywhere but where it changes the journal, so that here we do."""
+    """Changes the journal to WAL. SQLite waits for the locks of other processes everywhere but here."""
     began_s = time.monotonic()
     while True:
         try:
@@ -141,13 +141,17 @@ def _begin(connection: Connection) -> None:
 
 
 def _postgresql(url: URL) -> Engine:
-    """Nobody waits for ever: a frozen owner's transaction is ended by the server, a server that is gone is noticed."""
+    """Makes an engine with timeouts: the server ends a frozen owner's transaction, and a lost server is noticed."""
     settings = f"-c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout={2 * BUSY_SECONDS}s"
     arguments = {
-        "application_name": "ktrdr", "options": settings, "connect_timeout": BUSY_SECONDS,
-        "keepalives_idle": BUSY_SECONDS, "keepalives_interval": BUSY_SECONDS, "keepalives_count": 2,
+        "application_name": "ktrdr",
+        "options": settings,
+        "connect_timeout": BUSY_SECONDS,
+        "keepalives_idle": BUSY_SECONDS,
+        "keepalives_interval": BUSY_SECONDS,
+        "keepalives_count": 2,
         "tcp_user_timeout": 3_000 * BUSY_SECONDS,
-    }  # fmt: skip
+    }
     return create_engine(url, pool_pre_ping=True, connect_args=arguments)
 
 
@@ -164,7 +168,7 @@ def _storage_errors() -> Iterator[None]:
 
 
 def _unavailable(error: DBAPIError) -> StorageUnavailable:
-    """What a driver's failure means, in a sentence that names neither path nor password."""
+    """Returns the error that a driver's failure means; its sentence names neither path nor password."""
     cause = error.orig
     if isinstance(cause, sqlite3.Error):
         name = getattr(cause, "sqlite_errorname", None) or "SQLITE_ERROR"

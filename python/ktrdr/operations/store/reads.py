@@ -1,4 +1,4 @@
-"""What is read without changing anything: lists of operations, ledgers, results, checkpoints."""
+"""Reads that change nothing: lists of operations, ledgers, results, checkpoints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, select
 from ktrdr.errors import ArgumentInvalid, NotFound, SnapshotCorrupt
 from ktrdr.operations.models import CheckpointRecord, Operation, Outcome, Segment, Status
 from ktrdr.operations.owner import Owner
-from ktrdr.operations.store.loading import digest
+from ktrdr.operations.store.checkpoints import digest
 from ktrdr.operations.store.rows import find, moment, operation_of, select_operation, stored
 from ktrdr.operations.store.tables import checkpoints, damaged_checkpoints, ledger_segments, operations, results
 
@@ -27,7 +27,7 @@ def list_operations(
     limit: int,
     cursor: str | None,
 ) -> tuple[list[Operation], str | None]:
-    """One page, newest first, and the cursor of the next one."""
+    """Returns one page, newest first, and the cursor of the next one."""
     wanted = [operations.c.parent_id.is_(None) if parent_id is None else operations.c.parent_id == parent_id]
     if status is not None:
         wanted.append(operations.c.status == stored(status))
@@ -61,14 +61,14 @@ def _number(cursor: str) -> int:
 
 
 def owned_by(connection: Connection, owners: Iterable[Owner]) -> list[Operation]:
-    """The running operations of those processes, oldest first."""
+    """Returns the running operations of those processes, oldest first."""
     theirs = operations.c.owner.in_([owner.text for owner in owners])
     statement = select_operation().where(theirs, operations.c.status == Status.RUNNING.value)
     return [operation_of(row) for row in connection.execute(statement.order_by(operations.c.seq))]
 
 
 def segment_starts(connection: Connection, operation_id: str, kind: str, upto: int | None) -> list[int]:
-    """The first row of each segment of a ledger, in order."""
+    """Returns the first row of each segment of a ledger, in order."""
     find(connection, operation_id)
     mine = [ledger_segments.c.operation_id == operation_id, ledger_segments.c.kind == kind]
     if upto is not None:
@@ -78,37 +78,41 @@ def segment_starts(connection: Connection, operation_id: str, kind: str, upto: i
 
 
 def segments(connection: Connection, operation_id: str, kind: str, starts: Iterable[int]) -> list[Segment]:
-    """The segments that begin at those rows; ``SnapshotCorrupt`` where the bytes are not those that were saved."""
+    """Returns the segments that begin at those rows; ``SnapshotCorrupt`` if the bytes are not the saved ones."""
     mine = (
-        ledger_segments.c.operation_id == operation_id, ledger_segments.c.kind == kind,
+        ledger_segments.c.operation_id == operation_id,
+        ledger_segments.c.kind == kind,
         ledger_segments.c.seq_from.in_(list(starts)),
-    )  # fmt: skip
+    )
     rows = connection.execute(select(ledger_segments).where(*mine).order_by(ledger_segments.c.seq_from))
     return [_segment(row) for row in rows]
 
 
 def _segment(row: Row[Any]) -> Segment:
     if digest(row.data) != row.hash:
-        where, rows = f"{row.operation_id}: ledger {row.kind}", f"rows {row.seq_from} to {row.seq_to - 1}"
+        where = f"{row.operation_id}: ledger {row.kind}"
+        rows = f"rows {row.seq_from} to {row.seq_to - 1}"
         raise SnapshotCorrupt("the bytes are not those that were saved", where=where, found=rows)
     return Segment(row.kind, row.seq_from, row.seq_to, row.data)
 
 
 def outcome(connection: Connection, operation_id: str) -> Outcome | None:
-    """The result of a completed operation; ``NotFound`` where there is no such operation."""
+    """Returns the result of a completed operation, None before its end; ``NotFound`` if there is no such operation."""
     find(connection, operation_id)
     row = connection.execute(select(results).where(results.c.operation_id == operation_id)).one_or_none()
     if row is None:
         return None
     return Outcome(
-        result_hash=row.result_hash, identity=row.identity, metrics=json.loads(row.metrics),
-        undefined=json.loads(row.undefined), manifest=json.loads(row.manifest),
-        warnings=tuple(json.loads(row.warnings)), trades=row.trades,
-    )  # fmt: skip
+        result_hash=row.result_hash,
+        identity=row.identity,
+        summary=json.loads(row.summary),
+        manifest=json.loads(row.manifest),
+        warnings=tuple(json.loads(row.warnings)),
+    )
 
 
 def checkpoint_records(connection: Connection, operation_id: str) -> list[CheckpointRecord]:
-    """What is kept, newest first, then what was put aside."""
+    """Returns the kept checkpoints, newest first, then those that were put aside."""
     find(connection, operation_id)
     good = select(checkpoints).where(checkpoints.c.operation_id == operation_id)
     bad = select(damaged_checkpoints).where(damaged_checkpoints.c.operation_id == operation_id)
@@ -125,7 +129,7 @@ def _record(row: Row[Any], damage: str | None) -> CheckpointRecord:
 
 
 def snapshot(connection: Connection, operation_id: str, generation: int | None) -> bytes:
-    """A checkpoint's bytes, also of one that was put aside; ``NotFound``."""
+    """Returns the bytes of a checkpoint, also of one that was put aside; ``NotFound``."""
     find(connection, operation_id)
     for table in (checkpoints, damaged_checkpoints):
         statement = select(table.c.snapshot).where(table.c.operation_id == operation_id)

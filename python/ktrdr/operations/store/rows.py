@@ -1,4 +1,4 @@
-"""Rows of the operations table as values, the statements everybody reads them with, and JSON as stored."""
+"""Rows of the operations table as values, the statements that read them, and the stored form of JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, select
 
 from ktrdr.errors import NotFound
-from ktrdr.operations.models import Operation, Status
+from ktrdr.operations.models import Capability, Operation, Status
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.database import now
 from ktrdr.operations.store.tables import operations
@@ -19,7 +19,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def to_json(value: Any) -> str:
-    """One text for one value, whatever the order of its keys.
+    """Returns one text for one value, whatever the order of its keys.
 
     >>> to_json({"b": 1, "a": [2.5, None]})
     '{"a":[2.5,null],"b":1}'
@@ -28,34 +28,34 @@ def to_json(value: Any) -> str:
 
 
 def optional_json(value: Mapping[str, Any] | None) -> str | None:
-    """``to_json``, or NULL."""
+    """Returns ``to_json(value)``, or None for NULL."""
     return None if value is None else to_json(value)
 
 
 def moment(seconds: float | None) -> datetime | None:
-    """A stored time, aware, UTC."""
+    """Returns a stored time as an aware datetime, UTC."""
     return None if seconds is None else _EPOCH + timedelta(seconds=seconds)
 
 
 def select_operation() -> Select[Any]:
-    """Every column, and what is left of the lease by the database's clock."""
+    """Selects every column, and the seconds left of the lease by the database's clock."""
     return select(operations, (operations.c.lease_until - now()).label("lease_left_s"))
 
 
 def find(connection: Connection, operation_id: str) -> Operation:
-    """One operation; ``NotFound``."""
+    """Returns one operation; ``NotFound``."""
     statement = select_operation().where(operations.c.id == operation_id)
     return _one(connection.execute(statement).one_or_none(), operation_id)
 
 
 def lock(connection: Connection, operation_id: str) -> Operation:
-    """One operation, which nobody else changes before this transaction ends; ``NotFound``."""
+    """Returns one operation and locks it until this transaction ends; ``NotFound``."""
     statement = select_operation().where(operations.c.id == operation_id).with_for_update()
     return _one(connection.execute(statement).one_or_none(), operation_id)
 
 
 def lock_children(connection: Connection, operation_id: str) -> list[Operation]:
-    """The parts of an operation, locked, in the order they were made."""
+    """Returns the parts of an operation, locked, oldest first."""
     statement = select_operation().where(operations.c.parent_id == operation_id).order_by(operations.c.seq)
     return [operation_of(row) for row in connection.execute(statement.with_for_update())]
 
@@ -67,7 +67,7 @@ def _one(row: Row[Any] | None, operation_id: str) -> Operation:
 
 
 def operation_of(row: Row[Any]) -> Operation:
-    """A row of ``select_operation`` as a value."""
+    """Returns a row of ``select_operation`` as a value."""
     owner = None if row.owner is None else Owner.parse(row.owner)
     return Operation(
         id=row.id,
@@ -108,8 +108,20 @@ def _status(row: Row[Any], owner: Owner | None) -> Status:
 
 
 def stored(status: Status) -> str:
-    """The word in the table for a status that was read."""
+    """Returns the word that the table holds for a status."""
     return Status.RUNNING.value if status is Status.INTERRUPTED else status.value
+
+
+def capabilities_json(capabilities: Mapping[str, Capability] | None) -> str | None:
+    """Returns capabilities as stored, NULL for None."""
+    if capabilities is None:
+        return None
+    return to_json({kind: {"profile": one.profile, "semantics": one.semantics} for kind, one in capabilities.items()})
+
+
+def capabilities_of(text: str | None) -> dict[str, Capability] | None:
+    """Returns the capabilities that a text of ``capabilities_json`` holds."""
+    return None if text is None else {kind: Capability(**one) for kind, one in json.loads(text).items()}
 
 
 def _mapping(text: str | None) -> dict[str, Any] | None:

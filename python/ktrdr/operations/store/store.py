@@ -1,17 +1,19 @@
-"""The store: every operation's state in one SQL database; each method is one transaction."""
+"""The store: the state of every operation in one SQL database. Each method is one transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from ktrdr._types import Json
 from ktrdr.errors import KtrdrError
 from ktrdr.operations.models import (
+    Capability,
     CheckpointRecord,
     Claim,
     Lease,
@@ -22,13 +24,13 @@ from ktrdr.operations.models import (
     WorkerRecord,
 )
 from ktrdr.operations.owner import Owner
-from ktrdr.operations.store import changes, claims, fleet, reads, saves, submissions
+from ktrdr.operations.store import changes, claims, fence, fleet, reads, submissions
+from ktrdr.operations.store.claims import Capabilities
 from ktrdr.operations.store.database import Database, database_url
+from ktrdr.operations.store.migrations.schema import bring_to_head
 from ktrdr.operations.store.rows import find
-from ktrdr.operations.store.schema import bring_to_head
 from ktrdr.settings import lease_seconds
 
-Json = Mapping[str, Any]
 _SEGMENTS_AT_ONCE = 64
 _Found = TypeVar("_Found")
 
@@ -36,17 +38,18 @@ _Found = TypeVar("_Found")
 class Store:
     """Operations, checkpoints, ledgers, results and workers; thread-safe.
 
-    Every method may raise ``StorageUnavailable``, with ``transient`` where another attempt may succeed.
+    Every method may raise ``StorageUnavailable``, with ``transient`` set if another attempt may succeed.
     """
 
-    def __init__(self, database: Database, lease_seconds: float) -> None:
-        self._database, self._lease_s = database, lease_seconds
+    def __init__(self, database: Database, lease_s: float) -> None:
+        self._database = database
+        self._lease_s = lease_s
 
     @classmethod
     def open(cls, url: str | None = None) -> Store:
-        """The database at ``url``, else at ``KTRDR_DATABASE_URL``, else ``ktrdr.db`` in the data folder.
+        """Opens the database at ``url``, else at ``KTRDR_DATABASE_URL``, else ``ktrdr.db`` in the data folder.
 
-        Brings its schema to the newest; ``DatabaseTooNew`` where a later version has written it.
+        Upgrades its schema to the newest; ``DatabaseTooNew`` if a later version has written it.
         """
         lease_s = lease_seconds()
         database = Database(database_url(url))
@@ -54,15 +57,15 @@ class Store:
         return cls(database, lease_s)
 
     def close(self) -> None:
-        """Gives the connections back."""
+        """Closes every connection to the database."""
         self._database.close()
 
     @property
     def lease_seconds(self) -> float:
-        """How long a lease lasts."""
+        """Returns the length of a lease."""
         return self._lease_s
 
-    # anyone's changes
+    # changes by any process
 
     def submit(
         self,
@@ -74,11 +77,12 @@ class Store:
         idempotency_key: str | None = None,
         parent_id: str | None = None,
     ) -> Operation:
-        """A new operation, pending; the one made before with that key and request.
+        """Returns a new pending operation, or the one made before with that key and request.
 
-        ``IdempotencyConflict`` where the key was used for another request.
+        ``IdempotencyConflict`` if the key was used for another request.
         """
-        new, request = submissions.new_id(kind), submissions.Request(kind, spec, threads, model_id)
+        new = submissions.new_id(kind)
+        request = submissions.Request(kind, spec, threads, model_id)
         work = partial(submissions.submit, operation_id=new, request=request, key=idempotency_key, parent_id=parent_id)
         try:
             return self._database.repeat(work)
@@ -90,40 +94,39 @@ class Store:
         kind: str,
         spec: Json,
         owner: Owner,
+        capability: Capability | None = None,
         *,
-        profile: Json | None = None,
-        semantics: int | None = None,
         threads: int = 2,
         model_id: str | None = None,
     ) -> Claim:
-        """A new operation that this process runs in the foreground; no worker takes it over."""
-        new, request = submissions.new_id(kind), submissions.Request(kind, spec, threads, model_id)
+        """Claims a new operation for the foreground of this process; no worker takes it over."""
+        new = submissions.new_id(kind)
+        request = submissions.Request(kind, spec, threads, model_id)
+        found = capability or Capability()
         return self._database.write(
-            lambda connection: submissions.begin_here(
-                connection, new, request, owner, self._lease_s, profile=profile, semantics=semantics
-            )
+            lambda connection: submissions.begin_here(connection, new, request, owner, self._lease_s, capability=found)
         )
 
     def request_cancel(self, operation_id: str) -> Operation:
-        """Cancels at once what nobody runs, asks the owner of a running one to stop, leaves the rest as it is."""
+        """Cancels an operation that no process runs; asks the owner of a running one to stop; leaves the rest."""
         return self._database.write(partial(changes.request_cancel, operation_id=operation_id))
 
     def force_cancel(self, operation_id: str, epoch: int) -> bool:
-        """Cancels a running operation whose owner did not stop in time; False where the epoch is another by now."""
+        """Cancels a running operation whose owner did not stop in time; returns False at another epoch."""
         return self._database.write(partial(changes.force_cancel, operation_id=operation_id, epoch=epoch))
 
-    def resume(self, operation_id: str) -> Operation:
-        """Lets a resting or interrupted operation be claimed again, from its newest checkpoint."""
-        return self._database.write(partial(changes.resume, operation_id=operation_id))
+    def requeue(self, operation_id: str) -> Operation:
+        """Makes a resting or interrupted operation pending, to be resumed from its newest checkpoint."""
+        return self._database.write(partial(changes.requeue, operation_id=operation_id))
 
     def restart(self, operation_id: str) -> Operation:
-        """Lets a resting or interrupted operation be claimed again, from bar 0."""
+        """Makes a resting or interrupted operation pending, to begin again at bar 0."""
         return self._database.write(partial(changes.restart, operation_id=operation_id))
 
     def fork(
         self, operation_id: str, *, spec: Json | None = None, threads: int | None = None, model_id: str | None = None
     ) -> Operation:
-        """A new, pending operation that begins with a copy of the newest good checkpoint and its ledger."""
+        """Returns a new pending operation that begins with a copy of the newest good checkpoint and its ledger."""
         new = submissions.new_id(operation_id.partition("_")[0])
         return self._database.write(
             lambda connection: submissions.fork(
@@ -136,7 +139,7 @@ class Store:
         self._database.write(partial(changes.delete_operation, operation_id=operation_id))
 
     def count_crash(self, operation_id: str, epoch: int) -> Operation:
-        """Notes that the owner ended without a report; the third time without a new generation ends it as failed."""
+        """Counts an end of the owner without a report; the third without a new generation fails the operation."""
         return self._database.write(partial(changes.count_crash, operation_id=operation_id, epoch=epoch))
 
     # claims
@@ -144,14 +147,13 @@ class Store:
     def claimable(
         self,
         worker_id: str,
+        capabilities: Capabilities | None = None,
         *,
-        profile: Json | None = None,
-        semantics: int | None = None,
         data_stamp: str | None = None,
         behind: int = 0,
     ) -> str | None:
-        """The operation that ``claim_next`` would take, without taking it, once ``behind`` others are taken."""
-        claimant = claims.Claimant(worker_id, profile, semantics, data_stamp)
+        """Returns the operation that ``claim_next`` would take after ``behind`` others, without taking it."""
+        claimant = claims.Claimant(worker_id, capabilities, data_stamp)
 
         def look(connection: Connection) -> str | None:
             found = islice(claims.candidates(connection, claimant), behind, None)
@@ -160,87 +162,86 @@ class Store:
         return self._database.read(look)
 
     def claim_next(
-        self, owner: Owner, worker_id: str, *, profile: Json, semantics: int, data_stamp: str | None = None
+        self, owner: Owner, worker_id: str, capabilities: Capabilities | None, *, data_stamp: str | None = None
     ) -> Claim | None:
-        """The oldest operation that this worker may run, now owned by it; None where there is none."""
-        claimant = claims.Claimant(worker_id, profile, semantics, data_stamp)
+        """Claims the oldest operation that this worker may run; None if there is none."""
+        claimant = claims.Claimant(worker_id, capabilities, data_stamp)
         return self._database.write(lambda connection: claims.claim_next(connection, owner, claimant, self._lease_s))
 
     def claim(
         self,
         operation_id: str,
         owner: Owner,
+        capability: Capability | None = None,
         *,
-        profile: Json | None = None,
-        semantics: int | None = None,
         placement: str | None = None,
     ) -> Claim:
-        """Resumes one operation in this process: from pending, cancelled, failed or interrupted.
+        """Claims one operation for this process: a pending, cancelled, failed or interrupted one.
 
         Raises ``AlreadyRunning``, ``AlreadyCompleted``, ``NotFound``, ``ProfileMismatch``, ``SnapshotUnrecoverable``.
         """
         claimed = self._database.write(
             lambda connection: claims.claim(
-                connection, operation_id, owner, self._lease_s,
-                profile=profile, semantics=semantics, placement=placement,
+                connection,
+                operation_id,
+                owner,
+                self._lease_s,
+                capability=capability or Capability(),
+                placement=placement,
             )
-        )  # fmt: skip
+        )
         return _or_raise(claimed)
 
-    # the owner's fenced writes: LeaseLost where the operation is somebody else's by now
+    # fenced writes of the owner: LeaseLost if another process owns the operation now
 
     def save(
         self, lease: Lease, snapshot: bytes, bar: int, segments: Iterable[Segment], progress: Json, *, identity: bytes
     ) -> Lease:
-        """Commits a checkpoint with the ledger rows before it; repeating a save that succeeded changes nothing."""
+        """Commits a checkpoint with the ledger rows before it; repeating a committed save changes nothing."""
         kept = tuple(segments)
         return self._database.repeat(
-            lambda connection: saves.save(connection, lease, snapshot, bar, kept, progress, identity, self._lease_s)
+            lambda connection: fence.save(connection, lease, snapshot, bar, kept, progress, identity, self._lease_s)
         )
 
     def complete(self, lease: Lease, segments: Iterable[Segment], outcome: Outcome, progress: Json) -> None:
         """Commits the last ledger rows, the result and the end; repeating it changes nothing."""
         kept = tuple(segments)
-        self._database.repeat(lambda connection: saves.complete(connection, lease, kept, outcome, progress))
+        self._database.repeat(lambda connection: fence.complete(connection, lease, kept, outcome, progress))
 
     def beat(self, lease: Lease, progress: Json | None = None) -> bool:
-        """Extends the lease, stores progress where given; returns whether the run is asked to stop."""
-        return self._database.repeat(lambda connection: saves.beat(connection, lease, progress, self._lease_s))
+        """Extends the lease, stores progress if given; returns True if the run is asked to stop."""
+        return self._database.repeat(lambda connection: fence.beat(connection, lease, progress, self._lease_s))
 
     def end(self, lease: Lease, status: Status, error: Json | None = None) -> None:
-        """Brings the operation to rest as cancelled or failed."""
-        self._database.repeat(lambda connection: saves.end(connection, lease, status, error))
+        """Ends the operation as cancelled or failed."""
+        self._database.repeat(lambda connection: fence.end(connection, lease, status, error))
 
     def release(self, lease: Lease) -> None:
-        """Ends the lease now, so that another worker may go on at once."""
-        self._database.repeat(lambda connection: saves.release(connection, lease))
+        """Ends the lease now, so that another worker may continue at once."""
+        self._database.repeat(lambda connection: fence.release(connection, lease))
 
-    def put_back(self, lease: Lease, worker_id: str, reason: Json, data_stamp: str | None = None) -> None:
-        """Pending again, marked as unsuited for this worker; ``reason`` holds code, message and what is missing."""
-        self._database.repeat(lambda connection: saves.put_back(connection, lease, worker_id, reason, data_stamp))
+    def return_to_queue(self, lease: Lease, worker_id: str, reason: Json, data_stamp: str | None = None) -> None:
+        """Makes it pending, marked as unsuited for this worker; ``reason`` holds code, message and missing parts."""
+        self._database.repeat(
+            lambda connection: fence.return_to_queue(connection, lease, worker_id, reason, data_stamp)
+        )
 
-    def pin(
-        self,
-        lease: Lease,
-        *,
-        model_id: str | None = None,
-        profile: Json | None = None,
-        semantics: int | None = None,
-    ) -> None:
-        """Stores what the first start has resolved; what is stored already stays."""
-        self._database.repeat(lambda connection: saves.pin(connection, lease, model_id, profile, semantics))
+    def record_start(self, lease: Lease, capability: Capability | None = None, *, model_id: str | None = None) -> None:
+        """Stores what the first start has resolved; values that are stored already stay."""
+        found = capability or Capability()
+        self._database.repeat(lambda connection: fence.record_start(connection, lease, found, model_id))
 
     def rewind(self, lease: Lease, code: str) -> Claim:
-        """Puts the loaded checkpoint aside as damaged and goes back to the one before it; a new lease.
+        """Puts the loaded checkpoint aside as damaged; returns a claim on the one before it, with a new lease.
 
-        ``SnapshotUnrecoverable`` where there is none; the operation has failed then.
+        ``SnapshotUnrecoverable`` if there is none; the operation has failed then.
         """
-        return _or_raise(self._database.write(lambda connection: saves.rewind(connection, lease, code, self._lease_s)))
+        return _or_raise(self._database.write(lambda connection: fence.rewind(connection, lease, code, self._lease_s)))
 
     # reads
 
     def get(self, operation_id: str) -> Operation:
-        """One operation; ``NotFound``."""
+        """Returns one operation; ``NotFound``."""
         return self._database.read(partial(find, operation_id=operation_id))
 
     def list(
@@ -252,13 +253,13 @@ class Store:
         limit: int = 50,
         cursor: str | None = None,
     ) -> tuple[list[Operation], str | None]:
-        """Operations, newest first, without those that are parts of another; and the cursor of the next page."""
+        """Returns operations, newest first, without parts of another one, and the cursor of the next page."""
         return self._database.read(
             lambda connection: reads.list_operations(connection, status, kind, parent_id, limit, cursor)
         )
 
     def segments(self, operation_id: str, kind: str, upto_generation: int | None = None) -> Iterator[Segment]:
-        """A ledger's segments in order; all of them, or those of generations up to one."""
+        """Yields the segments of a ledger in order: all of them, or those up to a generation."""
         starts = self._database.read(
             lambda connection: reads.segment_starts(connection, operation_id, kind, upto_generation)
         )
@@ -267,29 +268,29 @@ class Store:
             yield from self._database.read(partial(reads.segments, operation_id=operation_id, kind=kind, starts=some))
 
     def outcome(self, operation_id: str) -> Outcome | None:
-        """The result of a completed operation."""
+        """Returns the result of a completed operation, None before its end."""
         return self._database.read(partial(reads.outcome, operation_id=operation_id))
 
     def checkpoints(self, operation_id: str) -> Sequence[CheckpointRecord]:
-        """The checkpoints that are kept, newest first, damaged ones after them."""
+        """Returns the kept checkpoints, newest first, damaged ones after them."""
         return self._database.read(partial(reads.checkpoint_records, operation_id=operation_id))
 
     def snapshot(self, operation_id: str, generation: int | None = None) -> bytes:
-        """The bytes of a checkpoint (the newest), for inspection; ``NotFound``."""
+        """Returns the bytes of a checkpoint (the newest), for inspection; ``NotFound``."""
         return self._database.read(partial(reads.snapshot, operation_id=operation_id, generation=generation))
 
     def waiting_reasons(self, operation: Operation) -> dict[str, str]:
-        """Why an operation that waits is not run, by live worker; ``{"": "no worker"}``; empty where none waits."""
+        """Returns, by live worker, why it does not run a waiting operation; ``{"": "no worker"}`` without one."""
         return self._database.read(partial(fleet.waiting_reasons, operation=operation, lease_s=self._lease_s))
 
-    def begun_otherwise(self, *, profile: Json, semantics: int, limit: int = 20) -> Sequence[Operation]:
-        """The oldest that wait and were begun where other numbers come out: not for a worker of this profile."""
+    def begun_otherwise(self, capabilities: Capabilities, *, limit: int = 20) -> Sequence[Operation]:
+        """Returns the oldest waiting operations that were started under numbers other than these."""
         return self._database.read(
-            lambda connection: list(islice(claims.begun_otherwise(connection, profile, semantics), limit))
+            lambda connection: list(islice(claims.begun_otherwise(connection, capabilities), limit))
         )
 
     def owned_by(self, owners: Iterable[Owner]) -> Sequence[Operation]:
-        """The running operations of those processes."""
+        """Returns the running operations of those processes."""
         return self._database.read(partial(reads.owned_by, owners=list(owners)))
 
     # workers
@@ -301,39 +302,32 @@ class Store:
         host: str,
         pid: int,
         slots: int,
-        profile: Json | None = None,
-        semantics: int | None = None,
+        capabilities: Capabilities | None = None,
         data_stamp: str | None = None,
     ) -> WorkerRecord:
-        """A worker that has just started; marks against an earlier one of that id lapse."""
-        known = {"host": host, "pid": pid, "slots": slots, "semantics": semantics, "data_stamp": data_stamp}
+        """Registers a worker that has just started; marks against an earlier one of that id lapse."""
+        known = {"host": host, "pid": pid, "slots": slots, "data_stamp": data_stamp}
         return self._database.write(
-            lambda connection: fleet.register(connection, worker_id, profile, self._lease_s, **known)
+            lambda connection: fleet.register(connection, worker_id, capabilities, self._lease_s, **known)
         )
 
     def worker_beat(
-        self,
-        worker_id: str,
-        *,
-        profile: Json | None = None,
-        semantics: int | None = None,
-        data_stamp: str | None = None,
+        self, worker_id: str, *, capabilities: Capabilities | None = None, data_stamp: str | None = None
     ) -> bool:
-        """A sign of life, with what has become known since; False where it is not registered (any more)."""
-        known = {"semantics": semantics, "data_stamp": data_stamp}
-        return self._database.write(lambda connection: fleet.beat(connection, worker_id, profile, **known))
+        """Notes that a worker lives, and the values that are not None; returns False for an unregistered one."""
+        return self._database.write(lambda connection: fleet.beat(connection, worker_id, capabilities, data_stamp))
 
     def unregister(self, worker_id: str) -> None:
-        """A worker that leaves."""
+        """Deletes a worker that has ended."""
         self._database.write(partial(fleet.unregister, worker_id=worker_id))
 
     def workers(self) -> Sequence[WorkerRecord]:
-        """Every registered worker."""
+        """Returns every registered worker."""
         return self._database.read(partial(fleet.all_workers, lease_s=self._lease_s))
 
 
 def _or_raise(found: _Found | KtrdrError) -> _Found:
-    """What a transaction has found; an error that it returned, so that it counts, is raised after it."""
+    """Returns the value of a transaction; raises an error that it returned in order to commit."""
     if isinstance(found, KtrdrError):
         raise found
     return found

@@ -1,29 +1,27 @@
-"""New operations: asked for, begun in the foreground, or forked off another one's checkpoint."""
+"""New operations: submitted, started in the foreground, or forked from the checkpoint of another one."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, literal, select
 
+from ktrdr._types import Json
 from ktrdr.errors import ChildOperation, IdempotencyConflict, NothingToFork, SnapshotError
-from ktrdr.operations.models import Claim, Lease, Operation, Status
+from ktrdr.operations.models import Capability, Claim, Lease, OpenedSnapshot, Operation, Status
 from ktrdr.operations.owner import Owner
+from ktrdr.operations.store.checkpoints import check, newest_first
 from ktrdr.operations.store.database import now
-from ktrdr.operations.store.loading import check, newest_first
 from ktrdr.operations.store.rows import find, optional_json, to_json
 from ktrdr.operations.store.tables import checkpoints, ledger_segments, operations
-
-Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be run."""
+    """The work of a new operation."""
 
     kind: str
     spec: Json
@@ -32,12 +30,12 @@ class Request:
 
     @property
     def body_hash(self) -> bytes:
-        """By which two requests are told apart."""
+        """Returns the hash by which two requests are compared."""
         return hashlib.sha256(to_json([self.kind, self.spec, self.threads, self.model_id]).encode()).digest()
 
 
 def new_id(kind: str) -> str:
-    """A name nobody has used.
+    """Returns an id that no operation has.
 
     >>> len(new_id("backtest"))
     25
@@ -48,7 +46,7 @@ def new_id(kind: str) -> str:
 def submit(
     connection: Connection, operation_id: str, request: Request, key: str | None, parent_id: str | None
 ) -> Operation:
-    """The operation under that id, made now unless it, or one with that key, is there already."""
+    """Returns the operation of that id or key; makes it if there is none."""
     same = operations.c.id == operation_id
     if key is not None:
         same |= operations.c.idempotency_key == key
@@ -68,16 +66,19 @@ def begin_here(
     request: Request,
     owner: Owner,
     lease_s: float,
-    *,
-    profile: Json | None,
-    semantics: int | None,
+    capability: Capability,
 ) -> Claim:
-    """A running operation of this process, which only this host's command line goes on with."""
+    """Returns a claim on a new running operation, which only this host's command line continues."""
     row = {
-        "status": Status.RUNNING.value, "owner": owner.text, "epoch": 1, "lease_until": now() + lease_s,
-        "placement": f"host:{owner.host}", "profile": optional_json(profile), "semantics": semantics,
+        "status": Status.RUNNING.value,
+        "owner": owner.text,
+        "epoch": 1,
+        "lease_until": now() + lease_s,
+        "placement": f"host:{owner.host}",
+        "profile": optional_json(capability.profile),
+        "semantics": capability.semantics,
         "started_at": now(),
-    }  # fmt: skip
+    }
     _insert(connection, operation_id, request, **row)
     begun = find(connection, operation_id)
     return Claim(begun, Lease(begun.id, begun.epoch, begun.generation, owner), None)
@@ -92,36 +93,43 @@ def fork(
     threads: int | None,
     model_id: str | None,
 ) -> Operation:
-    """A pending operation with a copy of the other's newest good checkpoint and of the ledger before it."""
+    """Returns a pending operation with a copy of the newest good checkpoint and of the ledger before it."""
     parent = find(connection, operation_id)
     if parent.parent_id is not None:
         raise ChildOperation("is part of another operation", operation=parent.id, hint=f"ask it of {parent.parent_id}")
-    row, identity, lineage = _to_fork(connection, parent)
-    origin = {"operation": parent.id, "bar": row.bar, "identity": identity.hex(), "lineage": lineage.hex()}
+    row, opened = _to_fork(connection, parent)
+    origin = {
+        "operation": parent.id,
+        "bar": row.bar,
+        "identity": opened.identity.hex(),
+        "lineage": opened.lineage.hex(),
+    }
     request = Request(
-        parent.kind, parent.spec if spec is None else spec, parent.threads if threads is None else threads,
+        parent.kind,
+        parent.spec if spec is None else spec,
+        parent.threads if threads is None else threads,
         parent.model_id if model_id is None else model_id,
-    )  # fmt: skip
+    )
     _insert(connection, fork_id, request, generation=1, forked_from=to_json(origin))
     _copy(connection, row, fork_id)
     return find(connection, fork_id)
 
 
-def _to_fork(connection: Connection, parent: Operation) -> tuple[Row[Any], bytes, bytes]:
-    """The newest intact checkpoint, with its identity and lineage."""
+def _to_fork(connection: Connection, parent: Operation) -> tuple[Row[Any], OpenedSnapshot]:
+    """Returns the newest intact checkpoint: its row and its opened snapshot."""
     found = "no checkpoint"
     for row in newest_first(connection, parent.id):
         try:
-            return row, *check(parent, row)
+            return row, check(parent, row)
         except SnapshotError as damage:
             found = damage.code
     completed = parent.status is Status.COMPLETED
     hint = "checkpoints go when a run has completed; start a new run" if completed else "wait for its first checkpoint"
-    raise NothingToFork("there is nothing to begin with", operation=parent.id, found=found, hint=hint)
+    raise NothingToFork("there is no checkpoint to fork", operation=parent.id, found=found, hint=hint)
 
 
 def _copy(connection: Connection, row: Row[Any], fork_id: str) -> None:
-    """Everything up to that checkpoint, as the fork's first generation."""
+    """Copies everything up to that checkpoint, as the first generation of the fork."""
     copied = {"operation_id": fork_id, "generation": 1, "bar": row.bar, "snapshot": row.snapshot, "hash": row.hash}
     connection.execute(insert(checkpoints).values(saved_at=now(), **copied))
     names = ("kind", "seq_from", "seq_to", "data", "hash")
@@ -132,9 +140,20 @@ def _copy(connection: Connection, row: Row[Any], fork_id: str) -> None:
 
 def _insert(connection: Connection, operation_id: str, request: Request, **more: Any) -> None:
     row = {
-        "id": operation_id, "kind": request.kind, "spec": to_json(request.spec), "threads": request.threads,
-        "model_id": request.model_id, "body_hash": request.body_hash, "status": Status.PENDING.value,
-        "unsuited_workers": "{}", "epoch": 0, "generation": 0, "progress_seq": 0, "cancel_requested": False,
-        "crashes": 0, "created_at": now(), **more,
-    }  # fmt: skip
+        "id": operation_id,
+        "kind": request.kind,
+        "spec": to_json(request.spec),
+        "threads": request.threads,
+        "model_id": request.model_id,
+        "body_hash": request.body_hash,
+        "status": Status.PENDING.value,
+        "unsuited_workers": "{}",
+        "epoch": 0,
+        "generation": 0,
+        "progress_seq": 0,
+        "cancel_requested": False,
+        "crashes": 0,
+        "created_at": now(),
+    }
+    row |= more
     connection.execute(insert(operations).values(row))

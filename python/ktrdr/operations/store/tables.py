@@ -1,4 +1,4 @@
-"""The tables as the newest migration leaves them; times are seconds since 1970 by the database's clock."""
+"""The tables, as the newest migration leaves them. Times are seconds since 1970 by the database's clock."""
 
 from __future__ import annotations
 
@@ -116,11 +116,9 @@ results = Table(
     _operation_id(primary_key=True),
     Column("result_hash", Text, nullable=False),
     Column("identity", Text, nullable=False),
-    Column("metrics", Text, nullable=False),
-    Column("undefined", Text, nullable=False),
     Column("manifest", Text, nullable=False),
     Column("warnings", Text, nullable=False),
-    Column("trades", Integer, nullable=False),
+    Column("summary", Text, nullable=False, server_default="{}"),
 )
 
 workers = Table(
@@ -130,9 +128,8 @@ workers = Table(
     Column("host", Text, nullable=False),
     Column("pid", Integer, nullable=False),
     Column("slots", Integer, nullable=False),
-    Column("profile", Text),
-    Column("semantics", Integer),
     Column("data_stamp", Text),
     Column("started_at", Double, nullable=False),
     Column("seen_at", Double, nullable=False),
+    Column("capabilities", Text),
 )

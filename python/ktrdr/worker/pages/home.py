@@ -41,22 +41,16 @@ def _list(parts: Service, cursor: str | None) -> str:
 
 
 def _row(view: OperationView) -> str:
-    asked, figures = view.request, view.progress
-    what = " ".join(part for part in (asked.strategy, asked.symbol, asked.timeframe) if part) or view.type
+    figures = view.progress
     equity = "" if figures is None or figures.equity is None else f"{figures.equity:,.2f}"
     trades = "" if figures is None or figures.trades is None else f"{figures.trades:,}"
     return (
         f'<tr><td><code><a href="/operations/{escape(view.operation_id)}">{escape(view.operation_id)}</a></code></td>'
-        f'<td class="text">{escape(what)}<div class="note">{escape(_span(view))}</div></td>'
+        f'<td class="text">{escape(view.title)}<div class="note">{escape(view.note)}</div></td>'
         f'<td class="text"><span class="{view.status.value}">{view.status.value}</span>{_reasons(view)}</td>'
         f'<td>{_bar(view)}</td><td class="number">{equity}</td><td class="number">{trades}</td>'
         f'<td class="number">{view.timings.created_at:%Y-%m-%d %H:%M}</td></tr>'
     )
-
-
-def _span(view: OperationView) -> str:
-    named = (("from", view.request.start_date), ("to", view.request.end_date))
-    return " ".join(f"{word} {date}" for word, date in named if date is not None)
 
 
 def _bar(view: OperationView) -> str:

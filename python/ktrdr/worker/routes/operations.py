@@ -6,8 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Operation, Status
-from ktrdr.worker.routes.requests import check_name, fork_of
+from ktrdr.worker.routes.requests import fork_of
 from ktrdr.worker.schemas import ForkBody, NothingBody, ResumeBody
 from ktrdr.worker.service import OperationId, Parts, Service
 from ktrdr.worker.views import Accepted, Deleted, OperationList, OperationView, operation_view
@@ -63,8 +64,8 @@ def restart(parts: Parts, operation_id: OperationId, body: NothingBody | None = 
 def fork(parts: Parts, operation_id: OperationId, body: ForkBody | None = None) -> Accepted:
     """A new operation that goes on from a copy of this one's newest checkpoint, with other rules or another model."""
     asked = body or ForkBody()
-    request = fork_of(parts.store.get(operation_id), asked)
-    made = parts.store.fork(operation_id, spec=request.to_spec(), threads=asked.threads, model_id=asked.model_id)
+    spec = fork_of(parts.store.get(operation_id), asked)
+    made = parts.store.fork(operation_id, spec=spec, threads=asked.threads, model_id=asked.model_id)
     return accepted(parts, made)
 
 
@@ -83,9 +84,9 @@ def cancelled(parts: Service, operation_id: str) -> OperationView:
 def resumed(parts: Service, operation_id: str, body: ResumeBody) -> Accepted:
     """Lets it be claimed again, unless the name it was submitted by means another strategy by now."""
     operation = parts.store.get(operation_id)
-    if not body.stored and operation.status in (Status.CANCELLED, Status.FAILED, Status.INTERRUPTED):
-        check_name(operation)
-    return accepted(parts, parts.store.resume(operation_id))
+    if not body.stored and operation.status.resumable:
+        kind_of(operation.kind).unchanged(operation.spec)
+    return accepted(parts, parts.store.requeue(operation_id))
 
 
 def accepted(parts: Service, operation: Operation) -> Accepted:

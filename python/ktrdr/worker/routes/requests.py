@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from ktrdr._types import Json
 from ktrdr.backtesting.parameters import BacktestParameters
 from ktrdr.backtesting.request import BacktestRequest, StrategyText
 from ktrdr.data.store.repository import Repository
 from ktrdr.errors import RequestInvalid
+from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Operation
 from ktrdr.text import nearest
 from ktrdr.worker.schemas import ForkBody, Rules, StartBody
@@ -27,11 +29,10 @@ def _execution(body: StartBody) -> Rules | None:
     return {**(body.execution or {}), **given} or None
 
 
-def fork_of(parent: Operation, body: ForkBody) -> BacktestRequest:
-    """The parent's request with the fork's rules merged over its own."""
-    request = BacktestRequest.of_spec(parent.spec).forked(body.execution, body.decisions, body.model_id)
-    request.config(body.threads or parent.threads)
-    return request
+def fork_of(parent: Operation, body: ForkBody) -> Json:
+    """Returns the spec of a fork: the parent's, with the fork's rules merged over its own."""
+    changes = {"execution": body.execution, "decisions": body.decisions, "model": body.model_id}
+    return kind_of(parent.kind).forked(parent.spec, changes, body.threads or parent.threads)
 
 
 def require_symbol(symbol: str) -> None:
@@ -40,9 +41,3 @@ def require_symbol(symbol: str) -> None:
     if symbol not in known:
         hint = nearest(symbol, known) or f"known here: {', '.join(known[:20]) or 'none'}"
         raise RequestInvalid("no bars of that symbol", field="symbol", found=symbol, hint=hint)
-
-
-def check_name(operation: Operation) -> None:
-    """Passes where a backtest's strategy name still means what it meant; ``IdentityMismatch`` names the difference."""
-    if operation.kind == "backtest":
-        BacktestRequest.of_spec(operation.spec).check_name()

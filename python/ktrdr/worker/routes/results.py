@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
 from fastapi import APIRouter, Request, Response
 
-from ktrdr.backtesting.job.stored import stored_results
-from ktrdr.backtesting.results import BacktestResults
 from ktrdr.errors import NotCompleted
+from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Operation, Status
 from ktrdr.worker.routes.tables import FORMATS, table_answer
 from ktrdr.worker.service import OperationId, Parts, Service
@@ -25,24 +25,27 @@ _FORMATS: dict[int | str, dict[str, Any]] = {
 def results(parts: Parts, operation_id: OperationId) -> ResultView:
     """Hash, metrics, warnings and manifest; before the end 409 with the status."""
     operation = _completed(parts, operation_id)
-    return result_view(operation, stored_results(parts.store, operation_id))
+    outcome = parts.store.outcome(operation_id)
+    if outcome is None:
+        raise NotCompleted("it has no result of its own", operation=operation_id)
+    return result_view(operation, outcome)
 
 
 @router.get("/trades", response_class=Response, responses=_FORMATS)
 def trades(request: Request, parts: Parts, operation_id: OperationId) -> Response:
     """Closed round trips."""
-    return table_answer(request, "trades", lambda: _ledger(parts, operation_id).trades)
+    return table_answer(request, "trades", lambda: _table(parts, operation_id, "trades"))
 
 
 @router.get("/equity", response_class=Response, responses=_FORMATS)
 def equity(request: Request, parts: Parts, operation_id: OperationId) -> Response:
     """One row a simulated bar."""
-    return table_answer(request, "equity", lambda: _ledger(parts, operation_id).equity)
+    return table_answer(request, "equity", lambda: _table(parts, operation_id, "equity"))
 
 
-def _ledger(parts: Service, operation_id: str) -> BacktestResults:
-    _completed(parts, operation_id)
-    return stored_results(parts.store, operation_id)
+def _table(parts: Service, operation_id: str, name: str) -> pl.DataFrame:
+    operation = _completed(parts, operation_id)
+    return kind_of(operation.kind).table(parts.store, operation_id, name)
 
 
 def _completed(parts: Service, operation_id: str) -> Operation:

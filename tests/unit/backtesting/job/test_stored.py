@@ -107,7 +107,7 @@ class TestResults:
         lease = saved(store)
         stores.complete(store, lease, after=6)
         found = stored_results(store, lease.operation_id)
-        for name in ("result_hash", "identity", "metrics", "undefined", "manifest", "warnings"):
+        for name in ("result_hash", "identity", "summary", "manifest", "warnings"):
             assert getattr(found, name) == getattr(tape.OUTCOME, name), name
         for name in ("fills", "trades", "equity", "refused", "decisions"):
             assert getattr(found, name).equals(tape.rows(tape.LAST)[name]), name

@@ -52,7 +52,7 @@ def test_cancel(store: Store, state: str) -> None:
     assert stores.facts(store, operation_id) == facts
 
 
-@pytest.mark.parametrize("change", ["resume", "restart"])
+@pytest.mark.parametrize("change", ["requeue", "restart"])
 @pytest.mark.parametrize("state", STATES)
 def test_resume_and_restart(store: Store, state: str, change: str) -> None:
     operation_id, _ = bring(store, state)
@@ -70,7 +70,7 @@ def test_resume_and_restart(store: Store, state: str, change: str) -> None:
     assert after.epoch == before.epoch + 1
     claim = stores.claim_next(store, stores.owner(2))
     assert claim is not None
-    if change == "resume":
+    if change == "requeue":
         assert claim.saved is not None
         assert (claim.saved.bar, claim.saved.snapshot) == (3, tape.snapshot(3))
     else:
@@ -81,8 +81,8 @@ def test_resume_and_restart(store: Store, state: str, change: str) -> None:
 
 def test_a_refused_resume_says_when_to_ask_again(store: Store) -> None:
     claim = stores.running(store, stores.owner(host="box"))
-    with pytest.raises(AlreadyRunning, match="somebody runs it: found box") as caught:
-        store.resume(claim.operation.id)
+    with pytest.raises(AlreadyRunning, match="another process runs it: found box") as caught:
+        store.requeue(claim.operation.id)
     assert caught.value.retry_after == pytest.approx(store.lease_seconds, abs=5)
 
 
@@ -142,7 +142,7 @@ def test_three_crashes_without_progress_are_poison(store: Store) -> None:
     assert found.error is not None
     assert found.error["code"] == "poisoned"
     assert "crashed 3 times" in found.error["message"]
-    resumed = store.resume(claim.operation.id)
+    resumed = store.requeue(claim.operation.id)
     assert (resumed.status, resumed.crashes, resumed.error) == (Status.PENDING, 0, None)
 
 
@@ -178,7 +178,7 @@ class TestChildren:
     @pytest.fixture
     def family(self, store: Store) -> tuple[Claim, list[str]]:
         """A running parent; a completed child, a running one, a pending one."""
-        parent = store.begin_here("research", {}, stores.owner(), profile=None, semantics=None)
+        parent = store.begin_here("research", {}, stores.owner())
         children = [stores.submit(store, parent_id=parent.operation.id).id for _ in range(3)]
         done, busy = (store.claim(child, stores.owner()) for child in children[:2])
         stores.complete(store, done.lease)
@@ -190,7 +190,7 @@ class TestChildren:
 
     def test_alone_it_can_only_be_shown(self, store: Store, family: tuple[Claim, list[str]]) -> None:
         parent, children = family
-        for ask in (store.request_cancel, store.resume, store.restart, store.delete, store.fork):
+        for ask in (store.request_cancel, store.requeue, store.restart, store.delete, store.fork):
             for child in children:
                 with pytest.raises(ChildOperation, match=f"ask it of {parent.operation.id}"):
                     ask(child)
@@ -217,7 +217,7 @@ class TestChildren:
             "cancelled", "completed", "cancelled", "cancelled",
         ]  # fmt: skip
 
-    @pytest.mark.parametrize(("change", "generation"), [("resume", 1), ("restart", 0)])
+    @pytest.mark.parametrize(("change", "generation"), [("requeue", 1), ("restart", 0)])
     def test_resume_and_restart(
         self, store: Store, family: tuple[Claim, list[str]], change: str, generation: int
     ) -> None:

@@ -21,7 +21,7 @@ from ktrdr.errors import (
     NotFound,
     ProfileMismatch,
 )
-from ktrdr.operations.models import Claim, Lease, Status
+from ktrdr.operations.models import Capability, Claim, Lease, Status
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store import claims
 from ktrdr.operations.store.store import Store
@@ -84,10 +84,9 @@ class TestNext:
     )  # fmt: skip
     def test_only_under_the_numbers_it_was_started_with(self, store: Store, mine: dict[str, Any], suits: bool) -> None:
         claim = stores.running(store)
-        store.pin(claim.lease, profile=dict(reversed(stores.PROFILE.items())), semantics=1, model_id="m")
+        store.record_start(claim.lease, Capability(dict(reversed(stores.PROFILE.items())), 1), model_id="m")
         store.release(claim.lease)
-        known = {"profile": stores.PROFILE, "semantics": 1, "data_stamp": "data"} | mine
-        assert store.claimable("one", **known) == (claim.operation.id if suits else None)
+        assert store.claimable("one", **stores.known(**mine)) == (claim.operation.id if suits else None)
         found = stores.claim_next(store, **mine)
         assert (found is not None) == suits
         if found is not None:
@@ -96,8 +95,8 @@ class TestNext:
 
     def test_what_is_pinned_stays(self, store: Store) -> None:
         claim = stores.running(store, model_id="first")
-        store.pin(claim.lease, profile=stores.PROFILE)
-        store.pin(claim.lease, profile={"another": 1}, model_id="second", semantics=1)
+        store.record_start(claim.lease, Capability(stores.PROFILE))
+        store.record_start(claim.lease, Capability({"another": 1}, 1), model_id="second")
         found = store.get(claim.operation.id)
         assert (found.profile, found.model_id, found.semantics) == (stores.PROFILE, "first", 1)
 
@@ -110,7 +109,7 @@ class TestNext:
         found = store.get(claim.operation.id)
         assert (found.status, found.lease_left_s) == (Status.CANCELLED, None)
         assert found.epoch > claim.lease.epoch
-        assert store.resume(found.id).status is Status.PENDING
+        assert store.requeue(found.id).status is Status.PENDING
 
     def test_a_look_sees_past_what_others_will_take(self, store: Store) -> None:
         names = [stores.submit(store).id for _ in range(2)]
@@ -119,7 +118,7 @@ class TestNext:
     def test_a_look_changes_nothing(self, store: Store) -> None:
         stores.submit(store)
         before = stores.everything(store)
-        assert store.claimable("one", profile=stores.PROFILE, semantics=1, data_stamp="data") is not None
+        assert store.claimable("one", **stores.known()) is not None
         assert stores.everything(store) == before
 
 
@@ -145,12 +144,12 @@ class TestPlacement:
     def test_after_a_resume_anyone_does(self, store: Store) -> None:
         claim = self.begun(store)
         store.end(claim.lease, Status.CANCELLED)
-        store.resume(claim.operation.id)
+        store.requeue(claim.operation.id)
         assert taken(store).operation.id == claim.operation.id
 
-    def test_once_put_back_anyone_does(self, store: Store) -> None:
+    def test_once_returned_anyone_does(self, store: Store) -> None:
         claim = self.begun(store)
-        store.put_back(claim.lease, "one", REASON)
+        store.return_to_queue(claim.lease, "one", REASON)
         assert store.get(claim.operation.id).placement is None
         assert taken(store, worker_id="two").operation.id == claim.operation.id
 
@@ -240,7 +239,7 @@ class TestTakeOver:
         elif other in ("failed", "cancelled"):
             store.end(claim.lease, Status(other), REASON)
         else:
-            {"resume": store.resume, "cancel": store.request_cancel}[other](read.id)
+            {"resume": store.requeue, "cancel": store.request_cancel}[other](read.id)
         before = stores.everything(store)
         assert not store._database.write(lambda it: claims._take(it, read, stores.owner(3), 30.0))
         assert stores.everything(store) == before
@@ -255,7 +254,7 @@ TAKEN: dict[str, Callable[[Store, Lease], object]] = {
     "lapse and cancel": lambda store, lease: store.request_cancel(
         lease.operation_id, **stores.lapsed(store, lease.operation_id)
     ),
-    "lapse and resume": lambda store, lease: store.resume(
+    "lapse and resume": lambda store, lease: store.requeue(
         lease.operation_id, **stores.lapsed(store, lease.operation_id)
     ),
     "lapse and restart": lambda store, lease: store.restart(
@@ -275,9 +274,9 @@ TAKEN: dict[str, Callable[[Store, Lease], object]] = {
     "completed": lambda store, lease: stores.complete(store, lease, after=6),
     "failed": lambda store, lease: store.end(lease, Status.FAILED, REASON),
     "cancelled": lambda store, lease: store.end(lease, Status.CANCELLED),
-    "put back": lambda store, lease: store.put_back(lease, "one", REASON),
-    "put back and claimed": lambda store, lease: (
-        store.put_back(lease, "one", REASON), taken(store, stores.owner(2), worker_id="two"),
+    "return to queue": lambda store, lease: store.return_to_queue(lease, "one", REASON),
+    "returned and claimed": lambda store, lease: (
+        store.return_to_queue(lease, "one", REASON), taken(store, stores.owner(2), worker_id="two"),
     ),
 }  # fmt: skip
 OTHER = tape.OUTCOME.__class__(**{**vars(tape.OUTCOME), "result_hash": "blake3:bb"})
@@ -287,15 +286,15 @@ WRITES: dict[str, Callable[[Store, Lease], object]] = {
     "beat": lambda store, lease: store.beat(lease),
     "beat with progress": lambda store, lease: store.beat(lease, {"bar": 8}),
     "release": lambda store, lease: store.release(lease),
-    "pin": lambda store, lease: store.pin(lease, model_id="stale"),
+    "record start": lambda store, lease: store.record_start(lease, model_id="stale"),
     "rewind": lambda store, lease: store.rewind(lease, "snapshot_corrupt"),
 }
 ENDS: dict[str, Callable[[Store, Lease], object]] = {
     "fail": lambda store, lease: store.end(lease, Status.FAILED, {"code": "stale"}),
     "cancel": lambda store, lease: store.end(lease, Status.CANCELLED),
-    "put back": lambda store, lease: store.put_back(lease, "three", REASON),
+    "return to queue": lambda store, lease: store.return_to_queue(lease, "three", REASON),
 }
-REPEATED = {("failed", "fail"), ("cancelled", "cancel"), ("put back", "put back")}
+REPEATED = {("failed", "fail"), ("cancelled", "cancel"), ("return to queue", "return to queue")}
 """An owner's own end, said once more: it stands, so there is nothing to refuse, and nothing to change."""
 
 
@@ -359,7 +358,7 @@ class TestByName:
         with pytest.raises(NotFound):
             store.claim("backtest_0123456789abcdef", stores.owner())
         claim = stores.running(store, stores.owner(host="box"))
-        with pytest.raises(AlreadyRunning, match="somebody runs it: found box") as caught:
+        with pytest.raises(AlreadyRunning, match="another process runs it: found box") as caught:
             store.claim(claim.operation.id, stores.owner(2))
         assert caught.value.retry_after == pytest.approx(store.lease_seconds, abs=5)
         stores.complete(store, claim.lease)
@@ -383,27 +382,27 @@ class TestByName:
         self, store: Store, mine: dict[str, Any], kind: type[KtrdrError], part: str
     ) -> None:
         claim = stores.running(store)
-        store.pin(claim.lease, profile=stores.PROFILE, semantics=1)
+        store.record_start(claim.lease, stores.CAPABILITY)
         store.end(claim.lease, Status.CANCELLED)
         before = stores.everything(store)
         with pytest.raises(kind) as caught:
-            store.claim(claim.operation.id, stores.owner(2), **({"profile": stores.PROFILE, "semantics": 1} | mine))
+            store.claim(claim.operation.id, stores.owner(2), stores.capability(**mine))
         assert caught.value.part == part
         assert stores.everything(store) == before
         assert store.restart(claim.operation.id).profile is None
-        store.claim(claim.operation.id, stores.owner(2), **({"profile": stores.PROFILE, "semantics": 1} | mine))
+        store.claim(claim.operation.id, stores.owner(2), stores.capability(**mine))
 
 
 class TestUnsuited:
     """A worker that lacks something puts the operation back, and does not take it again until something changes."""
 
-    def put_back(self, store: Store, stamp: str = "data") -> str:
+    def returned(self, store: Store, stamp: str = "data") -> str:
         claim = stores.running(store)
-        store.put_back(claim.lease, "one", REASON, stamp)
+        store.return_to_queue(claim.lease, "one", REASON, stamp)
         return claim.operation.id
 
     def test_it_waits_for_another_worker(self, store: Store) -> None:
-        operation_id = self.put_back(store)
+        operation_id = self.returned(store)
         found = store.get(operation_id)
         assert (found.status, found.owner, found.lease_left_s, found.ended_at) == (Status.PENDING, None, None, None)
         assert found.unsuited["one"]["reason"] == REASON
@@ -412,18 +411,18 @@ class TestUnsuited:
         assert taken(store, worker_id="two").operation.id == operation_id
 
     def test_a_mark_does_not_hide_what_is_behind(self, store: Store) -> None:
-        self.put_back(store)
+        self.returned(store)
         behind = stores.submit(store)
         assert taken(store).operation.id == behind.id
 
     def test_the_mark_lapses_with_the_data(self, store: Store) -> None:
-        operation_id = self.put_back(store)
+        operation_id = self.returned(store)
         assert stores.claim_next(store, data_stamp="data") is None
         assert taken(store, data_stamp="more data").operation.id == operation_id
 
     def test_the_mark_lapses_when_the_worker_restarts(self, store: Store) -> None:
         store.register("one", host="h", pid=1, slots=1)
-        operation_id = self.put_back(store)
+        operation_id = self.returned(store)
         assert store.worker_beat("one", data_stamp="data")
         assert stores.claim_next(store) is None
         time.sleep(0.01)
@@ -431,9 +430,9 @@ class TestUnsuited:
         assert taken(store).operation.id == operation_id
 
     def test_marks_add_up(self, store: Store) -> None:
-        operation_id = self.put_back(store)
+        operation_id = self.returned(store)
         claim = taken(store, worker_id="two")
-        store.put_back(claim.lease, "two", {"code": "model_not_found", "message": "none"}, "data")
+        store.return_to_queue(claim.lease, "two", {"code": "model_not_found", "message": "none"}, "data")
         assert {name: mark["reason"]["code"] for name, mark in store.get(operation_id).unsuited.items()} == {
             "one": "data_not_found", "two": "model_not_found",
         }  # fmt: skip
@@ -441,7 +440,7 @@ class TestUnsuited:
     def test_one_that_was_asked_to_stop_ends_instead(self, store: Store) -> None:
         claim = stores.running(store)
         store.request_cancel(claim.operation.id)
-        store.put_back(claim.lease, "one", REASON)
+        store.return_to_queue(claim.lease, "one", REASON)
         found = store.get(claim.operation.id)
         assert found.status is Status.CANCELLED
         assert found.ended_at is not None

@@ -249,17 +249,17 @@ class TestPostgresql:
 
 FROZEN = """
 import os, signal, sys
-from ktrdr.operations.store import database, saves
+from ktrdr.operations.store import database, fence
 database.BUSY_SECONDS = 1
 from ktrdr.operations.store.store import Store
 from support.database import stores
 store = Store.open(sys.argv[1])
 claim = stores.claim_next(store)
 def freeze(connection):
-    saves.fenced(connection, claim.lease, crashes=8)
+    fence.fenced(connection, claim.lease, crashes=8)
     print(claim.operation.id, flush=True)
     os.kill(os.getpid(), signal.SIGSTOP)
-    saves.fenced(connection, claim.lease, crashes=9)
+    fence.fenced(connection, claim.lease, crashes=9)
 store._database.write(freeze)
 """
 

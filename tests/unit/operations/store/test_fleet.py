@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ktrdr.operations.models import Operation, Status
+from ktrdr.operations.models import Capability, Operation, Status
 from ktrdr.operations.store.store import Store
 from support.database import stores
 
@@ -15,8 +15,9 @@ REASON = {"code": "data_not_found", "message": "no EURUSD 1h"}
 
 
 def register(store: Store, worker_id: str = "one", **more: Any) -> None:
-    usual: dict[str, Any] = {"host": "box", "pid": 7, "slots": 2, "profile": stores.PROFILE, "semantics": 1}
-    store.register(worker_id, **(usual | {"data_stamp": "data"} | more))
+    place = {"host": "box", "pid": 7, "slots": 2}
+    place |= {name: more.pop(name) for name in place.keys() & more}
+    store.register(worker_id, **place, **stores.known(**more))
 
 
 def silent(store: Store, worker_id: str, seconds: float) -> None:
@@ -27,11 +28,12 @@ class TestWorkers:
     def test_one_registers_beats_and_leaves(self, store: Store) -> None:
         made = store.register("one", host="box", pid=7, slots=2)
         assert (made.id, made.host, made.pid, made.slots, made.live) == ("one", "box", 7, 2, True)
-        assert (made.profile, made.semantics, made.data_stamp) == (None, None, None)
-        assert store.worker_beat("one", profile=stores.PROFILE, semantics=1)
+        assert (made.capabilities, made.data_stamp) == (None, None)
+        able = {"backtest": stores.CAPABILITY, "toy": Capability()}
+        assert store.worker_beat("one", capabilities=able)
         assert store.worker_beat("one", data_stamp="data")
         [found] = store.workers()
-        assert (found.profile, found.semantics, found.data_stamp) == (stores.PROFILE, 1, "data")
+        assert (found.capabilities, found.data_stamp) == (able, "data")
         assert found.started_at == made.started_at
         store.unregister("one")
         assert store.workers() == []
@@ -55,7 +57,8 @@ class TestWorkers:
         time.sleep(0.01)
         register(store, pid=8, profile=None)
         [found] = store.workers()
-        assert (found.pid, found.profile) == (8, None)
+        assert found.capabilities is not None
+        assert (found.pid, found.capabilities["backtest"].profile) == (8, None)
         assert found.started_at > first
 
 
@@ -64,7 +67,7 @@ class TestWaitingReasons:
     def waiting(self, store: Store) -> Operation:
         """Pinned to the usual profile, then let go."""
         claim = stores.running(store)
-        store.pin(claim.lease, profile=stores.PROFILE, semantics=1)
+        store.record_start(claim.lease, stores.CAPABILITY)
         store.release(claim.lease)
         return store.get(claim.operation.id)
 
@@ -92,7 +95,7 @@ class TestWaitingReasons:
         register(store)
         claim = stores.claim_next(store)
         assert claim is not None
-        store.put_back(claim.lease, "one", REASON, "data")
+        store.return_to_queue(claim.lease, "one", REASON, "data")
         marked, lapsed = {"one": "data_not_found: no EURUSD 1h"}, {"one": "takes it when a slot is free"}
         pending = store.get(waiting.id)
         assert store.waiting_reasons(pending) == marked
@@ -109,8 +112,7 @@ class TestWaitingReasons:
         for name, mine in {"other": {"semantics": 2}, "same": {}}.items():
             register(store, name, **mine)
             takes_it = store.waiting_reasons(waiting)[name].startswith("takes it")
-            known = {"profile": stores.PROFILE, "semantics": 1, "data_stamp": "data"} | mine
-            assert (store.claimable(name, **known) is not None) == takes_it
+            assert (store.claimable(name, **stores.known(**mine)) is not None) == takes_it
 
     def test_what_was_begun_otherwise_is_left_alone(self, store: Store, waiting: Operation) -> None:
         """By who has another profile or version; what nobody has begun yet, or somebody runs, is left to nobody."""
@@ -118,10 +120,10 @@ class TestWaitingReasons:
         another = {**stores.PROFILE, "torch": "2.13"}
         mine = waiting.id
         for profile, semantics, left in ((stores.PROFILE, 1, []), (another, 1, [mine]), (stores.PROFILE, 2, [mine])):
-            found = store.begun_otherwise(profile=profile, semantics=semantics)
+            found = store.begun_otherwise({"backtest": Capability(profile, semantics)})
             assert [operation.id for operation in found] == left
-        store.claim(waiting.id, stores.owner(), profile=stores.PROFILE, semantics=1)
-        assert store.begun_otherwise(profile=another, semantics=2) == []
+        store.claim(waiting.id, stores.owner(), stores.CAPABILITY)
+        assert store.begun_otherwise({"backtest": Capability(another, 2)}) == []
 
     def test_what_does_not_wait_for_a_worker_has_none(self, store: Store) -> None:
         register(store)

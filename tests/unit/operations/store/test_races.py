@@ -65,7 +65,7 @@ def opened(open_store: Callable[[], Store]) -> list[Store]:
 def test_a_hundred_resumes_have_one_winner(opened: list[Store]) -> None:
     claim = stores.running(opened[0])
     opened[0].end(stores.saved(opened[0], claim.lease, 3), Status.CANCELLED)
-    found = at_once(opened, 100, lambda store, _: store.resume(claim.operation.id).epoch)
+    found = at_once(opened, 100, lambda store, _: store.requeue(claim.operation.id).epoch)
     assert sorted(map(str, found)) == [str(claim.lease.epoch + 1), *["already_running"] * 99]
 
 

@@ -46,7 +46,7 @@ def test_one_key_at_one_moment_makes_one_operation(open_store: Callable[[], Stor
 
 def test_a_run_begun_here_is_nobody_elses(store: Store) -> None:
     me = stores.owner(host="desk")
-    claim = store.begin_here("backtest", stores.SPEC, me, profile=stores.PROFILE, semantics=1, threads=1)
+    claim = store.begin_here("backtest", stores.SPEC, me, stores.CAPABILITY, threads=1)
     assert claim.saved is None
     assert (claim.lease.epoch, claim.lease.generation) == (1, 0)
     found = store.get(claim.operation.id)
@@ -59,7 +59,7 @@ def test_a_run_begun_here_is_nobody_elses(store: Store) -> None:
 
 
 def test_what_is_not_there_is_not_found(store: Store) -> None:
-    for ask in (store.get, store.resume, store.fork, store.delete, store.request_cancel, store.outcome):
+    for ask in (store.get, store.requeue, store.fork, store.delete, store.request_cancel, store.outcome):
         with pytest.raises(NotFound, match="backtest_0123456789abcdef: no such operation"):
             ask("backtest_0123456789abcdef")
 

@@ -1,4 +1,4 @@
-"""The first schema: operations, their checkpoints, ledgers and results, and the workers."""
+"""First schema: operations, their checkpoints, ledgers and results, and the workers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Makes the tables."""
+    """Creates the tables of the first schema."""
     _operations()
     _checkpoints()
     _ledger()

@@ -1,4 +1,4 @@
-"""PostgreSQL stores ledger segments as they come: they are compressed already, and trying again took most of a save."""
+"""Stores ledger segments as they are on PostgreSQL: compressing them a second time took most of a save."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Changes how new segments are stored; those that are there stay as they are."""
+    """Changes the storage of new segments; existing ones stay."""
     if op.get_context().dialect.name == "postgresql":
         op.execute("ALTER TABLE ledger_segments ALTER COLUMN data SET STORAGE EXTERNAL")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from ktrdr.errors import ArgumentInvalid, LeaseLost, StorageUnavailable
-from ktrdr.operations.run.cancellation import Reason, Token
-from ktrdr.operations.run.heartbeat import Heartbeat, Pulse
-from ktrdr.operations.run.progress import Progress
+from ktrdr.operations.running.cancellation import Reason, Token
+from ktrdr.operations.running.heartbeat import Heartbeat, ProgressWatch
+from ktrdr.operations.running.progress import Progress
 
 
 class Keeper:
@@ -40,7 +40,7 @@ def work(seconds: float) -> None:
 
 def beats_during(do: Callable[[float], None], keeper: Keeper | None = None) -> Keeper:
     counted = keeper or Keeper()
-    with Heartbeat(counted, Progress(), Token()):
+    with Heartbeat(counted, Progress("backtest"), Token()):
         do(0.6)
     return counted
 
@@ -56,19 +56,19 @@ def test_it_is_silent_while_the_process_sleeps() -> None:
 
 
 def test_work_without_progress_counts_only_so_long() -> None:
-    progress, over = Progress(), threading.Event()
+    progress, over = Progress("backtest"), threading.Event()
 
     def toil() -> None:
         while not over.is_set():
             sum(range(1_000))
 
     worker = threading.Thread(target=toil)
-    watched = Pulse(progress, stall_s=1.0)
+    watched = ProgressWatch(progress, stall_s=1.0)
     worker.start()
     pulse = []
     for pause_s in (0.2, 1.0, 0.2):
         time.sleep(pause_s)
-        pulse.append(watched.beats())
+        pulse.append(watched.advances())
         if pulse[-1] is False:
             progress.report("bars", 1, 1, {})
     over.set()
@@ -78,7 +78,7 @@ def test_work_without_progress_counts_only_so_long() -> None:
 
 def test_it_learns_that_the_run_should_stop() -> None:
     token = Token()
-    with Heartbeat(Keeper(lambda count: count >= 2), Progress(), token):
+    with Heartbeat(Keeper(lambda count: count >= 2), Progress("backtest"), token):
         work(0.4)
     assert token.reason is Reason.CANCELLED
 
@@ -90,7 +90,7 @@ def test_it_learns_that_the_lease_is_lost_and_beats_no_more() -> None:
         raise LeaseLost("taken over")
 
     keeper = Keeper(lost)
-    with Heartbeat(keeper, Progress(), token):
+    with Heartbeat(keeper, Progress("backtest"), token):
         work(0.4)
     assert token.reason is Reason.LOST
     assert len(keeper.figures) == 1
@@ -109,4 +109,4 @@ def test_a_database_that_is_away_is_asked_again() -> None:
 def test_a_setting_that_is_no_number_of_seconds_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KTRDR_STALL_SECONDS", text)
     with pytest.raises(ArgumentInvalid, match="KTRDR_STALL_SECONDS"):
-        Heartbeat(Keeper(), Progress(), Token())
+        Heartbeat(Keeper(), Progress("backtest"), Token())

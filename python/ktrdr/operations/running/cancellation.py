@@ -1,4 +1,4 @@
-"""Why a run should stop: asked by a signal or learnt from the store, read between blocks."""
+"""The request to stop a run, with its reason: set by signals and by the heartbeat, read between blocks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """What a run that stops does with its state: save it and rest, save it and let go, or touch nothing."""
+    """The reason of a stop: cancelled (save and rest), shutdown (save and release the lease), lost (write nothing)."""
 
     CANCELLED = "cancelled"
     SHUTDOWN = "shutdown"
@@ -26,23 +26,25 @@ class Token:
     """
 
     def __init__(self) -> None:
-        self._cancelled = self._shutdown = self._lost = False
+        self._cancelled = False
+        self._shutdown = False
+        self._lost = False
 
     def cancel(self) -> None:
-        """Somebody asked the operation to stop for good."""
+        """Asks the run to save and to end the operation as cancelled."""
         self._cancelled = True
 
     def shut_down(self) -> None:
-        """This process has to leave; another may go on at once."""
+        """Asks the run to save and to release its lease: this process has to end."""
         self._shutdown = True
 
     def lose(self) -> None:
-        """The operation belongs to somebody else by now."""
+        """Asks the run to write nothing more: another process owns the operation."""
         self._lost = True
 
     @property
     def reason(self) -> Reason | None:
-        """The weightiest reason given so far."""
+        """Returns the strongest reason so far: lost before cancelled before shutdown."""
         if self._lost:
             return Reason.LOST
         if self._cancelled:
@@ -50,5 +52,5 @@ class Token:
         return Reason.SHUTDOWN if self._shutdown else None
 
     def is_cancelled(self) -> bool:
-        """True once there is a reason to stop."""
+        """Returns True once there is a reason to stop."""
         return self._lost or self._cancelled or self._shutdown

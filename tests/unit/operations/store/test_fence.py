@@ -158,14 +158,14 @@ WRITES: dict[str, Callable[[Store, Lease], Any]] = {
     "beat": lambda store, lease: store.beat(lease, {"bar": 4}),
     "cancel": lambda store, lease: store.end(lease, Status.CANCELLED),
     "fail": lambda store, lease: store.end(lease, Status.FAILED, REASON),
-    "put back": lambda store, lease: store.put_back(lease, "one", REASON),
+    "return to queue": lambda store, lease: store.return_to_queue(lease, "one", REASON),
     "release": lambda store, lease: store.release(lease),
-    "pin": lambda store, lease: store.pin(lease, model_id="m"),
+    "record start": lambda store, lease: store.record_start(lease, model_id="m"),
 }
 EXPECTED: dict[str, tuple[Status, int, int]] = {
     "save": (Status.RUNNING, 2, 6), "complete": (Status.COMPLETED, 2, tape.LAST), "beat": (Status.RUNNING, 1, 3),
-    "cancel": (Status.CANCELLED, 1, 3), "fail": (Status.FAILED, 1, 3), "put back": (Status.PENDING, 1, 3),
-    "release": (Status.INTERRUPTED, 1, 3), "pin": (Status.RUNNING, 1, 3),
+    "cancel": (Status.CANCELLED, 1, 3), "fail": (Status.FAILED, 1, 3), "return to queue": (Status.PENDING, 1, 3),
+    "release": (Status.INTERRUPTED, 1, 3), "record start": (Status.RUNNING, 1, 3),
 }  # fmt: skip
 """Status, generation and ledger of each, however often it was sent."""
 

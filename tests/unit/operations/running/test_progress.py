@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ktrdr.operations.run.progress import Progress
+from ktrdr.operations.running.progress import Progress
 
 
 class Heard:
@@ -22,7 +22,7 @@ class Heard:
 
 def test_every_report_is_a_sign_of_life_and_is_handed_on() -> None:
     heard = Heard()
-    progress = Progress(heard)
+    progress = Progress("backtest", heard)
     progress.report("bars", 1, 2, {"timeframe": "1h"})
     progress.report("indicators", 1, 9, {})
     progress.report("backtest", 4_096, 10_000, {"equity": 1.0, "trades": 0})
@@ -31,14 +31,14 @@ def test_every_report_is_a_sign_of_life_and_is_handed_on() -> None:
 
 
 def test_figures_while_loading_say_which_phase() -> None:
-    progress = Progress()
+    progress = Progress("backtest")
     assert progress.figures() == {"phase": "starting", "percentage": 0.0}
     progress.report("indicators", 3, 9, {"indicator": "rsi"})
     assert progress.figures() == {"phase": "indicators", "percentage": 0.0, "done": 3, "total": 9}
 
 
 def test_figures_of_a_run() -> None:
-    progress = Progress()
+    progress = Progress("backtest")
     progress.report("backtest", 1_000, 10_000, {"equity": 100_000.0, "trades": 0})
     first = progress.figures()
     assert (first["percentage"], first["bars_per_second"], first["eta"]) == (10.0, None, None)

@@ -1,48 +1,50 @@
-"""What the owner of an operation writes. Each write is one transaction whose first statement is the fence.
+"""Writes of an operation's owner. Each write is one transaction whose first statement is the fence.
 
-The fence updates the row only where id, epoch and generation are the lease's and the status is running; it never asks
-for the lease's end: a lapsed lease that nobody took is still the owner's. A write that may have been committed without
-its owner hearing of it is simply repeated: the fence then changes nothing, and what stands there is read back.
+The fence updates the row only where id, epoch and generation are the lease's and the status is running. It never
+compares the lease's end: a lapsed lease that no process took still belongs to the owner. A write whose commit is
+unknown (the connection was lost) is repeated: the fence then changes nothing, and the row is read back.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, case, delete, func, insert, select, true, update
 
+from ktrdr._types import Json
 from ktrdr.errors import LeaseLost, SnapshotUnrecoverable
-from ktrdr.operations.models import Claim, Lease, Outcome, Segment, Status
+from ktrdr.operations.models import Capability, Claim, Lease, Outcome, Segment, Status
 from ktrdr.operations.store.changes import change, failed
+from ktrdr.operations.store.checkpoints import digest, put_aside
 from ktrdr.operations.store.claims import loaded, unsuited
 from ktrdr.operations.store.database import now
-from ktrdr.operations.store.loading import digest, put_aside
 from ktrdr.operations.store.rows import find, optional_json, to_json
 from ktrdr.operations.store.tables import checkpoints, ledger_segments, operations, results
 
 GENERATIONS_KEPT = 2
-Json = Mapping[str, Any]
 
 
 def fenced(connection: Connection, lease: Lease, **values: Any) -> Row[Any] | None:
-    """The fence: the row as it is now, if it was still the lease's."""
+    """Writes through the fence; returns the changed row, None if the operation is no longer the lease's."""
     mine = (
-        operations.c.id == lease.operation_id, operations.c.epoch == lease.epoch,
-        operations.c.generation == lease.generation, operations.c.status == Status.RUNNING.value,
-    )  # fmt: skip
+        operations.c.id == lease.operation_id,
+        operations.c.epoch == lease.epoch,
+        operations.c.generation == lease.generation,
+        operations.c.status == Status.RUNNING.value,
+    )
     after = (operations.c.cancel_requested, operations.c.unsuited_workers)
     return connection.execute(update(operations).where(*mine).values(**values).returning(*after)).one_or_none()
 
 
 def _lost(lease: Lease) -> LeaseLost:
-    return LeaseLost("somebody else runs or has ended it by now", operation=lease.operation_id)
+    return LeaseLost("another process runs it now, or has ended it", operation=lease.operation_id)
 
 
-def _stands(connection: Connection, lease: Lease, *conditions: ColumnElement[bool]) -> bool:
-    """Read-back: whether the operation, at my epoch still, is what my write would have made of it."""
+def _is_written(connection: Connection, lease: Lease, *conditions: ColumnElement[bool]) -> bool:
+    """Reads back: returns True if the operation, still at this epoch, is what the write would have made of it."""
     mine = (operations.c.id == lease.operation_id, operations.c.epoch == lease.epoch)
     return connection.execute(select(true()).where(*mine, *conditions)).scalar() is not None
 
@@ -57,7 +59,7 @@ def save(
     identity: bytes,
     lease_s: float,
 ) -> Lease:
-    """Generation + 1: ledger rows, snapshot and progress."""
+    """Writes the next generation: ledger rows, snapshot and progress."""
     following = replace(lease, generation=lease.generation + 1)
     changes = _progress(progress) | {"generation": following.generation, "identity": identity, "crashes": 0}
     if fenced(connection, lease, lease_until=now() + lease_s, **changes) is None:
@@ -74,10 +76,13 @@ def save(
 
 def _is_saved(connection: Connection, lease: Lease, snapshot: bytes) -> bool:
     same = (
-        checkpoints.c.operation_id == lease.operation_id, checkpoints.c.generation == lease.generation,
+        checkpoints.c.operation_id == lease.operation_id,
+        checkpoints.c.generation == lease.generation,
         checkpoints.c.hash == digest(snapshot),
-    )  # fmt: skip
-    return _stands(connection, lease, operations.c.generation == lease.generation, select(true()).where(*same).exists())
+    )
+    return _is_written(
+        connection, lease, operations.c.generation == lease.generation, select(true()).where(*same).exists()
+    )
 
 
 def _progress(progress: Json) -> dict[str, Any]:
@@ -97,13 +102,13 @@ def _add_segments(connection: Connection, lease: Lease, segments: Iterable[Segme
 def complete(
     connection: Connection, lease: Lease, segments: Iterable[Segment], outcome: Outcome, progress: Json
 ) -> None:
-    """The last ledger rows, the result and the end, which nothing changes any more; snapshots have done their work."""
+    """Writes the last ledger rows, the result and the final status, and deletes the snapshots."""
     following = replace(lease, generation=lease.generation + 1)
     end = {"status": Status.COMPLETED.value, "lease_until": None, "ended_at": now(), "crashes": 0}
     if fenced(connection, lease, generation=following.generation, **end, **_progress(progress)) is None:
         same = (results.c.operation_id == lease.operation_id, results.c.result_hash == outcome.result_hash)
         completed = operations.c.status == Status.COMPLETED.value
-        if _stands(connection, following, completed, select(true()).where(*same).exists()):
+        if _is_written(connection, following, completed, select(true()).where(*same).exists()):
             return
         raise _lost(lease)
     _add_segments(connection, following, segments)
@@ -113,14 +118,16 @@ def complete(
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:
     return {
-        "result_hash": outcome.result_hash, "identity": outcome.identity, "metrics": to_json(outcome.metrics),
-        "undefined": to_json(outcome.undefined), "manifest": to_json(outcome.manifest),
-        "warnings": to_json(outcome.warnings), "trades": outcome.trades,
-    }  # fmt: skip
+        "result_hash": outcome.result_hash,
+        "identity": outcome.identity,
+        "summary": to_json(outcome.summary),
+        "manifest": to_json(outcome.manifest),
+        "warnings": to_json(outcome.warnings),
+    }
 
 
 def beat(connection: Connection, lease: Lease, progress: Json | None, lease_s: float) -> bool:
-    """A sign of life; whether somebody asks the run to stop."""
+    """Extends the lease; returns True if the run is asked to stop."""
     report = {} if progress is None else _progress(progress)
     row = fenced(connection, lease, lease_until=now() + lease_s, **report)
     if row is None:
@@ -129,48 +136,47 @@ def beat(connection: Connection, lease: Lease, progress: Json | None, lease_s: f
 
 
 def end(connection: Connection, lease: Lease, status: Status, error: Json | None) -> None:
-    """At rest, as cancelled or failed."""
+    """Ends the operation as cancelled or failed."""
     changes = {"status": status.value, "error": optional_json(error), "lease_until": None, "ended_at": now()}
-    if fenced(connection, lease, **changes) is None and not _stands(
+    if fenced(connection, lease, **changes) is None and not _is_written(
         connection, lease, operations.c.status == status.value
     ):
         raise _lost(lease)
 
 
 def release(connection: Connection, lease: Lease) -> None:
-    """The lease is over: interrupted, to be gone on with at once."""
+    """Ends the lease: the operation is interrupted, and any worker may continue it at once."""
     if fenced(connection, lease, lease_until=now()) is None:
         raise _lost(lease)
 
 
-def put_back(connection: Connection, lease: Lease, worker_id: str, reason: Json, data_stamp: str | None) -> None:
-    """Pending again, marked as unsuited for that worker; at its end instead where that was asked for."""
+def return_to_queue(connection: Connection, lease: Lease, worker_id: str, reason: Json, data_stamp: str | None) -> None:
+    """Makes the operation pending, marked as unsuited for that worker; cancelled if that was requested."""
     asked = operations.c.cancel_requested
     status = case((asked, Status.CANCELLED.value), else_=Status.PENDING.value)
     waits = {"owner": None, "placement": None, "lease_until": None, "ended_at": case((asked, now()))}
     row = fenced(connection, lease, status=status, **waits)
     if row is None:
-        if _stands(connection, lease, operations.c.owner.is_(None)):
+        if _is_written(connection, lease, operations.c.owner.is_(None)):
             return
         raise _lost(lease)
     marks = unsuited(connection, json.loads(row.unsuited_workers), worker_id, reason, data_stamp)
     connection.execute(update(operations).where(operations.c.id == lease.operation_id).values(unsuited_workers=marks))
 
 
-def pin(
-    connection: Connection, lease: Lease, model_id: str | None, profile: Json | None, semantics: int | None
-) -> None:
-    """What the first start has resolved; what stands there already stays."""
-    found = {"model_id": model_id, "profile": optional_json(profile), "semantics": semantics}
+def record_start(connection: Connection, lease: Lease, capability: Capability, model_id: str | None) -> None:
+    """Stores what the first start has resolved; values that are stored already stay."""
+    profile = optional_json(capability.profile)
+    found = {"model_id": model_id, "profile": profile, "semantics": capability.semantics}
     kept = {name: func.coalesce(operations.c[name], value) for name, value in found.items() if value is not None}
     if kept and fenced(connection, lease, **kept) is None:
         raise _lost(lease)
 
 
 def rewind(connection: Connection, lease: Lease, code: str, lease_s: float) -> Claim | SnapshotUnrecoverable:
-    """Past the checkpoint that the lease has loaded, whose ledger turned out damaged: a claim of one's own operation.
+    """Puts the loaded checkpoint aside, whose ledger is damaged, and returns a claim on the one before it.
 
-    An operation without another checkpoint has failed then, so that error is returned: its transaction counts.
+    An operation without another checkpoint ends as failed. That error is returned, so that its transaction commits.
     """
     if fenced(connection, lease, epoch=operations.c.epoch + 1, lease_until=now() + lease_s) is None:
         raise _lost(lease)

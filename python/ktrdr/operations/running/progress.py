@@ -1,4 +1,4 @@
-"""What a run reports: signs of life for the heartbeat, and the newest figures for the store."""
+"""Progress of a run: a counter for the heartbeat, and the newest figures for the store."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from typing import Any
 from ktrdr.control import ProgressBridge, SilentBridge
 from ktrdr.time import iso
 
-BAR_PHASE = "backtest"
-
 
 @dataclass(frozen=True)
 class _Report:
-    """One report of the bar phase, and when it came."""
+    """A report of the main phase, and the time it came at."""
 
     bar: int
     total_bars: int | None
@@ -24,13 +22,18 @@ class _Report:
 
 
 class Progress:
-    """A bridge that counts reports, keeps the newest and hands each on.
+    """A bridge that counts reports, keeps the newest and passes each to another bridge.
 
     ``count`` rises with every loaded file, indicator, block and training batch.
+
+    Args:
+        phase: name of the main phase, whose units are bars (or whatever the kind counts).
+        bridge: also receives every report.
     """
 
-    def __init__(self, bridge: ProgressBridge | None = None) -> None:
+    def __init__(self, phase: str, bridge: ProgressBridge | None = None) -> None:
         self.count = 0
+        self._phase = phase
         self._bridge = bridge or SilentBridge()
         self._loading: dict[str, Any] = {"phase": "starting", "percentage": 0.0}
         self._first: _Report | None = None
@@ -38,8 +41,8 @@ class Progress:
         self._time_ns: int | None = None
 
     def report(self, phase: str, done: int, total: int | None, detail: Mapping[str, Any]) -> None:
-        """Takes in one report."""
-        if phase == BAR_PHASE:
+        """Keeps one report and passes it to the bridge."""
+        if phase == self._phase:
             self._last = _Report(done, total, dict(detail), time.monotonic())
             self._first = self._first or self._last
         else:
@@ -48,18 +51,18 @@ class Progress:
         self._bridge.report(phase, done, total, detail)
 
     def reached(self, time_ns: int) -> None:
-        """The stamp of the last bar that has been simulated, ns UTC."""
+        """Notes the stamp of the last simulated bar, ns UTC."""
         self._time_ns = time_ns
 
     def figures(self) -> dict[str, Any]:
-        """Percentage, bar, total_bars, time, equity, trades, bars_per_second and eta (seconds), JSON-ready."""
+        """Returns phase, percentage, bar, total_bars, time, bars_per_second, eta (seconds) and the report's detail."""
         last = self._last
         if last is None:
             return dict(self._loading)
         rate = self._bars_per_second(last)
         left = None if last.total_bars is None else last.total_bars - last.bar
         return {
-            "phase": BAR_PHASE,
+            "phase": self._phase,
             "percentage": round(100 * last.bar / last.total_bars, 2) if last.total_bars else 0.0,
             "bar": last.bar,
             "total_bars": last.total_bars,
@@ -70,7 +73,7 @@ class Progress:
         }
 
     def _bars_per_second(self, last: _Report) -> float | None:
-        """Since this process's first block, whose own time nobody measured."""
+        """Returns the rate since this process's first report; the time of that first block is unknown."""
         first = self._first or last
         seconds = last.at_s - first.at_s
         return (last.bar - first.bar) / seconds if seconds > 0 and last.bar > first.bar else None

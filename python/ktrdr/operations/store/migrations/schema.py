@@ -1,4 +1,4 @@
-"""The schema, brought to its newest revision when a database is opened."""
+"""Upgrades the schema to its newest revision when a database is opened."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from sqlalchemy import Connection, column, select, table, text
 from ktrdr.errors import DatabaseTooNew
 from ktrdr.operations.store.database import Database
 
-HEAD = "0002"
-MIGRATIONS = Path(__file__).with_name("migrations")
+HEAD = "0003"
+MIGRATIONS = Path(__file__).parent
 _UPGRADE_LOCK = 0x6B74_7264_72  # "ktrdr": any number that PostgreSQL's other users do not lock
 _version = table("alembic_version", column("version_num"))
 
 
 def bring_to_head(database: Database) -> None:
-    """Runs the migrations a database lacks; ``DatabaseTooNew`` where it has one that this version does not know."""
+    """Runs the missing migrations; ``DatabaseTooNew`` if the database has one that this version does not know."""
     if database.read(_revision) != HEAD:
         database.write(_upgrade)
 
@@ -29,7 +29,7 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _upgrade(connection: Connection) -> None:
-    """One process upgrades, the others wait for it: on SQLite by the write lock they hold already."""
+    """Upgrades in one process while the others wait; on SQLite the write lock is held already."""
     from alembic.migration import MigrationContext
     from alembic.operations import Operations
     from alembic.script import ScriptDirectory

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,10 +16,10 @@ from alembic.script import ScriptDirectory
 import ktrdr
 from ktrdr.errors import ArgumentInvalid, DatabaseTooNew, StorageUnavailable
 from ktrdr.operations.store.database import database_url as url_of
-from ktrdr.operations.store.schema import HEAD, MIGRATIONS
+from ktrdr.operations.store.migrations.schema import HEAD, MIGRATIONS
 from ktrdr.operations.store.store import Store
 from ktrdr.operations.store.tables import metadata
-from support.database import stores
+from support.database import stores, tape
 from support.database.databases import Server
 
 PACKAGES = Path(ktrdr.__file__).parents[1]
@@ -42,18 +43,31 @@ def test_a_database_of_a_later_version_is_refused(store: Store, database_url: st
 
 
 def test_a_database_of_an_earlier_version_keeps_what_it_holds(store: Store, database_url: str) -> None:
+    completed = stores.running(store)
+    stores.complete(store, completed.lease)
     operation = stores.running(store).operation
+    store.register("one", host="box", pid=7, slots=1)
     kept = stores.facts(store, operation.id)
     _back_to_0001(store)
     again = Store.open(database_url)
     assert stores.sql(again, "SELECT version_num FROM alembic_version") == [(HEAD,)]
     assert stores.facts(again, operation.id) == kept
+    assert again.outcome(completed.operation.id) == tape.OUTCOME
+    assert again.workers() == []  # they register again at their next heartbeat
     again.close()
 
 
 def _back_to_0001(store: Store) -> None:
+    """Makes the columns of the first revision, with the figures that the summary holds."""
     if store._database._engine.dialect.name == "postgresql":
         stores.sql(store, "ALTER TABLE ledger_segments ALTER COLUMN data SET STORAGE EXTENDED")
+    figures = {name: json.dumps(value) for name, value in tape.OUTCOME.summary.items()}
+    for name, kind in {"metrics": "TEXT", "undefined": "TEXT", "trades": "INTEGER"}.items():
+        stores.sql(store, f"ALTER TABLE results ADD COLUMN {name} {kind} NOT NULL DEFAULT '{figures[name]}'")
+    for name, kind in {"profile": "TEXT", "semantics": "INTEGER"}.items():
+        stores.sql(store, f"ALTER TABLE workers ADD COLUMN {name} {kind}")
+    stores.sql(store, "ALTER TABLE results DROP COLUMN summary")
+    stores.sql(store, "ALTER TABLE workers DROP COLUMN capabilities")
     stores.sql(store, "UPDATE alembic_version SET version_num = '0001'")
 
 

@@ -10,7 +10,7 @@ import pytest
 from ktrdr import _core
 from ktrdr.errors import SnapshotError, SnapshotUnrecoverable, SnapshotWrongOperation
 from ktrdr.operations.models import Status
-from ktrdr.operations.store.loading import check
+from ktrdr.operations.store.checkpoints import check
 from ktrdr.operations.store.store import Store
 from support.database import stores, tape
 from support.soak import seeds
@@ -49,7 +49,7 @@ def test_the_generation_before_is_gone_on_with(store: Store, code: str, blob: by
     assert claim.saved is not None
     assert claim.saved.bar == 3
     damaged = f"{code}: the checkpoint of generation 2 (bar 6) is damaged"
-    assert claim.notices == (damaged, "goes on at generation 1, bar 3")
+    assert claim.notices == (damaged, "continues at generation 1, bar 3")
     kept = {record.generation: record.damage for record in store.checkpoints(lease.operation_id)}
     assert kept == {1: None, 2: code}
     again = store.claim(lease.operation_id, stores.owner(3), **stores.lapsed(store, lease.operation_id))
@@ -123,7 +123,7 @@ def test_a_ledger_found_damaged_after_the_claim_is_rewound(store: Store) -> None
     assert claim.saved is not None
     assert (claim.saved.bar, claim.lease.generation, claim.lease.epoch) == (3, 1, lease.epoch + 1)
     damaged = "snapshot_corrupt: the checkpoint of generation 2 (bar 6) is damaged"
-    assert claim.notices == (damaged, "goes on at generation 1, bar 3")
+    assert claim.notices == (damaged, "continues at generation 1, bar 3")
     with pytest.raises(SnapshotUnrecoverable):
         store.rewind(claim.lease, "snapshot_corrupt")
     assert store.get(lease.operation_id).status is Status.FAILED
@@ -139,7 +139,10 @@ class Row:
 class Run:
     """What it reads of the operation."""
 
-    id, identity, forked_from = "backtest_0", tape.IDENTITY, None
+    id = "backtest_0"
+    kind = "backtest"
+    identity = tape.IDENTITY
+    forked_from = None
 
 
 def refused(blob: bytes, *, forged: bool) -> bool:

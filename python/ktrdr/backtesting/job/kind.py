@@ -1,0 +1,120 @@
+"""Backtests as a kind of operation. Nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ktrdr import _core
+from ktrdr.operations.kind import Kind, Shown
+from ktrdr.operations.models import Capability, Claim
+from ktrdr.operations.running.io import RunIO
+from ktrdr.operations.store.store import Store
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from ktrdr.backtesting.request import BacktestRequest
+    from ktrdr.backtesting.results import BacktestResults
+
+
+@dataclass(frozen=True)
+class OpenedRun:
+    """A verified snapshot of the core.
+
+    Args:
+        blob: bytes of the snapshot.
+        identity: 32 bytes that stand for all inputs.
+        bar: index of the next bar.
+        lineage: hash by which a fork names this snapshot.
+    """
+
+    blob: bytes
+    identity: bytes
+    bar: int
+    lineage: bytes
+
+
+class BacktestKind(Kind):
+    """Backtests of a strategy over stored bars; the spec is a `BacktestRequest`."""
+
+    name = "backtest"
+    tables = ("fills", "trades", "equity", "refused", "decisions")
+
+    def capability(self) -> Capability:
+        """Returns the numeric profile and the engine's semantics version; imports torch."""
+        from ktrdr.backtesting.identity import machine_profile
+
+        return Capability(machine_profile(), _core.SEMANTICS)
+
+    def parse(self, spec: Mapping[str, Any]) -> BacktestRequest:
+        """Returns the request of a spec, checked; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
+        from ktrdr.backtesting.request import BacktestRequest
+        from ktrdr.profile import DEFAULT_THREADS
+
+        request = BacktestRequest.of_spec(spec)
+        request.config(DEFAULT_THREADS)
+        return request
+
+    def unchanged(self, spec: Mapping[str, Any]) -> None:
+        """Passes if the strategy's name still means the stored text; ``IdentityMismatch`` names the difference."""
+        from ktrdr.backtesting.request import BacktestRequest
+
+        BacktestRequest.of_spec(spec).check_name()
+
+    def forked(self, spec: Mapping[str, Any], changes: Mapping[str, Any], threads: int) -> dict[str, Any]:
+        """Returns the spec with ``execution`` and ``decisions`` merged over its own, and another ``model``."""
+        from ktrdr.backtesting.request import BacktestRequest
+
+        request = BacktestRequest.of_spec(spec).forked(**changes)
+        request.config(threads)
+        return request.to_spec()
+
+    def shown(self, spec: Mapping[str, Any]) -> Shown:
+        """Returns strategy, symbol, timeframe and dates."""
+        names = {"strategy": "strategy_name", "start_date": "start", "end_date": "end"}
+        order = ("strategy", "symbol", "timeframe", "start_date", "end_date")
+        fields = {name: spec.get(names.get(name, name)) for name in order}
+        title = " ".join(str(fields[name]) for name in order[:3] if fields[name])
+        note = " ".join(
+            f"{word} {fields[name]}" for word, name in (("from", order[3]), ("to", order[4])) if fields[name]
+        )
+        return Shown(title or self.name, note, fields)
+
+    def headline(self, manifest: Mapping[str, Any]) -> str:
+        """Returns strategy, symbol, span, model and origin of a completed backtest."""
+        run = (
+            f"{manifest['strategy']} on {manifest['symbol']} {manifest['timeframe']}, "
+            f"{manifest['first_simulated']} to {manifest['last_simulated']}, model {manifest['model']}"
+        )
+        forked = manifest.get("forked_from")
+        return run if forked is None else f"{run}, forked from {forked['operation']} at bar {forked['bar']}"
+
+    def open_snapshot(self, snapshot: bytes) -> OpenedRun:
+        """Returns the snapshot, verified; raises ``SnapshotCorrupt``, ``SnapshotTooNew``, ``SnapshotInconsistent``."""
+        identity, bar, _, lineage = _core.verify(snapshot)
+        return OpenedRun(snapshot, identity, bar, lineage)
+
+    def run(self, claim: Claim, io: RunIO) -> BacktestResults:
+        """Runs a claimed backtest, fresh or resumed, and returns its stored result."""
+        from ktrdr.backtesting.job.worker import BacktestWorker
+
+        worker = BacktestWorker(io)
+        return worker.start(claim) if claim.saved is None else worker.resume(claim)
+
+    def result(self, store: Store, operation_id: str) -> BacktestResults:
+        """Returns a completed backtest; its ledgers are read when first asked for."""
+        from ktrdr.backtesting.job.stored import stored_results
+
+        return stored_results(store, operation_id)
+
+    def table(self, store: Store, operation_id: str, name: str) -> pl.DataFrame:
+        """Returns one ledger of a completed backtest; ``NotFound`` for another name."""
+        if name not in self.tables:
+            return super().table(store, operation_id, name)
+        frame: pl.DataFrame = getattr(self.result(store, operation_id), name)
+        return frame
+
+
+KIND = BacktestKind()

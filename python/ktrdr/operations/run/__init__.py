@@ -1,1 +1,0 @@
-"""One claimed operation while it runs: its kind, heartbeat, progress, cancellation."""

@@ -1,0 +1,1 @@
+"""One claimed operation while it runs: recorder, heartbeat, progress, cancellation."""
