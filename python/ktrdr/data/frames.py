@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -57,11 +58,13 @@ def columns_of(frame: Any, symbol: str = "") -> dict[str, pl.Series]:
         except (TypeError, ValueError, pl.exceptions.PolarsError):
             expected = "a polars frame, an Arrow table or a pandas frame"
             raise DataParse("not a table of bars", found=type(frame).__name__, expected=expected) from None
-    names = _named(frame.columns, symbol)
-    return {name: frame.get_column(frame.columns[index]) for index, name in names}
+    columns = frame.get_columns()
+    return {name: columns[index] for index, name in _named(tuple(frame.columns), symbol)}
 
 
-def _named(names: Sequence[Hashable], symbol: str) -> list[tuple[int, str]]:
+# A stream is fed tables of the same columns bar by bar: their names are read once.
+@lru_cache(maxsize=64)
+def _named(names: tuple[Hashable, ...], symbol: str) -> list[tuple[int, str]]:
     """Returns position and name of each column; of names that hold an instrument only the symbol's, without it."""
     parted = headings(names)
     if all(one.instrument is None for one in parted):
@@ -72,7 +75,7 @@ def _named(names: Sequence[Hashable], symbol: str) -> list[tuple[int, str]]:
 
 def _pandas_columns(frame: Any, symbol: str) -> dict[str, pl.Series]:
     columns: dict[str, pl.Series] = {}
-    for index, name in _named(list(frame.columns), symbol):
+    for index, name in _named(tuple(frame.columns), symbol):
         lower, column = name.lower(), frame.iloc[:, index]
         if lower in columns:
             raise DataParse("two columns of one name", found=name, field=lower)
