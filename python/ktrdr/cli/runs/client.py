@@ -141,16 +141,13 @@ def resume(operation_id: str, *, threads: int | None, stored: bool, worker: str 
 
 
 def start_body(request: BacktestRequest, threads: int) -> Json:
-    """What a worker is sent: a built-in strategy by its name, any other as its text."""
+    """Returns the body of a start: a built-in strategy goes by its name, any other as its text."""
+    from ktrdr.backtesting.parameters import OTHER_NAMES, BacktestParameters
     from ktrdr.strategy.library import find_strategy
 
     name = request.strategy_name
     built_in = name is not None and find_strategy(name).source == "built-in"
     strategy = {"strategy_name": name} if built_in else {"strategy_yaml": request.strategy_text}
-    body = {
-        **strategy, "model_id": request.model, "symbol": request.symbol, "timeframe": request.timeframe,
-        "start_date": request.start, "end_date": request.end, "initial_capital": request.initial_capital,
-        "execution": request.execution, "decisions": request.decisions, "metrics": request.metrics,
-        "threads": threads, "strict": request.strict, "resample": request.resample,
-    }  # fmt: skip
-    return {key: value for key, value in body.items() if value is not None}
+    parameters = request.model_dump(include=set(BacktestParameters.model_fields), exclude_none=True)
+    names = OTHER_NAMES["HTTP"]
+    return {**strategy, **{names.get(name, name): value for name, value in parameters.items()}, "threads": threads}
