@@ -45,6 +45,7 @@ __all__ = [
     "BUILT_FOR",
     "DECISIONS",
     "LEDGER_SCHEMA",
+    "MEMBERSHIPS",
     "METRICS",
     "PAGE_ROWS",
     "REASONS",
@@ -59,6 +60,7 @@ __all__ = [
     "degrees",
     "fill_memberships",
     "filter_decision",
+    "identity",
     "inspect",
     "regress",
     "spacing",
@@ -71,6 +73,7 @@ BAR_RULES: Final[dict[str, str]]
 BUILT_FOR: Final[str]
 DECISIONS: Final[tuple[str, ...]]
 LEDGER_SCHEMA: Final[dict[str, tuple[tuple[str, str, bool], ...]]]
+MEMBERSHIPS: Final[dict[str, tuple[str, ...]]]
 METRICS: Final[dict[str, _Metric]]
 PAGE_ROWS: Final[int]
 REASONS: Final[tuple[str, ...]]
@@ -95,6 +98,7 @@ def filter_decision(
     last_fill_ns: int | None,
     position: int,
 ) -> tuple[int, str]: ...
+def identity(parts: _Parts) -> bytes: ...
 def inspect(blob: bytes) -> str: ...
 def regress(scores: _Singles, edge: float) -> tuple[_Signs, _Singles]: ...
 def spacing(stamps: _Ints) -> tuple[int, int, int] | None: ...

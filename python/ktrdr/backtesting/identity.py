@@ -44,8 +44,7 @@ def identity_parts(config: BacktestConfig, features: FeatureMatrix, bundle: Mode
 
 def identity_of(parts: Parts) -> bytes:
     """Returns the run's identity: one hash over all parts, which the core writes into a snapshot."""
-    pieces = (piece for name, value in parts for piece in (name.encode(), value))
-    return bytes(_core.content_hash([b"ktrdr-identity-1", *pieces]))
+    return _core.identity(parts)
 
 
 def numeric_profile(config: BacktestConfig, bundle: ModelBundle) -> dict[str, Any]:

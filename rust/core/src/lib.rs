@@ -91,7 +91,7 @@ pub use engine::state::RunSpec;
 pub use error::{Error, Problem};
 pub use features::membership::{DegreeColumn, Membership, fill as fill_memberships};
 pub use ledger::column::{ColumnMut, ColumnRef};
-pub use ledger::hash::{Content, Extent, Hash, PAGE_ROWS, result as result_hash};
+pub use ledger::hash::{Content, Hash, PAGE_ROWS, identity, result as result_hash};
 pub use ledger::schema::LEDGER_SCHEMA;
 pub use ledger::tables::Ledger;
 pub use market::audit::{Field, Rule};

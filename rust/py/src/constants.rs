@@ -1,7 +1,7 @@
 //! Constants of the core, from which Python derives its own lists.
 
-use ktrdr_core::Undefined;
 use ktrdr_core::{Decision, Field, LEDGER_SCHEMA, METRICS, PAGE_ROWS, Reason, RejectionReason, Rule, SEMANTICS};
+use ktrdr_core::{Membership, Undefined};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -25,6 +25,7 @@ pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("BUILT_FOR", BUILT_FOR)?;
     module.add("DECISIONS", PyTuple::new(py, Decision::NAMES)?)?;
     module.add("LEDGER_SCHEMA", ledger_schema(py)?)?;
+    module.add("MEMBERSHIPS", memberships(py)?)?;
     module.add("METRICS", metrics(py)?)?;
     module.add("PAGE_ROWS", PAGE_ROWS)?;
     module.add("REASONS", PyTuple::new(py, Reason::NAMES)?)?;
@@ -48,6 +49,15 @@ fn ledger_schema(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
         schema.set_item(table.name, PyTuple::new(py, columns)?)?;
     }
     Ok(schema)
+}
+
+/// Returns the name of every membership function, with the names of its parameters.
+fn memberships(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let kinds = PyDict::new(py);
+    for (name, parameters) in Membership::KINDS {
+        kinds.set_item(name, PyTuple::new(py, parameters)?)?;
+    }
+    Ok(kinds)
 }
 
 /// Returns the name of every metric, with its facts.

@@ -1,6 +1,6 @@
 //! Content hashes of bytes and arrays.
 
-use ktrdr_core::Content;
+use ktrdr_core::{Content, Parts};
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -20,4 +20,10 @@ pub fn content_hash<'py>(py: Python<'py>, parts: Vec<Bound<'py, PyAny>>) -> PyRe
         py.detach(|| content.add(bytes));
     }
     Ok(PyBytes::new(py, &content.finish()))
+}
+
+/// Returns the identity of a run: one hash over its named hashes, in their order.
+#[pyfunction]
+pub fn identity(py: Python<'_>, parts: Parts) -> Bound<'_, PyBytes> {
+    PyBytes::new(py, &ktrdr_core::identity(&parts))
 }

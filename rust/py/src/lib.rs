@@ -25,7 +25,7 @@ mod _core {
     #[pymodule_export]
     use super::features::{degrees, fill_memberships};
     #[pymodule_export]
-    use super::hash::content_hash;
+    use super::hash::{content_hash, identity};
     #[pymodule_export]
     use super::signals::{classify, filter_decision, regress};
     #[pymodule_export]

@@ -1,6 +1,6 @@
 //! A run of the core, driven from Python by columns.
 
-use ktrdr_core::{Columns, Extent, Parts, Problem, Rules, RunSpec, Saved, Simulation as Run, Undefined, result_hash};
+use ktrdr_core::{Columns, Parts, Problem, Rules, RunSpec, Saved, Simulation as Run, Undefined, result_hash};
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -123,8 +123,7 @@ impl Simulation {
     ) -> PyResult<Bound<'py, PyBytes>> {
         let run = &self.saved.run;
         let times = times.as_slice()?;
-        let extent = Extent { fills, trades };
-        let hash = py.detach(|| result_hash(&run.spec().symbol, run.ledger(), extent, times, &metrics));
+        let hash = py.detach(|| result_hash(&run.spec().symbol, run.ledger(), [fills, trades], times, &metrics));
         Ok(PyBytes::new(py, &hash))
     }
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import ktrdr
 from ktrdr import _core
 from ktrdr.errors import all_errors
+from ktrdr.strategy.catalog.memberships import MEMBERSHIPS
 
 ROOT = Path(__file__).resolve().parents[3]
 CORE = ROOT / "rust" / "core" / "src"
@@ -34,3 +35,7 @@ def test_every_code_of_the_core_is_a_python_error() -> None:
     codes = rust_codes()
     assert {"data_too_short", "argument_invalid", "identity_mismatch", "data_unsorted"} <= codes
     assert codes <= set(all_errors())
+
+
+def test_memberships_are_the_same_in_both_languages() -> None:
+    assert {name: spec.parameter_names for name, spec in MEMBERSHIPS.items()} == _core.MEMBERSHIPS

@@ -56,6 +56,14 @@ pub enum Membership {
 }
 
 impl Membership {
+    /// Name of every function, with the names of its parameters in their order.
+    pub const KINDS: [(&'static str, &'static [&'static str]); 4] = [
+        ("triangular", &["a", "b", "c"]),
+        ("trapezoidal", &["a", "b", "c", "d"]),
+        ("gaussian", &["mu", "sigma"]),
+        ("sigmoid", &["center", "slope"]),
+    ];
+
     /// Returns the function of that name.
     ///
     /// # Errors
@@ -219,6 +227,16 @@ mod tests {
             let found = degrees(name, &parameters, &[f64::NAN, f64::INFINITY, f64::NEG_INFINITY]);
             assert!(found[0].is_nan());
             assert_eq!(&found[1..], [0.0, 0.0]);
+        }
+    }
+
+    #[test]
+    fn every_kind_has_its_parameters() {
+        for (name, parameters) in Membership::KINDS {
+            for count in 0..6 {
+                let found = Membership::from_name(name, &vec![1.0; count]);
+                assert_eq!(found.is_ok(), count == parameters.len(), "{name} {count}");
+            }
         }
     }
 

@@ -240,25 +240,23 @@ impl Chain {
     }
 }
 
-/// The rows of a ledger that a result covers. A partial result must not change when the run continues.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Extent {
-    /// Number of fills it covers.
-    pub fills: usize,
-    /// Number of closed round trips it covers.
-    pub trades: usize,
-}
-
 /// Returns the hash of a result: BLAKE3 over fills, trades, equity and metrics.
 ///
-/// `times` are the stamps of the equity points, `metrics` are sorted by name.
+/// A partial result covers the first `fills` and `trades` rows only: it must not change when the run continues. `times`
+/// are the stamps of the equity points, `metrics` are sorted by name.
 #[must_use]
-pub fn result(symbol: &str, ledger: &Ledger, extent: Extent, times: &[i64], metrics: &[(String, Option<f64>)]) -> Hash {
+pub fn result(
+    symbol: &str,
+    ledger: &Ledger,
+    [fills, trades]: [usize; 2],
+    times: &[i64],
+    metrics: &[(String, Option<f64>)],
+) -> Hash {
     let mut hasher = Hasher::new();
     // The tag is a version: other columns or another order need another tag.
     hasher.update(b"ktrdr-result-1");
-    LedgerTable { symbol, columns: ledger.fills.columns() }.hash_into(0..extent.fills, &mut hasher);
-    LedgerTable { symbol, columns: ledger.trades.columns() }.hash_into(0..extent.trades, &mut hasher);
+    LedgerTable { symbol, columns: ledger.fills.columns() }.hash_into(0..fills, &mut hasher);
+    LedgerTable { symbol, columns: ledger.trades.columns() }.hash_into(0..trades, &mut hasher);
     hasher.update(&(times.len() as u64).to_le_bytes());
     ColumnHasher(&mut hasher).ints(times).reals(&ledger.equity[..times.len()]);
     hasher.update(&(metrics.len() as u64).to_le_bytes());
