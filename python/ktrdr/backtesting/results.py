@@ -110,8 +110,14 @@ class BacktestResults(RunResult):
 
     @property
     def summary(self) -> dict[str, Any]:
-        """Returns metrics, the reasons of undefined ones, and the number of trades, JSON-ready."""
-        return {"metrics": dict(self.metrics), "undefined": dict(self.undefined), "trades": self.metrics["trades"]}
+        """Returns the figures that the store keeps beside hash and manifest, JSON-ready."""
+        return {
+            "metrics": dict(self.metrics),
+            "undefined": dict(self.undefined),
+            "trades": self.metrics["trades"],
+            "blocks": None if self.blocks is None else [list(block) for block in self.blocks],
+            "open_position": self.open_position,
+        }
 
     @cached_property
     def manifest(self) -> dict[str, Any]:

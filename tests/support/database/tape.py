@@ -32,6 +32,8 @@ OUTCOME = Outcome(
         "metrics": {"sharpe": None, "total_return": 0.25, "trades": 5},
         "undefined": {"sharpe": "no variance"},
         "trades": 5,
+        "blocks": [[2, 0.5, 0.25]],
+        "open_position": None,
     },
     manifest=MANIFEST,
     warnings=("one",),

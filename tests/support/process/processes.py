@@ -202,6 +202,7 @@ def assert_same(store: Store, operation: Operation, whole: BacktestResults) -> N
     assert operation.status is Status.COMPLETED, operation.error
     results = stored_results(store, operation.id)
     assert results.result_hash == whole.result_hash
+    assert (results.blocks, results.open_position) == (whole.blocks, whole.open_position)
     for name in ("fills", "trades", "equity", "refused", "decisions"):
         assert getattr(results, name).equals(getattr(whole, name)), name
     assert store.checkpoints(operation.id) == []

@@ -14,6 +14,7 @@ from ktrdr.errors import NotCompleted, SnapshotCorrupt
 from ktrdr.operations.models import Segment
 from ktrdr.operations.store.store import Store
 from ktrdr.simulation.ledger import SCHEMAS, TABLES, TableName
+from ktrdr.simulation.result import Block
 
 ROWS_PER_SEGMENT = 1_000_000
 _COMPUTED = frozenset({"identity", "parts", "conventions", "warnings"})
@@ -85,12 +86,16 @@ def stored_results(store: Store, operation_id: str) -> BacktestResults:
         status = store.get(operation_id).status
         raise NotCompleted("it has no result yet", operation=operation_id, found=status.value, expected="completed")
     manifest = found.manifest
+    summary = found.summary
+    blocks = summary.get("blocks")
     return BacktestResults(
-        metrics=found.summary["metrics"],
-        undefined=found.summary["undefined"],
+        metrics=summary["metrics"],
+        undefined=summary["undefined"],
         conventions=manifest["conventions"],
         warnings=found.warnings,
         source=StoredLedger(store, operation_id, found.result_hash),
+        blocks=None if blocks is None else tuple(Block(*block) for block in blocks),
+        open_position=summary.get("open_position"),
         facts={key: value for key, value in manifest.items() if key not in _COMPUTED},
         identify=partial(RunIdentity, found.identity, manifest["parts"]),
     )
