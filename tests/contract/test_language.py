@@ -29,11 +29,6 @@ from support.source_tree import ROOT
 NOT_YET_CLEAN: set[str] = {
     "ktrdr",
     "ktrdr/backtesting/job",
-    "ktrdr/cli/commands",
-    "ktrdr/cli/runs",
-    "ktrdr/worker",
-    "ktrdr/worker/access",
-    "ktrdr/worker/routes",
 }
 RIDDLES = re.compile(r"(What|Whether|Which|How|Where|Who)\b")
 BANNED = re.compile(

@@ -188,7 +188,7 @@ def _object(response: httpx.Response) -> Json:
 
 
 def _error_of(response: httpx.Response) -> KtrdrError:
-    """Returns the error that a response stands for."""
+    """Returns the error that a response holds, by its code."""
     facts = dict(_object(response).get("error") or {"code": "internal", "what": f"HTTP {response.status_code}"})
     facts.pop("message", None)
     return from_code(str(facts.pop("code")), str(facts.pop("what")), **facts)

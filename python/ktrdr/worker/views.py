@@ -1,4 +1,4 @@
-"""What callers are told: operations, results and workers as JSON."""
+"""Views for callers: operations, results and workers as JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class View(BaseModel):
 
 
 class ErrorFacts(View):
-    """What an error says: a stable code, one line to read, and its parts, such as ``field`` or ``retry_after``."""
+    """Content of an error: a stable code, one line to read, and its parts, such as ``field`` or ``retry_after``."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -50,7 +50,7 @@ class Deleted(View):
 
 
 class ProgressView(View):
-    """How far a run is; ``eta`` in seconds."""
+    """Progress of a run; ``eta`` in seconds."""
 
     phase: str | None = None
     percentage: float | None = None
@@ -64,7 +64,7 @@ class ProgressView(View):
 
 
 class Timings(View):
-    """When an operation was submitted, first started, and came to rest."""
+    """Times at which an operation was submitted, first started, and came to rest."""
 
     created_at: datetime
     started_at: datetime | None
@@ -96,7 +96,7 @@ class OperationView(View):
 
     @property
     def at_rest(self) -> bool:
-        """Whether it only goes on when somebody resumes it."""
+        """Returns True if only an explicit resume continues the operation."""
         return self.status.at_rest
 
 
@@ -136,7 +136,7 @@ class WorkerView(View):
 
 
 class WorkerList(View):
-    """Every registered worker."""
+    """Workers that are registered in the database."""
 
     workers: list[WorkerView]
 
@@ -148,12 +148,10 @@ class Health(View):
 
 
 def operation_view(store: Store, operation: Operation) -> OperationView:
-    """The operation as callers see it."""
+    """Returns the operation as callers see it."""
     waits = operation.status in (Status.PENDING, Status.INTERRUPTED)
     asked = shown(operation.kind, operation.spec)
-    timings = Timings(
-        created_at=operation.created_at, started_at=operation.started_at, ended_at=operation.ended_at
-    )
+    timings = Timings(created_at=operation.created_at, started_at=operation.started_at, ended_at=operation.ended_at)
     return OperationView(
         operation_id=operation.id,
         type=operation.kind,
@@ -175,7 +173,7 @@ def operation_view(store: Store, operation: Operation) -> OperationView:
 
 
 def result_view(operation: Operation, outcome: Outcome) -> ResultView:
-    """The result as callers see it."""
+    """Returns the result as callers see it."""
     return ResultView(
         operation_id=operation.id,
         status=operation.status,
@@ -188,7 +186,7 @@ def result_view(operation: Operation, outcome: Outcome) -> ResultView:
 
 
 def worker_view(worker: WorkerRecord) -> WorkerView:
-    """The worker as callers see it."""
+    """Returns the worker as callers see it."""
     names = WorkerView.model_fields
     return WorkerView(**{name: getattr(worker, name) for name in names})
 

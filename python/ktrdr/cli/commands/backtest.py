@@ -1,4 +1,4 @@
-"""``ktrdr backtest``: a strategy over stored bars, here or on a worker, and what came out of it."""
+"""``ktrdr backtest``: trades a strategy over stored bars, here or on a worker, and prints the result."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(
     timeframe
         The strategy's base timeframe.
     threads
-        Torch threads; by default 2, or as many as the run was begun with.
+        Torch threads; by default 2, or as many as the run was started with.
     resume
         Resume the operation of that id instead; takes no positionals.
     stored

@@ -1,4 +1,4 @@
-"""``ktrdr operations``: what has been run, what runs, and what becomes of it."""
+"""``ktrdr operations``: lists and manages runs: show, cancel, resume, fork, delete."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def list_operations(
     status
         pending, running, interrupted, cancelled, failed or completed.
     limit
-        At most so many.
+        Greatest number of operations to list.
     cursor
-        Where the page before ended.
+        Cursor that the page before has given.
     worker
         Ask the worker of that address.
     """
@@ -40,7 +40,7 @@ def list_operations(
 
 
 def show(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
-    """Show one operation: status, progress, timings, error, why it waits.
+    """Show one operation: status, progress, timings, error, and reasons of waiting.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def resume(
 
 
 def restart(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
-    """Begin an operation again at its first bar, in the foreground.
+    """Run an operation again from its first bar, in the foreground.
 
     Parameters
     ----------
@@ -199,14 +199,14 @@ def _share(operation: Json) -> str:
 
 
 def _why(operation: Json) -> str:
-    """In a word: `show` has the sentence."""
+    """Returns the reason in a word; `show` prints the sentence."""
     if error := operation["error"]:
         return str(error["code"])
     return next(iter(_reasons(operation)), "")
 
 
 def _reasons(operation: Json) -> list[str]:
-    """Why it failed, or why nobody runs it."""
+    """Returns the reasons why an operation failed, or why no worker runs it."""
     if error := operation["error"]:
         return [f"{error['code']}: {error['message']}"]
     return [f"{name}: {reason}" if name else reason for name, reason in operation["waiting"].items()]

@@ -1,4 +1,4 @@
-"""Operations as the command line reaches them: in the database of this machine, or through a worker, in one shape."""
+"""Operations as the command line reaches them: in this machine's database, or through a worker, in one form."""
 
 from __future__ import annotations
 
@@ -20,51 +20,51 @@ _LOOK_S = 0.5
 
 
 class OperationsClient(Protocol):
-    """Where operations are asked after and changed."""
+    """Calls about operations that a database and a worker answer alike."""
 
     def operation(self, operation_id: str) -> Json:
-        """One operation."""
+        """Returns the view of one operation."""
 
     def operations(self, **query: str | int) -> Json:
-        """A page of operations."""
+        """Returns a page of operations."""
 
     def changes(self, operation_id: str) -> Iterator[Json]:
-        """The operation each time it has changed, the last time when it rests."""
+        """Yields the operation after each change; the last one is at rest."""
 
     def cancel(self, operation_id: str) -> Json:
-        """Asks it to stop."""
+        """Asks an operation to stop."""
 
     def delete(self, operation_id: str) -> Json:
-        """Removes it and its data."""
+        """Removes an operation and its data."""
 
     def workers(self) -> Json:
-        """Every registered worker."""
+        """Returns every registered worker."""
 
 
 class LocalOperations:
-    """The desk over this machine's database."""
+    """Operations in this machine's database."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def operation(self, operation_id: str) -> Json:
-        """One operation."""
+        """Returns the view of one operation."""
         return self._view(self._store.get(operation_id))
 
     def operations(self, **query: Any) -> Json:
-        """A page of operations."""
+        """Returns a page of operations."""
         status = query.pop("status", None)
         if status is not None and status not in list(Status):
             raise ArgumentInvalid("no such status", where="--status", found=status, expected=" ".join(Status))
         if (limit := query.get("limit", 1)) < 1:
-            raise ArgumentInvalid("no number of operations", where="--limit", found=limit, expected="1 or more")
+            raise ArgumentInvalid("must be a whole number above 0", where="--limit", found=limit, expected="1 or more")
         found, cursor = self._store.list(
             status=None if status is None else Status(status), kind=query.pop("type", None), **query
         )
         return {"operations": [self._view(operation) for operation in found], "next_cursor": cursor}
 
     def changes(self, operation_id: str) -> Iterator[Json]:
-        """The operation each time it has changed, the last time when it rests."""
+        """Yields the operation after each change; the last one is at rest."""
         seen = None
         while True:
             operation = self.operation(operation_id)
@@ -77,7 +77,7 @@ class LocalOperations:
             time.sleep(_LOOK_S)
 
     def cancel(self, operation_id: str) -> Json:
-        """Asks it to stop, and waits a little for it to have stopped."""
+        """Asks an operation to stop, and waits up to two seconds for its end."""
         operation, until_s = self._store.request_cancel(operation_id), time.monotonic() + _CANCEL_WAIT_S
         while operation.status is Status.RUNNING and time.monotonic() < until_s:
             time.sleep(0.05)
@@ -85,12 +85,12 @@ class LocalOperations:
         return self._view(operation)
 
     def delete(self, operation_id: str) -> Json:
-        """Removes it and its data."""
+        """Removes an operation and its data."""
         self._store.delete(operation_id)
         return {"operation_id": operation_id, "deleted": True}
 
     def workers(self) -> Json:
-        """Every registered worker."""
+        """Returns every registered worker."""
         from ktrdr.worker.views import worker_view
 
         return {"workers": [worker_view(worker).model_dump(mode="json") for worker in self._store.workers()]}
@@ -102,7 +102,7 @@ class LocalOperations:
 
 
 def operations_client(worker: str | None) -> OperationsClient:
-    """The desk at that address; without one, this machine's."""
+    """Returns the client of the worker at that address; without one, this machine's."""
     if worker is None:
         return LocalOperations(Store.open())
     from ktrdr.worker.client import WorkerClient

@@ -1,4 +1,4 @@
-"""A finished run as files: every ledger as Parquet and CSV, metrics and manifest as JSON."""
+"""Files of a completed run: every ledger as Parquet and CSV, metrics and manifest as JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def check_writable(folder: Path) -> None:
-    """Passes where files can be written there, and makes the folder; ``OutputNotWritable`` before any work is done."""
+    """Makes the folder and checks that files can be written there; raises ``OutputNotWritable`` before any work."""
     probe = folder / f".probe-{secrets.token_hex(4)}"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A finished run as one object, and as a table for people."""
+"""Summary of a completed run: one object for programs, a table for people."""
 
 from __future__ import annotations
 

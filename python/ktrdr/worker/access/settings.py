@@ -17,7 +17,7 @@ _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 @dataclass(frozen=True)
 class Access:
-    """Who may call: the holder of a token, or without one whoever is on this machine; and by which names.
+    """Permission to call: a token (without one, every process of this machine) and the names of the service.
 
     Args:
         token: the shared secret; None means no authentication.
@@ -48,11 +48,11 @@ def listen(host: str, port: int, access: Access) -> socket.socket:
     The name is resolved once, and what was judged is what is bound.
     """
     if not 0 <= port <= 65_535:
-        raise ArgumentInvalid("no port", where="--port", found=port, expected="0 to 65535 (0: any that is free)")
+        raise ArgumentInvalid("must be a port", where="--port", found=port, expected="0 to 65535 (0: any that is free)")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except (OSError, UnicodeError):
-        raise ArgumentInvalid("no address of this machine", where="--host", found=host) from None
+        raise ArgumentInvalid("is not an address of this machine", where="--host", found=host) from None
     if access.token is None and not ip_address(str(address[0]).partition("%")[0]).is_loopback:
         raise ArgumentInvalid(
             "an address that others can reach needs a token", where="--host", found=host,
@@ -71,7 +71,7 @@ def listen(host: str, port: int, access: Access) -> socket.socket:
 
 
 def url_of(listening: socket.socket) -> str:
-    """Where a listening socket is reached.
+    """Returns the URL of a listening socket.
 
     >>> with listen("127.0.0.1", 0, Access()) as chosen:
     ...     url_of(chosen).startswith("http://127.0.0.1:")

@@ -32,37 +32,37 @@ def list_operations(
 
 @router.get("/{operation_id}")
 def show(parts: Parts, operation_id: OperationId) -> OperationView:
-    """Status, progress, timings, error; and while it waits, why."""
+    """Returns status, progress, timings, error, and the reasons of waiting."""
     return parts.view(operation_id)
 
 
 @router.post("/{operation_id}/cancel")
 def cancel(parts: Parts, operation_id: OperationId, body: NothingBody | None = None) -> OperationView:
-    """Stops it; one that has ended stays as it is. Asked of the worker that runs it, the answer comes after the end."""
+    """Stops an operation; one that has ended stays as it is. The worker that runs it answers after the end."""
     return cancelled(parts, operation_id)
 
 
 @router.delete("/{operation_id}")
 def cancel_by_delete(parts: Parts, operation_id: OperationId, body: NothingBody | None = None) -> OperationView:
-    """The same as cancel: nothing is deleted."""
+    """Cancels like POST /operations/{operation_id}/cancel; nothing is deleted."""
     return cancelled(parts, operation_id)
 
 
 @router.post("/{operation_id}/resume", status_code=202)
 def resume(parts: Parts, operation_id: OperationId, body: ResumeBody | None = None) -> Accepted:
-    """Lets it go on from its newest checkpoint, with the same inputs."""
+    """Resumes an operation from its newest checkpoint, with the same inputs."""
     return resumed(parts, operation_id, body or ResumeBody())
 
 
 @router.post("/{operation_id}/restart", status_code=202)
 def restart(parts: Parts, operation_id: OperationId, body: NothingBody | None = None) -> Accepted:
-    """Lets it begin again at its first bar."""
+    """Runs an operation again from its first bar."""
     return accepted(parts, parts.store.restart(operation_id))
 
 
 @router.post("/{operation_id}/fork", status_code=202)
 def fork(parts: Parts, operation_id: OperationId, body: ForkBody | None = None) -> Accepted:
-    """A new operation that goes on from a copy of this one's newest checkpoint, with other rules or another model."""
+    """Starts a new operation from this one's newest checkpoint, with other rules or another model."""
     asked = body or ForkBody()
     spec = fork_of(parts.store.get(operation_id), asked)
     made = parts.store.fork(operation_id, spec=spec, threads=asked.threads, model_id=asked.model_id)
@@ -71,18 +71,18 @@ def fork(parts: Parts, operation_id: OperationId, body: ForkBody | None = None) 
 
 @router.post("/{operation_id}/delete")
 def delete(parts: Parts, operation_id: OperationId, body: NothingBody | None = None) -> Deleted:
-    """Removes it with its checkpoints, ledger and result; not while it runs."""
+    """Removes an operation with its checkpoints, ledger and result; refused while it runs."""
     parts.store.delete(operation_id)
     return Deleted(operation_id=operation_id)
 
 
 def cancelled(parts: Service, operation_id: str) -> OperationView:
-    """Asks its owner to stop and, where that is a child of this worker, waits for the end."""
+    """Asks the owner to stop; waits for the end if the owner is a child of this worker."""
     return operation_view(parts.store, parts.runner.cancel_here(operation_id))
 
 
 def resumed(parts: Service, operation_id: str, body: ResumeBody) -> Accepted:
-    """Lets it be claimed again, unless the name it was submitted by means another strategy by now."""
+    """Queues an operation again, unless its name now means another strategy."""
     operation = parts.store.get(operation_id)
     if not body.stored and operation.status.resumable:
         kind_of(operation.kind).unchanged(operation.spec)
@@ -90,6 +90,6 @@ def resumed(parts: Service, operation_id: str, body: ResumeBody) -> Accepted:
 
 
 def accepted(parts: Service, operation: Operation) -> Accepted:
-    """The answer to whatever is to be run; the runner looks at once."""
+    """Wakes the runner and returns the response about an operation that will run."""
     parts.runner.wake()
     return Accepted(operation_id=operation.id, status=operation.status)

@@ -23,7 +23,7 @@ _FORMATS: dict[int | str, dict[str, Any]] = {
 
 @router.get("/results")
 def results(parts: Parts, operation_id: OperationId) -> ResultView:
-    """Hash, metrics, warnings and manifest; before the end 409 with the status."""
+    """Returns hash, metrics, warnings and manifest; before the end 409 with the status."""
     operation = _completed(parts, operation_id)
     outcome = parts.store.outcome(operation_id)
     if outcome is None:
@@ -33,13 +33,13 @@ def results(parts: Parts, operation_id: OperationId) -> ResultView:
 
 @router.get("/trades", response_class=Response, responses=_FORMATS)
 def trades(request: Request, parts: Parts, operation_id: OperationId) -> Response:
-    """Closed round trips."""
+    """Returns the closed round trips of a backtest."""
     return table_answer(request, "trades", lambda: _table(parts, operation_id, "trades"))
 
 
 @router.get("/equity", response_class=Response, responses=_FORMATS)
 def equity(request: Request, parts: Parts, operation_id: OperationId) -> Response:
-    """One row a simulated bar."""
+    """Returns one row for each simulated bar of a backtest."""
     return table_answer(request, "equity", lambda: _table(parts, operation_id, "equity"))
 
 
