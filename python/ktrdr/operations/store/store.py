@@ -53,7 +53,11 @@ class Store:
         """
         lease_s = lease_seconds()
         database = Database(database_url(url))
-        bring_to_head(database)
+        try:
+            bring_to_head(database)
+        except BaseException:
+            database.close()
+            raise
         return cls(database, lease_s)
 
     def close(self) -> None:
