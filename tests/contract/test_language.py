@@ -28,7 +28,6 @@ from support.source_tree import ROOT
 
 NOT_YET_CLEAN: set[str] = {
     "ktrdr",
-    "ktrdr/backtesting/job",
 }
 RIDDLES = re.compile(r"(What|Whether|Which|How|Where|Who)\b")
 BANNED = re.compile(

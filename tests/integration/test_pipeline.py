@@ -13,10 +13,10 @@ import pytest
 
 import ktrdr
 from ktrdr.backtesting.checkpoint import Checkpoint, SavedRun
-from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.decision_function import rules_in_force
 from ktrdr.backtesting.engine import BacktestingEngine
-from ktrdr.backtesting.feature_cache import FeatureCache
+from ktrdr.backtesting.inputs.config import BacktestConfig
+from ktrdr.backtesting.inputs.feature_cache import FeatureCache
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.simulation.blocks import BlockRun
 from ktrdr.time import Span

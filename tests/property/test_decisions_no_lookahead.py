@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.engine import BacktestingEngine
+from ktrdr.backtesting.inputs.config import BacktestConfig
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.data.bars import BarSeries
 from ktrdr.strategy.history import needs

@@ -8,11 +8,11 @@ from ktrdr._lazy import lazy_names
 
 if TYPE_CHECKING:
     from ktrdr.backtesting.checkpoint import Checkpoint
-    from ktrdr.backtesting.config import BacktestConfig
     from ktrdr.backtesting.decision_function import DecisionFunction, TradingDecision
     from ktrdr.backtesting.engine import BacktestingEngine
-    from ktrdr.backtesting.feature_cache import FeatureCache
-    from ktrdr.backtesting.model_bundle import ModelBundle
+    from ktrdr.backtesting.inputs.config import BacktestConfig
+    from ktrdr.backtesting.inputs.feature_cache import FeatureCache
+    from ktrdr.backtesting.inputs.model_bundle import ModelBundle
     from ktrdr.backtesting.performance import PerformanceTracker
     from ktrdr.backtesting.position_manager import PositionManager
     from ktrdr.backtesting.results import BacktestResults
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from ktrdr.simulation.arrays import Simulation, simulate
 
 LAZY = {
-    "BacktestConfig": "ktrdr.backtesting.config:BacktestConfig",
+    "BacktestConfig": "ktrdr.backtesting.inputs.config:BacktestConfig",
     "BacktestResults": "ktrdr.backtesting.results:BacktestResults",
     "BacktestingEngine": "ktrdr.backtesting.engine:BacktestingEngine",
     "Checkpoint": "ktrdr.backtesting.checkpoint:Checkpoint",
     "DecisionFunction": "ktrdr.backtesting.decision_function:DecisionFunction",
-    "FeatureCache": "ktrdr.backtesting.feature_cache:FeatureCache",
-    "ModelBundle": "ktrdr.backtesting.model_bundle:ModelBundle",
+    "FeatureCache": "ktrdr.backtesting.inputs.feature_cache:FeatureCache",
+    "ModelBundle": "ktrdr.backtesting.inputs.model_bundle:ModelBundle",
     "PerformanceTracker": "ktrdr.backtesting.performance:PerformanceTracker",
     "PositionManager": "ktrdr.backtesting.position_manager:PositionManager",
     "Simulation": "ktrdr.simulation.arrays:Simulation",

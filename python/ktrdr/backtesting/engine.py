@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrdr.backtesting.checkpoint import Checkpoint, SavedRun
-from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.decision_function import DecisionFunction, rules_in_force
-from ktrdr.backtesting.feature_cache import FeatureCache
 from ktrdr.backtesting.identity import Parts, identity_parts
-from ktrdr.backtesting.model_bundle import ModelBundle, Seen, choose_bundle, seen_bars
+from ktrdr.backtesting.inputs.config import BacktestConfig
+from ktrdr.backtesting.inputs.feature_cache import FeatureCache
+from ktrdr.backtesting.inputs.model_bundle import ModelBundle, Seen, choose_bundle, seen_bars
 from ktrdr.backtesting.performance import PerformanceTracker
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.control import CancellationToken, NeverCancelled, ProgressBridge, SilentBridge

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ktrdr import _core
-from ktrdr.backtesting.config import BacktestConfig
+from ktrdr.backtesting.inputs.config import BacktestConfig
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
 from ktrdr.neural.bundle import ModelBundle
 from ktrdr.strategy.schema import UNDECIDING

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from ktrdr import _core
-from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.decision_function import rules_in_force
 from ktrdr.backtesting.identity import Parts, identity_of
-from ktrdr.backtesting.model_bundle import ModelBundle, Seen
+from ktrdr.backtesting.inputs.config import BacktestConfig
+from ktrdr.backtesting.inputs.model_bundle import ModelBundle, Seen
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
 from ktrdr.simulation.result import RunResult
 from ktrdr.time import iso

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ktrdr.backtesting.config import BacktestConfig, Moment
 from ktrdr.backtesting.engine import BacktestingEngine
-from ktrdr.backtesting.parameters import INITIAL_CAPITAL
+from ktrdr.backtesting.inputs.config import BacktestConfig, Moment
+from ktrdr.backtesting.inputs.parameters import INITIAL_CAPITAL
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.control import CancellationToken, ProgressBridge
 from ktrdr.data.bars import BarsByTimeframe

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from ktrdr.backtesting.parameters import OTHER_NAMES
+from ktrdr.backtesting.inputs.parameters import OTHER_NAMES
 from ktrdr.config.place import dotted
 from ktrdr.errors import (
     ArgumentInvalid,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, model_validator
 
-from ktrdr.backtesting.parameters import OTHER_NAMES, BacktestParameters, Instant, StartParameters
+from ktrdr.backtesting.inputs.parameters import OTHER_NAMES, BacktestParameters, Instant, StartParameters
 from ktrdr.config.strict import Strict, reject
 from ktrdr.errors import ConfigMissing, ConfigRange
 from ktrdr.operations.models import OPERATION_ID

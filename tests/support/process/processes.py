@@ -17,8 +17,8 @@ from typing import Any
 
 import ktrdr
 from ktrdr.backtesting.engine import BacktestingEngine
+from ktrdr.backtesting.inputs.request import BacktestRequest
 from ktrdr.backtesting.job.stored import stored_results
-from ktrdr.backtesting.request import BacktestRequest
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.data.store.repository import Repository
 from ktrdr.errors import StorageUnavailable

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ktrdr.backtesting.config import BacktestConfig
+from ktrdr.backtesting.inputs.config import BacktestConfig
 from support.inputs import worlds
 
 START = "2024-01-20"

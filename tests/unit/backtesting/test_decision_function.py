@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.decision_function import DecisionFunction, Signal, stamp_ns
 from ktrdr.backtesting.engine import BacktestingEngine
-from ktrdr.backtesting.feature_cache import FeatureCache
-from ktrdr.backtesting.model_bundle import ModelBundle, choose_bundle
+from ktrdr.backtesting.inputs.config import BacktestConfig
+from ktrdr.backtesting.inputs.feature_cache import FeatureCache
+from ktrdr.backtesting.inputs.model_bundle import ModelBundle, choose_bundle
 from ktrdr.errors import KtrdrError
 from ktrdr.strategy.rules import DecisionRules, Filters
 from support.inputs import worlds

@@ -14,8 +14,8 @@ import pytest
 
 from ktrdr import _core
 from ktrdr.backtesting.checkpoint import Checkpoint, SavedRun
-from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.engine import BacktestingEngine
+from ktrdr.backtesting.inputs.config import BacktestConfig
 from ktrdr.backtesting.performance import PerformanceTracker
 from ktrdr.backtesting.position_manager import PositionManager
 from ktrdr.errors import KtrdrError

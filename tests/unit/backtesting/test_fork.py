@@ -10,8 +10,8 @@ import pytest
 
 from ktrdr import _core
 from ktrdr.backtesting.checkpoint import Checkpoint, SavedRun
-from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.engine import BacktestingEngine
+from ktrdr.backtesting.inputs.config import BacktestConfig
 from ktrdr.errors import IdentityMismatch, KtrdrError
 from support.inputs import worlds
 

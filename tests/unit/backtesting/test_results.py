@@ -13,11 +13,11 @@ import pytest
 
 import ktrdr
 from ktrdr.backtesting.checkpoint import Checkpoint
-from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.decision_function import DecisionFunction
 from ktrdr.backtesting.engine import BacktestingEngine
-from ktrdr.backtesting.feature_cache import FeatureCache
-from ktrdr.backtesting.model_bundle import ModelBundle
+from ktrdr.backtesting.inputs.config import BacktestConfig
+from ktrdr.backtesting.inputs.feature_cache import FeatureCache
+from ktrdr.backtesting.inputs.model_bundle import ModelBundle
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.simulation.ledger import TABLES
 from support.inputs import worlds

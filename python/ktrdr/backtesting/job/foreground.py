@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ktrdr.backtesting.config import Rules
+from ktrdr.backtesting.inputs.config import Rules
+from ktrdr.backtesting.inputs.parameters import INITIAL_CAPITAL
+from ktrdr.backtesting.inputs.request import BacktestRequest
 from ktrdr.backtesting.job.kind import KIND
-from ktrdr.backtesting.parameters import INITIAL_CAPITAL
-from ktrdr.backtesting.request import BacktestRequest
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.control import ProgressBridge
 from ktrdr.operations.models import Claim

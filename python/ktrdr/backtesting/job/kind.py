@@ -15,7 +15,7 @@ from ktrdr.operations.store.store import Store
 if TYPE_CHECKING:
     import polars as pl
 
-    from ktrdr.backtesting.request import BacktestRequest
+    from ktrdr.backtesting.inputs.request import BacktestRequest
     from ktrdr.backtesting.results import BacktestResults
 
 
@@ -50,7 +50,7 @@ class BacktestKind(Kind):
 
     def parse(self, spec: Mapping[str, Any]) -> BacktestRequest:
         """Returns the request of a spec, checked; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
-        from ktrdr.backtesting.request import BacktestRequest
+        from ktrdr.backtesting.inputs.request import BacktestRequest
         from ktrdr.profile import DEFAULT_THREADS
 
         request = BacktestRequest.of_spec(spec)
@@ -59,13 +59,13 @@ class BacktestKind(Kind):
 
     def unchanged(self, spec: Mapping[str, Any]) -> None:
         """Passes if the strategy's name still means the stored text; ``IdentityMismatch`` names the difference."""
-        from ktrdr.backtesting.request import BacktestRequest
+        from ktrdr.backtesting.inputs.request import BacktestRequest
 
         BacktestRequest.of_spec(spec).check_name()
 
     def forked(self, spec: Mapping[str, Any], changes: Mapping[str, Any], threads: int) -> dict[str, Any]:
         """Returns the spec with ``execution`` and ``decisions`` merged over its own, and another ``model``."""
-        from ktrdr.backtesting.request import BacktestRequest
+        from ktrdr.backtesting.inputs.request import BacktestRequest
 
         request = BacktestRequest.of_spec(spec).forked(**changes)
         request.config(threads)

@@ -8,9 +8,9 @@ from typing import Any
 from ktrdr import _core
 from ktrdr.backtesting.checkpoint import SavedRun
 from ktrdr.backtesting.engine import BacktestingEngine
+from ktrdr.backtesting.inputs.request import BacktestRequest
 from ktrdr.backtesting.job.recorder import LedgerRecorder
 from ktrdr.backtesting.job.stored import ledger
-from ktrdr.backtesting.request import BacktestRequest
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.operations.models import Claim, LoadedCheckpoint
 from ktrdr.operations.running.io import RunIO

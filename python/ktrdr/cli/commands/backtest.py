@@ -58,7 +58,7 @@ def run(
 
 
 def _begin(words: list[str], options: RunOptions, threads: int | None, worker: str | None) -> CommandResult:
-    from ktrdr.backtesting.request import BacktestRequest
+    from ktrdr.backtesting.inputs.request import BacktestRequest
     from ktrdr.profile import DEFAULT_THREADS
 
     count = DEFAULT_THREADS if threads is None else threads

@@ -34,7 +34,7 @@ def demo() -> CommandResult:
 
 def _trade(repository: Repository, model: str) -> CommandResult:
     """Trades with the model, through the database of the demo's folder."""
-    from ktrdr.backtesting.request import BacktestRequest
+    from ktrdr.backtesting.inputs.request import BacktestRequest
     from ktrdr.cli.runs.foreground import begin, in_foreground
     from ktrdr.operations.store.store import Store
 

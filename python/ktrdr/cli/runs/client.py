@@ -12,7 +12,7 @@ from ktrdr.operations.models import Operation, Status
 from ktrdr.operations.store.store import Store
 
 if TYPE_CHECKING:
-    from ktrdr.backtesting.request import BacktestRequest
+    from ktrdr.backtesting.inputs.request import BacktestRequest
 
 Json = dict[str, Any]
 _CANCEL_WAIT_S = 2.0
@@ -142,7 +142,7 @@ def resume(operation_id: str, *, threads: int | None, stored: bool, worker: str 
 
 def start_body(request: BacktestRequest, threads: int) -> Json:
     """Returns the body of a start: a built-in strategy goes by its name, any other as its text."""
-    from ktrdr.backtesting.parameters import OTHER_NAMES, BacktestParameters
+    from ktrdr.backtesting.inputs.parameters import OTHER_NAMES, BacktestParameters
     from ktrdr.strategy.library import find_strategy
 
     name = request.strategy_name

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from ktrdr.errors import ArgumentInvalid
 
 if TYPE_CHECKING:
-    from ktrdr.backtesting.parameters import BacktestOptions
+    from ktrdr.backtesting.inputs.parameters import BacktestOptions
 
 SECTIONS = ("execution", "decisions", "metrics")
 _FLAGGED = ("start", "end", "model", "initial_capital", "threads")
@@ -43,7 +43,7 @@ Settings = Annotated[tuple[str, ...], Parameter(name="--set", negative="", consu
 class RunOptions:
     """Options of a new run, beside strategy, symbol, timeframe and threads.
 
-    Names and help follow the parameters of a backtest; see `ktrdr.backtesting.parameters`. None means its default.
+    Names and help follow `ktrdr.backtesting.inputs.parameters`. None means the default.
     """
 
     start_date: str | None = None
@@ -75,7 +75,7 @@ class RunOptions:
 
     def parameters(self) -> BacktestOptions:
         """Returns the parameters that were given, by their names in a request."""
-        from ktrdr.backtesting.parameters import OTHER_NAMES
+        from ktrdr.backtesting.inputs.parameters import OTHER_NAMES
 
         own = {option: name for name, option in OTHER_NAMES["command line"].items()}
         given = {option.name: getattr(self, option.name) for option in fields(self)}
@@ -106,7 +106,7 @@ def flag_of(option: str) -> str:
 @contextmanager
 def naming_flags() -> Iterator[None]:
     """Replaces the name of a parameter by its flag in an ``ArgumentInvalid`` raised inside."""
-    from ktrdr.backtesting.parameters import OTHER_NAMES
+    from ktrdr.backtesting.inputs.parameters import OTHER_NAMES
 
     flags = {name: flag_of(OTHER_NAMES["command line"].get(name, name)) for name in _FLAGGED}
     try:

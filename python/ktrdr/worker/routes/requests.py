@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ktrdr._types import Json
-from ktrdr.backtesting.parameters import BacktestParameters
-from ktrdr.backtesting.request import BacktestRequest, StrategyText
+from ktrdr.backtesting.inputs.parameters import BacktestParameters
+from ktrdr.backtesting.inputs.request import BacktestRequest, StrategyText
 from ktrdr.data.store.repository import Repository
 from ktrdr.errors import RequestInvalid
 from ktrdr.operations.kind import kind_of

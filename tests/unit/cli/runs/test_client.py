@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ktrdr.backtesting.request import BacktestRequest
+from ktrdr.backtesting.inputs.request import BacktestRequest
 from ktrdr.cli.runs.client import start_body
 from ktrdr.worker.routes.requests import request_of
 from ktrdr.worker.schemas import StartBody

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ktrdr.backtesting.config import BacktestConfig, with_rules
 from ktrdr.backtesting.decision_function import rules_in_force
+from ktrdr.backtesting.inputs.config import BacktestConfig, with_rules
 from ktrdr.errors import KtrdrError
 from ktrdr.strategy.loader import load_strategy
 from ktrdr.time import Span

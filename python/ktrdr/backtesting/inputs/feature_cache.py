@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ktrdr.backtesting.config import BacktestConfig
+from ktrdr.backtesting.inputs.config import BacktestConfig
 from ktrdr.control import ProgressBridge, SilentBridge
 from ktrdr.feature_pipeline.build import build_features
 from ktrdr.feature_pipeline.matrix import FeatureMatrix

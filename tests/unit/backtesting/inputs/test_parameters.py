@@ -13,8 +13,8 @@ import pytest
 
 import ktrdr
 from ktrdr import operations
-from ktrdr.backtesting.config import BacktestConfig
-from ktrdr.backtesting.parameters import OTHER_NAMES, BacktestOptions, BacktestParameters, StartParameters
+from ktrdr.backtesting.inputs.config import BacktestConfig
+from ktrdr.backtesting.inputs.parameters import OTHER_NAMES, BacktestOptions, BacktestParameters, StartParameters
 from ktrdr.cli.commands.backtest import run
 from ktrdr.cli.runs.options import RunOptions
 from ktrdr.worker.schemas import StartBody

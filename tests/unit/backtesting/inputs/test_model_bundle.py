@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ktrdr.backtesting.config import BacktestConfig
 from ktrdr.backtesting.engine import BacktestingEngine
-from ktrdr.backtesting.model_bundle import ModelBundle, choose_bundle
+from ktrdr.backtesting.inputs.config import BacktestConfig
+from ktrdr.backtesting.inputs.model_bundle import ModelBundle, choose_bundle
 from ktrdr.errors import KtrdrError
 from ktrdr.time import Span, Timeframe
 from support.inputs import worlds

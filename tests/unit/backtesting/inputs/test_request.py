@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ktrdr.backtesting.request import BacktestRequest, StrategyText
+from ktrdr.backtesting.inputs.request import BacktestRequest, StrategyText
 from ktrdr.errors import ArgumentInvalid, ConfigError, ConfigNotFound, IdentityMismatch
 
 

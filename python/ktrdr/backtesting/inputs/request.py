@@ -10,8 +10,8 @@ from typing import Any, Unpack
 
 from pydantic import Field
 
-from ktrdr.backtesting.config import BacktestConfig, Rules
-from ktrdr.backtesting.parameters import BacktestOptions, BacktestParameters, checked
+from ktrdr.backtesting.inputs.config import BacktestConfig, Rules
+from ktrdr.backtesting.inputs.parameters import BacktestOptions, BacktestParameters, checked
 from ktrdr.config.difference import differences
 from ktrdr.config.place import Place
 from ktrdr.config.plain import plain

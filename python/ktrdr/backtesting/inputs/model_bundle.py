@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrdr.backtesting.config import BacktestConfig
+from ktrdr.backtesting.inputs.config import BacktestConfig
 from ktrdr.errors import ModelInSample
 from ktrdr.neural.bundle import ModelBundle
 from ktrdr.neural.match import require_same_features

@@ -1,0 +1,1 @@
+"""Inputs of a backtest: parameters, request, configuration, features, bundle."""
