@@ -1,4 +1,4 @@
-"""How a caller follows and stops long work: progress reports and cancellation.
+"""Progress reports and cancellation: a caller follows and stops long work.
 
 Functions that run for long take ``bridge`` and ``cancellation_token``; None means ``SilentBridge()`` and
 ``NeverCancelled()``.
@@ -31,7 +31,7 @@ class SilentBridge:
     """
 
     def report(self, phase: str, done: int, total: int | None, detail: Mapping[str, Any]) -> None:
-        """Drops the report."""
+        """Drops the report, whatever it says."""
 
 
 class NeverCancelled:
@@ -42,5 +42,5 @@ class NeverCancelled:
     """
 
     def is_cancelled(self) -> bool:
-        """Returns False."""
+        """Returns False, always and at once."""
         return False

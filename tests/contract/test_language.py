@@ -1,7 +1,4 @@
-"""Language of the sources: plain summaries, no riddles, no private dialect. CONTRIBUTING.md has the rules.
-
-A room that is not clean yet stands in ``NOT_YET_CLEAN`` and is skipped; the set only shrinks.
-"""
+"""Language of the sources: plain summaries, no riddles, no private dialect. CONTRIBUTING.md has the rules."""
 
 from __future__ import annotations
 
@@ -26,9 +23,6 @@ from support.prose import (
 )
 from support.source_tree import ROOT
 
-NOT_YET_CLEAN: set[str] = {
-    "ktrdr",
-}
 RIDDLES = re.compile(r"(What|Whether|Which|How|Where|Who)\b")
 BANNED = re.compile(
     r"\b(go(es|ing)? on|went on|stands|stood|(is|are|was|were) told|look(s|ed)? after|one a bar|of their own)\b"
@@ -39,8 +33,6 @@ RUST_ROOMS = sorted({room_of(file) for file in rust_sources()})
 
 
 def of_room(room: str, files: Iterable[Path]) -> list[Path]:
-    if room in NOT_YET_CLEAN:
-        pytest.skip("not clean yet")
     return [file for file in files if room_of(file) == room]
 
 
@@ -89,8 +81,6 @@ def test_phrases_of_rust(room: str) -> None:
 
 @pytest.mark.parametrize("name", [str(file.relative_to(ROOT)) for file in pages()])
 def test_phrases_of_the_pages(name: str) -> None:
-    if name in NOT_YET_CLEAN:
-        pytest.skip("not clean yet")
     assert banned(page(ROOT / name)) == []
 
 
