@@ -52,9 +52,12 @@ class _Bars:
         from rich.table import Column
 
         columns = (
-            TextColumn("{task.description:<10}"), BarColumn(_BAR_WIDTH), MofNCompleteColumn(), TimeRemainingColumn(),
+            TextColumn("{task.description:<10}"),
+            BarColumn(_BAR_WIDTH),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
             TextColumn("{task.fields[detail]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
-        )  # fmt: skip
+        )
         self._progress = Progress(*columns, console=Console(stderr=True), expand=True)
         self._tasks: dict[str, Any] = {}
 

@@ -14,7 +14,7 @@ from ktrdr import _core
 from ktrdr._types import Floats, Stamps
 from ktrdr.data.audit import PRICES, absorb_rounding, audit, check_spacing, common_spacing, refusal
 from ktrdr.data.frames import BarTable, columns_of, floats_of, stamps_of
-from ktrdr.errors import DataEmpty, DataError, DataParse
+from ktrdr.errors import DataEmpty, DataError, DataOhlcOrder, DataParse
 from ktrdr.time import Timeframe, iso
 
 EXTRAS = ("volume", "half_spread", "atr", "conversion_rate")
@@ -133,11 +133,23 @@ class BarSeries:
         Raises a ``DataError`` leaf that names row and field.
         """
         stamps, given = read_columns(frame, symbol)
-        given, _ = absorb_rounding(given)
-        series = cls(symbol, timeframe or Timeframe.M1, stamps, provenance=provenance or Provenance(), **given)
+        series = cls._rounded(symbol, timeframe or Timeframe.M1, stamps, given, provenance or Provenance())
         found = timeframe or common_spacing(stamps)
         check_spacing(stamps, found, symbol)
         return series if timeframe else series._with({"timeframe": found})
+
+    @classmethod
+    def _rounded(
+        cls, symbol: str, timeframe: Timeframe, stamps: Stamps, given: dict[str, Floats], provenance: Provenance
+    ) -> BarSeries:
+        # Rounding errors are rare and looking for them costs as much as all other checks: look only after a refusal.
+        try:
+            return cls(symbol, timeframe, stamps, provenance=provenance, **given)
+        except DataOhlcOrder:
+            widened, rows = absorb_rounding(given)
+            if rows == 0:
+                raise
+        return cls(symbol, timeframe, stamps, provenance=provenance, **widened)
 
 
 BarsByTimeframe = Mapping[str, BarTable | BarSeries]

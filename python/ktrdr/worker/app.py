@@ -27,10 +27,15 @@ _ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
 def create_api(service: Service) -> FastAPI:
     """Returns the routes without the access checks; ``/openapi.json`` describes them."""
     api = FastAPI(
-        title="ktrdr", version=version("ktrdr"), docs_url=None, redoc_url=None, redirect_slashes=False,
-        dependencies=[Depends(known_query)], responses=_ERROR_RESPONSES,
+        title="ktrdr",
+        version=version("ktrdr"),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        dependencies=[Depends(known_query)],
+        responses=_ERROR_RESPONSES,
         description="Backtests that survive: started here, run by any worker of one database.",
-    )  # fmt: skip
+    )
     api.state.service = service
     errors.install(api)
     for module in ROUTES:

@@ -139,7 +139,7 @@ class WorkerClient:
     def _unreachable(self, error: httpx.TransportError) -> WorkerUnreachable:
         return WorkerUnreachable(
             f"nobody answers: {type(error).__name__}", where=self._url, hint="is `ktrdr worker` running there?"
-        )  # fmt: skip
+        )
 
 
 def parse_events(lines: Iterator[str]) -> Iterator[Event]:

@@ -58,7 +58,13 @@ def _train(repository: Repository) -> str:
 
     with Interrupt() as token, progress() as bridge:
         result = train(
-            STRATEGY, SYMBOL, TIMEFRAME, start=_TRAINED[0], end=_TRAINED[1], data_dir=repository.root,
-            bridge=bridge, cancellation_token=token,
-        )  # fmt: skip
+            STRATEGY,
+            SYMBOL,
+            TIMEFRAME,
+            start=_TRAINED[0],
+            end=_TRAINED[1],
+            data_dir=repository.root,
+            bridge=bridge,
+            cancellation_token=token,
+        )
     return str(result.model_id)

@@ -183,12 +183,19 @@ def fork(
 def _shown(operation: Json) -> CommandResult:
     progress_now, timings = operation["progress"] or {}, operation["timings"]
     facts = {
-        "status": operation["status"], "run": operation["title"], "model": operation["model_id"],
-        "done": _share(operation), "time": progress_now.get("time"), "equity": _number(progress_now.get("equity")),
-        "trades": progress_now.get("trades"), "bars per second": _number(progress_now.get("bars_per_second")),
-        "seconds left": _number(progress_now.get("eta")), "submitted": timings["created_at"],
-        "started": timings["started_at"], "ended": timings["ended_at"],
-    }  # fmt: skip
+        "status": operation["status"],
+        "run": operation["title"],
+        "model": operation["model_id"],
+        "done": _share(operation),
+        "time": progress_now.get("time"),
+        "equity": _number(progress_now.get("equity")),
+        "trades": progress_now.get("trades"),
+        "bars per second": _number(progress_now.get("bars_per_second")),
+        "seconds left": _number(progress_now.get("eta")),
+        "submitted": timings["created_at"],
+        "started": timings["started_at"],
+        "ended": timings["ended_at"],
+    }
     rows = [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
     return CommandResult(operation, [operation["operation_id"], Table(("", ""), rows), *_reasons(operation)])
 

@@ -53,18 +53,30 @@ def train(
 
     with Interrupt() as token, progress() as bridge:
         result = train_net(
-            strategy, symbol, timeframe, start=start_date, end=end_date, seed=seed, device=device, threads=threads,
-            resample=resample, bridge=bridge, cancellation_token=token,
-        )  # fmt: skip
+            strategy,
+            symbol,
+            timeframe,
+            start=start_date,
+            end=end_date,
+            seed=seed,
+            device=device,
+            threads=threads,
+            resample=resample,
+            bridge=bridge,
+            cancellation_token=token,
+        )
     return trained(result)
 
 
 def trained(result: Any) -> CommandResult:
     """Returns what ``ktrdr train`` prints."""
     data = {
-        "operation_id": None, "status": "completed", "model": result.model_id,
-        "metrics": dict(result.metrics), "warnings": list(result.warnings),
-    }  # fmt: skip
+        "operation_id": None,
+        "status": "completed",
+        "model": result.model_id,
+        "metrics": dict(result.metrics),
+        "warnings": list(result.warnings),
+    }
     rows = [(name, _shown(value)) for name, value in result.metrics.items()]
     notes = [f"warning: {warning}" for warning in result.warnings]
     return CommandResult(data, [f"model {result.model_id}", Table(("metric", "value"), rows), *notes])

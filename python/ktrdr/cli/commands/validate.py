@@ -44,6 +44,9 @@ def _shown(summary: Summary) -> list[str | Table]:
     ]
     names = [f"  {name}" for name in summary.features]
     return [
-        f"{summary.name}: valid", Table(("", ""), rows), "features:", *names,
+        f"{summary.name}: valid",
+        Table(("", ""), rows),
+        "features:",
+        *names,
         *(f"warning: {warning}" for warning in summary.warnings),
-    ]  # fmt: skip
+    ]

@@ -16,10 +16,16 @@ def workers(*, worker: str | None = None) -> CommandResult:
     """
     found = operations_client(worker).workers()
     rows = [
-        (one["id"], one["host"], str(one["pid"]), str(one["slots"]), "live" if one["live"] else "gone",
-         f"{one['seen_s_ago']:.0f} s ago")
+        (
+            one["id"],
+            one["host"],
+            str(one["pid"]),
+            str(one["slots"]),
+            "live" if one["live"] else "gone",
+            f"{one['seen_s_ago']:.0f} s ago",
+        )
         for one in found["workers"]
-    ]  # fmt: skip
+    ]
     if not rows:
         return CommandResult(found, ["no workers: `ktrdr worker` starts one"])
     return CommandResult(found, [Table(("worker", "host", "process", "slots", "", "seen"), rows)])

@@ -91,10 +91,17 @@ def _progress(progress: Json) -> dict[str, Any]:
 
 def _add_segments(connection: Connection, lease: Lease, segments: Iterable[Segment]) -> None:
     rows = [
-        {"operation_id": lease.operation_id, "generation": lease.generation, "kind": segment.kind,
-         "seq_from": segment.seq_from, "seq_to": segment.seq_to, "data": segment.data, "hash": digest(segment.data)}
+        {
+            "operation_id": lease.operation_id,
+            "generation": lease.generation,
+            "kind": segment.kind,
+            "seq_from": segment.seq_from,
+            "seq_to": segment.seq_to,
+            "data": segment.data,
+            "hash": digest(segment.data),
+        }
         for segment in segments
-    ]  # fmt: skip
+    ]
     if rows:
         connection.execute(insert(ledger_segments), rows)
 

@@ -55,9 +55,12 @@ def listen(host: str, port: int, access: Access) -> socket.socket:
         raise ArgumentInvalid("is not an address of this machine", where="--host", found=host) from None
     if access.token is None and not ip_address(str(address[0]).partition("%")[0]).is_loopback:
         raise ArgumentInvalid(
-            "an address that others can reach needs a token", where="--host", found=host,
-            expected="127.0.0.1", hint=f"set {TOKEN} to at least {SHORTEST_TOKEN} characters",
-        )  # fmt: skip
+            "an address that others can reach needs a token",
+            where="--host",
+            found=host,
+            expected="127.0.0.1",
+            hint=f"set {TOKEN} to at least {SHORTEST_TOKEN} characters",
+        )
     # asyncio only asks for TCP_NODELAY where a socket names its protocol; without, answers wait 40 ms for an ACK
     listening = socket.socket(family, kind, protocol)
     try:

@@ -50,7 +50,11 @@ def session(request: Request, parts: Parts, body: SessionBody) -> JSONResponse:
         raise AuthRequired("not the token of this service")
     answer = JSONResponse({"status": "ok"})
     answer.set_cookie(
-        COOKIE, open_session(token), max_age=SESSION_SECONDS, httponly=True, samesite="strict",
+        COOKIE,
+        open_session(token),
+        max_age=SESSION_SECONDS,
+        httponly=True,
+        samesite="strict",
         secure=request.url.scheme == "https",
-    )  # fmt: skip
+    )
     return answer

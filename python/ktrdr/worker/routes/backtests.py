@@ -20,9 +20,12 @@ def start(parts: Parts, body: StartBody) -> Accepted:
     if _is_alone(parts):
         require_symbol(body.symbol)
     made = parts.store.submit(
-        "backtest", request.to_spec(), threads=body.threads, model_id=body.model,
+        "backtest",
+        request.to_spec(),
+        threads=body.threads,
+        model_id=body.model,
         idempotency_key=body.idempotency_key,
-    )  # fmt: skip
+    )
     return accepted(parts, made)
 
 

@@ -52,7 +52,10 @@ def _completed(parts: Service, operation_id: str) -> Operation:
     operation = parts.store.get(operation_id)
     if operation.status is not Status.COMPLETED:
         raise NotCompleted(
-            "it has no result yet", operation=operation_id, status=operation.status.value,
-            found=operation.status.value, expected="completed",
-        )  # fmt: skip
+            "it has no result yet",
+            operation=operation_id,
+            status=operation.status.value,
+            found=operation.status.value,
+            expected="completed",
+        )
     return operation
