@@ -54,7 +54,8 @@ def summary(operation: Operation, result: Result) -> CommandResult:
     paired = [(*left, *right) for left, right in zip(rows[:half], [*rows[half:], ("", "")], strict=False)]
     table = [Table(("metric", "value", "metric", "value"), paired)] if rows else []
     notes = [f"warning: {warning}" for warning in result.warnings]
-    last = ", ".join([*(f"{value} {name}" for name, value in figures.items()), f"result {result.result_hash}"])
+    counts = [f"{value} {name}" for name, value in figures.items() if isinstance(value, int)]
+    last = ", ".join([*counts, f"result {result.result_hash}"])
     headline = kind_of(operation.kind).headline(result.manifest)
     return CommandResult(data, [headline, *table, *notes, f"{last}, {operation.id}"])
 
