@@ -47,17 +47,21 @@ def summary(operation: Operation, result: Result) -> CommandResult:
         "warnings": list(result.warnings),
         **figures,
     }
-    metrics = figures.pop("metrics", {})
+    metrics = figures.get("metrics", {})
     cells = {name: _cell(name, value, result.summary.get("undefined", {})) for name, value in metrics.items()}
     rows = [(name.replace("_", " "), cells[name]) for name in _SHOWN if name in cells]
     half = (len(rows) + 1) // 2
     paired = [(*left, *right) for left, right in zip(rows[:half], [*rows[half:], ("", "")], strict=False)]
     table = [Table(("metric", "value", "metric", "value"), paired)] if rows else []
     notes = [f"warning: {warning}" for warning in result.warnings]
-    counts = [f"{value} {name}" for name, value in figures.items() if isinstance(value, int)]
-    last = ", ".join([*counts, f"result {result.result_hash}"])
     headline = kind_of(operation.kind).headline(result.manifest)
-    return CommandResult(data, [headline, *table, *notes, f"{last}, {operation.id}"])
+    return CommandResult(data, [headline, *table, *notes, last_line(operation.id, result)])
+
+
+def last_line(operation_id: str, result: Result) -> str:
+    """Returns the counts of a result, its hash and its operation; records such as ``blocks`` are for programs only."""
+    counts = [f"{value} {name}" for name, value in result.summary.items() if isinstance(value, int)]
+    return ", ".join([*counts, f"result {result.result_hash}", operation_id])
 
 
 def _cell(name: str, value: float | None, undefined: Mapping[str, str]) -> str:
