@@ -18,14 +18,8 @@ PRICES = ("open", "high", "low", "close")
 MOST_ROWS = 20  # an error lists no more; it says how many there are
 _ROUNDING_RATE = 1e-11
 
-_SENTENCES = {
-    "data_nonfinite": "the value must be finite",
-    "data_price_range": "prices must be above 0 and volumes not below 0",
-    "data_ohlc_order": "high must be the highest and low the lowest price of the bar",
-    "data_duplicate": "the stamp occurs twice",
-    "data_unsorted": "the stamp lies before the one above it",
-    "data_timeframe": "the bar is cut short: the next one opens before its end",
-}
+# The rules of a bar stand in the core; a bar that its successor cuts short is seen only beside its timeframe.
+_SENTENCES = {**_core.BAR_RULES, "data_timeframe": "the bar is cut short: the next one opens before its end"}
 Codes: TypeAlias = NDArray[np.uint8]
 _FIELDS = _core.AUDIT_FIELDS
 _RULES = (*_core.AUDIT_RULES, "data_timeframe")
