@@ -7,6 +7,7 @@ import inspect
 import pydoc
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -94,3 +95,18 @@ def test_no_signature_says_any(name: str, signature: inspect.Signature) -> None:
     for parameter in signature.parameters.values():
         hint = str(parameter.annotation).replace(OPEN.get(parameter.name, "\0"), "")
         assert "Any" not in hint, f"{name}({parameter.name}: {parameter.annotation})"
+
+
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        ("ktrdr.backtesting.engine", ["BacktestingEngine"]),
+        ("ktrdr.backtesting.backtest_worker", ["BacktestWorker"]),
+        ("ktrdr.neural.models.base_model", ["BaseNeuralModel"]),
+        ("ktrdr.training.model_storage", ["ModelStorage", "StoredModel"]),
+        ("ktrdr.operations", ["resume", "run", "stored_results"]),
+    ],
+)
+def test_the_modules_that_users_know_keep_their_names(module: str, names: list[str]) -> None:
+    found = import_module(module)
+    assert [name for name in names if not hasattr(found, name)] == []

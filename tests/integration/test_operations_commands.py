@@ -65,7 +65,7 @@ class Program:
         with pytest.raises(Cancelled) as caught:
             foreground.run(
                 "walker", "EURUSD", "1h", start="2024-01-20", end="2024-12-31", threads=1, store=self.store,
-                bridge=stop, token=stop.token,
+                bridge=stop, cancellation_token=stop.token,
             )  # fmt: skip
         assert caught.value.where is not None
         return caught.value.where
@@ -174,7 +174,14 @@ def test_cancelled_from_another_terminal(ktrdr: Program) -> None:
         token = Token()
         with pytest.raises(Cancelled):
             foreground.run(
-                "walker", "EURUSD", "1h", start="2024-01-20", threads=1, store=ktrdr.store, bridge=Begun(), token=token
+                "walker",
+                "EURUSD",
+                "1h",
+                start="2024-01-20",
+                threads=1,
+                store=ktrdr.store,
+                bridge=Begun(),
+                cancellation_token=token,
             )
         ended.append(token.reason)
 

@@ -68,7 +68,7 @@ class Ground:
         with pytest.raises(Cancelled) as caught:
             foreground.run(
                 f"walker_{self.kind}", "EURUSD", "1h", start="2024-01-20", end=END, threads=1, store=self.store,
-                bridge=stop, token=stop.token,
+                bridge=stop, cancellation_token=stop.token,
             )  # fmt: skip
         found = self.store.get(caught.value.where or "")
         assert (found.status, found.generation) == (Status.CANCELLED, 1)

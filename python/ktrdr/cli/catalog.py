@@ -46,7 +46,7 @@ _DATA = Group(
     },
 )
 _STRATEGIES = Group(
-    "List the strategies a name finds; copy one for editing.",
+    "List the available strategies, or copy one to edit it.",
     {
         "copy": Command("ktrdr.cli.commands.strategies:copy", "Copy a built-in strategy to ./strategies."),
     },
@@ -64,7 +64,7 @@ _OPERATIONS = Group(
     {
         "list": Command("ktrdr.cli.commands.operations:list_operations", "List operations, newest first."),
         "show": Command("ktrdr.cli.commands.operations:show", "Show one operation."),
-        "follow": Command("ktrdr.cli.commands.operations:follow", "Follow an operation until it rests."),
+        "follow": Command("ktrdr.cli.commands.operations:follow", "Print progress until the operation ends or stops."),
         "cancel": Command("ktrdr.cli.commands.operations:cancel", "Stop an operation; it can be resumed."),
         "resume": Command("ktrdr.cli.commands.operations:resume", "Resume an operation in the foreground."),
         "restart": Command("ktrdr.cli.commands.operations:restart", "Run an operation again from its first bar."),
@@ -91,5 +91,5 @@ COMMANDS: Mapping[str, Command | Group] = {
     "checkpoint": _CHECKPOINT,
     "workers": Command("ktrdr.cli.commands.workers:workers", "List the registered workers."),
     "worker": Command("ktrdr.cli.commands.worker:worker", "Serve operations over HTTP and run them."),
-    "doctor": Command("ktrdr.cli.commands.doctor:doctor", "Print versions, machine, data folder, and gaps."),
+    "doctor": Command("ktrdr.cli.commands.doctor:doctor", "Print versions, machine, data folder, and what is missing."),
 }

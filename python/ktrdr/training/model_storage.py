@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ktrdr.neural.storage import ModelStorage
+from ktrdr.neural.storage import ModelStorage, StoredModel
 
-__all__ = ["ModelStorage"]
+__all__ = ["ModelStorage", "StoredModel"]

@@ -1,4 +1,4 @@
-"""Parameters of a backtest: the one home of their names, ranges, defaults and descriptions.
+"""Parameters of a backtest: the model of their names, ranges, defaults and descriptions.
 
 The HTTP body derives from these models. The signatures of ``ktrdr.backtest`` and ``ktrdr.operations.run`` and the
 options of ``ktrdr backtest run`` are written out for editors and help. The unit test of this file compares them with

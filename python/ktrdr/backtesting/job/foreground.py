@@ -39,7 +39,7 @@ def run(
     every_bars: int | None = None,
     store: Store | None = None,
     bridge: ProgressBridge | None = None,
-    token: Token | None = None,
+    cancellation_token: Token | None = None,
     data_dir: Path | None = None,
 ) -> BacktestResults:
     """Runs a backtest like ``ktrdr.backtest``, saved every five seconds and therefore resumable.
@@ -48,10 +48,10 @@ def run(
     ``ktrdr.backtest`` has are described there.
 
     Args:
-        every_bars: bars between two saves, beside the five seconds.
+        every_bars: also save after this many bars.
         store: database; None opens the default one.
         bridge: receives progress reports.
-        token: asked between blocks whether to stop; the run is saved before it raises ``Cancelled``.
+        cancellation_token: asked between blocks whether to stop; the run is saved before it raises ``Cancelled``.
     """
     request = BacktestRequest.of(
         strategy,
@@ -70,7 +70,7 @@ def run(
     )
     io = RunIO(
         store or Store.open(),
-        token=token or Token(),
+        token=cancellation_token or Token(),
         bridge=bridge,
         cadence=Cadence(every_bars=every_bars),
         data_dir=data_dir,

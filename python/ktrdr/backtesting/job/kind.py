@@ -40,7 +40,7 @@ class BacktestKind(Kind):
     """Backtests of a strategy over stored bars; the spec is a `BacktestRequest`."""
 
     name = "backtest"
-    tables = ("fills", "trades", "equity", "refused", "decisions")
+    tables = tuple(_core.LEDGER_SCHEMA)
 
     def capability(self) -> Capability:
         """Returns the numeric profile and the engine's semantics version; imports torch."""

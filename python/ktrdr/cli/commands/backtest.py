@@ -34,7 +34,7 @@ def run(
     threads
         Torch threads; by default 2, or as many as the run was started with.
     resume
-        Resume the operation of that id instead; takes no positionals.
+        Resume the operation with this id; give no STRATEGY, SYMBOL or TIMEFRAME.
     stored
         Resume with the strategy as submitted, even if its name now means another one.
     worker

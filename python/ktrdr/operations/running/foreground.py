@@ -38,7 +38,7 @@ def resume(
     every_bars: int | None = None,
     store: Store | None = None,
     bridge: ProgressBridge | None = None,
-    token: Token | None = None,
+    cancellation_token: Token | None = None,
     data_dir: Path | None = None,
 ) -> Result:
     """Resumes an operation of any kind from its checkpoint, to the result it would have had without the stop.
@@ -50,7 +50,7 @@ def resume(
         every_bars: bars between two saves, beside the five seconds.
         store: database; None opens the default one.
         bridge: receives progress reports.
-        token: asked between blocks whether to stop.
+        cancellation_token: asked between blocks whether to stop.
         data_dir: bars and models; None means the data folder.
 
     Raises:
@@ -62,7 +62,7 @@ def resume(
         Cancelled: the token asked to stop.
     """
     found = store or Store.open()
-    asked = token or Token()
+    asked = cancellation_token or Token()
     claim = claim_for_resume(found, operation_id, threads=threads, stored=stored, token=asked)
     io = RunIO(found, token=asked, bridge=bridge, cadence=Cadence(every_bars=every_bars), data_dir=data_dir)
     return run_claim(claim, io)
