@@ -22,7 +22,10 @@ from ktrdr.worker.schemas import StartBody
 PARAMETERS = StartParameters.model_fields
 PYTHON_DOORS: Mapping[str, tuple[Callable[..., Any], set[str]]] = {
     "ktrdr.backtest": (ktrdr.backtest, {"strategy", "bars", "data_dir", "bridge", "cancellation_token"}),
-    "ktrdr.operations.run": (operations.run, {"strategy", "data_dir", "bridge", "token", "store", "every_bars"}),
+    "ktrdr.operations.run": (
+        operations.run,
+        {"strategy", "data_dir", "bridge", "cancellation_token", "store", "every_bars"},
+    ),
     "BacktestConfig.of": (BacktestConfig.of, {"strategy", "bars", "data_dir"}),
 }
 SHORT_NAMES = {"commission", "slippage"}
