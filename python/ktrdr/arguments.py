@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from numbers import Real
+from typing import Final
 
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.profile import MAX_THREADS
+
+INITIAL_CAPITAL: Final = 100_000.0
+"""The capital of a run that names none, account currency."""
 
 
 def check_whole(name: str, value: object, low: int, high: int) -> int:

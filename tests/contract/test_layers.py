@@ -120,21 +120,12 @@ def test_backtesting_knows_nothing_of_decision() -> None:
         assert not any("ktrdr.decision" in target for _, target in edges(ast.parse(file.read_text()))), file
 
 
-def docstring_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Returns the lines of a function's docstring, which do not count as its length."""
-    first = function.body[0]
-    is_text = (
-        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
-    )
-    return (first.end_lineno or first.lineno) - first.lineno + 1 if is_text else 0
-
-
 def test_no_function_is_longer_than_a_screen() -> None:
     long = []
     for file in modules():
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                lines = (node.end_lineno or node.lineno) - node.lineno + 1 - docstring_lines(node)
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
                 if lines > 60:
                     long.append(f"{file.name}:{node.lineno} {node.name} {lines}")
     assert long == []

@@ -93,5 +93,5 @@ def test_a_killed_run_is_gone_on_with_at_once(place: Place, slow_hash: str) -> N
     long = Place(place.folder, place.url, OFTEN | {"KTRDR_LEASE_SECONDS": "600"})
     process, name = begun(long, 3_000)
     kill(process)
-    process.wait()
+    process.communicate()
     assert answer_of(long.call("operations", "resume", name, "--json"))["result_hash"] == slow_hash

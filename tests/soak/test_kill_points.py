@@ -40,7 +40,7 @@ def whole(folder: Path) -> Whole:
 def child(place: Place, *, kill_at: str = "", trace: Path | None = None) -> int:
     """A real child of this process, with a plugin that it does not know of; returns its exit code."""
     armed = {"KILL_AT": kill_at, "KILL_TRACE": str(trace or "")}
-    paths = os.pathsep.join([str(Path(PLUGIN).parents[1]), place.environment["PYTHONPATH"]])
+    paths = os.pathsep.join([str(Path(PLUGIN).parents[2]), place.environment["PYTHONPATH"]])
     code = "from support.process import kill_points; kill_points.arm(); kill_points.child()"
     done = subprocess.run(
         [sys.executable, "-c", code, "worker-of-a-test", str(os.getpid())],

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ktrdr import _core
 from ktrdr.backtesting.identity import Parts, identity_of
 from ktrdr.simulation.blocks import BlockRun
 from ktrdr.simulation.cursor import LedgerCursor
@@ -21,19 +20,16 @@ class SavedRun:
         snapshot: the core's state, a few KiB.
         ledger: the tables written before it, by name.
         parent: of a fork, the hash that identifies the parent's snapshot.
+        forks_here: whether the snapshot is still a parent's: other rules and bars may hold from here on.
     """
 
     snapshot: bytes
     ledger: Mapping[str, pl.DataFrame]
     parent: bytes | None = None
+    forks_here: bool = False
 
     def __repr__(self) -> str:
         return f"<SavedRun: snapshot of {len(self.snapshot):,} bytes{'' if self.parent is None else ', of a fork'}>"
-
-    @property
-    def forks_here(self) -> bool:
-        """Returns whether the snapshot is still the parent's: other rules and bars may hold from here on."""
-        return self.parent is not None and _core.verify(self.snapshot)[3] == self.parent
 
 
 @dataclass(frozen=True)

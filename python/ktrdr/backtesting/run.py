@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ktrdr.arguments import INITIAL_CAPITAL
 from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.backtesting.inputs.config import BacktestConfig, Moment
-from ktrdr.backtesting.inputs.parameters import INITIAL_CAPITAL
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.control import CancellationToken, ProgressBridge
 from ktrdr.data.bars import BarsByTimeframe
@@ -41,7 +41,7 @@ def backtest(
     bridge: ProgressBridge | None = None,
     cancellation_token: CancellationToken | None = None,
 ) -> BacktestResults:
-    """Trades a strategy over bars and returns the result.
+    """Trades a strategy over bars and returns the result; raises a leaf of ``KtrdrError``.
 
     Args:
         strategy: a name, a path or the file's content as a mapping.
@@ -61,9 +61,6 @@ def backtest(
         resample: make a missing timeframe from a finer one.
         bridge: receives progress reports.
         cancellation_token: asked after every block if the run should stop.
-
-    Raises:
-        KtrdrError: a leaf that names what is wrong, where, and what to do.
     """
     config = BacktestConfig.of(
         strategy,

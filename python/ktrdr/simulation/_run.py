@@ -9,12 +9,13 @@ import numpy as np
 import polars as pl
 
 from ktrdr import _core
+from ktrdr.arguments import check_money
 from ktrdr.data.bars import BarSeries
 from ktrdr.errors import ArgumentInvalid, DataTooShort, IdentityMismatch, ProfileMismatch
 from ktrdr.simulation.columns import GrowingColumns, WholeColumns, given_columns
 from ktrdr.simulation.cursor import LedgerCursor
 from ktrdr.simulation.equity_curve import EquityCurve
-from ktrdr.simulation.inputs import read_count, read_money
+from ktrdr.simulation.inputs import read_count
 from ktrdr.simulation.ledger import TABLES
 from ktrdr.simulation.result import OpenPosition, RunResult, open_position, result_of
 from ktrdr.time import Timeframe
@@ -175,7 +176,7 @@ def begin(
             found=len(bars),
             expected=f"more than {first} bars",
         )
-    capital = read_money("initial_capital", initial_capital)
+    capital = check_money("initial_capital", initial_capital)
     stamps = None if bars is None else bars.timestamp
     return _core.Simulation(rules, symbol, timeframe.ns, capital, first, record_decisions, stamps)
 

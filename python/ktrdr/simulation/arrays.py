@@ -7,6 +7,7 @@ from typing import overload
 from numpy.typing import ArrayLike
 
 from ktrdr import _core
+from ktrdr.arguments import INITIAL_CAPITAL
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.frames import BarTable
 from ktrdr.simulation._run import Ledger, SignalRun, begin, compare_parts, input_parts, restore_core, timeframe_of
@@ -37,7 +38,7 @@ def simulate(
     decisions: Decisions = None,
     execution: Execution = None,
     metrics: Metrics = None,
-    initial_capital: float = 100_000.0,
+    initial_capital: float = INITIAL_CAPITAL,
     warmup_bars: int = 0,
     timeframe: str | Timeframe | None = None,
     symbol: str = "",
@@ -116,7 +117,7 @@ class Simulation(SignalRun):
         decisions: Decisions = None,
         execution: Execution = None,
         metrics: Metrics = None,
-        initial_capital: float = 100_000.0,
+        initial_capital: float = INITIAL_CAPITAL,
         warmup_bars: int = 0,
         timeframe: str | Timeframe | None = None,
         symbol: str = "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ktrdr import _core
+from ktrdr.arguments import INITIAL_CAPITAL
 from ktrdr.data.bars import BarSeries
 from ktrdr.errors import IdentityMismatch
 from ktrdr.simulation._run import Ledger, Parts, Run, begin, compare_parts
@@ -37,7 +38,7 @@ class BlockRun(Run):
         execution: Execution = None,
         decisions: Decisions = None,
         metrics: Metrics = None,
-        initial_capital: float = 100_000.0,
+        initial_capital: float = INITIAL_CAPITAL,
         warmup_bars: int = 0,
     ) -> BlockRun:
         """Returns a run before its first bar; the arguments are those of `simulate`."""

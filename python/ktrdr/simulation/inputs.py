@@ -141,13 +141,6 @@ def read_count(name: str, value: object) -> int:
     return int(value)
 
 
-def read_money(name: str, value: object) -> float:
-    """Returns an amount; raises ``ArgumentInvalid`` for what is no number. The core checks the range."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise ArgumentInvalid("a number is needed", where=name, found=value, expected="> 0")
-    return float(value)
-
-
 def read_timeframe(given: str | Timeframe | None) -> Timeframe | None:
     """Returns the timeframe of a text; None stays None."""
     return None if given is None else Timeframe.parse(given)

@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import ArrayLike
 
 from ktrdr import _core
+from ktrdr.arguments import INITIAL_CAPITAL
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.frames import BarTable
 from ktrdr.errors import ArgumentInvalid
@@ -76,7 +77,7 @@ class SimulationStream(SignalRun):
         execution: Execution = None,
         decisions: Decisions = None,
         metrics: Metrics = None,
-        initial_capital: float = 100_000.0,
+        initial_capital: float = INITIAL_CAPITAL,
         warmup_bars: int = 0,
         symbol: str = "",
     ) -> None:

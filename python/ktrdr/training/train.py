@@ -12,16 +12,16 @@ from ktrdr.control import CancellationToken, NeverCancelled, ProgressBridge, Sil
 from ktrdr.data.bars import BarsByTimeframe
 from ktrdr.data.origin import require_one_origin
 from ktrdr.feature_pipeline.build import build_features
-from ktrdr.neural.bundle import bundle_id
+from ktrdr.neural.bundle import BundleDraft, bundle_id
 from ktrdr.neural.metadata import BundleMetadata
 from ktrdr.neural.runtime import choose_device
 from ktrdr.neural.storage import ModelStorage
 from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.strategy.schema import Strategy
 from ktrdr.training.draft import bundle_draft
-from ktrdr.training.inputs import Moment, training_inputs
+from ktrdr.training.inputs import Moment, TrainingInputs, training_inputs
 from ktrdr.training.samples import make_samples
-from ktrdr.training.trainer import RunSettings, fit
+from ktrdr.training.trainer import Fitted, RunSettings, fit
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,13 @@ def train(
     settings = _run_settings(loaded, seed, device, threads, bridge, cancellation_token)
     storage = ModelStorage(inputs.repository.models_dir)
     storage.require_writable(loaded.name)
+    draft, fitted = _fitted(inputs, settings, resample)
+    return TrainResult(storage.save(draft), draft.metadata, fitted.history)
+
+
+def _fitted(inputs: TrainingInputs, settings: RunSettings, resample: bool) -> tuple[BundleDraft, Fitted]:
+    """Builds features and samples, fits the net, and returns the bundle to write beside the fit."""
+    loaded = inputs.strategy
     matrices = [
         build_features(loaded, inputs.source, name, inputs.span, resample=resample, bridge=settings.bridge)
         for name in inputs.symbols
@@ -121,8 +128,7 @@ def train(
     synthetic = require_one_origin([series for matrix in matrices for series in matrix.series.values()])
     samples = make_samples(loaded, matrices)
     fitted = fit(samples.task, settings)
-    draft = bundle_draft(loaded, inputs.symbols, matrices, samples, fitted, synthetic=synthetic)
-    return TrainResult(storage.save(draft), draft.metadata, fitted.history)
+    return bundle_draft(loaded, inputs.symbols, matrices, samples, fitted, synthetic=synthetic), fitted
 
 
 def _run_settings(

@@ -33,7 +33,7 @@ def forkable(config: BacktestConfig, block: int = 1) -> SavedRun:
     collect = Collect()
     BacktestingEngine(config).run(checkpoint_callback=collect)
     saved = collect.saved[block]
-    return replace(saved, parent=_core.verify(saved.snapshot)[3])
+    return replace(saved, parent=_core.verify(saved.snapshot)[3], forks_here=True)
 
 
 def test_the_past_stays_and_the_future_pays_the_new_costs(config_of: ConfigOf) -> None:
@@ -83,7 +83,7 @@ def test_a_fork_takes_what_a_resume_refuses(change: dict[str, Any], config_of: C
     begin = forkable(config_of("lstm", 1_500))
     config = config_of("lstm", 1_500, **change)
     with pytest.raises(KtrdrError):
-        BacktestingEngine(config).run(resume=replace(begin, parent=None))
+        BacktestingEngine(config).run(resume=replace(begin, parent=None, forks_here=False))
     assert BacktestingEngine(config).run(resume=begin).equity.height > 1_000
 
 

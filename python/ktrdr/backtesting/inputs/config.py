@@ -8,9 +8,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ktrdr.arguments import check_money, check_threads
+from ktrdr.arguments import INITIAL_CAPITAL, check_money, check_threads
 from ktrdr.backtesting.decision_function import rules_in_force
-from ktrdr.backtesting.inputs.parameters import INITIAL_CAPITAL
 from ktrdr.data.bars import BarsByTimeframe
 from ktrdr.data.store.repository import BarSource, MemoryBars, Repository, check_symbol
 from ktrdr.errors import ArgumentInvalid

@@ -12,14 +12,13 @@ from typing import Annotated, Any, Final, TypedDict, TypeVar
 
 from pydantic import Field
 
+from ktrdr.arguments import INITIAL_CAPITAL
 from ktrdr.config.fields import Rate
 from ktrdr.config.place import Place
 from ktrdr.config.strict import Strict, validate
 from ktrdr.errors import ArgumentInvalid, ConfigError
 from ktrdr.profile import DEFAULT_THREADS, MAX_THREADS
 from ktrdr.strategy.sections.grammar import SYMBOL
-
-INITIAL_CAPITAL: Final = 100_000.0
 
 OTHER_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
     "Python": {},

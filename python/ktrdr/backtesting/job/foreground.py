@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ktrdr.arguments import INITIAL_CAPITAL
 from ktrdr.backtesting.inputs.config import Rules
-from ktrdr.backtesting.inputs.parameters import INITIAL_CAPITAL
 from ktrdr.backtesting.inputs.request import BacktestRequest
 from ktrdr.backtesting.job.kind import KIND
 from ktrdr.backtesting.results import BacktestResults

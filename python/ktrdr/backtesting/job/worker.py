@@ -55,7 +55,8 @@ class BacktestWorker:
         rows = ledger(self._io.store, claim.operation.id, saved.generation)
         _core.Simulation.restore(saved.snapshot, to_columns(rows))
         forked = claim.operation.forked_from
-        return SavedRun(saved.snapshot, rows, None if forked is None else bytes.fromhex(forked["lineage"]))
+        parent = None if forked is None else bytes.fromhex(forked["lineage"])
+        return SavedRun(saved.snapshot, rows, parent, forks_here=saved.opened.lineage == parent)
 
 
 def with_notices(results: BacktestResults, claim: Claim) -> BacktestResults:
