@@ -277,7 +277,7 @@ def test_the_store_follows_the_model(sqlite_store: Store) -> None:
 
 def test_the_store_follows_the_model_with_real_processes(sqlite_store: Store) -> None:
     """Owners of this host, killed, stopped and gone on with: a dead one is taken over within its lease."""
-    for seed in range(1000, 1060):
+    for seed in range(1000, 1030):
         follow(sqlite_store, seed, BOUNDS)
 
 
@@ -290,7 +290,7 @@ def postgresql_store(postgresql_url: str) -> Iterator[Store]:
 
 @pytest.mark.parametrize("bounds", [BOUNDS, ANY_HOST], ids=str)
 def test_postgresql_follows_the_model(postgresql_store: Store, bounds: Bounds) -> None:
-    for seed in range(2000, 2020):
+    for seed in range(2000, 2010):
         follow(postgresql_store, seed, bounds)
 
 

@@ -58,6 +58,7 @@ def in_this_process(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+@pytest.mark.soak
 def test_cancelled_in_the_middle_of_a_long_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = place_with(tmp_path / "data", LONG, {})
     in_this_process(place, monkeypatch)
@@ -94,6 +95,7 @@ def shut_down(place: Place, architecture: dict[str, Any], seed: int) -> float:
     return took_s
 
 
+@pytest.mark.soak
 def test_shut_down_in_the_middle_of_a_long_block(tmp_path: Path) -> None:
     assert shut_down(place_with(tmp_path / "data", LONG, {}), LONG, 1) < SHUTDOWN_S
 

@@ -95,6 +95,7 @@ def _disturb(store: Store, names: list[str], pair: Pair, rng: random.Random, tal
             left_at_kill = len(unrested)
 
 
+@pytest.mark.soak
 def test_two_workers_share(folder: Path, postgresql_url: str, tmp_path: Path, whole: BacktestResults) -> None:
     tally: Counter[str] = Counter()
     share(Place(folder, postgresql_url, OFTEN), 6, 1, tmp_path / "log", whole, tally)

@@ -72,6 +72,7 @@ def freeze_and_replace(place: Place, seed: int, log: Path, whole: BacktestResult
     store.close()
 
 
+@pytest.mark.soak
 def test_a_frozen_owner_is_replaced(folder: Path, postgresql_url: str, tmp_path: Path, whole: BacktestResults) -> None:
     freeze_and_replace(Place(folder, postgresql_url, OFTEN), 3, tmp_path / "log", whole, Counter())
 

@@ -82,10 +82,10 @@ def die_and_finish(place: Place, save: str, step: int, whole: Whole, tally: Coun
 
 
 def test_points_cover_the_save_from_encoding_to_acknowledgement(
-    folder: Path, database_url: str, tmp_path: Path, whole: Whole
+    folder: Path, sqlite_url: str, tmp_path: Path, whole: Whole
 ) -> None:
-    """And three of them, in the middle of each kind of save, are died at."""
-    place = Place(folder, database_url, EVERY_BLOCK)
+    """A child dies at two of them, in the middle of a save and of the last one; the soak has both databases."""
+    place = Place(folder, sqlite_url, EVERY_BLOCK)
     steps = points(place, tmp_path / "trace")
     middle = steps[str(MIDDLE)]
     assert middle[:2] == ["before encode", "after encode"]

@@ -70,6 +70,7 @@ def _let_it_get_on(store: Store, operation_id: str, rng: random.Random, *, early
     time.sleep(rng.uniform(0.0, 0.15 if early else 0.06))
 
 
+@pytest.mark.soak
 def test_a_worker_killed_at_random(folder: Path, database_url: str, whole: Whole) -> None:
     kill_and_finish(Place(folder, database_url, OFTEN), 1, whole, Counter())
 
@@ -132,6 +133,7 @@ def _kill_child(store: Store, operation: Operation, rng: random.Random, *, to_ge
     return True
 
 
+@pytest.mark.soak
 def test_children_killed_alone(folder: Path, tmp_path: Path, whole: Whole) -> None:
     crash_children(Place(folder, f"sqlite:///{tmp_path / 'ktrdr.db'}", OFTEN), 1, whole, Counter())
 

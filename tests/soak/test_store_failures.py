@@ -116,6 +116,7 @@ def survive_a_lock(place: Place, seconds: float, bar: int, whole: BacktestResult
     store.close()
 
 
+@pytest.mark.soak
 def test_sqlite_locked_for_longer_than_its_driver_waits(sqlite: Place, whole: BacktestResults) -> None:
     survive_a_lock(sqlite, 8.0, 3_000, whole)
 
