@@ -20,7 +20,7 @@ def main() -> None:
     run, parts = busy_run(np.random.default_rng(5), 400, window=5, parts=3)
     blob = run.snapshot(parts)
     (DATA / "snapshot_v1.bin").write_bytes(blob)
-    (DATA / "snapshot_v1.json").write_text(json.dumps(json.loads(_core.inspect(blob)), indent=1) + "\n")
+    (DATA / "snapshot_v1.json").write_text(json.dumps(json.loads(_core.Snapshot(blob).to_json()), indent=1) + "\n")
 
 
 if __name__ == "__main__":

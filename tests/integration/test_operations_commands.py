@@ -207,7 +207,7 @@ def test_a_fork_goes_on_with_other_rules_and_leaves_its_parent_alone(ktrdr: Prog
     before = stores.facts(ktrdr.store, name)
     fork = ktrdr(f"operations fork {name} {DEAR}")
     assert fork["operation_id"] != name
-    bar = _core.verify(ktrdr.store.snapshot(name))[1]
+    bar = _core.Snapshot(ktrdr.store.snapshot(name)).bar
     manifest = stored_results(ktrdr.store, fork["operation_id"]).manifest
     assert manifest["forked_from"] == {"operation": name, "bar": bar}
     assert f"forked from {name} at bar {bar}" in ktrdr.shown(f"backtest show {fork['operation_id']}")
@@ -265,7 +265,7 @@ def test_a_snapshot_can_be_looked_into(ktrdr: Program) -> None:
     name = ktrdr.stopped()
     blob = ktrdr.store.snapshot(name)
     inside = ktrdr(f"checkpoint inspect {name}")
-    assert inside == json.loads(_core.inspect(blob))
+    assert inside == json.loads(_core.Snapshot(blob).to_json())
     assert inside
     Path("good.bin").write_bytes(blob)
     assert ktrdr("checkpoint inspect good.bin") == inside
@@ -329,7 +329,7 @@ def test_a_failure_between_blocks_saves_what_stood(ktrdr: Program, monkeypatch: 
     (failed,) = ktrdr.store.list()[0]
     assert (failed.status, failed.generation) == (Status.FAILED, 1)
     assert (failed.error or {})["code"] == "internal"
-    assert _core.verify(ktrdr.store.snapshot(failed.id))[1] == 12 * 256
+    assert _core.Snapshot(ktrdr.store.snapshot(failed.id)).bar == 12 * 256
     assert resume(failed.id, store=ktrdr.store).result_hash == ktrdr.whole().result_hash
     assert_same(ktrdr.store, ktrdr.store.get(failed.id), ktrdr.whole())
 

@@ -12,13 +12,14 @@ import polars as pl
 import pytest
 
 import ktrdr
-from ktrdr.backtesting.checkpoint import Checkpoint, SavedRun
+from ktrdr.backtesting.checkpoint import Checkpoint
 from ktrdr.backtesting.decision_function import rules_in_force
 from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.backtesting.inputs.config import BacktestConfig
 from ktrdr.backtesting.inputs.feature_cache import FeatureCache
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.simulation.blocks import BlockRun
+from ktrdr.simulation.saved import SavedRun
 from ktrdr.time import Span
 from ktrdr.training.train import TrainResult
 

@@ -5,31 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import polars as pl
-
 from ktrdr.backtesting.identity import Parts, identity_of
 from ktrdr.simulation.blocks import BlockRun
 from ktrdr.simulation.cursor import LedgerCursor
-
-
-@dataclass(frozen=True)
-class SavedRun:
-    """A saved run that can be resumed.
-
-    Args:
-        snapshot: the core's state, a few KiB.
-        ledger: the tables written before it, by name.
-        parent: of a fork, the hash that identifies the parent's snapshot.
-        forks_here: whether the snapshot is still a parent's: other rules and bars may hold from here on.
-    """
-
-    snapshot: bytes
-    ledger: Mapping[str, pl.DataFrame]
-    parent: bytes | None = None
-    forks_here: bool = False
-
-    def __repr__(self) -> str:
-        return f"<SavedRun: snapshot of {len(self.snapshot):,} bytes{'' if self.parent is None else ', of a fork'}>"
+from ktrdr.simulation.saved import SavedRun
 
 
 @dataclass(frozen=True)
@@ -73,4 +52,4 @@ class Checkpoint:
 
     def save(self) -> SavedRun:
         """Returns snapshot and whole ledger of the run."""
-        return SavedRun(self.snapshot(), self.simulation.ledger())
+        return SavedRun.of(self.snapshot(), self.simulation.ledger())

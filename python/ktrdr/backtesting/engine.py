@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrdr.backtesting.checkpoint import Checkpoint, SavedRun
+from ktrdr.backtesting.checkpoint import Checkpoint
 from ktrdr.backtesting.decision_function import DecisionFunction, rules_in_force
 from ktrdr.backtesting.identity import Parts, identity_parts
 from ktrdr.backtesting.inputs.config import BacktestConfig
@@ -22,6 +22,7 @@ from ktrdr.control import CancellationToken, NeverCancelled, ProgressBridge, Sil
 from ktrdr.errors import Cancelled
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
 from ktrdr.simulation.blocks import BlockRun
+from ktrdr.simulation.saved import SavedRun
 
 CheckpointCallback = Callable[[Checkpoint], None]
 
@@ -105,15 +106,14 @@ class _Inputs:
         if saved.forks_here:
             strategy = self.config.strategy
             return BlockRun.fork(
-                saved.snapshot,
-                saved.ledger,
+                saved,
                 self.features.base,
                 execution=strategy.execution,
                 decisions=rules_in_force(strategy),
                 metrics=strategy.metrics,
                 warmup_bars=self.features.first_simulated,
             )
-        return BlockRun.resume(saved.snapshot, saved.ledger, self.features.base, self.parts)
+        return BlockRun.resume(saved, self.features.base, self.parts)
 
     def scores(self, first_row: int) -> Iterator[NDArray[np.float32]]:
         values = self.features.values

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
@@ -11,19 +10,15 @@ import polars as pl
 from ktrdr import _core
 from ktrdr.arguments import check_money
 from ktrdr.data.bars import BarSeries
-from ktrdr.errors import ArgumentInvalid, DataTooShort, IdentityMismatch, ProfileMismatch
+from ktrdr.errors import ArgumentInvalid, DataTooShort
 from ktrdr.simulation.columns import GrowingColumns, WholeColumns, given_columns
 from ktrdr.simulation.cursor import LedgerCursor
 from ktrdr.simulation.equity_curve import EquityCurve
 from ktrdr.simulation.inputs import read_count
 from ktrdr.simulation.ledger import TABLES
 from ktrdr.simulation.result import OpenPosition, RunResult, open_position, result_of
+from ktrdr.simulation.saved import Parts
 from ktrdr.time import Timeframe
-
-Parts = Sequence[tuple[str, bytes]]
-"""Named hashes of a run's inputs, which its snapshots carry."""
-Ledger = Mapping[str, Any]
-"""Tables by name, polars or Arrow, as `Run.ledger` returned them."""
 
 
 class Run:
@@ -189,32 +184,3 @@ def input_parts(core: _core.Simulation, columns: WholeColumns | GrowingColumns) 
 def timeframe_of(core: _core.Simulation) -> Timeframe:
     """Returns the length of a run's bars."""
     return next(known for known in Timeframe if known.ns == core.timeframe_ns)
-
-
-def compare_parts(saved: Parts, found: Parts) -> None:
-    """Raises ``IdentityMismatch`` or ``ProfileMismatch`` for the first named hash that differs."""
-    then = dict(saved)
-    now = dict(found)
-    for name in then | now:
-        if bytes(now.get(name, b"")) != bytes(then.get(name, b"")):
-            kind = ProfileMismatch if name == "profile" else IdentityMismatch
-            raise kind(
-                "changed since the snapshot was taken",
-                part=name,
-                hint="resume with the inputs of the snapshot, or fork to use these",
-            )
-
-
-def restore_core(
-    blob: bytes, tables: Mapping[str, Any], bars: BarSeries | None, *, with_ledger: bool
-) -> tuple[_core.Simulation, Parts]:
-    """Returns the core's run of a snapshot, and the named hashes it was saved with.
-
-    Raises ``ArgumentInvalid`` where the ledger does not fit the snapshot because none was given.
-    """
-    try:
-        return _core.Simulation.restore(blob, tables, None, bars)
-    except IdentityMismatch as error:
-        if not with_ledger and error.part != "bars":
-            raise ArgumentInvalid("the ledger written so far is needed", where="ledger", found="none") from error
-        raise

@@ -10,7 +10,7 @@ from ktrdr import _core
 from ktrdr.arguments import INITIAL_CAPITAL
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.frames import BarTable
-from ktrdr.simulation._run import Ledger, SignalRun, begin, compare_parts, input_parts, restore_core, timeframe_of
+from ktrdr.simulation._run import SignalRun, begin, input_parts, timeframe_of
 from ktrdr.simulation.columns import WholeColumns
 from ktrdr.simulation.inputs import (
     check_length,
@@ -23,8 +23,8 @@ from ktrdr.simulation.inputs import (
     read_timeframe,
     rules_to_json,
 )
-from ktrdr.simulation.ledger import to_columns
 from ktrdr.simulation.result import RunResult
+from ktrdr.simulation.saved import Ledger, SavedRun
 from ktrdr.simulation.stream import SimulationStream
 from ktrdr.strategy.rule_mappings import Decisions, DecisionsMapping, Execution, ExecutionMapping, Metrics
 from ktrdr.time import Timeframe
@@ -184,16 +184,16 @@ class Simulation(SignalRun):
         """
         if bars is None:
             return SimulationStream.restore(blob, ledger=ledger, execution=execution, decisions=decisions)
-        tables = to_columns(ledger)
         series = read_bars(bars, "", None)
-        core, saved = restore_core(blob, tables, series, with_ledger=ledger is not None)
+        saved = SavedRun.of(blob, ledger)
+        core = saved.over(series)
         timeframe = find_timeframe(series.timestamp, timeframe_of(core))
         columns = _whole_columns(series, signals, confidence)
         forked_from_bar = None
         if execution is None and decisions is None:
-            compare_parts(saved, input_parts(core, columns))
+            saved.compare(input_parts(core, columns))
         else:
-            core, _ = _core.Simulation.restore(blob, tables, merged_rules(core.rules, execution, decisions), series)
+            core = saved.fork(merged_rules(core.rules, execution, decisions), series)
             # The first new bar must follow the last one of the parent, whatever the bars before it are now.
             _core.check_bars(series.rows(core.next_bar, core.next_bar + 1), core.last_ns)
             forked_from_bar = core.next_bar

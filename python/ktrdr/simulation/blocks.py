@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ktrdr import _core
 from ktrdr.arguments import INITIAL_CAPITAL
 from ktrdr.data.bars import BarSeries
 from ktrdr.errors import IdentityMismatch
-from ktrdr.simulation._run import Ledger, Parts, Run, begin, compare_parts
+from ktrdr.simulation._run import Run, begin
 from ktrdr.simulation.columns import WholeColumns
 from ktrdr.simulation.inputs import Confidence, Signals, rules_to_json
-from ktrdr.simulation.ledger import to_columns
+from ktrdr.simulation.saved import Parts, SavedRun
 from ktrdr.strategy.rule_mappings import Decisions, Execution, Metrics
 
 
@@ -54,27 +53,25 @@ class BlockRun(Run):
         return cls(core, _without_signals(bars), bars.timeframe)
 
     @classmethod
-    def resume(cls, blob: bytes, ledger: Ledger, bars: BarSeries, parts: Parts) -> BlockRun:
-        """Returns a run that continues from a snapshot and the ledger saved with it.
+    def resume(cls, saved: SavedRun, bars: BarSeries, parts: Parts) -> BlockRun:
+        """Returns a run that continues a saved one.
 
         Args:
-            blob: the snapshot.
-            ledger: its tables by name.
+            saved: the snapshot and its ledger.
             bars: all bars of the run.
             parts: named hashes that the run would be saved with now.
 
         Raises:
             IdentityMismatch, ProfileMismatch: for other inputs than those saved; ``part`` names the first.
         """
-        core, saved = _core.Simulation.restore(blob, to_columns(ledger), None, bars)
-        compare_parts(saved, parts)
+        core = saved.over(bars)
+        saved.compare(parts)
         return cls(core, _without_signals(bars), bars.timeframe)
 
     @classmethod
     def fork(
         cls,
-        blob: bytes,
-        ledger: Ledger,
+        saved: SavedRun,
         bars: BarSeries,
         *,
         execution: Execution,
@@ -87,8 +84,7 @@ class BlockRun(Run):
         Raises:
             IdentityMismatch: where the rows before the next bar differ in number or stamp.
         """
-        rules = rules_to_json(execution, decisions, metrics)
-        core, _ = _core.Simulation.restore(blob, to_columns(ledger), rules, bars)
+        core = saved.fork(rules_to_json(execution, decisions, metrics), bars)
         if core.warmup_bars != warmup_bars or bars.timestamp[core.next_bar - 1] != core.last_ns:
             raise IdentityMismatch(
                 "a fork continues at the bar its parent stopped before, and the bars before it have changed",

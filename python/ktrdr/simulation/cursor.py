@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import polars as pl
 
 from ktrdr import _core
 from ktrdr.data.bars import BarSeries
-from ktrdr.simulation.equity_curve import Carried, CurvePart, equity_rows
+from ktrdr.simulation.equity_curve import equity_rows
 from ktrdr.simulation.ledger import TABLES, TableName, row_counts, to_frame
 
 
@@ -45,26 +44,13 @@ class LedgerCursor:
         self._bars = bars
         self._first_row = first_row
         self.written = dict.fromkeys(TABLES, 0) | dict(written or {})
-        self._carried = self._carry()
-
-    def _carry(self) -> Carried:
-        """Returns the state after the written rows.
-
-        A round trip has two fills, so an odd number of them leaves the last one's position open.
-        """
-        fills = self.written["fills"]
-        points = self._core.table("equity")["equity"][: self.written["equity"]]
-        peak = float(np.max(points, initial=self._core.initial_capital))
-        if fills % 2 == 0:
-            return Carried(0.0, peak)
-        last = self._core.table("fills", fills - 1)
-        return Carried(float(last["side"][0] * last["quantity"][0]), peak)
 
     def take(self) -> dict[str, pl.DataFrame]:
         """Returns the new rows by table, and moves the cursor past them."""
         counts = row_counts(self._core)
         frames: dict[str, pl.DataFrame] = {name: self._rows(name, counts[name]) for name in TABLES if name != "equity"}
-        frames["equity"] = self._points()
+        first, stop = self.written["equity"], counts["equity"]
+        frames["equity"] = equity_rows(self._core, self._bars, self._first_row, first, stop)
         self.written = counts
         return frames
 
@@ -75,14 +61,3 @@ class LedgerCursor:
         if name == "decisions":
             extra["bar"] = range(bar, bar + count - first)
         return to_frame(name, self._core.table(name, first), count - first, extra)
-
-    def _points(self) -> pl.DataFrame:
-        points = self._core.table("equity", self.written["equity"])["equity"]
-        fills = self._core.table("fills", self.written["fills"])
-        first_bar = self._core.warmup_bars + self.written["equity"]
-        part = CurvePart(first_bar, first_bar - self._first_row, points)
-        frame = equity_rows(self._core, self._bars, part, fills, self._carried)
-        if len(points):
-            peak = float(np.max(points, initial=self._carried.peak))
-            self._carried = Carried(float(frame["quantity"][-1]), peak)
-        return frame

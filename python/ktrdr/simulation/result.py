@@ -245,8 +245,7 @@ class CoreLedger:
     def frame(self, table: TableName) -> pl.DataFrame:
         """Returns one table of the ledger."""
         if table == "equity":
-            fills = self.core.table("fills")
-            return self.curve.frame({name: column[: self.rows["fills"]] for name, column in fills.items()})
+            return self.curve.frame()
         rows = self.rows[table]
         extra: dict[str, str | range] = {"symbol": self.core.symbol}
         if table == "decisions":

@@ -13,15 +13,7 @@ from ktrdr.arguments import INITIAL_CAPITAL
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.frames import BarTable
 from ktrdr.errors import ArgumentInvalid
-from ktrdr.simulation._run import (
-    Ledger,
-    SignalRun,
-    begin,
-    compare_parts,
-    input_parts,
-    restore_core,
-    timeframe_of,
-)
+from ktrdr.simulation._run import SignalRun, begin, input_parts, timeframe_of
 from ktrdr.simulation.columns import GrowingColumns
 from ktrdr.simulation.inputs import (
     check_length,
@@ -33,7 +25,7 @@ from ktrdr.simulation.inputs import (
     read_timeframe,
     rules_to_json,
 )
-from ktrdr.simulation.ledger import to_columns
+from ktrdr.simulation.saved import Ledger, SavedRun
 from ktrdr.strategy.rule_mappings import Decisions, DecisionsMapping, Execution, ExecutionMapping, Metrics
 from ktrdr.time import Timeframe
 
@@ -105,14 +97,14 @@ class SimulationStream(SignalRun):
             SnapshotCorrupt, SnapshotTooNew, SnapshotInconsistent: for bytes that cannot be continued.
             IdentityMismatch: for a ledger other than the one saved; ``part`` names the table.
         """
-        tables = to_columns(ledger)
-        core, saved = restore_core(blob, tables, None, with_ledger=ledger is not None)
+        saved = SavedRun.of(blob, ledger)
+        core = saved.core
         timeframe = timeframe_of(core)
         columns = _open_page(core, timeframe, ledger)
-        compare_parts(saved, input_parts(core, columns))
+        saved.compare(input_parts(core, columns))
         forked_from_bar = None
         if execution is not None or decisions is not None:
-            core, _ = _core.Simulation.restore(blob, tables, merged_rules(core.rules, execution, decisions), None)
+            core = saved.fork(merged_rules(core.rules, execution, decisions), None)
             forked_from_bar = core.next_bar
         history = None if ledger is None else pl.DataFrame(ledger["equity"])
         stream = cls.__new__(cls)

@@ -31,7 +31,7 @@ mod _core {
     #[pymodule_export]
     use super::simulation::Simulation;
     #[pymodule_export]
-    use super::snapshot::{inspect, verify};
+    use super::snapshot::Snapshot;
 
     use pyo3::prelude::*;
 

@@ -1,13 +1,14 @@
 //! A run of the core, driven from Python by columns.
 
 use ktrdr_core::{Columns, Parts, Problem, Rules, RunSpec, Saved, Simulation as Run, Undefined, result_hash};
-use numpy::PyReadonlyArray1;
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::convert::{BarColumns, parse, slice};
 use crate::errors::{argument, raise};
 use crate::ledger;
+use crate::snapshot::Snapshot;
 
 /// Name, value and reason of every metric, sorted by name; returns in blocks; periods of a year.
 type Report = (Vec<(&'static str, Option<f64>, Option<&'static str>)>, Option<Vec<(u64, f64, f64)>>, f64);
@@ -41,22 +42,27 @@ impl Simulation {
     }
 
     /// Continues from a snapshot and the ledger written so far; also returns the named hashes it was saved with.
-    ///
-    /// Other `rules` make it a fork; `bars` hold the run from row 0 on, None without them.
     #[staticmethod]
-    #[pyo3(signature = (blob, ledger, rules=None, bars=None))]
-    fn restore(
-        py: Python<'_>,
-        blob: &[u8],
-        ledger: &Bound<'_, PyDict>,
-        rules: Option<&str>,
-        bars: Option<BarColumns<'_>>,
-    ) -> PyResult<(Self, Parts)> {
-        let rules: Option<Rules> = rules.map(|json| parse(py, "rules", json)).transpose()?;
+    fn restore(py: Python<'_>, snapshot: &Snapshot, ledger: &Bound<'_, PyDict>) -> PyResult<(Self, Parts)> {
         let ledger = ledger::read(ledger)?;
+        let (saved, parts) = py
+            .detach(|| Saved::restore(&snapshot.header, snapshot.payload.clone(), ledger))
+            .map_err(|error| raise(py, &error))?;
+        Ok((Self { saved }, parts))
+    }
+
+    /// Returns a copy of a restored run with its bars from row 0 on at hand.
+    fn over(&self, py: Python<'_>, bars: BarColumns<'_>) -> PyResult<Self> {
+        let saved = self.saved.clone().over(&bars.bars()?).map_err(|error| raise(py, &error))?;
+        Ok(Self { saved })
+    }
+
+    /// Returns a copy of a restored run under other rules; `parent` is the lineage of its snapshot.
+    fn fork(&self, py: Python<'_>, parent: [u8; 32], rules: &str, bars: Option<BarColumns<'_>>) -> PyResult<Self> {
+        let rules: Rules = parse(py, "rules", rules)?;
         let bars = bars.as_ref().map(BarColumns::bars).transpose()?;
-        let opened = Saved::open(blob, ledger, rules, bars.as_ref());
-        opened.map(|(saved, parts)| (Self { saved }, parts)).map_err(|error| raise(py, &error))
+        let saved = self.saved.clone().fork(parent, rules, bars.as_ref()).map_err(|error| raise(py, &error))?;
+        Ok(Self { saved })
     }
 
     /// Simulates the rows of `bars` from `row` on that have a signal; `last` ends the run with them.
@@ -110,6 +116,21 @@ impl Simulation {
     #[pyo3(signature = (name, first=0))]
     fn table<'py>(&self, py: Python<'py>, name: &str, first: usize) -> PyResult<Bound<'py, PyDict>> {
         ledger::write(py, self.saved.run.ledger(), name, first)?.ok_or_else(|| argument(py, "name", Problem::NoTable))
+    }
+
+    /// Returns cash, quantity and drawdown of rows `first` to `stop` of the equity table.
+    ///
+    /// Row `row` of `bars` is the bar of the first of them.
+    fn equity_columns<'py>(
+        &self,
+        py: Python<'py>,
+        bars: BarColumns<'py>,
+        row: usize,
+        first: usize,
+        stop: usize,
+    ) -> PyResult<[Bound<'py, PyArray1<f64>>; 3]> {
+        let bars = bars.bars()?.rows(row, row + stop - first);
+        Ok(self.saved.run.equity_columns(first..stop, &bars).map(|column| column.into_pyarray(py)))
     }
 
     /// Returns BLAKE3 over fills, trades, equity at `times`, and metrics sorted by name.

@@ -1,4 +1,4 @@
-//! Snapshots as bytes: check, look inside.
+//! Snapshots as bytes: check them once, look inside, restore a run from them.
 
 use ktrdr_core::{Header, LEDGER_SCHEMA, Problem, SnapshotV1, open_snapshot};
 use pyo3::prelude::*;
@@ -6,23 +6,49 @@ use pyo3::types::PyBytes;
 
 use crate::errors::{argument, raise};
 
-type Verified<'py> = (Bound<'py, PyBytes>, u64, Vec<(&'static str, u64)>, Bound<'py, PyBytes>);
-
-/// Checks a snapshot; returns identity, next bar, rows of each ledger, and the hash that a fork names as its parent.
-#[pyfunction]
-pub fn verify<'py>(py: Python<'py>, blob: &[u8]) -> PyResult<Verified<'py>> {
-    let (header, _) = open(py, blob)?;
-    let rows = LEDGER_SCHEMA.iter().zip(header.ledgers).map(|(table, mark)| (table.name, mark.rows)).collect();
-    Ok((PyBytes::new(py, &header.identity), header.bar, rows, PyBytes::new(py, &header.lineage())))
+/// A snapshot whose checksums fit and whose state is possible.
+#[pyclass(module = "ktrdr._core", frozen)]
+pub struct Snapshot {
+    pub header: Header,
+    pub payload: SnapshotV1,
 }
 
-/// Returns the state that a snapshot holds, as JSON.
-#[pyfunction]
-pub fn inspect(py: Python<'_>, blob: &[u8]) -> PyResult<String> {
-    let (_, state) = open(py, blob)?;
-    serde_json::to_string(&state).map_err(|error| argument(py, "blob", Problem::Unreadable(error.to_string())))
-}
+#[pymethods]
+impl Snapshot {
+    /// Reads and checks the bytes.
+    #[new]
+    fn new(py: Python<'_>, blob: &[u8]) -> PyResult<Self> {
+        let (header, payload) = open_snapshot::<SnapshotV1>(blob).map_err(|error| raise(py, &error))?;
+        Ok(Self { header, payload })
+    }
 
-fn open(py: Python<'_>, blob: &[u8]) -> PyResult<(Header, SnapshotV1)> {
-    open_snapshot::<SnapshotV1>(blob).map_err(|error| raise(py, &error))
+    /// Hash of all inputs of the run, 32 bytes.
+    #[getter]
+    fn identity<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.header.identity)
+    }
+
+    /// Index of the next bar.
+    #[getter]
+    fn bar(&self) -> u64 {
+        self.header.bar
+    }
+
+    /// Hash by which a fork names this snapshot as its parent, 32 bytes.
+    #[getter]
+    fn lineage<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.header.lineage())
+    }
+
+    /// Rows of each ledger, by name.
+    #[getter]
+    fn rows(&self) -> Vec<(&'static str, u64)> {
+        LEDGER_SCHEMA.iter().zip(self.header.ledgers).map(|(table, mark)| (table.name, mark.rows)).collect()
+    }
+
+    /// Returns the state as JSON.
+    fn to_json(&self, py: Python<'_>) -> PyResult<String> {
+        let json = serde_json::to_string(&self.payload);
+        json.map_err(|error| argument(py, "blob", Problem::Unreadable(error.to_string())))
+    }
 }

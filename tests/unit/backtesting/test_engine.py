@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ktrdr import _core
-from ktrdr.backtesting.checkpoint import Checkpoint, SavedRun
+from ktrdr.backtesting.checkpoint import Checkpoint
 from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.backtesting.inputs.config import BacktestConfig
 from ktrdr.backtesting.performance import PerformanceTracker
 from ktrdr.backtesting.position_manager import PositionManager
 from ktrdr.errors import KtrdrError
+from ktrdr.simulation.saved import Ledger, SavedRun
 from support.inputs import worlds
 
 ConfigOf = Callable[..., BacktestConfig]
@@ -82,7 +81,7 @@ def test_stopped_at_every_block_it_ends_on_the_same_bits(kind: str, config_of: C
         assert again.equity.equals(whole.equity)
         assert again.decisions.equals(whole.decisions)
         assert again.identity == whole.identity
-        assert _core.verify(saved.snapshot)[0].hex() == whole.identity
+        assert saved.opened.identity.hex() == whole.identity
 
 
 def test_a_run_stopped_many_times_in_a_row(config_of: ConfigOf) -> None:
@@ -156,13 +155,14 @@ def test_bars_appended_later_change_neither_identity_nor_result(config_of: Confi
 
 
 def test_a_damaged_snapshot_is_refused(config_of: ConfigOf) -> None:
-    collect = Collect()
-    config = config_of("lstm", 900)
-    BacktestingEngine(config).run(checkpoint_callback=collect)
-    saved = collect.saved[0][1]
-    torn = replace(saved, snapshot=saved.snapshot[:-3])
+    saved: list[tuple[bytes, Ledger]] = []
+    BacktestingEngine(config_of("lstm", 900)).run(
+        checkpoint_callback=lambda checkpoint: saved.append((checkpoint.snapshot(), checkpoint.simulation.ledger()))
+    )
+    snapshot, ledger = saved[0]
+    assert SavedRun.of(snapshot, ledger).opened.bar > 0
     with pytest.raises(KtrdrError) as caught:
-        BacktestingEngine(config).run(resume=torn)
+        SavedRun.of(snapshot[:-3], ledger)
     assert caught.value.code == "snapshot_corrupt"
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from ktrdr import _core
-from ktrdr.backtesting.checkpoint import Checkpoint, SavedRun
+from ktrdr.backtesting.checkpoint import Checkpoint
 from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.backtesting.inputs.config import BacktestConfig
 from ktrdr.errors import IdentityMismatch, KtrdrError
+from ktrdr.simulation.saved import SavedRun
 from support.inputs import worlds
 
 ConfigOf = Callable[..., BacktestConfig]
@@ -33,12 +33,12 @@ def forkable(config: BacktestConfig, block: int = 1) -> SavedRun:
     collect = Collect()
     BacktestingEngine(config).run(checkpoint_callback=collect)
     saved = collect.saved[block]
-    return replace(saved, parent=_core.verify(saved.snapshot)[3], forks_here=True)
+    return replace(saved, parent=saved.opened.lineage)
 
 
 def test_the_past_stays_and_the_future_pays_the_new_costs(config_of: ConfigOf) -> None:
     begin = forkable(config_of("lstm", 1_500))
-    bar = _core.verify(begin.snapshot)[1]
+    bar = begin.opened.bar
     parent = BacktestingEngine(config_of("lstm", 1_500)).run()
     fork = BacktestingEngine(config_of("lstm", 1_500, execution=DEAR)).run(resume=begin)
     whole = BacktestingEngine(config_of("lstm", 1_500, execution=DEAR)).run()
@@ -83,7 +83,7 @@ def test_a_fork_takes_what_a_resume_refuses(change: dict[str, Any], config_of: C
     begin = forkable(config_of("lstm", 1_500))
     config = config_of("lstm", 1_500, **change)
     with pytest.raises(KtrdrError):
-        BacktestingEngine(config).run(resume=replace(begin, parent=None, forks_here=False))
+        BacktestingEngine(config).run(resume=replace(begin, parent=None))
     assert BacktestingEngine(config).run(resume=begin).equity.height > 1_000
 
 

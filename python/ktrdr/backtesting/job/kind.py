@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ktrdr import _core
@@ -17,23 +16,6 @@ if TYPE_CHECKING:
 
     from ktrdr.backtesting.inputs.request import BacktestRequest
     from ktrdr.backtesting.results import BacktestResults
-
-
-@dataclass(frozen=True)
-class OpenedRun:
-    """A verified snapshot of the core.
-
-    Args:
-        blob: bytes of the snapshot.
-        identity: 32 bytes that stand for all inputs.
-        bar: index of the next bar.
-        lineage: hash by which a fork names this snapshot.
-    """
-
-    blob: bytes
-    identity: bytes
-    bar: int
-    lineage: bytes
 
 
 class BacktestKind(Kind):
@@ -91,10 +73,9 @@ class BacktestKind(Kind):
         forked = manifest.get("forked_from")
         return run if forked is None else f"{run}, forked from {forked['operation']} at bar {forked['bar']}"
 
-    def open_snapshot(self, snapshot: bytes) -> OpenedRun:
+    def open_snapshot(self, snapshot: bytes) -> _core.Snapshot:
         """Returns the snapshot, verified; raises ``SnapshotCorrupt``, ``SnapshotTooNew``, ``SnapshotInconsistent``."""
-        identity, bar, _, lineage = _core.verify(snapshot)
-        return OpenedRun(snapshot, identity, bar, lineage)
+        return _core.Snapshot(snapshot)
 
     def run(self, claim: Claim, io: RunIO) -> BacktestResults:
         """Runs a claimed backtest, fresh or resumed, and returns its stored result."""

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-import polars as pl
-
 from ktrdr.backtesting.checkpoint import Checkpoint
 from ktrdr.backtesting.job.stored import segments_of
 from ktrdr.backtesting.results import BacktestResults
@@ -50,12 +48,12 @@ class LedgerRecorder:
 
     Args:
         recorder: writes snapshots and segments into the store.
-        ledger: rows that the store holds already, by table.
+        stored_rows: number of rows that the store holds already, by table.
     """
 
-    def __init__(self, recorder: Recorder, ledger: Mapping[str, pl.DataFrame]) -> None:
+    def __init__(self, recorder: Recorder, stored_rows: Mapping[str, int]) -> None:
         self._recorder = recorder
-        self._stored_rows = {name: frame.height for name, frame in ledger.items()}
+        self._stored_rows = stored_rows
         self._cursor: LedgerCursor | None = None
 
     def __call__(self, checkpoint: Checkpoint) -> None:

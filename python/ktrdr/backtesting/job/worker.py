@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 from ktrdr import _core
-from ktrdr.backtesting.checkpoint import SavedRun
 from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.backtesting.inputs.request import BacktestRequest
 from ktrdr.backtesting.job.recorder import LedgerRecorder
@@ -15,7 +14,8 @@ from ktrdr.backtesting.results import BacktestResults
 from ktrdr.operations.models import Claim, LoadedCheckpoint
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.running.session import read_back, recorded
-from ktrdr.simulation.ledger import to_columns
+from ktrdr.simulation.ledger import row_counts
+from ktrdr.simulation.saved import SavedRun
 
 
 class BacktestWorker:
@@ -41,7 +41,7 @@ class BacktestWorker:
         """Runs every backtest: bridge, checkpoints, engine, result; `recorded` stores a cancellation or failure."""
         operation = claim.operation
         with recorded(claim, self._io) as recorder:
-            checkpoints = LedgerRecorder(recorder, {} if resume is None else resume.ledger)
+            checkpoints = LedgerRecorder(recorder, {} if resume is None else row_counts(resume.core))
             request = BacktestRequest.of_spec(operation.spec)
             model = request.model or operation.model_id
             config = request.config(operation.threads, model, self._io.data_dir)
@@ -52,11 +52,10 @@ class BacktestWorker:
 
     def _saved_run(self, claim: Claim, saved: LoadedCheckpoint) -> SavedRun:
         """Reads snapshot and ledger back, without bars, so that damage is found before anything else is done."""
-        rows = ledger(self._io.store, claim.operation.id, saved.generation)
-        _core.Simulation.restore(saved.snapshot, to_columns(rows))
+        assert isinstance(saved.opened, _core.Snapshot)
         forked = claim.operation.forked_from
         parent = None if forked is None else bytes.fromhex(forked["lineage"])
-        return SavedRun(saved.snapshot, rows, parent, forks_here=saved.opened.lineage == parent)
+        return SavedRun.of(saved.opened, ledger(self._io.store, claim.operation.id, saved.generation), parent)
 
 
 def with_notices(results: BacktestResults, claim: Claim) -> BacktestResults:

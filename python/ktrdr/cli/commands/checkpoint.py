@@ -24,7 +24,7 @@ def inspect(source: str, /, *, generation: int | None = None) -> CommandResult:
     """
     from ktrdr import _core
 
-    data: dict[str, Any] = json.loads(_core.inspect(_bytes(source, generation)))
+    data: dict[str, Any] = json.loads(_core.Snapshot(_bytes(source, generation)).to_json())
     return CommandResult(data, [json.dumps(data, indent=2)])
 
 

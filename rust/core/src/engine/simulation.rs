@@ -1,11 +1,14 @@
 //! A run: columns in, ledger and metrics out, whole or in chunks.
 
+use std::ops::Range;
+
 use crate::engine::bar::BarStep;
 use crate::engine::fast::quiet::{QuietRows, QuietStep};
 use crate::engine::fast::ranges::BlockRanges;
 use crate::engine::plan::Plan;
 use crate::engine::state::{RunSpec, RunState, State};
 use crate::error::{Error, Problem};
+use crate::ledger::equity::Terms;
 use crate::ledger::tables::Ledger;
 use crate::ledger::writer::LedgerWriter;
 use crate::market::bars::Bars;
@@ -118,15 +121,14 @@ impl Simulation {
     ///
     /// # Errors
     /// `Argument` for rules outside their ranges.
-    pub fn fork(run: RunState, ledger: Ledger, rules: Rules, earlier: Option<&Bars<'_>>) -> Result<Self, Error> {
+    pub fn fork(mut self, rules: Rules, earlier: Option<&Bars<'_>>) -> Result<Self, Error> {
         rules.check()?;
-        let mut fork = Self::resume(RunState { rules, ..run }, ledger);
-        let rows = fork.plan.lookback_rows();
+        self.plan = Plan::new(rules, self.spec.warmup_bars as i64, self.spec.record_decisions);
         if let Some(bars) = earlier {
-            fork.state.closes.clear();
-            fork.state.remember(bars, rows);
+            self.state.closes.clear();
+            self.state.remember(bars, self.plan.lookback_rows());
         }
-        Ok(fork)
+        Ok(self)
     }
 
     /// Runs over columns that hold the run from bar 0: up to, but not including, bar `until`, or to the end.
@@ -366,6 +368,20 @@ impl Simulation {
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.writer.ledger
+    }
+
+    /// Returns cash, signed quantity and drawdown of some rows of the equity table, [3][n_rows].
+    ///
+    /// `bars` begin with the bar of the first of these rows. Money is in account currency, drawdown a share of the
+    /// highest equity so far.
+    #[must_use]
+    pub fn equity_columns(&self, rows: Range<usize>, bars: &Bars<'_>) -> [Vec<f64>; 3] {
+        let terms = Terms {
+            first_bar: self.spec.warmup_bars as usize,
+            initial_capital: self.spec.initial_capital,
+            multiplier: self.plan.multiplier(),
+        };
+        self.ledger().equity_columns(rows, bars, &terms)
     }
 
     /// Hands out the tables written so far and continues with an empty ledger.

@@ -6,10 +6,12 @@
 //! * `schema`: the one list of tables, columns, types and nullability
 //! * `column`: a column of any type, borrowed
 //! * `tables`: the five tables of a run
+//! * `equity`: columns of the equity table that follow from the others
 //! * `writer`: a journal of rows that is posted to the tables block by block
 //! * `hash`: content hashes, hash chains of growing tables, the hash of a result
 
 pub(crate) mod column;
+pub(crate) mod equity;
 pub(crate) mod hash;
 pub(crate) mod schema;
 pub(crate) mod tables;

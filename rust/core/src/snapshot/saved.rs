@@ -33,43 +33,50 @@ impl Saved {
         Self { run, ledgers: [empty; TABLES], bars: empty, signals: empty, parent: None }
     }
 
-    /// Continues from a snapshot and the ledger written with it; also returns the parts it was saved with.
+    /// Continues from an opened snapshot and the ledger written with it; also returns the parts it was saved with.
     ///
-    /// Other `rules` make it a fork. `bars` hold the run from row 0 on; without them the hashes of the inputs continue
-    /// those of the snapshot.
+    /// The hashes of the inputs continue those of the snapshot.
     ///
     /// # Errors
-    /// As `open_snapshot`; `IdentityMismatch` for a ledger other than the one it was saved with, or for fewer bars than
-    /// the run has simulated; `Argument` for rules outside their ranges.
-    pub fn open(
-        blob: &[u8],
-        ledger: Ledger,
-        rules: Option<Rules>,
-        bars: Option<&Bars<'_>>,
-    ) -> Result<(Self, Parts), Error> {
-        let (header, saved) = container::open::<SnapshotV1>(blob)?;
-        if bars.is_some_and(|bars| (bars.len() as u64) < header.bar) {
-            return Err(Error::IdentityMismatch { part: "bars".into() });
-        }
-        let earlier = bars.map(|bars| bars.rows(0, header.bar as usize));
+    /// `IdentityMismatch` for a ledger other than the one it was saved with.
+    pub fn restore(header: &Header, payload: SnapshotV1, ledger: Ledger) -> Result<(Self, Parts), Error> {
         let not_one = Error::SnapshotInconsistent { what: "not exactly one symbol" };
-        let (state, parts) = saved.into_state().ok_or(not_one)?;
+        let (state, parts) = payload.into_state().ok_or(not_one)?;
         // Before the hashes, which slice every column by the length of the first.
         if let Some(name) = ledger.uneven_table() {
             return Err(Error::IdentityMismatch { part: format!("ledger {name}") });
         }
-        // The parent of a fork is this snapshot; a continued run keeps its own.
-        let parent = if rules.is_some() { Some(header.lineage()) } else { part(&parts, "parent") };
-        let mut found = Self::new(match rules {
-            None => Simulation::resume(state, ledger),
-            Some(rules) => Simulation::fork(state, ledger, rules, earlier.as_ref())?,
-        });
-        found.parent = parent;
-        found.compare_ledgers(&header)?;
-        if earlier.is_none() {
-            found.continue_inputs(&header, &parts);
-        }
+        let mut found = Self::new(Simulation::resume(state, ledger));
+        found.parent = part(&parts, "parent");
+        found.compare_ledgers(header)?;
+        found.continue_inputs(header, &parts);
         Ok((found, parts))
+    }
+
+    /// Gives a restored run its bars from row 0 on: the hashes of its inputs begin with them.
+    ///
+    /// # Errors
+    /// `IdentityMismatch` for fewer bars than the run has simulated.
+    pub fn over(mut self, bars: &Bars<'_>) -> Result<Self, Error> {
+        if (bars.len() as u64) < self.run.next_bar() {
+            return Err(Error::IdentityMismatch { part: "bars".into() });
+        }
+        self.bars = Chain::default();
+        self.signals = Chain::default();
+        Ok(self)
+    }
+
+    /// Continues a restored run under other rules. `parent` is the lineage of the snapshot that it was restored from.
+    ///
+    /// # Errors
+    /// As `over`, where the run has its `bars`; `Argument` for rules outside their ranges.
+    pub fn fork(self, parent: Hash, rules: Rules, bars: Option<&Bars<'_>>) -> Result<Self, Error> {
+        let found = match bars {
+            Some(bars) => self.over(bars)?,
+            None => self,
+        };
+        let earlier = bars.map(|bars| bars.rows(0, found.run.next_bar() as usize));
+        Ok(Self { run: found.run.fork(rules, earlier.as_ref())?, parent: Some(parent), ..found })
     }
 
     /// Checks that the ledger is the one the snapshot was saved with.
