@@ -33,7 +33,6 @@ SHORT = {
     "python/ktrdr/training/model_storage.py": "public path of the model storage, which lives in neural",
     "python/ktrdr/training/sources/forward_return.py": "one label source, one file",
     "rust/py/src/hash.rs": "one function of the door, one file",
-    "rust/py/src/snapshot.rs": "one function of the door, one file",
     "rust/core/tests/snapshot_v1.rs": "one frozen snapshot, one test target",
 }
 NO_SOURCE = {

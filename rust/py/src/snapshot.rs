@@ -22,25 +22,25 @@ impl Snapshot {
         Ok(Self { header, payload })
     }
 
-    /// Hash of all inputs of the run, 32 bytes.
+    /// Returns the hash of all inputs of the run, 32 bytes.
     #[getter]
     fn identity<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.header.identity)
     }
 
-    /// Index of the next bar.
+    /// Returns the index of the next bar.
     #[getter]
     fn bar(&self) -> u64 {
         self.header.bar
     }
 
-    /// Hash by which a fork names this snapshot as its parent, 32 bytes.
+    /// Returns the hash by which a fork names this snapshot as its parent, 32 bytes.
     #[getter]
     fn lineage<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.header.lineage())
     }
 
-    /// Rows of each ledger, by name.
+    /// Returns the number of rows of each ledger, by name.
     #[getter]
     fn rows(&self) -> Vec<(&'static str, u64)> {
         LEDGER_SCHEMA.iter().zip(self.header.ledgers).map(|(table, mark)| (table.name, mark.rows)).collect()
