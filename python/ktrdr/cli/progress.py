@@ -38,7 +38,8 @@ class _Lines:
         now = time.monotonic()
         if phase == self._phase and now - self._last < _SECONDS_BETWEEN_LINES and done != total:
             return
-        self._phase, self._last = phase, now
+        self._phase = phase
+        self._last = now
         share = f" {100 * done // total} %" if total else ""
         print(f"{phase}{share}{_shown(detail)}", file=sys.stderr, flush=True)
 

@@ -102,7 +102,9 @@ def _prices(scale: Floats, week_opens: NDArray[np.bool_], random: np.random.Gene
 
 def _pulled_back(steps: Floats, pull: float) -> Floats:
     """Returns the recursion x[t] = (1 - pull) x[t-1] + steps[t], as a scan over blocks short enough not to overflow."""
-    level, parts, block = 0.0, [], 2_048
+    level = 0.0
+    parts = []
+    block = 2_048
     powers = (1.0 - pull) ** np.arange(1, block + 1)
     for start in range(0, len(steps), block):
         part = steps[start : start + block]

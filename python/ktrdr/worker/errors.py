@@ -61,7 +61,8 @@ def install(app: FastAPI) -> None:
 
 async def _known_error(_: Request, error: Exception) -> JSONResponse:
     if isinstance(error, ArgumentInvalid):  # an argument of ours is a field of the caller's
-        field, found = OTHER_NAMES["HTTP"].get(error.where, error.where), one_line(error.found)
+        field = OTHER_NAMES["HTTP"].get(error.where, error.where)
+        found = one_line(error.found)
         return error_response(
             RequestInvalid(error.what, field=field, found=found, expected=error.expected, hint=error.hint)
         )
@@ -92,11 +93,14 @@ def invalid(problem: dict[str, Any]) -> RequestInvalid:
     >>> print(invalid({"type": "missing", "loc": ("body", "symbol"), "msg": "Field required", "input": {}}))
     symbol: field required
     """
-    path, facts = tuple(problem["loc"][1:]), dict[str, Any]()
+    path = tuple(problem["loc"][1:])
+    facts: dict[str, Any] = {}
     what = str(problem["msg"])
     if problem["type"] == "rejected":
         context = problem["ctx"]
-        path, what, facts = path + tuple(context["path"]), context["what"], dict(context["facts"])
+        path += tuple(context["path"])
+        what = context["what"]
+        facts = dict(context["facts"])
     elif isinstance(problem.get("input"), str | int | float):
         facts["found"] = problem["input"]
     field = dotted(path) or str(problem["loc"][0])

@@ -57,9 +57,11 @@ class Channel:
     def publish(self, state: State | None, *, closed: bool = False) -> None:
         """Wakes every reader: with a new state, to be closed, or to send a keep-alive."""
         if state is not None:
-            self.state, self.event = state, state.event
+            self.state = state
+            self.event = state.event
         self.closed = self.closed or closed
-        waiting, self.changed = self.changed, asyncio.Event()
+        waiting = self.changed
+        self.changed = asyncio.Event()
         waiting.set()
 
 
@@ -88,11 +90,14 @@ class Broadcaster:
             shown: int | None = after
             state: State | None = None
             while not (self._closed or channel.closed):
-                changed, before, state, event = channel.changed, state, channel.state, channel.event
+                before = state
+                # Taken before the event is awaited: the channel may have moved on by then.
+                changed, state, event = channel.changed, channel.state, channel.event
                 if state is before:
                     yield b": alive\n\n"
                 elif before is not None or _is_news(state, after):
-                    gap, shown = _gap(shown, state.seq), state.seq
+                    gap = _gap(shown, state.seq)
+                    shown = state.seq
                     yield gap + event
                 if state.last:
                     return
@@ -101,7 +106,8 @@ class Broadcaster:
             self._leave(first.operation_id, channel)
 
     def _join(self, view: OperationView) -> Channel:
-        name, state = view.operation_id, State.of(view)
+        name = view.operation_id
+        state = State.of(view)
         channel = self._channels.get(name)
         if channel is None:
             channel = self._channels[name] = Channel(state)

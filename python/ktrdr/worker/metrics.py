@@ -42,7 +42,8 @@ class MetricsMiddleware:
     """Middleware that counts and times responses by route; ids are no labels."""
 
     def __init__(self, app: ASGIApp, meters: WorkerMetrics) -> None:
-        self._app, self._meters = app, meters
+        self._app = app
+        self._meters = meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one ASGI call."""

@@ -33,7 +33,8 @@ class AccessMiddleware:
     """Passes a request to ``app``, or answers with the error that refuses it."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
-        self._app, self._access = app, access
+        self._app = app
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one ASGI call."""
@@ -50,7 +51,9 @@ class AccessMiddleware:
 
     def _admit(self, scope: Scope) -> bool:
         """Returns True for a known caller; raises the error that refuses the request."""
-        headers, reading, path = Headers(scope=scope), scope["method"] in _READING, scope["path"]
+        headers = Headers(scope=scope)
+        reading = scope["method"] in _READING
+        path = scope["path"]
         if reading and path in OPEN_PATHS:
             return False
         _check_host(headers, self._access.hosts)

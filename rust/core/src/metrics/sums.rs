@@ -146,7 +146,9 @@ mod tests {
     /// Neumaier's form of the error, which asks which of two terms is larger.
     #[test]
     fn the_error_of_an_addition_needs_no_branch() {
-        let (mut sum, mut total, mut error) = (Sum::default(), 0.0_f64, 0.0_f64);
+        let mut sum = Sum::default();
+        let mut total = 0.0_f64;
+        let mut error = 0.0_f64;
         let mut state = 7_u64;
         for round in 0..20_000 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
