@@ -233,6 +233,7 @@ def _open(run: Run, bar: int, order: Order, reference: float, *, at_close: bool)
     borrowed = side < 0 or notional + money.commission(execution, notional, quantity) > equity * (1 + 1e-12)
     margin = execution["margin"]
     stop, profit, trailing = distances["stop_loss"], distances["take_profit"], distances["trailing_stop"]
+    tick = execution["instrument"]["tick_size"]
     run.position = Position(
         trade_id=run.next_trade_id,
         direction=side,
@@ -242,9 +243,9 @@ def _open(run: Run, bar: int, order: Order, reference: float, *, at_close: bool)
         entry_price=price,
         entry_notional=notional,
         entry_confidence=order.confidence,
-        stop=None if stop is None else price - side * stop,
-        target=None if profit is None else price + side * profit,
-        trailing=None if trailing is None else price - side * trailing,
+        stop=None if stop is None else exits.on_its_tick(price - side * stop, tick),
+        target=None if profit is None else exits.on_its_tick(price + side * profit, tick),
+        trailing=None if trailing is None else exits.on_its_tick(price - side * trailing, tick),
         trailing_distance=trailing,
         requirement=margin["maintenance"] * notional / margin["max_leverage"] if borrowed else None,
         commission=fill["commission"],
@@ -415,7 +416,8 @@ def _liquidation_level(run: Run, held: Position, bar: int) -> float | None:
     if held.requirement is None:
         return None
     in_quote = (held.requirement - run.cash) / money.conversion(run.bars, bar - 1)
-    return (in_quote - run.quote_cash) / (held.direction * held.quantity * run.multiplier)
+    level = (in_quote - run.quote_cash) / (held.direction * held.quantity * run.multiplier)
+    return exits.on_its_tick(level, run.execution["instrument"]["tick_size"])
 
 
 def _exit_price(run: Run, held: Position, bar: int, exit_: Exit, half: float) -> tuple[float, float]:
@@ -526,12 +528,13 @@ def _trail(run: Run, bar: int) -> None:
     if held.entered_at_close and held.entry_bar == bar:
         return
     by_close = run.execution["exits"]["trail_on"] == "close"
+    tick = run.execution["instrument"]["tick_size"]
     if held.direction > 0:
         best = run.bars.close[bar] if by_close else run.bars.high[bar]
-        held.trailing = max(held.trailing, best - held.trailing_distance)
+        held.trailing = max(held.trailing, exits.on_its_tick(best - held.trailing_distance, tick))
     else:
         best = run.bars.close[bar] if by_close else run.bars.low[bar]
-        held.trailing = min(held.trailing, best + held.trailing_distance)
+        held.trailing = min(held.trailing, exits.on_its_tick(best + held.trailing_distance, tick))
 
 
 # The end

@@ -36,6 +36,60 @@ fn a_stop_inside_the_bar_fills_at_its_level() {
     close_to(run.prices()[1], 100.0, 1e-12);
 }
 
+/// Returns the reason of the exit of a position entered at `entry` that meets one bar, and then its entry price again.
+fn met(side: i8, entry: f64, changes: Value, bar: [f64; 4]) -> &'static str {
+    let rows = [[entry; 4], [entry; 4], bar, [entry; 4]];
+    World::new(&rows, &[side, 0, 0, 0]).run(execution(changes)).reasons()[1]
+}
+
+#[test]
+fn a_level_touched_exactly_stops_and_does_not_fill_a_target() {
+    // 1.085 less 3 % is 1.05245, 100.1 plus 2 % is 102.102; in floats both come out a little lower.
+    let stop = json!({"exits": {"stop_loss": {"rate": 0.03}}});
+    let target = json!({"exits": {"take_profit": {"rate": 0.02}}});
+    assert_eq!(met(1, 1.085, stop.clone(), [1.085, 1.09, 1.05245, 1.06]), "stop_loss");
+    assert_eq!(met(1, 1.085, stop.clone(), [1.085, 1.09, 1.05246, 1.06]), "end_of_data");
+    assert_eq!(met(1, 100.1, target.clone(), [100.1, 102.102, 100.0, 101.0]), "end_of_data");
+    assert_eq!(met(1, 100.1, target.clone(), [100.1, 102.103, 100.0, 101.0]), "take_profit");
+    // Shorts: 1.085 plus 3 % is 1.11755, 100.1 less 2 % is 98.098.
+    assert_eq!(met(-1, 1.085, stop.clone(), [1.085, 1.11755, 1.08, 1.1]), "stop_loss");
+    assert_eq!(met(-1, 1.085, stop, [1.085, 1.11754, 1.08, 1.1]), "end_of_data");
+    assert_eq!(met(-1, 100.1, target.clone(), [100.1, 101.0, 98.098, 99.0]), "end_of_data");
+    assert_eq!(met(-1, 100.1, target, [100.1, 101.0, 98.097, 99.0]), "take_profit");
+}
+
+#[test]
+fn an_open_at_a_level_leaves_there() {
+    let exits = json!({"exits": {"stop_loss": {"rate": 0.03}, "take_profit": {"rate": 0.02}}});
+    // The open of the first is the stop, that of the second the target, which a resting order meets at the open.
+    assert_eq!(met(1, 1.085, exits.clone(), [1.05245, 1.2, 1.05245, 1.1]), "stop_loss");
+    assert_eq!(met(1, 100.1, exits.clone(), [102.102, 102.102, 90.0, 101.0]), "take_profit");
+    assert_eq!(met(-1, 1.085, exits.clone(), [1.11755, 1.11755, 1.0, 1.1]), "stop_loss");
+    assert_eq!(met(-1, 100.1, exits, [98.098, 110.0, 98.098, 99.0]), "take_profit");
+}
+
+#[test]
+fn equal_levels_are_named_in_their_order_whatever_their_last_bits() {
+    // The close of 1.085 moves the trailing stop to 1.085 - 0.03255, the stop lies 3 % below 1.085: both are 1.05245.
+    let exits = json!({"exits": {"trailing_stop": {"atr": 0.03255}, "stop_loss": {"rate": 0.03}}});
+    let mut world = World::new(&[[1.085; 4], [1.085; 4], [1.085, 1.09, 1.05, 1.06]], &[1, 0, 0]);
+    world.atr = Some(vec![1.0; 3]);
+    assert_eq!(world.run(execution(exits)).reasons()[1], "stop_loss");
+}
+
+#[test]
+fn a_level_is_the_tick_it_lies_on() {
+    // Bought at 100.25 on ticks of 0.25; 1 below, but for 2e-7, is the tick of 99.25.
+    let near = |atr: f64| json!({"exits": {"stop_loss": {"atr": atr}}, "instrument": {"tick_size": 0.25}});
+    for (atr, stop) in [(1.000_000_2, 99.25), (0.999_999_8, 99.25), (1.1, 99.15)] {
+        let mut world = entered(1, &[[100.25, 100.25, 99.25, 100.0]]);
+        world.atr = Some(vec![atr; 3]);
+        (world.open[1], world.high[1], world.low[1]) = (100.25, 100.25, 100.0);
+        let run = world.run(execution(near(1.0)));
+        close_to(run.ledger.trades.stop_price[0].expect("a stop"), stop, 1e-12);
+    }
+}
+
 #[test]
 fn an_ambiguous_bar_of_a_long_and_of_a_short() {
     let exits = json!({"stop_loss": {"rate": 0.02}, "take_profit": {"rate": 0.03}});

@@ -155,6 +155,39 @@ pub fn calm(draw: &mut Draw, world: &mut World, changes: &mut Value) {
     thin_signals(draw, world);
 }
 
+/// Puts prices and distances on decimals, so that levels are met exactly but for rounding, with nudges around equality.
+///
+/// Signals of one side only: every exit is followed by an entry, and no bar in between places an order.
+pub fn touching(draw: &mut Draw, world: &mut World, changes: &mut Value) {
+    let step = draw.pick(&[0.5, 0.1]);
+    let base = world.open[0];
+    let nudges = [0.0, 0.0, 0.0, 0.9e-9, -0.9e-9, 1.1e-9, -1.1e-9];
+    for row in 0..world.open.len() {
+        let mut on_decimal = |price: f64| {
+            let near = base + (price - base) * 0.1;
+            (near / step).round() * step * (1.0 + draw.pick(&nudges))
+        };
+        let (open, close) = (on_decimal(world.open[row]), on_decimal(world.close[row]));
+        world.high[row] = on_decimal(world.high[row]).max(open).max(close);
+        world.low[row] = on_decimal(world.low[row]).min(open).min(close);
+        (world.open[row], world.close[row]) = (open, close);
+    }
+    let side = draw.pick(&[1, -1]);
+    world.signals = vec![side; world.open.len()];
+    world.atr = Some(vec![step * draw.pick(&[1.0, 2.0]); world.open.len()]);
+    (world.half_spread, world.confidence) = (None, None);
+    let execution = &mut changes["execution"];
+    let mut level = || draw.pick(&[Value::Null, json!({"atr": 1.0}), json!({"atr": 3.0}), json!({"rate": 0.01})]);
+    for name in ["stop_loss", "take_profit", "trailing_stop"] {
+        execution["exits"][name] = level();
+    }
+    execution["sizing"] = json!({"kind": "cash_fraction", "fraction": 0.5});
+    execution["slippage"] = json!({ "rate": 0.0 });
+    execution["spread"] = json!({ "half": draw.pick(&[0.0, step]) });
+    execution["instrument"] = json!({"tick_size": draw.pick(&[Value::Null, json!(0.01), json!(0.5), json!(25.0)])});
+    changes["decisions"] = json!({"confidence_threshold": 0.0});
+}
+
 fn thin_signals(draw: &mut Draw, world: &mut World) {
     world.signals.iter_mut().for_each(|signal| *signal *= i8::from(draw.chance(0.05)));
 }

@@ -210,6 +210,50 @@ EXITS: list[HandCase] = [
         996.0,
         refused=[(1, 1, None, "stop_distance")],
     ),
+    # 1.085 less 3 % is 1.05245, in floats 1.0524499999999999: the low of bar 2 touches it. 1.05245 - 1.085 = -0.03255.
+    HandCase(
+        "a stop touched exactly",
+        case_of([1.085, 1.085, (1.085, 1.09, 1.05245, 1.06)], {0: 1}, {"exits": {"stop_loss": {"rate": 0.03}}}),
+        [(1, 1, 1.0, 1.085, "signal"), (2, -1, 1.0, 1.05245, "stop_loss")],
+        1_000 - 0.03255,
+    ),
+    # 100.1 plus 2 % is 102.102, in floats 102.10199999999999: the high of bar 2 touches it, which fills no resting
+    # order; that of bar 3 is one step higher. Sold at 102.102: 2.002.
+    HandCase(
+        "a target touched exactly is not traded through",
+        case_of(
+            [100.1, 100.1, (100.1, 102.102, 100.0, 101.0), (101.0, 102.103, 100.0, 101.0)],
+            {0: 1},
+            {"exits": {"take_profit": {"rate": 0.02}}},
+        ),
+        [(1, 1, 1.0, 100.1, "signal"), (3, -1, 1.0, 102.102, "take_profit")],
+        1_002.002,
+    ),
+    # The trailing stop of 1.085 - 0.03255 and the stop of 1.085 x 0.97 are both 1.05245: the stop names the fill.
+    HandCase(
+        "equal levels are named in their order",
+        case_of(
+            [1.085, 1.085, (1.085, 1.09, 1.05, 1.06)],
+            {0: 1},
+            {"exits": {"stop_loss": {"rate": 0.03}, "trailing_stop": {"atr": 0.03255}}},
+            atr=[1.0, 1.0, 1.0],
+        ),
+        [(1, 1, 1.0, 1.085, "signal"), (2, -1, 1.0, 1.05245, "stop_loss")],
+        1_000 - 0.03255,
+    ),
+    # Short at 100; ticks of 0.25: the stop 1 ATR above is 101.2500002, which is the tick of 101.25: touched.
+    HandCase(
+        "a level is the tick that it lies on",
+        case_of(
+            [100.0, 100.0, (100.0, 101.25, 99.0, 100.0)],
+            {0: -1},
+            {"exits": {"stop_loss": {"atr": 1.0}}, "instrument": {"tick_size": 0.25}},
+            atr=[1.2500002, 1.0, 1.0],
+        ),
+        [(1, -1, 1.0, 100.0, "signal"), (2, 1, 1.0, 101.25, "stop_loss")],
+        998.75,
+        trade={"stop_price": 101.25},
+    ),
 ]
 
 

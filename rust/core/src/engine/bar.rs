@@ -170,12 +170,11 @@ impl BarStep<'_> {
     }
 
     fn move_trailing(&mut self) {
-        let trail_on = self.plan.execution().exits.trail_on;
         let Some(position) = &mut self.state.position else { return };
         // Entered at this close: high and low of this bar lie before the entry.
         let entered_just_now = self.plan.fills_at_close() && position.entry_bar == self.row.bar;
         if !entered_just_now {
-            position.trail_after(trail_on, self.row);
+            position.trail_after(self.plan.execution(), self.row);
         }
     }
 

@@ -45,7 +45,7 @@ impl BarStep<'_> {
         let side = f64::from(order.side);
         let priced = price::at_market(execution, side, quote);
         priced.require_positive(self.row.bar)?;
-        let Some(levels) = matching::levels(&execution.exits, side, priced.price, order.atr) else {
+        let Some(levels) = matching::levels(execution, side, priced.price, order.atr) else {
             self.reject(order.side, None, RejectionReason::StopDistance);
             return Ok(());
         };

@@ -7,6 +7,7 @@ use crate::lanes::LANES;
 use crate::market::rows::{PreviousBar, RowLanes};
 use crate::money::account::Account;
 use crate::money::costs::FinancingRate;
+use crate::money::tick;
 use crate::rules::Execution;
 
 /// Open units of one symbol, with the multiplier and the financing rate that apply to them.
@@ -15,6 +16,7 @@ pub(crate) struct Holding {
     net: f64,
     multiplier: f64,
     financing: Option<FinancingRate>,
+    tick_size: Option<f64>,
 }
 
 impl Holding {
@@ -23,7 +25,8 @@ impl Holding {
     pub(crate) fn new(execution: &Execution, net: f64) -> Self {
         // No units, no charge: `FinancingRate` would take 0 for a short.
         let financing = if net == 0.0 { None } else { FinancingRate::new(&execution.financing, net) };
-        Self { net, multiplier: execution.instrument.contract_multiplier, financing }
+        let instrument = &execution.instrument;
+        Self { net, multiplier: instrument.contract_multiplier, financing, tick_size: instrument.tick_size }
     }
 
     /// Returns true if holding costs something.
@@ -70,9 +73,15 @@ impl Holding {
         std::array::from_fn(|row| balances[row] + self.open_gross(account, prices[row], rates[row]))
     }
 
-    /// Returns the price at which equity equals `requirement`, before the costs of the exit.
+    /// Returns the level at which equity equals `requirement`, before the costs of the exit.
     pub(crate) fn liquidation_price(&self, account: &Account, requirement: f64, rate: f64) -> f64 {
-        ((requirement - account.balance) / rate - account.quote_cash) / (self.net * self.multiplier)
+        let price = ((requirement - account.balance) / rate - account.quote_cash) / (self.net * self.multiplier);
+        tick::level(self.tick_size, price)
+    }
+
+    /// Returns the value of the units over the distance in which a level counts as on its tick, quote currency.
+    pub(crate) fn tick_slack(&self) -> f64 {
+        self.units() * self.tick_size.unwrap_or(0.0) * tick::ON_TICK
     }
 
     /// Returns the absolute quantity times the multiplier.

@@ -8,9 +8,11 @@
 //! * `holding`: open units between two fills: charges, equity, the price of liquidation
 //! * `position`: the open position with its levels and excursions
 //! * `sizing`: the quantity of an opening order
+//! * `tick`: the grid of prices that an instrument trades at
 
 pub(crate) mod account;
 pub(crate) mod costs;
 pub(crate) mod holding;
 pub(crate) mod position;
 pub(crate) mod sizing;
+pub(crate) mod tick;

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::market::rows::Row;
+use crate::money::tick;
+use crate::rules::Execution;
 use crate::rules::exits::TrailOn;
 
 /// A stop that follows the market at a fixed distance.
@@ -95,9 +97,9 @@ impl Position {
 
     /// Moves the trailing level after a bar.
     #[inline]
-    pub fn trail_after(&mut self, trail_on: TrailOn, row: &Row) {
-        let price = self.followed(trail_on, row.close, row.high, row.low);
-        self.trail_to(price);
+    pub fn trail_after(&mut self, execution: &Execution, row: &Row) {
+        let price = self.followed(execution.exits.trail_on, row.close, row.high, row.low);
+        self.trail_to(price, execution.instrument.tick_size);
     }
 
     /// Picks the price that a trailing stop of this position follows: of one bar, or a column of it.
@@ -112,10 +114,10 @@ impl Position {
 
     /// Moves the trailing level to its distance from a price. A level never moves away from the market.
     #[inline]
-    pub fn trail_to(&mut self, price: f64) {
+    pub fn trail_to(&mut self, price: f64, tick_size: Option<f64>) {
         let sign = self.sign();
         let Some(Trailing { level, distance }) = &mut self.trailing else { return };
-        let moved = price - sign * *distance;
+        let moved = tick::level(tick_size, price - sign * *distance);
         *level = if sign > 0.0 { level.max(moved) } else { level.min(moved) };
     }
 }

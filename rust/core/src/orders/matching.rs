@@ -1,7 +1,43 @@
 //! The levels of a position against the prices of a bar: which level it leaves at, and at what kind of price.
+//!
+//! `Bounds` compares a price with a level; nothing else does.
 
 use crate::money::position::{Position, Trailing};
-use crate::rules::exits::{Exits, Intrabar, Level};
+use crate::money::tick;
+use crate::rules::Execution;
+use crate::rules::exits::{Intrabar, Level};
+
+/// Share of a level within which a price is equal to it.
+///
+/// Levels are sums and products of decimals, which floats round: 1.085 less 3 % is 1.0524499999999999. A choice between
+/// touched and not touched must not hang on that.
+pub(crate) const EQUAL: f64 = 1e-9;
+
+/// The lowest and the highest price that are equal to a level, in the direction of the position.
+///
+/// A price in that direction is `side * price`: more is better, for longs and shorts alike.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    lowest: f64,
+    highest: f64,
+}
+
+impl Bounds {
+    fn new(side: f64, level: f64) -> Self {
+        let (price, slack) = (side * level, EQUAL * level.abs());
+        Self { lowest: price - slack, highest: price + slack }
+    }
+
+    /// Returns true if a price is equal to the level or worse.
+    fn at_or_below(self, price: f64) -> bool {
+        price <= self.highest
+    }
+
+    /// Returns true if a price is equal to the level or better.
+    fn at_or_above(self, price: f64) -> bool {
+        price >= self.lowest
+    }
+}
 
 /// The reason of a fill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,18 +112,20 @@ pub struct Levels {
 
 /// Sets the levels of an entry at `entry_price`; returns `None` if a distance is not finite and positive.
 #[must_use]
-pub fn levels(rules: &Exits, side: f64, entry_price: f64, atr: f64) -> Option<Levels> {
-    let given = [rules.stop_loss, rules.take_profit, rules.trailing_stop];
+pub fn levels(rules: &Execution, side: f64, entry_price: f64, atr: f64) -> Option<Levels> {
+    let exits = &rules.exits;
+    let given = [exits.stop_loss, exits.take_profit, exits.trailing_stop];
     let distances = given.map(|level| level.map(|level| distance(level, entry_price, atr)));
     // `Some(None)`: a level was asked for and has no usable distance.
     if distances.contains(&Some(None)) {
         return None;
     }
     let [stop, target, trailing] = distances.map(Option::flatten);
+    let at = |offset: f64| tick::level(rules.instrument.tick_size, entry_price + side * offset);
     Some(Levels {
-        stop: stop.map(|distance| entry_price - side * distance),
-        target: target.map(|distance| entry_price + side * distance),
-        trailing: trailing.map(|distance| Trailing { level: entry_price - side * distance, distance }),
+        stop: stop.map(|distance| at(-distance)),
+        target: target.map(at),
+        trailing: trailing.map(|distance| Trailing { level: at(-distance), distance }),
     })
 }
 
@@ -100,7 +138,7 @@ fn distance(level: Level, entry_price: f64, atr: f64) -> Option<f64> {
     (distance.is_finite() && distance > 0.0).then_some(distance)
 }
 
-/// Returns the adverse level nearest to the market. Of equal levels the first of stop, trailing, liquidation counts.
+/// Returns the adverse level nearest to the market. Of equal levels the first of stop, trailing, liquidation names it.
 fn adverse_level(position: &Position, liquidation: Option<f64>) -> Option<(f64, Reason)> {
     let levels = [
         (position.stop, Reason::StopLoss),
@@ -108,14 +146,11 @@ fn adverse_level(position: &Position, liquidation: Option<f64>) -> Option<(f64, 
         (liquidation, Reason::Liquidation),
     ];
     let sign = position.sign();
-    let mut nearest: Option<(f64, Reason)> = None;
-    for (level, reason) in levels {
-        let Some(level) = level else { continue };
-        if nearest.is_none_or(|(best, _)| sign * level > sign * best) {
-            nearest = Some((level, reason));
-        }
-    }
-    nearest
+    let placed = || levels.into_iter().filter_map(|(level, reason)| level.map(|level| (level, reason)));
+    let (nearest, _) = placed().reduce(|best, other| if sign * other.0 > sign * best.0 { other } else { best })?;
+    let equal = Bounds::new(sign, nearest);
+    let (_, reason) = placed().find(|(level, _)| equal.at_or_above(sign * level))?;
+    Some((nearest, reason))
 }
 
 /// Returns true only if bars between `lows` and `highs` touch no level at all.
@@ -133,10 +168,14 @@ pub fn touches_nothing<const N: usize>(
     let sign = position.sign();
     let (worst, best) = if sign > 0.0 { (lows, highs) } else { (highs, lows) };
     // Level by level and without branches inside, so that the compiler can use vector lanes.
-    let beyond = |level: f64| worst.iter().fold(true, |far, price| far & (sign * price > sign * level));
+    let beyond = |level: f64| {
+        let bounds = Bounds::new(sign, level);
+        worst.iter().fold(true, |far, price| far & !bounds.at_or_below(sign * price))
+    };
     let short_of = |target: f64| {
+        let bounds = Bounds::new(sign, target);
         let prices = best.iter().zip(half_spreads);
-        prices.fold(true, |far, (price, half_spread)| far & (sign * price - half_spread < sign * target))
+        prices.fold(true, |far, (price, half_spread)| far & !bounds.at_or_above(sign * price - half_spread))
     };
     let trailing = position.trailing.map(|trailing| trailing.level);
     let adverse = [position.stop, trailing, liquidation];
@@ -158,18 +197,18 @@ pub fn exit_inside(
     let sign = position.sign();
     let (worst, best) = if sign > 0.0 { (low, high) } else { (high, low) };
     let adverse = adverse_level(position, liquidation);
+    let stopped_at = |price: f64| adverse.filter(|(level, _)| Bounds::new(sign, *level).at_or_below(sign * price));
+    let target = position.target.map(|target| Bounds::new(sign, target));
     let certain = |exit| Some(BarExit { exit, ambiguous: None });
-    if let Some((_, reason)) = adverse.filter(|(level, _)| sign * open <= sign * level) {
+    if let Some((_, reason)) = stopped_at(open) {
         return certain(Exit::Market { reference: open, reason });
     }
-    if position.target.is_some_and(|target| sign * (open - sign * half_spread) >= sign * target) {
+    if target.is_some_and(|target| target.at_or_above(sign * open - half_spread)) {
         return certain(Exit::GapTarget);
     }
     // A stop is reached by a touch, a target only when the price trades through it: both choices cannot flatter.
-    let stopped = adverse
-        .filter(|(level, _)| sign * worst <= sign * level)
-        .map(|(reference, reason)| Exit::Market { reference, reason });
-    let reached = position.target.is_some_and(|target| sign * (best - sign * half_spread) > sign * target);
+    let stopped = stopped_at(worst).map(|(reference, reason)| Exit::Market { reference, reason });
+    let reached = target.is_some_and(|target| !target.at_or_below(sign * best - half_spread));
     match (stopped, reached) {
         (None, false) => None,
         (Some(exit), false) => certain(exit),
@@ -187,6 +226,6 @@ fn adverse_first(rule: Intrabar, open: f64, worst: f64, best: f64) -> bool {
     match rule {
         Intrabar::Pessimistic => true,
         Intrabar::Optimistic => false,
-        Intrabar::Ohlc => (open - worst).abs() <= (best - open).abs(),
+        Intrabar::Ohlc => (open - worst).abs() <= (best - open).abs() + EQUAL * open,
     }
 }

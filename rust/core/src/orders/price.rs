@@ -2,11 +2,9 @@
 
 use crate::error::Error;
 use crate::market::rows::Quote;
+use crate::money::tick;
 use crate::rules::Execution;
 use crate::rules::costs::Slippage;
-
-/// Distance from the tick grid within which a price counts as on it, in ticks.
-const ON_TICK: f64 = 1e-6;
 
 /// The price of a fill, with its parts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,12 +22,11 @@ pub struct Priced {
 /// Prices a market fill: half spread, then slippage, then tick, all against the trader.
 #[must_use]
 pub fn at_market(rules: &Execution, side: f64, quote: &Quote) -> Priced {
-    let tick = rules.instrument.tick_size;
     // The spread first: slippage is a loss against the quoted price.
     let quoted = quote.reference + side * quote.half_spread;
     let slipped = match rules.slippage {
         Slippage::Rate(rate) => quoted * (1.0 + side * rate),
-        Slippage::Ticks(ticks) => quoted + side * ticks * tick.unwrap_or(0.0),
+        Slippage::Ticks(ticks) => quoted + side * ticks * rules.instrument.tick_size.unwrap_or(0.0),
         Slippage::RangeFraction(fraction) => quoted + side * fraction * quote.range,
     };
     priced(rules, side, slipped, quote)
@@ -50,20 +47,8 @@ pub fn at_gap(rules: &Execution, side: f64, quote: &Quote) -> Priced {
 }
 
 fn priced(rules: &Execution, side: f64, raw: f64, quote: &Quote) -> Priced {
-    let price = on_tick(rules.instrument.tick_size, side, raw);
+    let price = tick::rounded(rules.instrument.tick_size, side, raw);
     Priced { price, reference: quote.reference, half_spread: quote.half_spread, rate: quote.rate }
-}
-
-/// Rounds a price to the tick grid, against the trader. A price on the grid keeps its bits.
-fn on_tick(tick_size: Option<f64>, side: f64, price: f64) -> f64 {
-    let Some(tick) = tick_size else { return price };
-    let steps = price / tick;
-    if (steps - steps.round()).abs() <= ON_TICK {
-        return price;
-    }
-    // Up for a buy, down for a sell: rounding never favours the trader.
-    let whole = if side > 0.0 { steps.ceil() } else { steps.floor() };
-    whole * tick
 }
 
 impl Priced {

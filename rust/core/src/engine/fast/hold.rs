@@ -14,12 +14,17 @@ use crate::money::account::Account;
 use crate::money::holding::Holding;
 use crate::money::position::Position;
 use crate::orders::matching;
+use crate::rules::Execution;
 
 /// Margin by which equity must exceed its requirement, as a share of the money at hand.
 ///
-/// A single bar compares prices after a division, the lanes compare equity. Both roundings are below 1e-14 of the money,
-/// so whatever lies between them falls well inside this margin and is left to single bars.
-const CLEARLY_ABOVE: f64 = 1e-9;
+/// A single bar compares prices after a division, the lanes compare equity. A price within `matching::EQUAL` of a level
+/// touches it, and both roundings are below 1e-14 of the money: whatever lies between falls inside this margin and is
+/// left to single bars.
+const CLEARLY_ABOVE: f64 = 4.0 * matching::EQUAL;
+
+/// Number of `Holding::tick_slack` that are left to single bars too: a level may be put on its tick.
+const TICK_SLACKS: f64 = 2.0;
 
 /// The values that change from row to row, held in registers instead of the state's memory.
 struct HoldScan<'a> {
@@ -90,7 +95,7 @@ impl HoldScan<'_> {
         self.position.note_price(row.high);
         self.position.note_price(row.low);
         self.equity.push(self.holding.equity(&self.account, row.close, row.rate));
-        self.position.trail_after(self.plan.execution().exits.trail_on, &row);
+        self.position.trail_after(self.plan.execution(), &row);
         true
     }
 
@@ -137,10 +142,11 @@ impl HoldScan<'_> {
     /// Moves the trailing stop to its place after all rows. It never moves away from the market, so at none of the rows
     /// is it nearer: a check against this place is conservative.
     fn trail_after_all(&mut self, lanes: &RowLanes<'_>) {
-        let trail_on = self.plan.execution().exits.trail_on;
-        let prices = self.position.followed(trail_on, lanes.close, lanes.high, lanes.low);
+        let Execution { exits, instrument, .. } = self.plan.execution();
+        let prices = self.position.followed(exits.trail_on, lanes.close, lanes.high, lanes.low);
         let (lowest, highest) = lanes::min_max_of_lanes(prices, prices);
-        self.position.trail_to(if self.position.direction > 0 { highest } else { lowest });
+        let best = if self.position.direction > 0 { highest } else { lowest };
+        self.position.trail_to(best, instrument.tick_size);
     }
 
     /// Returns true if equity stays well above its requirement at the worst price of every row, without a division.
@@ -148,6 +154,7 @@ impl HoldScan<'_> {
         let Some(requirement) = self.position.requirement else { return true };
         let worst = if self.position.direction > 0 { lanes.low } else { lanes.high };
         let quote_cash = self.account.quote_cash;
+        let tick_slack = TICK_SLACKS * self.holding.tick_slack();
         (0..LANES).fold(true, |far, row| {
             let balance = balances[row];
             let rate = lanes.previous.rate[row];
@@ -155,7 +162,7 @@ impl HoldScan<'_> {
             // Rounding is relative to the largest amounts that are added, not to their sum.
             let money = balance.abs() + requirement.abs() + rate * (quote_cash.abs() + held.abs());
             let spare = balance + rate * (quote_cash + held) - requirement;
-            far & (spare > CLEARLY_ABOVE * money)
+            far & (spare > CLEARLY_ABOVE * money + rate * tick_slack)
         })
     }
 }

@@ -68,7 +68,7 @@ fn world(with_columns: bool) -> World {
 }
 
 fn position(plan: &Plan, direction: i8, borrowed: bool) -> Position {
-    let levels = matching::levels(&plan.execution().exits, f64::from(direction), ENTRY, 1.0).expect("levels");
+    let levels = matching::levels(plan.execution(), f64::from(direction), ENTRY, 1.0).expect("levels");
     Position {
         trade_id: 0,
         direction,
@@ -143,19 +143,31 @@ fn lanes_take_nothing_where_a_bar_may_touch_a_level() {
     }
 }
 
-/// Single bars divide where lanes do not: what lies between their roundings is left to single bars.
+/// Answers if lanes take bars whose last one comes within `spare` of the level of liquidation.
+fn lanes_take(execution: &Value, direction: i8, spare: f64) -> bool {
+    let plan = Plan::new(rules(&json!({ "execution": execution })), 0, false);
+    let mut world = world(false);
+    let edge = ENTRY + f64::from(direction) * (spare - 7.0);
+    *(if direction > 0 { &mut world.low } else { &mut world.high }).last_mut().expect("rows") = edge;
+    left(&plan, &world, position(&plan, direction, true), |scan| scan.step_lanes(1)).0
+}
+
+/// Single bars divide where lanes do not, and touch a level within `EQUAL` of it: both are left to single bars.
 #[test]
 fn lanes_leave_the_edge_of_liquidation_alone() {
-    let plan = Plan::new(rules(&json!({})), 0, false);
     for direction in [1, -1] {
-        let take = |spare: f64| {
-            let mut world = world(false);
-            let edge = ENTRY + f64::from(direction) * (spare - 7.0);
-            *(if direction > 0 { &mut world.low } else { &mut world.high }).last_mut().expect("rows") = edge;
-            left(&plan, &world, position(&plan, direction, true), |scan| scan.step_lanes(1)).0
-        };
-        assert!(take(1e-3));
-        assert!(!take(1e-8));
-        assert!(!take(0.0));
+        let taken = [1e-3, 1e-7, 1e-8, 0.0].map(|spare| lanes_take(&json!({}), direction, spare));
+        assert_eq!(taken, [true, false, false, false]);
+    }
+}
+
+/// The level of liquidation may be put on a tick that lies nearer to the market.
+#[test]
+fn lanes_leave_the_tick_of_liquidation_alone() {
+    let coarse = json!({"instrument": {"tick_size": 30.0}});
+    for direction in [1, -1] {
+        assert!(lanes_take(&json!({}), direction, 4e-5));
+        assert!(!lanes_take(&coarse, direction, 4e-5));
+        assert!(lanes_take(&coarse, direction, 1e-3));
     }
 }

@@ -1,0 +1,70 @@
+//! The grid of prices that an instrument trades at.
+
+/// Distance from the grid within which a price counts as on it, in ticks.
+pub(crate) const ON_TICK: f64 = 1e-6;
+
+/// Rounds the price of a fill to the grid, against the trader. A price on the grid keeps its bits.
+#[must_use]
+pub(crate) fn rounded(tick_size: Option<f64>, side: f64, price: f64) -> f64 {
+    let Some(tick) = tick_size else { return price };
+    if whole_ticks(tick, price).is_some() {
+        return price;
+    }
+    let steps = price / tick;
+    // Up for a buy, down for a sell: rounding never favours the trader.
+    let whole = if side > 0.0 { steps.ceil() } else { steps.floor() };
+    whole * tick
+}
+
+/// Returns the tick that a level lies on. A level between two ticks keeps its bits.
+///
+/// It never falls as the level rises: the fast path checks a trailing stop at its last place only.
+#[must_use]
+pub(crate) fn level(tick_size: Option<f64>, level: f64) -> f64 {
+    let Some(tick) = tick_size else { return level };
+    let Some(whole) = whole_ticks(tick, level) else { return level };
+    // 0.01 is not a float, 100 is: the quotient has the bits of the decimal price, the product often has not.
+    let per_point = (1.0 / tick).round();
+    if per_point * tick == 1.0 { whole / per_point } else { whole * tick }
+}
+
+/// Returns the number of ticks of a price on the grid; `None` between two ticks.
+fn whole_ticks(tick: f64, price: f64) -> Option<f64> {
+    let steps = price / tick;
+    let whole = steps.round();
+    ((steps - whole).abs() <= ON_TICK).then_some(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{level, rounded};
+
+    #[test]
+    fn a_level_near_a_tick_has_the_bits_of_the_decimal() {
+        for (tick, near, decimal) in
+            [(0.001, 102.10199999999999, 102.102), (1e-5, 1.0524499999999999, 1.05245), (0.4, 102.4000001, 102.4)]
+        {
+            assert_eq!(level(Some(tick), near), decimal);
+        }
+        assert_eq!(level(Some(0.25), 100.000_000_3), 100.000_000_3);
+        assert_eq!(level(None, 100.000_000_1), 100.000_000_1);
+    }
+
+    #[test]
+    fn a_fill_near_a_tick_keeps_its_bits_and_one_between_two_is_rounded_against_the_trader() {
+        assert_eq!(rounded(Some(0.25), 1.0, 100.000_000_1), 100.000_000_1);
+        assert_eq!([1.0, -1.0].map(|side| rounded(Some(0.25), side, 100.1)), [100.25, 100.0]);
+        assert_eq!(rounded(None, 1.0, 100.1), 100.1);
+    }
+
+    #[test]
+    fn a_higher_level_is_never_put_lower() {
+        for tick in [0.25, 0.01, 1e-5, 0.3] {
+            for ticks in [7.0_f64, 12_345.0, 87_654_321.0] {
+                let around = (-200..=200).map(|step| (ticks + f64::from(step) * 2e-8) * tick);
+                let placed: Vec<f64> = around.map(|price| level(Some(tick), price)).collect();
+                assert!(placed.is_sorted(), "{ticks} of {tick}");
+            }
+        }
+    }
+}
