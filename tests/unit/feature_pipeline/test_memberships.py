@@ -16,6 +16,13 @@ from ktrdr.strategy.catalog.memberships import MEMBERSHIPS
 number = st.floats(-1e6, 1e6, allow_nan=False)
 
 
+def equal(x: float, step: float, corners: list[float]) -> bool:
+    """Returns True where x and a step differ by rounding only: 1e-9 of the step, at 0 of the shape, at most 1e-9."""
+    if step != 0:
+        return abs(x - step) <= 1e-9 * abs(step)
+    return abs(x) <= 1e-9 * min(max(map(abs, corners)) or 1.0, 1.0)
+
+
 def reference(kind: str, p: list[float], x: float) -> float:
     """One value, every rule in a line of its own."""
     if math.isnan(x):
@@ -26,6 +33,8 @@ def reference(kind: str, p: list[float], x: float) -> float:
         power = -p[1] * (x - p[0])
         return 0.0 if power > 709 else 1 / (1 + math.exp(power))
     a, b, c, d = (p[0], p[1], p[1], p[2]) if kind == "triangular" else p
+    if (a == b and equal(x, b, p)) or (c == d and equal(x, c, p)):
+        return 1.0
     if x < a or x > d:
         return 0.0
     if x < b:
@@ -49,8 +58,8 @@ def parameters_of(kind: str) -> st.SearchStrategy[list[float]]:
 @given(data=st.data())
 def test_degrees_follow_the_rules(kind: str, data: st.DataObject) -> None:
     parameters = data.draw(parameters_of(kind))
-    near = st.sampled_from(parameters) | st.sampled_from(parameters).map(lambda x: math.nextafter(x, math.inf))
-    values = data.draw(st.lists(number | near | st.just(math.nan), min_size=1, max_size=20))
+    near = st.builds(math.nextafter, st.sampled_from(parameters), st.sampled_from([-math.inf, math.inf]))
+    values = data.draw(st.lists(number | near | st.sampled_from([*parameters, math.nan]), min_size=1, max_size=20))
     found = degrees(kind, parameters, np.array(values))
     expected = np.array([reference(kind, parameters, x) for x in values])
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
@@ -67,6 +76,13 @@ def test_degrees_follow_the_rules(kind: str, data: st.DataObject) -> None:
         ("triangular", [3, 3, 3], [2.999, 3, 3.001], [0, 1, 0]),
         ("trapezoidal", [0, 1, 3, 4], [-1, 0, 0.5, 1, 2, 3, 3.5, 4, 5], [0, 0, 0.5, 1, 1, 1, 0.5, 0, 0]),
         ("trapezoidal", [1, 1, 2, 2], [0.999, 1, 2, 2.001], [0, 1, 1, 0]),
+        ("triangular", [0, 0, 20], [-1.2e-15, 1.2e-15, -1e-6], [1, 1, 0]),  # a step knows no rounding
+        ("triangular", [-20, 0, 0], [1.2e-15, 1e-6], [1, 0]),
+        ("triangular", [80, 100, 100], [100.00000000001, 100.001], [1, 0]),
+        ("trapezoidal", [30, 30, 1e9, 1e9], [29.9999999999, 29.9999, 1000000000.1], [1, 0, 1]),
+        ("triangular", [0, 0, 0], [-1e-15, 0, 1e-15, 1e-6], [1, 1, 1, 0]),
+        ("triangular", [1, 1, 1], [1 - 1e-15, 1 + 1e-15, 0.999], [1, 1, 0]),
+        ("triangular", [0, 0, 1e-12], [-1e-23, -1e-13], [1, 0]),  # nor do sets of tiny prices
         ("gaussian", [50, 10], [50, 60, 40], [1, math.exp(-0.5), math.exp(-0.5)]),
         ("sigmoid", [2, 3], [2, 1], [0.5, 1 / (1 + math.exp(3))]),
         ("sigmoid", [2, -3], [1], [1 / (1 + math.exp(-3))]),

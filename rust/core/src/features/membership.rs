@@ -19,7 +19,8 @@ use crate::error::{Error, Problem};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Membership {
-    /// 0 outside `a..=c`, 1 at `b`, linear between; `a == b` or `b == c` makes that side a step.
+    /// 0 outside `a..=c`, 1 at `b`, linear between; `a == b` or `b == c` makes that side a step, which takes values
+    /// beside it that differ by rounding only.
     Triangular {
         /// Left foot of the shape.
         a: f64,
@@ -86,8 +87,8 @@ impl Membership {
     /// The kind is matched once, outside the loop, so that the compiler can use vector lanes.
     pub fn each(&self, values: &[f64], put: impl FnMut(usize, f64)) {
         match *self {
-            Self::Triangular { a, b, c } => apply(values, |x| plateau(x, a, b, b, c), put),
-            Self::Trapezoidal { a, b, c, d } => apply(values, |x| plateau(x, a, b, c, d), put),
+            Self::Triangular { a, b, c } => flat_top(values, [a, b, b, c], put),
+            Self::Trapezoidal { a, b, c, d } => flat_top(values, [a, b, c, d], put),
             Self::Gaussian { mu, sigma } => apply(values, |x| gaussian(x, mu, sigma), put),
             Self::Sigmoid { center, slope } => apply(values, |x| sigmoid(x, center, slope), put),
         }
@@ -99,6 +100,28 @@ fn apply(values: &[f64], degree: impl Fn(f64) -> f64, mut put: impl FnMut(usize,
     for (index, &value) in values.iter().enumerate() {
         put(index, degree(value));
     }
+}
+
+/// Writes the degrees of a shape with a flat top.
+fn flat_top(values: &[f64], [a, b, c, d]: [f64; 4], put: impl FnMut(usize, f64)) {
+    let farthest = a.abs().max(d.abs());
+    let (left, right) = (rounding(b, farthest), rounding(c, farthest));
+    let (a, b) = if a == b { (a - left, b - left) } else { (a, b) };
+    let (c, d) = if c == d { (c + right, d + right) } else { (c, d) };
+    apply(values, |x| plateau(x, a, b, c, d), put);
+}
+
+/// Returns the distance within which a value equals the step at `corner`: 1e-9 of it. At 0 it is 1e-9, or 1e-9 of a
+/// shape whose corners are all nearer to 0 than 1.
+fn rounding(corner: f64, farthest: f64) -> f64 {
+    let scale = if corner != 0.0 {
+        corner.abs()
+    } else if farthest > 0.0 {
+        farthest.min(1.0)
+    } else {
+        1.0
+    };
+    STEP_ROUNDING * scale
 }
 
 /// Returns the degree of a shape with a flat top. A step needs no special case: the division by zero gives -inf, which
@@ -124,6 +147,11 @@ fn gaussian(x: f64, mu: f64, sigma: f64) -> f64 {
 fn sigmoid(x: f64, center: f64, slope: f64) -> f64 {
     1.0 / (1.0 + libm::exp(-slope * (x - center)))
 }
+
+/// Relative distance that rounding may put between a value and a step.
+///
+/// Running sums of indicators leave residues of 1e-15 to 1e-10, and a step would turn them into 0 or 1.
+const STEP_ROUNDING: f64 = 1e-9;
 
 /// Rows filled at a time: their part of the matrix and one column of degrees stay in the first cache.
 const DEGREE_ROWS: usize = 256;
@@ -204,6 +232,18 @@ mod tests {
         assert_eq!(degrees("triangular", &[2.0, 4.0, 4.0], &[3.0, 4.0, 4.001]), [0.5, 1.0, 0.0]);
         assert_eq!(degrees("triangular", &[2.0, 2.0, 2.0], &[1.9, 2.0, 2.1]), [0.0, 1.0, 0.0]);
         assert_eq!(degrees("trapezoidal", &[2.0, 2.0, 4.0, 4.0], &[1.9, 2.0, 4.0, 4.1]), [0.0, 1.0, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn a_step_takes_a_value_that_differs_by_rounding_and_no_other() {
+        assert_eq!(degrees("triangular", &[0.0, 0.0, 20.0], &[-1.2e-15, 0.0, -2e-9, -1e-3]), [1.0, 1.0, 0.0, 0.0]);
+        assert_eq!(degrees("triangular", &[80.0, 100.0, 100.0], &[100.000_000_000_1, 100.000_001]), [1.0, 0.0]);
+        assert_eq!(degrees("trapezoidal", &[30.0, 30.0, 1e9, 1e9], &[29.999_999_999_999, 29.999_999]), [1.0, 0.0]);
+        assert_eq!(degrees("triangular", &[0.0, 0.0, 0.0], &[-1e-15, 1e-15, 1e-8]), [1.0, 1.0, 0.0]);
+        // Between zero and the corner of a tiny shape there is no room for an absolute distance.
+        assert_eq!(degrees("triangular", &[0.0, 0.0, 1e-12], &[-1e-13, -1e-23]), [0.0, 1.0]);
+        // A slope needs no such room.
+        assert_eq!(degrees("triangular", &[0.0, 10.0, 20.0], &[-1e-15, 20.000_000_000_001]), [0.0, 0.0]);
     }
 
     #[test]
