@@ -69,7 +69,8 @@ class OutputMode:
 
     def _print_line(self, error: KtrdrError) -> int:
         sys.stdout.flush()
-        print(f"{error.code}: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+        for fault in getattr(error, "faults", ()) or (error,):
+            print(f"{fault.code}: {' '.join(str(fault).split())}", file=sys.stderr, flush=True)
         return exit_code(error)
 
     def note(self, line: str) -> None:

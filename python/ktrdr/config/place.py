@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ktrdr.config.notice import Notice
 from ktrdr.errors import ConfigError
 from ktrdr.text import one_line
 
@@ -52,3 +53,7 @@ class Place:
         full = dotted(self.root + path)
         found = one_line(facts.pop("found", None))
         return leaf(what, where=self.where, line=self.line(path), path=full or None, found=found, **facts)
+
+    def notice(self, code: str, what: str, path: KeyPath = ()) -> Notice:
+        """Returns a warning about ``path`` inside this part; ``what`` is a sentence about it, without its subject."""
+        return Notice(code, what, dotted(self.root + path), self.where, self.line(path))

@@ -8,6 +8,7 @@ from datetime import date
 from numbers import Integral, Real
 from typing import Any
 
+from ktrdr.config.faults import Faults
 from ktrdr.config.place import KeyPath, Place
 from ktrdr.errors import ConfigNonfinite, ConfigTooDeep, ConfigType
 
@@ -24,10 +25,17 @@ def plain(value: Any, place: Place, path: KeyPath = ()) -> Any:
     """
     if isinstance(value, Mapping):
         _check_depth(value, place, path)
-        return {text_key(key, place, path): plain(item, place, (*path, key)) for key, item in value.items()}
+        faults = Faults()
+        keys = {faults.attempt(text_key, key, place, path): (key, item) for key, item in value.items()}
+        items = {name: faults.attempt(plain, item, place, (*path, key)) for name, (key, item) in keys.items()}
+        faults.raise_all()
+        return items
     if isinstance(value, list | tuple):
         _check_depth(value, place, path)
-        return [plain(item, place, (*path, index)) for index, item in enumerate(value)]
+        faults = Faults()
+        entries = [faults.attempt(plain, item, place, (*path, index)) for index, item in enumerate(value)]
+        faults.raise_all()
+        return entries
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar, Self, TypeVar
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, ValidationError, model_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
+from ktrdr.config.faults import together
 from ktrdr.config.place import KeyPath, Place
 from ktrdr.errors import (
     ConfigDuplicateKey,
@@ -18,7 +26,7 @@ from ktrdr.errors import (
     ConfigType,
     ConfigUnknownKey,
 )
-from ktrdr.text import nearest
+from ktrdr.text import nearest, nearest_names
 
 _LEAVES = {leaf.code: leaf for leaf in (ConfigDuplicateKey, ConfigMissing, ConfigRange, ConfigType, ConfigUnknownKey)}
 _BOUNDS = {"greater_than": ">", "greater_than_equal": ">=", "less_than": "<", "less_than_equal": "<="}
@@ -43,22 +51,50 @@ class Strict(BaseModel):
     elsewhere: ClassVar[Mapping[str, str]] = {}
     """Keys that are often put here, with the place they belong to."""
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _known_keys(cls, data: Any) -> Any:
-        """Refuses unknown keys here, where the valid ones are known, and two names of one key."""
-        if isinstance(data, Mapping):
-            fields = _fields_by_key(cls)
-            seen: dict[str, str] = {}
-            for key in data:
-                if key not in fields:
-                    raise reject(ConfigUnknownKey, "unknown key", key, found=str(key), hint=_suggest(key, cls))
-                if (other := seen.setdefault(fields[key], key)) != key:
-                    raise reject(ConfigDuplicateKey, f"another name of {other}, which is given too", key)
-        return data
+    def _known_keys(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Refuses unknown keys and second names of a key, beside every other problem of the mapping."""
+        refused = _refused_keys(cls, data) if isinstance(data, Mapping) else {}
+        if not refused:
+            return handler(data)
+        problems = [InitErrorDetails(type=problem, loc=(), input=data) for problem in refused.values()]
+        misspelt = {name for key in refused for name in nearest_names(key, keys_of(cls), at_most=1)}
+        try:
+            handler({key: value for key, value in data.items() if key not in refused})
+        except ValidationError as error:
+            others = error.errors(include_url=False)
+            problems += [_again(other) for other in others if not _is_missing(other, misspelt)]
+        raise ValidationError.from_exception_data(cls.__name__, problems)
 
 
-def _fields_by_key(model: type[BaseModel]) -> dict[str, str]:
+def _refused_keys(model: type[Strict], data: Mapping[Any, Any]) -> dict[str, PydanticCustomError]:
+    fields = keys_of(model)
+    seen: dict[str, str] = {}
+    refused: dict[str, PydanticCustomError] = {}
+    for key in data:
+        if key not in fields:
+            hint = _suggest(key, model)
+            refused[key] = reject(ConfigUnknownKey, "unknown key", key, found=str(key), hint=hint)
+        elif (other := seen.setdefault(fields[key], key)) != key:
+            refused[key] = reject(ConfigDuplicateKey, f"another name of {other}, which is given too", key)
+    return refused
+
+
+def _is_missing(details: ErrorDetails, names: Collection[str]) -> bool:
+    """Returns True for a missing key that a misspelt one was meant to be."""
+    return details["type"] == "missing" and len(details["loc"]) == 1 and details["loc"][0] in names
+
+
+def _again(details: ErrorDetails) -> InitErrorDetails:
+    """Returns a problem in the form that pydantic takes it in."""
+    context = details.get("ctx", {})
+    kind = details["type"]
+    known = PydanticCustomError("rejected", "{what}", context) if kind == "rejected" else kind
+    return InitErrorDetails(type=known, loc=details["loc"], input=details["input"], ctx=context)
+
+
+def keys_of(model: type[BaseModel]) -> dict[str, str]:
     """Returns each key that a file may use, aliases included, with the field it sets."""
     keys: dict[str, str] = {}
     for name, field in model.model_fields.items():
@@ -69,7 +105,7 @@ def _fields_by_key(model: type[BaseModel]) -> dict[str, str]:
 
 
 def _suggest(key: object, model: type[Strict]) -> str:
-    known = list(_fields_by_key(model))
+    known = list(keys_of(model))
     nested = _nested(model)
     return nearest(key, known) or nearest(key, nested, nested) or f"known here: {', '.join(known)}"
 
@@ -77,7 +113,7 @@ def _suggest(key: object, model: type[Strict]) -> str:
 def _nested(model: type[Strict]) -> dict[str, str]:
     """Returns the keys one level down with their full path, so that an error can name the right place of a key."""
     parts = ((name, field.default) for name, field in model.model_fields.items())
-    inner = ((name, _fields_by_key(type(part))) for name, part in parts if isinstance(part, BaseModel))
+    inner = ((name, keys_of(type(part))) for name, part in parts if isinstance(part, BaseModel))
     return {key: f"{name}.{key}" for name, keys in inner for key in keys} | dict(model.elsewhere)
 
 
@@ -91,12 +127,26 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 def validate(model: type[ModelT], data: Any, place: Place) -> ModelT:
-    """Returns ``data`` as a ``model``; raises the first problem in file order as a ``ConfigError`` leaf."""
+    """Returns ``data`` as a ``model``; raises its problems as one ``ConfigError`` leaf, the first in file order."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        problems = [_problem(details, data, place) for details in error.errors(include_url=False)]
-        raise min(problems, key=lambda problem: problem.line or 0) from None
+        raise together(_problem(details, data, place) for details in error.errors(include_url=False)) from None
+
+
+def usable(model: type[ModelT], data: Any, *path: str | int) -> ModelT | None:
+    """Returns the part of ``data`` at ``path`` as a ``model``; None where it is absent or has problems."""
+    for part in path:
+        data = _child(data, part)
+    try:
+        return model.model_validate(data)
+    except ValidationError:
+        return None
+
+
+def sound_keys(model: type[Strict], data: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the keys of ``data`` whose values have no problem, for a ``model`` without required keys."""
+    return {key: value for key, value in data.items() if usable(model, {key: value}) is not None}
 
 
 def _problem(details: ErrorDetails, data: Any, place: Place) -> ConfigError:

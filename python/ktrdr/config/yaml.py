@@ -16,9 +16,18 @@ from typing import Any
 
 import yaml
 
+from ktrdr.config.faults import Faults, together
 from ktrdr.config.place import KeyPath, Place
 from ktrdr.config.plain import MAX_DEPTH, finite, text_key
-from ktrdr.errors import ConfigAlias, ConfigDocument, ConfigDuplicateKey, ConfigNonfinite, ConfigTag, ConfigTooDeep
+from ktrdr.errors import (
+    ConfigAlias,
+    ConfigDocument,
+    ConfigDuplicateKey,
+    ConfigError,
+    ConfigNonfinite,
+    ConfigTag,
+    ConfigTooDeep,
+)
 from ktrdr.text import one_line
 
 MAX_BYTES = 256 * 1024
@@ -33,10 +42,14 @@ _MAX_DIGITS = 400  # beyond every float64, and short of the length that Python r
 
 @dataclass(frozen=True)
 class Document:
-    """A parsed file: plain ``data``, and the ``place`` that knows the line of each path."""
+    """A parsed file: plain ``data``, the ``place`` that knows the line of each path, and ``faults`` of single values.
+
+    A value with a fault is None in ``data``.
+    """
 
     data: Any
     place: Place
+    faults: tuple[ConfigError, ...] = ()
 
 
 def decode(raw: bytes, where: str) -> str:
@@ -52,6 +65,16 @@ def decode(raw: bytes, where: str) -> str:
 
 def read_yaml(text: str, where: str = "") -> Document:
     """Returns ``text`` as plain values; raises a ``ConfigError`` leaf with line and path."""
+    document = scan_yaml(text, where)
+    Faults(document.faults).raise_all()
+    return document
+
+
+def scan_yaml(text: str, where: str = "") -> Document:
+    """Returns ``text`` as plain values, with the faults that do not keep the rest from being read.
+
+    Raises a ``ConfigError`` leaf, with the faults before it, for text that cannot be read to its end.
+    """
     if (size := len(text.encode("utf-8", "surrogatepass"))) > MAX_BYTES:
         raise ConfigDocument("text too large", where=where, found=f"{size} bytes", expected=f"<= {MAX_BYTES} bytes")
     reader = _Reader(where)
@@ -59,10 +82,12 @@ def read_yaml(text: str, where: str = "") -> Document:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             reader.take(event)
     except yaml.YAMLError as error:
-        raise _syntax_error(error, where) from None
+        raise together([*reader.faults, _syntax_error(error, where)]) from None
+    except ConfigError as error:
+        raise together([*reader.faults, error]) from None
     if not reader.documents:
         raise ConfigDocument("the file is empty", where=where, expected="one YAML document")
-    return Document(reader.root, reader.place)
+    return Document(reader.root, reader.place, tuple(reader.faults))
 
 
 def _syntax_error(error: yaml.YAMLError, where: str) -> ConfigDocument:
@@ -97,6 +122,7 @@ class _Reader:
     documents: int = 0
     stack: list[_Open] = field(default_factory=list)
     lines: dict[KeyPath, int] = field(default_factory=dict)
+    faults: list[ConfigError] = field(default_factory=list)
 
     @property
     def place(self) -> Place:
@@ -124,9 +150,9 @@ class _Reader:
 
     def _refuse_decoration(self, event: Any, line: int) -> None:
         if event.anchor is not None:
-            raise self._refusal(ConfigAlias, "anchors are not allowed", line, f"&{event.anchor}")
+            self.faults.append(self._refusal(ConfigAlias, "anchors are not allowed", line, f"&{event.anchor}"))
         if event.tag is not None:
-            raise self._refusal(ConfigTag, "tags are not allowed", line, event.tag)
+            self.faults.append(self._refusal(ConfigTag, "tags are not allowed", line, event.tag))
 
     def _take_scalar(self, event: Any, line: int) -> None:
         plain_style = event.style is None
@@ -134,7 +160,14 @@ class _Reader:
             self._take_key(event.value, plain_style, line)
         else:
             path = self._begin_value(line)
-            self._add(_resolve(event.value, self.place, path) if plain_style else event.value)
+            self._add(self._scalar(event.value, path) if plain_style else event.value)
+
+    def _scalar(self, text: str, path: KeyPath) -> Any:
+        try:
+            return _resolve(text, self.place, path)
+        except ConfigNonfinite as error:
+            self.faults.append(error)
+            return None
 
     def _take_key(self, text: str, plain_style: bool, line: int) -> None:
         parent = self.stack[-1]
@@ -144,13 +177,14 @@ class _Reader:
         key = text_key(_resolve(text, here, parent.path) if plain_style else text, here, parent.path)
         path = (*parent.path, key)
         if path in self.lines:
-            raise ConfigDuplicateKey(
+            fault = ConfigDuplicateKey(
                 "the key occurs twice",
                 where=self.where,
                 line=line,
                 path=self.place.at(*path).text,
                 hint=f"first on line {self.lines[path]}",
             )
+            self.faults.append(fault)
         self.lines[path] = line
         parent.key = key
 

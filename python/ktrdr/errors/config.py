@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from ktrdr.errors.base import KtrdrError
+from collections.abc import Iterable
+from typing import Any
+
+from ktrdr.errors.base import KtrdrError, from_code
 
 
 class ConfigError(KtrdrError, ValueError):
-    """A strategy file or rule that cannot be used; ``line`` (from 1) and ``path`` (dotted keys) say where."""
+    """A strategy file or rule that cannot be used; ``line`` (from 1) and ``path`` (dotted keys) say where.
 
-    place_fields = ("line", "path")
+    Where more than one fault was found, ``faults`` lists every one in file order; the error itself is the first.
+    """
+
+    place_fields = ("line", "path", "faults")
     line: int | None
     path: str | None
+    faults: tuple[ConfigError, ...]
+
+    def __init__(self, what: str, *, faults: Iterable[ConfigError | dict[str, Any]] | None = None, **fields: Any):
+        super().__init__(what, **fields)
+        self.faults = tuple(_fault(fault) for fault in faults or ())
+
+    def __str__(self) -> str:
+        return "\n".join(str(fault) for fault in self.faults) or self._sentence()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the JSON-ready form of the first fault, and of every fault where there are several."""
+        facts = super().to_dict() | {"message": self._sentence()}
+        del facts["faults"]
+        return facts | ({"faults": [fault.to_dict() for fault in self.faults]} if self.faults else {})
 
     def _place(self) -> list[str]:
         file = self.where if self.line is None else f"{self.where}:{self.line}"
@@ -71,3 +91,12 @@ class ConfigDocument(ConfigError, code="config_document"):
 
 class ConfigNotFound(ConfigError, FileNotFoundError, code="config_not_found"):
     """A strategy name or path that does not exist."""
+
+
+def _fault(fault: ConfigError | dict[str, Any]) -> ConfigError:
+    """Returns a fault as an error; a worker sends it as JSON."""
+    if isinstance(fault, ConfigError):
+        return fault
+    made = from_code(**fault)
+    assert isinstance(made, ConfigError)
+    return made

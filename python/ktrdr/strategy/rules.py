@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 
 from ktrdr.config.fields import Bars, NotNegative, Positive, Rate
 from ktrdr.config.merge import merge
+from ktrdr.config.notice import Notice
 from ktrdr.config.place import Place
 from ktrdr.config.plain import plain
 from ktrdr.config.strict import ModelT, Strict, reject, validate
@@ -189,13 +190,18 @@ class ExecutionRules(Strict):
         """Returns the number of returns that ``volatility_target`` measures; None for other sizings."""
         return self.sizing.window if isinstance(self.sizing, VolatilityTarget) else None
 
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """Returns warnings about valid rules that are likely to flatter a result."""
+    def notices(self, place: Place) -> tuple[Notice, ...]:
+        """Returns warnings about valid rules that are likely to flatter a result; ``place`` is that of the rules."""
         free = self.financing.long_rate == 0 and self.financing.short_rate == 0
         if self.margin.max_leverage > 1 and free:
-            return ("execution.margin.max_leverage is above 1 while financing costs nothing",)
+            what = "is above 1 while financing costs nothing"
+            return (place.notice("config_free_leverage", what, ("margin", "max_leverage")),)
         return ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Returns the notices as sentences."""
+        return tuple(str(notice) for notice in self.notices(Place(root=("execution",))))
 
     def to_core(self) -> dict[str, Any]:
         """Returns all keys as plain values, in the shape of the file; of a choice only the key that is set."""

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from ktrdr.config.notice import Notice
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.strategy.rules import DecisionRules, ExecutionRules, MetricsRules
 from ktrdr.strategy.sections.model import ModelSpec
@@ -88,11 +89,16 @@ class Strategy:
     metrics: MetricsRules
     training: TrainingRules
     context_data: tuple[Mapping[str, Any], ...]
-    warnings: tuple[str, ...]
     text: str
+    notices: tuple[Notice, ...] = field(compare=False)
 
     def __repr__(self) -> str:
         return f"<Strategy {self.name} {self.version}: {self.model.type} on {self.base_timeframe.value} bars>"
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Returns the notices as sentences."""
+        return tuple(str(notice) for notice in self.notices)
 
     @property
     def span(self) -> Span | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ktrdr.config.notice import Notice
 from ktrdr.profile import BLOCK_ROWS
 from ktrdr.strategy.history import Need, needs
 from ktrdr.strategy.schema import Strategy
@@ -19,7 +20,7 @@ _SECONDS_PER_LAYER_STEP = 1e-4
 
 @dataclass(frozen=True)
 class Summary:
-    """The report; ``warnings`` are those of the strategy, and one for a slow net."""
+    """The report; ``notices`` are those of the strategy, and one for a slow net."""
 
     name: str
     features: tuple[str, ...]
@@ -27,7 +28,7 @@ class Summary:
     model_file_bytes: int
     block_seconds: float
     needs: Mapping[Timeframe, Need]
-    warnings: tuple[str, ...]
+    notices: tuple[Notice, ...]
 
 
 def summarize(strategy: Strategy) -> Summary:
@@ -39,7 +40,8 @@ def summarize(strategy: Strategy) -> Summary:
     """
     parameters = strategy.parameter_count()
     seconds = _block_seconds(strategy, parameters)
-    slow = (f"one inference block takes about {seconds:.0f} s, and a run stops only between blocks",)
+    what = f"makes one inference block take about {seconds:.0f} s, and a run stops only between blocks"
+    slow = (Notice("config_slow_net", what, "model.architecture"),)
     return Summary(
         name=strategy.name,
         features=strategy.feature_names,
@@ -47,7 +49,7 @@ def summarize(strategy: Strategy) -> Summary:
         model_file_bytes=parameters * BYTES_PER_WEIGHT,
         block_seconds=seconds,
         needs=needs(strategy),
-        warnings=strategy.warnings + (slow if seconds > SLOW_BLOCK_SECONDS else ()),
+        notices=strategy.notices + (slow if seconds > SLOW_BLOCK_SECONDS else ()),
     )
 
 

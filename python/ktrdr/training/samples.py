@@ -97,7 +97,12 @@ def make_samples(strategy: Strategy, matrices: Sequence[FeatureMatrix]) -> Sampl
         first_stamps={name: _earliest(symbols, part) for part, name in enumerate(SPLITS)},
         row_counts=counts,
         span_counts=spans,
-        warnings=(*_class_warnings(train), *_span_warnings(counts, spans), *_price_warnings(strategy, symbols)),
+        warnings=(
+            *_target_warnings(train),
+            *_constant_features(symbols),
+            *_span_warnings(counts, spans),
+            *_price_warnings(strategy, symbols),
+        ),
     )
 
 
@@ -212,11 +217,26 @@ def _earliest(symbols: Sequence[SymbolRows], part: int) -> int:
     return min(int(one.matrix.base.timestamp[one.in_part(part)].min()) for one in symbols if one.in_part(part).any())
 
 
-def _class_warnings(train: TrainingRows) -> list[str]:
+def _target_warnings(train: TrainingRows) -> list[str]:
+    present = np.unique(train.target.numpy())
     if train.target.dtype != torch.int64:
-        return []
-    present = set(np.unique(train.target.numpy()).tolist())
-    return [f"class {name} has no training rows" for number, name in enumerate(CLASSES) if number not in present]
+        return ["every training target is the same: there is nothing to learn"] if len(present) == 1 else []
+    one = [f"every training row is of the class {CLASSES[present[0]]}: there is nothing to learn"]
+    missing = [f"class {name} has no training rows" for number, name in enumerate(CLASSES) if number not in present]
+    return (one if len(present) == 1 else []) + missing
+
+
+def _constant_features(symbols: Sequence[SymbolRows]) -> list[str]:
+    """Returns a warning for each feature with one value on every bar of the training span, such as a set never met."""
+    rows = [one.matrix.values[one.matrix.first_simulated :] for one in symbols]
+    lowest, highest = (
+        bound.reduce([bound.reduce(values, axis=0) for values in rows], axis=0) for bound in (np.fmin, np.fmax)
+    )
+    names = symbols[0].matrix.names
+    return [
+        f"feature {names[column]} is {lowest[column]:g} on every bar of the training span"
+        for column in np.flatnonzero(lowest == highest)
+    ]
 
 
 def _span_warnings(counts: Mapping[str, int], spans: Mapping[str, int]) -> list[str]:

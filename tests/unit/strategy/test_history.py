@@ -152,7 +152,7 @@ def test_the_report() -> None:
     report = summarize(strategy([raw("rsi", "1h")], model={"architecture": {"hidden_layers": [2]}}))
     assert report.features == ("1h_rsi_raw",)
     assert (report.parameters, report.model_file_bytes) == (2 + 2 + 6 + 3, 4 * 13)
-    assert report.warnings == ()
+    assert {notice.code for notice in report.notices} == {"config_unused"}
     assert report.block_seconds < 0.001
 
 
@@ -160,7 +160,7 @@ def test_a_slow_net_is_warned_about() -> None:
     huge = {"type": "lstm", "architecture": {"sequence_length": 1024, "hidden_size": 1024, "num_layers": 4}}
     report = summarize(strategy([raw("rsi", "1h")], model=huge))
     assert 30 < report.block_seconds < 200, "measured: 75 s on two cores"
-    assert len(report.warnings) == 1
+    assert [notice.code for notice in report.notices if notice.code != "config_unused"] == ["config_slow_net"]
 
 
 def test_a_model_file_beyond_the_limit_is_refused() -> None:

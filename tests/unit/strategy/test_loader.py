@@ -33,6 +33,11 @@ def load(**sections: Any) -> Strategy:
     return load_strategy(sample(**sections))
 
 
+def warnings_of(strategy: Strategy) -> list[str]:
+    """Returns the warnings but the one about the sample's second indicator, which only some cases use."""
+    return [line for line in strategy.warnings if line != "indicators.macd is used by no entry of nn_inputs"]
+
+
 def timeframes(**written: Any) -> dict[str, Any]:
     return {"symbols": {"mode": "single", "symbol": "EURUSD"}, "timeframes": written}
 
@@ -50,7 +55,7 @@ def test_the_smallest_strategy_gets_every_default() -> None:
     assert (training.optimizer, training.weight_decay, training.loss) == ("adam", 1e-4, "cross_entropy")
     assert (training.lr_scheduler, training.early_stopping, training.seed) == (None, None, None)
     assert (training.data_split.train, training.data_split.test) == (0.7, 0.15)
-    assert strategy.warnings == ()
+    assert warnings_of(strategy) == []
 
 
 def test_features_come_in_the_order_of_inputs_timeframes_and_memberships() -> None:
@@ -156,8 +161,8 @@ LABELS = [
          "compute_weights": False},
         0,
     ),
-    ({"source": "context", "horizon": 5, "bearish_threshold": -0.005}, {"horizon": 5, "bearish_threshold": -0.005}, 0),
-    ({"source": "regime", "vol_lookback": 120}, {"vol_lookback": 120}, 0),
+    ({"source": "context", "horizon": 5, "bearish_threshold": -0.005}, {"horizon": 5, "bearish_threshold": -0.005}, 1),
+    ({"source": "regime", "vol_lookback": 120}, {"vol_lookback": 120}, 1),
 ]  # fmt: skip
 
 
@@ -165,7 +170,7 @@ LABELS = [
 def test_label_sources_and_their_aliases(written: Any, params: Any, warnings: int) -> None:
     strategy = load(training={"labels": written})
     assert strategy.training.labels.params == params
-    assert len(strategy.warnings) == warnings
+    assert len(warnings_of(strategy)) == warnings
 
 
 OLDER = [
@@ -179,7 +184,7 @@ OLDER = [
 
 @pytest.mark.parametrize(("section", "warning"), OLDER)
 def test_known_keys_of_older_files_are_accepted_with_a_warning(section: dict[str, Any], warning: str) -> None:
-    assert load(**section).warnings == (warning,)
+    assert warnings_of(load(**section)) == [warning]
 
 
 def test_checked_keys_without_effect_are_silent() -> None:
@@ -187,19 +192,20 @@ def test_checked_keys_without_effect_are_silent() -> None:
         decisions={"num_classes": 3}, training={"method": "supervised"},
         model={"type": "Mlp", "architecture": {"output_activation": "softmax"}},
     )  # fmt: skip
-    assert strategy.warnings == ()
+    assert warnings_of(strategy) == []
 
 
 def test_keys_of_the_other_output_format_are_warned_about() -> None:
-    assert load(decisions={"cost_model": {}}).warnings == ("decisions.cost_model has no effect",)
+    assert warnings_of(load(decisions={"cost_model": {}})) == [
+        "decisions.cost_model has an effect only with output_format: regression"
+    ]
 
 
 def test_a_running_total_is_warned_about_where_it_is_used() -> None:
     indicators = {"rsi": {"type": "rsi"}, "obv": {"type": "OBV"}}
-    assert load(indicators=indicators).warnings == ()
+    assert not any("first loaded bar" in line for line in load(indicators=indicators).warnings)
     warnings = load(indicators=indicators, nn_inputs=[{"raw_indicator": "obv", "normalization": "zscore"}]).warnings
-    assert len(warnings) == 1
-    assert "first loaded bar" in warnings[0]
+    assert "indicators.obv has a level that depends on the first loaded bar" in warnings
 
 
 CONTEXT = [{"provider": "fred", "series": ["DGS2", "DGS10"], "alignment": "forward_fill"}]

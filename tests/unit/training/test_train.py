@@ -247,6 +247,27 @@ def test_warnings_name_what_to_doubt(tmp_path: Path) -> None:
     assert few.metrics["label_spans"]["test"] == 3
 
 
+def test_a_set_that_no_bar_meets_is_a_warning() -> None:
+    sets = {"level": {"indicator": "rsi_14", "low": [0, 30, 50], "never": [101, 120, 140], "high": [50, 70, 100]}}
+    series = BarSeries.from_frame(BARS, "EURUSD", Timeframe.H1)
+    notes = samples(file(fuzzy_sets=sets, nn_inputs=[{"fuzzy_set": "level"}]), series)[2].warnings
+    assert [note for note in notes if "feature" in note] == [
+        "feature 1h_level_never is 0 on every bar of the training span"
+    ]
+    assert not [note for note in samples(file(), series)[2].warnings if "feature" in note]
+
+
+def test_targets_that_are_all_the_same_are_a_warning(tmp_path: Path) -> None:
+    far = {"labels": {"source": "triple_barrier", "profit_target_atr": 500, "stop_loss_atr": 500}}
+    series = BarSeries.from_frame(BARS, "EURUSD", Timeframe.H1)
+    notes = samples(file(training=far), series)[2].warnings
+    assert "every training row is of the class HOLD: there is nothing to learn" in notes
+    still = BARS.with_columns([pl.lit(1.0).alias(name) for name in ("open", "high", "low", "close")])
+    flat = file("mlp", "regression", {"labels": {"source": "forward_return", "horizon": 5}})
+    notes = samples(flat, BarSeries.from_frame(still, "EURUSD", Timeframe.H1))[2].warnings
+    assert "every training target is the same: there is nothing to learn" in notes
+
+
 def test_pooled_prices_are_a_warning() -> None:
     one = BarSeries.from_frame(BARS, "AAA", Timeframe.H1)
     two = BarSeries.from_frame(walk(1_500, seed=8), "BBB", Timeframe.H1)

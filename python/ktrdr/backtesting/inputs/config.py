@@ -136,5 +136,5 @@ def with_rules(strategy: Strategy, request: Mapping[str, Rules]) -> Strategy:
         metrics=changed.metrics,
         round_trip_cost=changed.round_trip_cost,
         min_edge_multiplier=changed.min_edge_multiplier,
-        warnings=tuple(dict.fromkeys((*strategy.warnings, *changed.warnings))),
+        notices=(*strategy.notices, *(new for new in changed.notices if str(new) not in strategy.warnings)),
     )

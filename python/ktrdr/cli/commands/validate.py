@@ -29,7 +29,7 @@ def _data(summary: Summary) -> dict[str, object]:
         "block_seconds": summary.block_seconds,
         "warmup_bars": {timeframe.value: need.need_bars for timeframe, need in summary.needs.items()},
         "load_bars": {timeframe.value: need.load_bars for timeframe, need in summary.needs.items()},
-        "warnings": list(summary.warnings),
+        "warnings": [notice.to_dict() for notice in summary.notices],
     }
 
 
@@ -48,5 +48,5 @@ def _shown(summary: Summary) -> list[str | Table]:
         Table(("", ""), rows),
         "features:",
         *names,
-        *(f"warning: {warning}" for warning in summary.warnings),
+        *(f"warning: {notice.placed}" for notice in summary.notices),
     ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
+from ktrdr.config.faults import Faults, UnresolvedError
 from ktrdr.config.place import Place
 from ktrdr.errors import (
     ConfigDuplicateKey,
@@ -25,20 +26,27 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _DATA_SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _RESERVED = ("type", "data_source")
 
+T = TypeVar("T")
 
-def resolve_indicators(entries: Mapping[str, Any], has_context: bool, place: Place) -> dict[str, IndicatorUse]:
-    """Returns every indicator with canonical type and all parameters; raises a ``ConfigError`` leaf."""
+
+Declared = Mapping[str, T | None]
+"""Parts of a strategy by id; None for one that has a fault."""
+
+
+def resolve_indicators(
+    entries: Mapping[str, Any], has_context: bool, place: Place, faults: Faults
+) -> Declared[IndicatorUse]:
+    """Returns every indicator with canonical type and all parameters; adds to ``faults``."""
     return {
-        check_id(id_, place): _resolve_indicator(id_, entry, has_context, place.at(id_))
+        id_: faults.attempt(_resolve_indicator, id_, entry, has_context, place.at(id_))
         for id_, entry in entries.items()
     }
 
 
-def check_id(id_: str, place: Place) -> str:
-    """Returns the id; raises ``ConfigRange`` for a dot or another sign that would make references ambiguous."""
+def check_id(id_: str, place: Place) -> None:
+    """Raises ``ConfigRange`` for a dot or another sign in an id that would make references ambiguous."""
     if not _ID.fullmatch(id_):
-        raise place.error(ConfigRange, "not a valid name", (id_,), found=id_, expected=_ID.pattern)
-    return id_
+        raise place.error(ConfigRange, "not a valid name", found=id_, expected=_ID.pattern)
 
 
 def mapping(value: Any, place: Place) -> Mapping[str, Any]:
@@ -58,6 +66,7 @@ def text(entry: Mapping[str, Any], key: str, place: Place) -> str:
 
 
 def _resolve_indicator(id_: str, value: Any, has_context: bool, place: Place) -> IndicatorUse:
+    check_id(id_, place)
     entry = mapping(value, place)
     indicator = _indicator(text(entry, "type", place), place)
     params = _parameters(indicator, {key: item for key, item in entry.items() if key not in _RESERVED}, place)
@@ -87,14 +96,17 @@ def _parameters(indicator: Indicator, given: Mapping[str, Any], place: Place) ->
     by_name = {name: known for known in indicator.parameters for name in (known.name, *known.aliases)}
     params = {known.name: known.default for known in indicator.parameters}
     written: dict[str, str] = {}
+    faults = Faults()
     for key, value in given.items():
         if key not in by_name:
             hint = nearest(key, by_name) or f"{indicator.type} has: {', '.join(params) or 'no parameters'}"
-            raise place.error(ConfigUnknownKey, "unknown parameter", (key,), found=key, hint=hint)
+            faults.add(place.error(ConfigUnknownKey, "unknown parameter", (key,), found=key, hint=hint))
+            continue
         known = by_name[key]
         if (other := written.setdefault(known.name, key)) != key:
-            raise place.error(ConfigDuplicateKey, f"another name of {other}, which is given too", (key,))
-        params[known.name] = _parameter(known, value, place.at(key))
+            faults.add(place.error(ConfigDuplicateKey, f"another name of {other}, which is given too", (key,)))
+        params[known.name] = faults.attempt(_parameter, known, value, place.at(key))
+    faults.raise_all()
     if message := indicator.check(params):
         raise place.error(ConfigRange, message)
     return params
@@ -142,19 +154,18 @@ def _check_data_source(
         raise place.error(ConfigRange, "an external series has one value", ("source",), found=params["source"])
 
 
-def resolve_output(ref: str, uses: Mapping[str, IndicatorUse], place: Place) -> tuple[str, str]:
+def resolve_output(ref: str, uses: Declared[IndicatorUse] | None, place: Place) -> tuple[str, str]:
     """Splits ``id`` or ``id.output``; a bare id gives the first output, or "" if there is only one.
 
     Raises ``ConfigReference`` with the nearest name.
     """
     id_, dot, output = ref.partition(".")
-    if id_ not in uses:
-        raise place.error(ConfigReference, "no such indicator", found=ref, hint=_known(id_, uses, "indicators"))
-    names = [known.name for known in INDICATORS[uses[id_].type].outputs]
+    use = resolve_reference(id_, uses, "indicators", place, ref)
+    names = [known.name for known in INDICATORS[use.type].outputs]
     if not dot:
         return id_, names[0]
     if names == [""]:
-        raise place.error(ConfigReference, f"{uses[id_].type} has one output", found=ref, expected=id_)
+        raise place.error(ConfigReference, f"{use.type} has one output", found=ref, expected=id_)
     if output not in names:
         raise place.error(ConfigReference, "no such output", found=ref, hint=_known(output, names, "outputs"))
     return id_, output
@@ -164,8 +175,17 @@ def _known(name: str, known: Any, kind: str) -> str:
     return nearest(name, known) or f"{kind}: {', '.join(known) or 'none'}"
 
 
-def resolve_reference(name: str, known: Mapping[str, Any], kind: str, place: Place) -> None:
-    """Checks that ``name`` is declared; raises ``ConfigReference`` with the nearest name."""
+def resolve_reference(name: str, known: Declared[T] | None, kind: str, place: Place, found: str | None = None) -> T:
+    """Returns the part of that name; ``found`` is the reference as written.
+
+    Raises ``ConfigReference`` with the nearest name, ``UnresolvedError`` for a part or a section with a fault.
+    """
+    if known is None:
+        raise UnresolvedError(kind)
     if name not in known:
         what = f"no such {kind.removesuffix('s').replace('_', ' ')}"
-        raise place.error(ConfigReference, what, found=name, hint=_known(name, known, kind))
+        raise place.error(ConfigReference, what, found=found or name, hint=_known(name, known, kind))
+    part = known[name]
+    if part is None:
+        raise UnresolvedError(name)
+    return part

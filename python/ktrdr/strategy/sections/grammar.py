@@ -79,22 +79,27 @@ class DateRangeFile(Strict):
     end: str | None = None
 
 
-class TrainingDataFile(Strict):
-    """Bars a net is trained on."""
+class DatesFile(Strict):
+    """Dates of ``training_data``, in one of two places."""
 
-    symbols: SymbolsFile
-    timeframes: TimeframesFile
-    history_required: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     date_range: DateRangeFile | None = None
     start_date: str | None = None
     end_date: str | None = None
 
     @model_validator(mode="after")
-    def _one_place_for_dates(self) -> TrainingDataFile:
+    def _one_place_for_dates(self) -> DatesFile:
         for key, date in (("start_date", self.start_date), ("end_date", self.end_date)):
             if date is not None and self.date_range is not None:
                 raise reject(ConfigRange, "given beside date_range", key, expected="one of the two")
         return self
+
+
+class TrainingDataFile(DatesFile):
+    """Bars a net is trained on."""
+
+    symbols: SymbolsFile
+    timeframes: TimeframesFile
+    history_required: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
 
 def _all_is_none(value: Any) -> Any:
@@ -114,8 +119,6 @@ class InputFile(Strict):
         if (self.fuzzy_set is None) == (self.raw_indicator is None):
             leaf = ConfigMissing if self.fuzzy_set is None else ConfigRange
             raise reject(leaf, "exactly one of the two is needed", expected="fuzzy_set or raw_indicator")
-        if self.fuzzy_set is not None and self.normalization is not None:
-            raise reject(ConfigUnknownKey, "has an effect only with raw_indicator", "normalization")
         return self
 
 

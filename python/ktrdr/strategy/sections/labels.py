@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, Field
 
 from ktrdr.config.fields import Bars, Positive
+from ktrdr.config.notice import NO_EFFECT, Notice
 from ktrdr.config.place import Place
 from ktrdr.config.strict import Strict
-from ktrdr.errors import ConfigUnknownKey
+from ktrdr.config.variants import Variants
 
 
 class ZigzagLabels(Strict):
@@ -82,13 +83,27 @@ class LabelRules:
         return self.source == "forward_return"
 
 
-def resolve_labels(labels: LabelsFile, place: Place) -> LabelRules:
-    """Returns the label source with the keys that have an effect; refuses a key without one."""
-    given = labels.model_fields_set
+LABEL_SOURCES: Variants = {
+    str(model.model_fields["source"].default): model
+    for model in (ZigzagLabels, ForwardReturnLabels, TripleBarrierLabels, ContextLabels, RegimeLabels)
+}
+"""The grammar of each label source."""
+
+TRADE_SOURCES = ("zigzag", "forward_return", "triple_barrier")
+"""Sources that a net can be trained on."""
+
+
+def resolve_labels(labels: LabelsFile, place: Place) -> tuple[LabelRules, tuple[Notice, ...]]:
+    """Returns the label source with the keys that have an effect, and a warning for each other key."""
     params = labels.model_dump(exclude={"source", "label_lookahead"}, exclude_none=True)
+    unused: dict[str, str] = {}
     if isinstance(labels, TripleBarrierLabels):
-        unused, method = ("vol_span", "close") if labels.vol_method == "atr" else ("atr_period", "atr")
-        if unused in given:
-            raise place.error(ConfigUnknownKey, f"has an effect only with vol_method: {method}", (unused,))
-        del params[unused]
-    return LabelRules(labels.source, params)
+        key, method = ("vol_span", "close") if labels.vol_method == "atr" else ("atr_period", "atr")
+        del params[key]
+        unused[key] = f"has an effect only with vol_method: {method}"
+    if isinstance(labels, ZigzagLabels) and labels.label_lookahead is not None:
+        unused["label_lookahead"] = "has no effect"
+    given = {key: what for key, what in unused.items() if key in labels.model_fields_set}
+    return LabelRules(labels.source, params), tuple(
+        place.notice(NO_EFFECT, what, (key,)) for key, what in given.items()
+    )

@@ -9,9 +9,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from ktrdr.config.faults import Faults
 from ktrdr.config.place import Place
 from ktrdr.config.strict import Strict, validate
-from ktrdr.errors import ConfigRange
+from ktrdr.config.variants import Variants, keys_of_others
+from ktrdr.errors import ConfigRange, ConfigUnknownKey
 
 MAX_FILE_BYTES = 1 << 30
 BYTES_PER_WEIGHT = 4
@@ -19,6 +21,7 @@ _GATES = {"lstm": 4, "gru": 3}
 
 Width = Annotated[int, Field(ge=1, le=4_096)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
+Activation = Literal["relu", "tanh", "sigmoid", "leaky_relu"]
 
 
 class MlpArchitecture(Strict):
@@ -26,7 +29,7 @@ class MlpArchitecture(Strict):
 
     hidden_layers: Annotated[list[Width], Field(max_length=8)] = [64, 32]  # noqa: RUF012  (pydantic copies it)
     dropout: Dropout = 0.2
-    activation: Literal["relu", "tanh", "sigmoid", "leaky_relu"] = "relu"
+    activation: Activation = "relu"
     output_activation: Literal["softmax"] | None = None
 
 
@@ -37,7 +40,12 @@ class RecurrentArchitecture(Strict):
     hidden_size: Annotated[int, Field(ge=1, le=1_024)] = 64
     num_layers: Annotated[int, Field(ge=1, le=4)] = 2
     dropout: Dropout = 0.2
+    activation: Activation | None = None
     output_activation: Literal["softmax"] | None = None
+
+
+ARCHITECTURES: Variants = {"mlp": MlpArchitecture, "lstm": RecurrentArchitecture, "gru": RecurrentArchitecture}
+"""The grammar of each kind of net; keys of another kind are refused, since the net would not be the one written."""
 
 
 class ModelFile(Strict):
@@ -100,9 +108,15 @@ class ModelSpec:
         return {"type": self.type, "architecture": shape}
 
 
-def resolve_model(file: ModelFile, output_format: str, place: Place) -> ModelSpec:
+def resolve_model(file: ModelFile, output_format: str | None, place: Place) -> ModelSpec:
     """Returns the architecture; raises a ``ConfigError`` leaf for a key of the other kind or out of bounds."""
     inner = place.at("architecture")
+    faults = Faults(
+        inner.error(ConfigUnknownKey, f"has an effect only with {needed}", (key,))
+        for key, needed in keys_of_others(file.architecture, ARCHITECTURES, "type", file.type).items()
+    )
+    faults.attempt(validate, ARCHITECTURES[file.type], file.architecture, inner)
+    faults.raise_all()
     if file.type == "mlp":
         mlp = validate(MlpArchitecture, file.architecture, inner)
         _softmax_fits(mlp.output_activation, output_format, inner)
@@ -114,7 +128,7 @@ def resolve_model(file: ModelFile, output_format: str, place: Place) -> ModelSpe
     )
 
 
-def _softmax_fits(activation: str | None, output_format: str, place: Place) -> None:
+def _softmax_fits(activation: str | None, output_format: str | None, place: Place) -> None:
     if activation is not None and output_format == "regression":
         raise place.error(
             ConfigRange, "a regression has no softmax", ("output_activation",), found=activation, expected="no such key"

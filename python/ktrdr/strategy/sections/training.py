@@ -1,24 +1,28 @@
-"""The training section: its keys, bounds and defaults. Every accepted key has an effect or is refused."""
+"""The training section: its keys, bounds and defaults. Every accepted key has an effect or a warning."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from ktrdr.config.faults import Faults, UnresolvedError
 from ktrdr.config.fields import NotNegative, Positive, Share
 from ktrdr.config.merge import merge
+from ktrdr.config.notice import NO_EFFECT, Notice
 from ktrdr.config.place import Place
-from ktrdr.config.strict import Strict, validate
-from ktrdr.errors import ConfigRange, ConfigUnknownKey
-from ktrdr.strategy.sections.labels import LabelRules, LabelsFile, ZigzagLabels, resolve_labels
+from ktrdr.config.strict import Strict, sound_keys, validate
+from ktrdr.config.variants import Variants, keys_of_others
+from ktrdr.errors import ConfigRange
+from ktrdr.strategy.sections.labels import LABEL_SOURCES, LabelRules, LabelsFile, ZigzagLabels, resolve_labels
 
 TEST_SHARE = 0.15
 _SUM_TOLERANCE = 1e-9
 _LOSSES = {"classification": ("cross_entropy", "focal"), "regression": ("huber", "mse")}
 _REPLACED_WHOLE = frozenset({"labels", "lr_scheduler"})
+_SPLITS = frozenset({"data_split", "validation_split"})
 
 
 class ReduceOnPlateau(Strict):
@@ -43,6 +47,8 @@ def _scheduler_switch(value: Any) -> Any:
         return ReduceOnPlateau().model_dump() if value else None
     return value
 
+
+_SCHEDULERS: Variants = {"reduce_on_plateau": ReduceOnPlateau, "step": StepDecay}
 
 Scheduler = Annotated[
     Annotated[ReduceOnPlateau | StepDecay, Field(discriminator="type")] | None, BeforeValidator(_scheduler_switch)
@@ -127,18 +133,44 @@ class Written:
         return self.older_at if only_older else self.newer_at
 
 
-def resolve_training(written: Written, output_format: str) -> tuple[TrainingRules, tuple[str, ...]]:
-    """Returns both places as one set of rules, and warnings; raises a ``ConfigError`` leaf."""
-    if written.older is not None:
-        validate(TrainingFile, written.older, written.older_at)
-    if written.newer is not None:
-        validate(TrainingFile, written.newer, written.newer_at)
-    file = validate(TrainingFile, _merged(written.older or {}, written.newer or {}), written.newer_at)
-    loss = _loss(file, output_format, written)
-    labels = _labels(file, output_format, written)
+def resolve_training(written: Written, output_format: str | None) -> tuple[TrainingRules, tuple[Notice, ...]]:
+    """Returns both places as one set of rules, and warnings; raises a ``ConfigError`` leaf.
+
+    Without an ``output_format``, because it has a fault, the keys are checked and ``UnresolvedError`` is raised.
+    """
+    faults = Faults()
+    older, older_notices = _own_keys(written.older, written.older_at)
+    newer, newer_notices = _own_keys(written.newer, written.newer_at)
+    for section, place in ((older, written.older_at), (newer, written.newer_at)):
+        faults.attempt(validate, TrainingFile, section, place)
+    merged = _merged(older, newer)
+    sound = sound_keys(TrainingFile, merged)
+    file = validate(TrainingFile, sound, written.newer_at)
+    broken = merged.keys() - sound.keys()
+    split = None if broken & _SPLITS else faults.attempt(_split, file, written)
+    if output_format is None:
+        faults.raise_all()
+        raise UnresolvedError("output_format")
+    loss = None if "loss" in broken else faults.attempt(_loss, file, output_format, written)
+    labels, label_notices = resolve_labels(file.labels, written.place("labels").at("labels"))
+    if "labels" not in broken:
+        faults.attempt(_check_labels, labels, output_format, written)
+    faults.raise_all()
+    assert loss is not None and split is not None
+    rules = _rules(file, output_format, labels, loss, split)
+    return rules, (
+        *older_notices,
+        *newer_notices,
+        *label_notices,
+        *_without_effect(file, rules, output_format, written),
+    )
+
+
+def _rules(file: TrainingFile, output_format: str, labels: LabelRules, loss: str, split: DataSplit) -> TrainingRules:
+    classes = output_format == "classification"
     stopping = file.early_stopping
-    default_decay = 1e-4 if output_format == "classification" else 0.0
-    rules = TrainingRules(
+    default_decay = 1e-4 if classes else 0.0
+    return TrainingRules(
         labels=labels,
         epochs=file.epochs,
         batch_size=file.batch_size,
@@ -151,17 +183,31 @@ def resolve_training(written: Written, output_format: str) -> tuple[TrainingRule
         gradient_clip=file.gradient_clip,
         lr_scheduler=file.lr_scheduler,
         early_stopping=stopping if stopping and stopping.enabled else None,
-        class_weights=file.class_weights,
+        class_weights=file.class_weights and classes,
         seed=file.seed,
-        data_split=_split(file, written),
+        data_split=split,
     )
-    return rules, _warnings(file)
+
+
+def _own_keys(section: Mapping[str, Any] | None, place: Place) -> tuple[dict[str, Any], list[Notice]]:
+    """Returns the section without keys of another label source or scheduler, and a warning for each of them."""
+    kept = dict(section or {})
+    notices = []
+    for name, variants, by in (("labels", LABEL_SOURCES, "source"), ("lr_scheduler", _SCHEDULERS, "type")):
+        part = kept.get(name)
+        if isinstance(part, Mapping):
+            others = keys_of_others(part, variants, by)
+            kept[name] = {key: value for key, value in part.items() if key not in others}
+            notices += [
+                place.notice(NO_EFFECT, f"has an effect only with {needed}", (name, key))
+                for key, needed in others.items()
+            ]
+    return kept, notices
 
 
 def _merged(older: Mapping[str, Any], newer: Mapping[str, Any]) -> dict[str, Any]:
     """Returns ``newer`` over ``older``; the two ways to split replace each other."""
-    splits = {"data_split", "validation_split"}
-    kept = {key: value for key, value in older.items() if key not in splits or not splits & newer.keys()}
+    kept = {key: value for key, value in older.items() if key not in _SPLITS or not newer.keys() & _SPLITS}
     return merge(kept, newer, _REPLACED_WHOLE)
 
 
@@ -172,30 +218,30 @@ def _loss(file: TrainingFile, output_format: str, written: Written) -> str:
         raise written.place("loss").error(
             ConfigRange, f"not a loss of {output_format}", ("loss",), found=loss, expected=", ".join(allowed)
         )
-    _needs(file, "focal_gamma", loss == "focal", "loss: focal", written)
-    _needs(file, "huber_delta", loss == "huber", "loss: huber", written)
-    unweighted = output_format == "classification" or not file.class_weights
-    _needs(file, "class_weights", unweighted, "output_format: classification", written)
     return loss
 
 
-def _needs(file: TrainingFile, key: str, met: bool, condition: str, written: Written) -> None:
-    if key in file.model_fields_set and not met:
-        raise written.place(key).error(ConfigUnknownKey, f"has an effect only with {condition}", (key,))
+def _without_effect(file: TrainingFile, rules: TrainingRules, output_format: str, written: Written) -> Iterator[Notice]:
+    """Yields a warning for each key of another loss or output format."""
+    needed = {
+        "focal_gamma": None if rules.loss == "focal" else "loss: focal",
+        "huber_delta": None if rules.loss == "huber" else "loss: huber",
+        "class_weights": "output_format: classification" if file.class_weights and not rules.class_weights else None,
+    }
+    for key, condition in needed.items():
+        if condition is not None and key in file.model_fields_set:
+            yield written.place(key).notice(NO_EFFECT, f"has an effect only with {condition}", (key,))
 
 
-def _labels(file: TrainingFile, output_format: str, written: Written) -> LabelRules:
-    place = written.place("labels")
-    labels = resolve_labels(file.labels, place.at("labels"))
+def _check_labels(labels: LabelRules, output_format: str, written: Written) -> None:
     if labels.is_target != (output_format == "regression"):
-        raise place.error(
+        raise written.place("labels").error(
             ConfigRange,
             f"labels do not fit output_format: {output_format}",
             ("labels", "source"),
             found=labels.source,
             expected="forward_return" if output_format == "regression" else "a source of classes",
         )
-    return labels
 
 
 def _split(file: TrainingFile, written: Written) -> DataSplit:
@@ -211,8 +257,3 @@ def _split(file: TrainingFile, written: Written) -> DataSplit:
         place = written.place("data_split")
         raise place.error(ConfigRange, "shares do not sum to 1", ("data_split",), found=round(total, 12), expected=1)
     return split
-
-
-def _warnings(file: TrainingFile) -> tuple[str, ...]:
-    lookahead = isinstance(file.labels, ZigzagLabels) and file.labels.label_lookahead is not None
-    return ("training.labels.label_lookahead has no effect",) if lookahead else ()
