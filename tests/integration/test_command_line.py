@@ -58,6 +58,8 @@ def test_sample_train_run(call: Call, shortened: Callable[..., dict[str, Any]]) 
     free = call(f"{line} {eager} --commission 0 --slippage 0 --capital 5000")
     assert free["metrics"]["commission"] == free["metrics"]["slippage"] == 0.0
     assert free["metrics"]["initial_capital"] == 5_000.0
+    assert len(call(f"models delete {trained['model']}")["completed_runs"]) == 3
+    assert call("models list")["models"] == []
 
 
 def test_a_missing_timeframe_is_made_on_request(call: Call, shortened: Callable[..., dict[str, Any]]) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
-from ktrdr._lazy import call, resolve
-from ktrdr.cli.catalog import COMMANDS, Command, Group
+from ktrdr._lazy import resolve
+from ktrdr.cli.catalog import COMMANDS, Group
 from ktrdr.cli.output import CommandResult, output_mode
 from ktrdr.cli.usage_errors import as_usage_error
 from ktrdr.errors import InternalError, KtrdrError, UsageError
@@ -27,20 +27,7 @@ def _group(name: str, group: Group) -> App:
     app = App(name=name, help=group.summary, version_flags=[])
     for command, entry in group.commands.items():
         app.command(entry.target, name=command, help=entry.summary)
-    if group.default is not None:
-        app.default(_default(group.default))
     return app
-
-
-def _default(entry: Command) -> Callable[[], CommandResult]:
-    """Wraps a command so that the group's bare name runs it; the first call imports it."""
-
-    def run() -> CommandResult:
-        result: CommandResult = call(entry.target)
-        return result
-
-    run.__doc__ = entry.summary
-    return run
 
 
 def build() -> App:
@@ -108,10 +95,23 @@ def _without_global_flags(tokens: list[str]) -> tuple[list[str], set[str]]:
     return [token for token in tokens[:end] if token not in flags] + tokens[end:], flags
 
 
+def _with_verb(tokens: list[str]) -> list[str]:
+    """Returns the tokens with the verb that a bare noun means: ``workers --worker URL`` lists.
+
+    >>> _with_verb(["models"]), _with_verb(["models", "--help"])
+    (['models', 'list'], ['models', '--help'])
+    """
+    noun = COMMANDS.get(tokens[0]) if tokens else None
+    if not isinstance(noun, Group) or noun.default is None:
+        return tokens
+    bare = len(tokens) == 1 or (tokens[1].startswith("-") and not {"--help", "-h"} & set(tokens))
+    return [tokens[0], noun.default, *tokens[1:]] if bare else tokens
+
+
 def _dispatch(tokens: list[str]) -> CommandResult | None:
     """Returns the command's result; None if the parser itself has printed help or the version."""
     try:
-        result = build()(tokens, print_error=False, exit_on_error=False, result_action="return_value")
+        result = build()(_with_verb(tokens), print_error=False, exit_on_error=False, result_action="return_value")
         return result if isinstance(result, CommandResult) else None
     except CycloptsError as error:
         raise as_usage_error(error) from None

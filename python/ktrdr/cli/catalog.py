@@ -26,12 +26,12 @@ class Group:
     Args:
         summary: the line that the list of commands shows.
         commands: by name.
-        default: run by the bare noun; None shows the help.
+        default: the command that the bare noun means; None shows the help.
     """
 
     summary: str
     commands: Mapping[str, Command]
-    default: Command | None = None
+    default: str | None = None
 
 
 _DATA = Group(
@@ -48,9 +48,26 @@ _DATA = Group(
 _STRATEGIES = Group(
     "List the available strategies, or copy one to edit it.",
     {
+        "list": Command(
+            "ktrdr.cli.commands.strategies:list_all", "List the strategies a name finds (also without list)."
+        ),
         "copy": Command("ktrdr.cli.commands.strategies:copy", "Copy a built-in strategy to ./strategies."),
     },
-    default=Command("ktrdr.cli.commands.strategies:list_all", "List the strategies a name finds."),
+    default="list",
+)
+_MODELS = Group(
+    "List, show and delete the trained models.",
+    {
+        "list": Command("ktrdr.cli.commands.models:list_models", "List the trained models (also without list)."),
+        "show": Command("ktrdr.cli.commands.models:show", "Show one model: net, training, metrics, warnings."),
+        "delete": Command("ktrdr.cli.commands.models:delete", "Delete a model that no unfinished run needs."),
+    },
+    default="list",
+)
+_WORKERS = Group(
+    "List the registered workers.",
+    {"list": Command("ktrdr.cli.commands.workers:list_workers", "List the registered workers (also without list).")},
+    default="list",
 )
 _BACKTEST = Group(
     "Run backtests.",
@@ -83,13 +100,13 @@ COMMANDS: Mapping[str, Command | Group] = {
     "demo": Command("ktrdr.cli.commands.demo:demo", "Run the whole pipeline once on sample data."),
     "validate": Command("ktrdr.cli.commands.validate:validate", "Check a strategy file and print what it needs."),
     "strategies": _STRATEGIES,
-    "models": Command("ktrdr.cli.commands.models:models", "List the trained models."),
+    "models": _MODELS,
     "data": _DATA,
     "train": Command("ktrdr.cli.commands.train:train", "Train a strategy's net into a model bundle."),
     "backtest": _BACKTEST,
     "operations": _OPERATIONS,
     "checkpoint": _CHECKPOINT,
-    "workers": Command("ktrdr.cli.commands.workers:workers", "List the registered workers."),
+    "workers": _WORKERS,
     "worker": Command("ktrdr.cli.commands.worker:worker", "Serve operations over HTTP and run them."),
     "doctor": Command("ktrdr.cli.commands.doctor:doctor", "Print versions, machine, data folder, and what is missing."),
 }

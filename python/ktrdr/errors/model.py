@@ -43,6 +43,10 @@ class ModelInSample(ModelError, code="model_in_sample"):
     """A strict run over bars the model was fitted or selected on."""
 
 
+class ModelInUse(ModelError, code="model_in_use"):
+    """A bundle that cannot be deleted, because a run that has not ended needs it."""
+
+
 class TrainingError(KtrdrError, ValueError):
     """A training that cannot start or continue."""
 

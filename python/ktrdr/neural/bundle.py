@@ -193,7 +193,7 @@ def _claim(partial: Path, folder: Path, timeframe: str) -> Path:
 
 def _metadata(folder: Path) -> tuple[BundleMetadata, str]:
     if not os.path.isdir(folder):  # noqa: PTH112  (False for a name no file system takes)
-        raise ModelNotFound("no such model", where=bundle_id(folder), hint="`ktrdr models` lists them")
+        raise ModelNotFound("no such model", where=bundle_id(folder), hint="`ktrdr models list` lists them")
     data = _read_small(folder, METADATA)
     parsed = _parse_json(data, folder, METADATA)
     return metadata_from_json(parsed, lambda: read_config(folder), _where(folder, METADATA)), _sha256(data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,6 +92,15 @@ class ModelStorage:
     def save(self, draft: BundleDraft) -> Path:
         """Writes a bundle as the strategy's next version of its timeframe and returns its directory."""
         return write_bundle(self.root / draft.metadata.strategy_name, draft)
+
+    def delete(self, stored: StoredModel) -> None:
+        """Removes a bundle: a reader finds the whole of it or none. Raises ``OutputNotWritable``."""
+        hidden = stored.path.with_name(f".deleting-{os.getpid()}-{secrets.token_hex(4)}")
+        try:
+            stored.path.rename(hidden)
+            shutil.rmtree(hidden)
+        except OSError as error:
+            raise OutputNotWritable(f"cannot be deleted: {error.strerror}", where=f"models/{stored.id}") from None
 
     def require_writable(self, strategy: str) -> None:
         """Checks that a bundle can be written, before a training instead of after its hours."""

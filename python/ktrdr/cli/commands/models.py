@@ -1,16 +1,23 @@
-"""``ktrdr models``: lists the model bundles of the data folder."""
+"""``ktrdr models``: lists, shows and deletes the model bundles of the data folder."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ktrdr.cli.confirm import Yes, asks, confirm
 from ktrdr.cli.output import CommandResult, Table
 from ktrdr.data.store.repository import Repository
-from ktrdr.neural.storage import ModelStorage
+from ktrdr.errors import ModelInUse
+from ktrdr.neural.metadata import BundleMetadata
+from ktrdr.neural.storage import ModelStorage, StoredModel
+from ktrdr.operations.models import Operation, Status
 from ktrdr.time import Span, iso
 
+_PAGE = 500
 
-def models() -> CommandResult:
+
+def list_models() -> CommandResult:
     """List the trained models."""
     stored = [_row(model) for model in ModelStorage(Repository().models_dir).models()]
     rows = [
@@ -21,8 +28,77 @@ def models() -> CommandResult:
     return CommandResult({"models": stored}, [table] if rows else ["no models yet: `ktrdr train` makes one"])
 
 
-def _row(model: Any) -> dict[str, Any]:
-    facts = model.metadata
+def show(model: str, /) -> CommandResult:
+    """Show one model: net, training, metrics, warnings.
+
+    Parameters
+    ----------
+    model
+        Its id, as `ktrdr models list` prints it.
+    """
+    stored = ModelStorage(Repository().models_dir).find(model)
+    facts = stored.metadata
+    data = {
+        **_row(stored),
+        "strategy": facts.strategy_name,
+        "output": facts.output_type,
+        "features": list(facts.resolved_features),
+        "training": dict(facts.run),
+        "metrics": dict(facts.metrics),
+        "versions": dict(facts.versions),
+        "warnings": list(facts.warnings),
+        "bytes": sum(file.stat().st_size for file in stored.path.iterdir()),
+        "folder": str(stored.path),
+    }
+    return CommandResult(data, _shown(data))
+
+
+def delete(model: str, /, *, yes: Yes = False) -> CommandResult:
+    """Delete a model that no unfinished run needs; on a terminal it asks first.
+
+    Parameters
+    ----------
+    model
+        Its id, as `ktrdr models list` prints it.
+    yes
+        Delete without a question.
+    """
+    storage = ModelStorage(Repository().models_dir)
+    stored = storage.find(model)
+    users = list(_users(stored))
+    if unfinished := [one for one in users if one.status is not Status.COMPLETED]:
+        names = ", ".join(f"{one.id} ({one.status.value})" for one in unfinished)
+        hint = "finish these runs, or delete them with `ktrdr operations delete`"
+        raise ModelInUse("a run that has not completed needs it", where=stored.id, found=names, hint=hint)
+    # A completed run keeps its ledger and its result, but it can no longer be restarted or forked.
+    runs = f"{len(users)} completed run{'' if len(users) == 1 else 's'}"
+    lost = f"{runs} of it cannot be restarted or forked any more" if users else ""
+    if asks(yes=yes):
+        confirm(f"delete {stored.described}?" + (f" {lost}." if lost else ""))
+    storage.delete(stored)
+    data = {"deleted": stored.id, "completed_runs": [one.id for one in users]}
+    return CommandResult(data, [f"deleted {stored.id}", *([f"warning: {lost}"] if lost else [])])
+
+
+def _users(stored: StoredModel) -> Iterator[Operation]:
+    """Yields the operations that have run with a bundle, or name it."""
+    from ktrdr.operations.store.store import Store
+
+    names = {stored.id, str(stored.path.resolve())}
+    cursor = None
+    store = Store.open()
+    try:
+        while True:
+            page, cursor = store.list(limit=_PAGE, cursor=cursor)
+            yield from (one for one in page if one.model_id == stored.id or one.spec.get("model") in names)
+            if cursor is None:
+                return
+    finally:
+        store.close()
+
+
+def _row(model: StoredModel) -> dict[str, Any]:
+    facts: BundleMetadata = model.metadata
     kinds = {True: "synthetic", False: "real", None: "unknown"}
     return {
         "id": model.id,
@@ -38,3 +114,25 @@ def _days(span: Span | None) -> str:
     if span is None or span.start_ns is None or span.end_ns is None:
         return "unknown"
     return f"{iso(span.start_ns)[:10]} to {iso(span.end_ns - 1)[:10]}"  # the last bar ends where the next day begins
+
+
+def _shown(data: Mapping[str, Any]) -> list[str | Table]:
+    facts = [
+        ("strategy", data["strategy"]),
+        ("net", f"{data['kind']}, {data['output']}, {len(data['features'])} features"),
+        ("symbols", ", ".join(data["symbols"])),
+        ("timeframes", ", ".join(data["timeframes"])),
+        ("trained on", f"{data['span']}, {data['bars']} bars"),
+        *((name.replace("_", " "), _text(value)) for name, value in data["training"].items()),
+        ("size", f"{data['bytes']:,} bytes"),
+        ("folder", data["folder"]),
+    ]
+    metrics = [(name.replace("_", " "), _text(value)) for name, value in data["metrics"].items()]
+    figures = [Table(("metric", "value"), metrics)] if metrics else []
+    return [f"model {data['id']}", Table(("", ""), facts), *figures, *(f"warning: {one}" for one in data["warnings"])]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_text(part)}" for key, part in value.items())
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ktrdr.cli.confirm import Yes, asks, confirm
 from ktrdr.cli.output import CommandResult, Table, current_output
 from ktrdr.cli.progress import progress
 from ktrdr.cli.runs import client
@@ -90,17 +91,23 @@ def cancel(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
     return _shown(operations_client(worker).cancel(operation_id))
 
 
-def delete(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
-    """Delete an operation with its ledger and result.
+def delete(operation_id: str, /, *, yes: Yes = False, worker: str | None = None) -> CommandResult:
+    """Delete an operation with its ledger and result; on a terminal it asks first.
 
     Parameters
     ----------
     operation_id
         The operation.
+    yes
+        Delete without a question.
     worker
         Ask the worker of that address.
     """
-    found = operations_client(worker).delete(operation_id)
+    place = operations_client(worker)
+    if asks(yes=yes):
+        operation = place.operation(operation_id)
+        confirm(f"delete {operation_id} ({operation['title']}, {operation['status']}) with its ledger and result?")
+    found = place.delete(operation_id)
     return CommandResult(found, [f"deleted {operation_id}"])
 
 

@@ -6,7 +6,7 @@ from ktrdr.cli.output import CommandResult, Table
 from ktrdr.cli.runs.client import operations_client
 
 
-def workers(*, worker: str | None = None) -> CommandResult:
+def list_workers(*, worker: str | None = None) -> CommandResult:
     """List the registered workers.
 
     Parameters

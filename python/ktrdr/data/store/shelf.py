@@ -71,18 +71,25 @@ def _text(stamps: pl.Series, row: int) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if hasattr(moment, "strftime") else str(moment)
 
 
+def named_series(
+    repository: Repository, symbol: str, timeframe: str | Timeframe | None = None
+) -> list[tuple[str, Timeframe]]:
+    """Returns one series, or all of a symbol, by name; raises ``DataNotFound`` where a symbol has none."""
+    if timeframe is not None:
+        return [(symbol, Timeframe.parse(timeframe))]
+    repository.path(symbol, Timeframe.H1)  # the name is checked
+    found = [name for name in repository.names() if name[0] == symbol]
+    if not found:
+        stored = ", ".join(sorted({name for name, _ in repository.names()})) or "none"
+        raise DataNotFound("no such series", symbol=symbol, found=f"stored: {stored}")
+    return found
+
+
 def delete_series(
     repository: Repository, symbol: str, timeframe: str | Timeframe | None = None
 ) -> list[tuple[str, Timeframe]]:
     """Removes one series, or all of a symbol, and says which; raises ``DataNotFound`` where there is none."""
-    if timeframe is not None:
-        gone = [(symbol, Timeframe.parse(timeframe))]
-    else:
-        repository.path(symbol, Timeframe.H1)  # the name is checked
-        gone = [name for name in repository.names() if name[0] == symbol]
-        if not gone:
-            stored = ", ".join(sorted({name for name, _ in repository.names()})) or "none"
-            raise DataNotFound("no such series", symbol=symbol, found=f"stored: {stored}")
+    gone = named_series(repository, symbol, timeframe)
     for name in gone:
         repository.delete(*name)
     return gone

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from ktrdr.cli.confirm import Yes, asks, confirm
 from ktrdr.cli.output import CommandResult, Table
 from ktrdr.data.check import CheckReport, check_series
 from ktrdr.data.sample import write_sample
 from ktrdr.data.store.repository import Repository
-from ktrdr.data.store.shelf import delete_series, list_series, resample_series
+from ktrdr.data.store.shelf import delete_series, list_series, named_series, resample_series
 from ktrdr.errors import DataError, DataNotFound, KtrdrError
 
 _MOST_ROWS = 20
@@ -112,8 +113,8 @@ def resample(
     )
 
 
-def delete(symbol: str, timeframe: str | None = None, /) -> CommandResult:
-    """Delete a stored series.
+def delete(symbol: str, timeframe: str | None = None, /, *, yes: Yes = False) -> CommandResult:
+    """Delete a stored series; on a terminal it asks first.
 
     Parameters
     ----------
@@ -121,8 +122,14 @@ def delete(symbol: str, timeframe: str | None = None, /) -> CommandResult:
         Whose bars.
     timeframe
         By default all of the symbol.
+    yes
+        Delete without a question.
     """
-    gone = [f"{name} {length.value}" for name, length in delete_series(Repository(), symbol, timeframe)]
+    repository = Repository()
+    if asks(yes=yes):
+        names = named_series(repository, symbol, timeframe)
+        confirm(f"delete {', '.join(f'{name} {length.value}' for name, length in names)}?")
+    gone = [f"{name} {length.value}" for name, length in delete_series(repository, symbol, timeframe)]
     return CommandResult({"deleted": gone}, [f"deleted {name}" for name in gone])
 
 
