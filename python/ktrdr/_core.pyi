@@ -37,6 +37,7 @@ class _Metric(TypedDict):
     better: str
     definition: str
     whole: bool
+    headline: bool
 
 __all__ = [
     "AUDIT_FIELDS",
@@ -47,6 +48,7 @@ __all__ = [
     "LEDGER_SCHEMA",
     "MEMBERSHIPS",
     "METRICS",
+    "METRIC_KINDS",
     "PAGE_ROWS",
     "REASONS",
     "REFUSALS",
@@ -74,6 +76,7 @@ DECISIONS: Final[tuple[str, ...]]
 LEDGER_SCHEMA: Final[dict[str, tuple[tuple[str, str, bool], ...]]]
 MEMBERSHIPS: Final[dict[str, tuple[str, ...]]]
 METRICS: Final[dict[str, _Metric]]
+METRIC_KINDS: Final[tuple[str, ...]]
 PAGE_ROWS: Final[int]
 REASONS: Final[tuple[str, ...]]
 REFUSALS: Final[tuple[str, ...]]

@@ -1,6 +1,8 @@
 //! Constants of the core, from which Python derives its own lists.
 
-use ktrdr_core::{Decision, Field, LEDGER_SCHEMA, METRICS, PAGE_ROWS, Reason, RejectionReason, Rule, SEMANTICS};
+use ktrdr_core::{
+    Decision, Field, LEDGER_SCHEMA, METRICS, MetricKind, PAGE_ROWS, Reason, RejectionReason, Rule, SEMANTICS,
+};
 use ktrdr_core::{Membership, Undefined};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -27,6 +29,7 @@ pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("LEDGER_SCHEMA", ledger_schema(py)?)?;
     module.add("MEMBERSHIPS", memberships(py)?)?;
     module.add("METRICS", metrics(py)?)?;
+    module.add("METRIC_KINDS", PyTuple::new(py, MetricKind::ALL.map(MetricKind::name))?)?;
     module.add("PAGE_ROWS", PAGE_ROWS)?;
     module.add("REASONS", PyTuple::new(py, Reason::NAMES)?)?;
     module.add("REFUSALS", PyTuple::new(py, RejectionReason::NAMES)?)?;
@@ -70,6 +73,7 @@ fn metrics(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
         facts.set_item("better", metric.better.name())?;
         facts.set_item("definition", metric.definition)?;
         facts.set_item("whole", metric.whole)?;
+        facts.set_item("headline", metric.headline)?;
         metrics.set_item(metric.name, facts)?;
     }
     Ok(metrics)

@@ -2,39 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from ktrdr import _core
 from ktrdr.cli.output import CommandResult, Table
 from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Operation, Result
-
-_SHOWN = (
-    "initial_capital",
-    "final_equity",
-    "net_profit",
-    "expectancy",
-    "commission",
-    "slippage",
-    "spread",
-    "financing",
-    "total_return",
-    "cagr",
-    "volatility",
-    "max_drawdown",
-    "win_rate",
-    "exposure",
-    "benchmark_return",
-    "sharpe",
-    "sortino",
-    "calmar",
-    "profit_factor",
-    "sqn",
-    "avg_bars_held",
-    "trades",
-    "refused_orders",
-)
+from ktrdr.simulation.metrics import headline_names, label, value_text
 
 
 def summary(operation: Operation, result: Result) -> CommandResult:
@@ -49,8 +22,8 @@ def summary(operation: Operation, result: Result) -> CommandResult:
         **figures,
     }
     metrics = figures.get("metrics", {})
-    cells = {name: _cell(name, value, result.summary.get("undefined", {})) for name, value in metrics.items()}
-    rows = [(name.replace("_", " "), cells[name]) for name in _SHOWN if name in cells]
+    undefined = result.summary.get("undefined", {})
+    rows = [(label(name), value_text(name, metrics[name], undefined)) for name in headline_names() if name in metrics]
     half = (len(rows) + 1) // 2
     paired = [(*left, *right) for left, right in zip(rows[:half], [*rows[half:], ("", "")], strict=False)]
     table = [Table(("metric", "value", "metric", "value"), paired)] if rows else []
@@ -63,12 +36,3 @@ def last_line(operation_id: str, result: Result) -> str:
     """Returns the counts of a result, its hash and its operation; records such as ``blocks`` are for programs only."""
     counts = [f"{value} {name}" for name, value in result.summary.items() if isinstance(value, int)]
     return ", ".join([*counts, f"result {result.result_hash}", operation_id])
-
-
-def _cell(name: str, value: float | None, undefined: Mapping[str, str]) -> str:
-    if value is None:
-        return f"- ({undefined[name]})"
-    unit = _core.METRICS[name]["unit"] if name in _core.METRICS else None
-    if unit == "money":
-        return f"{value:,.2f}"
-    return f"{100 * value:.2f} %" if unit == "rate" else f"{value:.6g}"
