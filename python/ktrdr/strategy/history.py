@@ -11,13 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from ktrdr.strategy.catalog.indicator import LOAD_SETTLES
 from ktrdr.strategy.catalog.indicators import INDICATORS
 from ktrdr.strategy.rules import ExecutionRules
 from ktrdr.strategy.schema import IndicatorUse, NNInput, Strategy
 from ktrdr.time import Timeframe
-
-LOAD_SETTLES = 3
-"""Settling times that are loaded, so that the anchor's choice has faded below 1e-8."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from ktrdr.data.bars import BarSeries
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.feature_pipeline.indicators import momentum, trend, volatility, volume
 from ktrdr.feature_pipeline.indicators.columns import Columns
+from ktrdr.feature_pipeline.indicators.corrections import corrected
 from ktrdr.feature_pipeline.indicators.formula import Family
 from ktrdr.strategy.catalog.indicator import Indicator
 from ktrdr.strategy.catalog.indicators import defaults, find_indicator
@@ -25,7 +26,8 @@ def compute(
 ) -> dict[str, Floats]:
     """Returns the outputs of one indicator by name, ``[n_bars, float64]`` each, NaN up to their lookback.
 
-    The name of an only output is "".
+    The name of an only output is "". Values lie inside the bounds of the catalogue, and a market that does not move
+    has the neutral value of the catalogue.
 
     Args:
         type: a type of the catalogue, or an alias, in any case.
@@ -61,7 +63,11 @@ def compute(
     for group, formula in FORMULAS[known.type].items():
         if wanted.intersection(group):
             found_columns |= zip(group, formula(columns, full), strict=True)
-    return {name: found_columns[name] for name in names if name in wanted}
+    return {
+        output.name: corrected(found_columns[output.name], output, columns, full)
+        for output in known.outputs
+        if output.name in wanted
+    }
 
 
 def _with_defaults(known: Indicator, params: Mapping[str, Any]) -> dict[str, Any]:

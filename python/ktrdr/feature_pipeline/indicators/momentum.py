@@ -9,8 +9,7 @@ from ktrdr._types import Floats
 from ktrdr.feature_pipeline.indicators.columns import Columns
 from ktrdr.feature_pipeline.indicators.formula import Family, Params, source
 from ktrdr.feature_pipeline.indicators.primitives import all_zero, ratio_or, rolling_sum, shift_forward
-
-_FISHER_LIMIT = 0.999
+from ktrdr.strategy.catalog.momentum import FISHER_LIMIT
 
 
 def _rsi(columns: Columns, params: Params) -> tuple[Floats, ...]:
@@ -77,7 +76,8 @@ def _rvi(columns: Columns, params: Params) -> tuple[Floats, ...]:
     body = rolling_sum(_symmetric(columns.close - columns.open), period)
     span = _symmetric(columns.high - columns.low)
     vigor = ratio_or(body, rolling_sum(span, period), all_zero(span, period), 0.0)
-    return vigor, talib.SMA(vigor, timeperiod=params["signal_period"])
+    signal = talib.SMA(vigor, timeperiod=params["signal_period"])
+    return vigor, np.where(all_zero(vigor, params["signal_period"]), 0.0, signal)
 
 
 def _fisher_transform(columns: Columns, params: Params) -> tuple[Floats, ...]:
@@ -88,7 +88,7 @@ def _fisher_transform(columns: Columns, params: Params) -> tuple[Floats, ...]:
     highest = talib.MAX(price, timeperiod=period)
     span = highest - lowest
     place = ratio_or(2.0 * (price - lowest), span, span == 0, 1.0) - 1.0
-    place = np.clip(place, -_FISHER_LIMIT, _FISHER_LIMIT)
+    place = np.clip(place, -FISHER_LIMIT, FISHER_LIMIT)
     fisher = talib.EMA(0.5 * np.log((1.0 + place) / (1.0 - place)), timeperiod=params["smoothing"])
     return fisher, shift_forward(fisher, 1)
 

@@ -26,9 +26,10 @@ def _mfi(columns: Columns, params: Params) -> tuple[Floats, ...]:
 
 
 def _cmf(columns: Columns, params: Params) -> tuple[Floats, ...]:
-    """Computes TA-Lib's CMF, but 0 for a window without volume: TA-Lib's running sum leaves a residue there."""
+    """Computes TA-Lib's CMF, but 0 for a window without volume or range, where its running sum leaves a residue."""
     flow = talib.CMF(columns.high, columns.low, columns.close, columns.volume, timeperiod=params["period"])
-    return (np.where(all_zero(columns.volume, params["period"]), 0.0, flow),)
+    weighed = np.where(columns.high == columns.low, 0.0, columns.volume)
+    return (np.where(all_zero(weighed, params["period"]), 0.0, flow),)
 
 
 def _vwap(columns: Columns, params: Params) -> tuple[Floats, ...]:

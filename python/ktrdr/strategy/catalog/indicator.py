@@ -16,7 +16,41 @@ from ktrdr.strategy.catalog.parameter import Parameter, Params
 Kind = Literal["windowed", "recursive", "path_dependent", "never"]
 """The way an indicator forgets the first bar: at once, gradually, when its path meets the true one, or never."""
 
+Unit = Literal["price", "source", "percent", "ratio", "index", "sign", "volume"]
+"""The unit of an output; ``source``: that of the column it reads, ``index``: a scale of its own."""
+
+Movement = Literal["source", "bars", "typical price"]
+"""The movement that a neutral value lacks: of the source, of anything in the bars, or of their typical price."""
+
+LOAD_SETTLES = 3
+"""Settling times that are loaded, so that the anchor's choice has faded below 1e-8."""
+
 _FADED = math.log(1e-3)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The least and the greatest value of an output; ``high`` may name the parameter that it equals.
+
+    >>> Bounds(0, "period").of({"period": 20})
+    (0.0, 20.0)
+    """
+
+    low: float
+    high: float | str
+
+    def of(self, params: Params) -> tuple[float, float]:
+        """Returns the bounds under these parameters."""
+        high = params[self.high] if isinstance(self.high, str) else self.high
+        return float(self.low), float(high)
+
+
+@dataclass(frozen=True)
+class Neutral:
+    """The value of an output where ``without`` has not moved over all bars that the value depends on."""
+
+    value: float
+    without: Movement
 
 
 @dataclass(frozen=True)
@@ -29,6 +63,13 @@ class Output:
     name: str
     lookback: Callable[[Params, int], int]
     settle: Callable[[Params], int]
+    unit: Unit = "price"
+    bounds: Bounds | None = None
+    neutral: Neutral | None = None
+
+    def reach(self, params: Params) -> int:
+        """Returns the bars before a bar on which its value depends, as far as a run loads them."""
+        return self.lookback(params, 0) + LOAD_SETTLES * self.settle(params)
 
 
 def _no_rule(params: Params) -> None:
@@ -45,25 +86,32 @@ class Indicator:
 
     Args:
         type: its canonical name in a strategy file.
+        title: its full name.
         parameters: in the order of its documentation.
         outputs: its columns; a bare id in a strategy means the first.
         kind: how it forgets the first bar.
         aliases: further names.
         source_only: it reads one column, so it also accepts an external series.
-        in_price_units: its values are prices or differences of prices, so they cannot be compared between symbols.
         reads_volume: tells by its parameters if it reads volume.
         check: returns the message of a broken rule between parameters, None if there is none.
+        note: its definition where TA-Lib has none, or another one.
     """
 
     type: str
+    title: str
     parameters: tuple[Parameter, ...]
     outputs: tuple[Output, ...]
     kind: Kind = "windowed"
     aliases: tuple[str, ...] = ()
     source_only: bool = False
-    in_price_units: bool = False
     reads_volume: Callable[[Params], bool] = _volume_as_source
     check: Callable[[Params], str | None] = _no_rule
+    note: str = ""
+
+    @property
+    def in_price_units(self) -> bool:
+        """Returns True if an output is a price or a difference of prices, which symbols do not share."""
+        return any(output.unit in ("price", "source") for output in self.outputs)
 
 
 def at_once(params: Params) -> int:
@@ -71,21 +119,42 @@ def at_once(params: Params) -> int:
     return 0
 
 
-def output(name: str, lookback: Callable[[Params], int], settle: Callable[[Params], int] = at_once) -> Output:
+def output(
+    name: str,
+    lookback: Callable[[Params], int],
+    settle: Callable[[Params], int] = at_once,
+    *,
+    unit: Unit,
+    bounds: Bounds | None = None,
+    neutral: Neutral | None = None,
+) -> Output:
     """Returns an output whose lookback does not depend on the timeframe."""
-    return Output(name, lambda params, bars_per_day: lookback(params), settle)
+    return Output(name, lambda params, bars_per_day: lookback(params), settle, unit, bounds, neutral)
 
 
-def single(lookback: Callable[[Params], int], settle: Callable[[Params], int] = at_once) -> tuple[Output, ...]:
+def single(
+    lookback: Callable[[Params], int],
+    settle: Callable[[Params], int] = at_once,
+    *,
+    unit: Unit,
+    bounds: Bounds | None = None,
+    neutral: Neutral | None = None,
+) -> tuple[Output, ...]:
     """Returns the outputs of an indicator with only one."""
-    return (output("", lookback, settle),)
+    return (output("", lookback, settle, unit=unit, bounds=bounds, neutral=neutral),)
 
 
 def each(
-    names: str, lookback: Callable[[Params], int], settle: Callable[[Params], int] = at_once
+    names: str,
+    lookback: Callable[[Params], int],
+    settle: Callable[[Params], int] = at_once,
+    *,
+    unit: Unit,
+    bounds: Bounds | None = None,
+    neutral: Neutral | None = None,
 ) -> tuple[Output, ...]:
-    """Returns outputs that share their history, by their names between blanks."""
-    return tuple(output(name, lookback, settle) for name in names.split())
+    """Returns outputs that share their history, unit and bounds, by their names between blanks."""
+    return tuple(output(name, lookback, settle, unit=unit, bounds=bounds, neutral=neutral) for name in names.split())
 
 
 def window_lookback(params: Params) -> int:
@@ -128,6 +197,10 @@ def settle_of_wilder(params: Params) -> int:
 def settle_of_ema(params: Params) -> int:
     """Returns the settling time of an exponential average over ``period``."""
     return ema_settle(params["period"])
+
+
+PERCENTAGE = Bounds(0.0, 100.0)
+NOT_NEGATIVE = Bounds(0.0, math.inf)
 
 
 def always_volume(params: Params) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from ktrdr.strategy.catalog.indicator import (
+    NOT_NEGATIVE,
+    Bounds,
     Indicator,
+    Neutral,
     change_lookback,
     each,
     ema_settle,
@@ -36,40 +39,64 @@ def _squeeze_settle(params: Params) -> int:
     return max(ema_settle(params["kc_period"]), wilder_settle(SQUEEZE_ATR_PERIOD))
 
 
-ATR = Indicator("atr", (period(14),), single(change_lookback, settle_of_wilder), "recursive", in_price_units=True)
-NATR = Indicator("natr", (period(14),), single(change_lookback, settle_of_wilder), "recursive")
+ATR = Indicator(
+    "atr",
+    "average true range",
+    (period(14),),
+    single(change_lookback, settle_of_wilder, unit="price", bounds=NOT_NEGATIVE),
+    "recursive",
+)
+
+NATR = Indicator(
+    "natr",
+    "normalized average true range",
+    (period(14),),
+    single(change_lookback, settle_of_wilder, unit="percent", bounds=NOT_NEGATIVE),
+    "recursive",
+)
 
 BOLLINGER_BANDS = Indicator(
     "bollingerbands",
+    "Bollinger bands",
     (period(20, low=2), multiplier(2.0), SOURCE),
-    each("upper middle lower", window_lookback),
+    each("upper middle lower", window_lookback, unit="source"),
     aliases=("bbands",),
     source_only=True,
-    in_price_units=True,
 )
 
 BOLLINGER_BAND_WIDTH = Indicator(
-    "bollingerbandwidth", (period(20, low=2), multiplier(2.0), SOURCE), single(window_lookback), source_only=True
+    "bollingerbandwidth",
+    "width of the Bollinger bands",
+    (period(20, low=2), multiplier(2.0), SOURCE),
+    single(window_lookback, unit="ratio"),
+    source_only=True,
+    note="(upper - lower) / middle.",
 )
 
 KELTNER_CHANNELS = Indicator(
     "keltnerchannels",
+    "Keltner channels",
     (period(20, low=2), period(10, "atr_period", low=2), multiplier(2.0)),
     (
-        output("upper", _keltner_lookback, _keltner_settle),
-        output("middle", window_lookback, settle_of_ema),
-        output("lower", _keltner_lookback, _keltner_settle),
+        output("upper", _keltner_lookback, _keltner_settle, unit="price"),
+        output("middle", window_lookback, settle_of_ema, unit="price"),
+        output("lower", _keltner_lookback, _keltner_settle, unit="price"),
     ),
     "recursive",
-    in_price_units=True,
+    note="The exponential average of the close, plus and minus a multiple of the ATR.",
 )
 
 DONCHIAN_CHANNELS = Indicator(
-    "donchianchannels", (period(20, low=2),), each("upper middle lower", window_lookback), in_price_units=True
+    "donchianchannels",
+    "Donchian channels",
+    (period(20, low=2),),
+    each("upper middle lower", window_lookback, unit="price"),
+    note="Extremes of the last bars, the current one included.",
 )
 
 SQUEEZE_INTENSITY = Indicator(
     "squeezeintensity",
+    "squeeze intensity",
     (
         period(20, "bb_period", low=2),
         multiplier(2.0, "bb_multiplier"),
@@ -77,8 +104,9 @@ SQUEEZE_INTENSITY = Indicator(
         multiplier(2.0, "kc_multiplier"),
         SOURCE,
     ),
-    single(_squeeze_lookback, _squeeze_settle),
+    single(_squeeze_lookback, _squeeze_settle, unit="ratio", bounds=Bounds(0.0, 0.5), neutral=Neutral(0.0, "bars")),
     "recursive",
+    note="The depth of the Bollinger bands inside a Keltner channel of ATR period 10, in widths of the channel.",
 )
 
 FAMILY = (ATR, NATR, BOLLINGER_BANDS, BOLLINGER_BAND_WIDTH, KELTNER_CHANNELS, DONCHIAN_CHANNELS, SQUEEZE_INTENSITY)
