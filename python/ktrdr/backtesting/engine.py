@@ -21,6 +21,7 @@ from ktrdr.backtesting.results import BacktestResults
 from ktrdr.control import CancellationToken, NeverCancelled, ProgressBridge, SilentBridge
 from ktrdr.errors import Cancelled
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
+from ktrdr.numerics import numeric_state
 from ktrdr.simulation.blocks import BlockRun
 from ktrdr.simulation.saved import SavedRun
 
@@ -55,6 +56,10 @@ class BacktestingEngine:
             ProfileMismatch: the inputs are the same, the numeric profile is not.
         """
         control = _Control(bridge or SilentBridge(), cancellation_token or NeverCancelled(), checkpoint_callback)
+        with numeric_state():
+            return self._run(control, resume)
+
+    def _run(self, control: _Control, resume: SavedRun | None) -> BacktestResults:
         inputs = self._inputs(control, None if resume is None else resume.parent)
         decide = DecisionFunction.of(self.config.strategy, inputs.bundle)
         simulation = inputs.begin() if resume is None else inputs.resume(resume)

@@ -93,6 +93,10 @@ class ProcessorUnsupported(KtrdrError, ImportError, code="processor_unsupported"
     """A processor without the instructions that the compiled core was built for."""
 
 
+class NumericState(KtrdrError, RuntimeError, code="numeric_state"):
+    """A process whose numeric settings would change a result and cannot be set for the run."""
+
+
 class InternalError(KtrdrError, RuntimeError, code="internal"):
     """A bug in ktrdr: please report it."""
 

@@ -15,12 +15,14 @@ from ktrdr.feature_pipeline.external import load_external
 from ktrdr.feature_pipeline.indicators.compute import compute
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
 from ktrdr.feature_pipeline.window import load_window, plan_window
+from ktrdr.numerics import numeric_state
 from ktrdr.strategy.history import context_needs, needs
 from ktrdr.strategy.rules import ExecutionRules
 from ktrdr.strategy.schema import Strategy
 from ktrdr.time import Span
 
 
+@numeric_state()
 def build_features(
     strategy: Strategy,
     source: BarSource,

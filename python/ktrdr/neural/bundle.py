@@ -207,6 +207,7 @@ def _model(folder: Path, metadata: BundleMetadata) -> tuple[BaseNeuralModel, str
     import torch
 
     from ktrdr.neural.models.factory import build_model
+    from ktrdr.neural.runtime import run_state
     from ktrdr.neural.weights import check_tensors, parse_safetensors, parse_state_dict, read_bounded
 
     older = not (folder / WEIGHTS).exists() and (folder / OLDER_WEIGHTS).exists()
@@ -215,7 +216,10 @@ def _model(folder: Path, metadata: BundleMetadata) -> tuple[BaseNeuralModel, str
     data = read_bounded(folder / name, where)
     sha256 = _sha256(data)
     recorded = metadata.hashes.get(name)
-    with torch.device("meta"):  # no memory, and no random numbers drawn for weights that are replaced at once
+    with (
+        run_state(),
+        torch.device("meta"),
+    ):  # no memory, and no random numbers drawn for weights that are replaced at once
         model = build_model(metadata.model, len(metadata.resolved_features), metadata.n_outputs)
     try:
         state = parse(data, where)

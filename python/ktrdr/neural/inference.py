@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ktrdr.errors import InternalError
 from ktrdr.neural.models.base_model import BaseNeuralModel
-from ktrdr.neural.runtime import torch_threads
+from ktrdr.neural.runtime import run_state
 from ktrdr.profile import DEFAULT_THREADS
 
 Scores = NDArray[np.float32]
@@ -45,17 +45,17 @@ def iter_scores(
     stop = len(values) if stop_row is None else min(stop_row, len(values))
     rows = model.block_rows
     block = _window_block if model.windowed else _row_block
-    buffer = torch.zeros(model.input_shape(rows))
-    with torch_threads(threads):
-        # the grid begins at row 0 whatever row is wanted first, so that a row always has the same slot
-        for start in range(first_row // rows * rows, stop, rows):
+    buffer = _buffer(model)
+    # the grid begins at row 0 whatever row is wanted first, so that a row always has the same slot
+    for start in range(first_row // rows * rows, stop, rows):
+        with run_state(threads):  # put back before the caller sees the block
             undefined = block(values, start, buffer.numpy())
             scores = _forward(model, buffer, scale)
             if undefined is not None:
                 scores[undefined] = np.nan
-            lo = max(start, first_row)
-            hi = min(start + rows, stop)
-            yield lo, hi, scores[lo - start : hi - start]
+        lo = max(start, first_row)
+        hi = min(start + rows, stop)
+        yield lo, hi, scores[lo - start : hi - start]
 
 
 def infer_row(
@@ -79,10 +79,15 @@ def infer_row(
     if len(window) < model.sequence_length or not np.isfinite(window).all():
         return np.full(model.n_outputs, np.nan, np.float32)
     slot = row % model.block_rows
-    buffer = torch.zeros(model.input_shape(model.block_rows))
+    buffer = _buffer(model)
     buffer.numpy()[slot] = window if model.windowed else window[-1]
-    with torch_threads(threads):
+    with run_state(threads):
         return cast(Scores, _forward(model, buffer, scale)[slot])
+
+
+def _buffer(model: BaseNeuralModel) -> torch.Tensor:
+    """Returns a block of zeros on the CPU, float32 whatever torch's defaults are."""
+    return torch.zeros(model.input_shape(model.block_rows), dtype=torch.float32, device="cpu")
 
 
 def _forward(model: BaseNeuralModel, buffer: torch.Tensor, scale: float) -> Scores:

@@ -1,15 +1,114 @@
-"""Sets torch's switches for a piece of work and restores them: threads, generator, determinism, device."""
+"""Sets torch's switches for a piece of work and restores them: state, threads, generator, determinism, device."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import torch
 
-from ktrdr.errors import ArgumentInvalid
+from ktrdr.errors import ArgumentInvalid, NumericState
+from ktrdr.numerics import SharedSwitches, Switch, numeric_state
+
+_PRECISIONS = ("", "mkldnn", "mkldnn.matmul", "mkldnn.rnn", "mkldnn.conv", "cuda.matmul", "cudnn", "cudnn.conv",
+               "cudnn.rnn")  # fmt: skip
+"""Settings of torch.backends that may round products of float32, outer ones first: an inner one inherits."""
+_CHOOSING = (
+    "DNNL_DEFAULT_FPMATH_MODE", "DNNL_MAX_CPU_ISA", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS",
+    "ONEDNN_DEFAULT_FPMATH_MODE", "ONEDNN_MAX_CPU_ISA",
+)  # fmt: skip
+"""Variables by which oneDNN and MKL choose other instructions or a lower precision."""
+_GRAIN_VALUES = 32_768
+"""Values that torch gives to a thread at least."""
+
+
+@contextmanager
+def run_state(threads: int | None = None, device: torch.device | None = None) -> Iterator[None]:
+    """Sets every switch that changes a run's numbers inside the block, whatever else lives in the process.
+
+    Default dtype and device, gradients, autocast, anomaly mode, precision of products, deterministic algorithms,
+    oneDNN; numpy, TA-Lib and denormal numbers by ``numeric_state``.
+
+    Args:
+        threads: torch's threads; None leaves them.
+        device: the device of the work; the CPU by default.
+
+    Raises:
+        NumericState: a thread flushes denormal numbers to 0 and cannot be set.
+
+    >>> torch.set_default_dtype(torch.float64)
+    >>> with run_state():
+    ...     torch.zeros(1).dtype
+    torch.float32
+    >>> torch.get_default_dtype()
+    torch.float64
+    >>> torch.set_default_dtype(torch.float32)
+    """
+    with ExitStack() as stack:
+        stack.enter_context(numeric_state())
+        stack.enter_context(_SWITCHES.held())
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        for kind in sorted({"cpu", device.type if device is not None else "cpu"}):
+            stack.enter_context(torch.autocast(kind, enabled=False))
+        stack.enter_context(torch.autograd.set_detect_anomaly(False))
+        if threads is not None:
+            stack.enter_context(torch_threads(threads))
+            _require_denormals(threads)
+        yield
+
+
+def _require_denormals(threads: int) -> None:
+    """Refuses threads of torch that began while denormal numbers were flushed: they keep that setting."""
+    tiny = torch.full((threads * _GRAIN_VALUES,), 1e-40)
+    if threads > 1 and bool((tiny * 0.5 == 0).any()):
+        raise NumericState(
+            "threads of torch flush denormal numbers to 0",
+            where="torch.set_flush_denormal",
+            found="flush to zero",
+            hint="torch's threads keep it from their start: run in a process of its own, or with one thread",
+        )
+
+
+def _matmul_precision() -> str:
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:  # set by backend, which the switches after this one cover
+        return "highest"
+
+
+def _deterministic() -> tuple[bool, bool]:
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+def _set_deterministic(value: tuple[bool, bool]) -> None:
+    torch.use_deterministic_algorithms(value[0], warn_only=value[1])
+
+
+def _attribute(owner: str, name: str, value: Any) -> Switch:
+    """Returns the switch of an attribute below torch.backends."""
+    part = attrgetter(owner)(torch.backends) if owner else torch.backends
+    return Switch(partial(getattr, part, name), partial(setattr, part, name), value)
+
+
+def _switches() -> list[Switch]:
+    return [
+        Switch(torch.get_default_dtype, torch.set_default_dtype, torch.float32),
+        Switch(_deterministic, _set_deterministic, (False, False)),
+        _attribute("mkldnn", "enabled", True),
+        _attribute("mkldnn", "deterministic", False),
+        Switch(_matmul_precision, torch.set_float32_matmul_precision, "highest"),
+        *(_attribute(owner, "fp32_precision", "ieee") for owner in _PRECISIONS),
+    ]
+
+
+_SWITCHES = SharedSwitches(_switches)
 
 
 @contextmanager
@@ -81,5 +180,9 @@ def _count(kind: str) -> int:
 
 
 def torch_profile() -> dict[str, Any]:
-    """Returns the parts of torch that decide the last bits: version with build, and the instruction set it chose."""
-    return {"torch": str(torch.__version__), "cpu_capability": torch.backends.cpu.get_cpu_capability()}
+    """Returns the parts of torch that decide the last bits: version with build, and the instruction set it chose.
+
+    Variables of the environment that make oneDNN or MKL choose others are there where they are set.
+    """
+    chosen = {name: os.environ[name] for name in _CHOOSING if os.environ.get(name)}
+    return {"torch": str(torch.__version__), "cpu_capability": torch.backends.cpu.get_cpu_capability(), **chosen}

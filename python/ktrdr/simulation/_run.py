@@ -11,6 +11,7 @@ from ktrdr import _core
 from ktrdr.arguments import check_money
 from ktrdr.data.bars import BarSeries
 from ktrdr.errors import ArgumentInvalid, DataTooShort
+from ktrdr.numerics import numeric_state
 from ktrdr.simulation.columns import GrowingColumns, WholeColumns, given_columns
 from ktrdr.simulation.cursor import LedgerCursor
 from ktrdr.simulation.equity_curve import EquityCurve
@@ -103,6 +104,7 @@ class Run:
             )
         return self._result(partial)
 
+    @numeric_state()
     def _result(self, partial: bool) -> RunResult:
         columns = self._columns
         curve = EquityCurve(self._core, columns.bars, columns.first_row, self._history, self.next_bar)

@@ -10,6 +10,7 @@ from ktrdr import _core
 from ktrdr.arguments import INITIAL_CAPITAL
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.frames import BarTable
+from ktrdr.numerics import numeric_state
 from ktrdr.simulation._run import SignalRun, begin, input_parts, timeframe_of
 from ktrdr.simulation.columns import WholeColumns
 from ktrdr.simulation.inputs import (
@@ -210,7 +211,8 @@ class Simulation(SignalRun):
         if self._core.ended or (stop <= row and stop < rows):
             return
         confidence = None if columns.confidence is None else columns.confidence[row:stop]
-        self._core.advance(columns.bars, row, columns.signals[row:stop], confidence, stop == rows)
+        with numeric_state():
+            self._core.advance(columns.bars, row, columns.signals[row:stop], confidence, stop == rows)
 
 
 def _whole_columns(bars: BarSeries, signals: ArrayLike | None, confidence: ArrayLike | None) -> WholeColumns:

@@ -12,6 +12,7 @@ import polars as pl
 from ktrdr.data.bars import BarsByTimeframe, BarSeries
 from ktrdr.data.store.repository import BarSource
 from ktrdr.feature_pipeline.window import rows_in_span
+from ktrdr.numerics import numeric_state
 from ktrdr.strategy.schema import Strategy
 from ktrdr.time import Span, Timeframe
 from ktrdr.training.inputs import Moment, training_inputs
@@ -53,7 +54,8 @@ def labels(
     inputs = training_inputs(strategy, symbol, timeframe, start=start, end=end, bars=bars, data_dir=data_dir)
     rules = inputs.strategy.training.labels
     series = _span_bars(inputs.source, inputs.symbols[0], inputs.strategy.base_timeframe, inputs.span)
-    return _frame(series, make_labels(series, rules), is_target=rules.is_target)
+    with numeric_state():
+        return _frame(series, make_labels(series, rules), is_target=rules.is_target)
 
 
 def _frame(series: BarSeries, made: Labels, *, is_target: bool) -> pl.DataFrame:

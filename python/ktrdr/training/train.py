@@ -14,7 +14,7 @@ from ktrdr.data.origin import require_one_origin
 from ktrdr.feature_pipeline.build import build_features
 from ktrdr.neural.bundle import BundleDraft, bundle_id
 from ktrdr.neural.metadata import BundleMetadata
-from ktrdr.neural.runtime import choose_device
+from ktrdr.neural.runtime import choose_device, run_state
 from ktrdr.neural.storage import ModelStorage
 from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.strategy.schema import Strategy
@@ -110,12 +110,13 @@ def train(
     """
     inputs = training_inputs(strategy, symbol, timeframe, start=start, end=end, bars=bars, data_dir=data_dir)
     loaded = inputs.strategy
-    choose_device(device)  # an absent device is reported before the bars are read
+    chosen = choose_device(device)  # an absent device is reported before the bars are read
     settings = _run_settings(loaded, seed, device, threads, bridge, cancellation_token)
     storage = ModelStorage(inputs.repository.models_dir)
     storage.require_writable(loaded.name)
-    draft, fitted = _fitted(inputs, settings, resample)
-    return TrainResult(storage.save(draft), draft.metadata, fitted.history)
+    with run_state(settings.threads, chosen):
+        draft, fitted = _fitted(inputs, settings, resample)
+        return TrainResult(storage.save(draft), draft.metadata, fitted.history)
 
 
 def _fitted(inputs: TrainingInputs, settings: RunSettings, resample: bool) -> tuple[BundleDraft, Fitted]:

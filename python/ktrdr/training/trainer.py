@@ -14,7 +14,7 @@ from ktrdr.control import CancellationToken, NeverCancelled, ProgressBridge, Sil
 from ktrdr.errors import Cancelled, TrainingDiverged
 from ktrdr.neural.models.base_model import BaseNeuralModel
 from ktrdr.neural.models.factory import build_model
-from ktrdr.neural.runtime import choose_device, deterministic_on, seeded, torch_profile, torch_threads
+from ktrdr.neural.runtime import choose_device, deterministic_on, run_state, seeded, torch_profile
 from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.strategy.sections.model import ModelSpec
 from ktrdr.strategy.sections.training import ReduceOnPlateau, TrainingRules
@@ -97,7 +97,11 @@ def fit(task: TrainingTask, settings: RunSettings) -> Fitted:
     Raises ``TrainingDiverged`` where loss or weights stop being finite, ``Cancelled`` when the token asks.
     """
     device = choose_device(settings.device)
-    with torch_threads(settings.threads), deterministic_on(device) as deterministic, seeded(settings.seed) as generator:
+    with (
+        run_state(settings.threads, device),
+        deterministic_on(device) as deterministic,
+        seeded(settings.seed) as generator,
+    ):
         training = _Training(task, settings, device, generator)
         for epoch in range(1, task.rules.epochs + 1):
             if not training.epoch(epoch):
