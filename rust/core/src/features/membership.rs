@@ -105,10 +105,9 @@ fn apply(values: &[f64], degree: impl Fn(f64) -> f64, mut put: impl FnMut(usize,
 /// Writes the degrees of a shape with a flat top.
 fn flat_top(values: &[f64], [a, b, c, d]: [f64; 4], put: impl FnMut(usize, f64)) {
     let farthest = a.abs().max(d.abs());
-    let (left, right) = (rounding(b, farthest), rounding(c, farthest));
-    let (a, b) = if a == b { (a - left, b - left) } else { (a, b) };
-    let (c, d) = if c == d { (c + right, d + right) } else { (c, d) };
-    apply(values, |x| plateau(x, a, b, c, d), put);
+    let left = if a == b { rounding(b, farthest) } else { 0.0 };
+    let right = if c == d { rounding(c, farthest) } else { 0.0 };
+    apply(values, |x| plateau(x, a - left, b - left, c + right, d + right), put);
 }
 
 /// Returns the distance within which a value equals the step at `corner`: 1e-9 of it. At 0 it is 1e-9, or 1e-9 of a
