@@ -1,6 +1,6 @@
-"""Runs the pipeline in children of this process, each with one process-wide setting of a numeric library turned.
+"""Runs the pipeline in children of this process, each with process-wide settings of numeric libraries turned.
 
-Every child prints a line of JSON: the setting, the hashes of its results or its error, and the setting before and
+Every child prints a line of JSON: its settings, the hashes of its results or its error, and the setting before and
 after. The children are forked before any library has begun a thread, so that each pays for its work only.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -124,7 +125,9 @@ NETS: tuple[dict[str, Any], ...] = (
 )
 
 
-BOTH_NETS = ("nothing", "oneDNN off", "precision of oneDNN", "inference mode")
+REFUSED = {"flushing threads": "numeric_state"}
+"""Settings that a run cannot undo: torch's threads keep the mode they were started in."""
+BOTH_NETS = {"nothing", "oneDNN off", "precision of oneDNN", "inference mode"}
 """Settings that reach a recurrent net by another way than a perceptron."""
 
 
@@ -148,24 +151,25 @@ def results(nets: Sequence[dict[str, Any]]) -> dict[str, str]:
     return found
 
 
-def tell(name: str) -> None:
-    """Turns a setting, runs, and prints what came of it."""
-    turn, read = SETTINGS[name]
+def tell(child: str) -> None:
+    """Turns the settings of a child, runs, and prints what came of it."""
+    names = child.split("+")
     torch.set_num_threads(2)
-    turn()
-    before = str(read())
+    for name in names:
+        SETTINGS[name][0]()
+    before = [str(SETTINGS[name][1]()) for name in names]
     try:
-        found: Any = results(NETS if name in BOTH_NETS else NETS[:1])
+        found: Any = results(NETS if BOTH_NETS & set(names) else NETS[:1])
     except KtrdrError as error:
         found = error.code
-    print(json.dumps({"setting": name, "found": found, "before": before, "after": str(read())}), flush=True)
+    after = [str(SETTINGS[name][1]()) for name in names]
+    print(json.dumps({"child": child, "found": found, "before": before, "after": after}), flush=True)
 
 
-def main() -> None:
-    """Forks a child for every setting, two at a time."""
-    names = list(SETTINGS)
+def main(children: Sequence[str]) -> None:
+    """Forks a child for every argument, which names its settings with + between them; two at a time."""
     running: list[int] = []
-    for name in names:
+    for name in children:
         if len(running) == 2:
             os.waitpid(running.pop(0), 0)
         child = os.fork()
@@ -177,5 +181,21 @@ def main() -> None:
         os.waitpid(pid, 0)
 
 
+def told(*children: str) -> dict[str, dict[str, Any]]:
+    """Returns what the children of a fresh interpreter printed, by child."""
+    path = os.pathsep.join([str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-m", "support.process.numeric_settings", *children],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(rows) == len(children), done.stderr[-2_000:]
+    return {row["child"]: row for row in rows}
+
+
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
