@@ -13,6 +13,8 @@ import yaml
 
 from ktrdr.cli.app import main
 from ktrdr.operations.models import OPERATION_ID
+from ktrdr.strategy.catalog.indicators import INDICATORS
+from ktrdr.strategy.json_schema import strategy_schema
 
 Call = Callable[[str], dict[str, Any]]
 
@@ -109,3 +111,31 @@ def test_the_demo_trades(call: Call) -> None:
 def test_the_doctor_finds_nothing_missing(call: Call) -> None:
     call("data sample")
     assert call("doctor")["missing"] == []
+
+
+def test_the_reference_prints_what_the_catalogue_knows(call: Call) -> None:
+    found = call("indicators")["indicators"]
+    assert len(found) == len(INDICATORS)
+    assert call("indicators Stochastic") == next(one for one in found if one["type"] == "stochastic")
+    lines = call("indicators stochastic")["outputs"]
+    assert [(line["name"], line["low"], line["high"], line["neutral"]) for line in lines] == [
+        ("k", 0.0, 100.0, 50.0), ("d", 0.0, 100.0, 50.0),
+    ]  # fmt: skip
+    rules = {rule["key"]: rule for rule in call("rules")["rules"]}
+    assert rules["execution.commission.rate"]["default"] == 0.001
+    assert call("schema") == strategy_schema()
+
+
+def test_the_reference_is_readable(capsys: pytest.CaptureFixture[str]) -> None:
+    for type_, known in INDICATORS.items():
+        assert main(["indicators", type_]) == 0
+        shown = capsys.readouterr().out
+        assert all(output.name in shown for output in known.outputs)
+        assert all(parameter.name in shown for parameter in known.parameters)
+        assert known.note in shown
+    assert main(["indicators", "rsy"]) == 2
+    assert "did you mean rsi" in capsys.readouterr().err
+    assert main(["rules"]) == 0
+    assert "execution.exits.stop_loss.atr" in capsys.readouterr().out
+    assert main(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == strategy_schema()

@@ -100,6 +100,11 @@ COMMANDS: Mapping[str, Command | Group] = {
     "demo": Command("ktrdr.cli.commands.demo:demo", "Run the whole pipeline once on sample data."),
     "validate": Command("ktrdr.cli.commands.validate:validate", "Check a strategy file and print what it needs."),
     "strategies": _STRATEGIES,
+    "indicators": Command(
+        "ktrdr.cli.commands.reference.indicators:indicators", "Print the indicators a strategy may use, or one of them."
+    ),
+    "rules": Command("ktrdr.cli.commands.reference.files:rules", "Print the rules, their ranges and their defaults."),
+    "schema": Command("ktrdr.cli.commands.reference.files:schema", "Print the JSON Schema of a strategy file."),
     "models": _MODELS,
     "data": _DATA,
     "train": Command("ktrdr.cli.commands.train:train", "Train a strategy's net into a model bundle."),

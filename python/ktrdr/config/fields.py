@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -17,3 +17,8 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 
 Bars = Annotated[int, Field(ge=1, le=10_000)]
 """A number of bars that a window may have."""
+
+
+def about(text: str, unit: str = "") -> Any:
+    """Returns the line that describes a field to people, and its unit, for ``Annotated``."""
+    return Field(description=text, json_schema_extra={"unit": unit} if unit else None)

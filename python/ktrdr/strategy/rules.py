@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from ktrdr.config.fields import Bars, NotNegative, Positive, Rate
+from ktrdr.config.fields import Bars, NotNegative, Positive, Rate, about
 from ktrdr.config.merge import merge
 from ktrdr.config.notice import Notice
 from ktrdr.config.place import Place
@@ -30,36 +30,40 @@ class CashFraction(Strict):
     """Sizing that spends a fraction of the cash, commission included."""
 
     kind: Literal["cash_fraction"] = "cash_fraction"
-    fraction: Annotated[float, Field(gt=0, le=1)]
+    fraction: Annotated[
+        float, Field(gt=0, le=1), about("share of the cash that an entry spends, commission included", "rate")
+    ]
 
 
 class EquityFraction(Strict):
     """Sizing that holds a fraction of equity, up to the leverage limit."""
 
     kind: Literal["equity_fraction"] = "equity_fraction"
-    fraction: Positive
+    fraction: Annotated[Positive, about("notional of an entry as a share of equity, at most max_leverage", "rate")]
 
 
 class FixedQuantity(Strict):
     """Sizing that trades the same quantity every time."""
 
     kind: Literal["fixed_quantity"] = "fixed_quantity"
-    quantity: Positive
+    quantity: Annotated[Positive, about("quantity of every entry", "units")]
 
 
 class FixedNotional(Strict):
     """Sizing that trades the same notional every time, in account currency."""
 
     kind: Literal["fixed_notional"] = "fixed_notional"
-    notional: Positive
+    notional: Annotated[Positive, about("notional of every entry", "account currency")]
 
 
 class VolatilityTarget(Strict):
     """Sizing that aims at an ``annual`` volatility (a rate), measured over ``window`` close-to-close returns."""
 
     kind: Literal["volatility_target"] = "volatility_target"
-    annual: Positive
-    window: Annotated[int, Field(ge=2, le=128)]
+    annual: Annotated[Positive, about("volatility that the position aims at", "rate a year")]
+    window: Annotated[
+        int, Field(ge=2, le=128), about("close-to-close returns that the volatility is measured over", "bars")
+    ]
 
 
 Sizing = Annotated[
@@ -85,83 +89,103 @@ class OneOf(Strict):
 class Commission(Strict):
     """Commission of a fill: max(minimum, rate x notional + per_unit x quantity + per_fill)."""
 
-    rate: Rate = 0.001
-    per_unit: NotNegative = 0.0
-    per_fill: NotNegative = 0.0
-    minimum: NotNegative = 0.0
+    rate: Annotated[Rate, about("share of the notional of a fill", "rate")] = 0.001
+    per_unit: Annotated[NotNegative, about("amount for each unit of quantity", "account currency")] = 0.0
+    per_fill: Annotated[NotNegative, about("amount for each fill", "account currency")] = 0.0
+    minimum: Annotated[NotNegative, about("least commission of a fill", "account currency")] = 0.0
 
 
 class Slippage(OneOf):
     """Loss of a market fill against the reference price: a rate, ticks, or a fraction of the previous bar's range."""
 
-    rate: Rate | None = None
-    ticks: NotNegative | None = None
-    range_fraction: NotNegative | None = None
+    rate: Annotated[Rate | None, about("loss of a market fill as a share of its price", "rate")] = None
+    ticks: Annotated[
+        NotNegative | None, about("loss of a market fill in ticks; needs instrument.tick_size", "ticks")
+    ] = None
+    range_fraction: Annotated[
+        NotNegative | None, about("loss of a market fill as a share of the range of the bar before", "rate")
+    ] = None
 
 
 class Spread(Strict):
     """Half the spread, as a price difference; a bars column ``half_spread`` replaces it."""
 
-    half: NotNegative = 0.0
+    half: Annotated[NotNegative, about("half the spread; a column half_spread of the bars replaces it", "price")] = 0.0
 
 
 class Financing(Strict):
     """Annual rates on notional held over from bar to bar; positive is a cost."""
 
-    long_rate: float = 0.0
-    short_rate: float = 0.0
-    day_count: Positive = 365.0
+    long_rate: Annotated[
+        float,
+        about("yearly rate on the notional of a long position held to the next bar; positive is a cost", "rate a year"),
+    ] = 0.0
+    short_rate: Annotated[
+        float,
+        about(
+            "yearly rate on the notional of a short position held to the next bar; positive is a cost", "rate a year"
+        ),
+    ] = 0.0
+    day_count: Annotated[Positive, about("days of a year of financing", "days")] = 365.0
 
 
 class ExitLevel(OneOf):
     """The distance of an exit from the entry fill: a rate of its price, or multiples of ATR."""
 
-    rate: Positive | None = None
-    atr: Positive | None = None
+    rate: Annotated[Positive | None, about("distance from the entry as a share of its price", "rate")] = None
+    atr: Annotated[Positive | None, about("distance from the entry in average true ranges", "ATR")] = None
 
 
 class Exits(Strict):
     """Levels and clocks that close a position without a signal."""
 
-    stop_loss: ExitLevel | None = None
-    take_profit: ExitLevel | None = None
-    trailing_stop: ExitLevel | None = None
-    trail_on: Literal["close", "extreme"] = "close"
-    max_holding_bars: Annotated[int, Field(ge=1)] | None = None
-    atr_period: Bars = 14
+    stop_loss: Annotated[ExitLevel | None, about("level against the position that closes it")] = None
+    take_profit: Annotated[ExitLevel | None, about("level in favour of the position that closes it")] = None
+    trailing_stop: Annotated[ExitLevel | None, about("level that follows the best price and closes the position")] = (
+        None
+    )
+    trail_on: Annotated[Literal["close", "extreme"], about("price that a trailing stop follows")] = "close"
+    max_holding_bars: Annotated[
+        Annotated[int, Field(ge=1)] | None, about("bars after which a position is closed", "bars")
+    ] = None
+    atr_period: Annotated[Bars, about("period of the average true range of the levels", "bars")] = 14
 
 
 class Margin(Strict):
     """Limit of leverage, and the share of the entry margin at which a position is liquidated."""
 
-    max_leverage: Annotated[float, Field(ge=1)] = 1.0
-    maintenance: Rate = 0.5
+    max_leverage: Annotated[float, Field(ge=1), about("greatest notional by equity at an entry", "ratio")] = 1.0
+    maintenance: Annotated[Rate, about("share of the entry margin at which a position is liquidated", "rate")] = 0.5
 
 
 class Instrument(Strict):
     """Steps of price and quantity, and the value of one point."""
 
-    tick_size: Positive | None = None
-    lot_size: Positive = 1.0e-8
-    contract_multiplier: Positive = 1.0
+    tick_size: Annotated[Positive | None, about("step of prices; prices of fills are rounded to it", "price")] = None
+    lot_size: Annotated[Positive, about("step of quantities; a quantity is rounded down to it", "units")] = 1.0e-8
+    contract_multiplier: Annotated[Positive, about("value of one point of price for one unit", "quote currency")] = 1.0
 
 
 class ExecutionRules(Strict):
     """Rules that turn orders into fills, with their costs."""
 
-    fill: Literal["next_open", "this_close"] = "next_open"
-    sizing: Sizing = CashFraction(fraction=0.25)
+    fill: Annotated[
+        Literal["next_open", "this_close"], about("price of a market fill: the next open, or the close of the decision")
+    ] = "next_open"
+    sizing: Annotated[Sizing, about("quantity of an entry")] = CashFraction(fraction=0.25)
     commission: Commission = Commission()
     slippage: Slippage = Slippage(rate=0.0005)
     spread: Spread = Spread()
     financing: Financing = Financing()
     exits: Exits = Exits()
-    intrabar: Literal["pessimistic", "optimistic", "ohlc"] = "pessimistic"
-    on_opposite: Literal["close", "reverse"] = "close"
-    allow_short: bool = True
+    intrabar: Annotated[
+        Literal["pessimistic", "optimistic", "ohlc"], about("order of the levels that one bar touches")
+    ] = "pessimistic"
+    on_opposite: Annotated[Literal["close", "reverse"], about("effect of a signal against the open position")] = "close"
+    allow_short: Annotated[bool, about("short positions are allowed")] = True
     margin: Margin = Margin()
     instrument: Instrument = Instrument()
-    close_at_end: bool = True
+    close_at_end: Annotated[bool, about("the last close ends an open position")] = True
 
     @model_validator(mode="after")
     def _agree(self) -> ExecutionRules:
@@ -216,15 +240,21 @@ class ExecutionRules(Strict):
 class Filters(Strict):
     """Filters between a signal and an order; ``min_signal_separation`` is in hours."""
 
-    min_signal_separation: NotNegative = 4.0
+    min_signal_separation: Annotated[NotNegative, about("least time between a fill and the next decision", "hours")] = (
+        4.0
+    )
 
 
 class DecisionRules(Strict):
     """Decision rules of the core: the conditions under which a signal becomes an order."""
 
-    confidence_threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
-    position_awareness: bool = True
-    allow_short_from_flat: bool = False
+    confidence_threshold: Annotated[
+        float, Field(ge=0, le=1), about("a signal below it is a hold; classification only", "rate")
+    ] = 0.5
+    position_awareness: Annotated[bool, about("a signal in the direction of the open position is no order")] = True
+    allow_short_from_flat: Annotated[
+        bool, about("a sell without a position opens a short one; a regression always may")
+    ] = False
     filters: Filters = Filters()
 
     def to_core(self) -> dict[str, Any]:
@@ -235,8 +265,11 @@ class DecisionRules(Strict):
 class MetricsRules(Strict):
     """Periods of a year and the risk-free rate, for metrics."""
 
-    periods_per_year: Annotated[float, Field(ge=1, le=366)] | None = None
-    risk_free_rate: Annotated[float, Field(gt=-1)] = 0.0
+    periods_per_year: Annotated[
+        Annotated[float, Field(ge=1, le=366)] | None,
+        about("days of a year of the metrics; by default 365 or 252 by the weekdays traded", "days"),
+    ] = None
+    risk_free_rate: Annotated[float, Field(gt=-1), about("yearly return without risk", "rate a year")] = 0.0
 
     def to_core(self) -> dict[str, Any]:
         """All keys as plain values, in the shape of the file."""

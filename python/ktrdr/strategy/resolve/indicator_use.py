@@ -22,7 +22,8 @@ from ktrdr.strategy.catalog.parameter import Parameter
 from ktrdr.strategy.schema import IndicatorUse
 from ktrdr.text import nearest
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
+_ID = re.compile(ID_PATTERN)
 _DATA_SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _RESERVED = ("type", "data_source")
 

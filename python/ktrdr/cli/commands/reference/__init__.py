@@ -1,0 +1,1 @@
+"""Commands that print the reference: indicators, rules, and the schema of a strategy file."""
