@@ -125,8 +125,6 @@ NETS: tuple[dict[str, Any], ...] = (
 )
 
 
-REFUSED = {"flushing threads": "numeric_state"}
-"""Settings that a run cannot undo: torch's threads keep the mode they were started in."""
 BOTH_NETS = {"nothing", "oneDNN off", "precision of oneDNN", "inference mode"}
 """Settings that reach a recurrent net by another way than a perceptron."""
 

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from ktrdr.neural.runtime import torch_profile
-from support.process.numeric_settings import REFUSED, SETTINGS, told
+from support.process.numeric_settings import SETTINGS, told
 
+REFUSED = {"flushing threads": "numeric_state"}
+"""Settings that a run cannot undo: torch's threads keep the mode they were started in."""
 TOGETHER = "+".join(
     name
     for name in SETTINGS
