@@ -23,6 +23,7 @@ _SENTENCES = {**_core.BAR_RULES, "data_timeframe": "the bar is cut short: the ne
 Codes: TypeAlias = NDArray[np.uint8]
 _FIELDS = _core.AUDIT_FIELDS
 _RULES = (*_core.AUDIT_RULES, "data_timeframe")
+_MONTH_HINT = "a month has no fixed length: import weekly or daily bars"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +210,7 @@ def check_spacing(
             where=where(row + 1),
             found=f"most frequent spacing {duration(common)}, as between {example}",
             expected=timeframe.value,
+            hint=_MONTH_HINT if 28 * NS_PER_DAY <= common <= 31 * NS_PER_DAY else "",
             **place,
         )
 

@@ -29,16 +29,27 @@ NAMES = {
         "date_utc",
         "index_level_0",
         "index",
+        "window_start",
+        "start_time",
+        "begins_at",
+        "candle_begin_time",
         "close_time",
         "closetime",
     ),
-    "date": ("date", "day", "dtyyyymmdd", "trade_date", "trading_date", "price_date"),
-    "time": ("time", "hour"),
-    "open": ("open", "o", "open_price", "bid_open", "bidopen", "1_open"),
-    "high": ("high", "h", "high_price", "bid_high", "bidhigh", "2_high"),
-    "low": ("low", "l", "low_price", "bid_low", "bidlow", "3_low"),
-    "close": ("close", "c", "close_price", "last", "bid_close", "bidclose", "4_close", "close_last", "price", "ltp"),
+    "date": ("date", "day", "dtyyyymmdd", "trade_date", "trading_date", "price_date", "datum", "fecha"),
+    "time": ("time", "hour", "uhrzeit", "zeit", "heure", "hora"),
+    "open": ("open", "o", "open_price", "bid_open", "bidopen", "1_open", "px_open", "eröffnung", "eröffn",
+             "eröffnungskurs", "erster", "ouverture", "ouv", "apertura"),
+    "high": ("high", "h", "high_price", "bid_high", "bidhigh", "2_high", "px_high", "hoch", "tageshoch", "höchst",
+             "haut", "plus_haut", "máximo"),
+    "low": ("low", "l", "low_price", "bid_low", "bidlow", "3_low", "px_low", "tief", "tagestief", "tiefst", "bas",
+            "plus_bas", "mínimo"),
+    "close": ("close", "c", "close_price", "last", "bid_close", "bidclose", "4_close", "close_last", "price", "ltp",
+              "px_last", "schluss", "schlusskurs", "zuletzt", "clôture", "cloture", "dernier", "último", "cierre"),
     "volume": (
+        "stücke",
+        "stuecke",
+        "volumen",
         "tickvol",
         "tick_volume",
         "tickvolume",
@@ -53,8 +64,12 @@ NAMES = {
         "trade_volume",
         "total_volume",
         "traded_volume",
+        "px_volume",
+        "tottrdqty",
+        "ttl_trd_qnty",
+        "no_of_shares",
     ),
-}
+}  # fmt: skip
 STAMPS = ("timestamp", "date", "time")
 _PRICES = ("open", "high", "low", "close")
 _FIELD_OF = {name: field for field, names in NAMES.items() for name in names}
@@ -76,6 +91,14 @@ _INSTRUMENT_COLUMNS = frozenset(
         "currency_pair",
     )
 )
+_LENGTH_COLUMNS = frozenset(("interval", "timeframe", "tf", "period", "per", "resolution", "granularity", "frequency"))
+_SECONDS_OF = {
+    "": 60,
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes", "t"), 60),
+    **dict.fromkeys(("h", "hr", "hour", "hours", "hourly"), 3_600),
+    **dict.fromkeys(("d", "day", "days", "daily"), 86_400),
+    **dict.fromkeys(("w", "wk", "week", "weeks", "weekly"), 604_800),
+}
 _PAIR = re.compile(r"\(\s*(['\"])(.*?)\1\s*,\s*(['\"])(.*?)\3\s*\)")
 _MOST_NAMES = 20
 
@@ -106,6 +129,27 @@ def field_of(name: str) -> str | None:
 def names_instruments(name: str) -> bool:
     """Returns True for the heading of a column that holds instruments' names."""
     return plain(name) in _INSTRUMENT_COLUMNS
+
+
+def names_lengths(name: str) -> bool:
+    """Returns True for the heading of a column that may hold the lengths of bars."""
+    return plain(name) in _LENGTH_COLUMNS
+
+
+def seconds_of(text: str) -> int | None:
+    """Returns the length of bars that a cell names, in seconds; None for text that names none.
+
+    >>> [seconds_of(text) for text in ("1h", "H4", "60", "15min", "daily", "1M", "Q1")]
+    [3600, 14400, 3600, 900, 86400, None, None]
+    """
+    found = re.fullmatch(r"(?P<n>\d*)\s*(?P<unit>[A-Za-z]*)|(?P<unit2>[MHDW])(?P<n2>\d+)", text.strip())
+    if not found or not text.strip():
+        return None
+    unit = found["unit2"] or found["unit"] or ""
+    if found["unit"] == "M":  # a month; MetaTrader writes minutes as M5
+        return None
+    seconds = _SECONDS_OF.get(unit.lower())
+    return None if seconds is None else seconds * int(found["n2"] or found["n"] or 1)
 
 
 def headings(names: Sequence[Hashable]) -> list[Heading]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ktrdr._types import Floats
 from ktrdr.errors import DataTimeUnit
 
 NS_PER_UNIT = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 _EARLIEST_S, _LATEST_S = 100_000_000, 4_102_444_800  # 1973 to 2100: the four units' ranges do not touch
 _MINUTE_NS = 60 * NS_PER_UNIT["s"]
+_FIRST_DAY, _LAST_DAY = 20_000, 80_000  # 1954 to 2119
+_DAYS_TO_1970 = 25_569
+_MS_PER_DAY, _MS_PER_MINUTE = 86_400_000, 60_000
 
 
 def unit_of(value: int) -> str | None:
@@ -78,3 +82,33 @@ def _other_unit(values: NDArray[np.int64], row: int, unit: str) -> DataTimeUnit:
     return DataTimeUnit(
         "the stamps are not of one unit", field="timestamp", row=row, found=found, expected=f"{unit}, as most rows"
     )
+
+
+def are_day_numbers(low: float, high: float) -> bool:
+    """Returns True for numbers that a spreadsheet shows as dates, in its system that counts from 1900."""
+    return low >= _FIRST_DAY and high < _LAST_DAY
+
+
+def days_to_ns(days: Floats) -> NDArray[np.int64]:
+    """Returns a spreadsheet's day numbers as ns since 1970 of their dial.
+
+    A fraction is the time of day. Sheets round it, so times within a second of whole minutes are those minutes.
+
+    >>> days_to_ns(np.array([43831.0, 43831.04167])).tolist() == [1577836800 * 10**9, 1577840400 * 10**9]
+    True
+    """
+    ms = np.rint((days - _DAYS_TO_1970) * _MS_PER_DAY).astype(np.int64)
+    minutes = (ms + _MS_PER_MINUTE // 2) // _MS_PER_MINUTE * _MS_PER_MINUTE
+    near = bool((np.abs(ms - minutes) <= 1_000).all())
+    return (minutes if near else ms) * NS_PER_UNIT["ms"]
+
+
+def with_fraction(whole: NDArray[np.int64], billionths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Returns stamps of whole units and billionths of one as nanoseconds; raises as ``to_ns``.
+
+    >>> with_fraction(np.array([1_546_300_800]), np.array([123_000_000])).tolist()
+    [1546300800123000000]
+    """
+    stamps = to_ns(whole)
+    per_unit = NS_PER_UNIT[unit_of(int(np.median(np.abs(whole)))) or "ns"]
+    return stamps + billionths * per_unit // 10**9

@@ -29,6 +29,7 @@ _SHAPES = (
     r"^(?P<month>[A-Za-z]{3,9})\.?[-/. ]+(?P<first>\d{1,2})(?:st|nd|rd|th)?,?[-/. ]+(?P<last>\d{1,4})" + _TIME,
 )
 _WEEKDAY = r"^(?i)(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+"
+_MOST_DAYS_APART = 200
 _Numbers = NDArray[np.int64]
 
 
@@ -110,7 +111,7 @@ def _order(
     candidates = {"DMY": (last, middle, first), "MDY": (last, first, middle)}
     if not four[1]:
         candidates["YMD"] = (first, middle, last)
-    fits = [name for name, parts in candidates.items() if not _since_1970(*parts)[1].any()]
+    fits = [name for name, parts in candidates.items() if _is_plausible(*_since_1970(*parts))]
     if len(fits) == 1:
         return fits[0]
     if "DMY" in fits and bool((groups["mark"] == ".").all()):
@@ -126,6 +127,12 @@ def _order(
         expected=" or ".join(fits),
         hint=f"say which: --dates {fits[0]}, or --dates {fits[1]}",
     )
+
+
+def _is_plausible(days: _Numbers, bad: NDArray[np.bool_]) -> bool:
+    """Returns True if all dates exist and are not a year apart, as where a day is read as a year."""
+    steps = np.diff(np.unique(days))
+    return not bad.any() and (len(steps) < 2 or int(steps.min()) < _MOST_DAYS_APART)
 
 
 def _since_1970(year: _Numbers, month: _Numbers, day: _Numbers) -> tuple[_Numbers, NDArray[np.bool_]]:

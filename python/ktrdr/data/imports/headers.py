@@ -14,7 +14,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import polars as pl
 
@@ -36,9 +37,10 @@ def choose_columns(frame: pl.DataFrame, mapping: Mapping[str, str], file: str) -
     """
     chosen = {ours: _mapped(frame, ours, theirs) for ours, theirs in mapping.items()}
     free = {plain(name): name for name in reversed(frame.columns) if name not in chosen.values()}
+    bare = {plain(re.sub(r"\s*[(\[].*$", "", name)): name for name in reversed(frame.columns) if name in free.values()}
     for ours in (name for name in _CANONICAL if name not in chosen):
         known = NAMES.get(ours, (ours,))
-        if found := next((free[name] for name in known if name in free), None):
+        if found := next((names[name] for names in (free, bare) for name in known if name in names), None):
             chosen[ours] = found
     if free.keys() >= {"column_1", "column_2"} and not any(name in chosen for name in PRICES):
         chosen = _by_shape(frame) | chosen
@@ -99,7 +101,19 @@ def _by_shape(frame: pl.DataFrame) -> dict[str, str]:
     timed = len(first) > 5 and all(_DATE.fullmatch(row[0]) and _TIME.fullmatch(row[1]) for row in rows)
     if timed and (":" in first[1] or not _is_price(first[1], first[2])):
         stamps = ["date", "time"]
-    return dict(zip([*stamps, *PRICES, "volume"], names, strict=False))
+    after = len(stamps) + len(PRICES)
+    adjusted = ["adjusted"] if len(first) > after + 1 and _moves_with(rows, after, after - 1) else []
+    found = dict(zip([*stamps, *PRICES, *adjusted, "volume"], names, strict=False))
+    return {ours: theirs for ours, theirs in found.items() if ours != "adjusted"}
+
+
+def _moves_with(rows: Sequence[Sequence[str]], one: int, other: int) -> bool:
+    """Returns True if two columns keep their ratio from row to row, as a close and an adjusted close do."""
+    try:
+        ratios = [float(row[one]) / float(row[other]) for row in rows]
+    except (ValueError, ZeroDivisionError, IndexError):
+        return False
+    return len(ratios) > 2 and all(0.9 * last < ratio < 1.1 * last for last, ratio in pairwise(ratios))
 
 
 def _is_price(cell: str, other: str) -> bool:

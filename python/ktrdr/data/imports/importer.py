@@ -150,15 +150,20 @@ def _read(path: Path, symbol: str, length: Timeframe, options: ImportOptions) ->
         mapping=options.get("mapping"),
         wanted=options.get("instrument") or symbol,
         skip_lines=options.get("skip_lines", 0),
+        length=length,
+        as_text=options.get("decimal") is not None or options.get("thousands") is not None,
     )
+    table, undated = _without_undated(table, options.get("repair"))
     table, moments, clock = _moments(table, clock, length, options)
     at_close = None if options.get("stamps") is None else _at_close(options)
     with _rows_of_the_file(table):
         opens = bar_opens(moments, length, clock, at_close=at_close, end=end, place=table.place)
-    columns, volume_column = _columns(table, options.get("decimal"), options.get("thousands"))
+    columns, volume_column = _columns(table, options)
     columns, rounded = absorb_rounding(columns)
     rows, columns, violations, changes = _audited(table, opens, columns, length, options.get("repair"))
-    notes = list(table.notes)
+    violations = undated + violations
+    changes = [_dropped(one) for one in undated] + changes
+    notes = [*table.notes, *moments.notes]
     if rounded:
         notes.append(f"{rounded:,} highs or lows missed another price by a rounding error and were widened")
     if (factors := options.get("factors")) is not None:
@@ -193,6 +198,24 @@ def _check_free(repository: Repository, symbol: str, timeframe: Timeframe, allow
         timeframe=timeframe.value,
         hint="--replace puts the new one in its place, --append joins them",
     )
+
+
+def _without_undated(table: Table, repair: str | None) -> tuple[Table, list[Violation]]:
+    """Returns the table without rows whose stamp shows no digit, where the user wants bad rows mended."""
+    name = next(table.fields[name] for name in ("timestamp", "date", "time") if name in table.fields)
+    cells = table.frame[name]
+    if repair is None or cells.dtype != pl.String:
+        return table, []
+    undated = (~cells.str.contains(r"\d")).fill_null(True).to_numpy()
+    rows = np.flatnonzero(undated)
+    if not 0 < len(rows) < max(_DOUBTFUL_SHARE * len(cells), _DOUBTFUL_ROWS):
+        return table, []
+    found = [Violation(table.row(int(row)), "timestamp", str(cells[int(row)]), "data_parse") for row in rows]
+    return table.take(np.flatnonzero(~undated)), found
+
+
+def _dropped(one: Violation) -> Change:
+    return Change(one.row, one.field, one.value, one.rule, "dropped")
 
 
 def _moments(
@@ -234,19 +257,21 @@ def _rows_of_the_file(table: Table) -> Iterator[None]:
         raise type(error)(fields.pop("what"), **fields | {"row": table.row(error.row)}) from None
 
 
-def _columns(table: Table, decimal: str | None, thousands: str | None) -> tuple[dict[str, Floats], str | None]:
+def _columns(table: Table, options: ImportOptions) -> tuple[dict[str, Floats], str | None]:
     """Returns prices and extras as numbers, and the volume's column; an extra without a single value is left out."""
     names = {name: table.fields[name] for name in (*PRICES, *EXTRAS) if name in table.fields}
     texts = [table.frame[name] for name in (*names.values(), *table.volumes) if name in table.frame.columns]
-    form = number_format(texts, decimal, thousands, table.file)
-    read = {ours: _numbers(table, ours, theirs, form) for ours, theirs in names.items()}
+    rivals = [table.frame[name] for name in table.volumes]
+    form = number_format(texts, options.get("decimal"), options.get("thousands"), table.file, rivals)
+    most_lost = _DOUBTFUL_SHARE * len(table.frame) if options.get("repair") else 0
+    read = {ours: _numbers(table, theirs, form, most_lost) for ours, theirs in names.items()}
     volume, column = _volume(table, form)
     columns = read if volume is None else read | {"volume": volume}
     return {name: one for name, one in columns.items() if name in PRICES or not np.isnan(one).all()}, column
 
 
-def _numbers(table: Table, ours: str, theirs: str, form: NumberFormat) -> Floats:
-    return read_column(table.frame[theirs], theirs, form, table.file, table.place)
+def _numbers(table: Table, name: str, form: NumberFormat, most_lost: float = 0) -> Floats:
+    return read_column(table.frame[name], name, form, table.file, table.place, most_lost=most_lost)
 
 
 def _volume(table: Table, form: NumberFormat) -> tuple[Floats | None, str | None]:
@@ -254,7 +279,7 @@ def _volume(table: Table, form: NumberFormat) -> tuple[Floats | None, str | None
     read: dict[str, Floats] = {}
     for name in table.volumes:
         try:
-            read[name] = _numbers(table, "volume", name, form)
+            read[name] = _numbers(table, name, form)
         except DataParse:
             if len(table.volumes) == 1:
                 raise
@@ -290,7 +315,7 @@ def _audited(
         rows = rows[kept]
         dropped = _in_file(table, moved)
         known += dropped
-        changes += [Change(one.row, one.field, one.value, one.rule, "dropped") for one in dropped]
+        changes += [_dropped(one) for one in dropped]
     if not changes and np.array_equal(rows, np.arange(len(opens))):
         return rows, columns, known, changes
     return rows, {name: column[rows] for name, column in columns.items()}, known, changes

@@ -16,6 +16,11 @@ _NOTHING = ("", "nan", "null", "none", "na", "n/a", "#n/a", "-", "--", ".")
 _TOLERATED = "a number, or one of: an empty cell, nan, null, none, NA, N/A, -"
 _MARKS = (".", ",")
 _SPACES = ("space", " ", "'", "_")
+_BLANKS = " \t$€£¥\u00a0\u202f"
+_GROUPED = r"^[+-]?\d{1,3}(?:[ '\u2019\u00a0\u202f\u2009]\d{3})+(?:[.,]\d+)?$"
+_GROUP_MARK = r"[ '\u2019\u00a0\u202f\u2009]"
+_POINTED = r"^[1-9]\d{0,2}(?:\.\d{3})+$"
+_SHORT = r"^\d{1,3}$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +34,12 @@ class NumberFormat:
     decimal: str = "."
     thousands: str | None = None
 
-    def read(self, text: pl.Series) -> Floats:
+    def read(self, text: pl.Series, *, most_lost: float = 0) -> Floats:
         """Returns the numbers of a column; NaN where a cell says that nothing is known.
 
-        Raises ``ValueError`` with the row of a cell that is no number.
+        Raises ``ValueError`` with the row of a cell that is no number, where more than ``most_lost`` cells are none.
         """
-        cells = text.str.strip_chars(" \t$€£¥\u00a0")
+        cells = _bare(text)
         small = cells.str.to_lowercase()
         cells = cells.set(small.is_in(_NOTHING), None)
         if self.thousands is not None:
@@ -45,9 +50,16 @@ class NumberFormat:
         lost = values.is_null() & cells.is_not_null()
         if lost.any():
             values, lost = _with_suffix(cells, values)
-        if lost.any():
+        if lost.sum() > most_lost:
             raise ValueError(int(lost.arg_max() or 0))
         return np.ascontiguousarray(values.fill_null(np.nan).to_numpy())
+
+
+def _bare(text: pl.Series) -> pl.Series:
+    """Returns cells without currency signs, and without the blanks and apostrophes that can only group digits."""
+    cells = text.str.strip_chars(_BLANKS)
+    grouped = cells.str.contains(_GROUPED)
+    return cells.str.replace_all(_GROUP_MARK, "").zip_with(grouped, cells) if grouped.any() else cells
 
 
 def _with_suffix(cells: pl.Series, values: pl.Series) -> tuple[pl.Series, pl.Series]:
@@ -58,8 +70,14 @@ def _with_suffix(cells: pl.Series, values: pl.Series) -> tuple[pl.Series, pl.Ser
     return values, values.is_null() & cells.is_not_null()
 
 
-def number_format(columns: Sequence[pl.Series], decimal: str | None, thousands: str | None, where: str) -> NumberFormat:
-    """Returns how the columns write numbers: as told, or as the cells themselves tell.
+def number_format(
+    columns: Sequence[pl.Series],
+    decimal: str | None,
+    thousands: str | None,
+    where: str,
+    volumes: Sequence[pl.Series] = (),
+) -> NumberFormat:
+    """Returns how the columns write numbers: as told, or as the cells themselves tell; ``volumes`` are among them.
 
     Raises ``ArgumentInvalid`` for marks that cannot be, ``DataParse`` where ``1,327`` may mean either.
     """
@@ -72,7 +90,17 @@ def number_format(columns: Sequence[pl.Series], decimal: str | None, thousands: 
     thousands = " " if thousands == "space" else thousands
     if decimal is not None or thousands is not None:
         return _completed(decimal, thousands)
-    return _told(columns, where)
+    return _told(columns, volumes, where)
+
+
+def points_may_group(columns: Sequence[pl.Series], volumes: Sequence[pl.Series]) -> bool:
+    """Returns True where every cell may be a whole number with points between its thousands, volumes among them.
+
+    Prices alone do not count: yen have three decimals.
+    """
+    cells = [_bare(column) for column in columns]
+    fits = all(((cell.str.contains(_POINTED)) | cell.str.contains(_SHORT) | (cell == "")).all() for cell in cells)
+    return fits and any(_bare(volume).str.contains(_POINTED).any() for volume in volumes)
 
 
 def _completed(decimal: str | None, thousands: str | None) -> NumberFormat:
@@ -83,8 +111,16 @@ def _completed(decimal: str | None, thousands: str | None) -> NumberFormat:
     return NumberFormat(decimal, thousands)
 
 
-def _told(columns: Sequence[pl.Series], where: str) -> NumberFormat:
-    texts = [column.str.strip_chars(" \t$€£¥\u00a0") for column in columns if column.dtype == pl.String]
+def _told(columns: Sequence[pl.Series], volumes: Sequence[pl.Series], where: str) -> NumberFormat:
+    texts = [_bare(column) for column in columns if column.dtype == pl.String]
+    if len(texts) == len(columns) and points_may_group(texts, volumes):
+        cells = pl.concat(list(volumes))
+        raise DataParse(
+            "a point may part decimals or thousands",
+            where=where,
+            found=str(cells.filter(_bare(cells).str.contains(_POINTED))[0]),
+            hint="say which: --decimal . or --thousands .",
+        )
     if not any(text.str.contains(",", literal=True).any() for text in texts):
         return NumberFormat()
     points, commas = _evidence(texts, ".", ","), _evidence(texts, ",", ".")
@@ -111,13 +147,18 @@ def _evidence(texts: Sequence[pl.Series], decimal: str, other: str) -> bool:
     return any(bool(text.str.contains(only).any()) for text in texts)
 
 
-def read_column(column: pl.Series, name: str, form: NumberFormat, file: str, place: Place) -> Floats:
-    """Returns a column as float64; raises ``DataParse`` with the place of a cell that is no number."""
+def read_column(
+    column: pl.Series, name: str, form: NumberFormat, file: str, place: Place, *, most_lost: float = 0
+) -> Floats:
+    """Returns a column as float64, NaN for at most ``most_lost`` cells that are no number.
+
+    Raises ``DataParse`` with the place of a cell that is none.
+    """
     if isinstance(column.dtype, pl.Categorical | pl.Enum):
         column = column.cast(pl.String)
     if column.dtype == pl.String:
         try:
-            return form.read(column)
+            return form.read(column, most_lost=most_lost)
         except ValueError as error:
             row = int(error.args[0])
             raise DataParse(
@@ -127,6 +168,7 @@ def read_column(column: pl.Series, name: str, form: NumberFormat, file: str, pla
                 field=name,
                 found=str(column[row]),
                 expected=_TOLERATED,
+                hint="--repair drop leaves the row out",
             ) from None
     if not (column.dtype.is_numeric() or column.dtype == pl.Null):
         raise DataParse("the column is not numeric", where=file, field=name, found=str(column.dtype))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import os
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,14 +15,37 @@ import polars as pl
 
 from ktrdr._types import Stamps
 from ktrdr.data.audit import PRICES
-from ktrdr.data.headings import Heading, choose, headings, names_instruments, of_instrument, same_name
+from ktrdr.data.headings import (
+    STAMPS,
+    Heading,
+    choose,
+    headings,
+    names_instruments,
+    names_lengths,
+    of_instrument,
+    same_name,
+    seconds_of,
+)
 from ktrdr.data.imports.headers import EXTRAS, choose_columns, volumes
+from ktrdr.data.imports.numbers import points_may_group
 from ktrdr.data.imports.text import Layout, layout_of
-from ktrdr.errors import ArgumentInvalid, DataEmpty, DataNotFound, DataParse
+from ktrdr.errors import ArgumentInvalid, DataEmpty, DataNotFound, DataParse, DataTimeframe
+from ktrdr.time import Timeframe
 
 _TEXT = (".csv", ".txt", ".tsv", ".prn", ".dat")
 _FEATHER = (".feather", ".arrow", ".ipc")
 _SAMPLE_BYTES = 64 * 1_024
+_MOST_REMARKS = 10
+_PACKED = {
+    b"PK\x03\x04": "a ZIP archive or a workbook",
+    b"\x1f\x8b": "a gzip archive",
+    b"\xd0\xcf\x11\xe0": "a workbook",
+}
+_MARKUP = re.compile(rb"(?i)(?:\xef\xbb\xbf)?\s*(?:<!|<html|<\?xml|<table|[{\[])")
+_SUMMARY = re.compile(
+    r"(?i)(?:(?:grand |sub)?totals?|sum(?:me)?|averages?|avg|mean|median|min(?:imum)?|max(?:imum)?|count|high|low"
+    r"|gesamt|mittelwert|durchschnitt|moyenne|somme|promedio)[.:]?"
+)
 _PLAIN_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?|")
 
 
@@ -69,27 +93,32 @@ def read_table(
     mapping: Mapping[str, str] | None = None,
     wanted: str = "",
     skip_lines: int = 0,
+    as_text: bool = False,
+    length: Timeframe | None = None,
 ) -> Table:
     """Reads a CSV, Parquet or Feather file of bars; of several instruments in it only the one that is wanted.
+
+    ``as_text`` leaves the cells of a text file as they are, for a user who names the marks of numbers; of bars of
+    several lengths in one table those of ``length`` are taken.
 
     Raises ``DataNotFound``, ``DataEmpty``, ``DataParse``, ``ArgumentInvalid``.
     """
     mapping = mapping or {}
     kind = _kind_of(path)
     if kind in _TEXT:
-        table = _read_text(path, mapping, wanted, skip_lines)
+        table = _read_text(path, mapping, wanted, skip_lines, as_text)
     else:
         frame, notes = _one_instrument(read_binary(path), mapping, wanted, path.name)
         fields = choose_columns(frame, mapping, path.name)
         table = Table(path.name, frame, fields, tuple(volumes(frame, fields, mapping)), notes=notes)
-    return _without_others(table, mapping, wanted)
+    return _without_other_lengths(_without_others(table, mapping, wanted), length)
 
 
 def read_plain(path: Path) -> pl.DataFrame:
     """Reads a file with a head of one line: CSV as text, Parquet and Feather with their own types."""
     if _kind_of(path) not in _TEXT:
         return read_binary(path)
-    layout, content = _laid_out(path, 0)
+    layout, content, _ = _laid_out(path, 0)
     names = [str(name) for name in layout.names]
     return _without_blanks(_parsed(path, content, layout, dict.fromkeys(names, pl.String)))[0]
 
@@ -98,6 +127,15 @@ def _kind_of(path: Path) -> str:
     if not os.path.isfile(path):  # noqa: PTH113  (False for a name no file system takes)
         raise DataNotFound("no such file", where=path.name)
     kind = path.suffix.lower()
+    with path.open("rb") as handle:
+        head = handle.read(256)
+    if packed := next((name for mark, name in _PACKED.items() if head.startswith(mark)), None):
+        hint = "unpack it, or save its sheet as CSV, and import the file inside"
+        raise ArgumentInvalid(f"the file is {packed}", where=path.name, found=kind or "no suffix", hint=hint)
+    if kind in _TEXT and _MARKUP.match(head):
+        raise DataParse(
+            "the file is a web page or JSON, not a table", where=path.name, hint="download the table as CSV"
+        )
     if kind not in (*_TEXT, ".parquet", *_FEATHER):
         expected = " ".join((*_TEXT, ".parquet", *_FEATHER))
         raise ArgumentInvalid("unknown kind of file", where=path.name, found=kind or "no suffix", expected=expected)
@@ -150,29 +188,54 @@ def _renamed(name: str | None, wanted: str) -> tuple[str, ...]:
 
 
 def _without_others(table: Table, mapping: Mapping[str, str], wanted: str) -> Table:
-    """Returns the rows of one instrument of a long table, in which a column names the instrument of each row."""
+    """Returns the rows of one instrument of a long table, in which columns name the instrument of each row."""
     taken = {*table.fields.values(), *mapping.values()}
-    for name in (name for name in table.frame.columns if names_instruments(name) and name not in taken):
-        column = table.frame[name].cast(pl.String).str.strip_chars()
-        instruments = [text for text in column.unique(maintain_order=True).to_list() if text]
+    names = [name for name in table.frame.columns if names_instruments(name) and name not in taken]
+    known = [name for name in names if any(same_name(text, wanted) for text in _distinct_cells(table, name))]
+    for name in (*known, *(other for other in names if other not in known)):
+        instruments = _distinct_cells(table, name)
         chosen = choose(instruments, wanted, table.file)
         if len(instruments) > 1:
-            kept = np.flatnonzero((column == chosen).fill_null(False).to_numpy())
-            return table.take(kept)
-        table = replace(table, notes=(*table.notes, *_renamed(chosen, wanted)))
+            table = table.take(_rows_with(table, name, {chosen}))
+        elif not known:
+            table = replace(table, notes=(*table.notes, *_renamed(chosen, wanted)))
     return table
 
 
-def _read_text(path: Path, mapping: Mapping[str, str], wanted: str, skip_lines: int) -> Table:
-    layout, content = _laid_out(path, skip_lines)
+def _without_other_lengths(table: Table, length: Timeframe | None) -> Table:
+    """Returns the rows of one length of a table that holds bars of several, by a column that names them."""
+    taken = {*table.fields.values()}
+    for name in (name for name in table.frame.columns if names_lengths(name) and name not in taken):
+        cells = _distinct_cells(table, name)
+        if len(cells) < 2 or length is None or any(seconds_of(cell) is None for cell in cells):
+            continue
+        own = {cell for cell in cells if seconds_of(cell) == length.seconds}
+        if not own:
+            found = ", ".join(cells)
+            raise DataTimeframe("no bars of this length", where=table.file, found=found, expected=length.value)
+        table = table.take(_rows_with(table, name, own))
+    return table
+
+
+def _distinct_cells(table: Table, name: str) -> list[str]:
+    column = table.frame[name].cast(pl.String).str.strip_chars()
+    return [text for text in column.unique(maintain_order=True).to_list() if text]
+
+
+def _rows_with(table: Table, name: str, cells: Collection[str | None]) -> Stamps:
+    column = table.frame[name].cast(pl.String).str.strip_chars()
+    return np.flatnonzero(column.is_in([cell for cell in cells if cell]).fill_null(False).to_numpy())
+
+
+def _read_text(path: Path, mapping: Mapping[str, str], wanted: str, skip_lines: int, as_text: bool) -> Table:
+    layout, content, notes = _laid_out(path, skip_lines)
     parted = headings(layout.names)
-    notes: tuple[str, ...] = ()
     if not _by_instrument(parted, layout.names, mapping):
         names = [str(name) for name in layout.names]
         kept = list(range(len(names)))
     else:
         chosen, instrument = of_instrument(parted, wanted, path.name)
-        kept, notes = [one.index for one in chosen], _renamed(instrument, wanted)
+        kept, notes = [one.index for one in chosen], (*notes, *_renamed(instrument, wanted))
         names = [f"column_{at + 1}\0" for at in range(len(parted))]
         for one, name in zip(chosen, _distinct(chosen), strict=True):
             names[one.index] = name
@@ -182,22 +245,33 @@ def _read_text(path: Path, mapping: Mapping[str, str], wanted: str, skip_lines: 
     )
     fields = choose_columns(sample, mapping, path.name)
     rivals = volumes(sample, fields, mapping)
-    numeric = {*(fields[one] for one in (*PRICES, *EXTRAS) if one in fields), *rivals}
-    plain = {name for name in numeric if all(_PLAIN_NUMBER.fullmatch(cell) for cell in sample[name])}
+    plain = () if as_text else _plain_columns(sample, fields, rivals)
     kinds = {name: pl.Float64 if name in plain else pl.String for name in names}
     try:
         raw = _parsed(path, content, layout, kinds)
     except DataParse:
         raw = _parsed(path, content, layout, dict.fromkeys(names, pl.String))
     frame, lines = _without_blanks(raw.select(names[at] for at in kept))
-    frame, lines, remark = _without_remark(frame, lines)
+    frame, lines, remarks = _without_remarks(frame, lines, next(fields[name] for name in STAMPS if name in fields))
     if frame.is_empty():
         raise DataEmpty("the file has no rows", where=path.name)
-    return Table(path.name, frame, fields, tuple(rivals), layout.skip + 1, None, lines, (*notes, *remark))
+    return Table(path.name, frame, fields, tuple(rivals), layout.skip + 1, None, lines, (*notes, *remarks))
 
 
-def _laid_out(path: Path, skip_lines: int) -> tuple[Layout, Path | bytes]:
-    """Returns the layout of a text file, and the file itself or its bytes as UTF-8 where they had to be changed."""
+def _plain_columns(sample: pl.DataFrame, fields: Mapping[str, str], rivals: Sequence[str]) -> set[str]:
+    """Returns the columns whose cells are plain numbers; none where commas or points may group digits."""
+    numeric = {*(fields[one] for one in (*PRICES, *EXTRAS) if one in fields), *rivals}
+    columns = [sample[name] for name in numeric]
+    if any(column.str.contains(",", literal=True).any() for column in columns):
+        return set()
+    if points_may_group(columns, [sample[name] for name in rivals]):
+        return set()
+    return {name for name in numeric if all(_PLAIN_NUMBER.fullmatch(cell) for cell in sample[name])}
+
+
+def _laid_out(path: Path, skip_lines: int) -> tuple[Layout, Path | bytes, tuple[str, ...]]:
+    """Returns the layout of a text file, the file itself or its bytes as UTF-8 where they were changed, and a note."""
+    notes: tuple[str, ...] = ()
     with path.open("rb") as handle:
         head = handle.read(_SAMPLE_BYTES)
     content: Path | bytes = path
@@ -210,12 +284,25 @@ def _laid_out(path: Path, skip_lines: int) -> tuple[Layout, Path | bytes]:
         sample = sample if whole else sample.rpartition("\n")[0]
         if b"\r" in head and b"\n" not in head:
             content = path.read_bytes().replace(b"\r", b"\n")
+        if not _is_utf8(head) and b"\0" not in head:
+            text = path.read_bytes().decode("cp1252", errors="replace")
+            content, sample = text.encode(), text[:_SAMPLE_BYTES]
+            notes = ("the text is not UTF-8 and was read as Windows-1252",)
     layout = layout_of(sample, skip_lines)
     if layout is None:
         raise DataEmpty("the file has no rows", where=path.name)
     if layout.separator == " ":
         content = re.sub(rb"[ \t]+", b" ", content if isinstance(content, bytes) else content.read_bytes())
-    return layout, content
+    return layout, content, notes
+
+
+def _is_utf8(head: bytes) -> bool:
+    """Returns True for the beginning of a UTF-8 text, the last letter of which may be cut."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _parsed(path: Path, content: Path | bytes, layout: Layout, kinds: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
@@ -240,14 +327,37 @@ def _without_blanks(frame: pl.DataFrame) -> tuple[pl.DataFrame, Stamps | None]:
     return frame, None
 
 
-def _without_remark(frame: pl.DataFrame, lines: Stamps | None) -> tuple[pl.DataFrame, Stamps | None, tuple[str, ...]]:
-    """Returns the frame without a last line that fills one cell only, as pages put under their tables."""
-    if frame.height < 2 or frame.width < 4 or sum(cell is not None for cell in frame.row(-1)) > 1:
-        return frame, lines, ()
-    text = next(str(cell) for cell in frame.row(-1) if cell is not None)
-    if not re.search("[A-Za-z]{3}", text):
-        return frame, lines, ()
-    return frame[:-1], None if lines is None else lines[:-1], (f"the last line is no row and was left out: {text}",)
+def _without_remarks(
+    frame: pl.DataFrame, lines: Stamps | None, stamp: str
+) -> tuple[pl.DataFrame, Stamps | None, tuple[str, ...]]:
+    """Returns the frame without the lines that pages put under their tables, and without repeated heads.
+
+    A remark fills one cell only, or has a word such as ``Total`` where its stamp should be.
+    """
+    notes = []
+    again = (frame[stamp].str.strip_chars() == stamp.strip()).fill_null(False)
+    if again.any():
+        notes.append(f"{int(again.sum())} repeated heads were left out")
+        kept = np.flatnonzero(~again.to_numpy())
+        frame, lines = frame[kept], kept if lines is None else lines[kept]
+    for _ in range(_MOST_REMARKS):
+        text = _remark(frame, stamp)
+        if text is None:
+            break
+        frame, lines = frame[:-1], None if lines is None else lines[:-1]
+        notes.append(f"the last line is no row and was left out: {text}")
+    return frame, lines, tuple(notes)
+
+
+def _remark(frame: pl.DataFrame, stamp: str) -> str | None:
+    """Returns the text of a last line that is no row."""
+    if frame.height < 2 or frame.width < 4:
+        return None
+    filled = [str(cell) for cell in frame.row(-1) if cell is not None]
+    if len(filled) == 1:
+        return filled[0] if re.search("[A-Za-z]{3}", filled[0]) else None
+    dated = str(frame[stamp][-1] or "").strip()
+    return dated if _SUMMARY.fullmatch(dated) else None
 
 
 def _uneven(path: Path, layout: Layout, width: int, error: pl.exceptions.PolarsError) -> DataParse:

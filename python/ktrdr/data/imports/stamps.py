@@ -11,7 +11,7 @@ import polars as pl
 from ktrdr._types import Stamps
 from ktrdr.data.imports.clock import Clock, Place
 from ktrdr.data.imports.dates import read_dates
-from ktrdr.data.units import NS_PER_UNIT, to_ns
+from ktrdr.data.units import NS_PER_UNIT, are_day_numbers, days_to_ns, with_fraction
 from ktrdr.errors import ArgumentInvalid, DataNoTimezone, DataParse, DataTimeframe, DataTimeUnit
 from ktrdr.time import NS_PER_DAY, NS_PER_SECOND, iso
 
@@ -32,7 +32,13 @@ _PLAIN = (
     (r"\d{8} \d{6}", "%Y%m%d %H%M%S"),
 )
 _NAMED_ZONE = r"\s([A-Za-z]+/[A-Za-z_]+(?:/[A-Za-z_]+)?)$"
-_EPOCH = r"^(\d{1,7}|\d{9,13}|\d{15,19})(\.0*)?$"
+_EPOCH = r"^(\d{1,7}|\d{9,13}|\d{15,19})([.,]\d*)?$"
+_YEAR, _IN_YEAR = r"(?:19|20)\d{2}", r"(?:0?[1-9]|1[0-2])"
+_NAMED_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}"
+_MONTH = (
+    rf"^(?i)(?:{_YEAR}(?:[-/. ]{_IN_YEAR}|[-/. ]?M{_IN_YEAR}|0[1-9]|1[0-2])|{_IN_YEAR}[-/.]{_YEAR}"
+    rf"|{_NAMED_MONTH}[-/. ,']+(?:{_YEAR}|\d{{2}})|{_YEAR}[-/. ]+{_NAMED_MONTH})$"
+)
 _COMPACT = r"^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d$"
 _MINUTE_NS = 60 * NS_PER_SECOND
 
@@ -42,7 +48,7 @@ class Moments:
     """Stamps as a clock showed them, ns since 1970 of its dial, and the instants if that clock is known.
 
     ``utc`` is None where only the user can know it; ``dates`` says that no time of day was written; ``epoch`` that
-    the stamps are numbers since 1970; ``zone`` is the one that every cell names.
+    the stamps are numbers since 1970; ``zone`` is the one that every cell names; ``notes`` say how they were read.
     """
 
     local: Stamps
@@ -50,6 +56,7 @@ class Moments:
     dates: bool = False
     epoch: bool = False
     zone: str | None = None
+    notes: tuple[str, ...] = ()
 
     def instants(self, clock: Clock | None, place: Place) -> Stamps:
         """Returns the stamps in ns UTC; raises ``DataNoTimezone`` for naive ones without a clock."""
@@ -161,17 +168,47 @@ def _from_datetimes(column: pl.Series) -> Moments:
 
 
 def _from_numbers(column: pl.Series, place: Place) -> Moments:
-    values = column.cast(pl.Int64, strict=False)
+    if column.dtype.is_float():
+        whole = column.fill_nan(None).floor()
+        part = ((column - whole) * 10**6).round().cast(pl.Int64, strict=False) * 1_000  # floats hold no more
+    else:
+        whole, part = column, pl.Series([0]).new_from_index(0, len(column))
+    values = whole.cast(pl.Int64, strict=False)
     _require_all(values, column, place)
-    low, high = int(values.min()), int(values.max())  # type: ignore[arg-type]
-    if low >= 19_000_101 and high < 21_010_101:  # whole numbers such as 20240102
-        return _from_text(values.cast(pl.String), place, None)
+    return _counted(values, part, place)
+
+
+def _counted(whole: pl.Series, billionths: pl.Series, place: Place) -> Moments:
+    """Reads numbers: dates such as 20240102, the day numbers of spreadsheets, units since 1970."""
+    values = whole.to_numpy()
+    low, high = int(values.min()), int(values.max())
+    parted = bool((billionths != 0).any())
+    if low >= 19_000_101 and high < 21_010_101 and not parted:
+        return _from_text(whole.cast(pl.String), place, None)
+    if low >= 190_001 and high <= 210_012 and not parted and ((values % 100 >= 1) & (values % 100 <= 12)).all():
+        raise _months(str(whole[0]), place)
+    if are_day_numbers(low, high):
+        local = days_to_ns(np.asarray(values + billionths.to_numpy() / 10**9))
+        note = "the stamps were read as a spreadsheet's day numbers, counted from 1900"
+        return Moments(local, None, dates=not parted, notes=(note,))
     try:
-        utc = to_ns(values.to_numpy())
+        utc = with_fraction(values, billionths.to_numpy())
     except DataTimeUnit as error:
         fields = error.fields()
         raise DataTimeUnit(fields.pop("what"), **fields | {"where": place(error.row or 0)}) from None
     return Moments(utc, utc, epoch=True)
+
+
+def _months(found: str, place: Place) -> DataTimeframe:
+    return DataTimeframe(
+        "the stamps are months, which have no fixed length",
+        where=place(0),
+        row=0,
+        field="timestamp",
+        found=found,
+        expected="a stamp for each bar, such as 2024-03-01",
+        hint="import weekly or daily bars, with --timeframe 1w or 1d",
+    )
 
 
 def _from_text(text: pl.Series, place: Place, dates: str | None) -> Moments:
@@ -179,8 +216,11 @@ def _from_text(text: pl.Series, place: Place, dates: str | None) -> Moments:
         return plain
     text = text.str.strip_chars()
     _require_all(text.replace("", None), text, place)
+    if dates is None and text.str.contains(_MONTH).all():
+        raise _months(text[0], place)
     if text.str.contains(_EPOCH).all() and not text.str.contains(_COMPACT).all():
-        return _from_numbers(text.str.replace(r"\.0*$", "").cast(pl.Int64), place)
+        part = text.str.extract(r"[.,](\d*)$").fill_null("").str.slice(0, 9).str.pad_end(9, "0").cast(pl.Int64)
+        return _counted(text.str.extract(r"^(\d+)").cast(pl.Int64), part, place)
     zone = text[0] and re.search(_NAMED_ZONE, text[0])
     if zone and text.str.ends_with(zone[0]).all():  # as Interactive Brokers writes it
         return replace(_from_text(text.str.slice(0, text.str.len_chars() - len(zone[0])), place, dates), zone=zone[1])
@@ -238,7 +278,8 @@ def _no_stamp(cells: pl.Series, row: int, place: Place) -> DataParse:
         field="timestamp",
         found="an empty cell" if cells[row] in (None, "") else str(cells[row]),
         expected="a stamp, such as 2024-03-01 17:00",
-        hint="--dates names the order of day, month and year (DMY, MDY, YMD), or a strptime format",
+        hint="--dates names the order of day, month and year (DMY, MDY, YMD), or a strptime format"
+        + ("" if re.search(r"\d", str(cells[row])) else "; --repair drop leaves rows without a date out"),
     )
 
 

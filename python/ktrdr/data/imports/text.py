@@ -43,7 +43,7 @@ def layout_of(text: str, skip_lines: int) -> Layout | None:
     separator = said[1] if said else _separator([line for _, line in numbered])
     rows = [(at, _cells(line, separator)) for at, line in numbered]
     width = sorted(len(cells) for _, cells in rows)[len(rows) // 2]
-    while len(rows) > 1 and len(rows[0][1]) < min(width, 4):
+    while len(rows) > 1 and sum(map(bool, rows[0][1])) < min(width, 4) and not _begins_a_row(rows[0][1]):
         rows = rows[1:]
     heads = _heads([cells for _, cells in rows])
     sample = [cells for _, cells in rows[heads:]]
@@ -87,7 +87,12 @@ def _is_row(cells: Sequence[str]) -> bool:
     """Returns True for a line of which most cells hold numbers or dates."""
     filled = [cell for cell in cells if cell]
     numbers = [cell for cell in filled if _NUMBER.fullmatch(cell) or _DATED.fullmatch(cell)]
-    return 2 * len(numbers) > len(filled) or bool(filled and (_DATED.fullmatch(filled[0]) or filled[0].isdigit()))
+    return 2 * len(numbers) > len(filled) or _begins_a_row(cells)
+
+
+def _begins_a_row(cells: Sequence[str]) -> bool:
+    first = next((cell for cell in cells if cell), "")
+    return len(cells) > 1 and bool(_DATED.fullmatch(first) or first.isdigit())
 
 
 def _names(heads: Sequence[Sequence[str]], sample: Sequence[Sequence[str]]) -> list[Hashable]:

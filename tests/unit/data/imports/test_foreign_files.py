@@ -541,3 +541,154 @@ class TestAppend:
         assert (report.rows_read, report.rows_added, report.rows_updated, len(report.series)) == (8, 3, 0, 13)
         with pytest.raises(KtrdrError, match="--append"):
             bring(self.rows(5, 13), timeframe="1h", update=True, symbol="BBB")
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+DEAR = [
+    (10976.5, 11094.25, 10962.0, 11052.75),
+    (11052.75, 11090.5, 11051.0, 11063.25),
+    (11063.25, 11130.0, 990.5, 11106),
+]
+GROUPED = {
+    "Swiss": "'",
+    "Swiss, curly": "\u2019",
+    "spaces": " ",
+    "hard spaces": "\u00a0",
+    "narrow hard spaces": "\u202f",
+}
+
+
+@pytest.mark.parametrize("mark", GROUPED.values(), ids=GROUPED)
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_digits_grouped_by_blanks_and_apostrophes(mark: str, decimal: str, bring: Callable[..., ImportReport]) -> None:
+    def cell(number: float) -> str:
+        return f"{number:,.2f}".replace(",", mark).replace(".", decimal)
+
+    rows = "".join(
+        f"{14 + at}.01.2024;{';'.join(map(cell, bar))};{mark.join(('1', '250'))}\n" for at, bar in enumerate(DEAR)
+    )
+    report = bring("Date;Open;High;Low;Close;Volume\n" + rows)
+    assert matrix(report) == DEAR
+    assert report.series.volume is not None and report.series.volume.tolist() == [1250.0] * 3
+
+
+def test_volumes_with_points_beside_decimal_commas(bring: Callable[..., ImportReport]) -> None:
+    rows = "".join(
+        f"{14 + at}.01.2024;1,5;2,5;1,25;2,25;{volume}\n" for at, volume in enumerate(("4.561", "950", "12.000"))
+    )
+    text = "Datum;Er\u00f6ffnung;Hoch;Tief;Schluss;Volumen\n" + rows
+    for content in (text, text.encode("cp1252"), text.encode("utf-16")):
+        series = bring(content, replace=True).series
+        assert series.volume is not None and series.volume.tolist() == [4561.0, 950.0, 12000.0]
+        assert series.close.tolist() == [2.25] * 3
+    told = bring(text.replace(",5", "").replace(",25", ""), decimal=",", replace=True).series
+    assert told.volume is not None and told.volume.tolist() == [4561.0, 950.0, 12000.0]
+
+
+def test_points_that_may_part_thousands_are_asked_about(bring: Callable[..., ImportReport]) -> None:
+    rows = "".join(f"{14 + at}.01.2024;10.976;11.094;10.962;11.052;5.058\n" for at in range(3))
+    text = "Date;Open;High;Low;Close;Volume\n" + rows
+    with pytest.raises(DataError, match=r"say which: --decimal \. or --thousands \."):
+        bring(text)
+    assert bring(text, thousands=".").series.close[0] == 11052.0
+    assert bring(text, decimal=".", replace=True).series.close[0] == 11.052
+    yen = text.replace("5.058", "53")  # three decimals are what yen have
+    assert bring(yen, replace=True).series.close[0] == 11.052
+    bare = "Date;Open;High;Low;Close\n" + rows.replace(";5.058", "")
+    assert bring(bare, replace=True).series.close[0] == 11.052
+
+
+# --- rows that are none -----------------------------------------------------------------------------------------------
+
+TWO_WEEKS = "Date,Open,High,Low,Close,Volume\n" + "".join(f"2024-01-{day:02},2,3,1,2,7\n" for day in range(1, 15))
+
+
+@pytest.mark.parametrize("word", ["Total", "Average", "total:", "Summe"])
+def test_totals_under_the_table_are_left_out_and_said_so(word: str, bring: Callable[..., ImportReport]) -> None:
+    report = bring(TWO_WEEKS + f"{word},2,3,1,2,98\n\nSource: somewhere,,,,,\n")
+    assert len(report.series) == 14 and len(report.notes) == 2 and word in report.notes[1]
+
+
+def test_a_second_head_between_the_rows_is_left_out_and_said_so(bring: Callable[..., ImportReport]) -> None:
+    report = bring(TWO_WEEKS + TWO_WEEKS.replace("2024-01", "2024-02"))
+    assert len(report.series) == 28 and report.notes == ("1 repeated heads were left out",)
+
+
+@pytest.mark.parametrize("line", ["holiday,2,3,1,2,7", "2024-01-07,0.24 Dividend,,,,", "2024-01-07,2,3,1,closed,7"])
+def test_rows_that_cannot_be_read_are_refused_or_dropped(line: str, bring: Callable[..., ImportReport]) -> None:
+    text = TWO_WEEKS.replace("2024-01-07,2,3,1,2,7", line)
+    with pytest.raises(DataError, match=r"line 8: row 6.*--repair drop leaves"):
+        bring(text)
+    report = bring(text, repair="drop")
+    assert len(report.series) == 13 and {change.row for change in report.changes} == {6}
+    assert report.changes[0].became == "dropped"
+
+
+def test_many_rows_that_cannot_be_read_are_never_dropped(bring: Callable[..., ImportReport]) -> None:
+    with pytest.raises(DataError, match="no stamp"):
+        bring(TWO_WEEKS.replace("2024-01-0", "day "), repair="drop")
+    with pytest.raises(DataError, match="no number"):
+        bring(TWO_WEEKS.replace("3,1,2,7", "3,1,x,7"), repair="drop")
+
+
+# --- columns ----------------------------------------------------------------------------------------------------------
+
+
+def test_lines_that_are_padded_with_commas_above_the_head(bring: Callable[..., ImportReport]) -> None:
+    head = "Security,AAA US Equity,,,,\nStart Date,01/15/2024,,,,\nPeriod,D,,,,\nCurrency,USD,,,,\n,,,,,\n"
+    names = "Date,PX_OPEN,PX_HIGH,PX_LOW,PX_LAST,PX_VOLUME\n"
+    assert matrix(bring(head + names + PLAIN.partition("\n")[2])) == BARS
+
+
+def test_an_adjusted_close_in_a_file_without_a_head_is_no_volume(bring: Callable[..., ImportReport]) -> None:
+    rows = days(lambda date, bar: f"{date},{ohlc(bar)},{bar[3] * 0.9:.6f},{bar[0] * 1000:.0f}")
+    report = bring(rows)
+    assert report.volume_column == "column_7" and matrix(report) == BARS
+    trades = days(lambda date, bar: f"{date},{ohlc(bar)},{bar[0] ** 4},12")
+    assert bring(trades, replace=True).volume_column == "column_6"
+
+
+def test_either_of_two_columns_may_name_the_instrument(bring: Callable[..., ImportReport]) -> None:
+    def rows(name: str, symbol: str) -> str:
+        return days(lambda date, bar: f"{name},{symbol},{date},{ohlc(bar) if symbol == 'BTC' else '9,9,9,9'}")
+
+    text = "Name,Symbol,Date,Open,High,Low,Close\n" + rows("Ethereum", "ETH") + rows("Bitcoin", "BTC")
+    for wanted in ("BTC", "Bitcoin"):
+        assert matrix(bring(text, symbol=wanted)) == BARS
+    with pytest.raises(DataError, match="several instruments"):
+        bring(text, symbol="XRP")
+    pairs = text.replace("Name,Symbol", "Pair,Asset").replace("Ethereum,ETH", "BTC/EUR,BTC")
+    with pytest.raises(DataError, match="several instruments"):
+        bring(pairs.replace("Bitcoin", "BTC/USD"), symbol="BTC", replace=True)
+
+
+@pytest.mark.parametrize("names", [("1d", "1w"), ("D", "W"), ("D1", "W1"), ("daily", "weekly"), ("1440", "10080")])
+def test_bars_of_several_lengths_in_one_table(names: tuple[str, str], bring: Callable[..., ImportReport]) -> None:
+    weekly = f"{names[1]},2024-01-15,9,9,9,9\n{names[1]},2024-01-22,9,9,9,9\n"
+    text = "interval,date,open,high,low,close\n" + weekly + days(lambda date, bar: f"{names[0]},{date},{ohlc(bar)}")
+    assert matrix(bring(text)) == BARS
+    with pytest.raises(DataError, match="no bars of this length"):
+        bring(text, timeframe="4h", tz="UTC")
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"PK\x03\x04abc", "a.zip"),
+        (b"PK\x03\x04abc", "a.csv"),
+        (b"PK\x03\x04abc", "a.xlsx"),
+        (b"\x1f\x8babc", "a.csv.gz"),
+    ],
+)
+def test_an_archive_is_refused_with_advice(content: bytes, name: str, bring: Callable[..., ImportReport]) -> None:
+    with pytest.raises(KtrdrError, match="unpack it, or save its sheet as CSV"):
+        bring(content, name=name)
+
+
+@pytest.mark.parametrize(
+    "text", ["<!DOCTYPE html><html></html>\n", '{"chart": {"result": []}}\n', "[[1, 2], [3, 4]]\n"]
+)
+def test_a_page_is_no_table(text: str, bring: Callable[..., ImportReport]) -> None:
+    with pytest.raises(DataError, match="download the table as CSV"):
+        bring(text)

@@ -125,10 +125,19 @@ def test_the_line_of_a_bad_cell_counts_blank_lines(write: Callable[..., Path], r
         import_file(write(text), repository, symbol="EURUSD", timeframe="1h")
 
 
-def test_latin_1_is_refused_with_its_line(write: Callable[..., Path], repository: Repository) -> None:
+def test_latin_1_is_read_and_said_so(write: Callable[..., Path], repository: Repository) -> None:
     text = "timestamp,open,high,low,close,note\n2024-01-08T00:00Z,1,1,1,1,caf\xe9\n"
-    with pytest.raises(DataError, match="line 2: the text is not UTF-8"):
-        import_file(write(text.encode("latin-1")), repository, symbol="EURUSD", timeframe="1h")
+    report = import_file(write(text.encode("latin-1")), repository, symbol="EURUSD", timeframe="1h")
+    assert len(report.series) == 1 and report.notes == ("the text is not UTF-8 and was read as Windows-1252",)
+
+
+def test_text_that_is_not_utf_8_far_below_is_refused_with_its_line(
+    write: Callable[..., Path], repository: Repository
+) -> None:
+    rows = "".join(f"2024-01-08T{at // 60:02}:{at % 60:02}Z,1,1,1,1,{'x' * 60}\n" for at in range(900))
+    text = "timestamp,open,high,low,close,note\n" + rows + "2024-01-08T15:00Z,1,1,1,1,caf\xe9\n"
+    with pytest.raises(DataError, match="line 902: the text is not UTF-8"):
+        import_file(write(text.encode("latin-1")), repository, symbol="EURUSD", timeframe="1m")
 
 
 BROKEN = (

@@ -179,3 +179,62 @@ class TestDays:
 )
 def test_a_week_moves_to_the_monday_of_the_week_that_holds_most_of_it(stamp: str, options: dict[str, object]) -> None:
     assert opens([stamp], Timeframe.W1, **options) == ["2024-01-08T00:00:00Z"]  # type: ignore[arg-type]
+
+
+# --- numbers of other programs ----------------------------------------------------------------------------------------
+
+DAY_NUMBERS = {
+    "days": (["43831", "43832"], ["2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z"]),
+    "days with .0": (["43831.0", "43832.0"], ["2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z"]),
+    "half a day": (["43831.5", "43831.75"], ["2020-01-01T12:00:00Z", "2020-01-01T18:00:00Z"]),
+    "rounded hours": (["43831.04167", "43831.08333"], ["2020-01-01T01:00:00Z", "2020-01-01T02:00:00Z"]),
+    "decimal commas": (["43831,04167", "43831,08333"], ["2020-01-01T01:00:00Z", "2020-01-01T02:00:00Z"]),
+    "seconds": (["43831.000462963", "43831.001"], ["2020-01-01T00:00:40Z", "2020-01-01T00:01:26Z"]),
+}
+
+
+@pytest.mark.parametrize(("cells", "expected"), DAY_NUMBERS.values(), ids=DAY_NUMBERS)
+def test_day_numbers_of_a_spreadsheet_are_a_naive_dial(cells: list[str], expected: list[str]) -> None:
+    numbers = [float(cell.replace(",", ".")) for cell in cells]
+    for column in (pl.Series(cells), pl.Series(numbers)):
+        read = read_moments(column, str)
+        assert [iso(int(stamp)) for stamp in read.local] == expected
+        assert read.utc is None and not read.epoch and "spreadsheet" in read.notes[0]
+        assert read.dates is all(number.is_integer() for number in numbers)
+
+
+def test_every_minute_survives_a_spreadsheet_that_rounds_to_five_places() -> None:
+    minutes = np.arange(0, 3 * 1_440)
+    cells = pl.Series([f"{43831 + minute / 1_440:.5f}" for minute in minutes])
+    assert (read_moments(cells, str).local == (1_577_836_800 + minutes * 60) * 10**9).all()
+
+
+FRACTIONS = {
+    "1546300800.0": 1_546_300_800_000_000_000,
+    "1546300800.123": 1_546_300_800_123_000_000,
+    "1546300800.123456789": 1_546_300_800_123_456_789,
+    "1546300800123.5": 1_546_300_800_123_500_000,
+    "1546300800,25": 1_546_300_800_250_000_000,
+}
+
+
+@pytest.mark.parametrize(("cell", "expected"), FRACTIONS.items())
+def test_numbers_since_1970_keep_their_fraction(cell: str, expected: int) -> None:
+    read = read_moments(pl.Series([cell, cell]), str)
+    assert read.epoch and read.utc is not None and read.utc.tolist() == [expected] * 2
+    floats = read_moments(pl.Series([float(cell.replace(",", "."))] * 2), str)
+    assert floats.utc is not None and abs(int(floats.utc[0]) - expected) < 2_000  # a float64 holds microseconds
+
+
+MONTHS = ["2020-01", "2020/1", "01/2020", "202001", "Jan 2020", "Jan-20", "January, 2020", "2020M01", "2020 Jan"]
+
+
+@pytest.mark.parametrize("cell", MONTHS)
+def test_months_are_refused_with_advice(cell: str) -> None:
+    with pytest.raises(DataTimeframe, match=r"months, which have no fixed length.*import weekly or daily bars"):
+        read_moments(pl.Series([cell, cell]), str)
+
+
+def test_whole_numbers_that_are_months_are_refused_too() -> None:
+    with pytest.raises(DataTimeframe, match="months"):
+        read_moments(pl.Series([202001, 202002]), str)
