@@ -279,14 +279,29 @@ class MetricsRules(Strict):
 def merge_rules(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
     """Returns ``override`` over ``base``; sizing, slippage and each exit level are replaced whole.
 
+    A sizing of the same kind, or without a kind, changes single keys of the sizing in force.
+
     >>> merge_rules({"exits": {"stop_loss": {"rate": 0.01}, "atr_period": 20}}, {"exits": {"stop_loss": {"atr": 2}}})
     {'exits': {'stop_loss': {'atr': 2}, 'atr_period': 20}}
+    >>> merge_rules({"sizing": {"kind": "equity_fraction", "fraction": 0.5}}, {"sizing": {"fraction": 1}})
+    {'sizing': {'kind': 'equity_fraction', 'fraction': 1}}
     """
-    return merge(base, override, _REPLACED_WHOLE)
+    merged = merge(base, override, _REPLACED_WHOLE)
+    old, new = base.get("sizing"), override.get("sizing")
+    if isinstance(old, Mapping) and isinstance(new, Mapping) and new.get("kind", old.get("kind")) == old.get("kind"):
+        merged["sizing"] = {**old, **new}
+    return merged
 
 
 def parse_execution(mapping: Mapping[str, Any] | None = None, *, where: str = "") -> ExecutionRules:
-    """Returns ``execution`` over the defaults; raises a ``ConfigError`` leaf with path and nearest key."""
+    """Returns ``execution`` over the defaults; raises a ``ConfigError`` leaf with path and nearest key.
+
+    >>> parse_execution({"sizing": {"fraction": 1}}).sizing
+    CashFraction(kind='cash_fraction', fraction=1.0)
+    """
+    sizing = mapping.get("sizing") if isinstance(mapping, Mapping) else None
+    if mapping is not None and isinstance(sizing, Mapping) and "kind" not in sizing:
+        mapping = merge_rules({"sizing": ExecutionRules().sizing.model_dump()}, mapping)
     return _parse(ExecutionRules, mapping, where, "execution")
 
 

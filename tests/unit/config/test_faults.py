@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import json
 import pickle
-import random
 from pathlib import Path
 
 import pytest
-from tests.unit.strategy.test_errors import BASE, CASES, failure
 
 from ktrdr.cli.app import main
 from ktrdr.errors import ConfigError, from_code
 from ktrdr.strategy.loader import load_strategy, parse_strategy
-
-PAIRS = 25
-FATAL = {"config_document", "config_alias", "config_too_deep"}
-NO_TEXT_KEY = {("config_type", "training")}
+from support.inputs.strategy_text import BASE, failure, listed
 
 BAD = """\
 name: sample
@@ -55,10 +50,6 @@ EXPECTED = [
     (18, "config_range", "execution.commission.rate"),
     (18, "config_unknown_key", "execution.exit"),
 ]
-
-
-def listed(error: ConfigError) -> set[tuple[str, str | None]]:
-    return {(fault.code, fault.path) for fault in error.faults or (error,)}
 
 
 def test_every_fault_is_listed_in_file_order_with_its_line() -> None:
@@ -119,31 +110,6 @@ def test_a_mapping_lists_all_its_faults() -> None:
         ("config_nonfinite", "training.epochs"),
         ("config_type", "indicators.macd.fast_period"),
     }
-
-
-def may_hide(fault: tuple[str, str | None], other: tuple[str, str | None]) -> bool:
-    """Returns True where ``fault`` can only be seen once ``other`` is mended."""
-    code, path = fault
-    if other[0] in FATAL or other in NO_TEXT_KEY or path == other[1]:
-        return True
-    if code in {"config_reference", "config_duplicate_feature"}:
-        return True
-    return (other[1] or "").rpartition(".")[0].startswith((path or "").rpartition(".")[0])
-
-
-def test_two_faults_are_the_faults_of_both() -> None:
-    """Two edits at once: nothing is invented, and nothing lost but a check between the keys of a faulty part."""
-    draw = random.Random(7)
-    for _ in range(PAIRS):
-        one, two = draw.sample(CASES, 2)
-        text = BASE.replace(one[0], one[1], 1)
-        if two[0] not in text or one[0] in two[0] or two[0] in one[0] or one[0].split(":")[0] in two[0]:
-            continue
-        both = listed(failure(text.replace(two[0], two[1], 1)))
-        allowed = listed(failure(text)) | listed(failure(BASE.replace(two[0], two[1], 1)))
-        assert both <= allowed, (one, two)
-        lost = allowed - both
-        assert all(any(may_hide(fault, other) for other in allowed - {fault}) for fault in lost), (one, two, lost)
 
 
 def test_the_command_line_prints_a_line_for_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,73 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 
 from ktrdr.errors import ConfigError
 from ktrdr.strategy.loader import load_strategy, parse_strategy
+from support.inputs.strategy_text import BARRIER, BASE, LSTM, REGRESSION, failure, line_of, listed
 
-BASE = """\
-name: sample
-version: "3.0"
-description: text
-training_data:
-  symbols:
-    mode: single
-    symbol: EURUSD
-  timeframes:
-    mode: multi_timeframe
-    list: [1h, 4h]
-    base_timeframe: 1h
-  history_required: 10
-  date_range: {start: 2022-01-01, end: 2023-12-31}
-indicators:
-  rsi_14: {type: rsi, period: 14}
-  macd: {type: MACD, fast: 12, slow: 26, signal: 9}
-  bands: {type: bbands, multiplier: 2.5}
-fuzzy_sets:
-  rsi_level:
-    indicator: rsi_14
-    low: [0, 20, 40]
-    high: {type: gaussian, parameters: [70, 10]}
-  macd_level:
-    indicator: macd.histogram
-    up: {type: sigmoid, parameters: [0, 5000]}
-nn_inputs:
-  - fuzzy_set: rsi_level
-    timeframes: all
-  - fuzzy_set: macd_level
-    timeframes: [4h]
-  - raw_indicator: macd.line
-    normalization: zscore
-  - raw_indicator: bands.upper
-model:
-  type: MLP
-  architecture: {hidden_layers: [8, 4], dropout: 0.1}
-decisions:
-  confidence_threshold: 0.4
-  filters: {min_signal_separation: 2}
-training:
-  labels: {source: zigzag, zigzag_threshold: 0.005}
-  epochs: 5
-  seed: 1
-execution:
-  commission: {rate: 0.0001}
-  exits: {stop_loss: {rate: 0.01}}
-metrics: {periods_per_year: 252}
-"""
-
-LSTM = (
-    "model:\n  type: MLP\n  architecture: {hidden_layers: [8, 4], dropout: 0.1}",
-    "model:\n  type: lstm\n  architecture: {",
-)
-REGRESSION = (
-    "decisions:\n  confidence_threshold: 0.4\n  filters: {min_signal_separation: 2}\ntraining:\n"
-    "  labels: {source: zigzag, zigzag_threshold: 0.005}\n",
-    "decisions: {output_format: regression}\ntraining:\n  labels: {source: forward_return}\n",
-)
-BARRIER = ("{source: zigzag, zigzag_threshold: 0.005}", "{source: triple_barrier, ")
+PAIRS = 25
+FATAL = {"config_document", "config_alias", "config_too_deep"}
+NO_TEXT_KEY = {("config_type", "training")}
 
 # (what stands in the sample, what stands there instead, code, path, text on the line that is named)
 CASES = [
@@ -246,17 +191,6 @@ CASES = [
 ]  # fmt: skip
 
 
-def failure(text: str) -> ConfigError:
-    with pytest.raises(ConfigError) as caught:
-        parse_strategy(text, "sample.yaml")
-    return caught.value
-
-
-def line_of(marker: str, text: str) -> int:
-    position = text.index(marker)
-    return text[:position].count("\n") + 1
-
-
 def test_the_sample_itself_is_valid() -> None:
     assert parse_strategy(BASE).warnings == ()
 
@@ -338,3 +272,28 @@ def test_a_mapping_of_foreign_objects_is_a_type_error(value: object) -> None:
 @pytest.mark.parametrize("data", ["- a", "text", "5", "null"])
 def test_a_document_that_is_no_mapping(data: str) -> None:
     assert failure(data).code == "config_type"
+
+
+def may_hide(fault: tuple[str, str | None], other: tuple[str, str | None]) -> bool:
+    """Returns True where ``fault`` can only be seen once ``other`` is mended."""
+    code, path = fault
+    if other[0] in FATAL or other in NO_TEXT_KEY or path == other[1]:
+        return True
+    if code in {"config_reference", "config_duplicate_feature"}:
+        return True
+    return (other[1] or "").rpartition(".")[0].startswith((path or "").rpartition(".")[0])
+
+
+def test_two_faults_are_the_faults_of_both() -> None:
+    """Two edits at once: nothing is invented, and nothing lost but a check between the keys of a faulty part."""
+    draw = random.Random(7)
+    for _ in range(PAIRS):
+        one, two = draw.sample(CASES, 2)
+        text = BASE.replace(one[0], one[1], 1)
+        if two[0] not in text or one[0] in two[0] or two[0] in one[0] or one[0].split(":")[0] in two[0]:
+            continue
+        both = listed(failure(text.replace(two[0], two[1], 1)))
+        allowed = listed(failure(text)) | listed(failure(BASE.replace(two[0], two[1], 1)))
+        assert both <= allowed, (one, two)
+        lost = allowed - both
+        assert all(any(may_hide(fault, other) for other in allowed - {fault}) for fault in lost), (one, two, lost)

@@ -130,12 +130,23 @@ def rules_of(
         key, equals, text = setting.partition("=")
         if not equals or key.split(".")[0] not in SECTIONS or "" in key.split(".") or "." not in key:
             expected = f"SECTION.key=value with SECTION one of {', '.join(SECTIONS)}"
-            raise ArgumentInvalid("cannot be read", where="--set", found=setting, expected=expected)
+            raise ArgumentInvalid("cannot be read", where="--set", found=setting, expected=expected, hint=_section(key))
         _put(rules, key, _value(text, setting))
     for name, rate in (("commission", commission), ("slippage", slippage)):
         if rate is not None:
             _put(rules, f"execution.{name}.rate", rate)
     return rules
+
+
+def _section(key: str) -> str:
+    """Returns the hint that names the section of a key that was written without one."""
+    from ktrdr.config.strict import Strict, keys_of
+    from ktrdr.strategy.rules import DecisionRules, ExecutionRules, MetricsRules
+
+    models: tuple[type[Strict], ...] = (ExecutionRules, DecisionRules, MetricsRules)
+    first = key.partition(".")[0]
+    found = [section for section, model in zip(SECTIONS, models, strict=True) if first in keys_of(model)]
+    return f"did you mean {found[0]}.{key}?" if found else ""
 
 
 def _value(text: str, setting: str) -> Any:

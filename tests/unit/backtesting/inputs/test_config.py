@@ -9,7 +9,7 @@ import pytest
 
 from ktrdr.backtesting.decision_function import rules_in_force
 from ktrdr.backtesting.inputs.config import BacktestConfig, with_rules
-from ktrdr.errors import KtrdrError
+from ktrdr.errors import ConfigError, KtrdrError
 from ktrdr.strategy.loader import load_strategy
 from ktrdr.time import Span
 from support.inputs import worlds
@@ -74,6 +74,35 @@ def test_request_rules_win_over_the_files_and_the_rest_stays() -> None:
     assert changed.execution.commission.rate == 0.5
     assert changed.execution.commission.minimum == 1.0
     assert changed.execution.slippage.rate == 0.001
+
+
+SIZINGS = [
+    ({"kind": "equity_fraction", "fraction": 0.5}, {"fraction": 1}, {"kind": "equity_fraction", "fraction": 1.0}),
+    ({"kind": "fixed_quantity", "quantity": 2}, {"quantity": 3}, {"kind": "fixed_quantity", "quantity": 3.0}),
+    (
+        {"kind": "volatility_target", "annual": 0.1, "window": 20},
+        {"window": 50},
+        {"kind": "volatility_target", "annual": 0.1, "window": 50},
+    ),
+    ({"kind": "fixed_notional", "notional": 5}, {"kind": "cash_fraction", "fraction": 1},
+     {"kind": "cash_fraction", "fraction": 1.0}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("own", "change", "expected"), SIZINGS)
+def test_a_part_of_a_sizing_changes_the_sizing_in_force(
+    own: dict[str, Any], change: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    file = load_strategy("v3_minimal").canonical()
+    file["execution"]["sizing"] = own
+    changed = with_rules(load_strategy(file), {"execution": {"sizing": change}})
+    assert changed.execution.sizing.model_dump() == expected
+    assert changed.execution.commission == load_strategy(file).execution.commission
+
+
+def test_a_part_of_another_sizing_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"execution.sizing.quantity: unknown key"):
+        with_rules(load_strategy("v3_minimal"), {"execution": {"sizing": {"quantity": 1}}})
 
 
 def test_sizing_slippage_and_levels_are_replaced_whole() -> None:

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.unit.strategy.test_errors import BARRIER, BASE, LSTM, REGRESSION, line_of
 
 from ktrdr.cli.app import main
 from ktrdr.strategy.loader import load_strategy, parse_strategy
 from ktrdr.strategy.sections.labels import TRADE_SOURCES
 from ktrdr.training.sources.make import SOURCES
+from support.inputs.strategy_text import BARRIER, BASE, LSTM, REGRESSION, line_of
 
 # (text in the sample, text in its place, code, path, text on the line that is named)
 CASES = [
