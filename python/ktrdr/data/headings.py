@@ -89,6 +89,17 @@ _INSTRUMENT_COLUMNS = frozenset(
         "security",
         "secid",
         "currency_pair",
+        "isin",
+        "wkn",
+        "cusip",
+        "figi",
+        "sedol",
+        "ric",
+        "permno",
+        "ts_code",
+        "stock_code",
+        "scrip",
+        "contract",
     )
 )
 _LENGTH_COLUMNS = frozenset(("interval", "timeframe", "tf", "period", "per", "resolution", "granularity", "frequency"))
@@ -182,7 +193,7 @@ def _parted(name: Hashable) -> tuple[str, str | None]:
 def _unjoined(heading: Heading) -> Heading:
     for pattern in (r"(?P<instrument>.+)[._ |](?P<field>\w+)", r"(?P<field>[A-Za-z]+)[._ |](?P<instrument>.+)"):
         found = re.fullmatch(pattern, heading.name.strip())
-        if found and field_of(found["field"]) in (*_PRICES, "volume"):
+        if found and found["instrument"][0] not in "([" and field_of(found["field"]) in (*_PRICES, "volume"):
             return Heading(heading.index, found["field"], found["instrument"])
     return heading
 

@@ -16,7 +16,16 @@ from ktrdr.errors import ArgumentInvalid, DataParse
 from ktrdr.time import NS_PER_DAY, NS_PER_SECOND
 
 ORDERS = ("DMY", "MDY", "YMD", "YDM")
-_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        ("jan ene", "feb fév fev", "mar mär mrz", "apr avr abr", "may mai", "jun", "jul", "aug aoû aou ago", "sep",
+         "oct okt", "nov", "dec dez déc dic"),
+        1,
+    )
+    for name in names.split()
+}  # fmt: skip
+"""Months by their first three letters, in English, German, French and Spanish; French ``juin`` and ``juil`` by four."""
 _TIME = (
     r"(?:[T ,]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<part>\d{1,9}))?)?"
     r"\s*(?:(?P<half>[AaPp])\.?[Mm]\.?)?|[T ,]+(?P<hour2>\d{1,2})-?\s?(?P<half2>[AaPp])[Mm])?:?$"
@@ -25,8 +34,8 @@ _COMPACT_TIME = r"(?:[T ]?(?P<hour>\d{2}):?(?P<minute>\d{2})(?::?(?P<second>\d{2
 _SHAPES = (
     r"^(?P<first>\d{4})(?P<middle>\d{2})(?P<last>\d{2})" + _COMPACT_TIME,
     r"^(?P<first>\d{1,4})(?P<mark>[-/. ])(?P<middle>\d{1,2})[-/. ](?P<last>\d{1,4})" + _TIME,
-    r"^(?P<first>\d{1,4})[-/. ]?(?P<month>[A-Za-z]{3,9})\.?[-/., ]+(?P<last>\d{1,4})" + _TIME,
-    r"^(?P<month>[A-Za-z]{3,9})\.?[-/. ]+(?P<first>\d{1,2})(?:st|nd|rd|th)?,?[-/. ]+(?P<last>\d{1,4})" + _TIME,
+    r"^(?P<first>\d{1,4})[-/. ]{0,2}(?P<month>[A-Za-zÀ-ÿ]{3,10})\.?[-/., ]+(?P<last>\d{1,4})" + _TIME,
+    r"^(?P<month>[A-Za-zÀ-ÿ]{3,10})\.?[-/. ]+(?P<first>\d{1,2})(?:st|nd|rd|th)?,?[-/. ]+(?P<last>\d{1,4})" + _TIME,
 )
 _WEEKDAY = r"^(?i)(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+"
 _MOST_DAYS_APART = 200
@@ -91,8 +100,8 @@ def _days(groups: pl.DataFrame, order: str | None, text: pl.Series, place: Place
     """Returns days since 1970, and the rows whose date does not exist."""
     first, last = _whole(groups["first"]), _whole(groups["last"])
     if "month" in groups.columns:
-        named = groups["month"].str.to_lowercase().str.slice(0, 3)
-        month = named.replace_strict(_MONTHS, list(range(1, 13)), default=0, return_dtype=pl.Int64).to_numpy()
+        named = groups["month"].str.to_lowercase().str.replace("^jui([nl])", "ju$1").str.slice(0, 3)
+        month = named.replace_strict(_MONTHS, default=0, return_dtype=pl.Int64).to_numpy()
         year_first = order == "YMD" or bool((first > 31).any())
         return _since_1970(first if year_first else last, month, last if year_first else first)
     middle = _whole(groups["middle"])

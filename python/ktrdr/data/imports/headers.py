@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import polars as pl
@@ -37,7 +37,7 @@ def choose_columns(frame: pl.DataFrame, mapping: Mapping[str, str], file: str) -
     """
     chosen = {ours: _mapped(frame, ours, theirs) for ours, theirs in mapping.items()}
     free = {plain(name): name for name in reversed(frame.columns) if name not in chosen.values()}
-    bare = {plain(re.sub(r"\s*[(\[].*$", "", name)): name for name in reversed(frame.columns) if name in free.values()}
+    bare = _without_unit(free.values())
     for ours in (name for name in _CANONICAL if name not in chosen):
         known = NAMES.get(ours, (ours,))
         if found := next((names[name] for names in (free, bare) for name in known if name in names), None):
@@ -50,6 +50,14 @@ def choose_columns(frame: pl.DataFrame, mapping: Mapping[str, str], file: str) -
     by_parts = bool(mapping.keys() & {"date", "time"}) and "timestamp" not in mapping
     unused = {"timestamp"} if by_parts else {"date", "time"} if "timestamp" in chosen else set()
     return {ours: theirs for ours, theirs in chosen.items() if ours not in unused}
+
+
+def _without_unit(names: Iterable[str]) -> dict[str, str]:
+    """Returns headings by their name without a unit in brackets, where no other heading has that name."""
+    by_name: dict[str, list[str]] = {}
+    for name in names:
+        by_name.setdefault(plain(re.sub(r"\s*[(\[].*$", "", name)), []).append(name)
+    return {name: same[0] for name, same in by_name.items() if len(same) == 1}
 
 
 def zone_of_head(names: list[str]) -> str | None:
@@ -108,12 +116,13 @@ def _by_shape(frame: pl.DataFrame) -> dict[str, str]:
 
 
 def _moves_with(rows: Sequence[Sequence[str]], one: int, other: int) -> bool:
-    """Returns True if two columns keep their ratio from row to row, as a close and an adjusted close do."""
+    """Returns True if two columns of prices keep their ratio from row to row, as a close and its adjusted one do."""
     try:
         ratios = [float(row[one]) / float(row[other]) for row in rows]
     except (ValueError, ZeroDivisionError, IndexError):
         return False
-    return len(ratios) > 2 and all(0.9 * last < ratio < 1.1 * last for last, ratio in pairwise(ratios))
+    priced = any("." in row[one] for row in rows)
+    return priced and len(ratios) > 2 and all(0.95 * last < ratio < 1.05 * last for last, ratio in pairwise(ratios))
 
 
 def _is_price(cell: str, other: str) -> bool:

@@ -298,9 +298,8 @@ def _audited(
     known: list[Violation] = []
     violations = audit(opens, columns)
     if violations:
-        hint = _advice(violations, len(opens))
-        if repair is None or (repair == "clip" and "--repair clip" not in hint):
-            raise _refusal(table, violations, hint)
+        _check_repairable(table, violations, opens, columns, repair)
+        assert repair is not None
         rows, columns, changes = mend(opens, columns, violations, repair)
         known = _in_file(table, violations)
         changes = [replaced(change, row=table.row(change.row)) for change in changes]
@@ -319,6 +318,24 @@ def _audited(
     if not changes and np.array_equal(rows, np.arange(len(opens))):
         return rows, columns, known, changes
     return rows, {name: column[rows] for name, column in columns.items()}, known, changes
+
+
+def _check_repairable(
+    table: Table, violations: Violations, opens: Stamps, columns: Mapping[str, Floats], repair: str | None
+) -> None:
+    """Refuses broken rules that the user lets nobody mend, and those that no mending makes right."""
+    hint = _advice(violations, len(opens))
+    if _rival_rows(opens, columns["close"]) >= max(_DOUBTFUL_SHARE * len(opens), _DOUBTFUL_ROWS):
+        raise _refusal(table, violations, "the file seems to hold several series: part it first; none is dropped")
+    if repair is None or (repair == "clip" and "--repair clip" not in hint):
+        raise _refusal(table, violations, hint)
+
+
+def _rival_rows(opens: Stamps, close: Floats) -> int:
+    """Returns how many rows have another close than the row before them of the same stamp."""
+    order = np.argsort(opens, kind="stable")
+    same, other = np.diff(opens[order]) == 0, np.diff(close[order]) != 0
+    return int(np.count_nonzero(same & other))
 
 
 def _advice(violations: Violations, rows: int) -> str:

@@ -23,6 +23,7 @@ from ktrdr.data.headings import (
     names_instruments,
     names_lengths,
     of_instrument,
+    plain,
     same_name,
     seconds_of,
 )
@@ -36,6 +37,7 @@ _TEXT = (".csv", ".txt", ".tsv", ".prn", ".dat")
 _FEATHER = (".feather", ".arrow", ".ipc")
 _SAMPLE_BYTES = 64 * 1_024
 _MOST_REMARKS = 10
+_LENGTHS = {length.seconds for length in Timeframe}
 _PACKED = {
     b"PK\x03\x04": "a ZIP archive or a workbook",
     b"\x1f\x8b": "a gzip archive",
@@ -207,7 +209,7 @@ def _without_other_lengths(table: Table, length: Timeframe | None) -> Table:
     taken = {*table.fields.values()}
     for name in (name for name in table.frame.columns if names_lengths(name) and name not in taken):
         cells = _distinct_cells(table, name)
-        if len(cells) < 2 or length is None or any(seconds_of(cell) is None for cell in cells):
+        if len(cells) < 2 or length is None or not {seconds_of(cell) for cell in cells} <= _LENGTHS:
             continue
         own = {cell for cell in cells if seconds_of(cell) == length.seconds}
         if not own:
@@ -243,19 +245,29 @@ def _read_text(path: Path, mapping: Mapping[str, str], wanted: str, skip_lines: 
         {names[at]: [cells[at] if at < len(cells) else "" for cells in layout.sample] for at in kept},
         schema={names[at]: pl.String for at in kept},
     )
+    sample = _with_date(sample)
     fields = choose_columns(sample, mapping, path.name)
     rivals = volumes(sample, fields, mapping)
-    plain = () if as_text else _plain_columns(sample, fields, rivals)
-    kinds = {name: pl.Float64 if name in plain else pl.String for name in names}
+    numeric = () if as_text else _plain_columns(sample, fields, rivals)
+    kinds = {name: pl.Float64 if name in numeric else pl.String for name in names}
     try:
         raw = _parsed(path, content, layout, kinds)
     except DataParse:
         raw = _parsed(path, content, layout, dict.fromkeys(names, pl.String))
-    frame, lines = _without_blanks(raw.select(names[at] for at in kept))
+    frame, lines = _without_blanks(_with_date(raw.select(names[at] for at in kept)))
     frame, lines, remarks = _without_remarks(frame, lines, next(fields[name] for name in STAMPS if name in fields))
     if frame.is_empty():
         raise DataEmpty("the file has no rows", where=path.name)
     return Table(path.name, frame, fields, tuple(rivals), layout.skip + 1, None, lines, (*notes, *remarks))
+
+
+def _with_date(frame: pl.DataFrame) -> pl.DataFrame:
+    """Returns the frame with a column of dates where year, month and day have one each."""
+    by_name = {plain(name): name for name in frame.columns}
+    if not by_name.keys() >= {"year", "month", "day"} or by_name.keys() & {"date", "timestamp", "datetime"}:
+        return frame
+    parts = [pl.col(by_name[name]).str.strip_chars().str.pad_start(2, "0") for name in ("year", "month", "day")]
+    return frame.with_columns(date=pl.concat_str(parts, separator="-"))
 
 
 def _plain_columns(sample: pl.DataFrame, fields: Mapping[str, str], rivals: Sequence[str]) -> set[str]:

@@ -39,6 +39,8 @@ _MONTH = (
     rf"^(?i)(?:{_YEAR}(?:[-/. ]{_IN_YEAR}|[-/. ]?M{_IN_YEAR}|0[1-9]|1[0-2])|{_IN_YEAR}[-/.]{_YEAR}"
     rf"|{_NAMED_MONTH}[-/. ,']+(?:{_YEAR}|\d{{2}})|{_YEAR}[-/. ]+{_NAMED_MONTH})$"
 )
+_SHEET_DAY, _SHEET_TIME = r"^\d{5}(?:\.0*)?$", r"^(?:0?[.,]\d+|0)$"
+_BASIC = r"^(\d{8}T\d{2})(\d{2})(\d{2}(?:\.\d+)?)(Z|[+-]\d{2}:?\d{2})$"
 _COMPACT = r"^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d$"
 _MINUTE_NS = 60 * NS_PER_SECOND
 
@@ -221,6 +223,7 @@ def _from_text(text: pl.Series, place: Place, dates: str | None) -> Moments:
     if text.str.contains(_EPOCH).all() and not text.str.contains(_COMPACT).all():
         part = text.str.extract(r"[.,](\d*)$").fill_null("").str.slice(0, 9).str.pad_end(9, "0").cast(pl.Int64)
         return _counted(text.str.extract(r"^(\d+)").cast(pl.Int64), part, place)
+    text = text.str.replace(_BASIC, "${1}:${2}:${3}${4}")
     zone = text[0] and re.search(_NAMED_ZONE, text[0])
     if zone and text.str.ends_with(zone[0]).all():  # as Interactive Brokers writes it
         return replace(_from_text(text.str.slice(0, text.str.len_chars() - len(zone[0])), place, dates), zone=zone[1])
@@ -295,8 +298,12 @@ def whole_days(local: Stamps) -> bool:
 
 
 def join_parts(date: pl.Series, time: pl.Series) -> pl.Series:
-    """Joins a column of dates and one of times; whole numbers such as 100 and 93000 are times, too."""
+    """Joins a column of dates and one of times; whole numbers such as 9, 100 and 93000 are times, too."""
     date, time = (part.cast(pl.String).str.strip_chars() for part in (date, time))
+    if date.str.contains(_SHEET_DAY).all() and time.str.contains(_SHEET_TIME).all():
+        return date.cast(pl.Float64) + time.str.replace(",", ".", literal=True).cast(pl.Float64)
+    if time.str.contains(r"^\d{1,2}$").all() and (time.cast(pl.Int64) <= 24).all():
+        time = time + ":00"
     if date.str.contains(r"\d:\d{2}").all():
         return date
     if time.str.contains(r"^\d{1,6}$").all():

@@ -14,7 +14,7 @@ from ktrdr.errors import DataParse, KtrdrError
 from ktrdr.time import iso
 
 
-def shown(cells: list[str], dates: str | None = None) -> list[str]:
+def shown(cells: list[str] | pl.Series, dates: str | None = None) -> list[str]:
     return [iso(int(stamp))[:16] for stamp in read_moments(pl.Series(cells), str, dates).local]
 
 
@@ -140,3 +140,35 @@ def test_a_file_of_every_minute_is_read_whole() -> None:
     moments = [begin + timedelta(minutes=17 * step) for step in range(3_000)]
     cells = [moment.strftime("%b %d, %Y %I:%M %p") for moment in moments]
     assert shown(cells) == [moment.strftime("%Y-%m-%dT%H:%M") for moment in moments]
+
+
+NAMED = {
+    "German": ("2. M\u00e4rz 2023", "14. Dez. 2023"),
+    "French": ("2 mars 2023", "14 d\u00e9c. 2023"),
+    "Spanish": ("2 marzo 2023", "14 diciembre 2023"),
+    "basic": ("20230302T000000Z", "20231214T000000Z"),
+}
+
+
+@pytest.mark.parametrize(("first", "last"), NAMED.values(), ids=NAMED)
+def test_names_of_months_in_other_languages(first: str, last: str) -> None:
+    assert shown([first, last]) == ["2023-03-02T00:00", "2023-12-14T00:00"]
+
+
+def test_june_and_july_in_french() -> None:
+    assert shown(["2 juin 2023", "2 juil. 2023", "2 juillet 2023"]) == [
+        f"2023-{month}-02T00:00" for month in ("06", "07", "07")
+    ]
+
+
+def test_a_day_is_not_read_as_a_year() -> None:
+    assert shown(["20/03/23 10:00", "21/03/23 10:00", "22/03/23 10:00"])[0] == "2023-03-20T10:00"
+
+
+def test_hours_and_the_times_of_sheets_join_their_dates() -> None:
+    date = pl.Series(["2023-03-20"] * 3)
+    assert read_moments(join_parts(date, pl.Series(["0", "9", "23"])), str).local.tolist() == [
+        stamp * 10**9 for stamp in (1_679_270_400, 1_679_302_800, 1_679_353_200)
+    ]
+    sheet = join_parts(pl.Series(["45005"] * 2), pl.Series(["0.0", "0.041666666666666664"]))
+    assert shown(sheet) == ["2023-03-20T00:00", "2023-03-20T01:00"]

@@ -692,3 +692,29 @@ def test_an_archive_is_refused_with_advice(content: bytes, name: str, bring: Cal
 def test_a_page_is_no_table(text: str, bring: Callable[..., ImportReport]) -> None:
     with pytest.raises(DataError, match="download the table as CSV"):
         bring(text)
+
+
+def test_units_in_brackets_are_no_instruments(bring: Callable[..., ImportReport]) -> None:
+    rows = PLAIN.partition("\n")[2]
+    assert matrix(bring("Date,Open (USD),High (USD),Low (USD),Close (USD),Volume [shares]\n" + rows)) == BARS
+    two = "Date,Open (USD),High (USD),Low (USD),Close (USD),Open (EUR),High (EUR),Low (EUR),Close (EUR)\n"
+    text = two + days(lambda date, bar: f"{date},{ohlc(bar)},9,9,9,9")
+    with pytest.raises(DataError, match="--map open=COLUMN"):
+        bring(text, symbol="BBB")
+
+
+def test_year_month_and_day_in_a_column_each(bring: Callable[..., ImportReport]) -> None:
+    rows = days(lambda date, bar: f"{date.replace('-0', '-').replace('-', ',')},{ohlc(bar)}")
+    report = bring("Year,Month,Day,Open,High,Low,Close\n" + rows)
+    assert matrix(report) == BARS and iso(int(report.series.timestamp[0])) == "2024-01-15T00:00:00Z"
+
+
+@pytest.mark.parametrize("repair", [None, "drop", "clip"])
+def test_several_series_in_one_file_are_never_dropped_to_one(
+    repair: str | None, bring: Callable[..., ImportReport]
+) -> None:
+    rows = days(lambda date, bar: f"{date},9,9,9,9,1\n{date},{ohlc(bar)},1")
+    with pytest.raises(DataError, match="several series: part it first"):
+        bring("Date,Open,High,Low,Close,Lot\n" + rows, repair=repair)
+    twice = "Date,Open,High,Low,Close\n" + days(lambda date, bar: f"{date},{ohlc(bar)}\n{date},{ohlc(bar)}")
+    assert matrix(bring(twice, repair="drop")) == BARS
