@@ -455,6 +455,19 @@ def test_bad_requests(client: httpx.Client, row: str) -> None:
         assert error["field"] == field
 
 
+def test_every_fault_of_a_strategy_is_listed(client: httpx.Client) -> None:
+    broken = strategy("mlp") | {"nmae": "x", "metrics": {"periods_per_year": 0}, "decisions": {"num_classes": 4}}
+    said = client.post("/backtests/start", json=start_body(strategy_yaml=yaml.safe_dump(broken, sort_keys=False)))
+    assert said.status_code == 422
+    error = said.json()["error"]
+    assert error["field"] == "strategy_yaml" and error["message"] == error["faults"][0]["message"]
+    assert {(fault["code"], fault["path"]) for fault in error["faults"]} == {
+        ("config_unknown_key", "nmae"), ("config_range", "metrics.periods_per_year"),
+        ("config_range", "decisions.num_classes"),
+    }  # fmt: skip
+    assert all(fault["line"] > 0 for fault in error["faults"])
+
+
 @pytest.mark.parametrize(
     "name",
     ["..", "%2e%2e", "%2e%2e%2f%2e%2e", "%252e", "%00", f"{UNKNOWN}%00", f"{UNKNOWN}%0a", "backtest_", "BACKTEST_0",
