@@ -120,7 +120,8 @@ def _order(
     candidates = {"DMY": (last, middle, first), "MDY": (last, first, middle)}
     if not four[1]:
         candidates["YMD"] = (first, middle, last)
-    fits = [name for name, parts in candidates.items() if _is_plausible(*_since_1970(*parts))]
+    read = {name: _since_1970(*parts) for name, parts in candidates.items()}
+    fits = [name for name, (dates, bad) in read.items() if not bad.any() and (name != "YMD" or _are_close(dates))]
     if len(fits) == 1:
         return fits[0]
     if "DMY" in fits and bool((groups["mark"] == ".").all()):
@@ -138,10 +139,10 @@ def _order(
     )
 
 
-def _is_plausible(days: _Numbers, bad: NDArray[np.bool_]) -> bool:
-    """Returns True if all dates exist and are not a year apart, as where a day is read as a year."""
+def _are_close(days: _Numbers) -> bool:
+    """Returns True if some dates are less than a year apart; none are where the day is read as the year."""
     steps = np.diff(np.unique(days))
-    return not bad.any() and (len(steps) < 2 or int(steps.min()) < _MOST_DAYS_APART)
+    return len(steps) < 2 or int(steps.min()) < _MOST_DAYS_APART
 
 
 def _since_1970(year: _Numbers, month: _Numbers, day: _Numbers) -> tuple[_Numbers, NDArray[np.bool_]]:

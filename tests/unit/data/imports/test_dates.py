@@ -161,6 +161,11 @@ def test_june_and_july_in_french() -> None:
     ]
 
 
+def test_dates_a_year_apart_keep_the_question_of_day_and_month() -> None:
+    with pytest.raises(DataParse, match="--dates"):
+        shown(["01/01/1999", "01/01/2000", "01/02/2001"])
+
+
 def test_a_day_is_not_read_as_a_year() -> None:
     assert shown(["20/03/23 10:00", "21/03/23 10:00", "22/03/23 10:00"])[0] == "2023-03-20T10:00"
 
