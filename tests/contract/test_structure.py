@@ -33,7 +33,7 @@ SHORT = {
     "python/ktrdr/training/model_storage.py": "public path of the model storage, which lives in neural",
     "python/ktrdr/training/sources/forward_return.py": "one label source, one file",
     "rust/py/src/hash.rs": "one function of the door, one file",
-    "rust/core/tests/snapshot_v1.rs": "one frozen snapshot, one test target",
+    "rust/core/tests/snapshot_versions.rs": "frozen snapshots, one test target",
 }
 NO_SOURCE = {
     "data/test_errors.py": "every refusal of the room in one table",

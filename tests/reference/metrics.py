@@ -11,6 +11,7 @@ from reference.money import NS_PER_SECOND, NS_PER_YEAR
 if TYPE_CHECKING:
     from reference.simulation import Run
 
+FRIDAY, SATURDAY, SUNDAY = 4, 5, 6
 NS_PER_DAY = 86_400 * NS_PER_SECOND
 SECONDS_PER_WEEK = 7 * 86_400
 BLOCKS = 16
@@ -64,14 +65,19 @@ def measure(run: Run, benchmark: Measures | None) -> Measures:
 
 
 def periods_per_year(given: float | None, times: list[int], timeframe_seconds: int) -> float:
-    """The given number, or the calendar that the days tell."""
+    """The given number, or that of the market's calendar."""
     if given is not None:
         return given
     if timeframe_seconds == SECONDS_PER_WEEK:
         return 52
+    return 365 if trades_on(SATURDAY, times) else 252
+
+
+def trades_on(weekday: int, times: list[int]) -> bool:
+    """Whether more than a tenth of a weekday's dates, from the first day to the last, have bars."""
     days = {time // NS_PER_DAY for time in times}
-    saturdays = [day for day in days if _weekday(day) == 5]
-    return 365 if len(saturdays) / len(days) > 0.1 else 252
+    dates = [day for day in range(min(days), max(days) + 1) if _weekday(day) == weekday]
+    return len(days.intersection(dates)) > len(dates) / 10
 
 
 def _weekday(day: int) -> int:
@@ -82,10 +88,11 @@ def daily_points(times: list[int], equity: list[float], periods: float, timefram
     """Equity at the last bar of each day (of each bar, for weekly bars)."""
     if timeframe_seconds == SECONDS_PER_WEEK:
         return list(equity)
+    joins = periods < 365 and trades_on(FRIDAY, times) and not trades_on(SATURDAY, times)
     last: dict[int, float] = {}
     for time, value in zip(times, equity, strict=True):
         day = time // NS_PER_DAY
-        if periods < 365 and _weekday(day) == 6:
+        if joins and _weekday(day) == SUNDAY:
             day += 1
         last[day] = value
     return [last[day] for day in sorted(last)]

@@ -262,13 +262,15 @@ def result_of(
     core: _core.Simulation, curve: EquityCurve, timeframe: Timeframe, *, partial: bool, forked_from_bar: int | None
 ) -> RunResult:
     """Returns the result of a run up to its next bar."""
-    values, blocks, periods_per_year = core.metrics()
+    values, blocks, periods_per_year, sundays_join = core.metrics()
     rules = json.loads(core.rules)
     metrics = {name: _number(name, value) for name, value, _ in values}
     return RunResult(
         metrics=metrics,
         undefined={name: reason for name, _, reason in values if reason is not None},
-        conventions=_conventions(rules, timeframe, periods_per_year, forked_from_bar),
+        conventions=_conventions(
+            rules, timeframe, periods_per_year, _day_rule(timeframe, sundays_join), forked_from_bar
+        ),
         warnings=_warnings(rules),
         source=CoreLedger(core, curve, metrics, row_counts(core)),
         blocks=None if blocks is None else tuple(Block(*block) for block in blocks),
@@ -287,16 +289,26 @@ def _number(name: str, value: float | None) -> float | int | None:
     return int(value) if value is not None and _core.METRICS[name]["whole"] else value
 
 
+def _day_rule(timeframe: Timeframe, sundays_join: bool) -> str:
+    if timeframe is Timeframe.W1:
+        return "every bar"
+    sunday = "; a Sunday belongs to the Monday after it" if sundays_join else ""
+    return f"UTC days, at the last bar of each{sunday}"
+
+
 def _conventions(
-    rules: Mapping[str, Any], timeframe: Timeframe, periods_per_year: float, forked_from_bar: int | None
+    rules: Mapping[str, Any],
+    timeframe: Timeframe,
+    periods_per_year: float,
+    day_rule: str,
+    forked_from_bar: int | None,
 ) -> Conventions:
     execution = rules["execution"]
-    sunday = "" if periods_per_year >= 365 else "; a Sunday belongs to the Monday after it"
     conventions: Conventions = {
         "timeframe": timeframe.value,
         "periods_per_year": periods_per_year,
         "risk_free_rate": rules["metrics"]["risk_free_rate"],
-        "day_rule": "every bar" if timeframe is Timeframe.W1 else f"UTC days, at the last bar of each{sunday}",
+        "day_rule": day_rule,
         "fill": execution["fill"],
         "optimistic": execution["fill"] == "this_close" or execution["intrabar"] == "optimistic",
         "intrabar": execution["intrabar"],

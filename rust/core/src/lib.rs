@@ -109,4 +109,5 @@ pub use signals::filter::{Decision, Filter};
 pub use signals::scores::{classify, regress};
 pub use snapshot::container::{Header, open as open_snapshot, seal as seal_snapshot};
 pub use snapshot::saved::{SEMANTICS, Saved};
-pub use snapshot::v1::{Parts, SnapshotV1};
+pub use snapshot::v1::Parts;
+pub use snapshot::v2::SnapshotV2;

@@ -1,7 +1,7 @@
 //! Properties that hold for any world and any rules.
 #![allow(missing_docs)]
 
-use ktrdr_core::{Error, Hash, Header, Ledger, Reason, Simulation, SnapshotV1, open_snapshot, seal_snapshot};
+use ktrdr_core::{Calendar, Error, Hash, Header, Ledger, Reason, Simulation, SnapshotV2, open_snapshot, seal_snapshot};
 use ktrdr_testkit::draw::{self, Draw};
 use ktrdr_testkit::{HOUR_NS, World, close_to, joined, outcome, rules};
 use proptest::prelude::*;
@@ -11,8 +11,8 @@ const IDENTITY: Hash = [7; 32];
 
 fn through_bytes(simulation: &Simulation) -> Simulation {
     let header = Header { identity: IDENTITY, bar: simulation.next_bar(), ledgers: Default::default() };
-    let bytes = seal_snapshot(&header, &SnapshotV1::of(simulation.run_state(), Vec::new())).expect("plain data");
-    let (_, payload) = open_snapshot::<SnapshotV1>(&bytes).expect("its own bytes");
+    let bytes = seal_snapshot(&header, &SnapshotV2::of(simulation.run_state(), Vec::new())).expect("plain data");
+    let (_, payload) = open_snapshot::<SnapshotV2>(&bytes).expect("its own bytes");
     let (state, _) = payload.into_state().expect("one symbol");
     Simulation::resume(state, Ledger::default())
 }
@@ -89,6 +89,29 @@ proptest! {
             (Err(expected), Err(found)) => prop_assert_eq!(expected, found),
             (expected, found) => prop_assert!(false, "{:?} {:?}", expected.is_ok(), found.is_ok()),
         }
+    }
+
+    #[test]
+    fn a_run_of_unknown_length_ends_where_a_known_one_ends(seed: u64, bars in 2_usize..400, mut cuts in prop::collection::vec(0_usize..400, 0..6)) {
+        let (world, mut changes) = drawn(seed, bars);
+        changes["metrics"]["periods_per_year"] = json!(252.0);
+        cuts.retain(|&cut| cut < bars);
+        cuts.sort_unstable();
+        let Ok((known, ledger)) = in_pieces(&world, &changes, &[], false) else { return Ok(()) };
+        let calendar = Calendar::open_ended(252.0, HOUR_NS);
+        let mut simulation = Simulation::new(rules(changes), world.spec(), calendar).expect("terms");
+        let (mut pieces, mut from) = (Ledger::default(), 0);
+        for &to in cuts.iter().chain([&bars]) {
+            simulation.feed(&world.columns().rows(from, to), to == bars).expect("what the known run took");
+            pieces = joined(pieces, simulation.take_ledger());
+            simulation = through_bytes(&simulation);
+            from = to;
+        }
+        let [known, open] = [(&known, &ledger), (&simulation, &pieces)].map(|(simulation, ledger)| {
+            let metrics = simulation.metrics(Some(&ledger.trades.bars_held));
+            format!("{ledger:?} {:?} {}", metrics.values, metrics.sundays_join)
+        });
+        prop_assert!(known == open);
     }
 
     #[test]
@@ -320,7 +343,7 @@ fn the_snapshot_of_a_long_look_back_fits_four_kib_and_stays_flat() {
         let parts = ["bars", "model", "profile", "rules", "strategy", "terms"].map(|part| (part.to_owned(), IDENTITY));
         let header = Header { identity: IDENTITY, bar: simulation.next_bar(), ledgers: Default::default() };
         sizes.push(
-            seal_snapshot(&header, &SnapshotV1::of(simulation.run_state(), parts.into())).expect("plain data").len(),
+            seal_snapshot(&header, &SnapshotV2::of(simulation.run_state(), parts.into())).expect("plain data").len(),
         );
     }
     assert!(sizes.iter().all(|&bytes| bytes <= 4_096), "{sizes:?}");

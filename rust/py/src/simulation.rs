@@ -10,8 +10,8 @@ use crate::errors::{argument, raise};
 use crate::ledger;
 use crate::snapshot::Snapshot;
 
-/// Name, value and reason of every metric, sorted by name; returns in blocks; periods of a year.
-type Report = (Vec<(&'static str, Option<f64>, Option<&'static str>)>, Option<Vec<(u64, f64, f64)>>, f64);
+/// Name, value and reason of every metric, sorted by name; returns in blocks; periods of a year; Sundays in Mondays.
+type Report = (Vec<(&'static str, Option<f64>, Option<&'static str>)>, Option<Vec<(u64, f64, f64)>>, f64, bool);
 
 /// One run: bars and signals in, ledger and metrics out.
 #[pyclass(module = "ktrdr._core")]
@@ -109,7 +109,7 @@ impl Simulation {
         let values =
             set.values.iter().map(|(name, value)| (*name, value.ok(), value.err().map(Undefined::name))).collect();
         let blocks = set.blocks.map(|blocks| blocks.iter().map(|b| (b.count, b.sum, b.sum_of_squares)).collect());
-        (values, blocks, set.periods_per_year)
+        (values, blocks, set.periods_per_year, set.sundays_join)
     }
 
     /// Returns the columns of one ledger by name, from row `first` on.

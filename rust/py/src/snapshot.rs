@@ -1,6 +1,6 @@
 //! Snapshots as bytes: check them once, look inside, restore a run from them.
 
-use ktrdr_core::{Header, LEDGER_SCHEMA, Problem, SnapshotV1, open_snapshot};
+use ktrdr_core::{Header, LEDGER_SCHEMA, Problem, SnapshotV2, open_snapshot};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -10,7 +10,7 @@ use crate::errors::{argument, raise};
 #[pyclass(module = "ktrdr._core", frozen)]
 pub struct Snapshot {
     pub header: Header,
-    pub payload: SnapshotV1,
+    pub payload: SnapshotV2,
 }
 
 #[pymethods]
@@ -18,7 +18,7 @@ impl Snapshot {
     /// Reads and checks the bytes.
     #[new]
     fn new(py: Python<'_>, blob: &[u8]) -> PyResult<Self> {
-        let (header, payload) = open_snapshot::<SnapshotV1>(blob).map_err(|error| raise(py, &error))?;
+        let (header, payload) = open_snapshot::<SnapshotV2>(blob).map_err(|error| raise(py, &error))?;
         Ok(Self { header, payload })
     }
 

@@ -167,7 +167,7 @@ pub fn touching(draw: &mut Draw, world: &mut World, changes: &mut Value) {
             let near = base + (price - base) * 0.1;
             (near / step).round() * step * (1.0 + draw.pick(&nudges))
         };
-        let (open, close) = (on_decimal(world.open[row]), on_decimal(world.close[row]));
+        let [open, close] = [world.open[row], world.close[row]].map(&mut on_decimal);
         world.high[row] = on_decimal(world.high[row]).max(open).max(close);
         world.low[row] = on_decimal(world.low[row]).min(open).min(close);
         (world.open[row], world.close[row]) = (open, close);

@@ -1,7 +1,7 @@
 //! Worlds small enough to write down: rules as changes to "nothing costs anything", bars as a few prices.
 
 use ktrdr_core::{Bars, Calendar, Columns, Decision, Error, Ledger, MetricSet, Reason, RejectionReason};
-use ktrdr_core::{Rules, RunSpec, Simulation, SnapshotV1, Undefined};
+use ktrdr_core::{Rules, RunSpec, Simulation, SnapshotV2, Undefined};
 use serde_json::{Value, json};
 
 /// Length of an hour in nanoseconds.
@@ -249,6 +249,6 @@ pub fn joined(mut first: Ledger, second: Ledger) -> Ledger {
 /// Returns everything that came of a simulation so far, to the last bit (NaN equals NaN).
 pub fn outcome(simulation: &Simulation, ledger: &Ledger) -> (String, Vec<u8>) {
     let metrics = simulation.metrics(Some(&ledger.trades.bars_held));
-    let state = postcard::to_stdvec(&SnapshotV1::of(simulation.run_state(), Vec::new())).expect("plain data");
+    let state = postcard::to_stdvec(&SnapshotV2::of(simulation.run_state(), Vec::new())).expect("plain data");
     (format!("{ledger:?} {metrics:?}"), state)
 }

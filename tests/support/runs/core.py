@@ -105,7 +105,7 @@ class BareRun:
         names = ("fills", "trades", "equity", "refused", "decisions")
         counts = zip(names, run.row_counts, strict=True)
         tables = {name: self._table(run, name) if rows else {} for name, rows in counts}
-        metrics, blocks, _ = run.metrics()
+        metrics, blocks, *_ = run.metrics()
         values = {name: value for name, value, _ in metrics}
         undefined = {name: reason for name, value, reason in metrics if value is None}
         return CoreOutcome(tables, values, undefined, blocks)

@@ -520,4 +520,37 @@ MONEY: list[HandCase] = [
 ]
 
 
-HAND_CASES: list[HandCase] = [*EXITS, *ORDERS, *MARGIN, *MONEY]
+# Days of January 1970: 1 is a Thursday, 4 and 11 are Sundays.
+DAYS: list[HandCase] = [
+    # Sunday to Thursday: no Friday has bars, so no Sunday belongs to a Monday. Ten days, ten periods.
+    HandCase(
+        "a market of Sunday to Thursday keeps its Sundays",
+        case_of(
+            [100.0] * 10, {}, spacing_ns=DAY_NS, times=[(day - 1) * DAY_NS for day in (4, *range(5, 9), *range(11, 16))]
+        ),
+        [],
+        1_000.0,
+        metrics={"daily_returns": 10},
+    ),
+    # Sunday to Friday: two Sundays belong to their Mondays. Eleven days, nine periods.
+    HandCase(
+        "a market that opens on Sunday evening",
+        case_of(
+            [100.0] * 11, {}, spacing_ns=DAY_NS, times=[(day - 1) * DAY_NS for day in (*range(4, 10), *range(11, 16))]
+        ),
+        [],
+        1_000.0,
+        metrics={"daily_returns": 9},
+    ),
+    # All days of a week and a half, at 252 periods a year: Saturdays trade, so Sundays are days like the others.
+    HandCase(
+        "a market without a weekend keeps its Sundays, however many periods a year is given",
+        case_of([100.0] * 11, {}, metrics={"periods_per_year": 252.0}, spacing_ns=DAY_NS),
+        [],
+        1_000.0,
+        metrics={"daily_returns": 11},
+    ),
+]
+
+
+HAND_CASES: list[HandCase] = [*EXITS, *ORDERS, *MARGIN, *MONEY, *DAYS]

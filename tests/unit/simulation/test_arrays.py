@@ -367,7 +367,7 @@ HEADER_BYTES = 456
 
 @pytest.mark.parametrize(
     ("offset", "value", "kind"),
-    [(8, struct.pack("<H", 2), SnapshotTooNew), (10, struct.pack("<H", 2), SnapshotTooNew),
+    [(8, struct.pack("<H", 2), SnapshotTooNew), (10, struct.pack("<H", 3), SnapshotTooNew),
      (44, struct.pack("<Q", 151), SnapshotInconsistent), (412, struct.pack("<Q", 2**60), SnapshotCorrupt)],
 )  # fmt: skip
 def test_a_header_with_a_good_checksum_can_still_be_wrong(offset: int, value: bytes, kind: type[KtrdrError]) -> None:

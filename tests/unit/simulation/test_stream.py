@@ -32,6 +32,21 @@ def test_any_feeding_equals_one_run(chunk: int) -> None:
     assert live.result().blocks is None
 
 
+@pytest.mark.parametrize("traded", ["Sunday to Thursday", "Sunday to Friday", "all days"])
+def test_a_stream_judges_sundays_by_the_bars_so_far(traded: str) -> None:
+    closed = {"Sunday to Thursday": (5, 6), "Sunday to Friday": (6,), "all days": ()}[traded]
+    bars = market(1_000).filter(~pl.from_epoch("timestamp", "ns").dt.weekday().is_in(closed))
+    signals, metrics = signals_for(1_000)[: bars.height], {"periods_per_year": 252}
+    live = ktrdr.Simulation.open(timeframe="1h", metrics=metrics, **RULES)
+    for low, high in ((0, 100), (100, 101), (101, bars.height)):
+        live = ktrdr.Simulation.restore(live.snapshot(), ledger=live.ledger()) if low else live
+        live.feed(bars[low:high], signals[low:high], last=high == bars.height)
+    expected = ktrdr.simulate(bars, signals, timeframe="1h", metrics=metrics, **RULES)
+    assert live.result().result_hash == expected.result_hash
+    assert live.result().conventions["day_rule"] == expected.conventions["day_rule"]
+    assert ("Monday" in expected.conventions["day_rule"]) == (traded == "Sunday to Friday")
+
+
 @pytest.mark.parametrize("bar", [3, 150])
 def test_a_fed_run_continues_without_its_bars(bar: int) -> None:
     bars, signals = market(), signals_for()

@@ -8,6 +8,7 @@ use crate::metrics::drawdown::Drawdown;
 use crate::metrics::returns::Returns;
 use crate::metrics::sums::Sum;
 use crate::metrics::trades::TradeStats;
+use crate::metrics::week::{OpenWeek, Week};
 
 /// Everything that metrics need of a run so far; plain state that a snapshot holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +34,10 @@ pub struct Accumulator {
     pub(super) optimistic_change: Sum,
     pub(super) undefined_bars: u64,
     pub(super) refused_orders: u64,
+    /// Returns by the other rule for Sundays, in a run of unknown length. `SnapshotV2` keeps it beside these bytes, which
+    /// are those of version 1.
+    #[serde(skip)]
+    pub(super) open_week: Option<OpenWeek>,
 }
 
 /// The costs of a fill, account currency.
@@ -73,6 +78,7 @@ impl Accumulator {
             optimistic_change: Sum::default(),
             undefined_bars: 0,
             refused_orders: 0,
+            open_week: OpenWeek::new(initial_capital, calendar, risk_free_rate),
         }
     }
 
@@ -86,6 +92,9 @@ impl Accumulator {
         self.equity = equity;
         self.drawdown.mark(bar, equity);
         self.returns.mark(stamp_ns, equity);
+        if let Some(week) = &mut self.open_week {
+            week.mark(stamp_ns, equity);
+        }
     }
 
     /// Adds the equity points of many bars, with the bits of `mark` on each.
@@ -94,7 +103,7 @@ impl Accumulator {
         self.count_bars(stamps, in_position);
         self.equity = last;
         self.drawdown.mark_many(first_bar, equity);
-        self.returns.mark_many(stamps, |row| equity[row]);
+        self.mark_returns(stamps, |row| equity[row]);
     }
 
     /// Adds bars without a position: one and the same equity.
@@ -105,7 +114,37 @@ impl Accumulator {
         self.count_bars(stamps, false);
         self.equity = equity;
         self.drawdown.mark_flat(first_bar, stamps.len(), equity);
-        self.returns.mark_many(stamps, |_| equity);
+        self.mark_returns(stamps, |_| equity);
+    }
+
+    fn mark_returns(&mut self, stamps: &[i64], equity: impl Fn(usize) -> f64) {
+        self.returns.mark_many(stamps, &equity);
+        if let Some(week) = &mut self.open_week {
+            week.mark_many(stamps, &equity);
+        }
+    }
+
+    /// Returns the returns of the run so far, by the rule for Sundays that its days call for.
+    pub(super) fn returns(&self) -> &Returns {
+        self.open_week.as_ref().and_then(OpenWeek::returns).unwrap_or(&self.returns)
+    }
+
+    /// Returns what version 1 of the snapshot does not hold.
+    pub(crate) fn week(&self) -> Week {
+        Week { sundays_join: self.returns.calendar().sundays_join(), open: self.open_week.clone() }
+    }
+
+    /// Returns the accumulator with what version 1 of the snapshot does not hold.
+    #[must_use]
+    pub(crate) fn with_week(mut self, week: Week) -> Self {
+        self.returns.set_sundays(week.sundays_join);
+        self.open_week = week.open;
+        self
+    }
+
+    /// Returns the calendar of the run.
+    pub(crate) fn calendar(&self) -> &Calendar {
+        self.returns.calendar()
     }
 
     fn count_bars(&mut self, stamps: &[i64], in_position: bool) {

@@ -3,10 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Problem};
-use crate::time::{DAY_NS, WEEK_NS};
+use crate::time::{DAY_NS, WEEK_NS, rows_before};
 
-const SATURDAY: i64 = 6;
-const SUNDAY: i64 = 0;
+/// Monday before 1970-01-01, in days.
+const A_MONDAY: i64 = -3;
+const FRIDAY: i64 = 4;
+const SATURDAY: i64 = 5;
+/// Index of Sunday in a week that begins on Monday.
+const SUNDAY: i64 = 6;
 
 /// The rule by which bars become periods of returns; chosen before a run and kept in its snapshot.
 ///
@@ -28,6 +32,9 @@ pub struct Calendar {
     pub(super) per_bar: bool,
     /// Periods of the whole run, if its length is known.
     pub(super) periods: Option<u64>,
+    /// True if a Sunday belongs to the Monday after it. `SnapshotV2` keeps it: the calendar's bytes are those of version 1.
+    #[serde(skip)]
+    pub(super) sundays_join: bool,
 }
 
 impl Calendar {
@@ -45,22 +52,42 @@ impl Calendar {
 
     /// Returns the calendar of a run over all of `stamps` `[n_simulated, i64, ns UTC]`.
     ///
-    /// Without `periods_per_year`: 52 for weekly bars, 365 if more than a tenth of the UTC days are Saturdays, else 252.
+    /// Without `periods_per_year`: 52 for weekly bars, 365 if the market trades on Saturdays, else 252. A market trades a
+    /// weekday if more than a tenth of that weekday's dates, from the first day to the last, have bars.
     #[must_use]
     pub fn of_run(periods_per_year: Option<f64>, timeframe_ns: i64, stamps: &[i64]) -> Self {
         let per_bar = timeframe_ns == WEEK_NS;
-        let chosen = periods_per_year.unwrap_or_else(|| if per_bar { 52.0 } else { days_a_year(stamps) });
-        let mut calendar = Self { periods_per_year: chosen, per_bar, periods: None };
+        let mut weekend = Weekend::default();
+        weekend.add(stamps);
+        let days_a_year = if weekend.trades_saturdays() { 365.0 } else { 252.0 };
+        let chosen = periods_per_year.unwrap_or(if per_bar { 52.0 } else { days_a_year });
+        let mut calendar = Self::open_ended(chosen, timeframe_ns);
+        calendar.sundays_join &= weekend.opens_on_sundays();
         // Counted in advance: the blocks of returns need the length of the run.
         let periods = if per_bar { stamps.len() } else { calendar.count(stamps) };
         calendar.periods = Some(periods as u64);
         calendar
     }
 
-    /// Returns the calendar of a run whose length is not known.
+    /// Returns the calendar of a run whose length is not known, with Sundays that belong to the Mondays after them.
+    ///
+    /// The days of the run decide whether that is so: its accumulator keeps the returns both ways.
     #[must_use]
     pub fn open_ended(periods_per_year: f64, timeframe_ns: i64) -> Self {
-        Self { periods_per_year, per_bar: timeframe_ns == WEEK_NS, periods: None }
+        let per_bar = timeframe_ns == WEEK_NS;
+        Self { periods_per_year, per_bar, periods: None, sundays_join: !per_bar && periods_per_year < 365.0 }
+    }
+
+    /// Returns the calendar with or without Sundays that belong to the Mondays after them.
+    #[must_use]
+    pub(crate) fn with_sundays(self, join: bool) -> Self {
+        Self { sundays_join: join, ..self }
+    }
+
+    /// Returns true if a Sunday belongs to the Monday after it.
+    #[must_use]
+    pub fn sundays_join(&self) -> bool {
+        self.sundays_join
     }
 
     /// Returns the factor of annual figures.
@@ -71,14 +98,15 @@ impl Calendar {
 
     /// Returns the first instant after the period of `stamp_ns`, ns UTC.
     ///
-    /// A Sunday belongs to the Monday after it (FX opens on Sunday evening) unless the market never closes.
+    /// A Sunday belongs to the Monday after it where the week opens on Sunday evening (FX): the market trades on Fridays
+    /// and not on Saturdays, and a year has fewer than 365 periods.
     #[must_use]
     pub(crate) fn period_end_ns(&self, stamp_ns: i64) -> i64 {
         if self.per_bar {
             return stamp_ns + 1;
         }
         let day = stamp_ns.div_euclid(DAY_NS);
-        let joins_monday = self.periods_per_year < 365.0 && weekday(day) == SUNDAY;
+        let joins_monday = self.sundays_join && weekday(day) == SUNDAY;
         (day + 1 + i64::from(joins_monday)) * DAY_NS
     }
 
@@ -93,77 +121,123 @@ impl Calendar {
     }
 }
 
-fn days_a_year(stamps: &[i64]) -> f64 {
-    let mut days = 0_u64;
-    let mut saturdays = 0_u64;
-    let mut rest = stamps;
-    while let Some(&stamp) = rest.first() {
-        let day = stamp.div_euclid(DAY_NS);
-        days += 1;
-        saturdays += u64::from(weekday(day) == SATURDAY);
-        rest = &rest[rows_before(rest, (day + 1) * DAY_NS)..];
-    }
-    // A tenth: a market of weekdays may have a stray Saturday.
-    if saturdays * 10 > days { 365.0 } else { 252.0 }
+/// Fridays and Saturdays with bars in a span of days, UTC.
+///
+/// A market trades a weekday if more than a tenth of that weekday's dates in the span have bars: a market of weekdays may
+/// have a stray Saturday. A weekday without a date in the span is not traded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Weekend {
+    /// First and last day with bars, days since 1970-01-01.
+    span: Option<(i64, i64)>,
+    fridays: u64,
+    saturdays: u64,
 }
 
-/// Returns the weekday of a day since 1970-01-01, which was a Thursday; 0 is Sunday.
+impl Weekend {
+    /// Adds the days of rising `stamps` that are not before those added so far.
+    pub fn add(&mut self, stamps: &[i64]) {
+        let mut rest = stamps;
+        while let Some(&stamp) = rest.first() {
+            let day = stamp.div_euclid(DAY_NS);
+            self.add_day(day);
+            rest = &rest[rows_before(rest, (day + 1) * DAY_NS)..];
+        }
+    }
+
+    fn add_day(&mut self, day: i64) {
+        if self.span.is_some_and(|(_, last)| last == day) {
+            return;
+        }
+        self.span = Some((self.span.map_or(day, |(first, _)| first), day));
+        self.fridays += u64::from(weekday(day) == FRIDAY);
+        self.saturdays += u64::from(weekday(day) == SATURDAY);
+    }
+
+    /// Returns true if the market trades on Saturdays.
+    pub fn trades_saturdays(&self) -> bool {
+        self.is_traded(self.saturdays, SATURDAY)
+    }
+
+    /// Returns true if the market closes from Friday on: its Sunday evening opens the week.
+    pub fn opens_on_sundays(&self) -> bool {
+        self.is_traded(self.fridays, FRIDAY) && !self.trades_saturdays()
+    }
+
+    fn is_traded(&self, days: u64, weekday: i64) -> bool {
+        let dates = self.span.map_or(0, |(first, last)| dates_until(last, weekday) - dates_until(first - 1, weekday));
+        days.saturating_mul(10) > dates.unsigned_abs()
+    }
+}
+
+/// Returns the weekday of a day since 1970-01-01; 0 is Monday.
 fn weekday(day: i64) -> i64 {
-    (day + 4).rem_euclid(7)
+    (day - A_MONDAY).rem_euclid(7)
 }
 
-/// Counts the rising `stamps` that lie before `end_ns`.
-pub(crate) fn rows_before(stamps: &[i64], end_ns: i64) -> usize {
-    let (Some(&first), Some(&last)) = (stamps.first(), stamps.last()) else { return 0 };
-    if first >= end_ns {
-        return 0;
-    }
-    if last < end_ns {
-        return stamps.len();
-    }
-    // Bars are evenly spaced but for gaps, so one division is mostly right. A wrong guess is seen and searched instead.
-    let guess = ((end_ns - 1 - first) / (stamps[1] - first)) as usize + 1;
-    let fits = |rows: usize| stamps[rows - 1] < end_ns && stamps.get(rows).is_none_or(|&stamp| stamp >= end_ns);
-    let guess = guess.min(stamps.len());
-    if fits(guess) { guess } else { search(stamps, end_ns) }
-}
-
-/// Searches in doubling steps: the end is near the start, since a period has few bars of a run.
-fn search(stamps: &[i64], end_ns: i64) -> usize {
-    let mut reach = 1;
-    while reach < stamps.len() && stamps[reach] < end_ns {
-        reach *= 2;
-    }
-    let known = reach / 2;
-    known + stamps[known..stamps.len().min(reach + 1)].partition_point(|&stamp| stamp < end_ns)
+/// Counts the dates of a weekday up to a day, from some first one on.
+fn dates_until(day: i64, weekday: i64) -> i64 {
+    (day - A_MONDAY - weekday).div_euclid(7)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Calendar, rows_before};
+    use super::Calendar;
     use crate::time::{DAY_NS, HOUR_NS, WEEK_NS};
 
     /// Stamp of 1970-01-02, a Friday.
     const FRIDAY: i64 = DAY_NS;
 
+    fn of_days(per_year: Option<f64>, days: &[i64]) -> Calendar {
+        let stamps: Vec<i64> = days.iter().map(|day| day * DAY_NS + 7 * HOUR_NS).collect();
+        Calendar::of_run(per_year, DAY_NS, &stamps)
+    }
+
     #[test]
-    fn a_sunday_belongs_to_monday_unless_the_market_never_closes() {
+    fn a_sunday_belongs_to_monday_where_the_week_opens_on_it() {
         // Fri 12:00, Sun 22:00, Mon 12:00, Tue 00:00: three periods of 252, four of 365.
         let stamps = [FRIDAY + 12 * HOUR_NS, FRIDAY + 70 * HOUR_NS, FRIDAY + 84 * HOUR_NS, FRIDAY + 96 * HOUR_NS];
         assert_eq!(Calendar::of_run(Some(252.0), HOUR_NS, &stamps).periods, Some(3));
         assert_eq!(Calendar::of_run(Some(364.9), HOUR_NS, &stamps).periods, Some(3));
         assert_eq!(Calendar::of_run(Some(365.0), HOUR_NS, &stamps).periods, Some(4));
+        // Without the Friday nothing says that the week opens on Sunday evening.
+        assert_eq!(Calendar::of_run(Some(252.0), HOUR_NS, &stamps[1..]).periods, Some(3));
+    }
+
+    /// Day 0, 1 January 1970, is a Thursday.
+    fn is_open(days: usize, day: i64) -> bool {
+        days >> (day + 3).rem_euclid(7) & 1 == 1
     }
 
     #[test]
-    fn saturdays_decide_what_a_year_is() {
-        let chosen = |days: &[i64]| {
-            let stamps: Vec<i64> = days.iter().map(|day| day * DAY_NS).collect();
-            Calendar::of_run(None, DAY_NS, &stamps).periods_per_year
+    fn every_set_of_trading_days_is_judged_by_its_share_of_dates() {
+        for days in 1..128 {
+            for (first, length) in (0..7).flat_map(|first| [1, 2, 5, 8, 14, 15, 100].map(|length| (first, length))) {
+                let open: Vec<i64> = (first..first + length).filter(|&day| is_open(days, day)).collect();
+                let (Some(&from), Some(&to)) = (open.first(), open.last()) else { continue };
+                // Whatever day of the set lies in the span has a bar, so a weekday trades if it has any date there.
+                let trades = |weekday: i64| (from..=to).any(|day| (day + 3) % 7 == weekday && is_open(days, day));
+                let (fridays, saturdays, join) = (trades(4), trades(5), trades(4) && !trades(5));
+                let year = of_days(None, &open);
+                assert_eq!(year.periods_per_year, if saturdays { 365.0 } else { 252.0 }, "{days:b} {first} {length}");
+                assert_eq!(year.sundays_join, join, "{days:b} {first} {length} {fridays}");
+                let joined = open.iter().filter(|&&day| day % 7 == 3 && open.contains(&(day + 1))).count();
+                let periods = open.len() - if join { joined } else { 0 };
+                assert_eq!(year.periods, Some(periods as u64), "{days:b} {first} {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_tenth_of_the_dates_is_a_stray_day() {
+        // Monday to Friday of twenty weeks; day 4 is a Monday, day 9 a Saturday.
+        let weeks: Vec<i64> = (4..4 + 140).filter(|day| (day + 3) % 7 < 5).collect();
+        let with_saturdays = |count: i64| {
+            let mut days: Vec<i64> = weeks.iter().copied().chain((0..count).map(|week| 9 + 7 * week)).collect();
+            days.sort_unstable();
+            of_days(None, &days).periods_per_year
         };
-        // Day 2 is a Saturday. One of ten days is not more than a tenth; one of nine is.
-        assert_eq!(chosen(&[0, 1, 2, 4, 5, 6, 7, 8, 11, 12]), 252.0);
-        assert_eq!(chosen(&[0, 1, 2, 4, 5, 6, 7, 8, 11]), 365.0);
+        // The span ends on a Friday: it has nineteen Saturdays.
+        assert_eq!([1, 2].map(with_saturdays), [252.0, 365.0]);
         assert_eq!(Calendar::of_run(None, WEEK_NS, &[0, WEEK_NS]).periods_per_year, 52.0);
     }
 
@@ -173,19 +247,5 @@ mod tests {
         assert_eq!((calendar.periods, calendar.period_end_ns(7)), (Some(3), 8));
         assert_eq!(Calendar::open_ended(52.0, WEEK_NS).period_end_ns(7), 8);
         assert_eq!(Calendar::open_ended(252.0, DAY_NS).period_end_ns(7), DAY_NS);
-    }
-
-    #[test]
-    fn rows_before_equals_a_plain_count() {
-        let even: Vec<i64> = (0..50).collect();
-        let uneven: Vec<i64> = (0..50).map(|row| row * row / 7 + row).collect();
-        for stamps in [even, uneven] {
-            for len in 0..50 {
-                for end in 0..=stamps[49] + 3 {
-                    let plain = stamps[..len].iter().filter(|&&stamp| stamp < end).count();
-                    assert_eq!(rows_before(&stamps[..len], end), plain, "{len} {end}");
-                }
-            }
-        }
     }
 }

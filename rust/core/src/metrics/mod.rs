@@ -13,6 +13,7 @@
 //! * `returns`: returns by period and what follows from them
 //! * `sums`: running sums and moments
 //! * `trades`: statistics of closed round trips
+//! * `week`: the rule for Sundays, and the days of a run of unknown length
 
 pub(crate) mod accumulator;
 pub(crate) mod calendar;
@@ -23,6 +24,7 @@ pub(crate) mod returns;
 pub(crate) mod sums;
 pub(crate) mod trades;
 pub(crate) mod undefined;
+pub(crate) mod week;
 
 #[cfg(test)]
 mod tests;

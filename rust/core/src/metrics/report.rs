@@ -29,6 +29,8 @@ pub struct MetricSet {
     pub blocks: Option<[Block; BLOCKS]>,
     /// Factor of annual figures.
     pub periods_per_year: f64,
+    /// True if a Sunday belongs to the Monday after it.
+    pub sundays_join: bool,
 }
 
 /// Returns `Overflow` instead of an infinite value: runs cannot be compared by one.
@@ -41,7 +43,7 @@ impl MetricSet {
     #[must_use]
     pub fn new(run: &Accumulator, closing: &Closing<'_>) -> Self {
         // On a copy: the run may continue, and its period with it.
-        let mut returns = run.returns.clone();
+        let mut returns = run.returns().clone();
         returns.end_period();
         let mut values = Vec::with_capacity(METRICS.len());
         let mut put = |name, value: Metric| values.push((name, value.and_then(finite)));
@@ -51,7 +53,13 @@ impl MetricSet {
         report_costs(run, closing, &mut put);
         // By name: the order in which results are hashed.
         values.sort_unstable_by_key(|(name, _)| *name);
-        Self { values, blocks: returns.blocks(), periods_per_year: returns.calendar().periods_per_year() }
+        let calendar = returns.calendar();
+        Self {
+            values,
+            blocks: returns.blocks(),
+            periods_per_year: calendar.periods_per_year(),
+            sundays_join: calendar.sundays_join(),
+        }
     }
 }
 

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::calendar::{Calendar, rows_before};
+use crate::metrics::calendar::Calendar;
 use crate::metrics::drawdown::MaxDrawdown;
 use crate::metrics::sums::{Moments, Sum, is_zero_deviation};
 use crate::metrics::undefined::{Metric, Undefined};
+use crate::time::rows_before;
 
 /// Blocks of a run, for statistics without a curve.
 pub const BLOCKS: usize = 16;
@@ -72,6 +73,11 @@ impl Returns {
     #[must_use]
     pub fn calendar(&self) -> &Calendar {
         &self.calendar
+    }
+
+    /// Sets whether a Sunday belongs to the Monday after it.
+    pub(super) fn set_sundays(&mut self, join: bool) {
+        self.calendar = self.calendar.with_sundays(join);
     }
 
     /// Adds the equity of a bar.

@@ -7,7 +7,7 @@ use crate::metrics::catalog::{Kind, METRICS};
 use crate::metrics::report::{Closing, MetricSet};
 use crate::metrics::returns::Block;
 use crate::metrics::undefined::{Metric, Undefined};
-use crate::time::{DAY_NS, HOUR_NS};
+use crate::time::{DAY_NS, HOUR_NS, WEEK_NS};
 
 fn daily(equity: &[f64], initial: f64) -> MetricSet {
     let stamps: Vec<i64> = (0..equity.len() as i64).map(|day| day * DAY_NS).collect();
@@ -165,7 +165,7 @@ fn a_steady_rise_has_rounding_for_deviation() {
 
 #[test]
 fn the_risk_free_rate_is_that_of_a_period() {
-    let calendar = Calendar { periods_per_year: 252.0, per_bar: true, periods: None };
+    let calendar = Calendar::open_ended(252.0, WEEK_NS);
     let mut metrics = Accumulator::new(1_000.0, calendar, 0.05);
     for ((bar, day), value) in (0..).zip(0..).zip(curve(&RETURNS)) {
         metrics.mark(bar, day * DAY_NS, value, false);
@@ -197,6 +197,34 @@ fn points_are_the_last_bar_of_each_day() {
     let (four, mean_of_1_2_3_4) = mean_point(365.0);
     assert_eq!((three, four), (Ok(3.0), Ok(4.0)));
     assert!((mean_of_1_3_4 - 8.0 / 3.0).abs() < 1e-12 && (mean_of_1_2_3_4 - 2.5).abs() < 1e-12);
+}
+
+/// Equity of a run over hourly bars of two months on some weekdays, day by day or in one go, known in advance or not.
+fn returns_of(days: usize, per_year: f64, known: bool, rows: usize) -> MetricSet {
+    let stamps: Vec<i64> =
+        (0..60 * 24).filter(|hour| days >> ((hour / 24 + 3) % 7) & 1 == 1).map(|h| h * HOUR_NS).collect();
+    let equity: Vec<f64> = (0..stamps.len()).map(|row| 1_000.0 + (row * row % 97) as f64).collect();
+    let calendar = Calendar::new(Some(per_year), HOUR_NS, known.then_some(&stamps[..])).expect("a calendar");
+    let mut metrics = Accumulator::new(1_000.0, calendar, 0.0);
+    for (part, at) in stamps.chunks(rows).zip((0..).step_by(rows)) {
+        match part {
+            [stamp] => metrics.mark(at as i64, *stamp, equity[at], true),
+            _ => metrics.mark_many(at as i64, part, &equity[at..at + part.len()], true),
+        }
+    }
+    MetricSet { blocks: None, ..MetricSet::new(&metrics, &closing()) }
+}
+
+#[test]
+fn a_run_of_unknown_length_reports_what_one_of_known_length_does() {
+    for days in 1..128 {
+        for per_year in [252.0, 365.0] {
+            let known = returns_of(days, per_year, true, usize::MAX);
+            for rows in [1, 7, 500] {
+                assert_eq!(returns_of(days, per_year, false, rows), known, "{days:b} {per_year} {rows}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -24,7 +24,8 @@ struct Bounds {
 
 impl Bounds {
     fn new(side: f64, level: f64) -> Self {
-        let (price, slack) = (side * level, EQUAL * level.abs());
+        let price = side * level;
+        let slack = EQUAL * level.abs();
         Self { lowest: price - slack, highest: price + slack }
     }
 

@@ -85,6 +85,14 @@ pub trait Payload: Serialize + DeserializeOwned {
     /// # Errors
     /// The fact that cannot be.
     fn check(&self) -> Result<(), &'static str>;
+
+    /// Decodes a payload of this version. A version that reads earlier ones has a method of its own.
+    ///
+    /// # Errors
+    /// As `decode`.
+    fn decode(_schema: u16, payload: &[u8]) -> Result<Self, Error> {
+        decode(payload)
+    }
 }
 
 /// Encodes header and payload as bytes.
@@ -123,16 +131,12 @@ pub(crate) fn encode(payload: &impl Serialize) -> Result<Vec<u8>, Error> {
 /// that describe an impossible state.
 ///
 /// ```
-/// let error = ktrdr_core::open_snapshot::<ktrdr_core::SnapshotV1>(b"no snapshot").unwrap_err();
+/// let error = ktrdr_core::open_snapshot::<ktrdr_core::SnapshotV2>(b"no snapshot").unwrap_err();
 /// assert_eq!(error.code(), "snapshot_corrupt");
 /// ```
 pub fn open<P: Payload>(bytes: &[u8]) -> Result<(Header, P), Error> {
-    let (header, payload) = split(bytes, P::SCHEMA)?;
-    let state: P = postcard::from_bytes(payload).map_err(|_| inconsistent("the payload cannot be read"))?;
-    // Postcard reads some numbers from longer forms too. Two encodings of one state would have two hashes.
-    if encode(&state)? != payload {
-        return Err(inconsistent("the payload is not its own encoding"));
-    }
+    let (header, schema, payload) = split(bytes, P::SCHEMA)?;
+    let state = P::decode(schema, payload)?;
     if state.bar() != header.bar {
         return Err(inconsistent("header and payload name different bars"));
     }
@@ -140,8 +144,21 @@ pub fn open<P: Payload>(bytes: &[u8]) -> Result<(Header, P), Error> {
     Ok((header, state))
 }
 
-/// Splits header and payload. Lengths come first: nothing is allocated for a length that does not fit the bytes.
-fn split(bytes: &[u8], schema: u16) -> Result<(Header, &[u8]), Error> {
+/// Decodes plain data that is its own encoding.
+///
+/// # Errors
+/// `SnapshotInconsistent` for any other bytes.
+pub(crate) fn decode<P: Serialize + DeserializeOwned>(payload: &[u8]) -> Result<P, Error> {
+    let state: P = postcard::from_bytes(payload).map_err(|_| inconsistent("the payload cannot be read"))?;
+    // Postcard reads some numbers from longer forms too. Two encodings of one state would have two hashes.
+    if encode(&state)? != payload {
+        return Err(inconsistent("the payload is not its own encoding"));
+    }
+    Ok(state)
+}
+
+/// Splits header, schema and payload. Lengths come first: nothing is allocated for a length that does not fit the bytes.
+fn split(bytes: &[u8], schema: u16) -> Result<(Header, u16, &[u8]), Error> {
     let Some((head, payload)) = bytes.split_at_checked(HEADER_BYTES) else {
         return Err(corrupt("it is shorter than its header"));
     };
@@ -168,7 +185,7 @@ fn split(bytes: &[u8], schema: u16) -> Result<(Header, &[u8]), Error> {
     if *blake3::hash(payload).as_bytes() != fields.take::<32>() {
         return Err(corrupt("the payload's hash does not fit"));
     }
-    Ok((header, payload))
+    Ok((header, version, payload))
 }
 
 /// Reads a header whose length has been checked.

@@ -1,10 +1,11 @@
 //! Snapshots: the state of a run as bytes, and back.
 //!
 //! A snapshot opens only if every checksum fits and the state is possible. It is its own canonical encoding. The
-//! container holds one payload schema; a later schema gets a file of its own, and `v1` stays readable.
+//! container holds one payload schema; each schema has a file of its own. The last one is written, all are read.
 //!
 //! * `container`: header and checksums around a payload
 //! * `v1`: the payload of schema version 1, frozen
+//! * `v2`: the payload of schema version 2, which is written
 //! * `check`: states that no run can reach
 //! * `saved`: a run with the hashes that its snapshot names
 
@@ -12,3 +13,4 @@ pub(crate) mod check;
 pub(crate) mod container;
 pub(crate) mod saved;
 pub(crate) mod v1;
+pub(crate) mod v2;

@@ -9,7 +9,8 @@ use crate::market::bars::Bars;
 use crate::market::columns::Columns;
 use crate::rules::Rules;
 use crate::snapshot::container::{self, Header, LedgerMark};
-use crate::snapshot::v1::{Parts, SnapshotV1};
+use crate::snapshot::v1::Parts;
+use crate::snapshot::v2::SnapshotV2;
 
 /// Version of what the rules mean. It rises with every change that can change a result.
 pub const SEMANTICS: u16 = 1;
@@ -39,7 +40,7 @@ impl Saved {
     ///
     /// # Errors
     /// `IdentityMismatch` for a ledger other than the one it was saved with.
-    pub fn restore(header: &Header, payload: SnapshotV1, ledger: Ledger) -> Result<(Self, Parts), Error> {
+    pub fn restore(header: &Header, payload: SnapshotV2, ledger: Ledger) -> Result<(Self, Parts), Error> {
         let not_one = Error::SnapshotInconsistent { what: "not exactly one symbol" };
         let (state, parts) = payload.into_state().ok_or(not_one)?;
         // Before the hashes, which slice every column by the length of the first.
@@ -138,7 +139,7 @@ impl Saved {
     /// As `seal_snapshot`.
     pub fn seal(&mut self, parts: Parts) -> Result<Vec<u8>, Error> {
         let header = Header { identity: hash::identity(&parts), bar: self.run.next_bar(), ledgers: self.marks() };
-        container::seal(&header, &SnapshotV1::of(self.run.run_state(), parts))
+        container::seal(&header, &SnapshotV2::of(self.run.run_state(), parts))
     }
 
     fn marks(&mut self) -> [LedgerMark; TABLES] {

@@ -16,8 +16,8 @@ use crate::ledger::schema::DecisionRow;
 use crate::ledger::writer::LedgerWriter;
 use crate::market::columns::Columns;
 use crate::market::rows::Rows;
-use crate::metrics::calendar::rows_before;
 use crate::signals::filter::Verdict;
+use crate::time::rows_before;
 
 /// Rows that place no order. A position may still end in them.
 #[derive(Debug, Clone, Copy, Default)]
