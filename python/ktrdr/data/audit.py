@@ -187,7 +187,7 @@ def check_spacing(
     place: dict[str, Any] = {"symbol": symbol or None, "timeframe": timeframe.value}
     where = location or (lambda row: "")
     if not timeframe.intraday:
-        _check_dates(stamps, timeframe, place, where)
+        check_dates(stamps, timeframe, symbol, where)
     spacing = _core.spacing(stamps)
     if spacing is None:
         return
@@ -228,7 +228,10 @@ def duration(spacing_ns: int | np.int64) -> str:
     return f"{seconds:g} s"
 
 
-def _check_dates(stamps: Stamps, timeframe: Timeframe, place: dict[str, Any], where: Callable[[int], str]) -> None:
+def check_dates(
+    stamps: Stamps, timeframe: Timeframe, symbol: str = "", where: Callable[[int], str] | None = None
+) -> None:
+    """Raises ``DataTimeframe`` for a daily stamp that is no date at 00:00 UTC, and a weekly one that is no Monday."""
     days, rest = np.divmod(stamps, NS_PER_DAY)
     wrong = rest != 0
     if timeframe is Timeframe.W1:
@@ -238,9 +241,10 @@ def _check_dates(stamps: Stamps, timeframe: Timeframe, place: dict[str, Any], wh
         expected = "a Monday at 00:00 UTC" if timeframe is Timeframe.W1 else "a date at 00:00 UTC"
         raise DataTimeframe(
             "the stamp is no session date",
-            where=where(row),
+            where="" if where is None else where(row),
+            symbol=symbol or None,
+            timeframe=timeframe.value,
             row=row,
             found=iso(int(stamps[row])),
             expected=expected,
-            **place,
         )

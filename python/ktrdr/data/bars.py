@@ -13,7 +13,7 @@ import polars as pl
 from ktrdr import _core
 from ktrdr._types import Floats, Stamps
 from ktrdr.data.audit import PRICES, absorb_rounding, audit, check_spacing, common_spacing, refusal
-from ktrdr.data.frames import BarTable, columns_of, floats_of, stamps_of
+from ktrdr.data.frames import BarTable, floats_of, table_of
 from ktrdr.errors import DataEmpty, DataError, DataOhlcOrder, DataParse
 from ktrdr.time import Timeframe, iso
 
@@ -132,7 +132,7 @@ class BarSeries:
         With ``timeframe`` None it is the most frequent spacing of the stamps (tie: the smallest).
         Raises a ``DataError`` leaf that names row and field.
         """
-        stamps, given = read_columns(frame, symbol)
+        stamps, given = read_columns(frame, symbol, timeframe)
         series = cls._rounded(symbol, timeframe or Timeframe.M1, stamps, given, provenance or Provenance())
         found = timeframe or common_spacing(stamps)
         check_spacing(stamps, found, symbol)
@@ -156,16 +156,18 @@ BarsByTimeframe = Mapping[str, BarTable | BarSeries]
 """Tables or series by timeframe, as ``{"1h": frame}``: bars that stand in for stored ones."""
 
 
-def read_columns(frame: Any, symbol: str) -> tuple[Stamps, dict[str, Floats]]:
+def read_columns(frame: Any, symbol: str, timeframe: Timeframe | None = None) -> tuple[Stamps, dict[str, Floats]]:
     """Reads stamps and the known columns of polars, any Arrow table, or pandas; the rows themselves are not checked.
 
-    Raises ``DataEmpty``, ``DataParse`` for a missing or textual column, ``DataNoTimezone``, ``DataTimeUnit``.
+    Raises ``DataEmpty``, ``DataParse`` for a missing or textual column, ``DataNoTimezone``, ``DataTimeUnit``,
+    ``DataTimeframe`` for a daily or weekly stamp at no midnight.
     """
-    columns = columns_of(frame, symbol)
+    table = table_of(frame, symbol)
+    columns = table.columns
     if missing := [name for name in ("timestamp", *PRICES) if name not in columns]:
         what = "a column is missing" if len(missing) == 1 else "columns are missing"
         raise DataParse(what, where=symbol, found=", ".join(columns), expected=", ".join(missing))
-    stamps = stamps_of(columns["timestamp"], symbol)
+    stamps = table.opens(timeframe, symbol)
     if len(stamps) == 0:
         raise DataEmpty("no bars", symbol=symbol or None)
     present = [name for name in (*PRICES, *EXTRAS) if name in columns and not _absent(name, columns[name])]

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from ktrdr._types import Floats, Stamps
 from ktrdr.data.audit import MOST_ROWS, Violation, audit, check_spacing
 from ktrdr.data.bars import BarSeries
-from ktrdr.data.frames import floats_of, stamps_of
+from ktrdr.data.frames import floats_of, opens_of, stamps_of
 from ktrdr.data.lookahead import check_lookahead
 from ktrdr.data.store.repository import STORED, Repository
-from ktrdr.errors import DataEmpty, DataError, KtrdrError
+from ktrdr.errors import DataEmpty, DataError, DataTimeframe, KtrdrError
 from ktrdr.time import NS_PER_SECOND, Timeframe, iso
 
 _JUMP_RATE = 0.4
@@ -79,7 +80,7 @@ def check_series(repository: Repository, symbol: str, timeframe: str | Timeframe
     """
     length = Timeframe.parse(timeframe)
     frame = repository.raw(symbol, length, STORED)
-    stamps = stamps_of(frame["timestamp"], symbol)
+    stamps = _opens(frame["timestamp"], length, symbol)
     columns = {name: floats_of(frame[name], name, symbol) for name in STORED[1:] if name in frame.columns}
     violations = audit(stamps, columns)
     problems = _problems(repository, symbol, length, stamps)
@@ -101,6 +102,13 @@ def check_series(repository: Repository, symbol: str, timeframe: str | Timeframe
         problems=problems,
         warnings=_warnings(repository, symbol, length, sound=not problems),
     )
+
+
+def _opens(column: pl.Series, timeframe: Timeframe, symbol: str) -> Stamps:
+    try:
+        return opens_of(column, timeframe, symbol)
+    except DataTimeframe:
+        return stamps_of(column, symbol)  # the load reports it
 
 
 def _problems(repository: Repository, symbol: str, timeframe: Timeframe, stamps: Stamps) -> tuple[KtrdrError, ...]:

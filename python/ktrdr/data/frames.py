@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -11,8 +13,10 @@ import polars as pl
 
 from ktrdr._types import Floats, Stamps
 from ktrdr.data.headings import headings, of_instrument
+from ktrdr.data.imports.clock import Clock
 from ktrdr.data.units import require_ns
-from ktrdr.errors import DataNonfinite, DataNoTimezone, DataParse
+from ktrdr.errors import DataNonfinite, DataNoTimezone, DataParse, DataTimeframe
+from ktrdr.time import NS_PER_DAY, NS_PER_HOUR, Timeframe, iso
 
 
 class ArrowTable(Protocol):
@@ -40,16 +44,70 @@ BarTable = pl.DataFrame | pl.LazyFrame | ArrowTable | PandasFrame
 """A table of bars as callers have it."""
 
 
-def columns_of(frame: Any, symbol: str = "") -> dict[str, pl.Series]:
-    """Returns the columns of a polars frame, an Arrow table or a pandas frame, by name.
+Dial = Callable[[int], Stamps]
+"""The clock of the stamps' own zone: the times it shows some ns before each stamp, as ns since 1970 of its dial."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Columns of a frame by name.
+
+    Args:
+        columns: every column; ``timestamp`` holds instants, if there is one.
+        dial: the clock of the stamps' own zone; None for instants in UTC and for whole numbers.
+    """
+
+    columns: dict[str, pl.Series]
+    dial: Dial | None = None
+
+    def opens(self, timeframe: Timeframe | None, symbol: str = "") -> Stamps:
+        """Returns when each bar opened, ``[n_bars, int64, ns UTC]``.
+
+        A daily or weekly stamp at midnight of its own zone is that date, at 00:00 UTC. Without a timeframe the stamps
+        are daily if they lie about a day or more apart.
+        Raises ``DataTimeframe`` for a daily or weekly stamp at no midnight, and what `stamps_of` raises.
+        """
+        utc = stamps_of(self.columns["timestamp"], symbol)
+        if self.dial is None or not len(utc) or not _is_daily(utc, timeframe):
+            return utc
+        shown = self.dial(0)
+        dates = shown // NS_PER_DAY * NS_PER_DAY
+        begins = shown == dates
+        if not begins.all():
+            # A date may begin at 01:00, where the clock skips midnight.
+            begins |= self.dial(1) < dates
+        if begins.all():
+            return dates
+        if not (utc % NS_PER_DAY).any():
+            return utc
+        row = int(np.argmin(begins))
+        raise DataTimeframe(
+            "the stamp is no session date",
+            symbol=symbol or None,
+            row=row,
+            field="timestamp",
+            found=f"{iso(int(shown[row])).rstrip('Z')} on its own clock, {iso(int(utc[row]))}",
+            expected="midnight of its own zone, or a date at 00:00 UTC",
+        )
+
+
+def _is_daily(utc: Stamps, timeframe: Timeframe | None) -> bool:
+    if timeframe is not None:
+        return not timeframe.intraday
+    # Where summer time begins, a day has 23 hours.
+    return len(utc) > 1 and float(np.median(np.abs(np.diff(utc)))) >= 23 * NS_PER_HOUR
+
+
+def table_of(frame: Any, symbol: str = "") -> Table:
+    """Returns the columns of a polars frame, an Arrow table or a pandas frame.
 
     A pandas frame's names count in any case, and its DatetimeIndex is the ``timestamp``. Of two-level names, as
     downloads have them, the columns of the instrument that is called like the symbol are taken.
     Raises ``DataParse`` for what is no frame and for several instruments, ``DataNoTimezone`` for an index without a
     zone.
     """
-    if type(frame).__module__.partition(".")[0] == "pandas":
-        return _pandas_columns(frame, symbol)
+    if is_pandas(frame) and hasattr(frame, "columns"):
+        return _pandas_table(frame, symbol)
     if isinstance(frame, pl.LazyFrame):
         frame = frame.collect()
     if not isinstance(frame, pl.DataFrame):
@@ -58,8 +116,14 @@ def columns_of(frame: Any, symbol: str = "") -> dict[str, pl.Series]:
         except (TypeError, ValueError, pl.exceptions.PolarsError):
             expected = "a polars frame, an Arrow table or a pandas frame"
             raise DataParse("not a table of bars", found=type(frame).__name__, expected=expected) from None
-    columns = frame.get_columns()
-    return {name: columns[index] for index, name in _named(tuple(frame.columns), symbol)}
+    given = frame.get_columns()
+    columns = {name: given[index] for index, name in _named(tuple(frame.columns), symbol)}
+    return Table(columns, _polars_dial(columns["timestamp"]) if "timestamp" in columns else None)
+
+
+def is_pandas(value: object) -> bool:
+    """Returns True for a value of pandas, which this module does not import."""
+    return type(value).__module__.partition(".")[0] == "pandas"
 
 
 # A stream is fed tables of the same columns bar by bar: their names are read once.
@@ -73,30 +137,90 @@ def _named(names: tuple[Hashable, ...], symbol: str) -> list[tuple[int, str]]:
     return [(one.index, one.name.lower()) for one in kept]
 
 
-def _pandas_columns(frame: Any, symbol: str) -> dict[str, pl.Series]:
+def _pandas_table(frame: Any, symbol: str) -> Table:
     columns: dict[str, pl.Series] = {}
+    dial: Dial | None = None
     for index, name in _named(tuple(frame.columns), symbol):
         lower, column = name.lower(), frame.iloc[:, index]
         if lower in columns:
             raise DataParse("two columns of one name", found=name, field=lower)
-        if lower == "timestamp" and hasattr(column, "dt"):
-            columns[lower] = _pandas_stamps(column.dt)
+        if lower == "timestamp" and _has_stamps(column):
+            columns[lower], dial = pandas_stamps(column)
         elif getattr(column.dtype, "kind", "O") in "iufb":
             dtype = "int64" if column.dtype.kind == "i" else "float64"
             columns[lower] = pl.Series(lower, column.to_numpy(dtype=dtype))
         else:
             columns[lower] = pl.Series(lower, [str(value) for value in column], dtype=pl.String)
-    if "timestamp" not in columns and hasattr(frame.index, "tz"):
-        columns["timestamp"] = _pandas_stamps(frame.index)
-    return columns
+    if "timestamp" not in columns and has_stamp_index(frame):
+        columns["timestamp"], dial = pandas_stamps(frame.index.to_series())
+    return Table(columns, dial)
 
 
-def _pandas_stamps(stamps: Any) -> pl.Series:
-    if stamps.tz is None:
+def has_stamp_index(values: Any) -> bool:
+    """Returns True if the row labels of a pandas value are stamps."""
+    return _has_stamps(values.index.to_series())
+
+
+def _has_stamps(column: Any) -> bool:
+    """Returns True for a pandas column of stamps: datetimes, or Python datetimes that have different offsets."""
+    if hasattr(column, "dt"):
+        return hasattr(column.dt, "tz")
+    return len(column) > 0 and column.dtype == object and all(isinstance(value, datetime) for value in column)
+
+
+def pandas_stamps(column: Any) -> tuple[pl.Series, Dial | None]:
+    """Returns the instants of a pandas column of stamps, ns UTC, and the clock of their zone.
+
+    Raises ``DataNoTimezone`` for stamps without a zone.
+    """
+    if not hasattr(column, "dt"):
+        return _datetime_stamps(column.tolist())
+    if column.dt.tz is None:
         raise DataNoTimezone("the stamps have no time zone", field="index", hint="use tz_localize first")
-    naive = stamps.tz_convert("UTC").tz_localize(None) if hasattr(stamps, "to_numpy") else None
-    values = naive.to_numpy() if naive is not None else stamps.tz_convert("UTC").dt.tz_localize(None).to_numpy()
-    return pl.Series("timestamp", values.astype("datetime64[ns]").astype(np.int64))
+    utc = _naive_ns(column.dt.tz_convert("UTC"))
+
+    def dial(ns_before: int) -> Stamps:
+        return _naive_ns(column.dt.as_unit("ns") - np.timedelta64(ns_before, "ns") if ns_before else column)
+
+    stamps = pl.Series("timestamp", utc)
+    if (missing := column.isna().to_numpy()).any():
+        stamps = stamps.set(pl.Series(missing), None)
+    return stamps, None if str(column.dt.tz) == "UTC" else dial
+
+
+def _naive_ns(column: Any) -> Stamps:
+    values = column.dt.tz_localize(None).to_numpy()
+    return np.ascontiguousarray(values.astype("datetime64[ns]").astype(np.int64))
+
+
+def _datetime_stamps(values: list[datetime]) -> tuple[pl.Series, Dial]:
+    if any(value.tzinfo is None for value in values):
+        raise DataNoTimezone("some stamps have no time zone", field="index", hint="give every one its offset")
+
+    def dial(ns_before: int) -> Stamps:
+        # Datetimes count whole microseconds. A moment earlier the clock was that of the stamp before: an offset alone
+        # does not tell when it began.
+        before = timedelta(microseconds=-(-ns_before // 1_000))
+        clocks = [values[max(row - (ns_before > 0), 0)].tzinfo for row in range(len(values))]
+        moments = zip(values, clocks, strict=True)
+        earlier = [(value.astimezone(UTC) - before).astimezone(clock) for value, clock in moments]
+        return np.array([value.replace(tzinfo=None) for value in earlier], "datetime64[ns]").astype(np.int64)
+
+    utc = [value.astimezone(UTC).replace(tzinfo=None) for value in values]
+    return pl.Series("timestamp", np.array(utc, "datetime64[ns]").astype(np.int64)), dial
+
+
+def _polars_dial(column: pl.Series) -> Dial | None:
+    zone = getattr(column.dtype, "time_zone", None)
+    if zone is None or zone == "UTC" or column.null_count():
+        return None
+    clock, utc = Clock(zone), column.dt.cast_time_unit("ns").to_physical().to_numpy()
+    return lambda ns_before: clock.local(utc - ns_before)
+
+
+def opens_of(column: pl.Series, timeframe: Timeframe, symbol: str = "") -> Stamps:
+    """Returns when each bar opened, ns UTC, as `Table.opens` does, of one column of stamps."""
+    return Table({"timestamp": column}, _polars_dial(column)).opens(timeframe, symbol)
 
 
 def stamps_of(column: pl.Series, symbol: str = "") -> Stamps:

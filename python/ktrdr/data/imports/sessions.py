@@ -31,6 +31,8 @@ def bar_opens(
             raise ArgumentInvalid("only daily and weekly bars have one", where="session-end", found=timeframe.value)
         return moments.instants(clock, place) - (timeframe.ns if at_close else 0)
     dial = moments.dial(clock)
+    if moments.utc is not None:
+        dial = _from_first_instants(dial, moments.utc)
     _check_spacing(dial, timeframe)
     if end is None and not whole_days(dial):
         row = int(np.argmax(dial % NS_PER_DAY != 0))
@@ -56,6 +58,17 @@ def bar_opens(
         return dial - (NS_PER_DAY if at_close and not moments.dates else 0)
     ends = end.after(moments.instants(clock, place), or_at=bool(at_close))
     return (ends - 1) // NS_PER_DAY * NS_PER_DAY
+
+
+def _from_first_instants(dial: Stamps, utc: Stamps) -> Stamps:
+    """Returns the dial with midnight for the first instant of a date whose midnight the clock skips.
+
+    A moment before, the clock had the offset of the stamp before.
+    """
+    offset = dial - utc
+    before = np.concatenate([offset[:1], offset[:-1]])
+    dates = dial // NS_PER_DAY * NS_PER_DAY
+    return np.where(utc + before - 1 < dates, dates, dial)
 
 
 def _check_spacing(dial: Stamps, timeframe: Timeframe) -> None:

@@ -15,7 +15,7 @@ import polars as pl
 from ktrdr._types import Floats, Stamps
 from ktrdr.data.audit import PRICES, audit, check_spacing, refusal
 from ktrdr.data.bars import BarSeries, Provenance
-from ktrdr.data.frames import context_of, floats_of, stamps_of
+from ktrdr.data.frames import context_of, floats_of, opens_of
 from ktrdr.data.store.files import appear
 from ktrdr.errors import ArgumentInvalid, DataEmpty, DataNotFound, DataParse, OutputNotWritable
 from ktrdr.settings import data_root
@@ -104,7 +104,7 @@ class Repository:
         facts = file.stat()
         known = self._known.get(file)
         if known is None or (known.mtime_ns, known.size) != (facts.st_mtime_ns, facts.st_size):
-            stamps = stamps_of(self.raw(symbol, timeframe, ("timestamp",))["timestamp"], symbol)
+            stamps = opens_of(self.raw(symbol, timeframe, ("timestamp",))["timestamp"], timeframe, symbol)
             _check_stamps(stamps, symbol, timeframe)
             known = self._known[file] = _Known(facts.st_mtime_ns, facts.st_size, stamps)
         return known.stamps
@@ -115,7 +115,7 @@ class Repository:
         frame = self.raw(symbol, timeframe, STORED, (first, stop))
         if frame.is_empty():
             raise DataEmpty("no bars", symbol=symbol, timeframe=timeframe.value)
-        stamps = stamps_of(frame["timestamp"], symbol)
+        stamps = opens_of(frame["timestamp"], timeframe, symbol)
         columns = {name: floats_of(frame[name], name, symbol) for name in STORED[1:] if name in frame.columns}
         return BarSeries(symbol, timeframe, stamps, provenance=self.provenance(symbol, timeframe), **columns)
 
