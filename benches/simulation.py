@@ -20,6 +20,7 @@ ROWS = 10_000_000
 DENSITY = 0.02
 FIRST_NS = 1_262_304_000_000_000_000  # 2010-01-01
 MINUTE_NS = 60_000_000_000
+_EQUITY_BYTES, _DECISION_BYTES = 8, 6  # that the core keeps of a bar
 
 
 def rows() -> Iterator[Row]:
@@ -61,7 +62,7 @@ def measure(folder: Path) -> None:
     result = ktrdr.simulate(pl.DataFrame(columns), signals, confidence, timeframe="1m")
     peak = peak_bytes()
     tables = (result.fills, result.trades, result.refused)
-    outputs = 8 * ROWS + sum(int(table.estimated_size()) for table in tables)
+    outputs = (_EQUITY_BYTES + _DECISION_BYTES) * ROWS + sum(int(table.estimated_size()) for table in tables)
     known = {"equity_rows": len(result.equity), "fills": len(result.fills)}
     print(json.dumps({"interpreter": interpreter, "inputs": inputs, "outputs": outputs, "peak": peak, **known}))
 

@@ -44,7 +44,12 @@ __all__ = [
     "AUDIT_RULES",
     "BAR_RULES",
     "BUILT_FOR",
+    "CLOSE_ANY",
+    "CLOSE_LONG",
+    "CLOSE_SHORT",
     "DECISIONS",
+    "ENTER_LONG",
+    "ENTER_SHORT",
     "LEDGER_SCHEMA",
     "MEMBERSHIPS",
     "METRICS",
@@ -72,7 +77,12 @@ AUDIT_FIELDS: Final[tuple[str, ...]]
 AUDIT_RULES: Final[tuple[str, ...]]
 BAR_RULES: Final[dict[str, str]]
 BUILT_FOR: Final[str]
+CLOSE_ANY: Final[int]
+CLOSE_LONG: Final[int]
+CLOSE_SHORT: Final[int]
 DECISIONS: Final[tuple[str, ...]]
+ENTER_LONG: Final[int]
+ENTER_SHORT: Final[int]
 LEDGER_SCHEMA: Final[dict[str, tuple[tuple[str, str, bool], ...]]]
 MEMBERSHIPS: Final[dict[str, tuple[str, ...]]]
 METRICS: Final[dict[str, _Metric]]
@@ -132,6 +142,7 @@ class Simulation:
     ) -> tuple[list[tuple[str, float | None, str | None]], list[tuple[int, float, float]] | None, float, bool]: ...
     def table(self, name: str, first: int = 0) -> dict[str, NDArray[Any]]: ...
     def equity_columns(self, bars: _Bars, row: int, first: int, stop: int) -> tuple[_Floats, _Floats, _Floats]: ...
+    def decision_counts(self) -> list[int]: ...
     def result_hash(
         self, times: _Ints, fills: int, trades: int, metrics: Sequence[tuple[str, float | None]]
     ) -> bytes: ...

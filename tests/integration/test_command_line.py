@@ -87,7 +87,8 @@ def test_import_train_run_on_real_bars(call: Call, real_data: Path, shortened: C
         "--set decisions.confidence_threshold=0"
     )
     assert run["trades"] > 0
-    assert run["warnings"] == []
+    (warning,) = run["warnings"]
+    assert "signals were stopped, by min_signal_separation (4 h)" in warning
 
 
 def test_two_real_timeframes(call: Call, real_data: Path, shortened: Callable[..., dict[str, Any]]) -> None:

@@ -15,6 +15,10 @@ from reference.money import NS_PER_SECOND, Bars
 from reference.rules import Rules, benchmark_rules, complete, rounded_to_f32
 
 Row = dict[str, Any]
+CLOSES = {-2: (1,), 2: (-1,), 4: (1, -1)}
+"""The directions that a signal of an exit closes."""
+ENTRIES = (3, -3)
+"""The signals of a long and of a short entry."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class Order:
     reason: str
     decision_bar: int
     confidence: float | None
+    turns: bool = False
 
 
 @dataclass
@@ -190,8 +195,7 @@ def _execute(run: Run, bar: int, order: Order, *, at_close: bool, may_open: bool
     reference = run.bars.close[bar] if at_close else run.bars.open[bar]
     if run.position is not None:
         _close_at_market(run, bar, reference, order.reason, at_close=at_close, confidence=order.confidence)
-        turns = order.reason == "signal" and run.execution["on_opposite"] == "reverse"
-        if not turns or (order.side < 0 and not run.execution["allow_short"]):
+        if not order.turns or (order.side < 0 and not run.execution["allow_short"]):
             return
     if not may_open:
         _refuse(run, bar, order.side, None, "end_of_data")
@@ -449,17 +453,25 @@ def _decide(run: Run, bar: int) -> Order | None:
     confidence = 1.0 if run.confidence is None else run.confidence[bar]
     held = run.position
     code = _reason_to_hold(run, bar, signal, confidence)
-    if code is None and held is not None and held.direction == signal:
-        _refuse(run, bar, signal, None, "already_in_position")
+    if code is None and held is not None and signal not in CLOSES and held.direction == _side(signal):
+        _refuse(run, bar, held.direction, None, "already_in_position")
         code = "position"
     if code is None:
         run.decisions.append("traded")
-        return Order(signal, "signal", bar, confidence)
+        if signal in CLOSES:
+            assert held is not None
+            return Order(-held.direction, "signal", bar, confidence, turns=False)
+        turns = signal in ENTRIES or run.execution["on_opposite"] == "reverse"
+        return Order(_side(signal), "signal", bar, confidence, turns)
     if held is not None and _held_long_enough(run, held, bar):
         run.decisions.append("max_holding")
         return Order(-held.direction, "max_holding", bar, None)
     run.decisions.append(code)
     return None
+
+
+def _side(signal: int) -> int:
+    return 1 if signal > 0 else -1
 
 
 def _reason_to_hold(run: Run, bar: int, signal: int, confidence: float) -> str | None:
@@ -473,7 +485,9 @@ def _reason_to_hold(run: Run, bar: int, signal: int, confidence: float) -> str |
     separation_ns = round(rules["filters"]["min_signal_separation"] * 3_600 * NS_PER_SECOND)
     if run.last_fill_time is not None and run.bars.time[bar] - run.last_fill_time < separation_ns:
         return "separation"
-    if rules["position_awareness"] and held is not None and held.direction == signal:
+    if signal in CLOSES:
+        return None if held is not None and held.direction in CLOSES[signal] else "position"
+    if rules["position_awareness"] and held is not None and held.direction == _side(signal):
         return "position"
     may_short = rules["allow_short_from_flat"] and run.execution["allow_short"]
     if held is None and signal < 0 and not may_short:

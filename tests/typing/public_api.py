@@ -47,7 +47,10 @@ def results_of_arrays() -> None:
     assert_type(result.result_hash, str)
     assert_type(result.final_equity, float)
     assert_type(result.open_position, OpenPosition | None)
+    assert_type(result.signal_counts, Mapping[str, int])
     assert_type(simulate_from_backtesting(bars, signals), RunResult)
+    long, short = signals > 0, pl.Series(signals < 0)
+    assert_type(ktrdr.simulate(bars, entries=long, exits=short, short_entries=short, short_exits=long), RunResult)
 
 
 def tables_and_columns_of_other_libraries() -> None:
@@ -61,6 +64,7 @@ def tables_and_columns_of_other_libraries() -> None:
 def a_run_in_parts() -> None:
     bars = market()
     signals = [1, 0, 0, 0, 0, 0]
+    ktrdr.Simulation(bars, entries=[True] * 6).run()
     run = ktrdr.Simulation(bars, signals, execution=FREE)
     run.run(until=3)
     position = run.position
@@ -82,7 +86,7 @@ def a_stream() -> None:
     stream.feed(market(2), [1, 0], [1.0, 0.5])
     restored = ktrdr.Simulation.restore(stream.snapshot(), ledger=stream.ledger())
     assert_type(restored, ktrdr.SimulationStream)
-    restored.feed(market(3)[2:], [0], last=True)
+    restored.feed(market(3)[2:], entries=[False], exits=[True], last=True)
     assert_type(restored.result(partial=True), RunResult)
 
 

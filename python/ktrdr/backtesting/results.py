@@ -78,6 +78,7 @@ class BacktestResults(RunResult):
             conventions=simulation.conventions,
             warnings=tuple(dict.fromkeys(warnings)),
             source=simulation.source,
+            signal_counts=simulation.signal_counts,
             blocks=simulation.blocks,
             partial=simulation.partial,
             open_position=simulation.open_position,
@@ -115,6 +116,7 @@ class BacktestResults(RunResult):
             "metrics": dict(self.metrics),
             "undefined": dict(self.undefined),
             "trades": self.metrics["trades"],
+            "signals": dict(self.signal_counts),
             "blocks": None if self.blocks is None else [list(block) for block in self.blocks],
             "open_position": self.open_position,
         }

@@ -15,6 +15,7 @@ from ktrdr.numerics import numeric_state
 from ktrdr.simulation.columns import GrowingColumns, WholeColumns, given_columns
 from ktrdr.simulation.cursor import LedgerCursor
 from ktrdr.simulation.equity_curve import EquityCurve
+from ktrdr.simulation.given.signals import Conflicts
 from ktrdr.simulation.inputs import read_count
 from ktrdr.simulation.ledger import TABLES
 from ktrdr.simulation.result import OpenPosition, RunResult, open_position, result_of
@@ -114,11 +115,21 @@ class Run:
             self._timeframe,
             partial=partial and not self._core.ended,
             forked_from_bar=self._forked_from_bar,
+            warnings=self._warnings(),
         )
+
+    def _warnings(self) -> tuple[str, ...]:
+        """Returns warnings about the run's inputs."""
+        return ()
 
 
 class SignalRun(Run):
     """A run that holds its bars and signals, so that it can hash its inputs itself."""
+
+    _conflicts = Conflicts()
+
+    def _warnings(self) -> tuple[str, ...]:
+        return self._conflicts.warnings
 
     def snapshot(self) -> bytes:
         """Returns the state as bytes of a few KiB; `ledger` returns what must be kept beside them."""
@@ -148,7 +159,6 @@ def begin(
     bars: BarSeries | None,
     initial_capital: float,
     warmup_bars: int,
-    record_decisions: bool = False,
 ) -> _core.Simulation:
     """Returns a run of the core before its first bar.
 
@@ -159,7 +169,6 @@ def begin(
         bars: all bars of the run; None for a run of unknown length.
         initial_capital: account currency.
         warmup_bars: the first simulated bar.
-        record_decisions: whether the ledger keeps one row per decision.
 
     Raises:
         ArgumentInvalid: for a capital or a warm-up that cannot be used.
@@ -175,7 +184,7 @@ def begin(
         )
     capital = check_money("initial_capital", initial_capital)
     stamps = None if bars is None else bars.timestamp
-    return _core.Simulation(rules, symbol, timeframe.ns, capital, first, record_decisions, stamps)
+    return _core.Simulation(rules, symbol, timeframe.ns, capital, first, True, stamps)
 
 
 def input_parts(core: _core.Simulation, columns: WholeColumns | GrowingColumns) -> Parts:

@@ -13,14 +13,13 @@ from ktrdr.data.frames import BarTable
 from ktrdr.numerics import numeric_state
 from ktrdr.simulation._run import SignalRun, begin, input_parts, timeframe_of
 from ktrdr.simulation.columns import WholeColumns
+from ktrdr.simulation.given.order import BarOrder
+from ktrdr.simulation.given.signals import Conflicts, GivenSignals
 from ktrdr.simulation.inputs import (
-    check_length,
     find_timeframe,
     merged_rules,
     read_bars,
-    read_confidence,
     read_count,
-    read_signals,
     read_timeframe,
     rules_to_json,
 )
@@ -33,9 +32,13 @@ from ktrdr.time import Timeframe
 
 def simulate(
     bars: BarTable | BarSeries,
-    signals: ArrayLike,
+    signals: ArrayLike | None = None,
     confidence: ArrayLike | None = None,
     *,
+    entries: ArrayLike | None = None,
+    exits: ArrayLike | None = None,
+    short_entries: ArrayLike | None = None,
+    short_exits: ArrayLike | None = None,
     decisions: Decisions = None,
     execution: Execution = None,
     metrics: Metrics = None,
@@ -49,34 +52,36 @@ def simulate(
     Args:
         bars: polars, any Arrow table, or pandas: timestamp (UTC datetime or int64 ns), open, high, low, close
             and, where given, half_spread, atr, conversion_rate; a pandas DatetimeIndex is the timestamp.
-        signals: [n_bars, int8] +1 buy, 0 hold, -1 sell, decided at that bar's close.
+        signals: [n_bars, int8] +1 buy, 0 hold, -1 sell, decided at that bar's close. A column with stamps (a pandas
+            index, a frame of ``timestamp`` and one column) is put into the bars' order; others go by position.
         confidence: [n_bars, float32, 0..1], NaN undefined; None is 1 everywhere.
-        decisions: tests that a signal passes to become an order, over the defaults.
+        entries, exits, short_entries, short_exits: [n_bars, bool] instead of signals. An entry opens its side and
+            closes the other one first, an exit only closes its side. Contradictions do not count, as by vectorbt's
+            defaults: entry and exit of one side, then both entries; a warning counts them. Missing is False.
+        decisions: tests of a signal, over neutral ones: every signal passes, a sell from flat if ``allow_short``.
         execution: how orders fill and what that costs, over the defaults.
         metrics: ``periods_per_year`` and ``risk_free_rate``.
-        initial_capital: account currency.
         warmup_bars: the first simulated bar.
         timeframe: None takes the most frequent spacing of the stamps; one bar needs it.
-        symbol: name in the ledger.
+        initial_capital, symbol: account currency; name in the ledger.
 
-    Raises:
-        DataError: for bars that cannot be used, with row and field.
-        ConfigError: for rules that cannot be used, with path.
-        ArgumentInvalid: for signals, confidences or arguments that cannot be used.
-        FillPrice: for a market fill whose price after costs is not positive.
+    Raises a leaf of ``KtrdrError`` for bars, rules or arguments that cannot be used, and for a fill below nothing.
 
     >>> import polars as pl
     >>> bars = pl.DataFrame({"timestamp": [i * 3_600_000_000_000 for i in range(4)], "open": [10.0, 10, 11, 12],
     ...                      "high": [12.0] * 4, "low": [10.0] * 4, "close": [10.0, 11, 12, 12]})
-    >>> free = {"sizing": {"kind": "fixed_quantity", "quantity": 5}, "commission": {"rate": 0}, "slippage": {"rate": 0}}
-    >>> result = simulate(bars, [1, 0, 0, 0], execution=free, initial_capital=1_000)
-    >>> result.final_equity, result.trades["exit_reason"].to_list()
-    (1010.0, ['end_of_data'])
+    >>> result = simulate(bars, entries=bars["close"] < 11, exits=bars["close"] > 11)
+    >>> result.trades["exit_bar"].to_list(), result.signal_counts["traded"]
+    ([3], 2)
     """
-    simulation = Simulation(
+    return Simulation(
         bars,
         signals,
         confidence,
+        entries=entries,
+        exits=exits,
+        short_entries=short_entries,
+        short_exits=short_exits,
         decisions=decisions,
         execution=execution,
         metrics=metrics,
@@ -84,9 +89,7 @@ def simulate(
         warmup_bars=warmup_bars,
         timeframe=timeframe,
         symbol=symbol,
-    )
-    simulation.run()
-    return simulation.result()
+    )._finished()
 
 
 class Simulation(SignalRun):
@@ -112,9 +115,13 @@ class Simulation(SignalRun):
     def __init__(
         self,
         bars: BarTable | BarSeries,
-        signals: ArrayLike,
+        signals: ArrayLike | None = None,
         confidence: ArrayLike | None = None,
         *,
+        entries: ArrayLike | None = None,
+        exits: ArrayLike | None = None,
+        short_entries: ArrayLike | None = None,
+        short_exits: ArrayLike | None = None,
         decisions: Decisions = None,
         execution: Execution = None,
         metrics: Metrics = None,
@@ -124,12 +131,14 @@ class Simulation(SignalRun):
         symbol: str = "",
     ) -> None:
         rules = rules_to_json(execution, decisions, metrics)
-        series = read_bars(bars, symbol, None)
         given = bars.timeframe if timeframe is None and isinstance(bars, BarSeries) else read_timeframe(timeframe)
+        series = read_bars(bars, symbol, given)
         found = find_timeframe(series.timestamp, given)
-        columns = _whole_columns(series, signals, confidence)
+        own = GivenSignals(signals, confidence, entries, exits, short_entries, short_exits)
+        columns, conflicts = _whole_columns(series, own, BarOrder(bars, series.timestamp, found))
         core = begin(rules, symbol, found, bars=series, initial_capital=initial_capital, warmup_bars=warmup_bars)
         super().__init__(core, columns, found)
+        self._conflicts = conflicts
 
     open = SimulationStream
     """Alias of `SimulationStream`: begins a run of unknown length."""
@@ -154,9 +163,13 @@ class Simulation(SignalRun):
         cls,
         blob: bytes,
         bars: BarTable | BarSeries,
-        signals: ArrayLike,
+        signals: ArrayLike | None = None,
         confidence: ArrayLike | None = None,
         *,
+        entries: ArrayLike | None = None,
+        exits: ArrayLike | None = None,
+        short_entries: ArrayLike | None = None,
+        short_exits: ArrayLike | None = None,
         ledger: Ledger | None = None,
         execution: ExecutionMapping | None = None,
         decisions: DecisionsMapping | None = None,
@@ -170,6 +183,10 @@ class Simulation(SignalRun):
         signals: ArrayLike | None = None,
         confidence: ArrayLike | None = None,
         *,
+        entries: ArrayLike | None = None,
+        exits: ArrayLike | None = None,
+        short_entries: ArrayLike | None = None,
+        short_exits: ArrayLike | None = None,
         ledger: Ledger | None = None,
         execution: ExecutionMapping | None = None,
         decisions: DecisionsMapping | None = None,
@@ -185,11 +202,13 @@ class Simulation(SignalRun):
         """
         if bars is None:
             return SimulationStream.restore(blob, ledger=ledger, execution=execution, decisions=decisions)
-        series = read_bars(bars, "", None)
         saved = SavedRun.of(blob, ledger)
+        timeframe = timeframe_of(saved.core)
+        series = read_bars(bars, "", timeframe)
         core = saved.over(series)
-        timeframe = find_timeframe(series.timestamp, timeframe_of(core))
-        columns = _whole_columns(series, signals, confidence)
+        find_timeframe(series.timestamp, timeframe)
+        own = GivenSignals(signals, confidence, entries, exits, short_entries, short_exits)
+        columns, conflicts = _whole_columns(series, own, BarOrder(bars, series.timestamp, timeframe))
         forked_from_bar = None
         if execution is None and decisions is None:
             saved.compare(input_parts(core, columns))
@@ -200,6 +219,7 @@ class Simulation(SignalRun):
             forked_from_bar = core.next_bar
         run = cls.__new__(cls)
         SignalRun.__init__(run, core, columns, timeframe, forked_from_bar=forked_from_bar)
+        run._conflicts = conflicts
         return run
 
     def run(self, until: int | None = None) -> None:
@@ -214,10 +234,11 @@ class Simulation(SignalRun):
         with numeric_state():
             self._core.advance(columns.bars, row, columns.signals[row:stop], confidence, stop == rows)
 
+    def _finished(self) -> RunResult:
+        self.run()
+        return self.result()
 
-def _whole_columns(bars: BarSeries, signals: ArrayLike | None, confidence: ArrayLike | None) -> WholeColumns:
-    read = read_signals(signals)
-    sure = read_confidence(confidence)
-    check_length("signals", read, len(bars))
-    check_length("confidence", sure, len(bars))
-    return WholeColumns(bars, read, sure)
+
+def _whole_columns(bars: BarSeries, own: GivenSignals, order: BarOrder) -> tuple[WholeColumns, Conflicts]:
+    signals, confidence, conflicts = own.read(order)
+    return WholeColumns(bars, signals, confidence), conflicts

@@ -9,13 +9,14 @@ from ktrdr.data.bars import BarSeries
 from ktrdr.errors import IdentityMismatch
 from ktrdr.simulation._run import Run, begin
 from ktrdr.simulation.columns import WholeColumns
-from ktrdr.simulation.inputs import Confidence, Signals, rules_to_json
+from ktrdr.simulation.given.signals import Confidence, Signals
+from ktrdr.simulation.inputs import rules_to_json
 from ktrdr.simulation.saved import Parts, SavedRun
 from ktrdr.strategy.rule_mappings import Decisions, Execution, Metrics
 
 
 class BlockRun(Run):
-    """A run over bars at hand that is given its signals block by block, and records every decision.
+    """A run over bars at hand that is given its signals block by block.
 
     >>> import numpy as np
     >>> import polars as pl
@@ -48,7 +49,6 @@ class BlockRun(Run):
             bars=bars,
             initial_capital=initial_capital,
             warmup_bars=warmup_bars,
-            record_decisions=True,
         )
         return cls(core, _without_signals(bars), bars.timeframe)
 

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ktrdr.data.bars import BarSeries
 from ktrdr.errors import ArgumentInvalid
-from ktrdr.simulation.inputs import Confidence, Signals
+from ktrdr.simulation.given.signals import Confidence, Signals
 from ktrdr.time import Timeframe
 
 BAR_COLUMNS = ("timestamp", "open", "high", "low", "close", "half_spread", "atr", "conversion_rate")

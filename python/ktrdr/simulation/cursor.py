@@ -29,10 +29,10 @@ class LedgerCursor:
     >>> cursor = run.cursor()
     >>> run.run(until=3)
     >>> {name: rows.height for name, rows in cursor.take().items() if rows.height}
-    {'fills': 1, 'equity': 3}
+    {'fills': 1, 'decisions': 3, 'equity': 3}
     >>> run.run()
     >>> {name: rows.height for name, rows in cursor.take().items() if rows.height}
-    {'fills': 1, 'trades': 1, 'equity': 3}
+    {'fills': 1, 'trades': 1, 'decisions': 3, 'equity': 3}
     """
 
     written: dict[str, int]

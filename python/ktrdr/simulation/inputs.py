@@ -1,4 +1,4 @@
-"""Values from callers, checked once: bars, signals, confidences, rules, counts and amounts."""
+"""Values from callers, checked once: bars, timeframe, rules and counts."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ktrdr import _core
+from ktrdr.data.audit import check_dates
 from ktrdr.data.bars import BarSeries, read_columns
 from ktrdr.data.frames import BarTable
 from ktrdr.errors import ArgumentInvalid, DataTimeframe
@@ -24,8 +25,12 @@ from ktrdr.strategy.rules import (
 )
 from ktrdr.time import Timeframe
 
-Signals = NDArray[np.int8]
-Confidence = NDArray[np.float32]
+# Signals of one's own pass as they are: what a strategy file filters by default would drop them in silence.
+_NEUTRAL: DecisionsMapping = {
+    "confidence_threshold": 0.0,
+    "allow_short_from_flat": True,
+    "filters": {"min_signal_separation": 0.0},
+}
 
 
 def read_bars(
@@ -47,7 +52,7 @@ def read_bars(
     if isinstance(bars, BarSeries):
         found = bars
     else:
-        stamps, given = read_columns(bars, symbol)
+        stamps, given = read_columns(bars, symbol, timeframe)
         columns: dict[str, Any] = dict(given)
         found = BarSeries(symbol, timeframe or Timeframe.M1, stamps, **columns)
     if previous_ns is not None and found.timestamp[0] <= previous_ns:
@@ -63,12 +68,14 @@ def find_timeframe(stamps: NDArray[np.int64], timeframe: Timeframe | None) -> Ti
 
     Raises:
         ArgumentInvalid: for one bar without a timeframe.
-        DataTimeframe: for stamps that contradict the timeframe, or have none.
+        DataTimeframe: for stamps that contradict the timeframe, or have none, and for daily or weekly stamps that
+            are no dates.
     """
     spacing = _core.spacing(stamps)
     if spacing is None:
         if timeframe is None:
             raise ArgumentInvalid("one bar does not tell its timeframe", where="timeframe", expected="1m to 1w")
+        check_opens(stamps, timeframe, None)
         return timeframe
     smallest_ns, common_ns, count = spacing
     given = timeframe or next((known for known in Timeframe if known.ns == common_ns), None)
@@ -78,60 +85,20 @@ def find_timeframe(stamps: NDArray[np.int64], timeframe: Timeframe | None) -> Ti
         raise DataTimeframe(
             "the most frequent spacing is not the timeframe", found=f"{common_ns / 1e9:g} s", expected=expected
         )
-    check_overlap(smallest_ns, given)
+    check_opens(stamps, given, smallest_ns)
     return given
 
 
-def check_overlap(smallest_ns: int, timeframe: Timeframe) -> None:
-    """Raises ``DataTimeframe`` for bars closer to each other than they are long."""
-    if smallest_ns < timeframe.ns:
+def check_opens(stamps: NDArray[np.int64], timeframe: Timeframe, smallest_ns: int | None) -> None:
+    """Raises ``DataTimeframe`` for daily or weekly stamps that are no dates, and for bars that overlap.
+
+    ``smallest_ns`` is the smallest spacing of the bars; None for one bar.
+    """
+    if not timeframe.intraday:
+        check_dates(stamps, timeframe)
+    if smallest_ns is not None and smallest_ns < timeframe.ns:
         found = f"{smallest_ns / 1e9:g} s apart"
         raise DataTimeframe("bars overlap", found=found, expected=f"{timeframe.seconds} s or more")
-
-
-def read_signals(values: ArrayLike | None) -> Signals:
-    """Returns signals [n_bars, int8]; raises ``ArgumentInvalid`` where the cast would lose anything."""
-    given = np.asarray(values)
-    if given.dtype != np.int8:
-        given = _cast_without_loss(given)
-    if given.ndim != 1:
-        raise ArgumentInvalid("one signal per bar is needed", where="signals", found=f"shape {given.shape}")
-    return np.ascontiguousarray(given)
-
-
-def _cast_without_loss(given: NDArray[Any]) -> Signals:
-    refused = ArgumentInvalid(
-        "the signals do not fit into int8", where="signals", found=str(given.dtype), expected="-1, 0 or 1"
-    )
-    if given.dtype.kind not in "biuf":
-        if given.size:
-            raise refused
-        return np.zeros(given.shape, np.int8)
-    with np.errstate(invalid="ignore", over="ignore"):
-        cast = given.astype(np.int8)
-    if not np.array_equal(cast.astype(given.dtype), given):
-        raise refused
-    return cast
-
-
-def read_confidence(values: ArrayLike | None) -> Confidence | None:
-    """Returns confidences [n_bars, float32]; None stays None; raises ``ArgumentInvalid`` for other values."""
-    if values is None:
-        return None
-    try:
-        with np.errstate(over="ignore"):
-            given = np.asarray(values).astype(np.float32, copy=False)
-    except (TypeError, ValueError):
-        raise ArgumentInvalid("the confidences are not numbers", where="confidence", expected="float32") from None
-    if given.ndim != 1:
-        raise ArgumentInvalid("one confidence per bar is needed", where="confidence", found=f"shape {given.shape}")
-    return np.ascontiguousarray(given)
-
-
-def check_length(name: str, column: NDArray[Any] | None, rows: int) -> None:
-    """Raises ``ArgumentInvalid`` unless the column has one value per bar."""
-    if column is not None and len(column) != rows:
-        raise ArgumentInvalid("one value per bar is needed", where=name, found=len(column), expected=rows)
 
 
 def read_count(name: str, value: object) -> int:
@@ -147,12 +114,22 @@ def read_timeframe(given: str | Timeframe | None) -> Timeframe | None:
 
 
 def rules_to_json(execution: Execution, decisions: Decisions, metrics: Metrics) -> str:
-    """Returns the rules in the core's form: every key, defaults filled in; raises a ``ConfigError`` leaf."""
+    """Returns the rules in the core's form: every key, defaults filled in; raises a ``ConfigError`` leaf.
+
+    Decisions that are not given are neutral: every signal passes, and a sell opens a short where ``allow_short``
+    allows it.
+    """
     trade = execution if isinstance(execution, ExecutionRules) else parse_execution(execution)
-    decide = decisions if isinstance(decisions, DecisionRules) else parse_decisions(decisions)
+    decide = decisions if isinstance(decisions, DecisionRules) else _over_neutral(decisions)
     measure = metrics if isinstance(metrics, MetricsRules) else parse_metrics(metrics)
     rules = {"execution": trade.to_core(), "decisions": decide.to_core(), "metrics": measure.to_core()}
     return json.dumps(rules, allow_nan=False)
+
+
+def _over_neutral(decisions: DecisionsMapping | None) -> DecisionRules:
+    # Parsed alone first: an error must speak of what was written.
+    given = parse_decisions(decisions)
+    return parse_decisions(merge_rules(_NEUTRAL, given.model_dump(mode="json", exclude_unset=True)))
 
 
 def merged_rules(saved: str, execution: ExecutionMapping | None, decisions: DecisionsMapping | None) -> str:

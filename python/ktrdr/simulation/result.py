@@ -116,6 +116,8 @@ class RunResult:
         conventions: how the numbers were counted, and effects that are not modelled.
         warnings: facts that may flatter the result, one line each.
         source: provides frames and hash.
+        signal_counts: numbers of signals: all, traded, and those that each filter stopped. ``position`` counts signals
+            that the position made pointless, such as a buy while long; ``short`` sells that may not open a short.
         blocks: daily returns in 16 blocks; None where the run has none.
         partial: whether the run had not reached its last bar.
         open_position: the position still held; None when flat.
@@ -126,6 +128,8 @@ class RunResult:
     >>> bars = pl.DataFrame({"timestamp": [i * 3_600_000_000_000 for i in range(4)], "open": [10.0, 10, 11, 12],
     ...                      "high": [12.0] * 4, "low": [10.0] * 4, "close": [10.0, 11, 12, 12]})
     >>> result = simulate(bars, [1, 0, 0, 0])
+    >>> result.signal_counts
+    {'signals': 1, 'traded': 1, 'threshold': 0, 'separation': 0, 'position': 0, 'short': 0}
     >>> result.metrics["sharpe"], result.undefined["sharpe"]
     (None, 'too_few_returns')
     >>> pickle.loads(pickle.dumps(result)).result_hash == result.result_hash
@@ -137,6 +141,7 @@ class RunResult:
     conventions: Conventions
     warnings: tuple[str, ...]
     source: ResultSource
+    signal_counts: Mapping[str, int]
     blocks: tuple[Block, ...] | None = None
     partial: bool = False
     open_position: OpenPosition | None = None
@@ -190,7 +195,8 @@ class RunResult:
     def decisions(self) -> pl.DataFrame:
         """Returns one row per simulated bar: bar, raw signal, confidence, decision.
 
-        Only runs of a backtest record decisions; the frame of another run is empty.
+        A raw signal is +1 buy, 0 hold or -1 sell. Of boolean columns it is 3 for an entry and -3 for a short entry,
+        -2 for an exit, 2 for a short exit and 4 for both exits.
         """
         return self.source.frame("decisions")
 
@@ -259,11 +265,18 @@ class CoreLedger:
 
 
 def result_of(
-    core: _core.Simulation, curve: EquityCurve, timeframe: Timeframe, *, partial: bool, forked_from_bar: int | None
+    core: _core.Simulation,
+    curve: EquityCurve,
+    timeframe: Timeframe,
+    *,
+    partial: bool,
+    forked_from_bar: int | None,
+    warnings: tuple[str, ...] = (),
 ) -> RunResult:
-    """Returns the result of a run up to its next bar."""
+    """Returns the result of a run up to its next bar, with warnings about its inputs before those about the run."""
     values, blocks, periods_per_year, sundays_join = core.metrics()
     rules = json.loads(core.rules)
+    counts = _signal_counts(core.decision_counts())
     metrics = {name: _number(name, value) for name, value, _ in values}
     return RunResult(
         metrics=metrics,
@@ -271,8 +284,9 @@ def result_of(
         conventions=_conventions(
             rules, timeframe, periods_per_year, _day_rule(timeframe, sundays_join), forked_from_bar
         ),
-        warnings=_warnings(rules),
+        warnings=(*warnings, *_warnings(rules), *_filter_warnings(rules, counts)),
         source=CoreLedger(core, curve, metrics, row_counts(core)),
+        signal_counts=counts,
         blocks=None if blocks is None else tuple(Block(*block) for block in blocks),
         partial=partial,
         open_position=open_position(core),
@@ -331,3 +345,29 @@ def _warnings(rules: Mapping[str, Any]) -> tuple[str, ...]:
     if execution["fill"] == "this_close":
         found.append("execution.fill is this_close: orders trade at the close that decided them (optimistic)")
     return tuple(found)
+
+
+def _signal_counts(decisions: Sequence[int]) -> dict[str, int]:
+    """Returns the numbers of signals, from how often each decision was made, in the core's order."""
+    found = dict(zip(_core.DECISIONS, decisions, strict=True))
+    counts = {name: found[name] for name in ("traded", "threshold", "separation", "position", "short")}
+    return {"signals": sum(counts.values()), **counts}
+
+
+def _filter_warnings(rules: Mapping[str, Any], counts: Mapping[str, int]) -> tuple[str, ...]:
+    """Returns a warning where the filters stopped over half of the signals that asked for a trade.
+
+    A signal that the position makes pointless asks for none, nor does a sell in a run that is long only by its rules.
+    """
+    decisions = rules["decisions"]
+    stopped = {
+        f"confidence_threshold ({decisions['confidence_threshold']:g})": counts["threshold"],
+        f"min_signal_separation ({decisions['filters']['min_signal_separation']:g} h)": counts["separation"],
+        "allow_short_from_flat (false)": counts["short"] if rules["execution"]["allow_short"] else 0,
+    }
+    total = sum(stopped.values())
+    asked = counts["traded"] + total
+    if 2 * total <= asked:
+        return ()
+    reasons = ", ".join(f"{name} {count:,}" for name, count in stopped.items() if count)
+    return (f"decisions: {total:,} of {asked:,} signals were stopped, by {reasons}",)

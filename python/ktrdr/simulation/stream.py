@@ -15,16 +15,9 @@ from ktrdr.data.frames import BarTable
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.simulation._run import SignalRun, begin, input_parts, timeframe_of
 from ktrdr.simulation.columns import GrowingColumns
-from ktrdr.simulation.inputs import (
-    check_length,
-    check_overlap,
-    merged_rules,
-    read_bars,
-    read_confidence,
-    read_signals,
-    read_timeframe,
-    rules_to_json,
-)
+from ktrdr.simulation.given.order import BarOrder
+from ktrdr.simulation.given.signals import GivenSignals
+from ktrdr.simulation.inputs import check_opens, merged_rules, read_bars, read_timeframe, rules_to_json
 from ktrdr.simulation.saved import Ledger, SavedRun
 from ktrdr.strategy.rule_mappings import Decisions, DecisionsMapping, Execution, ExecutionMapping, Metrics
 from ktrdr.time import Timeframe
@@ -38,7 +31,7 @@ class SimulationStream(SignalRun):
     Args:
         timeframe: length of a bar; required.
         execution: how orders fill and what that costs, over the defaults.
-        decisions: tests that a signal passes to become an order, over the defaults.
+        decisions: tests that a signal passes to become an order; by default every signal passes, as in `simulate`.
         metrics: ``periods_per_year`` is required.
         initial_capital: account currency.
         warmup_bars: the first simulated bar.
@@ -114,17 +107,22 @@ class SimulationStream(SignalRun):
     def feed(
         self,
         bars: BarTable | BarSeries | None,
-        signals: ArrayLike,
+        signals: ArrayLike | None = None,
         confidence: ArrayLike | None = None,
         *,
+        entries: ArrayLike | None = None,
+        exits: ArrayLike | None = None,
+        short_entries: ArrayLike | None = None,
+        short_exits: ArrayLike | None = None,
         last: bool = False,
     ) -> None:
         """Simulates the next bars, one or many.
 
         Args:
             bars: the rows after those fed so far, with the same columns; None or no rows changes nothing.
-            signals: [n_bars, int8] +1 buy, 0 hold, -1 sell, decided at that bar's close.
+            signals: [n_bars, int8] +1 buy, 0 hold, -1 sell, decided at that bar's close, as `simulate` takes them.
             confidence: [n_bars, float32, 0..1], NaN undefined; None is 1 everywhere.
+            entries, exits, short_entries, short_exits: [n_bars, bool] instead of signals, as `simulate` takes them.
             last: whether the run ends with these bars.
 
         Raises:
@@ -138,20 +136,19 @@ class SimulationStream(SignalRun):
                 )
             return
         given = read_bars(bars, self._core.symbol, self._timeframe, self._core.last_ns)
-        read = read_signals(signals)
-        sure = read_confidence(confidence)
-        check_length("signals", read, len(given))
-        check_length("confidence", sure, len(given))
+        own = GivenSignals(signals, confidence, entries, exits, short_entries, short_exits)
+        read, sure, conflicts = own.read(BarOrder(bars, given.timestamp, self._timeframe))
         self._columns.check_alike(given)
         self._check_spacing(given)
         self._core.advance(given, 0, read, sure, last)
         self._columns.append(given, read, sure)
+        self._conflicts = self._conflicts.plus(conflicts)
 
     def _check_spacing(self, bars: BarSeries) -> None:
         before = self._core.last_ns
         stamps = bars.timestamp if before is None else np.concatenate([[before], bars.timestamp])
-        if (spacing := _core.spacing(stamps)) is not None:
-            check_overlap(spacing[0], self._timeframe)
+        spacing = _core.spacing(stamps)
+        check_opens(bars.timestamp, self._timeframe, None if spacing is None else spacing[0])
 
 
 def _open_page(core: _core.Simulation, timeframe: Timeframe, ledger: Ledger | None) -> GrowingColumns:
@@ -161,5 +158,6 @@ def _open_page(core: _core.Simulation, timeframe: Timeframe, ledger: Ledger | No
     if core.next_bar > first_row and ledger is not None and "inputs" in ledger:
         inputs = pl.DataFrame(ledger["inputs"])
         bars = read_bars(inputs, core.symbol, timeframe)
-        columns.append(bars, read_signals(inputs["signal"]), read_confidence(inputs["confidence"]))
+        signals, confidence = inputs["signal"].cast(pl.Int8), inputs["confidence"].cast(pl.Float32)
+        columns.append(bars, signals.to_numpy(), confidence.to_numpy())
     return columns

@@ -110,7 +110,8 @@ class OperationList(View):
 class ResultView(View):
     """A completed operation: hash, warnings, manifest, and the figures of its kind.
 
-    The figures of a backtest are ``metrics`` (null where ``undefined`` has the reason) and ``trades``.
+    The figures of a backtest are ``metrics`` (null where ``undefined`` has the reason), ``trades`` and ``signals``: how
+    many there were, were traded, and were stopped by which filter.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")

@@ -42,8 +42,8 @@ pub enum Error {
         /// Reason why it is refused.
         problem: Problem,
     },
-    /// A signal is not +1, 0 or -1.
-    #[error("a signal must be 1, 0 or -1")]
+    /// A signal is none of the numbers that a signal has.
+    #[error("a signal must be 1, 0 or -1, or a number for an entry or an exit")]
     Signal {
         /// Row of the signal.
         row: usize,

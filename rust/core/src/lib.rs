@@ -8,7 +8,8 @@
 //! 1. Financing since the last bar is charged.
 //! 2. The pending order executes at this bar's open.
 //! 3. Exits inside the bar: stop, target, trailing stop, liquidation.
-//! 4. The signal passes the filters, or the longest holding asks for a close: an order is placed.
+//! 4. The signal passes the filters, or the longest holding asks for a close: an order is placed. `Columns::ENTER_LONG`
+//!    and its like are signals that always reverse, or only close.
 //! 5. With `this_close` the order executes at this close; otherwise it is pending.
 //! 6. On the last bar a pending order is rejected, and an open position may be closed.
 //! 7. Equity is marked at the close.

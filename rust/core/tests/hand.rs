@@ -1,6 +1,7 @@
 //! Fills, sizes and money that can be checked by hand; the arithmetic stands in the comments.
 #![allow(missing_docs)]
 
+use ktrdr_core::Columns;
 use ktrdr_testkit::{DAY_NS, HOUR_NS, Run, World, close_to};
 use serde_json::{Value, json};
 
@@ -296,6 +297,54 @@ fn a_reversal_is_sized_on_the_cash_after_the_close() {
     close_to(run.ledger.fills.quantity[2], 23.259_707_32, 1e-8);
     close_to(run.metric("final_equity"), 10_241.946_927, 5e-7);
     assert_eq!(run.ledger.fills.trade_id, [0, 0, 1]);
+}
+
+#[test]
+fn a_signal_that_only_closes_opens_nothing() {
+    let rules = execution(json!({"on_opposite": "reverse", "close_at_end": false}));
+    for close in [Columns::CLOSE_LONG, Columns::CLOSE_ANY] {
+        // Closed at bar 2 though opposite orders reverse; while flat, and beside a short, there is nothing to close.
+        let run = World::flat(&[100.0; 5], &[1, close, close, 0, 0]).run(rules.clone());
+        assert_eq!((run.fill_bars(), run.reasons()), (&[1, 2][..], vec!["signal"; 2]), "{close}");
+        assert_eq!(run.decisions(), ["traded", "traded", "position", "hold", "hold"], "{close}");
+    }
+    for close in [Columns::CLOSE_SHORT, Columns::CLOSE_ANY] {
+        let run = World::flat(&[100.0; 5], &[-1, close, close, 0, 0]).run(rules.clone());
+        assert_eq!((run.fill_bars(), run.ledger.fills.side.as_slice()), (&[1, 2][..], &[-1, 1][..]), "{close}");
+    }
+    for (side, close) in [(1, Columns::CLOSE_SHORT), (-1, Columns::CLOSE_LONG)] {
+        let run = World::flat(&[100.0; 4], &[side, close, close, 0]).run(rules.clone());
+        assert_eq!((run.fill_bars(), run.decisions()[1]), (&[1][..], "position"), "{side}");
+    }
+}
+
+#[test]
+fn an_entry_reverses_whatever_an_opposite_order_does() {
+    let rules = execution(json!({"on_opposite": "close", "close_at_end": false}));
+    for (signals, sides) in [
+        ([Columns::ENTER_LONG, Columns::ENTER_SHORT, Columns::ENTER_SHORT, 0], [1, -1, -1]),
+        ([Columns::ENTER_SHORT, Columns::ENTER_LONG, Columns::ENTER_LONG, 0], [-1, 1, 1]),
+    ] {
+        let run = World::flat(&[100.0; 4], &signals).run(rules.clone());
+        assert_eq!((run.fill_bars(), run.ledger.fills.side.as_slice()), (&[1, 2, 2][..], &sides[..]));
+        assert_eq!(run.decisions(), ["traded", "traded", "position", "hold"]);
+    }
+    // No shorts: the long is closed, and no short opened, then or from flat.
+    let long_only = execution(json!({"allow_short": false, "close_at_end": false}));
+    let run =
+        World::flat(&[100.0; 4], &[Columns::ENTER_LONG, Columns::ENTER_SHORT, Columns::ENTER_SHORT, 0]).run(long_only);
+    assert_eq!((run.fill_bars(), run.decisions()[2]), (&[1, 2][..], "short"));
+}
+
+#[test]
+fn a_signal_that_only_closes_passes_the_filters_and_ends_with_the_data() {
+    let mut world = World::flat(&[100.0; 4], &[1, Columns::CLOSE_LONG, Columns::CLOSE_ANY, Columns::CLOSE_ANY]);
+    world.confidence = Some(vec![0.9, 0.4, 0.9, 0.9]);
+    let slow = json!({"confidence_threshold": 0.5, "filters": {"min_signal_separation": 2.0}});
+    let run = world.run(json!({"decisions": slow, "execution": {"close_at_end": false}}));
+    // Filled at bar 1: bar 1 lies below the threshold, bar 2 one hour after the fill, bar 3 two, where the data end.
+    assert_eq!(run.decisions(), ["traded", "threshold", "separation", "traded"]);
+    assert_eq!((run.refusals(), run.ledger.refused.side.as_slice()), (vec!["end_of_data"], &[-1][..]));
 }
 
 #[test]

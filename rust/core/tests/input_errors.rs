@@ -21,9 +21,9 @@ fn rows_that_are_refused_can_be_given_again() {
     whole.run(&world.columns(), None).expect("a run");
     let mut again = in_blocks(&world, rules(json!({})));
     let (mut signals, mut confidence) = (world.signals.clone(), vec![0.9; 350]);
-    (signals[260], confidence[270]) = (2, 1.5);
+    (signals[260], confidence[270]) = (5, 1.5);
     let broken = Columns { signals: &signals, ..world.columns() };
-    assert_eq!(again.feed(&broken, true).expect_err("a signal"), Error::Signal { row: 260, found: 2 });
+    assert_eq!(again.feed(&broken, true).expect_err("a signal"), Error::Signal { row: 260, found: 5 });
     let broken = Columns { confidence: Some(&confidence), ..world.columns() };
     assert_eq!(again.feed(&broken, true).expect_err("a confidence"), Error::Confidence { row: 270, found: 1.5 });
     confidence[255] = -0.5;
@@ -43,9 +43,9 @@ fn what_was_given_is_judged_before_what_comes_of_it() {
     world.half_spread = Some(vec![1e6; 350]);
     let mut run = in_blocks(&world, rules(json!({})));
     let mut signals = world.signals.clone();
-    signals[260] = 2;
+    signals[260] = 5;
     let broken = Columns { signals: &signals, ..world.columns() };
-    assert_eq!(run.feed(&broken, true).expect_err("a signal"), Error::Signal { row: 260, found: 2 });
+    assert_eq!(run.feed(&broken, true).expect_err("a signal"), Error::Signal { row: 260, found: 5 });
     for _ in 0..2 {
         let error = run.feed(&world.columns(), true).expect_err("a price below zero");
         assert!(matches!(error, Error::FillPrice { row, .. } if row < 200), "{error}");

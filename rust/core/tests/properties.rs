@@ -1,7 +1,9 @@
 //! Properties that hold for any world and any rules.
 #![allow(missing_docs)]
 
-use ktrdr_core::{Calendar, Error, Hash, Header, Ledger, Reason, Simulation, SnapshotV2, open_snapshot, seal_snapshot};
+use ktrdr_core::{
+    Calendar, Columns, Error, Hash, Header, Ledger, Reason, Simulation, SnapshotV2, open_snapshot, seal_snapshot,
+};
 use ktrdr_testkit::draw::{self, Draw};
 use ktrdr_testkit::{HOUR_NS, World, close_to, joined, outcome, rules};
 use proptest::prelude::*;
@@ -250,7 +252,9 @@ proptest! {
     fn the_other_side_without_costs_loses_what_this_one_earns(seed: u64, bars in 2_usize..80) {
         let world = plain_world(seed, bars);
         let mut mirrored = world.clone();
-        mirrored.signals.iter_mut().for_each(|signal| *signal = -*signal);
+        // A signal that closes either side is its own mirror.
+        let mirror = |signal: &mut i8| if *signal != Columns::CLOSE_ANY { *signal = -*signal };
+        mirrored.signals.iter_mut().for_each(mirror);
         let [here, there] = [&world, &mirrored].map(|world| world.run(smooth(0.0)));
         for (one, other) in here.ledger.equity.iter().zip(&there.ledger.equity) {
             close_to(one - world.capital, world.capital - other, 1e-7);
@@ -310,7 +314,7 @@ fn a_warm_up_as_long_as_the_bars_is_too_short() {
 
 #[test]
 fn signals_and_confidences_have_a_range() {
-    let mut world = World::flat(&[100.0, 101.0], &[0, 2]);
+    let mut world = World::flat(&[100.0, 101.0], &[0, 5]);
     assert_eq!(world.try_run(json!({})).expect_err("signal").row(), Some(1));
     world.signals[1] = 0;
     for bad in [1.5, -0.1] {

@@ -1,7 +1,7 @@
 //! Constants of the core, from which Python derives its own lists.
 
 use ktrdr_core::{
-    Decision, Field, LEDGER_SCHEMA, METRICS, MetricKind, PAGE_ROWS, Reason, RejectionReason, Rule, SEMANTICS,
+    Columns, Decision, Field, LEDGER_SCHEMA, METRICS, MetricKind, PAGE_ROWS, Reason, RejectionReason, Rule, SEMANTICS,
 };
 use ktrdr_core::{Membership, Undefined};
 use pyo3::prelude::*;
@@ -25,6 +25,7 @@ pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("AUDIT_RULES", PyTuple::new(py, Rule::CODES)?)?;
     module.add("BAR_RULES", bar_rules(py)?)?;
     module.add("BUILT_FOR", BUILT_FOR)?;
+    Columns::NAMED_SIGNALS.iter().try_for_each(|&(name, signal)| module.add(name, signal))?;
     module.add("DECISIONS", PyTuple::new(py, Decision::NAMES)?)?;
     module.add("LEDGER_SCHEMA", ledger_schema(py)?)?;
     module.add("MEMBERSHIPS", memberships(py)?)?;
@@ -57,9 +58,8 @@ fn ledger_schema(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 /// Returns the name of every membership function, with the names of its parameters.
 fn memberships(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let kinds = PyDict::new(py);
-    for (name, parameters) in Membership::KINDS {
-        kinds.set_item(name, PyTuple::new(py, parameters)?)?;
-    }
+    let mut kind_of = Membership::KINDS.into_iter();
+    kind_of.try_for_each(|(name, parameters)| kinds.set_item(name, PyTuple::new(py, parameters)?))?;
     Ok(kinds)
 }
 

@@ -133,6 +133,11 @@ impl Simulation {
         Ok(self.saved.run.equity_columns(first..stop, &bars).map(|column| column.into_pyarray(py)))
     }
 
+    /// Returns how often each decision was made, in the order of `DECISIONS`.
+    fn decision_counts(&self) -> Vec<u64> {
+        self.saved.run.ledger().decisions.counts().into()
+    }
+
     /// Returns BLAKE3 over fills, trades, equity at `times`, and metrics sorted by name.
     fn result_hash<'py>(
         &self,

@@ -63,7 +63,8 @@ pub fn world(draw: &mut Draw, bars: usize) -> World {
         price = close;
     }
     let density = draw.pick(&[0.05, 0.3, 0.9]);
-    let signals: Vec<i8> = (0..bars).map(|_| if draw.chance(density) { draw.pick(&[-1, 1]) } else { 0 }).collect();
+    let kinds: &[i8] = if draw.chance(0.3) { &[-3, -2, -1, 1, 2, 3, 4] } else { &[-1, 1] };
+    let signals: Vec<i8> = (0..bars).map(|_| if draw.chance(density) { draw.pick(kinds) } else { 0 }).collect();
     let mut world = World::new(&rows, &signals).capital(draw.pick(&[1_000.0, 10_000.0, 100_000.0]));
     let mut time = 0;
     for stamp in &mut world.timestamp {

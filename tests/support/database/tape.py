@@ -32,6 +32,7 @@ OUTCOME = Outcome(
         "metrics": {"sharpe": None, "total_return": 0.25, "trades": 5},
         "undefined": {"sharpe": "no variance"},
         "trades": 5,
+        "signals": {"signals": 11, "traded": 10, "threshold": 1, "separation": 0, "position": 0, "short": 0},
         "blocks": [[2, 0.5, 0.25]],
         "open_position": None,
     },

@@ -57,20 +57,27 @@ def arguments_of(case: Case) -> dict[str, Any]:
         "timeframe": timeframe.value,
         "symbol": SYMBOL,
         **case.rules,
+        # The door's own defaults pass every signal; the reference has those of a strategy file.
+        "decisions": complete(case.rules)["decisions"],
     }
 
 
-def columns_of(case: Case) -> tuple[pl.DataFrame, Any, Any]:
-    """Bars, signals and confidence as a user has them."""
+def columns_of(case: Case) -> dict[str, Any]:
+    """Bars, signals and confidence as a user has them; entries and exits as booleans."""
     confidence = None if case.confidence is None else np.array(case.confidence, np.float32)
-    return frame_of(case.bars), np.array(case.signals, np.int8), confidence
+    given = {"bars": frame_of(case.bars), "confidence": confidence}
+    signals = np.array(case.signals, np.int8)
+    if np.abs(signals).max() <= 1:
+        return given | {"signals": signals}
+    flags = {"entries": [3], "short_entries": [-3], "exits": [-2, 4], "short_exits": [2, 4]}
+    return given | {name: np.isin(signals, codes) for name, codes in flags.items()}
 
 
 def run_door(case: Case) -> CoreOutcome:
     """The case through `ktrdr.simulate`."""
     import ktrdr
 
-    result = ktrdr.simulate(*columns_of(case), **arguments_of(case))
+    result = ktrdr.simulate(**columns_of(case), **arguments_of(case))
     tables = {name: _lists(getattr(result, name)) for name in ("fills", "trades", "equity", "refused")}
     return CoreOutcome(tables, dict(result.metrics), dict(result.undefined), result.blocks)
 

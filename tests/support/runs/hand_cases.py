@@ -289,6 +289,26 @@ ORDERS: list[HandCase] = [
         metrics={"profit_factor": 0.0, "wins": 0, "losses": 0, "refused_orders": 1},
         equity={1: 1_010.0},
     ),
+    # Booleans: long at 100, reversed at 110 (+10) though an opposite order closes, closed at 104 (+6); flat, an exit
+    # has nothing to close.
+    HandCase(
+        "entries reverse and exits only close",
+        case_of([100.0, 100.0, 110.0, 104.0, 104.0], {0: 3, 1: -3, 2: 2, 3: 4}),
+        [
+            (1, 1, 1.0, 100.0, "signal"),
+            (2, -1, 1.0, 110.0, "signal"),
+            (2, -1, 1.0, 110.0, "signal"),
+            (3, 1, 1.0, 104.0, "signal"),
+        ],
+        1_016.0,
+    ),
+    # Reverse is set, and an exit opens nothing: long at 100, closed at 110, and no short.
+    HandCase(
+        "an exit opens nothing where an opposite order reverses",
+        case_of([100.0, 100.0, 110.0, 90.0], {0: 3, 1: -2, 2: -2}, {"on_opposite": "reverse"}),
+        [(1, 1, 1.0, 100.0, "signal"), (2, -1, 1.0, 110.0, "signal")],
+        1_010.0,
+    ),
     # 95 buys 1 at 95. At 76 the close leaves 100 - 19 = 81, less than the 95 that the short would need:
     # the closing leg stands, the opening leg of 95 / 76 = 1.25 is refused.
     HandCase(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -47,6 +48,18 @@ def draw_case(seed: int) -> Case:
     )
 
 
+def draw_flag_case(seed: int) -> Case:
+    """The case of a seed with entries and exits in place of its signals; in every third some stay."""
+    rng = Random(f"flags {seed}")
+    case = draw_case(seed)
+    kept = 0.3 if seed % 3 == 0 else 0.0
+
+    def one(signal: int) -> int:
+        return signal if signal == 0 or rng.random() < kept else rng.choice([3, -3, -2, 2, 4])
+
+    return replace(case, signals=[one(signal) for signal in case.signals])
+
+
 def draw_case_over(seed: int, bars: Bars, timeframe_seconds: int) -> Case:
     """Drawn signals and rules over given bars, with rules of their size."""
     rng = Random(seed)
@@ -69,6 +82,8 @@ def draw_case_over(seed: int, bars: Bars, timeframe_seconds: int) -> Case:
 def _draw_times(rng: Random, seconds: int, length: int) -> list[int]:
     """Open times: every day or with weekends left out, now and then a hole."""
     start = MONDAY_SECONDS + rng.randrange(0, 60 * DAY_SECONDS, min(seconds, DAY_SECONDS))
+    # Weekly bars are stamped with their Monday.
+    start -= (start - MONDAY_SECONDS) % SECONDS["1w"] if seconds == SECONDS["1w"] else 0
     regular = length <= 6 or seconds > DAY_SECONDS
     calendar = "always" if regular else rng.choice(["always", "weekdays", "fx"])
     holes = 0.0 if length <= 6 else rng.choice([0.0, 0.0, 0.05])

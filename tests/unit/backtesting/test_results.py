@@ -49,6 +49,23 @@ def test_the_manifest_is_json_and_complete(results: BacktestResults) -> None:
     assert manifest["versions"].keys() >= {"torch", "numpy", "polars", "TA-Lib"}
 
 
+def test_the_summary_counts_the_signals_that_each_filter_stopped(results: BacktestResults) -> None:
+    codes = dict(results.decisions["decision"].value_counts().iter_rows())
+    filters = ("traded", "threshold", "separation", "position", "short")
+    assert results.summary["signals"] == results.signal_counts
+    assert {name: results.signal_counts[name] for name in filters} == {name: codes.get(name, 0) for name in filters}
+    assert results.signal_counts["signals"] == sum(codes.get(name, 0) for name in filters) > 0
+
+
+def test_a_backtest_warns_where_its_filters_stop_over_half(config_of: ConfigOf) -> None:
+    slow = BacktestingEngine(config_of(n_bars=1_200, decisions={"filters": {"min_signal_separation": 48}})).run()
+    counts = slow.signal_counts
+    stopped = counts["separation"] + counts["threshold"] + counts["short"]
+    assert 2 * stopped > counts["traded"] + stopped
+    (line,) = (line for line in slow.warnings if line.startswith("decisions: "))
+    assert f"min_signal_separation (48 h) {counts['separation']:,}" in line
+
+
 def test_equity_starts_at_the_first_bar_asked_for(results: BacktestResults) -> None:
     assert results.equity["time"][0].isoformat() == "2024-01-20T00:00:00+00:00"
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 
 import ktrdr
 from ktrdr import _core
 from ktrdr.simulation.ledger import TABLES
 from ktrdr.simulation.result import HeldLedger, RunResult
+from ktrdr.strategy.rules import parse_decisions
 from support.runs.signal_runs import RULES, market, signals_for
 
 
@@ -59,3 +63,93 @@ def test_the_catalogue_lists_the_metrics_of_a_run() -> None:
     result = ktrdr.simulate(market(), signals_for(), **RULES)
     assert sorted(result.metrics) == sorted(_core.METRICS)
     assert set(result.undefined.values()) <= set(_core.UNDEFINED)
+
+
+def smooth_market(rows: int) -> pl.DataFrame:
+    return market(rows).drop("conversion_rate")
+
+
+def counts(signals: Any, confidence: Any = None, **given: Any) -> tuple[dict[str, int], tuple[str, ...]]:
+    result = ktrdr.simulate(smooth_market(len(signals)), signals, confidence, **given)
+    found = dict(result.signal_counts)
+    assert result.decisions.height == len(signals)
+    assert found["signals"] == sum(count for name, count in found.items() if name != "signals")
+    assert pickle.loads(pickle.dumps(result)).signal_counts == found
+    return found, result.warnings
+
+
+def test_own_signals_all_pass_unless_a_filter_is_named() -> None:
+    """A buy and a sell in turn, one hour apart, half of them hardly sure."""
+    signals, sure = [1, -1] * 30, [0.9, 0.1] * 30
+    found, warnings = counts(signals, sure)
+    assert found == {"signals": 60, "traded": 60, "threshold": 0, "separation": 0, "position": 0, "short": 0}
+    assert warnings == ()
+    found, warnings = counts(signals, sure, decisions={"filters": {"min_signal_separation": 4}})
+    # A fill an hour after each order: one of five may trade; a sell that meets no long opens a short.
+    assert (found["traded"], found["separation"]) == (12, 48)
+    assert warnings == ("decisions: 48 of 60 signals were stopped, by min_signal_separation (4 h) 48",)
+    found, warnings = counts(signals, sure, decisions={"confidence_threshold": 0.5})
+    # Every second bar a buy: the first opens, the others find the long.
+    assert (found["traded"], found["threshold"], found["position"]) == (1, 30, 29)
+    assert warnings == ("decisions: 30 of 31 signals were stopped, by confidence_threshold (0.5) 30",)
+
+
+def test_a_short_opens_from_flat_as_allow_short_says() -> None:
+    signals = [-1, 0, 0, 0]
+    for allowed, traded in ((True, 1), (False, 0)):
+        found, warnings = counts(signals, execution={"allow_short": allowed})
+        # A run that is long only by its rules stops its shorts without a warning.
+        assert (found["traded"], found["short"], warnings) == (traded, 1 - traded, ())
+    found, warnings = counts(signals, decisions={"allow_short_from_flat": False})
+    assert found["short"] == 1
+    assert warnings == ("decisions: 1 of 1 signals were stopped, by allow_short_from_flat (false) 1",)
+
+
+def test_half_of_the_signals_is_no_warning_and_one_more_is() -> None:
+    for sure, warned in (([0.9, 0.1, 0.1, 0.9], False), ([0.1, 0.1, 0.1, 0.9], True)):
+        warnings = counts([1, -1, 1, -1], sure, decisions={"confidence_threshold": 0.5})[1]
+        assert bool(warnings) == warned, sure
+
+
+def test_signals_of_a_state_are_no_stopped_signals() -> None:
+    """Long or short on every bar: the position answers most of them, and nothing is lost."""
+    found, warnings = counts([1] * 20 + [-1] * 20, execution={"on_opposite": "reverse"})
+    assert (found["traded"], found["position"], warnings) == (2, 38, ())
+
+
+@pytest.mark.parametrize("door", ["simulate", "fed", "restored"])
+def test_every_door_has_the_neutral_defaults(door: str) -> None:
+    signals, sure = signals_for(), np.full(300, 0.01, np.float32)
+    given: dict[str, Any] = {"metrics": {"periods_per_year": 252}}
+    neutral = {"confidence_threshold": 0, "allow_short_from_flat": True, "filters": {"min_signal_separation": 0}}
+    expected = ktrdr.simulate(market(), signals, sure, decisions=neutral, **given)
+    if door == "simulate":
+        result = ktrdr.simulate(market(), signals, sure, **given)
+    elif door == "fed":
+        stream = ktrdr.SimulationStream(timeframe="1h", **given)
+        stream.feed(market(), signals, sure, last=True)
+        result = stream.result()
+    else:
+        run = ktrdr.Simulation(market(), signals, sure, **given)
+        run.run(until=100)
+        again = ktrdr.Simulation.restore(run.snapshot(), market(), signals, sure, ledger=run.ledger())
+        again.run()
+        result = again.result()
+    assert result.result_hash == expected.result_hash
+    assert result.decisions.equals(expected.decisions) and result.decisions.height == 300
+    assert result.signal_counts["signals"] == int(np.count_nonzero(signals))
+    assert expected.metrics["trades"] > 10
+
+
+def test_a_key_that_is_named_keeps_the_other_defaults_neutral() -> None:
+    found, _ = counts([1, -1] * 10, [0.2] * 20, decisions={"position_awareness": False})
+    assert (found["threshold"], found["separation"], found["short"]) == (0, 0, 0)
+    with pytest.raises(ktrdr.KtrdrError, match="min_signal_separation"):
+        ktrdr.simulate(market(4), [0] * 4, decisions={"filters": {"min_signal_separatoin": 1}})  # type: ignore[typeddict-unknown-key]
+
+
+def test_rules_of_a_strategy_keep_their_defaults() -> None:
+    rules = parse_decisions({})
+    assert (rules.confidence_threshold, rules.filters.min_signal_separation) == (0.5, 4.0)
+    found, _ = counts([1, -1] * 10, [0.2] * 20, decisions=rules)
+    assert found["threshold"] == 20

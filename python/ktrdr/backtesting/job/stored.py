@@ -94,6 +94,7 @@ def stored_results(store: Store, operation_id: str) -> BacktestResults:
         conventions=manifest["conventions"],
         warnings=found.warnings,
         source=StoredLedger(store, operation_id, found.result_hash),
+        signal_counts=summary["signals"],
         blocks=None if blocks is None else tuple(Block(*block) for block in blocks),
         open_position=summary.get("open_position"),
         facts={key: value for key, value in manifest.items() if key not in _COMPUTED},

@@ -7,6 +7,7 @@ use crate::engine::state::State;
 use crate::error::Error;
 use crate::ledger::schema::{DecisionRow, Rejection};
 use crate::ledger::writer::LedgerWriter;
+use crate::market::columns::Columns;
 use crate::market::rows::{PreviousBar, Row, Rows};
 use crate::money::sizing;
 use crate::orders::matching::{self, BarExit, Reason};
@@ -53,8 +54,8 @@ impl BarStep<'_> {
     ///
     /// With `next_open` nothing else of this bar depends on it, so `fast` calls it after a range of quiet rows.
     pub fn act_on(&mut self, signal: i8, confidence: f32) -> Result<(), Error> {
-        let Some((side, confidence)) = self.decide(signal, confidence) else { return Ok(()) };
-        self.place(self.order(side, confidence))
+        let Some((signal, confidence)) = self.decide(signal, confidence) else { return Ok(()) };
+        self.place(self.order(signal, confidence))
     }
 
     fn charge_financing(&mut self) {
@@ -95,16 +96,16 @@ impl BarStep<'_> {
         self.exit(exit, ambiguous)
     }
 
-    /// Applies the filters; returns side and confidence of the order to place, if any.
+    /// Applies the filters; returns signal and confidence of the order to place, if any.
     fn decide(&mut self, signal: i8, confidence: f32) -> Option<(i8, Option<f32>)> {
         let direction = self.state.direction();
         let last_fill_ns = self.state.last_fill_ns;
         let verdict = self.plan.filter.judge(signal, confidence, self.row.time, last_fill_ns, direction);
         if verdict == Verdict::AlreadyInPosition {
-            self.reject(signal, None, RejectionReason::AlreadyInPosition);
+            self.reject(signal.signum(), None, RejectionReason::AlreadyInPosition);
         }
         let mut decision = verdict.decision();
-        let mut order = verdict.is_order().then_some((signal, Some(confidence)));
+        let mut order = verdict.is_order().then(|| (against(signal, direction), Some(confidence)));
         // An order that is placed takes precedence over the longest holding.
         if order.is_none() && self.is_held_long_enough() {
             decision = Decision::MaxHolding;
@@ -116,13 +117,13 @@ impl BarStep<'_> {
         order
     }
 
-    fn order(&self, side: i8, confidence: Option<f32>) -> Order {
+    fn order(&self, signal: i8, confidence: Option<f32>) -> Order {
         // Measured at this close: what follows must not change the size.
         let sigma = match self.plan.execution().sizing {
             Sizing::VolatilityTarget { window, .. } => self.volatility(window + 1),
             _ => None,
         };
-        Order { side, confidence, atr: self.row.atr, sigma }
+        Order { signal, confidence, atr: self.row.atr, sigma }
     }
 
     /// Returns the annual volatility over the last `rows` rows, this one included; `None` with fewer.
@@ -153,7 +154,7 @@ impl BarStep<'_> {
     fn end_of_data(&mut self) -> Result<(), Error> {
         // First the order, then the position: neither outlives the data.
         if let Some(order) = self.state.pending.take() {
-            self.reject(order.side, None, RejectionReason::EndOfData);
+            self.reject(order.side(), None, RejectionReason::EndOfData);
         }
         if self.plan.execution().close_at_end && self.state.position.is_some() {
             let quote = self.row.at_close(self.previous);
@@ -189,4 +190,9 @@ impl BarStep<'_> {
             reason: reason as u8,
         });
     }
+}
+
+/// Returns the signal as an order has it: `CLOSE_ANY` becomes the one that closes the open position.
+fn against(signal: i8, direction: i8) -> i8 {
+    if signal == Columns::CLOSE_ANY { Columns::CLOSE_LONG * direction } else { signal }
 }

@@ -27,7 +27,7 @@ impl BarStep<'_> {
         let execution = self.plan.execution();
         // The last close would end the position that it opens.
         if self.last && self.plan.fills_at_close() && execution.close_at_end {
-            self.reject(order.side, None, RejectionReason::EndOfData);
+            self.reject(order.side(), None, RejectionReason::EndOfData);
             return Ok(());
         }
         self.open(order, quote)
@@ -35,18 +35,19 @@ impl BarStep<'_> {
 
     fn reverses(&self, order: &Order) -> bool {
         let execution = self.plan.execution();
-        let may_open = order.side > 0 || execution.allow_short;
-        execution.on_opposite == OnOpposite::Reverse && order.confidence.is_some() && may_open
+        let asked = order.enters() || execution.on_opposite == OnOpposite::Reverse;
+        let allowed = order.side() > 0 || execution.allow_short;
+        asked && allowed && !order.only_closes()
     }
 
     /// Opens a position, or records why not.
     fn open(&mut self, order: &Order, quote: &Quote) -> Result<(), Error> {
         let execution = self.plan.execution();
-        let side = f64::from(order.side);
+        let side = f64::from(order.side());
         let priced = price::at_market(execution, side, quote);
         priced.require_positive(self.row.bar)?;
         let Some(levels) = matching::levels(execution, side, priced.price, order.atr) else {
-            self.reject(order.side, None, RejectionReason::StopDistance);
+            self.reject(order.side(), None, RejectionReason::StopDistance);
             return Ok(());
         };
         // Sized at the reference price, accepted at the fill price.
@@ -59,9 +60,9 @@ impl BarStep<'_> {
         };
         match sizing::size(execution, &input) {
             SizingOutcome::Quantity(quantity) => self.enter(order, &priced, quantity, levels),
-            SizingOutcome::Volatility => self.reject(order.side, None, RejectionReason::Volatility),
-            SizingOutcome::BelowLot(wanted) => self.reject(order.side, Some(wanted), RejectionReason::BelowLot),
-            SizingOutcome::Margin(wanted) => self.reject(order.side, Some(wanted), RejectionReason::Margin),
+            SizingOutcome::Volatility => self.reject(order.side(), None, RejectionReason::Volatility),
+            SizingOutcome::BelowLot(wanted) => self.reject(order.side(), Some(wanted), RejectionReason::BelowLot),
+            SizingOutcome::Margin(wanted) => self.reject(order.side(), Some(wanted), RejectionReason::Margin),
         }
         Ok(())
     }
@@ -70,13 +71,13 @@ impl BarStep<'_> {
         let equity = self.state.account.balance;
         let trade_id = self.state.next_trade_id;
         self.state.next_trade_id += 1;
-        let (fill, notional) = self.book_fill(trade_id, order.side, quantity, priced, Reason::Signal);
+        let (fill, notional) = self.book_fill(trade_id, order.side(), quantity, priced, Reason::Signal);
         // Only borrowed positions can be liquidated: shorts, and longs that cost more than the equity.
-        let borrowed = order.side < 0 || notional + fill.commission > equity * sizing::ROUNDING;
+        let borrowed = order.side() < 0 || notional + fill.commission > equity * sizing::ROUNDING;
         let margin = &self.plan.execution().margin;
         self.state.position = Some(Position {
             trade_id,
-            direction: order.side,
+            direction: order.side(),
             quantity,
             entry_bar: self.row.bar,
             entry_ns: self.row.time,

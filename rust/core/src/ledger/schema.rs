@@ -4,6 +4,7 @@
 //! schemas of data frames. A changed name or order changes every result hash.
 
 use crate::ledger::column::{ColumnMut, ColumnRef, ColumnSchema, Symbol, TableSchema, Value};
+use crate::signals::filter::Decision;
 
 macro_rules! table {
     ($(#[$doc:meta])* $table:ident of $row:ident {
@@ -182,12 +183,26 @@ table! {
 table! {
     /// The fate of each bar's signal.
     Decisions of DecisionRow {
-        /// Raw signal: +1, 0, -1.
+        /// Raw signal: +1, 0, -1; of entries and exits 3, -3 and -2, 2, 4.
         signal: i8,
         /// Confidence of the signal.
         confidence: f32,
         /// Number of a `Decision`.
         code: u8 as "decision",
+    }
+}
+
+impl Decisions {
+    /// Returns how often each decision was made, in the order of `Decision::NAMES`.
+    #[must_use]
+    pub fn counts(&self) -> [u64; Decision::NAMES.len()] {
+        let mut counts = [0; Decision::NAMES.len()];
+        for &code in &self.code {
+            if let Some(count) = counts.get_mut(usize::from(code)) {
+                *count += 1;
+            }
+        }
+        counts
     }
 }
 

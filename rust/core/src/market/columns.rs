@@ -14,20 +14,40 @@ use crate::market::bars::Bars;
 /// let columns = Columns { bars, signals: &[1, 0], confidence: Some(&[0.8, f32::NAN]) };
 /// assert_eq!((columns.check(0), columns.undefined()), (Ok(()), 1));
 ///
-/// let wrong = Columns { signals: &[1, 2], ..columns };
-/// assert_eq!(wrong.check(100), Err(Error::Signal { row: 101, found: 2 }));
+/// let wrong = Columns { signals: &[1, 5], ..columns };
+/// assert_eq!(wrong.check(100), Err(Error::Signal { row: 101, found: 5 }));
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Columns<'a> {
     /// Bars, checked by their owner.
     pub bars: Bars<'a>,
-    /// Signals `[n_bars, i8]`: +1 BUY, 0 HOLD, -1 SELL.
+    /// Signals `[n_bars, i8]`: +1 BUY, 0 HOLD, -1 SELL, or one of this type's constants.
     pub signals: &'a [i8],
     /// Confidences `[n_bars, f32, 0..1]`, NaN undefined; without the column 1 everywhere.
     pub confidence: Option<&'a [f32]>,
 }
 
 impl<'a> Columns<'a> {
+    /// Signal that closes a long and opens nothing, also where an opposite order reverses.
+    pub const CLOSE_LONG: i8 = -2;
+    /// Signal that closes a short and opens nothing.
+    pub const CLOSE_SHORT: i8 = 2;
+    /// Signal that opens a long, and closes a short first, also where an opposite order does not reverse.
+    pub const ENTER_LONG: i8 = 3;
+    /// Signal that opens a short, and closes a long first.
+    pub const ENTER_SHORT: i8 = -3;
+    /// Signal that closes whatever is open, and opens nothing.
+    pub const CLOSE_ANY: i8 = 4;
+
+    /// Name and number of these signals.
+    pub const NAMED_SIGNALS: [(&'static str, i8); 5] = [
+        ("CLOSE_ANY", Self::CLOSE_ANY),
+        ("CLOSE_LONG", Self::CLOSE_LONG),
+        ("CLOSE_SHORT", Self::CLOSE_SHORT),
+        ("ENTER_LONG", Self::ENTER_LONG),
+        ("ENTER_SHORT", Self::ENTER_SHORT),
+    ];
+
     /// Borrows the rows of `bars` from row `first` on that have a signal.
     ///
     /// # Errors
@@ -87,7 +107,7 @@ impl<'a> Columns<'a> {
         check("confidence", self.confidence.map_or(bars, <[f32]>::len))
     }
 
-    /// Checks that signals are -1, 0 or 1 and that confidences lie in 0..1 or are NaN.
+    /// Checks that signals are -3 to 4 and that confidences lie in 0..1 or are NaN.
     ///
     /// # Errors
     /// `Signal` or `Confidence` for the first row that breaks this; row 0 is reported as `first_row`.
@@ -127,7 +147,7 @@ impl<'a> Columns<'a> {
 }
 
 fn is_signal(signal: i8) -> bool {
-    (-1..=1).contains(&signal)
+    (Columns::ENTER_SHORT..=Columns::CLOSE_ANY).contains(&signal)
 }
 
 fn is_confidence(confidence: f32) -> bool {

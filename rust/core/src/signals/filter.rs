@@ -1,5 +1,6 @@
 //! Filters between a signal and an order: the part of a decision that needs the open position.
 
+use crate::market::columns::Columns;
 use crate::rules::Decisions;
 use crate::time;
 
@@ -17,7 +18,7 @@ pub enum Decision {
     Threshold,
     /// The last fill was too recent.
     Separation,
-    /// The position already has that direction.
+    /// The position already has that direction, or there is none that the signal closes.
     Position,
     /// Shorts may not be opened.
     Short,
@@ -124,7 +125,12 @@ impl Filter {
     pub(crate) fn first_candidate(&self, signals: &[i8], confidence: Option<&[f32]>, position: i8) -> Option<usize> {
         let buy = if !self.position_awareness || position != 1 { 1 } else { NO_SIGNAL };
         let sell = if self.sells_matter(position) { -1 } else { NO_SIGNAL };
-        let matters = |signal: i8| (signal == buy) | (signal == sell);
+        // The entry of a side that does not matter is no signal either: the product saturates.
+        let [enter_long, enter_short] = [buy, sell].map(|side| side.saturating_mul(Columns::ENTER_LONG));
+        let [close, close_any] =
+            if position == 0 { [NO_SIGNAL; 2] } else { [Columns::CLOSE_LONG * position, Columns::CLOSE_ANY] };
+        let orders = [buy, sell, enter_long, enter_short, close, close_any];
+        let matters = |signal: i8| orders.iter().fold(false, |any, &order| any | (signal == order));
         let confident = |row: usize| confidence.map_or(1.0, |column| column[row]) >= self.threshold;
         let mut row = 0;
         while row < signals.len() {
@@ -173,12 +179,17 @@ impl Filter {
         if last_fill_ns.is_some_and(|last| stamp_ns.saturating_sub(last) < self.separation_ns) {
             return Verdict::Pass(Decision::Separation);
         }
-        if self.position_awareness && signal == position {
+        if matches!(signal, Columns::CLOSE_LONG | Columns::CLOSE_SHORT | Columns::CLOSE_ANY) {
+            let closes = position != 0 && (signal == Columns::CLOSE_ANY || signal == Columns::CLOSE_LONG * position);
+            return if closes { Verdict::Order } else { Verdict::Pass(Decision::Position) };
+        }
+        let side = signal.signum();
+        if self.position_awareness && side == position {
             return Verdict::Pass(Decision::Position);
         }
-        if signal < 0 && position == 0 && !self.may_short_from_flat {
+        if side < 0 && position == 0 && !self.may_short_from_flat {
             return Verdict::Pass(Decision::Short);
         }
-        if signal == position { Verdict::AlreadyInPosition } else { Verdict::Order }
+        if side == position { Verdict::AlreadyInPosition } else { Verdict::Order }
     }
 }

@@ -25,7 +25,11 @@ pub(crate) fn check(run: &RunState) -> Result<(), &'static str> {
         (state.metrics.drawdown().bound() >= spec.initial_capital, "a largest equity below the initial capital"),
         (money.iter().all(|amount| amount.is_finite()), "money that is not finite"),
         (!flat || state.account.quote_cash == 0.0, "quote currency without a position"),
-        (state.pending.is_none_or(|order| order.side.abs() == 1), "an order without a side"),
+        (state.pending.is_none_or(|order| (1..=3).contains(&order.signal.abs())), "an order without a side"),
+        (
+            state.pending.is_none_or(|order| !order.only_closes() || order.side() == -state.direction()),
+            "an order that closes nothing",
+        ),
         (!run.ended || state.pending.is_none(), "an order beyond the end"),
         (trades_begun(state) == state.next_trade_id, "round trips of another number"),
         (state.position.as_ref().is_none_or(|position| is_possible(position, run)), "a position that cannot be"),

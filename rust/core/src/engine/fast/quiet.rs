@@ -134,15 +134,19 @@ impl QuietStep<'_> {
     /// Records the decisions of rows at which no order was placed.
     fn record(&mut self, rows: Range<usize>) {
         let direction = self.state.direction();
-        for row in rows {
+        let judged = |row: usize| {
             let signal = self.columns.signals[row];
             let confidence = self.columns.confidence(row);
             let stamp = self.columns.bars.timestamp[row];
             let verdict = self.plan.filter.judge(signal, confidence, stamp, self.state.last_fill_ns, direction);
-            // The row that decides is recorded when its order is placed.
-            if let Verdict::Pass(decision) = verdict {
-                self.writer.decisions.push(DecisionRow { signal, confidence, code: decision as u8 });
-            }
+            (verdict, DecisionRow { signal, confidence, code: verdict.decision() as u8 })
+        };
+        let Some(last) = rows.clone().last() else { return };
+        // Rows before the last one never pass. Without a check for each, their number is known and room is made once.
+        self.writer.decisions.extend((rows.start..last).map(|row| judged(row).1));
+        // The row that decides is recorded when its order is placed.
+        if let (Verdict::Pass(_), decided) = judged(last) {
+            self.writer.decisions.push(decided);
         }
     }
 }
