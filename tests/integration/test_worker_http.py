@@ -29,6 +29,7 @@ SPECIFIED = {
     ("POST", "/backtests/start"), ("POST", "/backtests/resume"), ("GET", "/operations"),
     ("GET", "/operations/{operation_id}"), ("DELETE", "/operations/{operation_id}"),
     *(("POST", f"/operations/{{operation_id}}/{verb}") for verb in ("resume", "restart", "fork", "cancel", "delete")),
+    ("POST", "/operations/{operation_id}/note"),
     *(("GET", f"/operations/{{operation_id}}/{part}") for part in ("results", "trades", "equity", "events")),
     ("GET", "/workers"), ("GET", "/health"), ("GET", "/ready"), ("GET", "/metrics"), ("GET", "/"),
     ("POST", "/session"),
@@ -470,7 +471,7 @@ def test_every_fault_of_a_strategy_is_listed(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["..", "%2e%2e", "%2e%2e%2f%2e%2e", "%252e", "%00", f"{UNKNOWN}%00", f"{UNKNOWN}%0a", "backtest_", "BACKTEST_0",
+    ["..", "%2e%2e", "%2e%2e%2f%2e%2e", "%252e", "%00", f"{UNKNOWN}%00", f"{UNKNOWN}%0a", "backtest_x", "BACKTEST_0",
      "%ff%fe", "a" * 5_000, "..%5c..", f"{UNKNOWN}%2fx", "%", "%zz", "'%20OR%201=1"],
 )  # fmt: skip
 @pytest.mark.parametrize(

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from ktrdr import _core
-from ktrdr.backtesting.decision_function import rules_in_force
+from ktrdr.backtesting import decision_function
 from ktrdr.backtesting.identity import Parts, identity_of
 from ktrdr.backtesting.inputs.config import BacktestConfig
 from ktrdr.backtesting.inputs.model_bundle import ModelBundle, Seen
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
 from ktrdr.simulation.result import RunResult
+from ktrdr.strategy.in_force import RuleInForce, rules_in_force
 from ktrdr.time import iso
 
 
@@ -70,7 +71,7 @@ class BacktestResults(RunResult):
             *features.warnings,
             *simulation.warnings,
             *_warnings(features, bundle, seen),
-            *_without_a_fill(simulation, rules_in_force(config.strategy).confidence_threshold),
+            *_without_a_fill(simulation, decision_function.rules_in_force(config.strategy).confidence_threshold),
         )
         return cls(
             metrics=simulation.metrics,
@@ -103,6 +104,11 @@ class BacktestResults(RunResult):
     def in_sample_bars(self) -> int:
         """Returns the number of simulated bars among the model's training and validation rows."""
         return int(self.facts["in_sample_bars"])
+
+    @property
+    def in_force(self) -> Mapping[str, RuleInForce]:
+        """Returns sizing and costs by dotted name, each with the place that its value came from."""
+        return rules_in_force(self.facts["rules"]["execution"], self.facts.get("origins"))
 
     @property
     def identity(self) -> str:
@@ -151,6 +157,7 @@ def _run_facts(config: BacktestConfig, bundle: ModelBundle) -> dict[str, Any]:
         "initial_capital": config.initial_capital,
         "threads": config.threads,
         "rules": config.rules(),
+        "origins": {name: origin.value for name, origin in config.origins.items()},
     }
 
 

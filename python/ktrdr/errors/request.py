@@ -51,6 +51,13 @@ class ArgumentInvalid(UsageError, code="argument_invalid"):
     """An argument outside what the call accepts."""
 
 
+class ReferenceAmbiguous(UsageError, LookupError, code="reference_ambiguous"):
+    """The start of an id that several operations share; ``candidates`` are ids of such operations."""
+
+    place_fields = ("candidates",)
+    candidates: list[str] | None
+
+
 class OutputNotWritable(UsageError, code="output_not_writable"):
     """An output path that cannot be written; checked before the run."""
 

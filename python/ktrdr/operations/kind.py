@@ -24,18 +24,52 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Change:
+    """A rule of a request that differs from its file, as JSON values; ``file`` is None where the file has no such rule.
+
+    Args:
+        run: the value that the run has.
+        file: the value that the file gives, its defaults included.
+    """
+
+    run: object
+    file: object
+
+
+@dataclass(frozen=True)
 class Shown:
     """The part of a request that lists and pages print.
 
     Args:
         title: one line, such as ``trend EURUSD 1h``.
-        note: a second line, empty where there is nothing to add.
+        detail: a second line, such as its dates; empty where there is nothing to add.
         fields: the same as data, by name.
+        changes: rules by name that differ from those of the request's own file.
     """
 
     title: str
-    note: str = ""
+    detail: str = ""
     fields: Mapping[str, str | None] = field(default_factory=dict)
+    changes: Mapping[str, Change] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report on a completed operation: data under a name for programs, lines or a table for people.
+
+    Args:
+        name: key of the data; empty for a part that only people read.
+        data: a JSON value.
+        lines: sentences.
+        headings: of the table; empty without a table.
+        rows: cells of the table, as text.
+    """
+
+    name: str
+    data: object
+    lines: Sequence[str] = ()
+    headings: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
 
 
 class Kind(SnapshotFormat, Protocol):
@@ -55,9 +89,25 @@ class Kind(SnapshotFormat, Protocol):
     def shown(self, spec: Json) -> Shown:
         """Returns what lists and pages print of a request."""
 
+    def figures(self, summary: Json) -> Mapping[str, float | int | None]:
+        """Returns the few numbers of a result by which lists tell operations apart; None where one is undefined."""
+        return {}
+
     def headline(self, manifest: Json) -> str:
         """Returns one line about a completed operation, from its manifest."""
         return self.name
+
+    def remarks(self, result: Result) -> Sequence[Section]:
+        """Returns the sections that follow every result, such as defaults that a reader must know."""
+        return ()
+
+    def sections(self, result: Result) -> Sequence[Section]:
+        """Returns the sections of a full report: every figure, and the result in parts."""
+        return ()
+
+    def inputs(self, spec: Json, result: Result) -> Mapping[str, object]:
+        """Returns all that an operation was made from, by name, so that two operations can be compared."""
+        return result.manifest
 
     def run(self, claim: Claim, io: RunIO) -> Result:
         """Runs a claimed operation to its end, from its checkpoint where the claim has one.
@@ -99,6 +149,11 @@ def kind_of(name: str) -> Kind:
 def shown(kind: str, spec: Json) -> Shown:
     """Returns what to print of a request, also of a kind that only a later version knows."""
     return kind_of(kind).shown(spec) if kind in KINDS else Shown(kind)
+
+
+def figures(kind: str, summary: Json) -> Mapping[str, float | int | None]:
+    """Returns the numbers to list of a result, none of a kind that only a later version knows."""
+    return kind_of(kind).figures(summary) if kind in KINDS else {}
 
 
 def capabilities() -> dict[str, Capability]:

@@ -12,6 +12,10 @@ from ktrdr._types import Json
 from ktrdr.operations.owner import Owner
 
 OPERATION_ID = r"[a-z]+_[0-9a-f]{16}"
+REFERENCE = r"[a-z0-9_]{1,80}"
+"""A person's name for an operation: its id, the start of its id or of the digits in it, or ``latest``."""
+LATEST = "latest"
+LONGEST_NOTE = 500
 
 
 class Status(StrEnum):
@@ -83,6 +87,7 @@ class Operation:
         created_at: time of submission.
         started_at: time of the first claim.
         ended_at: time at which it came to rest.
+        note: words by which a person tells it from others; None without any.
     """
 
     id: str
@@ -111,6 +116,7 @@ class Operation:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    note: str | None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -70,3 +71,28 @@ def equity_rows(core: _core.Simulation, bars: BarSeries, first_row: int, first: 
         },
         schema=EQUITY,
     )
+
+
+class Invested(NamedTuple):
+    """The share of equity in the market: mean over the bars with a position, and over all bars."""
+
+    position: float
+    overall: float
+
+
+def invested(equity: pl.DataFrame) -> Invested | None:
+    """Returns the share of equity that a run had in the market, from its equity frame.
+
+    The share of a bar is abs(equity - cash) / equity at its mark. None where no bar has a position, or where equity
+    is not above 0 at some bar.
+
+    >>> frame = pl.DataFrame({"equity": [100.0, 100.0], "cash": [75.0, 100.0], "quantity": [-5.0, 0.0]})
+    >>> invested(frame)
+    Invested(position=0.25, overall=0.125)
+    """
+    held = equity.filter(pl.col("quantity") != 0)
+    if held.is_empty() or not (equity["equity"] > 0).all():
+        return None
+    shares = (held["equity"] - held["cash"]).abs() / held["equity"]
+    total = float(shares.sum())
+    return Invested(total / held.height, total / equity.height)

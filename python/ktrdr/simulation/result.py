@@ -11,10 +11,17 @@ from typing import Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict, c
 import polars as pl
 
 from ktrdr import _core
-from ktrdr.simulation.equity_curve import EquityCurve
+from ktrdr.simulation.equity_curve import EquityCurve, Invested, invested
 from ktrdr.simulation.inputs import saved_execution
 from ktrdr.simulation.ledger import TABLES, TableName, row_counts, to_frame
-from ktrdr.strategy.rule_mappings import CommissionMapping, FinancingMapping, SlippageMapping, SpreadMapping
+from ktrdr.strategy.in_force import RuleInForce, origins_by_value, rules_in_force
+from ktrdr.strategy.rule_mappings import (
+    CommissionMapping,
+    FinancingMapping,
+    SizingMapping,
+    SlippageMapping,
+    SpreadMapping,
+)
 from ktrdr.strategy.rules import parse_execution
 from ktrdr.time import Timeframe
 
@@ -83,6 +90,7 @@ class Conventions(TypedDict):
     """The conventions behind the numbers of a result, and the effects that the simulation leaves out."""
 
     timeframe: str
+    sizing: SizingMapping
     periods_per_year: float
     risk_free_rate: float
     day_rule: str
@@ -92,6 +100,35 @@ class Conventions(TypedDict):
     costs: Costs
     not_modelled: Sequence[str]
     forked_from_bar: NotRequired[int]
+
+
+class ScaledBenchmark(NamedTuple):
+    """Buy and hold at the exposure of a strategy: a part of the capital is held, the rest stays cash.
+
+    The share is bought once and never rebalanced, so the return is the share times the return of the benchmark. A
+    share above 1 scales the same way, without a cost of borrowing.
+
+    Args:
+        position_share: mean of abs(position value) / equity over the bars with a position at the close, a rate.
+        invested_share: the same over all simulated bars; a bar without a position counts 0.
+        at_position_share: return of buy and hold with ``position_share`` of the capital, a rate.
+        at_invested_share: return of buy and hold with ``invested_share`` of the capital, a rate.
+    """
+
+    position_share: float
+    invested_share: float
+    at_position_share: float
+    at_invested_share: float
+
+    @classmethod
+    def of(cls, benchmark_return: float, share: Invested) -> ScaledBenchmark:
+        """Returns the benchmark of that return, scaled.
+
+        >>> ScaledBenchmark.of(-0.02, Invested(position=0.25, overall=0.1)).at_position_share
+        -0.005
+        """
+        scaled = (share.position * benchmark_return, share.overall * benchmark_return)
+        return cls(share.position, share.overall, *scaled)
 
 
 class ResultSource(Protocol):
@@ -170,6 +207,25 @@ class RunResult:
         equity = self.metrics["final_equity"]
         assert equity is not None
         return float(equity)
+
+    @property
+    def in_force(self) -> Mapping[str, RuleInForce]:
+        """Returns sizing and costs by dotted name, each with its origin.
+
+        A run from arrays has no file: a value other than the default counts as an argument.
+        """
+        rules = {"sizing": self.conventions["sizing"], **self.conventions["costs"]}
+        return rules_in_force(rules, origins_by_value(rules))
+
+    @cached_property
+    def scaled_benchmark(self) -> ScaledBenchmark | None:
+        """Returns buy and hold with as much money as the strategy had in the market.
+
+        None without a benchmark, without a position at any close, or where equity fell to 0. Reads the equity frame.
+        """
+        whole = self.metrics["benchmark_return"]
+        share = invested(self.equity)
+        return None if whole is None or share is None else ScaledBenchmark.of(whole, share)
 
     @cached_property
     def equity(self) -> pl.DataFrame:
@@ -319,6 +375,7 @@ def _conventions(
 ) -> Conventions:
     execution = rules["execution"]
     conventions: Conventions = {
+        "sizing": saved_execution(execution)["sizing"],
         "timeframe": timeframe.value,
         "periods_per_year": periods_per_year,
         "risk_free_rate": rules["metrics"]["risk_free_rate"],

@@ -293,6 +293,22 @@ def merge_rules(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[st
     return merged
 
 
+def flat_rules(rules: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Returns rules by dotted path; a choice, such as sizing or an exit level, is one value.
+
+    >>> flat_rules({"execution": {"commission": {"rate": 0.0}, "slippage": {"ticks": 1}}})
+    {'execution.commission.rate': 0.0, 'execution.slippage': {'ticks': 1}}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in rules.items():
+        name = f"{path}.{key}" if path else key
+        if isinstance(value, Mapping) and key not in _REPLACED_WHOLE:
+            flat |= flat_rules(value, name)
+        else:
+            flat[name] = value
+    return flat
+
+
 def parse_execution(mapping: Mapping[str, Any] | None = None, *, where: str = "") -> ExecutionRules:
     """Returns ``execution`` over the defaults; raises a ``ConfigError`` leaf with path and nearest key.
 

@@ -88,6 +88,14 @@ class WorkerClient:
         """Removes an operation and its data."""
         return self._call("POST", _path(operation_id, "delete"))
 
+    def find(self, reference: str) -> str:
+        """Returns the id of an operation that is named by its id, by the start of it, or as ``latest``."""
+        return str(self.operation(reference)["operation_id"])
+
+    def note(self, operation_id: str, note: str) -> Json:
+        """Replaces the note of an operation; returns its view."""
+        return self._call("POST", _path(operation_id, "note"), {"note": note})
+
     def workers(self) -> Json:
         """Returns every registered worker."""
         return self._call("GET", "/workers")

@@ -9,13 +9,15 @@ from pydantic import ConfigDict, Field, model_validator
 from ktrdr.backtesting.inputs.parameters import OTHER_NAMES, BacktestParameters, Instant, StartParameters
 from ktrdr.config.strict import Strict, reject
 from ktrdr.errors import ConfigMissing, ConfigRange
-from ktrdr.operations.models import OPERATION_ID
+from ktrdr.operations.models import LONGEST_NOTE, REFERENCE
 from ktrdr.profile import MAX_THREADS
 from ktrdr.strategy.sections.grammar import STRATEGY_NAME
 
 MODEL_ID = rf"{STRATEGY_NAME.rstrip('$')}/[0-9a-z]{{2,3}}_v[1-9][0-9]{{0,8}}$"
 
 Rules = dict[str, Any]
+Note = Annotated[str, Field(max_length=LONGEST_NOTE)]
+NOTE: Any = Field(None, description="words by which a person tells the run from others", examples=["wider stop"])
 ModelId = Annotated[str, Field(pattern=MODEL_ID, examples=["trend/1h_v3"])]
 
 
@@ -44,6 +46,7 @@ class StartBody(StartParameters):
     idempotency_key: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,200}$")] | None = Field(
         None, description="a repeated request with the same key and body returns the same operation"
     )
+    note: Note | None = NOTE
 
     @model_validator(mode="after")
     def _one_strategy(self) -> StartBody:
@@ -70,7 +73,7 @@ class ResumeBody(Strict):
 class ResumeOneBody(ResumeBody):
     """Resumption of the operation that the body names."""
 
-    operation_id: Annotated[str, Field(pattern=rf"^{OPERATION_ID}$")]
+    operation_id: Annotated[str, Field(pattern=rf"^{REFERENCE}$")]
 
 
 class ForkBody(Strict):
@@ -80,6 +83,13 @@ class ForkBody(Strict):
     decisions: Rules | None = None
     model_id: ModelId | None = None
     threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] | None = None
+    note: Note | None = NOTE
+
+
+class NoteBody(Strict):
+    """The words by which a person tells an operation from others; empty ones remove the note."""
+
+    note: Note
 
 
 class NothingBody(Strict):

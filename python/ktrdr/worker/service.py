@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 
 from ktrdr.errors import NotFound, RequestInvalid
-from ktrdr.operations.models import OPERATION_ID, Operation
+from ktrdr.operations.models import OPERATION_ID, REFERENCE, Operation
 from ktrdr.operations.store.store import Store
 from ktrdr.text import nearest, one_line
 from ktrdr.worker.access.settings import Access
@@ -71,12 +72,16 @@ async def known_query(request: Request) -> None:
             raise RequestInvalid("unknown parameter", field=str(one_line(name)), hint=hint)
 
 
-async def _operation_id(operation_id: str) -> str:
-    """Returns the id if it has the form of one; raises ``NotFound`` without a look-up otherwise."""
-    if not re.fullmatch(OPERATION_ID, operation_id):
-        raise NotFound("no such operation")
-    return operation_id
-
-
 Parts = Annotated[Service, Depends(_service)]
+
+
+async def _operation_id(parts: Parts, operation_id: str) -> str:
+    """Returns the id that a reference means; one without the form of a reference is not looked up."""
+    if re.fullmatch(OPERATION_ID, operation_id):
+        return operation_id
+    if not re.fullmatch(REFERENCE, operation_id):
+        raise NotFound("no such operation")
+    return await run_in_threadpool(parts.store.find_id, operation_id)
+
+
 OperationId = Annotated[str, Depends(_operation_id)]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from ktrdr.operations.kind import shown
+from ktrdr._types import Json
+from ktrdr.operations.kind import figures, shown
 from ktrdr.operations.models import Operation, Outcome, Status, WorkerRecord
 from ktrdr.operations.store.store import Store
 
@@ -71,18 +72,30 @@ class Timings(View):
     ended_at: datetime | None
 
 
+class ChangeView(View):
+    """A rule of a run that differs from its file; ``file`` is null where the file has no such rule."""
+
+    run: Any
+    file: Any
+
+
 class OperationView(View):
     """An operation of kind ``type``.
 
-    ``title``, ``note`` and ``request`` describe the request, ``waiting`` says by worker why nobody runs it.
+    ``title``, ``detail`` and ``request`` describe the request, ``changes`` its rules that differ from its file,
+    ``note`` is what a person wrote. ``figures`` are the few numbers of a result by which lists tell operations apart,
+    null where undefined. ``waiting`` says by worker why nobody runs it.
     """
 
     operation_id: str
     type: str
     status: Status
     title: str
-    note: str
+    detail: str
+    note: str | None
     request: dict[str, str | None]
+    changes: dict[str, ChangeView]
+    figures: dict[str, int | float | None]
     model_id: str | None
     threads: int
     progress: ProgressView | None
@@ -150,6 +163,17 @@ class Health(View):
 
 def operation_view(store: Store, operation: Operation) -> OperationView:
     """Returns the operation as callers see it."""
+    return operation_views(store, [operation])[0]
+
+
+def operation_views(store: Store, operations: Sequence[Operation]) -> list[OperationView]:
+    """Returns operations as callers see them; the figures of all are read at once."""
+    done = [operation.id for operation in operations if operation.status is Status.COMPLETED]
+    found = store.summaries(done) if done else {}
+    return [_view(store, operation, found.get(operation.id)) for operation in operations]
+
+
+def _view(store: Store, operation: Operation, summary: Json | None) -> OperationView:
     waits = operation.status in (Status.PENDING, Status.INTERRUPTED)
     asked = shown(operation.kind, operation.spec)
     timings = Timings(created_at=operation.created_at, started_at=operation.started_at, ended_at=operation.ended_at)
@@ -158,8 +182,11 @@ def operation_view(store: Store, operation: Operation) -> OperationView:
         type=operation.kind,
         status=operation.status,
         title=asked.title,
-        note=asked.note,
+        detail=asked.detail,
+        note=operation.note,
         request=dict(asked.fields),
+        changes={name: ChangeView(run=change.run, file=change.file) for name, change in asked.changes.items()},
+        figures={} if summary is None else dict(figures(operation.kind, summary)),
         model_id=operation.model_id,
         threads=operation.threads,
         progress=_progress(operation.progress),

@@ -131,7 +131,7 @@ def test_http_lists_cancels_and_resumes_it(place: Place, store: Store, held: Ope
     with service(place) as running, running.client() as client:
         wait_for_bar(store, held.id, 20)
         [listed] = client.get("/operations", params={"type": "toy"}).json()["operations"]
-        assert (listed["operation_id"], listed["title"], listed["note"]) == (held.id, "sum held", "to 40")
+        assert (listed["operation_id"], listed["title"], listed["detail"]) == (held.id, "sum held", "to 40")
         assert "sum held" in client.get("/").text
         assert client.post(f"/operations/{held.id}/cancel").json()["status"] == "cancelled"
         gate.touch()

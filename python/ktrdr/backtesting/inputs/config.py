@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from ktrdr.data.bars import BarsByTimeframe
 from ktrdr.data.store.repository import BarSource, MemoryBars, Repository, check_symbol
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.profile import DEFAULT_THREADS
+from ktrdr.strategy.in_force import Origin, origins_of
 from ktrdr.strategy.loader import load_strategy
 from ktrdr.strategy.rules import merge_rules
 from ktrdr.strategy.schema import Strategy
@@ -37,6 +38,7 @@ class BacktestConfig:
         repository: the data folder; models are read from it even if the bars are given.
         source: store or mapping that gives the bars.
         model: a bundle, its path, or its id; None chooses the newest that fits.
+        origins: of execution rules that are not defaults, by dotted name.
     """
 
     written: Strategy
@@ -50,6 +52,7 @@ class BacktestConfig:
     threads: int = DEFAULT_THREADS
     strict: bool = False
     resample: bool = False
+    origins: Mapping[str, Origin] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<BacktestConfig {self.strategy.name} {self.symbol} {self.timeframe.value}>"
@@ -95,6 +98,7 @@ class BacktestConfig:
             threads=check_threads(threads),
             strict=strict,
             resample=resample,
+            origins=origins_of(written.execution, execution),
         )
 
     @property

@@ -36,6 +36,7 @@ def run(
     threads: int = DEFAULT_THREADS,
     strict: bool = False,
     resample: bool = False,
+    note: str | None = None,
     every_bars: int | None = None,
     store: Store | None = None,
     bridge: ProgressBridge | None = None,
@@ -48,6 +49,7 @@ def run(
     ``ktrdr.backtest`` has are described there.
 
     Args:
+        note: words by which a person tells the run from others.
         every_bars: also save after this many bars.
         store: database; None opens the default one.
         bridge: receives progress reports.
@@ -75,9 +77,9 @@ def run(
         cadence=Cadence(every_bars=every_bars),
         data_dir=data_dir,
     )
-    return KIND.run(begin(io.store, request, threads=threads), io)
+    return KIND.run(begin(io.store, request, threads=threads, note=note), io)
 
 
-def begin(store: Store, request: BacktestRequest, *, threads: int = DEFAULT_THREADS) -> Claim:
+def begin(store: Store, request: BacktestRequest, *, threads: int = DEFAULT_THREADS, note: str | None = None) -> Claim:
     """Claims a new operation of this process."""
-    return store.begin_here(KIND.name, request.to_spec(), Owner.me(), KIND.capability(), threads=threads)
+    return store.begin_here(KIND.name, request.to_spec(), Owner.me(), KIND.capability(), threads=threads, note=note)

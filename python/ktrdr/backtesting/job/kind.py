@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ktrdr import _core
-from ktrdr.operations.kind import Kind, Shown
-from ktrdr.operations.models import Capability, Claim
+from ktrdr.operations.kind import Kind, Section, Shown
+from ktrdr.operations.models import Capability, Claim, Result
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.store import Store
 
@@ -54,15 +54,16 @@ class BacktestKind(Kind):
         return request.to_spec()
 
     def shown(self, spec: Mapping[str, Any]) -> Shown:
-        """Returns strategy, symbol, timeframe and dates."""
-        names = {"strategy": "strategy_name", "start_date": "start", "end_date": "end"}
-        order = ("strategy", "symbol", "timeframe", "start_date", "end_date")
-        fields = {name: spec.get(names.get(name, name)) for name in order}
-        title = " ".join(str(fields[name]) for name in order[:3] if fields[name])
-        note = " ".join(
-            f"{word} {fields[name]}" for word, name in (("from", order[3]), ("to", order[4])) if fields[name]
-        )
-        return Shown(title or self.name, note, fields)
+        """Returns strategy, symbol, timeframe, dates and changed rules."""
+        from ktrdr.backtesting.job.shown import shown
+
+        return shown(spec)
+
+    def figures(self, summary: Mapping[str, Any]) -> dict[str, float | int | None]:
+        """Returns total return and Sharpe ratio."""
+        from ktrdr.backtesting.job.shown import figures
+
+        return figures(summary)
 
     def headline(self, manifest: Mapping[str, Any]) -> str:
         """Returns strategy, symbol, span, model and origin of a completed backtest."""
@@ -72,6 +73,24 @@ class BacktestKind(Kind):
         )
         forked = manifest.get("forked_from")
         return run if forked is None else f"{run}, forked from {forked['operation']} at bar {forked['bar']}"
+
+    def remarks(self, result: Result) -> list[Section]:
+        """Returns size and costs in force, and the benchmark at the strategy's exposure."""
+        from ktrdr.backtesting.job.sections import remarks
+
+        return remarks(_own(result))
+
+    def sections(self, result: Result) -> list[Section]:
+        """Returns every metric by group, returns by month, and trades by reason of exit and by direction."""
+        from ktrdr.backtesting.job.sections import sections
+
+        return sections(_own(result))
+
+    def inputs(self, spec: Mapping[str, Any], result: Result) -> dict[str, Any]:
+        """Returns strategy, rules, bars, model and versions by dotted name."""
+        from ktrdr.backtesting.job.sections import inputs
+
+        return inputs(spec, _own(result))
 
     def open_snapshot(self, snapshot: bytes) -> _core.Snapshot:
         """Returns the snapshot, verified; raises ``SnapshotCorrupt``, ``SnapshotTooNew``, ``SnapshotInconsistent``."""
@@ -96,6 +115,14 @@ class BacktestKind(Kind):
             return super().table(store, operation_id, name)
         frame: pl.DataFrame = getattr(self.result(store, operation_id), name)
         return frame
+
+
+def _own(result: Result) -> BacktestResults:
+    """Returns a result of this kind as its class."""
+    from ktrdr.backtesting.results import BacktestResults
+
+    assert isinstance(result, BacktestResults)
+    return result
 
 
 KIND = BacktestKind()

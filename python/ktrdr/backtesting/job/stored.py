@@ -77,10 +77,16 @@ class StoredLedger:
 def stored_results(store: Store, operation_id: str) -> BacktestResults:
     """Returns the result of a completed backtest; its frames are read when first asked for.
 
+    Args:
+        store: database of the operation.
+        operation_id: its id, the start of it, or ``latest``.
+
     Raises:
         NotFound: there is no such operation.
+        ReferenceAmbiguous: several operations begin so.
         NotCompleted: it has no result yet.
     """
+    operation_id = store.find_id(operation_id)
     found = store.outcome(operation_id)
     if found is None:
         status = store.get(operation_id).status

@@ -44,7 +44,7 @@ def resume(
     """Resumes an operation of any kind from its checkpoint, to the result it would have had without the stop.
 
     Args:
-        operation_id: a pending, cancelled, failed or interrupted operation.
+        operation_id: a pending, cancelled, failed or interrupted operation: its id, the start of it, or ``latest``.
         threads: torch threads; another number than the operation's is refused.
         stored: True skips the check that the strategy's name still means the stored strategy.
         every_bars: bars between two saves, beside the five seconds.
@@ -55,6 +55,7 @@ def resume(
 
     Raises:
         NotFound: there is no such operation.
+        ReferenceAmbiguous: several operations begin so.
         AlreadyRunning: a process of this host runs it.
         AlreadyCompleted: it has a result.
         IdentityMismatch: its inputs are not those it was started with; ``part`` names the first that differs.
@@ -81,12 +82,13 @@ def claim_for_resume(
 
     Args:
         store: database of the operation.
-        operation_id: a pending, cancelled, failed or interrupted operation.
+        operation_id: a pending, cancelled, failed or interrupted operation: its id, the start of it, or ``latest``.
         threads: torch threads that the user asks for; None takes the operation's.
         stored: True skips the check that names in the request still mean what they meant.
         note: receives one line if there is something to wait for.
         token: ends the wait.
     """
+    operation_id = store.find_id(operation_id)
     operation = store.get(operation_id)
     kind = kind_of(operation.kind)
     _check_threads(operation, threads)

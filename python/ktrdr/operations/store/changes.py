@@ -1,4 +1,7 @@
-"""Changes that any process may make. Each raises the epoch and depends on the status and epoch that it has read."""
+"""Changes that any process may make.
+
+Each change of a run raises the epoch and depends on the status and epoch that it has read.
+"""
 
 from __future__ import annotations
 
@@ -106,6 +109,12 @@ def refuse_unless_resting(read: Operation) -> None:
         raise AlreadyRunning("another process runs it", operation=read.id, found=host, retry_after=read.lease_left_s)
     if read.status is Status.PENDING:
         raise AlreadyRunning("waits for a worker already", operation=read.id, retry_after=0.0)
+
+
+def set_note(connection: Connection, operation_id: str, note: str | None) -> Operation:
+    """Replaces the note of an operation. Its run does not depend on it, so the epoch stays."""
+    connection.execute(update(operations).where(operations.c.id == operation_id).values(note=note))
+    return find(connection, operation_id)
 
 
 def delete_operation(connection: Connection, operation_id: str) -> None:

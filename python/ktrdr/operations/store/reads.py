@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from ktrdr.errors import ArgumentInvalid, NotFound, SnapshotCorrupt
-from ktrdr.operations.models import CheckpointRecord, Operation, Outcome, Segment, Status
+from ktrdr._types import Json
+from ktrdr.errors import ArgumentInvalid, NotFound, ReferenceAmbiguous, SnapshotCorrupt
+from ktrdr.operations.models import (
+    LATEST,
+    OPERATION_ID,
+    REFERENCE,
+    CheckpointRecord,
+    Operation,
+    Outcome,
+    Segment,
+    Status,
+)
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.checkpoints import digest
-from ktrdr.operations.store.rows import find, moment, operation_of, select_operation, stored
+from ktrdr.operations.store.rows import find, moment, no_such_operation, operation_of, select_operation, stored
 from ktrdr.operations.store.tables import checkpoints, damaged_checkpoints, ledger_segments, operations, results
 
 MAX_PAGE = 500
+_MOST_CANDIDATES = 10
 
 
 def list_operations(
@@ -46,6 +58,38 @@ def list_operations(
                 found.append(operation)
                 last = row.seq
     return found, None
+
+
+def find_id(connection: Connection, reference: str) -> str:
+    """Returns the id that a person means; raises ``NotFound``, or ``ReferenceAmbiguous`` with the candidates."""
+    if re.fullmatch(OPERATION_ID, reference):
+        return reference
+    if not re.fullmatch(REFERENCE, reference):
+        raise no_such_operation(reference)
+    column = operations.c.id
+    ids = select(column).order_by(operations.c.seq.desc())
+    if reference == LATEST:
+        newest: str | None = connection.execute(ids.where(operations.c.parent_id.is_(None)).limit(1)).scalar()
+        if newest is None:
+            raise NotFound("there is no operation yet", found=reference)
+        return newest
+    # An id has one underscore, between its kind and its digits.
+    begins = column.startswith(reference, autoescape=True) | column.contains(f"_{reference}", autoescape=True)
+    found: list[str] = list(connection.execute(ids.where(begins).limit(_MOST_CANDIDATES + 1)).scalars())
+    if not found:
+        raise no_such_operation(reference)
+    if len(found) > 1:
+        shown = found[:_MOST_CANDIDATES]
+        expected = ", ".join(shown) + (" or another one" if len(found) > _MOST_CANDIDATES else "")
+        raise ReferenceAmbiguous(
+            "several operations begin with it",
+            where="operation",
+            found=reference,
+            expected=f"one of {expected}",
+            hint="write more of the id",
+            candidates=shown,
+        )
+    return found[0]
 
 
 def _page(limit: int) -> int:
@@ -109,6 +153,13 @@ def outcome(connection: Connection, operation_id: str) -> Outcome | None:
         manifest=json.loads(row.manifest),
         warnings=tuple(json.loads(row.warnings)),
     )
+
+
+def summaries(connection: Connection, operation_ids: Iterable[str]) -> dict[str, Json]:
+    """Returns the figures of those operations that have a result, by id."""
+    mine = results.c.operation_id.in_(list(operation_ids))
+    rows = connection.execute(select(results.c.operation_id, results.c.summary).where(mine))
+    return {row.operation_id: json.loads(row.summary) for row in rows}
 
 
 def checkpoint_records(connection: Connection, operation_id: str) -> list[CheckpointRecord]:

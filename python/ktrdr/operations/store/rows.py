@@ -62,8 +62,13 @@ def lock_children(connection: Connection, operation_id: str) -> list[Operation]:
 
 def _one(row: Row[Any] | None, operation_id: str) -> Operation:
     if row is None:
-        raise NotFound("no such operation", operation=operation_id, hint="`ktrdr operations list` shows what there is")
+        raise no_such_operation(operation_id)
     return operation_of(row)
+
+
+def no_such_operation(reference: str) -> NotFound:
+    """Returns the error of an id that no operation has."""
+    return NotFound("no such operation", operation=reference, hint="`ktrdr operations list` shows what there is")
 
 
 def operation_of(row: Row[Any]) -> Operation:
@@ -96,6 +101,7 @@ def operation_of(row: Row[Any]) -> Operation:
         created_at=_EPOCH + timedelta(seconds=row.created_at),
         started_at=moment(row.started_at),
         ended_at=moment(row.ended_at),
+        note=row.note,
     )
 
 

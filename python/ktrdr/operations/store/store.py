@@ -80,13 +80,14 @@ class Store:
         model_id: str | None = None,
         idempotency_key: str | None = None,
         parent_id: str | None = None,
+        note: str | None = None,
     ) -> Operation:
         """Returns a new pending operation, or the one made before with that key and request.
 
         ``IdempotencyConflict`` if the key was used for another request.
         """
         new = submissions.new_id(kind)
-        request = submissions.Request(kind, spec, threads, model_id)
+        request = submissions.Request(kind, spec, threads, model_id, submissions.read_note(note))
         work = partial(submissions.submit, operation_id=new, request=request, key=idempotency_key, parent_id=parent_id)
         try:
             return self._database.repeat(work)
@@ -102,10 +103,11 @@ class Store:
         *,
         threads: int = 2,
         model_id: str | None = None,
+        note: str | None = None,
     ) -> Claim:
         """Claims a new operation for the foreground of this process; no worker takes it over."""
         new = submissions.new_id(kind)
-        request = submissions.Request(kind, spec, threads, model_id)
+        request = submissions.Request(kind, spec, threads, model_id, submissions.read_note(note))
         found = capability or Capability()
         return self._database.write(
             lambda connection: submissions.begin_here(connection, new, request, owner, self._lease_s, capability=found)
@@ -128,15 +130,27 @@ class Store:
         return self._database.write(partial(changes.restart, operation_id=operation_id))
 
     def fork(
-        self, operation_id: str, *, spec: Json | None = None, threads: int | None = None, model_id: str | None = None
+        self,
+        operation_id: str,
+        *,
+        spec: Json | None = None,
+        threads: int | None = None,
+        model_id: str | None = None,
+        note: str | None = None,
     ) -> Operation:
         """Returns a new pending operation that begins with a copy of the newest good checkpoint and its ledger."""
         new = submissions.new_id(operation_id.partition("_")[0])
+        words = submissions.read_note(note)
         return self._database.write(
             lambda connection: submissions.fork(
-                connection, operation_id, new, spec=spec, threads=threads, model_id=model_id
+                connection, operation_id, new, spec=spec, threads=threads, model_id=model_id, note=words
             )
         )
+
+    def set_note(self, operation_id: str, note: str) -> Operation:
+        """Replaces the note of an operation, whatever its status; an empty note removes it."""
+        words = submissions.read_note(note)
+        return self._database.write(partial(changes.set_note, operation_id=operation_id, note=words))
 
     def delete(self, operation_id: str) -> None:
         """Removes an operation, its children and all their data; ``AlreadyRunning`` while it runs."""
@@ -244,6 +258,17 @@ class Store:
 
     # reads
 
+    def find_id(self, reference: str) -> str:
+        """Returns the id of an operation that is named by its id, by the start of it, or as ``latest``.
+
+        The start may also be that of the digits after the kind. ``latest`` is the newest submission.
+
+        Raises:
+            NotFound: no operation begins so. An id in full is returned as it is.
+            ReferenceAmbiguous: several operations begin so; ``candidates`` are their ids.
+        """
+        return self._database.read(partial(reads.find_id, reference=reference))
+
     def get(self, operation_id: str) -> Operation:
         """Returns one operation; ``NotFound``."""
         return self._database.read(partial(find, operation_id=operation_id))
@@ -274,6 +299,10 @@ class Store:
     def outcome(self, operation_id: str) -> Outcome | None:
         """Returns the result of a completed operation, None before its end."""
         return self._database.read(partial(reads.outcome, operation_id=operation_id))
+
+    def summaries(self, operation_ids: Iterable[str]) -> dict[str, Json]:
+        """Returns the figures of those operations that have a result, by id."""
+        return self._database.read(partial(reads.summaries, operation_ids=list(operation_ids)))
 
     def checkpoints(self, operation_id: str) -> Sequence[CheckpointRecord]:
         """Returns the kept checkpoints, newest first, damaged ones after them."""

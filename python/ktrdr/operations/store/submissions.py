@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, literal, select
 
 from ktrdr._types import Json
-from ktrdr.errors import ChildOperation, IdempotencyConflict, NothingToFork, SnapshotError
-from ktrdr.operations.models import Capability, Claim, Lease, OpenedSnapshot, Operation, Status
+from ktrdr.errors import ArgumentInvalid, ChildOperation, IdempotencyConflict, NothingToFork, SnapshotError
+from ktrdr.operations.models import LONGEST_NOTE, Capability, Claim, Lease, OpenedSnapshot, Operation, Status
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.checkpoints import check, newest_first
 from ktrdr.operations.store.database import now
@@ -27,11 +27,26 @@ class Request:
     spec: Json
     threads: int
     model_id: str | None
+    note: str | None = None
 
     @property
     def body_hash(self) -> bytes:
         """Returns the hash by which two requests are compared."""
-        return hashlib.sha256(to_json([self.kind, self.spec, self.threads, self.model_id]).encode()).digest()
+        body = [self.kind, self.spec, self.threads, self.model_id, *([self.note] if self.note else [])]
+        return hashlib.sha256(to_json(body).encode()).digest()
+
+
+def read_note(text: str | None) -> str | None:
+    """Returns a note on one line; None for an empty one. Raises ``ArgumentInvalid`` for one that is too long.
+
+    >>> read_note(" wider stop, \\n no shorts ")
+    'wider stop, no shorts'
+    """
+    note = " ".join("".join(letter if letter.isprintable() else " " for letter in text or "").split())
+    if len(note) > LONGEST_NOTE:
+        expected = f"at most {LONGEST_NOTE} characters"
+        raise ArgumentInvalid("too long", where="note", found=f"{len(note)} characters", expected=expected)
+    return note or None
 
 
 def new_id(kind: str) -> str:
@@ -92,6 +107,7 @@ def fork(
     spec: Json | None,
     threads: int | None,
     model_id: str | None,
+    note: str | None,
 ) -> Operation:
     """Returns a pending operation with a copy of the newest good checkpoint and of the ledger before it."""
     parent = find(connection, operation_id)
@@ -109,6 +125,7 @@ def fork(
         parent.spec if spec is None else spec,
         parent.threads if threads is None else threads,
         parent.model_id if model_id is None else model_id,
+        note,
     )
     _insert(connection, fork_id, request, generation=1, forked_from=to_json(origin))
     _copy(connection, row, fork_id)
@@ -145,6 +162,7 @@ def _insert(connection: Connection, operation_id: str, request: Request, **more:
         "spec": to_json(request.spec),
         "threads": request.threads,
         "model_id": request.model_id,
+        "note": request.note,
         "body_hash": request.body_hash,
         "status": Status.PENDING.value,
         "unsuited_workers": "{}",

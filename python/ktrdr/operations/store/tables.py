@@ -59,6 +59,7 @@ operations = Table(
     Column("created_at", Double, nullable=False),
     Column("started_at", Double),
     Column("ended_at", Double),
+    Column("note", Text),
     UniqueConstraint("id"),
     UniqueConstraint("idempotency_key"),
     CheckConstraint("status IN ('pending', 'running', 'completed', 'failed', 'cancelled')", name="status"),

@@ -25,6 +25,7 @@ def start(parts: Parts, body: StartBody) -> Accepted:
         threads=body.threads,
         model_id=body.model,
         idempotency_key=body.idempotency_key,
+        note=body.note,
     )
     return accepted(parts, made)
 
@@ -32,7 +33,7 @@ def start(parts: Parts, body: StartBody) -> Accepted:
 @router.post("/resume", status_code=202)
 def resume(parts: Parts, body: ResumeOneBody) -> Accepted:
     """The same as POST /operations/{operation_id}/resume."""
-    return resumed(parts, body.operation_id, body)
+    return resumed(parts, parts.store.find_id(body.operation_id), body)
 
 
 def _is_alone(parts: Service) -> bool:

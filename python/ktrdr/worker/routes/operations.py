@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query
 from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Operation, Status
 from ktrdr.worker.routes.requests import fork_of
-from ktrdr.worker.schemas import ForkBody, NothingBody, ResumeBody
+from ktrdr.worker.schemas import ForkBody, NoteBody, NothingBody, ResumeBody
 from ktrdr.worker.service import OperationId, Parts, Service
-from ktrdr.worker.views import Accepted, Deleted, OperationList, OperationView, operation_view
+from ktrdr.worker.views import Accepted, Deleted, OperationList, OperationView, operation_view, operation_views
 
 router = APIRouter(prefix="/operations", tags=["operations"])
 
@@ -26,8 +26,7 @@ def list_operations(
 ) -> OperationList:
     """Operations, newest first, without those that are parts of another."""
     found, following = parts.store.list(status=status, kind=type, limit=limit, cursor=cursor)
-    views = [operation_view(parts.store, operation) for operation in found]
-    return OperationList(operations=views, next_cursor=following)
+    return OperationList(operations=operation_views(parts.store, found), next_cursor=following)
 
 
 @router.get("/{operation_id}")
@@ -65,8 +64,14 @@ def fork(parts: Parts, operation_id: OperationId, body: ForkBody | None = None) 
     """Starts a new operation from this one's newest checkpoint, with other rules or another model."""
     asked = body or ForkBody()
     spec = fork_of(parts.store.get(operation_id), asked)
-    made = parts.store.fork(operation_id, spec=spec, threads=asked.threads, model_id=asked.model_id)
+    made = parts.store.fork(operation_id, spec=spec, threads=asked.threads, model_id=asked.model_id, note=asked.note)
     return accepted(parts, made)
+
+
+@router.post("/{operation_id}/note")
+def note(parts: Parts, operation_id: OperationId, body: NoteBody) -> OperationView:
+    """Replaces the note of an operation; an empty one removes it."""
+    return operation_view(parts.store, parts.store.set_note(operation_id, body.note))
 
 
 @router.post("/{operation_id}/delete")

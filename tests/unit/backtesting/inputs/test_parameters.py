@@ -24,7 +24,7 @@ PYTHON_DOORS: Mapping[str, tuple[Callable[..., Any], set[str]]] = {
     "ktrdr.backtest": (ktrdr.backtest, {"strategy", "bars", "data_dir", "bridge", "cancellation_token"}),
     "ktrdr.operations.run": (
         operations.run,
-        {"strategy", "data_dir", "bridge", "cancellation_token", "store", "every_bars"},
+        {"strategy", "data_dir", "bridge", "cancellation_token", "store", "every_bars", "note"},
     ),
     "BacktestConfig.of": (BacktestConfig.of, {"strategy", "bars", "data_dir"}),
 }
@@ -81,6 +81,7 @@ def test_http_derives_from_the_model() -> None:
         "strategy_name",
         "strategy_yaml",
         "idempotency_key",
+        "note",
     }
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ktrdr.backtesting.job.stored import ledger
-from ktrdr.errors import IdempotencyConflict, NotFound, NothingToFork
+from ktrdr.errors import ArgumentInvalid, IdempotencyConflict, NotFound, NothingToFork
 from ktrdr.operations.models import OPERATION_ID, Status
 from ktrdr.operations.store.store import Store
 from support.database import stores, tape
@@ -44,6 +44,31 @@ def test_one_key_at_one_moment_makes_one_operation(open_store: Callable[[], Stor
     assert len(opened[0].list()[0]) == 1
 
 
+def test_a_note_is_one_line_that_anybody_may_replace(store: Store) -> None:
+    made = stores.submit(store, note=" wider\n stop\x1b[31m\x00 ")
+    assert made.note == "wider stop [31m"
+    begun = store.begin_here("backtest", stores.SPEC, stores.owner(), note="here").operation
+    assert (begun.note, store.get(begun.id).note) == ("here", "here")
+    before = stores.facts(store, begun.id)
+    assert store.set_note(begun.id, "other words").note == "other words"
+    assert stores.facts(store, begun.id) == before  # the owner of a run does not lose it
+    assert store.set_note(begun.id, "").note is None
+    assert stores.submit(store).note is None
+    with pytest.raises(ArgumentInvalid, match="note: too long: found 501 characters, expected at most 500"):
+        store.set_note(begun.id, "x" * 501)
+    with pytest.raises(NotFound):
+        store.set_note("backtest_0123456789abcdef", "nobody's")
+
+
+def test_one_key_with_another_note_is_another_request(store: Store) -> None:
+    first = stores.submit(store, idempotency_key="k", note="a")
+    assert stores.submit(store, idempotency_key="k", note=" a ").id == first.id
+    with pytest.raises(IdempotencyConflict):
+        stores.submit(store, idempotency_key="k", note="b")
+    with pytest.raises(IdempotencyConflict):
+        stores.submit(store, idempotency_key="k")
+
+
 def test_a_run_begun_here_is_nobody_elses(store: Store) -> None:
     me = stores.owner(host="desk")
     claim = store.begin_here("backtest", stores.SPEC, me, stores.CAPABILITY, threads=1)
@@ -68,7 +93,8 @@ def test_a_fork_begins_with_a_copy(store: Store) -> None:
     claim = stores.running(store, model_id="old")
     stores.saved(store, claim.lease, 3, 6)
     parent = store.get(claim.operation.id)
-    fork = store.fork(parent.id, spec={"other": "rules"}, threads=1, model_id="new")
+    fork = store.fork(parent.id, spec={"other": "rules"}, threads=1, model_id="new", note="other rules")
+    assert fork.note == "other rules"
     assert (fork.status, fork.spec, fork.threads, fork.model_id) == (Status.PENDING, {"other": "rules"}, 1, "new")
     assert (fork.profile, fork.semantics, fork.identity, fork.generation) == (None, None, None, 1)
     assert fork.forked_from is not None

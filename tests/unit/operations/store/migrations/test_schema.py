@@ -71,6 +71,7 @@ def _back_to_0001(store: Store) -> None:
     for name, kind in {"profile": "TEXT", "semantics": "INTEGER"}.items():
         stores.sql(store, f"ALTER TABLE workers ADD COLUMN {name} {kind}")
     stores.sql(store, "ALTER TABLE results DROP COLUMN summary")
+    stores.sql(store, "ALTER TABLE operations DROP COLUMN note")
     stores.sql(store, "ALTER TABLE workers DROP COLUMN capabilities")
     stores.sql(store, "UPDATE alembic_version SET version_num = '0001'")
 
