@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,10 +104,22 @@ def test_two_real_timeframes(call: Call, real_data: Path, shortened: Callable[..
     assert run["trades"] > 0
 
 
-def test_the_demo_trades(call: Call) -> None:
-    run = call("demo")
-    assert run["status"] == "completed"
-    assert run["trades"] > 10
+def test_the_demo_trades_and_the_command_that_it_prints_finds_the_run(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The demo has a database of its own, which the user's does not hide."""
+    monkeypatch.setenv("KTRDR_DATABASE_URL", f"sqlite:///{tmp_path / 'main.db'}")
+    monkeypatch.setenv("KTRDR_DATA_DIR", "data of mine")  # relative, with a blank
+    assert main(["demo", "--json"]) == 0
+    said = capsys.readouterr()
+    run = json.loads(said.out)
+    assert (run["status"], run["trades"] > 10) == ("completed", True)
+    *settings, program, noun, verb, name = shlex.split(said.err.strip().splitlines()[-1].partition(": ")[2])
+    assert (program, noun, verb, name) == ("ktrdr", "backtest", "show", run["operation_id"])
+    monkeypatch.chdir("/")
+    for setting in settings:
+        monkeypatch.setenv(*setting.split("=", 1))
+    assert call(f"backtest show {name}")["result_hash"] == run["result_hash"]
 
 
 def test_the_doctor_finds_nothing_missing(call: Call) -> None:

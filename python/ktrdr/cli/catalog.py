@@ -73,7 +73,8 @@ _BACKTEST = Group(
     "Run backtests.",
     {
         "run": Command("ktrdr.cli.commands.backtest:run", "Backtest a strategy over stored bars, or resume a run."),
-        "show": Command("ktrdr.cli.commands.backtest:show", "Print a finished run, and write it out."),
+        "show": Command("ktrdr.cli.commands.backtest:show", "Print a finished run in full, and write it out."),
+        "compare": Command("ktrdr.cli.commands.backtest:compare", "Print finished runs side by side."),
     },
 )
 _OPERATIONS = Group(
@@ -81,6 +82,7 @@ _OPERATIONS = Group(
     {
         "list": Command("ktrdr.cli.commands.operations:list_operations", "List operations, newest first."),
         "show": Command("ktrdr.cli.commands.operations:show", "Show one operation."),
+        "note": Command("ktrdr.cli.commands.operations:note", "Replace the note of an operation."),
         "follow": Command("ktrdr.cli.commands.operations:follow", "Print progress until the operation ends or stops."),
         "cancel": Command("ktrdr.cli.commands.operations:cancel", "Stop an operation; it can be resumed."),
         "resume": Command("ktrdr.cli.commands.operations:resume", "Resume an operation in the foreground."),

@@ -136,7 +136,10 @@ def world(folder: Path) -> Path:
 def test_the_world_is_whole(ktrdr: Callable, world: Path) -> None:
     said = ktrdr(f"{RUN} --json")
     assert said.code == 0
-    assert set(said.object) == {"operation_id", "status", "result_hash", "metrics", "warnings", "trades"}
+    assert set(said.object) == {
+        "operation_id", "status", "result_hash", "metrics", "warnings", "trades", "note", "in_force",
+        "scaled_benchmark",
+    }  # fmt: skip
     assert said.object["status"] == "completed"
     assert said.object["trades"] > 0
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ktrdr.cli.output import CommandResult
 from ktrdr.cli.runs.options import NO_OPTIONS, Flag, RunOptions, Whole, naming_flags
 from ktrdr.errors import UsageError
+
+if TYPE_CHECKING:
+    from ktrdr.operations.kind import Kind, Section
+    from ktrdr.operations.models import Operation
+    from ktrdr.operations.store.store import Store
 
 
 def run(
@@ -17,6 +23,7 @@ def run(
     *,
     options: RunOptions = NO_OPTIONS,
     threads: Whole | None = None,
+    note: str | None = None,
     resume: str | None = None,
     stored: Flag = False,
     worker: str | None = None,
@@ -33,8 +40,10 @@ def run(
         The strategy's base timeframe.
     threads
         Torch threads; by default 2, or as many as the run was started with.
+    note
+        Words by which you tell the run from others.
     resume
-        Resume the operation with this id; give no STRATEGY, SYMBOL or TIMEFRAME.
+        Resume this operation: its id, the start of it, or latest; give no STRATEGY, SYMBOL or TIMEFRAME.
     stored
         Resume with the strategy as submitted, even if its name now means another one.
     worker
@@ -42,7 +51,7 @@ def run(
     """
     words = [word for word in (strategy, symbol, timeframe) if word is not None]
     if resume is not None:
-        if found := [*words, *options.given()]:
+        if found := [*words, *options.given(), *(["--note"] if note is not None else [])]:
             expected = "--threads, --stored and --worker"
             raise UsageError("a resumed run has its inputs", where="--resume", found=found[0], expected=expected)
         from ktrdr.cli.runs import client
@@ -54,10 +63,12 @@ def run(
         raise UsageError("missing", found=f"no {' '.join(what)}", expected="STRATEGY SYMBOL TIMEFRAME and both dates")
     if stored:
         raise UsageError("a new run has nothing stored", found="--stored", expected="with --resume ID")
-    return _begin(words, options, threads, worker)
+    return _begin(words, options, threads, note, worker)
 
 
-def _begin(words: list[str], options: RunOptions, threads: int | None, worker: str | None) -> CommandResult:
+def _begin(
+    words: list[str], options: RunOptions, threads: int | None, note: str | None, worker: str | None
+) -> CommandResult:
     from ktrdr.backtesting.inputs.request import BacktestRequest
     from ktrdr.profile import DEFAULT_THREADS
 
@@ -68,38 +79,60 @@ def _begin(words: list[str], options: RunOptions, threads: int | None, worker: s
         from ktrdr.cli.runs import client
         from ktrdr.worker.client import WorkerClient
 
-        return client.queued(WorkerClient(worker).start(client.start_body(request, count)), worker)
+        return client.queued(WorkerClient(worker).start(client.start_body(request, count, note)), worker)
     from ktrdr.cli.runs.foreground import begin, in_foreground
     from ktrdr.operations.store.store import Store
 
     store = Store.open()
-    return in_foreground(lambda _: begin(store, request, threads=count), store)
+    return in_foreground(lambda _: begin(store, request, threads=count, note=note), store)
 
 
-def show(operation_id: str, /, *, out: Path | None = None) -> CommandResult:
-    """Print a finished run, and write it out.
+def compare(*operation_ids: str) -> CommandResult:
+    """Print finished runs side by side: the inputs in which they differ, and every metric.
+
+    Parameters
+    ----------
+    operation_ids
+        Two or more runs: each an id, the start of one, or latest.
+    """
+    from ktrdr.cli.runs.compare import compare as compare_runs
+    from ktrdr.operations.store.store import Store
+
+    return compare_runs(Store.open(), operation_ids)
+
+
+def show(operation_id: str, /, *, trades: Flag = False, out: Path | None = None) -> CommandResult:
+    """Print a finished run with all metrics, months, reasons of exit, long and short; write it out.
 
     Parameters
     ----------
     operation_id
-        The operation.
+        Its id, the start of it, or latest.
+    trades
+        Print every closed round trip.
     out
         A folder for every ledger as Parquet and CSV, metrics.json and manifest.json.
     """
     from ktrdr.cli.runs.export import check_writable, write_out
-    from ktrdr.cli.runs.summary import summary
+    from ktrdr.cli.runs.summary import full_report
     from ktrdr.operations.kind import kind_of
     from ktrdr.operations.store.store import Store
 
     if out is not None:
         check_writable(out)
     store = Store.open()
-    operation = store.get(operation_id)
+    operation = store.get(store.find_id(operation_id))
     kind = kind_of(operation.kind)
-    result = kind.result(store, operation_id)
-    answer = summary(operation, result)
+    result = kind.result(store, operation.id)
+    answer = full_report(operation, result, _trade_list(kind, store, operation) if trades else ())
     if out is None:
         return answer
-    tables = ((name, kind.table(store, operation_id, name)) for name in kind.tables)
+    tables = ((name, kind.table(store, operation.id, name)) for name in kind.tables)
     written = write_out(result, tables, out)
     return CommandResult({**answer.data, "written": written}, [*answer.shown, f"{len(written)} files written"])
+
+
+def _trade_list(kind: Kind, store: Store, operation: Operation) -> list[Section]:
+    from ktrdr.backtesting.job.sections import trade_list
+
+    return [trade_list(kind.table(store, operation.id, "trades"))]

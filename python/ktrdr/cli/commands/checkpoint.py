@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ktrdr.cli.output import CommandResult
-from ktrdr.errors import ArgumentInvalid
-from ktrdr.operations.models import OPERATION_ID
+from ktrdr.errors import ArgumentInvalid, NotFound
+from ktrdr.operations.models import OPERATION_ID, REFERENCE
 
 
 def inspect(source: str, /, *, generation: int | None = None) -> CommandResult:
@@ -18,7 +18,7 @@ def inspect(source: str, /, *, generation: int | None = None) -> CommandResult:
     Parameters
     ----------
     source
-        An operation, or a file that holds a snapshot.
+        An operation (its id, the start of it, or latest), or a file that holds a snapshot.
     generation
         Of the operation; by default its newest.
     """
@@ -29,10 +29,16 @@ def inspect(source: str, /, *, generation: int | None = None) -> CommandResult:
 
 
 def _bytes(source: str, generation: int | None) -> bytes:
-    if re.fullmatch(OPERATION_ID, source):
+    is_id = re.fullmatch(OPERATION_ID, source) is not None
+    if is_id or (re.fullmatch(REFERENCE, source) and not Path(source).exists()):
         from ktrdr.operations.store.store import Store
 
-        return Store.open().snapshot(source, generation)
+        store = Store.open()
+        try:
+            return store.snapshot(store.find_id(source), generation)
+        except NotFound:
+            if is_id:
+                raise
     try:
         return Path(source).read_bytes()
     except OSError as error:

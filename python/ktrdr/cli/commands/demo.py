@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from ktrdr.cli.interrupt import Interrupt
 from ktrdr.cli.output import CommandResult, current_output
 from ktrdr.cli.progress import progress
@@ -35,14 +33,15 @@ def demo() -> CommandResult:
 def _trade(repository: Repository, model: str) -> CommandResult:
     """Trades with the model, through the database of the demo's folder."""
     from ktrdr.backtesting.inputs.request import BacktestRequest
-    from ktrdr.cli.runs.foreground import begin, in_foreground
+    from ktrdr.cli.runs.foreground import begin, command_of, folder_url, in_foreground
     from ktrdr.operations.store.store import Store
 
     request = BacktestRequest.of(STRATEGY, SYMBOL, TIMEFRAME, start=_TRADED[0], end=_TRADED[1], model=model)
-    store = Store.open(f"sqlite:///{repository.root / 'ktrdr.db'}")
+    store = Store.open(folder_url(repository.root))
     result = in_foreground(lambda _: begin(store, request), store, repository.root)
-    found_by = f"KTRDR_DATA_DIR={shlex.quote(str(repository.root))} ktrdr backtest show {result.data['operation_id']}"
-    current_output().note(f"to see this run again: {found_by}")
+    if result.failure is None:
+        again = command_of(f"backtest show {result.data['operation_id']}", repository.root)
+        current_output().note(f"to see this run again: {again}")
     return result
 
 

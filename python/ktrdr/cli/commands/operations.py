@@ -9,8 +9,10 @@ from ktrdr.cli.output import CommandResult, Table, current_output
 from ktrdr.cli.progress import progress
 from ktrdr.cli.runs import client
 from ktrdr.cli.runs.client import follow_until_at_rest, operations_client
+from ktrdr.cli.runs.listing import changes_of, listed, reasons_of, share_of, terminal_width
 from ktrdr.cli.runs.options import Flag, Settings, Whole, rules_of
 from ktrdr.errors import UsageError
+from ktrdr.simulation.metrics import label, value_text
 
 Json = dict[str, Any]
 
@@ -33,11 +35,10 @@ def list_operations(
     """
     query = {"status": status, "limit": limit, "cursor": cursor}
     found = operations_client(worker).operations(**{name: value for name, value in query.items() if value is not None})
-    rows = [(one["operation_id"], one["status"], one["title"], _share(one), _why(one)) for one in found["operations"]]
-    if not rows:
+    if not found["operations"]:
         return CommandResult(found, ["no operations"])
     more = [f"more: --cursor {found['next_cursor']}"] if found["next_cursor"] else []
-    return CommandResult(found, [Table(("operation", "status", "run", "done", ""), rows), *more])
+    return CommandResult(found, [*listed(found["operations"], terminal_width()), *more])
 
 
 def show(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
@@ -46,11 +47,27 @@ def show(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
     Parameters
     ----------
     operation_id
-        The operation.
+        Its id, the start of it, or latest.
     worker
         Ask the worker of that address.
     """
     return _shown(operations_client(worker).operation(operation_id))
+
+
+def note(operation_id: str, text: str, /, *, worker: str | None = None) -> CommandResult:
+    """Replace the note of an operation; an empty text removes it.
+
+    Parameters
+    ----------
+    operation_id
+        Its id, the start of it, or latest.
+    text
+        Words by which you tell it from others.
+    worker
+        Ask the worker of that address.
+    """
+    place = operations_client(worker)
+    return _shown(place.note(place.find(operation_id), text))
 
 
 def follow(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
@@ -59,7 +76,7 @@ def follow(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
     Parameters
     ----------
     operation_id
-        The operation.
+        Its id, the start of it, or latest.
     worker
         Ask the worker of that address.
     """
@@ -68,14 +85,15 @@ def follow(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
 
         def report(operation: Json) -> None:
             figures = operation["progress"] or {}
-            for line in {f"{operation['status']}: {why}" for why in _reasons(operation)} - said:
+            for line in {f"{operation['status']}: {why}" for why in reasons_of(operation)} - said:
                 said.add(line)
                 current_output().note(line)
             if figures.get("bar") is not None:
                 detail = {name: figures[name] for name in ("equity", "trades") if figures.get(name) is not None}
                 bridge.report(figures["phase"], figures["bar"], figures["total_bars"], detail)
 
-        return _shown(follow_until_at_rest(operations_client(worker), operation_id, report))
+        place = operations_client(worker)
+        return _shown(follow_until_at_rest(place, place.find(operation_id), report))
 
 
 def cancel(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
@@ -84,11 +102,12 @@ def cancel(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
     Parameters
     ----------
     operation_id
-        The operation.
+        Its id, the start of it, or latest.
     worker
         Ask the worker of that address.
     """
-    return _shown(operations_client(worker).cancel(operation_id))
+    place = operations_client(worker)
+    return _shown(place.cancel(place.find(operation_id)))
 
 
 def delete(operation_id: str, /, *, yes: Yes = False, worker: str | None = None) -> CommandResult:
@@ -97,18 +116,18 @@ def delete(operation_id: str, /, *, yes: Yes = False, worker: str | None = None)
     Parameters
     ----------
     operation_id
-        The operation.
+        Its id, the start of it, or latest.
     yes
         Delete without a question.
     worker
         Ask the worker of that address.
     """
     place = operations_client(worker)
+    name = place.find(operation_id)
     if asks(yes=yes):
-        operation = place.operation(operation_id)
-        confirm(f"delete {operation_id} ({operation['title']}, {operation['status']}) with its ledger and result?")
-    found = place.delete(operation_id)
-    return CommandResult(found, [f"deleted {operation_id}"])
+        operation = place.operation(name)
+        confirm(f"delete {name} ({operation['title']}, {operation['status']}) with its ledger and result?")
+    return CommandResult(place.delete(name), [f"deleted {name}"])
 
 
 def resume(
@@ -119,7 +138,7 @@ def resume(
     Parameters
     ----------
     operation_id
-        The operation.
+        Its id, the start of it, or latest.
     threads
         Torch threads: those it was started with.
     stored
@@ -136,14 +155,15 @@ def restart(operation_id: str, /, *, worker: str | None = None) -> CommandResult
     Parameters
     ----------
     operation_id
-        The operation.
+        Its id, the start of it, or latest.
     worker
         Queue it at the worker of that address instead.
     """
     if worker is not None:
         from ktrdr.worker.client import WorkerClient
 
-        return client.queued(WorkerClient(worker).restart(operation_id), worker)
+        place = WorkerClient(worker)
+        return client.queued(place.restart(place.find(operation_id)), worker)
     from ktrdr.cli.runs import foreground
 
     return foreground.restart(operation_id)
@@ -156,6 +176,7 @@ def fork(
     settings: Settings = (),
     model: str | None = None,
     threads: Whole | None = None,
+    note: str | None = None,
     worker: str | None = None,
 ) -> CommandResult:
     """Start a new operation from an operation's newest checkpoint, with other rules, model or threads.
@@ -163,13 +184,15 @@ def fork(
     Parameters
     ----------
     operation_id
-        The operation whose checkpoint is copied.
+        The operation whose checkpoint is copied: its id, the start of it, or latest.
     settings
         A rule, as execution.x=y or decisions.x=y; may be given many times.
     model
         Another bundle's id.
     threads
         Torch threads.
+    note
+        Words by which you tell the new operation from others.
     worker
         Queue it at the worker of that address instead.
     """
@@ -179,12 +202,13 @@ def fork(
     if worker is not None:
         from ktrdr.worker.client import WorkerClient
 
-        body = {"model_id": model, "threads": threads, **rules}
+        body = {"model_id": model, "threads": threads, "note": note, **rules}
         asked = {name: value for name, value in body.items() if value is not None}
-        return client.queued(WorkerClient(worker).fork(operation_id, asked), worker)
+        place = WorkerClient(worker)
+        return client.queued(place.fork(place.find(operation_id), asked), worker)
     from ktrdr.cli.runs import foreground
 
-    return foreground.fork(operation_id, rules, model=model, threads=threads)
+    return foreground.fork(operation_id, rules, model=model, threads=threads, note=note)
 
 
 def _shown(operation: Json) -> CommandResult:
@@ -192,8 +216,11 @@ def _shown(operation: Json) -> CommandResult:
     facts = {
         "status": operation["status"],
         "run": operation["title"],
+        "dates": operation["detail"],
+        "note": operation["note"],
+        "changes": "\n".join(changes_of(operation)),
         "model": operation["model_id"],
-        "done": _share(operation),
+        "done": share_of(operation),
         "time": progress_now.get("time"),
         "equity": _number(progress_now.get("equity")),
         "trades": progress_now.get("trades"),
@@ -202,28 +229,10 @@ def _shown(operation: Json) -> CommandResult:
         "submitted": timings["created_at"],
         "started": timings["started_at"],
         "ended": timings["ended_at"],
+        **{label(name): value_text(name, value) for name, value in operation["figures"].items()},
     }
     rows = [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
-    return CommandResult(operation, [operation["operation_id"], Table(("", ""), rows), *_reasons(operation)])
-
-
-def _share(operation: Json) -> str:
-    figures = operation["progress"] or {}
-    return "" if figures.get("percentage") is None else f"{figures['percentage']:.0f} %"
-
-
-def _why(operation: Json) -> str:
-    """Returns the reason in a word; `show` prints the sentence."""
-    if error := operation["error"]:
-        return str(error["code"])
-    return next(iter(_reasons(operation)), "")
-
-
-def _reasons(operation: Json) -> list[str]:
-    """Returns the reasons why an operation failed, or why no worker runs it."""
-    if error := operation["error"]:
-        return [f"{error['code']}: {error['message']}"]
-    return [f"{name}: {reason}" if name else reason for name, reason in operation["waiting"].items()]
+    return CommandResult(operation, [operation["operation_id"], Table(("", ""), rows), *reasons_of(operation)])
 
 
 def _number(value: float | None) -> str:

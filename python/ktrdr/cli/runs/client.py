@@ -28,6 +28,12 @@ class OperationsClient(Protocol):
     def operations(self, **query: str | int) -> Json:
         """Returns a page of operations."""
 
+    def find(self, reference: str) -> str:
+        """Returns the id of an operation that is named by its id, by the start of it, or as ``latest``."""
+
+    def note(self, operation_id: str, note: str) -> Json:
+        """Replaces the note of an operation; returns its view."""
+
     def changes(self, operation_id: str) -> Iterator[Json]:
         """Yields the operation after each change; the last one is at rest."""
 
@@ -49,7 +55,15 @@ class LocalOperations:
 
     def operation(self, operation_id: str) -> Json:
         """Returns the view of one operation."""
-        return self._view(self._store.get(operation_id))
+        return self._view(self._store.get(self.find(operation_id)))
+
+    def find(self, reference: str) -> str:
+        """Returns the id of an operation that is named by its id, by the start of it, or as ``latest``."""
+        return self._store.find_id(reference)
+
+    def note(self, operation_id: str, note: str) -> Json:
+        """Replaces the note of an operation; returns its view."""
+        return self._view(self._store.set_note(operation_id, note))
 
     def operations(self, **query: Any) -> Json:
         """Returns a page of operations."""
@@ -61,7 +75,10 @@ class LocalOperations:
         found, cursor = self._store.list(
             status=None if status is None else Status(status), kind=query.pop("type", None), **query
         )
-        return {"operations": [self._view(operation) for operation in found], "next_cursor": cursor}
+        from ktrdr.worker.views import operation_views
+
+        views = [view.model_dump(mode="json") for view in operation_views(self._store, found)]
+        return {"operations": views, "next_cursor": cursor}
 
     def changes(self, operation_id: str) -> Iterator[Json]:
         """Yields the operation after each change; the last one is at rest."""
@@ -137,10 +154,11 @@ def resume(operation_id: str, *, threads: int | None, stored: bool, worker: str 
         raise UsageError("a worker resumes with the threads of the run", found="--threads", expected="--worker alone")
     from ktrdr.worker.client import WorkerClient
 
-    return queued(WorkerClient(worker).resume(operation_id, stored=stored), worker)
+    place = WorkerClient(worker)
+    return queued(place.resume(place.find(operation_id), stored=stored), worker)
 
 
-def start_body(request: BacktestRequest, threads: int) -> Json:
+def start_body(request: BacktestRequest, threads: int, note: str | None = None) -> Json:
     """Returns the body of a start: a built-in strategy goes by its name, any other as its text."""
     from ktrdr.backtesting.inputs.parameters import OTHER_NAMES, BacktestParameters
     from ktrdr.strategy.library import find_strategy
@@ -150,4 +168,5 @@ def start_body(request: BacktestRequest, threads: int) -> Json:
     strategy = {"strategy_name": name} if built_in else {"strategy_yaml": request.strategy_text}
     parameters = request.model_dump(include=set(BacktestParameters.model_fields), exclude_none=True)
     names = OTHER_NAMES["HTTP"]
-    return {**strategy, **{names.get(name, name): value for name, value in parameters.items()}, "threads": threads}
+    named = {names.get(name, name): value for name, value in parameters.items()}
+    return {**strategy, **named, "threads": threads, **({"note": note} if note else {})}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,29 @@ from ktrdr.operations.running.cancellation import Reason, Token
 from ktrdr.operations.running.foreground import claim_for_resume, run_claim
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.store import Store
+from ktrdr.settings import database_url
 
-__all__ = ["begin", "fork", "in_foreground", "restart", "resume"]
+__all__ = ["begin", "command_of", "folder_url", "fork", "in_foreground", "restart", "resume"]
+
+
+def command_of(words: str, data_dir: Path | None) -> str:
+    """Returns a command of this program to copy; it names the data folder where that is not the one in force.
+
+    >>> command_of("operations list", None)
+    'ktrdr operations list'
+    """
+    if data_dir is None:
+        return f"ktrdr {words}"
+    folder = data_dir.resolve()
+    names = {"KTRDR_DATA_DIR": str(folder)}
+    if database_url() is not None:  # else the folder's own database is found without a word
+        names["KTRDR_DATABASE_URL"] = folder_url(folder)
+    return " ".join([*(f"{name}={shlex.quote(value)}" for name, value in names.items()), f"ktrdr {words}"])
+
+
+def folder_url(folder: Path) -> str:
+    """Returns the address of the database that a data folder has for itself."""
+    return f"sqlite:///{folder / 'ktrdr.db'}"
 
 
 def in_foreground(claim_in: Callable[[Token], Claim], store: Store, data_dir: Path | None = None) -> CommandResult:
@@ -29,15 +51,17 @@ def in_foreground(claim_in: Callable[[Token], Claim], store: Store, data_dir: Pa
     """
     with Interrupt() as interrupt, progress() as bridge:
         claim = claim_in(interrupt.token)
-        interrupt.farewell = f"interrupted: ktrdr operations resume {claim.operation.id}"
+        resume_it = command_of(f"operations resume {claim.operation.id}", data_dir)
+        interrupt.farewell = f"interrupted: {resume_it}"
         try:
             result = run_claim(claim, RunIO(store, token=interrupt.token, bridge=bridge, data_dir=data_dir))
         except Cancelled as stop:
             saved = interrupt.token.reason is Reason.SHUTDOWN
-            return _stopped(claim, "interrupted" if saved else "cancelled", stop)
+            known = Cancelled(**stop.fields() | {"hint": resume_it})
+            return _stopped(claim, "interrupted" if saved else "cancelled", known)
         except KeyboardInterrupt:
-            hint = f"ktrdr operations resume {claim.operation.id}"
-            return _stopped(claim, "interrupted", Cancelled("left at once", where=claim.operation.id, hint=hint))
+            left = Cancelled("left at once", where=claim.operation.id, hint=resume_it)
+            return _stopped(claim, "interrupted", left)
     return summary(claim.operation, result)
 
 
@@ -55,21 +79,28 @@ def resume(operation_id: str, *, threads: int | None = None, stored: bool = Fals
 def restart(operation_id: str) -> CommandResult:
     """Runs an operation again from its first bar, in the foreground."""
     store = Store.open()
+    operation_id = store.find_id(operation_id)
     store.restart(operation_id)
     return in_foreground(lambda token: claim_for_resume(store, operation_id, stored=True, token=token), store)
 
 
 def fork(
-    operation_id: str, rules: Mapping[str, Any], *, model: str | None = None, threads: int | None = None
+    operation_id: str,
+    rules: Mapping[str, Any],
+    *,
+    model: str | None = None,
+    threads: int | None = None,
+    note: str | None = None,
 ) -> CommandResult:
     """Forks an operation and runs the fork in the foreground."""
     store = Store.open()
+    operation_id = store.find_id(operation_id)
     parent = store.get(operation_id)
     changes = {"execution": rules.get("execution"), "decisions": rules.get("decisions"), "model": model}
     spec = kind_of(parent.kind).forked(parent.spec, changes, parent.threads if threads is None else threads)
 
     def claim_in(token: Token) -> Claim:
-        fork = store.fork(operation_id, spec=spec, threads=threads, model_id=model)
+        fork = store.fork(operation_id, spec=spec, threads=threads, model_id=model, note=note)
         return claim_for_resume(store, fork.id, stored=True, token=token)
 
     return in_foreground(claim_in, store)

@@ -1,35 +1,66 @@
-"""Summary of a completed run: one object for programs, a table for people."""
+"""Report on a completed run: one object for programs, lines and tables for people."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ktrdr.cli.output import CommandResult, Table
-from ktrdr.operations.kind import kind_of
+from ktrdr.cli.runs.listing import terminal_width, wrapped
+from ktrdr.operations.kind import Section, kind_of
 from ktrdr.operations.models import Operation, Result
 from ktrdr.simulation.metrics import headline_names, label, value_text
 
 
 def summary(operation: Operation, result: Result) -> CommandResult:
-    """Returns the answer about a completed operation: one object, and text for people."""
+    """Returns the answer about an operation that has just completed: its headline metrics and what to mind."""
+    metrics = result.summary.get("metrics", {})
+    undefined = result.summary.get("undefined", {})
+    cells = [(label(name), value_text(name, metrics[name], undefined)) for name in headline_names() if name in metrics]
+    half = (len(cells) + 1) // 2
+    paired = [(*left, *right) for left, right in zip(cells[:half], [*cells[half:], ("", "")], strict=False)]
+    table = [Table(("metric", "value", "metric", "value"), paired)] if cells else []
+    return _report(operation, result, table, ())
+
+
+def full_report(operation: Operation, result: Result, more: Iterable[Section] = ()) -> CommandResult:
+    """Returns the answer of `backtest show`: every section of the kind, and ``more`` after them."""
+    return _report(operation, result, [], [*kind_of(operation.kind).sections(result), *more])
+
+
+def _report(operation: Operation, result: Result, tables: list[Table], sections: Iterable[Section]) -> CommandResult:
+    kind = kind_of(operation.kind)
     # Records such as blocks are read from the result itself; a run's one object stays small.
     figures = {name: value for name, value in result.summary.items() if name == "metrics" or isinstance(value, int)}
+    after = kind.remarks(result)
     data: dict[str, Any] = {
         "operation_id": operation.id,
         "status": "completed",
         "result_hash": result.result_hash,
+        "note": operation.note,
         "warnings": list(result.warnings),
         **figures,
+        **{section.name: section.data for section in (*after, *sections) if section.name},
     }
-    metrics = figures.get("metrics", {})
-    undefined = result.summary.get("undefined", {})
-    rows = [(label(name), value_text(name, metrics[name], undefined)) for name in headline_names() if name in metrics]
-    half = (len(rows) + 1) // 2
-    paired = [(*left, *right) for left, right in zip(rows[:half], [*rows[half:], ("", "")], strict=False)]
-    table = [Table(("metric", "value", "metric", "value"), paired)] if rows else []
-    notes = [f"warning: {warning}" for warning in result.warnings]
-    headline = kind_of(operation.kind).headline(result.manifest)
-    return CommandResult(data, [headline, *table, *notes, last_line(operation.id, result)])
+    lines = [kind.headline(result.manifest), *([f"note: {operation.note}"] if operation.note else [])]
+    ends = [*(f"warning: {warning}" for warning in result.warnings), last_line(operation.id, result)]
+    shown = [*_fitted(lines), *tables, *_parts(sections), *_parts(after), *_fitted(ends)]
+    return CommandResult(data, shown)
+
+
+def _parts(sections: Iterable[Section]) -> list[str | Table]:
+    parts: list[str | Table] = []
+    for section in sections:
+        parts += _fitted(section.lines)
+        if section.headings and section.rows:
+            parts.append(Table(section.headings, section.rows))
+    return parts
+
+
+def _fitted(lines: Iterable[str]) -> list[str]:
+    """Returns lines that a terminal need not cut inside a word."""
+    width = terminal_width()
+    return [part for line in lines for part in ([line] if width is None else wrapped(line, width))]
 
 
 def last_line(operation_id: str, result: Result) -> str:
