@@ -100,7 +100,7 @@ pub use market::bars::Bars;
 pub use market::columns::Columns;
 pub use market::spacing::Spacing;
 pub use metrics::calendar::Calendar;
-pub use metrics::catalog::{Kind as MetricKind, METRICS};
+pub use metrics::catalog::METRICS;
 pub use metrics::report::MetricSet;
 pub use metrics::undefined::Undefined;
 pub use orders::matching::Reason;

@@ -19,8 +19,8 @@ pub enum Unit {
     BasisPoints,
 }
 
-/// The group that a metric is shown in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The group that a metric is shown in; groups are shown in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// Money and growth of the whole run.
     Result,
@@ -65,10 +65,6 @@ impl Unit {
 }
 
 impl Kind {
-    /// Every group, in the order in which groups are shown.
-    pub const ALL: [Self; 7] =
-        [Self::Result, Self::Returns, Self::Drawdown, Self::Trades, Self::Costs, Self::Benchmark, Self::Quality];
-
     /// Returns the name of the group.
     #[must_use]
     pub fn name(self) -> &'static str {

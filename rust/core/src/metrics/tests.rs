@@ -3,7 +3,7 @@
 use crate::ledger::schema::Trade;
 use crate::metrics::accumulator::{Accumulator, FillCosts};
 use crate::metrics::calendar::Calendar;
-use crate::metrics::catalog::{Kind, METRICS};
+use crate::metrics::catalog::METRICS;
 use crate::metrics::report::{Closing, MetricSet};
 use crate::metrics::returns::Block;
 use crate::metrics::undefined::{Metric, Undefined};
@@ -278,14 +278,4 @@ fn the_catalogue_names_every_metric_in_order() {
     assert!(set.values.windows(2).all(|pair| pair[0].0 < pair[1].0));
     let reported: Vec<&str> = set.values.iter().map(|(name, _)| *name).collect();
     assert_eq!(reported, METRICS.map(|metric| metric.name));
-}
-
-#[test]
-fn every_group_is_listed_and_has_a_metric() {
-    for metric in METRICS {
-        assert!(Kind::ALL.contains(&metric.kind), "{}", metric.name);
-    }
-    for kind in Kind::ALL {
-        assert!(METRICS.iter().any(|metric| metric.kind == kind), "{}", kind.name());
-    }
 }
