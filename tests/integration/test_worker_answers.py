@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from ktrdr import _core
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.store import Store
 from ktrdr.worker.views import ErrorBody
@@ -61,6 +62,16 @@ def test_errors_have_the_shape_that_openapi_gives_them(
                 schema = facts["responses"][status]["content"]["application/json"]["schema"]
                 assert schema == {"$ref": "#/components/schemas/ErrorBody"}
     assert set(described["components"]["schemas"]["ErrorFacts"]["properties"]) == {"code", "message", "what"}
+
+
+def test_the_metrics_are_the_cores_catalogue(client: httpx.Client) -> None:
+    found = client.get("/catalog/metrics").json()
+    assert tuple(found["kinds"]) == _core.METRIC_KINDS
+    assert {metric.pop("name"): metric for metric in found["metrics"]} == _core.METRICS
+    described = client.get("/openapi.json").json()["components"]["schemas"]["ResultView"]["properties"]["metrics"]
+    assert set(described["properties"]) == set(_core.METRICS)
+    sharpe = described["properties"]["sharpe"]["description"]
+    assert sharpe == f"{_core.METRICS['sharpe']['definition']} (ratio)"
 
 
 @pytest.mark.parametrize(

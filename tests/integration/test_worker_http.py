@@ -29,7 +29,7 @@ SPECIFIED = {
     ("POST", "/backtests/start"), ("POST", "/backtests/resume"), ("GET", "/operations"),
     ("GET", "/operations/{operation_id}"), ("DELETE", "/operations/{operation_id}"),
     *(("POST", f"/operations/{{operation_id}}/{verb}") for verb in ("resume", "restart", "fork", "cancel", "delete")),
-    ("POST", "/operations/{operation_id}/note"),
+    ("POST", "/operations/{operation_id}/note"), ("GET", "/catalog/metrics"),
     *(("GET", f"/operations/{{operation_id}}/{part}") for part in ("results", "trades", "equity", "events")),
     ("GET", "/workers"), ("GET", "/health"), ("GET", "/ready"), ("GET", "/metrics"), ("GET", "/"),
     ("POST", "/session"),

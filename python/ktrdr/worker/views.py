@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from ktrdr._types import Json
+from ktrdr import _core
+from ktrdr._types import Json, JsonObject
 from ktrdr.operations.kind import figures, shown
 from ktrdr.operations.models import Operation, Outcome, Status, WorkerRecord
 from ktrdr.operations.store.store import Store
@@ -120,6 +121,41 @@ class OperationList(View):
     next_cursor: str | None
 
 
+class MetricView(View):
+    """A metric: ``kind`` is its group, ``better`` is higher, lower or none; ``headline`` ones follow every run."""
+
+    name: str
+    unit: str
+    kind: str
+    better: str
+    definition: str
+    whole: bool
+    headline: bool
+
+
+class MetricCatalogue(View):
+    """Every metric of a backtest, group by group, and the groups in the order in which they are shown."""
+
+    kinds: list[str]
+    metrics: list[MetricView]
+
+
+def _describe_metrics(schema: JsonObject) -> None:
+    """Adds the metrics of a backtest to a schema; names, units and definitions are the core's."""
+    described = {
+        name: {
+            "type": ["integer" if facts["whole"] else "number", "null"],
+            "description": f"{facts['definition']} ({facts['unit']})",
+        }
+        for name, facts in _core.METRICS.items()
+    }
+    schema["properties"]["metrics"] = {
+        "type": "object",
+        "description": "of a backtest; null where `undefined` has the reason",
+        "properties": described,
+    }
+
+
 class ResultView(View):
     """A completed operation: hash, warnings, manifest, and the figures of its kind.
 
@@ -127,7 +163,7 @@ class ResultView(View):
     many there were, were traded, and were stopped by which filter.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", json_schema_extra=_describe_metrics)
 
     operation_id: str
     status: Status
