@@ -153,3 +153,30 @@ def test_rules_of_a_strategy_keep_their_defaults() -> None:
     assert (rules.confidence_threshold, rules.filters.min_signal_separation) == (0.5, 4.0)
     found, _ = counts([1, -1] * 10, [0.2] * 20, decisions=rules)
     assert found["threshold"] == 20
+
+
+def test_the_benchmark_is_scaled_to_the_money_in_the_market() -> None:
+    result = ktrdr.simulate(market(), signals_for(), **RULES)
+    shares = [abs(row["equity"] - row["cash"]) / row["equity"] for row in result.equity.iter_rows(named=True)]
+    held = [share for share in shares if share > 0]
+    found, whole = result.scaled_benchmark, result.metrics["benchmark_return"]
+    assert found is not None and whole is not None and held
+    assert found.position_share == pytest.approx(sum(held) / len(held))
+    assert found.invested_share == pytest.approx(sum(shares) / len(shares))
+    assert found.invested_share / found.position_share == pytest.approx(result.metrics["exposure"])
+    assert found.at_position_share == whole * found.position_share
+    assert found.at_invested_share == whole * found.invested_share
+    assert pickle.loads(pickle.dumps(result)).scaled_benchmark == found
+
+
+def test_a_run_without_a_position_has_no_scaled_benchmark() -> None:
+    assert ktrdr.simulate(market(), [0] * len(market())).scaled_benchmark is None
+
+
+def test_rules_in_force_are_those_of_the_run() -> None:
+    plain = ktrdr.simulate(market(), signals_for()).in_force
+    assert plain["execution.sizing"].value == {"kind": "cash_fraction", "fraction": 0.25}
+    assert {rule.origin for rule in plain.values()} == {"default"}
+    given = ktrdr.simulate(market(), signals_for(), execution={"commission": {"rate": 0.0}}).in_force
+    assert (given["execution.commission.rate"].value, given["execution.commission.rate"].origin) == (0.0, "argument")
+    assert given["execution.slippage"].origin == "default"
