@@ -1,5 +1,7 @@
 //! Constants of the core, from which Python derives its own lists.
 
+use std::collections::BTreeSet;
+
 use ktrdr_core::{
     Columns, Decision, Field, LEDGER_SCHEMA, METRICS, PAGE_ROWS, Reason, RejectionReason, Rule, SEMANTICS,
 };
@@ -30,7 +32,8 @@ pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("LEDGER_SCHEMA", ledger_schema(py)?)?;
     module.add("MEMBERSHIPS", memberships(py)?)?;
     module.add("METRICS", metrics(py)?)?;
-    module.add("METRIC_KINDS", metric_kinds(py)?)?;
+    let kinds: BTreeSet<_> = METRICS.iter().map(|metric| metric.kind).collect();
+    module.add("METRIC_KINDS", PyTuple::new(py, kinds.iter().map(|kind| kind.name()))?)?;
     module.add("PAGE_ROWS", PAGE_ROWS)?;
     module.add("REASONS", PyTuple::new(py, Reason::NAMES)?)?;
     module.add("REFUSALS", PyTuple::new(py, RejectionReason::NAMES)?)?;
@@ -61,14 +64,6 @@ fn memberships(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let mut kind_of = Membership::KINDS.into_iter();
     kind_of.try_for_each(|(name, parameters)| kinds.set_item(name, PyTuple::new(py, parameters)?))?;
     Ok(kinds)
-}
-
-/// Returns the groups of metrics, in the order in which they are shown.
-fn metric_kinds(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
-    let mut kinds = METRICS.map(|metric| metric.kind).to_vec();
-    kinds.sort_unstable();
-    kinds.dedup();
-    PyTuple::new(py, kinds.iter().map(|kind| kind.name()))
 }
 
 /// Returns the name of every metric, with its facts.
