@@ -93,6 +93,10 @@ class ConfigNotFound(ConfigError, FileNotFoundError, code="config_not_found"):
     """A strategy name or path that does not exist."""
 
 
+class ConfigExposed(ConfigError, code="config_exposed"):
+    """A secret in a file of settings that other users can read."""
+
+
 def _fault(fault: ConfigError | dict[str, Any]) -> ConfigError:
     """Returns a fault as an error; a worker sends it as JSON."""
     if isinstance(fault, ConfigError):

@@ -13,6 +13,7 @@ from ktrdr._processor import V3, built_for, level_of, processor_flags
 from ktrdr.cli.output import CommandResult, Table
 from ktrdr.data.store.repository import Repository
 from ktrdr.errors import KtrdrError, ProcessorUnsupported
+from ktrdr.settings import SETTINGS, written
 
 _LIBRARIES = ("torch", "numpy", "polars", "TA-Lib", "pydantic", "safetensors", "cyclopts", "rich")
 _OLDEST_PYTHON = (3, 11)
@@ -35,12 +36,25 @@ def doctor() -> CommandResult:
         "data_folder": str(repository.root),
         "series": len(repository.names()),
         "database": _database(missing),
+        "settings": _settings(repository.root),
         "missing": missing,
     }
     rows = [("Python", data["python"]), *((name, found or "missing") for name, found in versions.items())]
-    rows += [(key.replace("_", " "), str(data[key])) for key in list(data)[2:-1]]
+    rows += [(key.replace("_", " "), str(data[key])) for key in list(data)[2:-2]]
+    settings = Table(("setting", "value", "from"), [(name, *one.values()) for name, one in data["settings"].items()])
     notes = [f"missing: {line}" for line in missing] or ["nothing is missing"]
-    return CommandResult(data, [Table(("", ""), rows), *notes])
+    return CommandResult(data, [Table(("", ""), rows), settings, *notes])
+
+
+def _settings(data_folder: Path) -> dict[str, dict[str, str]]:
+    """Returns each setting with its value and the place that gives it; secrets are hidden."""
+    found: dict[str, dict[str, str]] = {}
+    for setting in SETTINGS:
+        given = written(setting.name)
+        default = str(data_folder) if setting.name == "KTRDR_DATA_DIR" else setting.default
+        value, place = (default, "default") if given is None else (setting.shown(given.text), given.where)
+        found[setting.name] = {"value": value, "from": "environment" if place == setting.name else place}
+    return found
 
 
 def _processor() -> str:

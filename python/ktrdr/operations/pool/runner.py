@@ -22,7 +22,7 @@ from ktrdr.operations.pool.child import DONE, NOTHING, STORAGE
 from ktrdr.operations.pool.process import memory_share
 from ktrdr.operations.store.claims import Capabilities
 from ktrdr.operations.store.store import Store
-from ktrdr.settings import data_root, with_run_memory
+from ktrdr.settings import data_root, for_child
 
 CANCEL_GRACE_S = 0.12
 SHUTDOWN_S = 10.0
@@ -67,6 +67,7 @@ class Runner:
         self.registered = threading.Event()
         self._store = store
         self._slots = slots
+        self._environment = for_child(memory_share(slots))
         self._children: list[_Child] = []
         self._dead: list[Owner] = []
         self._skipped: dict[str, dict[str, str]] = {}
@@ -220,10 +221,9 @@ class Runner:
         return None if me is None else me.capabilities
 
     def _spawn(self) -> None:
-        environment = with_run_memory(memory_share(self._slots))
         process = subprocess.Popen(
             [sys.executable, "-m", "ktrdr.operations.pool.child", self.worker_id, str(os.getpid())],
-            env=environment,
+            env=self._environment,
             stdin=subprocess.DEVNULL,
             process_group=0,
         )

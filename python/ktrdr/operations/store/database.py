@@ -59,7 +59,9 @@ def database_url(url: str | None = None) -> URL:
         found = URL.create("unreadable")
     if found.drivername not in ("sqlite", "postgresql+psycopg") or not found.database:
         expected = "sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
-        raise ArgumentInvalid("not a database", where="KTRDR_DATABASE_URL", found=found.drivername, expected=expected)
+        raise ArgumentInvalid(
+            "not a database", where=settings.where("KTRDR_DATABASE_URL"), found=found.drivername, expected=expected
+        )
     return found
 
 

@@ -38,7 +38,9 @@ def _token(text: str | None) -> str | None:
         return None
     if len(text) < SHORTEST_TOKEN or not (text.isascii() and text.isprintable() and " " not in text):
         expected = f"at least {SHORTEST_TOKEN} printable ASCII characters without blanks"
-        raise ArgumentInvalid("not a token", where=TOKEN, found=f"{len(text)} characters", expected=expected)
+        raise ArgumentInvalid(
+            "not a token", where=settings.where(TOKEN), found=f"{len(text)} characters", expected=expected
+        )
     return text
 
 

@@ -19,7 +19,9 @@ SECONDS: list[tuple[Callable[[], float], str, float]] = [
 
 
 @pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     for setting in settings.SETTINGS:
         monkeypatch.delenv(setting.name, raising=False)
 
@@ -65,9 +67,18 @@ def test_hosts_are_names_in_lower_case(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.allowed_hosts() == {"worker-1", "localhost"}
 
 
+@pytest.mark.parametrize(("text", "wanted"), [("", True), ("on", True), ("off", False)])
+def test_progress(text: str, wanted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KTRDR_PROGRESS", text)
+    assert settings.progress_wanted() is wanted
+    monkeypatch.setenv("KTRDR_PROGRESS", "maybe")
+    with pytest.raises(ArgumentInvalid, match="KTRDR_PROGRESS: cannot be read: found maybe, expected on or off"):
+        settings.progress_wanted()
+
+
 def test_a_child_gets_a_memory_limit_unless_the_user_gave_one(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.run_memory_mb() is None
-    assert settings.with_run_memory(512)["KTRDR_RUN_MEMORY_MB"] == "512"
+    assert settings.for_child(512)["KTRDR_RUN_MEMORY_MB"] == "512"
     monkeypatch.setenv("KTRDR_RUN_MEMORY_MB", "64")
     assert settings.run_memory_mb() == 64
-    assert settings.with_run_memory(512)["KTRDR_RUN_MEMORY_MB"] == "64"
+    assert settings.for_child(512)["KTRDR_RUN_MEMORY_MB"] == "64"

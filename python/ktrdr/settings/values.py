@@ -1,0 +1,172 @@
+"""Values of the settings, each read when its function is called. An empty variable counts as one that is not set."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+from ktrdr.errors import ArgumentInvalid
+from ktrdr.settings.files import Setting, Written, read_settings_file, settings_files
+
+SETTINGS = (
+    Setting(
+        "KTRDR_DATA_DIR",
+        "`ktrdr` in `XDG_DATA_HOME` or `~/.local/share`",
+        "folder of bars and models, and of the database where `KTRDR_DATABASE_URL` names no other",
+        kind="path",
+    ),
+    Setting("KTRDR_STRATEGIES_DIR", "none", "folder in which the name of a strategy is looked up first", kind="path"),
+    Setting(
+        "KTRDR_DATABASE_URL",
+        "SQLite file in the data folder",
+        "database of operations; `postgresql+psycopg://...` for many workers",
+    ),
+    Setting("KTRDR_CHECKPOINT_SECONDS", "5", "seconds between two checkpoints of a run", kind="number"),
+    Setting("KTRDR_LEASE_SECONDS", "30", "seconds after which a silent owner loses its operation", kind="number"),
+    Setting(
+        "KTRDR_STALL_SECONDS",
+        "900",
+        "seconds that a run may compute without progress and keep its lease",
+        kind="number",
+    ),
+    Setting(
+        "KTRDR_STORE_PATIENCE_SECONDS",
+        "120",
+        "seconds that a save waits for a database that is locked, full or away",
+        kind="number",
+    ),
+    Setting(
+        "KTRDR_RUN_MEMORY_MB",
+        "memory divided by slots",
+        "MiB that one run of a worker may use",
+        kind="number",
+    ),
+    Setting("KTRDR_API_TOKEN", "none", "secret that a worker asks for and a client sends", secret=True),
+    Setting(
+        "KTRDR_ALLOWED_HOSTS",
+        "names of the loopback address",
+        "host names that a worker answers to, by commas",
+        kind="names",
+    ),
+    Setting("KTRDR_PROGRESS", "on", "`off` draws no progress where the caller has named no bridge"),
+)
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+def written(name: str) -> Written | None:
+    """Returns the value of a setting and the place that gives it; None where its default is in force.
+
+    Raises the ``ConfigError`` leaves of `read_settings_file`.
+    """
+    if text := os.environ.get(name):
+        return Written(text, name)
+    for file in settings_files():
+        if (found := read_settings_file(file, _BY_NAME).get(name)) is not None:
+            return found
+    return None
+
+
+def where(name: str) -> str:
+    """Returns the place that gives a setting, for an error; by default the name of its variable."""
+    found = written(name)
+    return name if found is None else found.where
+
+
+def for_child(run_memory_mb: int) -> dict[str, str]:
+    """Returns the environment of a child process, in which every setting is as it is here.
+
+    A file that changes later does not come between the two. ``run_memory_mb`` is the default of
+    ``KTRDR_RUN_MEMORY_MB``.
+    """
+    given = {name: found.text for name in _BY_NAME if (found := written(name)) is not None}
+    return {**os.environ, "KTRDR_RUN_MEMORY_MB": str(run_memory_mb), **given}
+
+
+def data_root() -> Path:
+    """Returns the data folder: ``KTRDR_DATA_DIR``, else a folder under the user's data."""
+    if given := _text("KTRDR_DATA_DIR"):
+        return Path(given)
+    home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return home / "ktrdr"
+
+
+def strategies_dir() -> Path | None:
+    """Returns ``KTRDR_STRATEGIES_DIR``, None where it is not set."""
+    given = _text("KTRDR_STRATEGIES_DIR")
+    return Path(given) if given else None
+
+
+def database_url() -> str | None:
+    """Returns ``KTRDR_DATABASE_URL``, None where it is not set."""
+    return _text("KTRDR_DATABASE_URL") or None
+
+
+def checkpoint_seconds() -> float:
+    """Returns ``KTRDR_CHECKPOINT_SECONDS``; raises ``ArgumentInvalid``."""
+    return _seconds("KTRDR_CHECKPOINT_SECONDS")
+
+
+def lease_seconds() -> float:
+    """Returns ``KTRDR_LEASE_SECONDS``; raises ``ArgumentInvalid``."""
+    return _seconds("KTRDR_LEASE_SECONDS")
+
+
+def stall_seconds() -> float:
+    """Returns ``KTRDR_STALL_SECONDS``; raises ``ArgumentInvalid``."""
+    return _seconds("KTRDR_STALL_SECONDS")
+
+
+def store_patience_seconds() -> float:
+    """Returns ``KTRDR_STORE_PATIENCE_SECONDS``; raises ``ArgumentInvalid``."""
+    return _seconds("KTRDR_STORE_PATIENCE_SECONDS")
+
+
+def run_memory_mb() -> int | None:
+    """Returns ``KTRDR_RUN_MEMORY_MB``, None where it is not set; raises ``ArgumentInvalid``."""
+    text = _text("KTRDR_RUN_MEMORY_MB")
+    if not text:
+        return None
+    if not text.isdecimal() or int(text) == 0:
+        raise ArgumentInvalid("must be a whole number of MiB above 0", where=where("KTRDR_RUN_MEMORY_MB"), found=text)
+    return int(text)
+
+
+def api_token() -> str | None:
+    """Returns ``KTRDR_API_TOKEN``, None where it is not set."""
+    return _text("KTRDR_API_TOKEN") or None
+
+
+def allowed_hosts() -> frozenset[str]:
+    """Returns the names of ``KTRDR_ALLOWED_HOSTS`` in lower case; empty where it is not set."""
+    names = (name.strip().lower() for name in _text("KTRDR_ALLOWED_HOSTS").split(","))
+    return frozenset(filter(None, names))
+
+
+def progress_wanted() -> bool:
+    """Returns False where ``KTRDR_PROGRESS`` is off; raises ``ArgumentInvalid`` for a word that is neither."""
+    text = _text("KTRDR_PROGRESS") or "on"
+    if text not in ("on", "off"):
+        raise ArgumentInvalid("cannot be read", where=where("KTRDR_PROGRESS"), found=text, expected="on or off")
+    return text == "on"
+
+
+def under_pytest() -> bool:
+    """Returns True inside a test of pytest, also with its ``-s``: nobody follows a bar there."""
+    return "PYTEST_CURRENT_TEST" in os.environ
+
+
+def _text(name: str) -> str:
+    found = written(name)
+    return "" if found is None else found.text
+
+
+def _seconds(name: str) -> float:
+    text = _text(name) or _BY_NAME[name].default
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise ArgumentInvalid("must be a number of seconds above 0", where=where(name), found=text)
+    return value
