@@ -13,6 +13,7 @@ from ktrdr.backtesting.results import BacktestResults
 from ktrdr.control import CancellationToken, ProgressBridge
 from ktrdr.data.bars import BarsByTimeframe
 from ktrdr.profile import DEFAULT_THREADS
+from ktrdr.progress import progress_or
 from ktrdr.strategy.rule_mappings import DecisionsMapping, ExecutionMapping, MetricsMapping
 from ktrdr.time import Timeframe
 
@@ -59,7 +60,7 @@ def backtest(
         threads: torch threads.
         strict: refuse bars that the model was fitted or selected on.
         resample: make a missing timeframe from a finer one.
-        bridge: receives progress reports.
+        bridge: receives progress reports; by default a bar where a terminal or a notebook shows it.
         cancellation_token: asked after every block if the run should stop.
     """
     config = BacktestConfig.of(
@@ -79,4 +80,5 @@ def backtest(
         strict=strict,
         resample=resample,
     )
-    return BacktestingEngine(config).run(bridge, cancellation_token)
+    with progress_or(bridge) as shown:
+        return BacktestingEngine(config).run(shown, cancellation_token)

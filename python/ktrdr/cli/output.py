@@ -11,18 +11,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from ktrdr.cli.drawing import Table, draw_line, draw_table
 from ktrdr.cli.exits import exit_code
 from ktrdr.errors import KtrdrError
-
-_UNLIMITED_WIDTH = 10_000
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows under headings; every cell is text already."""
-
-    headings: Sequence[str]
-    rows: Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -62,7 +53,7 @@ class OutputMode:
         if self.json:
             print(json.dumps({"status": "failed", "error": error.to_dict()}, allow_nan=False, default=str))
         elif table := getattr(error, "table", None):
-            _print_table(Table(list(table[0]), [[str(cell) for cell in row.values()] for row in table]))
+            draw_table(Table(list(table[0]), [[str(cell) for cell in row.values()] for row in table]))
         if self.verbose and cause is not None:
             traceback.print_exception(cause, file=sys.stderr)
         return self._print_line(error)
@@ -70,13 +61,15 @@ class OutputMode:
     def _print_line(self, error: KtrdrError) -> int:
         sys.stdout.flush()
         for fault in getattr(error, "faults", ()) or (error,):
-            print(f"{fault.code}: {' '.join(str(fault).split())}", file=sys.stderr, flush=True)
+            draw_line(f"{fault.code}: {' '.join(str(fault).split())}", sys.stderr, colour="red")
         return exit_code(error)
 
     def note(self, line: str) -> None:
         """Prints a line beside the result, on the error stream."""
-        print(line, file=sys.stderr, flush=True)
+        draw_line(line, sys.stderr)
 
+
+__all__ = ["CommandResult", "OutputMode", "Table", "current_output", "output_mode"]
 
 _current: ContextVar[OutputMode | None] = ContextVar("output_mode", default=None)
 
@@ -100,24 +93,6 @@ def current_output() -> OutputMode:
 def _print_parts(parts: Sequence[str | Table]) -> None:
     for part in parts:
         if isinstance(part, Table):
-            _print_table(part)
+            draw_table(part)
         else:
-            print(part)
-
-
-def _print_table(table: Table) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table as RichTable
-
-    console = Console(width=None if sys.stdout.isatty() else _UNLIMITED_WIDTH, highlight=False, markup=False)
-    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(table.headings))
-    for heading in table.headings:
-        drawn.add_column(heading, overflow="fold")
-    for row in table.rows:
-        drawn.add_row(*row)
-    # On a narrow terminal the lines overflow: a wrapped line can be copied, a word that was cut cannot.
-    console.width = max(console.width, console.measure(drawn).minimum)
-    with console.capture() as drawing:
-        console.print(drawn)
-    print("\n".join(line.rstrip() for line in drawing.get().split("\n")), end="")
+            draw_line(part)

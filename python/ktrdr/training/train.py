@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ktrdr.arguments import check_threads, check_whole
-from ktrdr.control import CancellationToken, NeverCancelled, ProgressBridge, SilentBridge
+from ktrdr.control import CancellationToken, NeverCancelled, ProgressBridge
 from ktrdr.data.bars import BarsByTimeframe
 from ktrdr.data.origin import require_one_origin
 from ktrdr.feature_pipeline.build import build_features
@@ -17,6 +17,7 @@ from ktrdr.neural.metadata import BundleMetadata
 from ktrdr.neural.runtime import choose_device, run_state
 from ktrdr.neural.storage import ModelStorage
 from ktrdr.profile import DEFAULT_THREADS
+from ktrdr.progress import progress_or
 from ktrdr.strategy.schema import Strategy
 from ktrdr.training.draft import bundle_draft
 from ktrdr.training.inputs import Moment, TrainingInputs, training_inputs
@@ -87,7 +88,7 @@ def train(
         threads: torch threads; the same seed gives the same bits only with the same number.
         data_dir: the data folder, in place of ``KTRDR_DATA_DIR``.
         resample: make a missing timeframe from a finer one.
-        bridge: receives progress reports.
+        bridge: receives progress reports; by default a bar where a terminal or a notebook shows it.
         cancellation_token: asked between two blocks of work whether to stop.
 
     Raises:
@@ -111,11 +112,11 @@ def train(
     inputs = training_inputs(strategy, symbol, timeframe, start=start, end=end, bars=bars, data_dir=data_dir)
     loaded = inputs.strategy
     chosen = choose_device(device)  # an absent device is reported before the bars are read
-    settings = _run_settings(loaded, seed, device, threads, bridge, cancellation_token)
+    settings = _run_settings(loaded, seed, device, threads, cancellation_token)
     storage = ModelStorage(inputs.repository.models_dir)
     storage.require_writable(loaded.name)
-    with run_state(settings.threads, chosen):
-        draft, fitted = _fitted(inputs, settings, resample)
+    with run_state(settings.threads, chosen), progress_or(bridge) as shown:
+        draft, fitted = _fitted(inputs, replace(settings, bridge=shown), resample)
         return TrainResult(storage.save(draft), draft.metadata, fitted.history)
 
 
@@ -137,7 +138,6 @@ def _run_settings(
     seed: int | None,
     device: str,
     threads: int,
-    bridge: ProgressBridge | None,
     cancellation_token: CancellationToken | None,
 ) -> RunSettings:
     chosen_seed = (strategy.training.seed or 0) if seed is None else seed
@@ -145,6 +145,5 @@ def _run_settings(
         seed=check_whole("seed", chosen_seed, 0, 2**63 - 1),
         device=device,
         threads=check_threads(threads),
-        bridge=bridge or SilentBridge(),
         cancellation_token=cancellation_token or NeverCancelled(),
     )

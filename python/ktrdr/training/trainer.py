@@ -106,6 +106,7 @@ def fit(task: TrainingTask, settings: RunSettings) -> Fitted:
         for epoch in range(1, task.rules.epochs + 1):
             if not training.epoch(epoch):
                 break
+        training.report_end()
         run = {
             "seed": settings.seed,
             "threads": settings.threads,
@@ -219,6 +220,11 @@ class _Training:
         last = self.history[-1] if self.history else {}
         total = self._batches() * self.task.rules.epochs
         self.settings.bridge.report("training", self.batches_done, total, {**last, "epoch": epoch})
+
+    def report_end(self) -> None:
+        """Reports the training as done, also where it has stopped before its last epoch."""
+        detail = {"epoch": len(self.history), "best_epoch": self.best_epoch, **self.history[-1]}
+        self.settings.bridge.report("training", self.batches_done, self.batches_done, detail)
 
     def _require_finite_weights(self, epoch: int) -> None:
         for name, weight in self.model.state_dict().items():

@@ -256,13 +256,23 @@ class Listener:
 def test_every_batch_is_reported_and_may_be_the_last() -> None:
     listener = Listener()
     fit(task_of(strategy()), replace(CPU, bridge=listener))
-    assert listener.heard == [("training", done, 20) for done in range(20)]  # 4 epochs of ceil(220 / 50) batches
+    assert listener.heard == [("training", done, 20) for done in range(21)]  # 4 epochs of ceil(220 / 50) batches
     assert listener.details[-1]["epoch"] == 4 and "validation_loss" in listener.details[-1]
     stopped = Listener()
     with pytest.raises(Cancelled) as caught:
         fit(task_of(strategy()), replace(CPU, bridge=stopped, cancellation_token=CancelAfter(7)))
     assert caught.value.code == "cancelled"
     assert len(stopped.heard) == 7
+
+
+def test_an_early_stop_is_the_end_of_the_work() -> None:
+    listener = Listener()
+    keys = {"epochs": 60, "learning_rate": 0.2, "early_stopping": {"patience": 1}}
+    fitted = fit(task_of(strategy(**keys)), replace(CPU, bridge=listener))
+    done = 5 * len(fitted.history)
+    assert done < 300
+    assert listener.heard[-2:] == [("training", done - 1, 300), ("training", done, done)]
+    assert listener.details[-1] == {**fitted.history[-1], "best_epoch": fitted.best_epoch}
 
 
 def test_the_run_says_what_a_repeat_needs() -> None:
