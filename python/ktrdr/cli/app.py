@@ -26,7 +26,7 @@ def _group(name: str, group: Group) -> App:
     """Builds a command that has commands below it."""
     app = App(name=name, help=group.summary, version_flags=[])
     for command, entry in group.commands.items():
-        app.command(entry.target, name=command, help=entry.summary)
+        app.command(entry.target, name=command, help=entry.help)
     return app
 
 
@@ -43,7 +43,7 @@ def build() -> App:
         if isinstance(entry, Group):
             app.command(_group(name, entry))
         else:
-            app.command(entry.target, name=name, help=entry.summary)
+            app.command(entry.target, name=name, help=entry.help)
     return app
 
 

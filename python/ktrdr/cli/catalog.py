@@ -13,10 +13,17 @@ class Command:
     Args:
         target: "module:function".
         summary: the line that the list of commands shows.
+        details: paragraphs that follow it on the command's own page.
     """
 
     target: str
     summary: str
+    details: str = ""
+
+    @property
+    def help(self) -> str:
+        """Returns the text of the command's own page."""
+        return f"{self.summary}\n\n{self.details}" if self.details else self.summary
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,14 @@ _CHECKPOINT = Group(
     "Inspect snapshots.",
     {"inspect": Command("ktrdr.cli.commands.checkpoint:inspect", "Print a snapshot as JSON.")},
 )
+_COMPLETION = Command(
+    "ktrdr.cli.completion:completion",
+    "Print the script that completes commands in bash, zsh or fish.",
+    "bash: ktrdr completion bash > ~/.local/share/bash-completion/completions/ktrdr\n\n"
+    "zsh: ktrdr completion zsh > ~/.zfunc/_cyclopts_ktrdr, with fpath+=~/.zfunc before compinit in ~/.zshrc\n\n"
+    "fish: ktrdr completion fish > ~/.config/fish/completions/ktrdr.fish\n\n"
+    "Make the folder first where there is none. A new shell reads the file.",
+)
 
 COMMANDS: Mapping[str, Command | Group] = {
     "demo": Command("ktrdr.cli.commands.demo:demo", "Run the whole pipeline once on sample data."),
@@ -116,4 +131,5 @@ COMMANDS: Mapping[str, Command | Group] = {
     "workers": _WORKERS,
     "worker": Command("ktrdr.cli.commands.worker:worker", "Serve operations over HTTP and run them."),
     "doctor": Command("ktrdr.cli.commands.doctor:doctor", "Print versions, machine, data folder, and what is missing."),
+    "completion": _COMPLETION,
 }

@@ -96,6 +96,8 @@ def _wrapped(line: str, width: int) -> str:
     >>> _wrapped("to see it: ktrdr backtest show ID", 20)
     'to see it:\nktrdr backtest show ID'
     """
+    if "\n" in line:
+        return "\n".join(_wrapped(part, width) for part in line.split("\n"))
     kept = _COMMAND.sub(lambda found: found[0].replace(" ", _KEPT), line)
     parts = textwrap.wrap(kept, width, break_long_words=False, break_on_hyphens=False, replace_whitespace=False)
     return "\n".join(parts).replace(_KEPT, " ") if parts else line
