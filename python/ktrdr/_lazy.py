@@ -1,10 +1,27 @@
-"""Names that are imported when first used: ``module:name`` strings, listed by the layer contract."""
+"""Names that are imported when first used: ``module:name`` strings, and the libraries of the extras."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
 from importlib import import_module
-from typing import Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ktrdr.errors import LibraryMissing
+
+EXTRAS: Mapping[str, str] = {
+    "torch": "torch",
+    "safetensors": "torch",
+    "fastapi": "worker",
+    "uvicorn": "worker",
+    "prometheus_client": "worker",
+    "psycopg": "worker",
+    "pandas": "pandas",
+    "pyarrow": "pandas",
+    "altair": "plot",
+}
+"""The extra that installs each library which a plain installation lacks."""
 
 
 def resolve(target: str) -> Any:
@@ -44,3 +61,28 @@ def lazy_names(
         return value
 
     return find, lambda: sorted(namespace["__all__"])
+
+
+def require(*libraries: str, extra: str | None = None) -> None:
+    """Checks, before any work, that libraries of the extras are installed; raises ``LibraryMissing``.
+
+    Args:
+        libraries: the names that are imported.
+        extra: the extra that holds all of them; by default that of the first one that is missing.
+
+    >>> require("json")
+    """
+    if missing := [name for name in libraries if find_spec(name) is None]:
+        raise library_missing(*missing, extra=extra)
+
+
+def library_missing(*libraries: str, extra: str | None = None) -> LibraryMissing:
+    """Returns the error about libraries that are not installed; its hint is the command that installs them.
+
+    >>> library_missing("torch").hint
+    "pip install 'ktrdr[torch]'"
+    """
+    from ktrdr.errors import LibraryMissing  # `import ktrdr` loads no error
+
+    hint = f"pip install 'ktrdr[{extra or EXTRAS[libraries[0]]}]'"
+    return LibraryMissing("not installed", where=", ".join(libraries), hint=hint)

@@ -29,7 +29,7 @@ _drawn = threading.Lock()
 
 @contextmanager
 def progress_or(bridge: ProgressBridge | None) -> Iterator[ProgressBridge]:
-    """Yields the bridge that a caller has named; without one a bar where somebody looks on, else a silent bridge."""
+    """Yields the bridge of the caller. Without one it is a bar where somebody looks on, else a silent bridge."""
     if bridge is not None:
         yield bridge
     elif not _somebody_looks_on() or not _drawn.acquire(blocking=False):

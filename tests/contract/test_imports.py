@@ -23,7 +23,7 @@ def loaded_by(code: str) -> set[str]:
         "import ktrdr",
         "from ktrdr.backtesting import ModelBundle, DecisionFunction",
         "from ktrdr.backtesting import BacktestConfig, BacktestingEngine, BacktestResults, FeatureCache",
-        "from ktrdr import backtest, simulate, Simulation",
+        "from ktrdr import backtest, simulate, train, Simulation",
     ],
 )
 def test_no_torch_before_a_model(code: str) -> None:

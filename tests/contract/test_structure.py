@@ -22,6 +22,7 @@ SHORT = {
     "python/ktrdr/profile.py": "the numeric profile, below every room that records it",
     "python/ktrdr/backtesting/backtest_worker.py": "public path of the worker, which lives in backtesting/job",
     "python/ktrdr/cli/commands/strategies.py": "one command group, one file",
+    "python/ktrdr/cli/completion.py": "one command, one file; it reads the program itself",
     "python/ktrdr/cli/progress.py": "progress by the output mode of a call, above the room that draws it",
     "python/ktrdr/config/fields.py": "number types of rules, training and labels",
     "python/ktrdr/config/merge.py": "one rule for rules and training keys",
@@ -50,6 +51,7 @@ NO_SOURCE = {
     "feature_pipeline/indicators/test_lookback.py": "the catalogue's history against every indicator",
     "feature_pipeline/indicators/test_talib.py": "indicators against TA-Lib itself",
     "feature_pipeline/indicators/test_talipp.py": "indicators against an independent library",
+    "simulation/test_views.py": "a result for other libraries, over ledger and equity curve",
     "operations/store/test_queue.py": "cost of a long queue, over claims and reads",
     "operations/store/test_races.py": "many owners at once, over claims and saves",
 }

@@ -65,7 +65,7 @@ def test_metadata(inside: dict[str, bytes]) -> None:
     assert said["License-Expression"] == "MIT"
     assert inside[name.replace("METADATA", "licenses/LICENSE")] == (ROOT / "LICENSE").read_bytes()
     assert str(said.get_payload()).strip() == (ROOT / "README.md").read_text().strip()
-    assert {"worker", "dev"} == set(said.get_all("Provides-Extra", []))
+    assert {"torch", "worker", "pandas", "plot", "notebook", "dev"} == set(said.get_all("Provides-Extra", []))
     for entry in map(Requirement, said.get_all("Requires-Dist", [])):
         assert {one.operator for one in entry.specifier} <= {">=", "<"}, entry
         assert entry.specifier.contains(_locked()[entry.name.lower()]), entry
@@ -90,27 +90,36 @@ def programs(request: pytest.FixtureRequest, wheel: Path) -> Iterator[Path]:
             env = os.environ | {"PIP_FIND_LINKS": str(cpu_wheels())}
             subprocess.run([SCRIPTS / "install_runtime.sh", wheel.parent, venv], check=True, env=env)
         else:
-            _install_linked(wheel, venv)
+            _install_linked(wheel, venv, EXTRAS)
         yield venv / "bin"
 
 
-def _install_linked(wheel: Path, venv: Path) -> None:
+@pytest.fixture(scope="module")
+def plain_python(wheel: Path) -> Iterator[Path]:
+    """The Python of a fresh environment with the wheel alone: no extra, so no torch and no pandas."""
+    with tempfile.TemporaryDirectory(prefix="ktrdr-plain-", ignore_cleanup_errors=True) as name:
+        venv = Path(name, "venv")
+        _install_linked(wheel, venv, ("",))
+        yield venv / "bin" / "python"
+
+
+def _install_linked(wheel: Path, venv: Path, extras: tuple[str, ...]) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
     python = venv / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check", "install", "--quiet"]
     subprocess.run([*pip, "--no-deps", "--no-index", wheel], check=True)
     (site,) = venv.glob("lib/python*/site-packages")
-    tops = {file.parts[0] for found in _runtime(wheel) for file in found.files or []}
+    tops = {file.parts[0] for found in _runtime(wheel, extras) for file in found.files or []}
     for top in tops - {"..", "__pycache__"}:
         (site / top).symlink_to(Path(sysconfig.get_path("purelib"), top))
 
 
-def _runtime(wheel: Path) -> list[Distribution]:
-    """What the wheel needs with the worker's extra, and what that needs, as far as it is wanted here."""
+def _runtime(wheel: Path, wanted_extras: tuple[str, ...]) -> list[Distribution]:
+    """What the wheel needs with those extras, and what that needs, as far as it is wanted here."""
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         said = Parser().parsestr(archive.read(name).decode())
-    waiting = [(Requirement(entry), EXTRAS) for entry in said.get_all("Requires-Dist", [])]
+    waiting = [(Requirement(entry), wanted_extras) for entry in said.get_all("Requires-Dist", [])]
     seen: dict[tuple[str, frozenset[str]], Distribution] = {}
     while waiting:
         entry, extras = waiting.pop()
@@ -152,6 +161,63 @@ print(ktrdr._core.__file__)
 print(version("ktrdr"))
 print([name for name in ("pytest", "pandas", "pyarrow", "hypothesis", "talipp", "maturin") if find_spec(name)])
 """
+
+
+PLAIN = """
+import pydoc
+import numpy as np
+import polars as pl
+import ktrdr
+from importlib.util import find_spec
+from ktrdr.strategy.loader import load_strategy
+
+assert not any(find_spec(name) for name in ("torch", "safetensors", "pandas", "altair", "fastapi"))
+stamps = np.arange(1_600, dtype=np.int64) * 3_600 * 10**9
+close = 100 + 5 * np.sin(np.arange(1_600) / 20)
+bars = pl.DataFrame({"timestamp": stamps, "open": close, "high": close + 1, "low": close - 1, "close": close})
+result = ktrdr.simulate(bars, np.tile(np.array([1, 0, -1, 0], np.int8), 400))
+assert result.metrics["trades"] > 0
+file = load_strategy("v3_minimal").canonical()
+assert len(ktrdr.features(file, "EURUSD", "1h", bars={"1h": bars}).frame) == 1_600
+assert len(ktrdr.labels(file, "EURUSD", bars={"1h": bars})) == 1_600
+pydoc.render_doc(ktrdr)
+wants = {
+    "torch": [
+        lambda: ktrdr.train(file, "EURUSD", bars={"1h": bars}),
+        lambda: ktrdr.backtest(file, "EURUSD", "1h", bars={"1h": bars}),
+    ],
+    "pandas": [result.to_pandas],
+    "plot": [result.plot],
+}
+for extra, calls in wants.items():
+    for call in calls:
+        try:
+            call()
+        except ImportError as error:
+            assert error.code == "library_missing"
+            assert str(error).endswith(f"; pip install 'ktrdr[{extra}]'"), error
+        else:
+            raise AssertionError(call)
+print("plain")
+"""
+
+
+def test_a_plain_wheel_needs_no_torch(plain_python: Path, tmp_path: Path) -> None:
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "KTRDR_DATA_DIR": str(tmp_path / "data")}
+    done = subprocess.run(
+        [plain_python, "-c", PLAIN], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert (done.stdout, done.stderr) == ("plain\n", "")
+    program = f"{plain_python.parent / 'ktrdr'}"
+    assert "EURUSD 1h" in _run(f"{program} data sample", env, tmp_path)
+    assert "1h_rsi" in _run(f"{program} validate v3_minimal", env, tmp_path)
+    span = "--start-date 2024-02-01 --end-date 2024-03-01"
+    for line in (f"train v3_minimal EURUSD 1h {span}", f"backtest run v3_minimal EURUSD 1h {span}", "demo", "worker"):
+        refused = subprocess.run([program, *line.split()], env=env, cwd=tmp_path, capture_output=True, text=True)
+        assert (refused.returncode, refused.stderr[:16]) == (2, "library_missing:"), refused.stderr
+        assert "pip install 'ktrdr[" in refused.stderr
+    assert json.loads(_run(f"{program} --json operations list", env, tmp_path))["operations"] == []
+    assert "torch is not installed" in _run(f"{program} doctor", env, tmp_path)
 
 
 def test_commands(programs: Path, env: dict[str, str], tmp_path: Path) -> None:

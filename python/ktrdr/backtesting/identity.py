@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ktrdr import _core
+from ktrdr._lazy import require
 from ktrdr.backtesting.inputs.config import BacktestConfig
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
 from ktrdr.neural.bundle import ModelBundle
@@ -54,6 +55,7 @@ def numeric_profile(config: BacktestConfig, bundle: ModelBundle) -> dict[str, An
 
 def machine_profile() -> dict[str, Any]:
     """Returns the machine's part of the numeric profile: libraries, instruction sets, type. Imports torch."""
+    require("torch")
     from ktrdr.neural.runtime import torch_profile
 
     simd: Mapping[str, Any] = np.show_config(mode="dicts")["SIMD Extensions"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ktrdr._lazy import require
 from ktrdr.arguments import INITIAL_CAPITAL
 from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.backtesting.inputs.config import BacktestConfig, Moment
@@ -80,5 +81,12 @@ def backtest(
         strict=strict,
         resample=resample,
     )
+    return _run(config, bridge, cancellation_token)
+
+
+def _run(
+    config: BacktestConfig, bridge: ProgressBridge | None, cancellation_token: CancellationToken | None
+) -> BacktestResults:
+    require("torch")  # before any bars are read
     with progress_or(bridge) as shown:
         return BacktestingEngine(config).run(shown, cancellation_token)

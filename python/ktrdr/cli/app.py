@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
-from ktrdr._lazy import resolve
+from ktrdr._lazy import EXTRAS, library_missing, resolve
 from ktrdr.cli.catalog import COMMANDS, Group
 from ktrdr.cli.output import CommandResult, output_mode
 from ktrdr.cli.usage_errors import as_usage_error
@@ -84,8 +84,14 @@ def _answer(arguments: list[str]) -> int:
         except BrokenPipeError:
             raise
         except Exception as error:
-            bug = InternalError(f"{type(error).__name__}: {error}", hint="--verbose shows the trace")
-            return output.print_error(bug, error)
+            return output.print_error(_unexpected(error), error)
+
+
+def _unexpected(error: Exception) -> KtrdrError:
+    """Returns the error about a library of an extra that a command wanted, else about a bug."""
+    if isinstance(error, ModuleNotFoundError) and error.name is not None and error.name in EXTRAS:
+        return library_missing(error.name)
+    return InternalError(f"{type(error).__name__}: {error}", hint="--verbose shows the trace")
 
 
 def _without_global_flags(tokens: list[str]) -> tuple[list[str], set[str]]:

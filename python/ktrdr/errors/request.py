@@ -64,3 +64,7 @@ class OutputNotWritable(UsageError, code="output_not_writable"):
 
 class WorkerUnreachable(UsageError, code="worker_unreachable"):
     """A worker that does not answer at its address."""
+
+
+class LibraryMissing(UsageError, ImportError, code="library_missing"):
+    """A library of an extra that is not installed; the hint names the extra."""

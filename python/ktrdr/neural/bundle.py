@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ktrdr._lazy import require
 from ktrdr.disk import sync, write_synced
 from ktrdr.errors import ModelError, ModelFormat, ModelHash, ModelNotFound, OutputNotWritable
 from ktrdr.neural.metadata import BundleMetadata, metadata_from_json
@@ -204,6 +205,7 @@ def _model(folder: Path, metadata: BundleMetadata) -> tuple[BaseNeuralModel, str
 
     The hash is checked last: for a damaged file the error says what is damaged.
     """
+    require("torch", "safetensors")
     import torch
 
     from ktrdr.neural.models.factory import build_model

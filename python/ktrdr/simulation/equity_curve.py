@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from ktrdr import _core
+from ktrdr._lazy import require
 from ktrdr.data.bars import BarSeries
 from ktrdr.simulation.ledger import EQUITY
+
+if TYPE_CHECKING:
+    import altair as alt
+
+_MOST_POINTS = 2_000
+"""Points of a drawn curve; a chart carries its data, and a screen has no more columns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,3 +103,19 @@ def invested(equity: pl.DataFrame) -> Invested | None:
     shares = (held["equity"] - held["cash"]).abs() / held["equity"]
     total = float(shares.sum())
     return Invested(total / held.height, total / equity.height)
+
+
+def equity_chart(equity: pl.DataFrame) -> alt.VConcatChart:
+    """Returns a chart of equity above one of drawdown; raises ``LibraryMissing`` without the extra ``ktrdr[plot]``.
+
+    Of a long run every n-th bar is drawn, and the last one.
+    """
+    require("altair")
+    import altair as alt
+
+    every = -(-len(equity) // _MOST_POINTS) or 1
+    points = pl.concat([equity.gather_every(every), equity.tail(1)]).unique("bar", maintain_order=True)
+    base = alt.Chart(points.select("time", "equity", "drawdown")).encode(alt.X("time:T").title(None))
+    money = base.mark_line().encode(alt.Y("equity:Q").scale(zero=False))
+    depth = base.mark_area().encode(alt.Y("drawdown:Q").axis(format="%"))
+    return alt.vconcat(money.properties(width=640, height=240), depth.properties(width=640, height=80))

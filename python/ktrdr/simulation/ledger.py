@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from ktrdr import _core
+from ktrdr._lazy import require
 from ktrdr.errors import ArgumentInvalid
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CoreColumns = Mapping[str, NDArray[Any]]
 Extra = Mapping[str, str | range]
@@ -122,3 +126,13 @@ def _to_numpy(values: pl.Series, kind: Any) -> NDArray[Any]:
         # The core keeps one symbol for the whole run and reads no column of it.
         return np.empty(0)
     return np.ascontiguousarray(values.cast(kind).fill_null(0).to_numpy())
+
+
+def pandas_frame(table: pl.DataFrame) -> pd.DataFrame:
+    """Returns a table of a ledger as a pandas frame; one with a ``time`` is indexed by it.
+
+    Raises ``LibraryMissing`` without the extra ``ktrdr[pandas]``.
+    """
+    require("pandas", "pyarrow")
+    frame = table.to_pandas()
+    return frame.set_index("time") if "time" in frame.columns else frame

@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict, cast
 
 import polars as pl
 
 from ktrdr import _core
-from ktrdr.simulation.equity_curve import EquityCurve, Invested, invested
+from ktrdr.simulation.equity_curve import EquityCurve, Invested, equity_chart, invested
 from ktrdr.simulation.inputs import saved_execution
-from ktrdr.simulation.ledger import TABLES, TableName, row_counts, to_frame
+from ktrdr.simulation.ledger import TABLES, TableName, pandas_frame, row_counts, to_frame
 from ktrdr.strategy.in_force import RuleInForce, origins_by_value, rules_in_force
 from ktrdr.strategy.rule_mappings import (
     CommissionMapping,
@@ -24,6 +24,10 @@ from ktrdr.strategy.rule_mappings import (
 )
 from ktrdr.strategy.rules import parse_execution
 from ktrdr.time import Timeframe
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
 
 NOT_MODELLED = (
     "no volume cap: any quantity fills",
@@ -263,6 +267,20 @@ class RunResult:
         The hash does not depend on where a run was stopped and resumed.
         """
         return self.source.result_hash()
+
+    def to_pandas(self, table: TableName = "equity") -> pd.DataFrame:
+        """Returns one table as a pandas frame, indexed by ``time`` where it has one.
+
+        Raises ``LibraryMissing`` without the extra ``ktrdr[pandas]``.
+        """
+        return pandas_frame(self.source.frame(table))
+
+    def plot(self) -> alt.VConcatChart:
+        """Returns an Altair chart of equity and drawdown.
+
+        Raises ``LibraryMissing`` without the extra ``ktrdr[plot]``.
+        """
+        return equity_chart(self.equity)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ktrdr._lazy import require
 from ktrdr.arguments import check_threads, check_whole
 from ktrdr.control import CancellationToken, NeverCancelled, ProgressBridge
 from ktrdr.data.bars import BarsByTimeframe
@@ -14,15 +15,14 @@ from ktrdr.data.origin import require_one_origin
 from ktrdr.feature_pipeline.build import build_features
 from ktrdr.neural.bundle import BundleDraft, bundle_id
 from ktrdr.neural.metadata import BundleMetadata
-from ktrdr.neural.runtime import choose_device, run_state
 from ktrdr.neural.storage import ModelStorage
 from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.progress import progress_or
 from ktrdr.strategy.schema import Strategy
-from ktrdr.training.draft import bundle_draft
 from ktrdr.training.inputs import Moment, TrainingInputs, training_inputs
-from ktrdr.training.samples import make_samples
-from ktrdr.training.trainer import Fitted, RunSettings, fit
+
+if TYPE_CHECKING:
+    from ktrdr.training.trainer import Fitted, RunSettings
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,9 @@ def train(
     >>> result.model_id, len(result.history)
     ('v3_minimal/1h_v1', 2)
     """
+    require("torch", "safetensors")
+    from ktrdr.neural.runtime import choose_device, run_state
+
     inputs = training_inputs(strategy, symbol, timeframe, start=start, end=end, bars=bars, data_dir=data_dir)
     loaded = inputs.strategy
     chosen = choose_device(device)  # an absent device is reported before the bars are read
@@ -122,6 +125,10 @@ def train(
 
 def _fitted(inputs: TrainingInputs, settings: RunSettings, resample: bool) -> tuple[BundleDraft, Fitted]:
     """Builds features and samples, fits the net, and returns the bundle to write beside the fit."""
+    from ktrdr.training.draft import bundle_draft
+    from ktrdr.training.samples import make_samples
+    from ktrdr.training.trainer import fit
+
     loaded = inputs.strategy
     matrices = [
         build_features(loaded, inputs.source, name, inputs.span, resample=resample, bridge=settings.bridge)
@@ -140,6 +147,8 @@ def _run_settings(
     threads: int,
     cancellation_token: CancellationToken | None,
 ) -> RunSettings:
+    from ktrdr.training.trainer import RunSettings
+
     chosen_seed = (strategy.training.seed or 0) if seed is None else seed
     return RunSettings(
         seed=check_whole("seed", chosen_seed, 0, 2**63 - 1),

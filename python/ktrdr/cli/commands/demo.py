@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ktrdr._lazy import require
 from ktrdr.cli.interrupt import Interrupt
 from ktrdr.cli.output import CommandResult, current_output
 from ktrdr.cli.progress import progress
@@ -19,6 +20,7 @@ _TRADED = ("2024-02-01", "2024-04-30")
 
 def demo() -> CommandResult:
     """Run the whole pipeline once on sample data."""
+    require("torch", "safetensors")
     repository = Repository(data_root() / "demo")
     say = current_output()
     if not _has_sample(repository):

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from ktrdr._lazy import EXTRAS, library_missing
 from ktrdr._processor import V3, built_for, level_of, processor_flags
 from ktrdr.cli.output import CommandResult, Table
 from ktrdr.data.store.repository import Repository
@@ -23,7 +24,7 @@ def doctor() -> CommandResult:
     """Print versions, machine, data folder, and gaps."""
     versions = {name: _version(name) for name in ("ktrdr", *_LIBRARIES)}
     repository = Repository()
-    missing = [f"{name} is not installed" for name, found in versions.items() if found is None and name != "ktrdr"]
+    missing = [_absent(name) for name, found in versions.items() if found is None and name != "ktrdr"]
     missing += [problem for problem in (_python_problem(), _core_problem()) if problem is not None]
     missing += _folder_problems(repository)
     data: dict[str, Any] = {
@@ -44,6 +45,11 @@ def doctor() -> CommandResult:
     settings = Table(("setting", "value", "from"), [(name, *one.values()) for name, one in data["settings"].items()])
     notes = [f"missing: {line}" for line in missing] or ["nothing is missing"]
     return CommandResult(data, [Table(("", ""), rows), settings, *notes])
+
+
+def _absent(library: str) -> str:
+    needed = f": train and backtest need it; {library_missing(library).hint}" if library in EXTRAS else ""
+    return f"{library} is not installed{needed}"
 
 
 def _settings(data_folder: Path) -> dict[str, dict[str, str]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
 
+from ktrdr._lazy import require
 from ktrdr.cli.output import current_output
-from ktrdr.errors import ArgumentInvalid, UsageError
+from ktrdr.errors import ArgumentInvalid
 
-_NEEDED = ("fastapi", "uvicorn", "prometheus_client")
+_NEEDED = ("fastapi", "uvicorn", "prometheus_client", "torch")
 
 
 def worker(*, host: str = "127.0.0.1", port: int = 8000, slots: int | None = None) -> None:
@@ -23,11 +23,7 @@ def worker(*, host: str = "127.0.0.1", port: int = 8000, slots: int | None = Non
     slots
         Number of operations that run at once; by default one for each core.
     """
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
-        raise UsageError(
-            "the worker's libraries are missing", found=", ".join(missing), hint="pip install ktrdr[worker]"
-        )
+    require(*_NEEDED, extra="worker")
     count = len(os.sched_getaffinity(0)) if slots is None else slots
     if count < 1:
         raise ArgumentInvalid("must be a whole number of slots", where="--slots", found=count, expected="at least 1")
