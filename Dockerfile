@@ -2,7 +2,7 @@
 #
 # PyTorch's CPU wheel is looked for in wheels/ beside this file, or on the page named by
 # `--build-arg PIP_FIND_LINKS=...`; without it the build stops before anything large is downloaded.
-# Every step is a script of scripts/container, so that tests can run what is run here.
+# Every step is a script of scripts/container, so that tests can run what is run here. No step needs BuildKit.
 
 FROM rust:1.95-bookworm AS rust
 
@@ -24,9 +24,13 @@ RUN scripts/container/build_wheel.sh /dist
 FROM python:3.11-slim-bookworm AS installer
 ARG PIP_FIND_LINKS=wheels
 ENV PIP_NO_CACHE_DIR=1
-COPY --from=builder /dist /dist
 WORKDIR /src
-RUN --mount=type=bind,target=/src scripts/container/install_runtime.sh /dist /opt/ktrdr
+COPY requirements.lock ./
+COPY scripts/container scripts/container
+# The lock makes the step valid where there is no wheels/.
+COPY requirements.lock wheels* wheels/
+COPY --from=builder /dist /dist
+RUN scripts/container/install_runtime.sh /dist /opt/ktrdr
 
 FROM python:3.11-slim-bookworm
 COPY scripts/container /opt/container

@@ -7,7 +7,6 @@ with the command that was run in them, so nothing has to be unmounted, not even 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -17,17 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-import pytest
-
+from support.container.bases import network
 from support.container.dockerfile import ROOT, Instruction, Stage, context_files
 
-_NETWORK = re.compile(r"PIP_(?!FIND_LINKS)|CARGO_HTTP|SSL_CERT|\w+_proxy", re.IGNORECASE)
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _STEP = """
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2,workdir=$3" "$4"
 mount -t proc proc "$4/proc"
-if [ -n "$5" ]; then mount --bind "$5" "$4$6"; mount -o remount,bind,ro "$4$6"; fi
-root=$4; shift 6
+root=$4; shift 4
 exec chroot "$root" "$@"
 """
 _CONTAINER = """
@@ -39,29 +35,6 @@ mount --bind "$3" "$2/data"
 root=$2; shift 3
 exec chroot "$root" "$@"
 """
-
-
-def debian(folder: Path, suite: str, packages: Sequence[str]) -> None:
-    """A minimal Debian from the mirror that this machine installs from, with its way to the network."""
-    mirrors = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(CODENAME) $(REPO_URI)", "Created-By: Packages"],
-        capture_output=True, text=True, check=True,
-    ).stdout.splitlines()  # fmt: skip
-    mirror = next(line.split()[1] for line in mirrors if line.split()[0] == suite)
-    include = f"--include={','.join(packages)}"
-    subprocess.run(
-        ["debootstrap", "--variant=minbase", include, suite, folder, mirror], check=True, stdout=subprocess.DEVNULL
-    )
-    for name in ("hosts", "resolv.conf", "ssl/certs/ca-certificates.crt"):
-        shutil.copyfile(Path("/etc", name), folder / "etc" / name)
-
-
-def cpu_wheels() -> Path:
-    """The folder with PyTorch's CPU wheel; the test is skipped where there is none, since no index need offer it."""
-    folder = Path(os.environ.get("PIP_FIND_LINKS") or ROOT / "wheels")
-    if not list(folder.glob("torch-*+cpu-*.whl")):
-        pytest.skip(f"PyTorch's CPU wheel is not in {folder} (set PIP_FIND_LINKS)")
-    return folder
 
 
 @dataclass
@@ -86,18 +59,16 @@ class Tree:
         places = [layer / path.lstrip("/") for layer in self.layers]
         return next((place for place in places if place.exists()), places[0])
 
-    def run(self, command: Sequence[str], *, bound: tuple[Path, str] | None = None) -> None:
-        """Runs a command in the stage, as root, with a folder of this machine bound read-only where one is given."""
+    def run(self, command: Sequence[str]) -> None:
+        """Runs a command in the stage, as root."""
         work, root = self.upper.with_suffix(".work"), self.upper.with_suffix(".root")
         work.mkdir(exist_ok=True)
         root.mkdir(exist_ok=True)
-        network = {key: value for key, value in os.environ.items() if _NETWORK.match(key)}
-        source, target = bound or ("", "")
         subprocess.run(
             [
                 *("unshare", "--mount", "sh", "-euc", _STEP, "step"),
-                *(":".join(map(str, self.lower)), self.upper, work, root, source, target),
-                *("env", "-i", f"--chdir={self.workdir}", *_assignments(network | self.env | self.args), *command),
+                *(":".join(map(str, self.lower)), self.upper, work, root),
+                *("env", "-i", f"--chdir={self.workdir}", *_assignments(network() | self.env | self.args), *command),
             ],
             check=True,
         )
@@ -133,8 +104,7 @@ class Build:
     def _do(self, tree: Tree, one: Instruction) -> None:
         match one.name:
             case "RUN":
-                shown = (self._context, one.options["mount"].split("target=")[1]) if "mount" in one.options else None
-                tree.run(one.words, bound=shown)
+                tree.run(one.words)
             case "COPY":
                 self._copy(tree, one)
             case "ENV" | "ARG":
@@ -155,14 +125,19 @@ class Build:
                 raise NotImplementedError(one)
 
     def _copy(self, tree: Tree, one: Instruction) -> None:
-        """Folders by their contents, files into a folder; what was copied belongs to root where it did before."""
+        """Folders by their contents; a file into a target that ends with a slash, else under the target's name."""
         *sources, target = one.words
         into = tree.upper / str(Path(tree.workdir, target)).lstrip("/")
-        into.mkdir(parents=True, exist_ok=True)
-        for source in sources:
-            found = self._trees[one.options["from"]].find(source) if "from" in one.options else self._context / source
+        for found in self._found(sources, one.options.get("from")):
+            (into if found.is_dir() or target.endswith("/") else into.parent).mkdir(parents=True, exist_ok=True)
             # Links: the stage that is copied from is done with, and a gigabyte takes its time to write and to delete.
             subprocess.run(["cp", "--archive", "--link", f"{found}/." if found.is_dir() else found, into], check=True)
+
+    def _found(self, sources: Sequence[str], stage: str | None) -> list[Path]:
+        """Files and folders of a stage or, by their patterns, of the context."""
+        if stage is not None:
+            return [self._trees[stage].find(source) for source in sources]
+        return [path for source in sources for path in self._context.glob(source)]
 
 
 class Container:

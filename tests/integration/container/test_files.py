@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 import yaml
 
-from support.container.clean_root import Build, Container, Tree, cpu_wheels, debian
+from support.container.bases import COMPILER, PYTHON, cpu_wheels, debian, toolchain
+from support.container.clean_root import Build, Container, Tree
 from support.container.dockerfile import ROOT, Instruction, Stage, context_files, stages
 
 SCRIPTS = ROOT / "scripts" / "container"
@@ -54,6 +55,13 @@ def test_every_step_is_a_script(stage: Stage) -> None:
 def _is_script(step: Instruction) -> bool:
     name = step.words[0].removeprefix("scripts/container/").removeprefix("/opt/container/")
     return "/" not in name and os.access(SCRIPTS / name, os.X_OK)
+
+
+def test_needs_no_buildkit() -> None:
+    """Docker's client without buildx, and Debian's Compose, use the builder that knows no mounts, links and modes."""
+    steps = [one for stage in STAGES for one in stage.instructions if one.name in {"RUN", "COPY"}]
+    assert {option for one in steps for option in one.options} == {"from"}
+    assert "<<" not in TEXT
 
 
 def test_every_script_is_a_step() -> None:
@@ -209,20 +217,12 @@ def clean_image() -> Iterator[Tree]:
 def _base_images(folder: Path) -> dict[str, tuple[Path, ...]]:
     """Debian with Python for the slim image, a compiler over it for the large one, this machine's Rust for Rust's."""
     slim, large, rust = folder / "slim", folder / "large", folder / "toolchain"
-    debian(slim, "bookworm", ["ca-certificates", "python3", "python3-venv"])
+    debian(slim, "bookworm", PYTHON)
     large.mkdir()
     compiler = Tree((slim,), large)
     compiler.run(["apt-get", "-qq", "update"])
-    compiler.run(["apt-get", "-qq", "install", "--yes", "--no-install-recommends", "gcc", "libc6-dev"])
-    home = Path(
-        subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True, check=True).stdout.strip()
-    )
-    programs = rust / "usr/local/cargo/bin"
-    programs.mkdir(parents=True)
-    for part in ("bin", "lib"):
-        shutil.copytree(home / part, rust / "usr/local/rustup" / part, symlinks=True)
-    for program in ("cargo", "rustc"):
-        (programs / program).symlink_to(f"/usr/local/rustup/bin/{program}")
+    compiler.run(["apt-get", "-qq", "install", "--yes", "--no-install-recommends", *COMPILER])
+    toolchain(rust)
     python = "python:3.11-{}bookworm"
     return {python.format("slim-"): (slim,), python.format(""): (large, slim), STAGES[0].base: (rust,)}
 
