@@ -13,10 +13,10 @@ SOAK_PART ?=
 SECONDS ?= 60
 TAG ?=
 
-.PHONY: help setup demo test test-rust test-python check lint types contract docs bench mutants soak fuzz-yaml fuzz-snapshot build release-check fmt lock clean
+.PHONY: help setup demo test test-rust test-python test-container check lint types contract docs bench mutants soak fuzz-yaml fuzz-snapshot build release-check fmt lock clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 $(VENV)/.preflight:
 	@scripts/preflight.sh $(PYTHON)
@@ -38,14 +38,17 @@ setup: $(VENV)/.built ## Virtual environment, dependencies, extension
 demo: setup ## The main job on sample data: train, backtest, summary
 	@$(BIN)/ktrdr demo
 
-test: test-rust test-python ## Every test but the soak
+test: test-rust test-python ## Every test but the soak and the container
 
 test-rust: setup ## The tests of the core
 	@cargo test --quiet --locked -p ktrdr-core
 
 test-python: setup ## The tests of the package, the contracts among them, and the examples of its docstrings
 	@$(BIN)/python -m pytest -q -n auto --doctest-modules python/ktrdr
-	@$(BIN)/python -m pytest -q -n auto --dist worksteal tests -m "not soak"
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal tests -m "not soak and not container"
+
+test-container: setup ## Image and sandbox on a Docker engine (20 minutes); skipped where there is none
+	@$(BIN)/python -m pytest -q tests/integration/container/test_engine.py --log-cli-level=INFO
 
 check: lint types contract ## What a change must pass before review: lint, types, stub, contracts
 
