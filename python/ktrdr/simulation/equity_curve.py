@@ -66,11 +66,12 @@ def equity_rows(core: _core.Simulation, bars: BarSeries, first_row: int, first: 
     """Returns rows ``first`` to ``stop`` of a run's equity frame; ``bars`` begin with row ``first_row`` of the run."""
     bar = core.warmup_bars + first
     row = bar - first_row
-    cash, quantity, drawdown = core.equity_columns(bars, row, first, stop)
+    part = bars.rows(row, row + stop - first)
+    cash, quantity, drawdown = core.equity_columns(part, first)
     return pl.DataFrame(
         {
             "bar": range(bar, bar + stop - first),
-            "time": pl.Series(bars.timestamp[row : row + stop - first]).cast(EQUITY["time"]),
+            "time": pl.Series(part.timestamp).cast(EQUITY["time"]),
             "equity": core.table("equity", first)["equity"][: stop - first],
             "cash": cash,
             "quantity": quantity,

@@ -110,16 +110,21 @@ def train(
     ('v3_minimal/1h_v1', 2)
     """
     require("torch", "safetensors")
-    from ktrdr.neural.runtime import choose_device, run_state
-
     inputs = training_inputs(strategy, symbol, timeframe, start=start, end=end, bars=bars, data_dir=data_dir)
     loaded = inputs.strategy
-    chosen = choose_device(device)  # an absent device is reported before the bars are read
     settings = _run_settings(loaded, seed, device, threads, cancellation_token)
     storage = ModelStorage(inputs.repository.models_dir)
     storage.require_writable(loaded.name)
-    with run_state(settings.threads, chosen), progress_or(bridge) as shown:
-        draft, fitted = _fitted(inputs, replace(settings, bridge=shown), resample)
+    with progress_or(bridge) as shown:
+        return _trained(inputs, replace(settings, bridge=shown), storage, resample)
+
+
+def _trained(inputs: TrainingInputs, settings: RunSettings, storage: ModelStorage, resample: bool) -> TrainResult:
+    """Trains under the numeric switches of a run, and writes the bundle."""
+    from ktrdr.neural.runtime import choose_device, run_state
+
+    with run_state(settings.threads, choose_device(settings.device)):
+        draft, fitted = _fitted(inputs, settings, resample)
         return TrainResult(storage.save(draft), draft.metadata, fitted.history)
 
 
@@ -147,8 +152,10 @@ def _run_settings(
     threads: int,
     cancellation_token: CancellationToken | None,
 ) -> RunSettings:
+    from ktrdr.neural.runtime import choose_device
     from ktrdr.training.trainer import RunSettings
 
+    choose_device(device)  # an absent device is reported before the bars are read
     chosen_seed = (strategy.training.seed or 0) if seed is None else seed
     return RunSettings(
         seed=check_whole("seed", chosen_seed, 0, 2**63 - 1),

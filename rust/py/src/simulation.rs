@@ -13,6 +13,9 @@ use crate::snapshot::Snapshot;
 /// Name, value and reason of every metric, sorted by name; returns in blocks; periods of a year; Sundays in Mondays.
 type Report = (Vec<(&'static str, Option<f64>, Option<&'static str>)>, Option<Vec<(u64, f64, f64)>>, f64, bool);
 
+/// Cash, quantity and drawdown.
+type EquityColumns<'py> = [Bound<'py, PyArray1<f64>>; 3];
+
 /// One run: bars and signals in, ledger and metrics out.
 #[pyclass(module = "ktrdr._core")]
 pub struct Simulation {
@@ -45,10 +48,8 @@ impl Simulation {
     #[staticmethod]
     fn restore(py: Python<'_>, snapshot: &Snapshot, ledger: &Bound<'_, PyDict>) -> PyResult<(Self, Parts)> {
         let ledger = ledger::read(ledger)?;
-        let (saved, parts) = py
-            .detach(|| Saved::restore(&snapshot.header, snapshot.payload.clone(), ledger))
-            .map_err(|error| raise(py, &error))?;
-        Ok((Self { saved }, parts))
+        let restored = py.detach(|| Saved::restore(&snapshot.header, snapshot.payload.clone(), ledger));
+        restored.map(|(saved, parts)| (Self { saved }, parts)).map_err(|error| raise(py, &error))
     }
 
     /// Returns a copy of a restored run with its bars from row 0 on at hand.
@@ -118,19 +119,16 @@ impl Simulation {
         ledger::write(py, self.saved.run.ledger(), name, first)?.ok_or_else(|| argument(py, "name", Problem::NoTable))
     }
 
-    /// Returns cash, quantity and drawdown of rows `first` to `stop` of the equity table.
-    ///
-    /// Row `row` of `bars` is the bar of the first of them.
+    /// Returns cash, quantity and drawdown of the rows of the equity table from `first` on that have a bar in `bars`.
     fn equity_columns<'py>(
         &self,
         py: Python<'py>,
         bars: BarColumns<'py>,
-        row: usize,
         first: usize,
-        stop: usize,
-    ) -> PyResult<[Bound<'py, PyArray1<f64>>; 3]> {
-        let bars = bars.bars()?.rows(row, row + stop - first);
-        Ok(self.saved.run.equity_columns(first..stop, &bars).map(|column| column.into_pyarray(py)))
+    ) -> PyResult<EquityColumns<'py>> {
+        let bars = bars.bars()?;
+        let columns = self.saved.run.equity_columns(first..first + bars.len(), &bars);
+        Ok(columns.map(|column| column.into_pyarray(py)))
     }
 
     /// Returns how often each decision was made, in the order of `DECISIONS`.
