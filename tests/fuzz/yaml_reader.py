@@ -41,7 +41,7 @@ def problem_of(data: bytes) -> str | None:
         try:
             read(decode(data, "fuzz.yaml"), "fuzz.yaml")
         except KtrdrError as error:
-            if "\n" in str(error):
+            if str(error).count("\n") >= max(len(getattr(error, "faults", ())), 1):
                 return f"{read.__name__}: a message over several lines: {error.code}"
         except Exception as error:  # any other exception is what this looks for
             return f"{read.__name__}: {type(error).__name__}: {error}"

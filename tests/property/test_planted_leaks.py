@@ -54,8 +54,9 @@ LEAKS = {
     ),
     "an indicator's warm-up filled backward": (
         "feature_pipeline.indicators.compute",
-        "{name: found_columns[name] for name",
-        '{name: __import__("polars").Series(found_columns[name]).fill_nan(None).backward_fill().to_numpy() for name',
+        "output.name: corrected(found_columns[output.name], output, columns, full)\n",
+        "output.name: __import__('polars').Series(corrected(found_columns[output.name], output, columns, full))"
+        ".fill_nan(None).backward_fill().to_numpy()\n",
         EARLY,
     ),
     "a scaler fitted on all rows": (

@@ -91,7 +91,9 @@ def test_the_callers_bridge_comes_first() -> None:
 
 
 def test_a_notebook_without_widgets_gets_lines() -> None:
-    said = piped(NOTEBOOK + NAMES)
+    absent = "import importlib.util\nfound = importlib.util.find_spec\n"
+    absent += "importlib.util.find_spec = lambda name: None if name == 'ipywidgets' else found(name)\n"
+    said = piped(NOTEBOOK + absent + NAMES)
     assert said.stdout == "Lines\n"
     assert said.stderr == "progress as lines; a bar in a notebook needs ipywidgets: pip install 'ktrdr[notebook]'\n"
 

@@ -59,7 +59,7 @@ class EquityCurve:
         first = 0 if self.history is None else len(self.history)
         stop = max(self.next_bar - self.core.warmup_bars, first)
         fresh = equity_rows(self.core, self.bars, self.first_row, first, stop)
-        return fresh if self.history is None else pl.concat([self.history.cast(fresh.schema), fresh])
+        return fresh if self.history is None else pl.concat([self.history.cast(fresh.schema), fresh], rechunk=True)
 
 
 def equity_rows(core: _core.Simulation, bars: BarSeries, first_row: int, first: int, stop: int) -> pl.DataFrame:

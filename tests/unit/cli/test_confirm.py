@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -52,7 +53,7 @@ def test_only_a_yes_deletes(stored: Path) -> None:
         seen = at_terminal(program(words), typed=typed)
         assert seen.code == 130, seen.text
         assert f"delete {words[2]}" in seen.text
-        assert "cancelled: nothing was deleted" in seen.text
+        assert "cancelled: nothing was deleted" in re.sub("\x1b\\[[0-9;]*m", "", seen.text)
         assert "--yes" in seen.text
     assert left(stored) == (1, 1, 1)
 

@@ -54,7 +54,8 @@ def frame_of(store: Store, operation_id: str, kind: TableName, upto_generation: 
             raise SnapshotCorrupt("rows are missing", where=f"{operation_id}: ledger {kind}", found=f"row {row}")
         frames.append(frame)
         row = segment.seq_to
-    return pl.concat(frames)
+    # In one chunk, as a run leaves them: polars adds up chunk by chunk, so sums would differ in their last bits.
+    return pl.concat(frames, rechunk=True)
 
 
 @dataclass(frozen=True, eq=False)
