@@ -100,6 +100,10 @@ def test_no_folder_has_more_than_twelve_files() -> None:
     assert {folder: files for folder, files in count.items() if files > MOST_FILES} == {}
 
 
+def test_the_package_is_formatted_throughout() -> None:
+    assert [str(file) for file in PACKAGE.rglob("*.py") if "fmt: skip" in file.read_text()] == []
+
+
 def test_a_short_file_has_a_reason() -> None:
     short = {
         str(file)

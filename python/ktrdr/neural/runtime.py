@@ -14,13 +14,26 @@ import torch
 from ktrdr.errors import ArgumentInvalid, NumericState
 from ktrdr.numerics import SharedSwitches, Switch, numeric_state
 
-_PRECISIONS = ("", "mkldnn", "mkldnn.matmul", "mkldnn.rnn", "mkldnn.conv", "cuda.matmul", "cudnn", "cudnn.conv",
-               "cudnn.rnn")  # fmt: skip
+_PRECISIONS = (
+    "",
+    "mkldnn",
+    "mkldnn.matmul",
+    "mkldnn.rnn",
+    "mkldnn.conv",
+    "cuda.matmul",
+    "cudnn",
+    "cudnn.conv",
+    "cudnn.rnn",
+)
 """Settings of torch.backends that may round products of float32, outer ones first: an inner one inherits."""
 _CHOOSING = (
-    "DNNL_DEFAULT_FPMATH_MODE", "DNNL_MAX_CPU_ISA", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS",
-    "ONEDNN_DEFAULT_FPMATH_MODE", "ONEDNN_MAX_CPU_ISA",
-)  # fmt: skip
+    "DNNL_DEFAULT_FPMATH_MODE",
+    "DNNL_MAX_CPU_ISA",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "ONEDNN_MAX_CPU_ISA",
+)
 """Variables by which oneDNN and MKL choose other instructions or a lower precision."""
 _GRAIN_VALUES = 32_768
 """Values that torch gives to a thread at least."""

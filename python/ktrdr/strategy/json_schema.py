@@ -27,8 +27,14 @@ Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _MODELS = (
-    StrategyFile, ModelFile, MlpArchitecture, RecurrentArchitecture, TrainingFile, ExecutionRules, MetricsRules,
-)  # fmt: skip
+    StrategyFile,
+    ModelFile,
+    MlpArchitecture,
+    RecurrentArchitecture,
+    TrainingFile,
+    ExecutionRules,
+    MetricsRules,
+)
 
 
 def strategy_schema() -> Schema:

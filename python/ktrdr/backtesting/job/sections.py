@@ -22,9 +22,18 @@ from ktrdr.strategy.schema import UNDECIDING
 _YEARS_IN_A_ROW = 6
 _TIME_FORMAT = "%Y-%m-%d %H:%M"
 _INPUTS = (
-    "symbol", "timeframe", "first_simulated", "last_simulated", "model", "initial_capital", "threads", "warmup_bars",
-    "semantics", "synthetic", "resampled",
-)  # fmt: skip
+    "symbol",
+    "timeframe",
+    "first_simulated",
+    "last_simulated",
+    "model",
+    "initial_capital",
+    "threads",
+    "warmup_bars",
+    "semantics",
+    "synthetic",
+    "resampled",
+)
 
 
 def remarks(result: BacktestResults) -> list[Section]:

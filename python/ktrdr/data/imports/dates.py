@@ -19,12 +19,24 @@ ORDERS = ("DMY", "MDY", "YMD", "YDM")
 _MONTHS = {
     name: number
     for number, names in enumerate(
-        ("jan ene", "feb fév fev", "mar mär mrz", "apr avr abr", "may mai", "jun", "jul", "aug aoû aou ago", "sep",
-         "oct okt", "nov", "dec dez déc dic"),
+        (
+            "jan ene",
+            "feb fév fev",
+            "mar mär mrz",
+            "apr avr abr",
+            "may mai",
+            "jun",
+            "jul",
+            "aug aoû aou ago",
+            "sep",
+            "oct okt",
+            "nov",
+            "dec dez déc dic",
+        ),
         1,
     )
     for name in names.split()
-}  # fmt: skip
+}
 """Months by their first three letters, in English, German, French and Spanish; French ``juin`` and ``juil`` by four."""
 _TIME = (
     r"(?:[T ,]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<part>\d{1,9}))?)?"
