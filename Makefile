@@ -8,6 +8,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUST_SOURCES := .cargo/config.toml Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.rs' -o -name 'Cargo.toml' | sort)
+# One more process than cores: tests that start programs wait for a third of their time.
+JOBS ?= $(shell echo $$(( $$(nproc) + 1 )))
 SHARD ?= 0/1
 SOAK_PART ?=
 SECONDS ?= 60
@@ -45,7 +47,7 @@ test-rust: setup ## The tests of the core
 
 test-python: setup ## The tests of the package, the contracts among them, and the examples of its docstrings
 	@$(BIN)/python -m pytest -q -n auto --doctest-modules python/ktrdr
-	@$(BIN)/python -m pytest -q -n auto --dist worksteal tests -m "not soak and not container"
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal tests -m "not soak and not container"
 
 test-container: setup ## Image and sandbox on a Docker engine (20 minutes); skipped where there is none
 	@$(BIN)/python -m pytest -q tests/integration/container/test_engine.py --log-cli-level=INFO
