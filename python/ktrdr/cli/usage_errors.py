@@ -18,10 +18,16 @@ def as_usage_error(error: CycloptsError) -> UsageError:
     if isinstance(error, UnknownCommandError):
         return _unknown_command(error)
     if isinstance(error, UnusedCliTokensError):
-        return UsageError("more than the command takes", found=" ".join(error.unused_tokens or []))
+        return _too_many(error)
     sentence = " ".join(str(error).split()).rstrip(".")
     kind = ArgumentInvalid if isinstance(error, CoercionError) else UsageError
     return kind(sentence or type(error).__name__)
+
+
+def _too_many(error: UnusedCliTokensError) -> UsageError:
+    command = " ".join(("ktrdr", *(error.command_chain or ())))
+    found = " ".join(error.unused_tokens or [])
+    return UsageError("more than the command takes", found=found, hint=f"`{command} --help` lists what it takes")
 
 
 def _unknown_flag(error: UnknownOptionError) -> UsageError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from ktrdr._types import Floats, Stamps
-from ktrdr.data.headings import headings, of_instrument
+from ktrdr.data.headings import headings, names_instruments, of_instrument
 from ktrdr.data.imports.clock import Clock
 from ktrdr.data.units import require_ns
 from ktrdr.errors import DataNonfinite, DataNoTimezone, DataParse, DataTimeframe
@@ -39,6 +39,8 @@ class PandasFrame(Protocol):
 
     def __getitem__(self, key: Any, /) -> Any: ...
 
+
+_MOST_INSTRUMENTS = 20
 
 BarTable = pl.DataFrame | pl.LazyFrame | ArrowTable | PandasFrame
 """A table of bars as callers have it."""
@@ -118,6 +120,7 @@ def table_of(frame: Any, symbol: str = "") -> Table:
             raise DataParse("not a table of bars", found=type(frame).__name__, expected=expected) from None
     given = frame.get_columns()
     columns = {name: given[index] for index, name in _named(tuple(frame.columns), symbol)}
+    _refuse_others(columns)
     return Table(columns, _polars_dial(columns["timestamp"]) if "timestamp" in columns else None)
 
 
@@ -153,7 +156,26 @@ def _pandas_table(frame: Any, symbol: str) -> Table:
             columns[lower] = pl.Series(lower, [str(value) for value in column], dtype=pl.String)
     if "timestamp" not in columns and has_stamp_index(frame):
         columns["timestamp"], dial = pandas_stamps(frame.index.to_series())
+    _refuse_others(columns)
     return Table(columns, dial)
+
+
+def _refuse_others(columns: Mapping[str, pl.Series]) -> None:
+    """Raises ``DataParse`` for a long table: a column names the instrument of each row, and names several."""
+    for name in _instrument_names(tuple(columns)):
+        instruments = columns[name].cast(pl.String).drop_nulls().unique(maintain_order=True)
+        if len(instruments) > 1:
+            listed = ", ".join(instruments[:_MOST_INSTRUMENTS]) + (
+                ", ..." if len(instruments) > _MOST_INSTRUMENTS else ""
+            )
+            hint = f"keep the rows of one of them, and signals of the same rows; or drop {name} if it names none"
+            raise DataParse("the table holds several instruments", field=name, found=listed, hint=hint)
+
+
+@lru_cache(maxsize=64)
+def _instrument_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the columns that may name the instrument of each row."""
+    return tuple(name for name in names if names_instruments(name))
 
 
 def has_stamp_index(values: Any) -> bool:

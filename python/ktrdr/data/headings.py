@@ -132,34 +132,10 @@ NAMES = {
 STAMPS = ("timestamp", "date", "time")
 _PRICES = ("open", "high", "low", "close")
 _FIELD_OF = {name: field for field, names in NAMES.items() for name in names}
-_INSTRUMENT_COLUMNS = frozenset(
-    (
-        "symbol",
-        "ticker",
-        "name",
-        "company",
-        "instrument",
-        "asset",
-        "pair",
-        "coin",
-        "code",
-        "tic",
-        "stock",
-        "security",
-        "secid",
-        "currency_pair",
-        "isin",
-        "wkn",
-        "cusip",
-        "figi",
-        "sedol",
-        "ric",
-        "permno",
-        "ts_code",
-        "stock_code",
-        "scrip",
-        "contract",
-    )
+_INSTRUMENT_COLUMNS = re.compile(
+    r"(\w*_)?(ticker|instrument|asset|pair|coin|crypto|token|stock|company|security|underlying|commodity|fund|contract"
+    r"|isin|cusip|figi|sedol)(_(id|name|code|token|symbol))?"
+    r"|\w*symbol|(ts_|stock_)?code|name|tic|secid|sid|wkn|ric|scrip|permno|gvkey|market|product"
 )
 _LENGTH_COLUMNS = frozenset(("interval", "timeframe", "tf", "period", "per", "resolution", "granularity", "frequency"))
 _SECONDS_OF = {
@@ -197,8 +173,12 @@ def field_of(name: str) -> str | None:
 
 
 def names_instruments(name: str) -> bool:
-    """Returns True for the heading of a column that holds instruments' names."""
-    return plain(name) in _INSTRUMENT_COLUMNS
+    """Returns True for the heading of a column that holds instruments' names.
+
+    >>> [name for name in ("act_symbol", "Asset_ID", "quote_asset_volume", "tradingsymbol") if names_instruments(name)]
+    ['act_symbol', 'Asset_ID', 'tradingsymbol']
+    """
+    return _INSTRUMENT_COLUMNS.fullmatch(plain(name)) is not None
 
 
 def names_lengths(name: str) -> bool:
@@ -284,8 +264,8 @@ def choose(instruments: Sequence[str], wanted: str, where: str = "") -> str | No
         "the file holds several instruments",
         where=where,
         found=listed + more,
-        expected=f"one that is called {wanted}",
-        hint="--instrument NAME picks one",
+        expected=f"one that is called {wanted}" if wanted else "the name of one as symbol",
+        hint="--instrument NAME picks one" if where else "name one of them as symbol",
     )
 
 

@@ -219,3 +219,15 @@ def test_what_is_no_table_of_bars_is_an_error_of_ours(value: Any) -> None:
 def test_a_table_keeps_its_columns() -> None:
     frame = pandas_index(first_instants("Asia/Tokyo", days()))
     assert list(table_of(frame).columns) == ["open", "high", "low", "close", "timestamp"]
+
+
+@pytest.mark.parametrize("name", ["symbol", "Ticker", "act_symbol", "Asset_ID", "instrument_token"])
+def test_a_long_table_of_two_instruments_is_refused(name: str) -> None:
+    """Signals go by row: the last bar of one instrument would be followed by the first of the other."""
+    stamps = pl.datetime_range(pl.datetime(2024, 1, 1), pl.datetime(2024, 1, 1, 5), "1h", time_zone="UTC", eager=True)
+    prices = {field: [10.0, 11, 12, 30, 33, 36] for field in ("open", "high", "low", "close")}
+    table = pl.DataFrame({"timestamp": stamps, name: ["A"] * 3 + ["B"] * 3, **prices})
+    for frame in (table, table.to_pandas(), table.with_columns(pl.col(name).cast(pl.Categorical))):
+        with pytest.raises(DataParse, match=r"several instruments.*A, B"):
+            BarSeries.from_frame(frame, "A", None)
+    assert len(BarSeries.from_frame(table[:3], "A", None)) == 3

@@ -77,6 +77,11 @@ def marks_close(name: str) -> bool:
     return plain(name) in ("close_time", "closetime")
 
 
+def marks_open(name: str) -> bool:
+    """Returns True for the heading of a column that holds the opens of bars by its name."""
+    return plain(name) in ("open_time", "opentime", "window_start", "start_time", "begins_at", "candle_begin_time")
+
+
 def volumes(frame: pl.DataFrame, chosen: Mapping[str, str], mapping: Mapping[str, str]) -> list[str]:
     """Returns the file's columns that may be the volume: the user's, MetaTrader's count of ticks, or all of them."""
     if "volume" in mapping:
@@ -121,7 +126,7 @@ def _moves_with(rows: Sequence[Sequence[str]], one: int, other: int) -> bool:
         ratios = [float(row[one]) / float(row[other]) for row in rows]
     except (ValueError, ZeroDivisionError, IndexError):
         return False
-    priced = any("." in row[one] for row in rows)
+    priced = any("." in row[one] for row in rows) and len({row[one] for row in rows}) > 1
     return priced and len(ratios) > 2 and all(0.95 * last < ratio < 1.05 * last for last, ratio in pairwise(ratios))
 
 

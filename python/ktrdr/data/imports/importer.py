@@ -29,7 +29,7 @@ from ktrdr.data.imports.append import join
 from ktrdr.data.imports.clock import Clock, SessionEnd
 from ktrdr.data.imports.dates import check_dates
 from ktrdr.data.imports.factors import adjust
-from ktrdr.data.imports.headers import EXTRAS, marks_close, zone_of_head
+from ktrdr.data.imports.headers import EXTRAS, marks_close, marks_open, zone_of_head
 from ktrdr.data.imports.numbers import NumberFormat, number_format, read_column
 from ktrdr.data.imports.reader import Table, read_table
 from ktrdr.data.imports.repair import Change, check_repair, mend
@@ -218,6 +218,36 @@ def _dropped(one: Violation) -> Change:
     return Change(one.row, one.field, one.value, one.rule, "dropped")
 
 
+def _with_closes(table: Table, options: ImportOptions) -> Table:
+    """Returns the table with its closes as stamps: the column that is named so, or the stamps it has.
+
+    Raises ``DataTimeframe`` where those are opens, by their name or by another column that holds the closes.
+    """
+    name = table.fields.get("timestamp")
+    if name is None or marks_close(name) or "timestamp" in (options.get("mapping") or {}):
+        return table
+    named = next((other for other in table.frame.columns if marks_close(other)), None)
+    if named is not None:
+        return replaced(table, fields={**table.fields, "timestamp": named})
+    if (other := _end_of_bars(table, name)) is None and not marks_open(name):
+        return table
+    hint = "leave --stamps out" if other is None else f"leave --stamps out, or say --map timestamp={other}"
+    raise DataTimeframe("the stamps are opens of bars", where=table.file, field=name, hint=hint)
+
+
+def _end_of_bars(table: Table, stamps: str) -> str | None:
+    """Returns the column of whole numbers that lie a bar's length behind the stamps, or a little less."""
+    opens = table.frame[stamps].cast(pl.Int64, strict=False)
+    step = opens.diff().median()
+    if opens.null_count() or not isinstance(step, float) or step <= 0:
+        return None
+    for name in (name for name in table.frame.columns if name != stamps):
+        behind = table.frame[name].cast(pl.Int64, strict=False) - opens
+        if behind.null_count() == 0 and behind.n_unique() == 1 and 0.98 * step < behind[0] <= step:
+            return name
+    return None
+
+
 def _moments(
     table: Table, clock: Clock | None, length: Timeframe, options: ImportOptions
 ) -> tuple[Table, Moments, Clock | None]:
@@ -226,6 +256,8 @@ def _moments(
     if options.get("stamps") is None and any(marks_close(name) for name in named):
         hint = "say --stamps close, or name the opens with --map timestamp=COLUMN"
         raise DataTimeframe("the stamps are closes of bars", where=table.file, field=named[0], hint=hint)
+    if _at_close(options):
+        table = _with_closes(table, options)
     moments = read_moments(_stamp_column(table), table.place, options.get("dates"))
     if clock is None and moments.utc is None and (zone := moments.zone or zone_of_head(named)):
         clock = Clock.parse(zone)

@@ -43,7 +43,8 @@ def bar_opens(
             field="timestamp",
             timeframe=timeframe.value,
             found=shown(dial[row]),
-            hint="say when the session ends: --session-end '17:00 America/New_York'",
+            hint="a midnight of its zone needs --tz ZONE; the open of a session needs the session's end on its clock, "
+            "--session-end 'HH:MM ZONE'",
         )
     if end is not None and moments.dates:
         raise ArgumentInvalid("the stamps are dates already", where="session-end", expected="stamps with a time of day")

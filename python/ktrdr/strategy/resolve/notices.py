@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
+from ktrdr._core import degrees
 from ktrdr.config.notice import NO_EFFECT, Notice
 from ktrdr.config.place import KeyPath, Place
 from ktrdr.strategy.catalog.indicators import INDICATORS
@@ -17,6 +20,7 @@ from ktrdr.time import NS_PER_SECOND
 UNUSED = "config_unused"
 FIRST_OUTPUT = "config_first_output"
 RUNNING_TOTAL = "config_running_total"
+UNREACHED = "config_unreached_set"
 UNTRAINABLE = "config_untrainable_target"
 
 
@@ -36,6 +40,7 @@ def notices_of(strategy: Strategy, written: Written) -> tuple[Notice, ...]:
         *_unused(strategy, written.place),
         *_first_outputs(strategy, written),
         *_running_totals(strategy, written.place),
+        *_unreached(strategy, written.place),
         *_untrainable(strategy, written.place),
     )
 
@@ -95,6 +100,22 @@ def _running_totals(strategy: Strategy, place: Place) -> Iterator[Notice]:
     for id_, use in strategy.indicators.items():
         if id_ in read and INDICATORS[use.type].kind == "never":
             yield place.notice(RUNNING_TOTAL, "has a level that depends on the first loaded bar", ("indicators", id_))
+
+
+def _unreached(strategy: Strategy, place: Place) -> Iterator[Notice]:
+    """Yields a warning for each set that is 0 at every value that its indicator can have."""
+    for id_, fuzzy in strategy.fuzzy_sets.items():
+        use = strategy.indicators[fuzzy.indicator_id]
+        output = next(one for one in INDICATORS[use.type].outputs if one.name == fuzzy.output)
+        if output.bounds is None:
+            continue
+        low, high = output.bounds.of(use.params)
+        for member in fuzzy.members:
+            # A degree above 0 inside the bounds is one at an end of them, or at a corner of the set.
+            corners = np.clip([low, high, *member.parameters], low, high)
+            if not degrees(member.kind, member.parameters, corners).any():
+                what = f"is 0 on every bar: {fuzzy.indicator_id} lies between {low:g} and {high:g}"
+                yield place.notice(UNREACHED, what, ("fuzzy_sets", id_, member.name))
 
 
 def _untrainable(strategy: Strategy, place: Place) -> Iterator[Notice]:

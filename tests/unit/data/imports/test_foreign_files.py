@@ -17,7 +17,7 @@ from ktrdr.data.bars import BarSeries
 from ktrdr.data.check import check_series
 from ktrdr.data.imports.importer import ImportReport, import_file
 from ktrdr.data.store.repository import Repository
-from ktrdr.errors import DataError, KtrdrError
+from ktrdr.errors import DataError, DataParse, DataTimeframe, KtrdrError
 from ktrdr.time import Timeframe, iso
 
 BARS = [(1.5, 2.5, 1.25, 2.25), (2.25, 3.5, 2.0, 3.25), (3.25, 4.0, 3.0, 3.5)]
@@ -718,3 +718,37 @@ def test_several_series_in_one_file_are_never_dropped_to_one(
         bring("Date,Open,High,Low,Close,Lot\n" + rows, repair=repair)
     twice = "Date,Open,High,Low,Close\n" + days(lambda date, bar: f"{date},{ohlc(bar)}\n{date},{ohlc(bar)}")
     assert matrix(bring(twice, repair="drop")) == BARS
+
+
+@pytest.mark.parametrize("length", [Timeframe.H1, Timeframe.D1])
+@pytest.mark.parametrize("kind", ["both", "reversed", "opens", "headless"])
+def test_closes_are_asked_for_beside_opens(tmp_path: Path, kind: str, length: Timeframe) -> None:
+    """A file with both stamps gives its closes; opens are never taken for closes, which would be a bar too early."""
+    step = length.ns // 1_000_000
+    opens = [1_704_067_200_000 + row * step for row in range(6)]
+    prices = {name: [100.0, 101.5, 99.25, 103.0, 104.5, 102.0] for name in ("open", "high", "low", "close")}
+    columns: dict[str, list[Any]] = {"open_time": opens, **prices, "volume": [5.0, 7.5, 1.5, 9.0, 2.0, 3.5]}
+    if kind != "opens":
+        columns["close_time"] = [stamp + step - 1 for stamp in opens]
+    frame = pl.DataFrame(columns)
+    frame = frame.select(reversed(frame.columns)) if kind == "reversed" else frame
+    file = tmp_path / "bars.csv"
+    frame.write_csv(file, include_header=kind != "headless")
+    if kind in ("opens", "headless"):
+        with pytest.raises(DataTimeframe, match="opens of bars"):
+            import_file(file, Repository(tmp_path), symbol="X", timeframe=length, stamps="close")
+        report = import_file(file, Repository(tmp_path), symbol="X", timeframe=length)
+    else:
+        report = import_file(file, Repository(tmp_path), symbol="X", timeframe=length, stamps="close")
+    assert report.series.timestamp.tolist() == [stamp * 1_000_000 for stamp in opens]
+    assert report.series.volume is not None and report.series.volume.tolist() == columns["volume"]
+
+
+@pytest.mark.parametrize("name", ["act_symbol", "Asset_ID", "tradingsymbol", "stock_name", "coin_id", "underlying"])
+def test_more_names_of_a_column_of_instruments(tmp_path: Path, name: str) -> None:
+    rows = [f"2024-01-0{day},{day}{at},9{at},1{at},2{at}" for day in (1, 2, 3) for at in (1, 2)]
+    lines = [f"{row},{key}" for row, key in zip(rows, ["AAA", "BBB"] * 3, strict=True)]
+    file = tmp_path / "long.csv"
+    file.write_text(f"date,open,high,low,close,{name}\n" + "\n".join(sorted(lines, key=lambda line: line[-3:])))
+    with pytest.raises(DataParse, match="AAA, BBB"):
+        import_file(file, Repository(tmp_path), symbol="X", timeframe="1d")

@@ -41,6 +41,8 @@ CASES = [
      "indicator: macd\n"),
     ("raw_indicator: bands.upper", "raw_indicator: bands", "config_first_output", "nn_inputs[3].raw_indicator",
      "raw_indicator: bands"),
+    ("  rsi_level:\n", "  rsi_level:\n    far: [-500, -400, -300]\n", "config_unreached_set",
+     "fuzzy_sets.rsi_level.far", "far:"),
     ("type: bbands, multiplier: 2.5", "type: obv", "config_running_total", "indicators.bands", "type: obv"),
     (BARRIER[0], "{source: regime}", "config_untrainable_target", "training.labels.source", "regime"),
     (REGRESSION[0], REGRESSION[1].replace("forward_return", "forward_return, horizon: 9000"),
