@@ -49,7 +49,7 @@ test-python: setup ## The tests of the package, the contracts among them, and th
 	@$(BIN)/python -m pytest -q -n auto --doctest-modules python/ktrdr
 	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal tests -m "not soak and not container"
 
-test-container: setup ## Image and sandbox on a Docker engine (20 minutes); skipped where there is none
+test-container: setup ## Image and sandbox on a Docker engine (20 to 40 minutes); skipped where there is none
 	@$(BIN)/python -m pytest -q tests/integration/container/test_engine.py --log-cli-level=INFO
 
 check: lint types contract ## What a change must pass before review: lint, types, stub, contracts

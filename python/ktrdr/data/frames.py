@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from ktrdr._types import Floats, Stamps
-from ktrdr.data.headings import headings, names_instruments, of_instrument
+from ktrdr.data.headings import headings, listed, names_instruments, of_instrument
 from ktrdr.data.imports.clock import Clock
 from ktrdr.data.units import require_ns
 from ktrdr.errors import DataNonfinite, DataNoTimezone, DataParse, DataTimeframe
@@ -39,8 +39,6 @@ class PandasFrame(Protocol):
 
     def __getitem__(self, key: Any, /) -> Any: ...
 
-
-_MOST_INSTRUMENTS = 20
 
 BarTable = pl.DataFrame | pl.LazyFrame | ArrowTable | PandasFrame
 """A table of bars as callers have it."""
@@ -163,13 +161,10 @@ def _pandas_table(frame: Any, symbol: str) -> Table:
 def _refuse_others(columns: Mapping[str, pl.Series]) -> None:
     """Raises ``DataParse`` for a long table: a column names the instrument of each row, and names several."""
     for name in _instrument_names(tuple(columns)):
-        instruments = columns[name].cast(pl.String).drop_nulls().unique(maintain_order=True)
+        instruments = columns[name].cast(pl.String).drop_nulls().unique(maintain_order=True).to_list()
         if len(instruments) > 1:
-            listed = ", ".join(instruments[:_MOST_INSTRUMENTS]) + (
-                ", ..." if len(instruments) > _MOST_INSTRUMENTS else ""
-            )
             hint = f"keep the rows of one of them, and signals of the same rows; or drop {name} if it names none"
-            raise DataParse("the table holds several instruments", field=name, found=listed, hint=hint)
+            raise DataParse("the table holds several instruments", field=name, found=listed(instruments), hint=hint)
 
 
 @lru_cache(maxsize=64)

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 from ktrdr.errors import DataParse
 
+_OPENS = ("open_time", "opentime")
+_BEGINS = ("window_start", "start_time", "begins_at", "candle_begin_time")
+_CLOSES = ("close_time", "closetime")
 NAMES = {
     "timestamp": (
         "timestamp",
         "datetime",
         "date_time",
-        "open_time",
-        "opentime",
+        *_OPENS,
         "ts",
         "t",
         "unix",
@@ -29,12 +31,8 @@ NAMES = {
         "date_utc",
         "index_level_0",
         "index",
-        "window_start",
-        "start_time",
-        "begins_at",
-        "candle_begin_time",
-        "close_time",
-        "closetime",
+        *_BEGINS,
+        *_CLOSES,
     ),
     "date": ("date", "day", "dtyyyymmdd", "trade_date", "trading_date", "price_date", "datum", "fecha"),
     "time": ("time", "hour", "uhrzeit", "zeit", "heure", "hora"),
@@ -172,6 +170,16 @@ def field_of(name: str) -> str | None:
     return _FIELD_OF.get(plain(name))
 
 
+def marks_open(name: str) -> bool:
+    """Returns True for the heading of a column that holds the opens of bars by its name."""
+    return plain(name) in (*_OPENS, *_BEGINS)
+
+
+def marks_close(name: str) -> bool:
+    """Returns True for the heading of a column that holds the closes of bars."""
+    return plain(name) in _CLOSES
+
+
 def names_instruments(name: str) -> bool:
     """Returns True for the heading of a column that holds instruments' names.
 
@@ -258,15 +266,19 @@ def choose(instruments: Sequence[str], wanted: str, where: str = "") -> str | No
     alike = exact or [name for name in instruments if same_name(name, wanted)]
     if len(alike) == 1:
         return alike[0]
-    listed = ", ".join(instruments[:_MOST_NAMES])
-    more = f" and {len(instruments) - _MOST_NAMES} more" if len(instruments) > _MOST_NAMES else ""
     raise DataParse(
         "the file holds several instruments",
         where=where,
-        found=listed + more,
+        found=listed(instruments),
         expected=f"one that is called {wanted}" if wanted else "the name of one as symbol",
         hint="--instrument NAME picks one" if where else "name one of them as symbol",
     )
+
+
+def listed(instruments: Sequence[str]) -> str:
+    """Returns instruments as an error shows them: the first ones, and the number of the others."""
+    more = f" and {len(instruments) - _MOST_NAMES} more" if len(instruments) > _MOST_NAMES else ""
+    return ", ".join(instruments[:_MOST_NAMES]) + more
 
 
 def same_name(one: str, other: str) -> bool:

@@ -72,16 +72,6 @@ def zone_of_head(names: list[str]) -> str | None:
     return None
 
 
-def marks_close(name: str) -> bool:
-    """Returns True for the heading of a column that holds the closes of bars."""
-    return plain(name) in ("close_time", "closetime")
-
-
-def marks_open(name: str) -> bool:
-    """Returns True for the heading of a column that holds the opens of bars by its name."""
-    return plain(name) in ("open_time", "opentime", "window_start", "start_time", "begins_at", "candle_begin_time")
-
-
 def volumes(frame: pl.DataFrame, chosen: Mapping[str, str], mapping: Mapping[str, str]) -> list[str]:
     """Returns the file's columns that may be the volume: the user's, MetaTrader's count of ticks, or all of them."""
     if "volume" in mapping:

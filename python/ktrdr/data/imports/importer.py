@@ -25,11 +25,12 @@ from ktrdr.data.audit import (
     refusal,
 )
 from ktrdr.data.bars import BarSeries, Provenance
+from ktrdr.data.headings import marks_close, marks_open
 from ktrdr.data.imports.append import join
 from ktrdr.data.imports.clock import Clock, SessionEnd
 from ktrdr.data.imports.dates import check_dates
 from ktrdr.data.imports.factors import adjust
-from ktrdr.data.imports.headers import EXTRAS, marks_close, marks_open, zone_of_head
+from ktrdr.data.imports.headers import EXTRAS, zone_of_head
 from ktrdr.data.imports.numbers import NumberFormat, number_format, read_column
 from ktrdr.data.imports.reader import Table, read_table
 from ktrdr.data.imports.repair import Change, check_repair, mend
