@@ -1,0 +1,4 @@
+"""Statistics against self-deception: the chance that a result is luck, and how it reacts to costs and delay.
+
+* `statistics`: Sharpe ratios in doubt, overfitting of a selection, intervals of metrics.
+"""

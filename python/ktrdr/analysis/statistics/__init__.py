@@ -1,0 +1,6 @@
+"""Pure functions on arrays and moments: no strategy, no store, no torch.
+
+* `sharpe`: probabilistic and deflated Sharpe ratio, minimum track record length.
+* `overfitting`: the probability that the choice among trials is overfitted.
+* `bootstrap`: the stationary block bootstrap and its intervals.
+"""
