@@ -32,6 +32,27 @@ class Edges:
     test_from_ns: int
 
 
+def embargo_of(count: int) -> int:
+    """Returns the number of stamps that are left out beside a part of ``count`` stamps: 1 %, rounded up.
+
+    >>> embargo_of(100), embargo_of(101)
+    (1, 2)
+    """
+    return -(-count * _EMBARGO_PERCENT // 100)
+
+
+def reaching(stamps: Stamps, end_close_ns: Stamps, from_ns: int, until_ns: int = _NEVER) -> Flags:
+    """Returns the rows whose label's span overlaps the span from ``from_ns`` until before ``until_ns`` [n_rows, bool].
+
+    A span that ends or begins exactly at an edge does not overlap: a bar's close is the next bar's stamp.
+
+    >>> reaching(np.array([0, 1, 2, 3]), np.array([2, 3, 4, 5]), 2, 3).tolist()
+    [False, True, True, False]
+    """
+    found: Flags = (stamps < until_ns) & (end_close_ns > from_ns)
+    return found
+
+
 def split_edges(stamps: Stamps, split: DataSplit) -> Edges:
     """Returns the edges in the sorted union of all symbols' base stamps [n, int64, ns UTC].
 
@@ -42,7 +63,7 @@ def split_edges(stamps: Stamps, split: DataSplit) -> Edges:
     Edges(validation_ns=700, validation_from_ns=710, test_ns=850, test_from_ns=860)
     """
     count = len(stamps)
-    embargo = -(-count * _EMBARGO_PERCENT // 100)
+    embargo = embargo_of(count)
     # 1e-9: 0.57 of 100 is 56.99999999999999 in float64, and means 57
     validation = math.floor(split.train * count + 1e-9)
     test = math.floor((split.train + split.validation) * count + 1e-9)
@@ -66,8 +87,8 @@ def assign_parts(stamps: Stamps, end_close_ns: Stamps, usable: Flags, edges: Edg
     parts[stamps >= edges.validation_ns] = VALIDATION
     parts[stamps >= edges.test_ns] = TEST
     # A label known after the next part begins would carry that part's prices into this one.
-    purged = (parts == TRAIN) & (end_close_ns > edges.validation_ns)
-    purged |= (parts == VALIDATION) & (end_close_ns > edges.test_ns)
+    purged = (parts == TRAIN) & reaching(stamps, end_close_ns, edges.validation_ns)
+    purged |= (parts == VALIDATION) & reaching(stamps, end_close_ns, edges.test_ns)
     embargoed = (parts == VALIDATION) & (stamps < edges.validation_from_ns)
     embargoed |= (parts == TEST) & (stamps < edges.test_from_ns)
     parts[purged | embargoed | ~usable] = DROPPED
