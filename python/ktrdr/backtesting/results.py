@@ -83,6 +83,7 @@ class BacktestResults(RunResult):
             blocks=simulation.blocks,
             partial=simulation.partial,
             open_position=simulation.open_position,
+            rules=config.rules(),
             facts=_software() | _run_facts(config, bundle) | _data_facts(features) | _model_facts(bundle, seen),
             identify=lambda: RunIdentity.of(parts()),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict, cast
 
@@ -162,6 +162,7 @@ class RunResult:
         blocks: daily returns in 16 blocks; None where the run has none.
         partial: whether the run had not reached its last bar.
         open_position: the position still held; None when flat.
+        rules: the execution, decision and metric rules that the run ended under, defaults filled in.
 
     >>> import pickle
     >>> import polars as pl
@@ -186,6 +187,7 @@ class RunResult:
     blocks: tuple[Block, ...] | None = None
     partial: bool = False
     open_position: OpenPosition | None = None
+    rules: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.brief}>"
@@ -364,6 +366,7 @@ def result_of(
         blocks=None if blocks is None else tuple(Block(*block) for block in blocks),
         partial=partial,
         open_position=open_position(core),
+        rules=rules,
     )
 
 

@@ -104,6 +104,7 @@ def stored_results(store: Store, operation_id: str) -> BacktestResults:
         signal_counts=summary["signals"],
         blocks=None if blocks is None else tuple(Block(*block) for block in blocks),
         open_position=summary.get("open_position"),
+        rules=manifest["rules"],
         facts={key: value for key, value in manifest.items() if key not in _COMPUTED},
         identify=partial(RunIdentity, found.identity, manifest["parts"]),
     )
