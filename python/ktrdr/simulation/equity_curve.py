@@ -13,10 +13,13 @@ from ktrdr import _core
 from ktrdr._lazy import require
 from ktrdr.data.bars import BarSeries
 from ktrdr.simulation.ledger import EQUITY
+from ktrdr.time import NS_PER_DAY
 
 if TYPE_CHECKING:
     import altair as alt
 
+_WEEK_DAYS, _SUNDAY = 7, 3
+"""1970-01-01, day 0, was a Thursday."""
 _MOST_POINTS = 2_000
 """Points of a drawn curve; a chart carries its data, and a screen has no more columns."""
 
@@ -104,6 +107,32 @@ def invested(equity: pl.DataFrame) -> Invested | None:
     shares = (held["equity"] - held["cash"]).abs() / held["equity"]
     total = float(shares.sum())
     return Invested(total / held.height, total / equity.height)
+
+
+def daily_points(equity: pl.DataFrame, *, by_bar: bool, sundays_join: bool) -> NDArray[np.float64]:
+    """Returns the equity at the end of each period, in which the core counts returns [n_periods, float64].
+
+    A period is the UTC day of the bars' stamps.
+
+    Args:
+        equity: the equity frame of a run.
+        by_bar: every bar is a period, as with weekly bars.
+        sundays_join: a Sunday belongs to the Monday after it.
+
+    >>> from datetime import UTC, datetime
+    >>> stamps = [datetime(2024, 3, day, hour, tzinfo=UTC) for day, hour in [(1, 12), (3, 22), (4, 12), (5, 0)]]
+    >>> frame = pl.DataFrame({"time": pl.Series(stamps).cast(pl.Datetime("ns", "UTC")), "equity": [1.0, 2, 3, 4]})
+    >>> daily_points(frame, by_bar=False, sundays_join=True).tolist()
+    [1.0, 3.0, 4.0]
+    """
+    values = equity["equity"].to_numpy()
+    if by_bar:
+        return values
+    day = equity["time"].dt.timestamp("ns").to_numpy() // NS_PER_DAY
+    if sundays_join:
+        day = day + (day % _WEEK_DAYS == _SUNDAY)
+    last: NDArray[np.float64] = values[np.append(day[1:] != day[:-1], True)]
+    return last
 
 
 def equity_chart(equity: pl.DataFrame) -> alt.VConcatChart:

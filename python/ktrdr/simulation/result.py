@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict, cast
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from ktrdr import _core
-from ktrdr.simulation.equity_curve import EquityCurve, Invested, equity_chart, invested
+from ktrdr.simulation.equity_curve import EquityCurve, Invested, daily_points, equity_chart, invested
 from ktrdr.simulation.inputs import saved_execution
 from ktrdr.simulation.ledger import TABLES, TableName, pandas_frame, row_counts, to_frame
 from ktrdr.strategy.in_force import RuleInForce, origins_by_value, rules_in_force
@@ -28,6 +30,8 @@ from ktrdr.time import Timeframe
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
+
+_SUNDAYS_JOIN = "; a Sunday belongs to the Monday after it"
 
 NOT_MODELLED = (
     "no volume cap: any quantity fills",
@@ -234,6 +238,21 @@ class RunResult:
         return None if whole is None or share is None else ScaledBenchmark.of(whole, share)
 
     @cached_property
+    def daily_returns(self) -> NDArray[np.float64]:
+        """Returns the returns that Sharpe ratio and volatility are made of [n, float64, rate].
+
+        One for each UTC day with bars, by ``conventions["day_rule"]``; of weekly bars one for each bar. The first
+        begins with the initial capital. Reads the equity frame; a return after equity fell to 0 means nothing.
+        """
+        weekly = self.conventions["timeframe"] == Timeframe.W1
+        joined = self.conventions["day_rule"].endswith(_SUNDAYS_JOIN)
+        points = daily_points(self.equity, by_bar=weekly, sundays_join=joined)
+        before = np.concatenate([[self.metrics["initial_capital"]], points[:-1]])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            returns: NDArray[np.float64] = points / before - 1.0
+        return returns
+
+    @cached_property
     def equity(self) -> pl.DataFrame:
         """Returns one row per simulated bar: bar, time, equity, cash, quantity, drawdown."""
         return self.source.frame("equity")
@@ -383,8 +402,7 @@ def _number(name: str, value: float | None) -> float | int | None:
 def _day_rule(timeframe: Timeframe, sundays_join: bool) -> str:
     if timeframe is Timeframe.W1:
         return "every bar"
-    sunday = "; a Sunday belongs to the Monday after it" if sundays_join else ""
-    return f"UTC days, at the last bar of each{sunday}"
+    return f"UTC days, at the last bar of each{_SUNDAYS_JOIN if sundays_join else ''}"
 
 
 def _conventions(

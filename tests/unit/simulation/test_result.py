@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -180,3 +181,32 @@ def test_rules_in_force_are_those_of_the_run() -> None:
     given = ktrdr.simulate(market(), signals_for(), execution={"commission": {"rate": 0.0}}).in_force
     assert (given["execution.commission.rate"].value, given["execution.commission.rate"].origin) == (0.0, "argument")
     assert given["execution.slippage"].origin == "default"
+
+
+@pytest.mark.parametrize(
+    ("timeframe", "hours", "offset"),
+    [("1h", 1, 0), ("1h", 1, 13), ("1d", 24, 0), ("1w", 168, 0), ("4h", 4, 2)],
+)
+@pytest.mark.parametrize("week", ["all days", "Sunday evening to Friday", "Sunday to Thursday", "Monday to Friday"])
+def test_daily_returns_are_those_that_the_core_counts(timeframe: str, hours: int, offset: int, week: str) -> None:
+    rows = 1_200 if timeframe != "1w" else 60
+    start = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=offset)
+    stamps = [start + timedelta(hours=hours * row) for row in range(rows)]
+    opens = {
+        "all days": lambda at: True,
+        "Sunday evening to Friday": lambda at: at.weekday() < 5 or (at.weekday() == 6 and at.hour >= 21),
+        "Sunday to Thursday": lambda at: at.weekday() not in {4, 5},
+        "Monday to Friday": lambda at: at.weekday() < 5,
+    }
+    kept = [at for at in stamps if timeframe == "1w" or opens[week](at)]
+    bars = market(len(kept)).with_columns(timestamp=pl.Series(kept))
+    result = ktrdr.simulate(bars, signals_for(len(kept)), timeframe=timeframe, warmup_bars=7)
+    found = result.daily_returns
+    assert result.blocks is not None
+    assert len(found) == result.metrics["daily_returns"]
+    block = 16 * np.arange(len(found)) // len(found)
+    for number, (n, total, squares) in enumerate(result.blocks):
+        mine = found[block == number]
+        assert len(mine) == n
+        assert mine.sum() == pytest.approx(total, abs=1e-12)
+        assert (mine**2).sum() == pytest.approx(squares, abs=1e-12)

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ktrdr.analysis.statistics.bootstrap import Interval, distribution, interval, percentiles, stationary_indices
+from ktrdr.analysis.statistics.bootstrap import (
+    Interval,
+    distribution,
+    interval,
+    optimal_block,
+    percentiles,
+    stationary_indices,
+)
 from ktrdr.errors import ArgumentInvalid
 
 
@@ -104,3 +111,17 @@ def test_arguments_are_checked(name: str, changed: dict[str, object]) -> None:
     with pytest.raises(ArgumentInvalid) as caught:
         interval(**(given | changed))  # type: ignore[arg-type]
     assert caught.value.where == name
+
+
+def test_the_best_block_grows_with_dependence() -> None:
+    noise = np.random.default_rng(6).normal(size=2_000)
+    lengths = [optimal_block(np.convolve(noise, np.ones(width), mode="valid")) for width in (1, 5, 20)]
+    assert lengths[0] < 5 < lengths[1] < lengths[2]
+
+
+def test_the_best_block_has_ends() -> None:
+    """At least 1, at most min(3 sqrt(n), n / 3); 1 where there is nothing to learn."""
+    assert optimal_block(np.empty(0)) == optimal_block(np.arange(9.0)) == optimal_block(np.full(50, 0.1)) == 1.0
+    assert optimal_block(np.arange(200.0) % 5) == 43.0  # 3 sqrt(200) is 42.4
+    assert optimal_block(np.arange(10.0)) == 4.0
+    assert optimal_block(np.tile([1.0, -1.0], 50)) >= 1.0
