@@ -145,12 +145,18 @@ def test_no_break_even_where_orders_can_no_longer_be_paid() -> None:
 
 
 def test_costs_without_a_price_left_count_as_a_loss() -> None:
-    """At a high multiple a sale costs more than the price itself, which the core refuses."""
-    bars = market(ROWS)
+    """A sale at 1 has no price left at ten times a half spread of 0.1; the profit of 9,000 would last far longer."""
+    closes = np.array([100.0, 100, 100, 1000, 1000, 1, 1, 1, 1, 1])
+    opens = np.concatenate([[100.0], closes[:-1]])
+    frame = {"open": opens, "high": np.maximum(opens, closes), "low": np.minimum(opens, closes), "close": closes}
+    bars = pl.DataFrame({"timestamp": np.arange(10) * 3_600_000_000_000, **frame})
+    rules: dict[str, Any] = {"commission": {"rate": 0.0}, "slippage": {"rate": 0.0}, "spread": {"half": 0.1}}
+    sizing = {"kind": "fixed_quantity", "quantity": 10}
+    signals = np.array([1, 0, 0, -1, 0, 0, 1, -1, 0, 0], np.int8)
     found = sensitivity(
-        run(bars, {"commission": {"rate": 0.0}, "slippage": {"rate": 0}, "spread": {"half": 1e-4}}), bars
+        ktrdr.simulate(bars, signals, execution={**rules, "sizing": sizing, "allow_short": False}), bars
     )
-    assert found.break_even_multiple is not None and found.break_even_multiple > 100
+    assert found.break_even_multiple == pytest.approx(10, rel=1e-5)
 
 
 def test_boolean_signals_are_repeated_as_such() -> None:
