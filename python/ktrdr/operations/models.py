@@ -118,6 +118,11 @@ class Operation:
     ended_at: datetime | None
     note: str | None
 
+    @property
+    def stage(self) -> str | None:
+        """Returns the stage of its parent that it is the part for; None for an operation without a parent."""
+        return None if self.parent_id is None else (self.idempotency_key or "").partition(" ")[2]
+
 
 @dataclass(frozen=True)
 class Lease:

@@ -52,9 +52,10 @@ class Deleted(View):
 
 
 class ProgressView(View):
-    """Progress of a run; ``eta`` in seconds."""
+    """Progress of a run; ``eta`` in seconds. ``stage`` is the part that runs, for an operation that has parts."""
 
     phase: str | None = None
+    stage: str | None = None
     percentage: float | None = None
     bar: int | None = None
     total_bars: int | None = None
@@ -80,12 +81,24 @@ class ChangeView(View):
     file: Any
 
 
+class PartView(View):
+    """A part of an operation: its stage, and how far it is."""
+
+    operation_id: str
+    stage: str
+    type: str
+    status: Status
+    title: str
+    percentage: float | None
+    error: dict[str, Any] | None
+
+
 class OperationView(View):
     """An operation of kind ``type``.
 
     ``title``, ``detail`` and ``request`` describe the request, ``changes`` its rules that differ from its file,
     ``note`` is what a person wrote. ``figures`` are the few numbers of a result by which lists tell operations apart,
-    null where undefined. ``waiting`` says by worker why nobody runs it.
+    null where undefined. ``waiting`` says by worker why nobody runs it. ``parts`` are the operations it consists of.
     """
 
     operation_id: str
@@ -107,6 +120,7 @@ class OperationView(View):
     waiting: dict[str, str]
     forked_from: dict[str, Any] | None
     parent_id: str | None
+    parts: list[PartView]
 
     @property
     def at_rest(self) -> bool:
@@ -203,13 +217,14 @@ def operation_view(store: Store, operation: Operation) -> OperationView:
 
 
 def operation_views(store: Store, operations: Sequence[Operation]) -> list[OperationView]:
-    """Returns operations as callers see them; the figures of all are read at once."""
+    """Returns operations as callers see them; the figures and the parts of all are read at once."""
     done = [operation.id for operation in operations if operation.status is Status.COMPLETED]
     found = store.summaries(done) if done else {}
-    return [_view(store, operation, found.get(operation.id)) for operation in operations]
+    parts = store.parts(operation.id for operation in operations if operation.parent_id is None)
+    return [_view(store, each, found.get(each.id), parts.get(each.id, ())) for each in operations]
 
 
-def _view(store: Store, operation: Operation, summary: Json | None) -> OperationView:
+def _view(store: Store, operation: Operation, summary: Json | None, parts: Sequence[Operation]) -> OperationView:
     waits = operation.status in (Status.PENDING, Status.INTERRUPTED)
     asked = shown(operation.kind, operation.spec)
     timings = Timings(created_at=operation.created_at, started_at=operation.started_at, ended_at=operation.ended_at)
@@ -233,6 +248,19 @@ def _view(store: Store, operation: Operation, summary: Json | None) -> Operation
         waiting=store.waiting_reasons(operation) if waits else {},
         forked_from=_plain(operation.forked_from),
         parent_id=operation.parent_id,
+        parts=[_part(part) for part in parts],
+    )
+
+
+def _part(part: Operation) -> PartView:
+    return PartView(
+        operation_id=part.id,
+        stage=part.stage or part.kind,
+        type=part.kind,
+        status=part.status,
+        title=shown(part.kind, part.spec).title,
+        percentage=100.0 if part.status is Status.COMPLETED else (part.progress or {}).get("percentage"),
+        error=_plain(part.error),
     )
 
 

@@ -42,6 +42,13 @@ def submit(store: Store, **more: Any) -> Operation:
     return store.submit("backtest", SPEC, **more)
 
 
+def part(store: Store, parent: Claim, stage: str) -> Claim:
+    """A backtest that is part of another operation, claimed by its owner."""
+    claim = store.claim_child(parent.lease, stage, "backtest", SPEC)
+    assert isinstance(claim, Claim)
+    return claim
+
+
 def claim_next(store: Store, who: Owner | None = None, worker_id: str = "one", **more: Any) -> Claim | None:
     """What a worker with the usual profile gets."""
     return store.claim_next(who or owner(), worker_id, **known(**more))

@@ -128,12 +128,11 @@ class ToyKind(Kind):
 
     def run(self, claim: Claim, io: RunIO) -> Outcome:
         """Adds the numbers that are left."""
-        request = self.parse(claim.operation.spec)
-        state = State(request)
-        if claim.saved is not None:
-            assert isinstance(claim.saved.opened, Opened)
-            state = claim.saved.opened.state
         with recorded(claim, io) as recorder:
+            state = State(self.parse(claim.operation.spec))
+            if claim.saved is not None:
+                assert isinstance(claim.saved.opened, Opened)
+                state = claim.saved.opened.state
             result = self._outcome(self._add(state, recorder, io), claim)
             recorder.complete(result)
         return result

@@ -15,6 +15,7 @@ from ktrdr.errors import UsageError
 from ktrdr.simulation.metrics import label, value_text
 
 Json = dict[str, Any]
+_FOLLOWED = ("stage", "equity", "trades")
 
 
 def list_operations(
@@ -89,7 +90,7 @@ def follow(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
                 said.add(line)
                 current_output().note(line)
             if figures.get("bar") is not None:
-                detail = {name: figures[name] for name in ("equity", "trades") if figures.get(name) is not None}
+                detail = {name: figures[name] for name in _FOLLOWED if figures.get(name) is not None}
                 bridge.report(figures["phase"], figures["bar"], figures["total_bars"], detail)
 
         place = operations_client(worker)
@@ -221,6 +222,7 @@ def _shown(operation: Json) -> CommandResult:
         "changes": "\n".join(changes_of(operation)),
         "model": operation["model_id"],
         "done": share_of(operation),
+        "stage": progress_now.get("stage"),
         "time": progress_now.get("time"),
         "equity": _number(progress_now.get("equity")),
         "trades": progress_now.get("trades"),
@@ -232,7 +234,21 @@ def _shown(operation: Json) -> CommandResult:
         **{label(name): value_text(name, value) for name, value in operation["figures"].items()},
     }
     rows = [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
-    return CommandResult(operation, [operation["operation_id"], Table(("", ""), rows), *reasons_of(operation)])
+    parts = [_parts(operation["parts"])] if operation["parts"] else []
+    return CommandResult(operation, [operation["operation_id"], Table(("", ""), rows), *parts, *reasons_of(operation)])
+
+
+def _parts(parts: list[Json]) -> Table:
+    rows = [
+        (part["stage"], part["operation_id"], _state(part), part["title"], (part["error"] or {}).get("code", ""))
+        for part in parts
+    ]
+    return Table(("stage", "operation", "status", "run", "error"), rows)
+
+
+def _state(part: Json) -> str:
+    share = part["percentage"] if part["status"] != "completed" else None
+    return part["status"] if share is None else f"{part['status']} {share:.0f} %"
 
 
 def _number(value: float | None) -> str:

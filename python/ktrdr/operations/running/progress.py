@@ -67,9 +67,9 @@ class Progress:
             "bar": last.bar,
             "total_bars": last.total_bars,
             "time": None if self._time_ns is None else iso(self._time_ns),
-            **last.detail,
             "bars_per_second": None if rate is None else round(rate, 1),
             "eta": None if rate is None or left is None else round(left / rate, 1),
+            **last.detail,
         }
 
     def _bars_per_second(self, last: _Report) -> float | None:

@@ -69,6 +69,22 @@ class SavePoint(Protocol):
         """Returns the ledger rows since the last call."""
 
 
+def patiently(call: Callable[[], _Done], patience_s: float) -> _Done:
+    """Repeats a call while the database cannot take it; ``StorageUnavailable`` beyond the patience."""
+    deadline_s = time.monotonic() + patience_s
+    wait_s = _FIRST_WAIT_S
+    while True:
+        try:
+            return call()
+        except StorageUnavailable as error:
+            if not error.transient or time.monotonic() + wait_s >= deadline_s:
+                raise
+            if wait_s == _FIRST_WAIT_S:
+                log.warning("the run waits for the database: %s", error)
+        time.sleep(wait_s)
+        wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+
+
 class Recorder:
     """Saves, heartbeats and the end of one run. They take turns, since each needs the current generation.
 
@@ -127,19 +143,7 @@ class Recorder:
         self._saved_at_s = time.monotonic()
 
     def _patiently(self, write: Callable[[], _Done]) -> _Done:
-        """Repeats a write while the database cannot take it; ``StorageUnavailable`` beyond the patience."""
-        deadline_s = time.monotonic() + self._patience_s
-        wait_s = _FIRST_WAIT_S
-        while True:
-            try:
-                return write()
-            except StorageUnavailable as error:
-                if not error.transient or time.monotonic() + wait_s >= deadline_s:
-                    raise
-                if wait_s == _FIRST_WAIT_S:
-                    log.warning("the run waits for the database: %s", error)
-            time.sleep(wait_s)
-            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+        return patiently(write, self._patience_s)
 
     def beat(self, figures: Json) -> bool:
         """Extends the lease; returns True if the operation should stop."""

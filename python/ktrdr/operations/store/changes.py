@@ -85,17 +85,21 @@ def requeue(connection: Connection, operation_id: str) -> Operation:
 
 
 def restart(connection: Connection, operation_id: str) -> Operation:
-    """Makes an operation pending, to begin at bar 0: without checkpoints, and under any profile."""
+    """Makes an operation pending, to begin at bar 0: without checkpoints and parts, and under any profile."""
     return _again(connection, operation_id, _FROM_BAR_0)
 
 
 def _again(connection: Connection, operation_id: str, values: dict[str, Any]) -> Operation:
     parent, *children = _with_children(connection, operation_id)
     refuse_unless_resting(parent)
-    for each in (parent, *(child for child in children if child.status.resumable)):
-        if change(connection, each, **FRESH, **values) and values:
-            for table in (checkpoints, ledger_segments):
-                connection.execute(delete(table).where(table.c.operation_id == each.id))
+    changed = change(connection, parent, **FRESH, **values)
+    if not values:
+        for child in (child for child in children if child.status.resumable):
+            change(connection, child, **FRESH)
+    elif changed:
+        for table in (checkpoints, ledger_segments):
+            connection.execute(delete(table).where(table.c.operation_id == operation_id))
+        connection.execute(delete(operations).where(operations.c.parent_id == operation_id))
     return find(connection, operation_id)
 
 
@@ -133,7 +137,7 @@ def count_crash(connection: Connection, operation_id: str, epoch: int) -> Operat
     read = lock(connection, operation_id)
     if read.epoch != epoch or stored(read.status) != Status.RUNNING:
         return read
-    crashes = read.crashes + 1
+    crashes = _count_in_child(connection, read) or read.crashes + 1
     values: dict[str, Any] = {"crashes": crashes, "owner": None, "lease_until": now()}
     if read.cancel_requested:
         values |= _cancelled()
@@ -142,6 +146,16 @@ def count_crash(connection: Connection, operation_id: str, epoch: int) -> Operat
         values |= failed(Poisoned(what, operation=read.id, hint="look for the cause, then resume it by hand"))
     change(connection, read, **values)
     return find(connection, operation_id)
+
+
+def _count_in_child(connection: Connection, parent: Operation) -> int | None:
+    """Counts the crash of a parent for the part that ran in its process; a save of that part has reset its count."""
+    for child in lock_children(connection, parent.id):
+        if stored(child.status) == Status.RUNNING and child.owner == parent.owner:
+            ended = _cancelled() if parent.cancel_requested else {"lease_until": now()}
+            change(connection, child, crashes=child.crashes + 1, owner=None, **ended)
+            return child.crashes + 1
+    return None
 
 
 def failed(error: KtrdrError) -> dict[str, Any]:

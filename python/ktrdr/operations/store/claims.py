@@ -13,6 +13,7 @@ from ktrdr.errors import (
     AlreadyRunning,
     ChildOperation,
     IdentityMismatch,
+    LeaseLost,
     ProfileMismatch,
     SnapshotTooNew,
     SnapshotUnrecoverable,
@@ -23,6 +24,7 @@ from ktrdr.operations.store.changes import FRESH, change, failed, refuse_unless_
 from ktrdr.operations.store.checkpoints import forget_beyond, load
 from ktrdr.operations.store.database import now
 from ktrdr.operations.store.rows import find, lock, operation_of, optional_json, select_operation, to_json
+from ktrdr.operations.store.submissions import Request, stage_key, submit
 from ktrdr.operations.store.tables import operations, workers
 
 _PAGE = 32
@@ -142,7 +144,12 @@ def _take(connection: Connection, read: Operation, owner: Owner, lease_s: float,
         operations.c.lease_until.is_(None),
     )
     taken = update(operations).where(*unchanged(read), *(() if dead else (free,)))
-    changes = {
+    return connection.execute(taken.values(_claimed(owner, lease_s, **values))).rowcount == 1
+
+
+def _claimed(owner: Owner, lease_s: float, **values: Any) -> dict[str, Any]:
+    """Returns the columns of an operation that a process has just taken, and ``values``."""
+    return {
         "status": Status.RUNNING.value,
         "owner": owner.text,
         "epoch": operations.c.epoch + 1,
@@ -151,7 +158,6 @@ def _take(connection: Connection, read: Operation, owner: Owner, lease_s: float,
         "ended_at": None,
         **values,
     }
-    return connection.execute(taken.values(changes)).rowcount == 1
 
 
 def _begin(connection: Connection, read: Operation, owner: Owner, claimant: Claimant) -> Claim | None:
@@ -203,13 +209,17 @@ def claim(
     commits.
     """
     read = lock(connection, operation_id)
-    _refuse(connection, read, owner)
+    _refuse(read)
     check_capability(read, capability)
     values = {**FRESH, "placement": placement}
     for name in ("status", "owner", "lease_until", "ended_at"):
         del values[name]
     if not _take(connection, read, owner, lease_s, **values):
         raise AlreadyRunning("another process has just claimed it", operation=read.id, retry_after=lease_s)
+    return _loaded_or_failed(connection, operation_id, owner)
+
+
+def _loaded_or_failed(connection: Connection, operation_id: str, owner: Owner) -> Claim | SnapshotUnrecoverable:
     taken = find(connection, operation_id)
     try:
         return loaded(connection, taken, owner)
@@ -218,13 +228,51 @@ def claim(
         return error
 
 
-def _refuse(connection: Connection, read: Operation, owner: Owner) -> None:
-    """Refuses an operation that runs or has completed, and a part that another process's operation owns."""
-    if read.status is not Status.PENDING:
-        refuse_unless_resting(read)
-    if read.parent_id is not None and find(connection, read.parent_id).owner != owner:
+def _refuse(read: Operation) -> None:
+    """Refuses a part of another operation, and one that runs or has completed."""
+    if read.parent_id is not None:
         hint = f"resume {read.parent_id}"
         raise ChildOperation("is part of another operation", operation=read.id, hint=hint)
+    if read.status is not Status.PENDING:
+        refuse_unless_resting(read)
+
+
+def claim_child(
+    connection: Connection,
+    parent: Lease,
+    child_id: str,
+    stage: str,
+    request: Request,
+    capability: Capability,
+    lease_s: float,
+) -> Claim | Operation | SnapshotUnrecoverable:
+    """Claims the part that an operation has for a stage; submits it as ``child_id`` where there is none yet.
+
+    The lease of the parent decides: whoever held the part before has lost the parent, so the part's own lease does not
+    count. A completed part is returned as it is.
+    """
+    _extend(connection, parent, lease_s)
+    part = submit(connection, child_id, request, stage_key(parent.operation_id, stage), parent.operation_id)
+    if part.id == child_id:  # progress, as a new generation is
+        connection.execute(update(operations).where(operations.c.id == parent.operation_id).values(crashes=0))
+    if part.status is Status.COMPLETED:
+        return part
+    check_capability(part, capability)
+    crashes = 0 if part.status.at_rest else part.crashes
+    values = _claimed(parent.owner, lease_s, cancel_requested=False, error=None, crashes=crashes)
+    connection.execute(update(operations).where(operations.c.id == part.id).values(values))
+    return _loaded_or_failed(connection, part.id, parent.owner)
+
+
+def _extend(connection: Connection, parent: Lease, lease_s: float) -> None:
+    """Extends the lease of a parent; ``LeaseLost`` if it is another process's. Its generation is its own affair."""
+    mine = (
+        operations.c.id == parent.operation_id,
+        operations.c.epoch == parent.epoch,
+        operations.c.status == Status.RUNNING.value,
+    )
+    if connection.execute(update(operations).where(*mine).values(lease_until=now() + lease_s)).rowcount != 1:
+        raise LeaseLost("another process runs it now, or has ended it", operation=parent.operation_id)
 
 
 def check_capability(read: Operation, mine: Capability) -> None:

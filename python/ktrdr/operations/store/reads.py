@@ -105,10 +105,19 @@ def _number(cursor: str) -> int:
 
 
 def owned_by(connection: Connection, owners: Iterable[Owner]) -> list[Operation]:
-    """Returns the running operations of those processes, oldest first."""
-    theirs = operations.c.owner.in_([owner.text for owner in owners])
-    statement = select_operation().where(theirs, operations.c.status == Status.RUNNING.value)
+    """Returns the running operations of those processes, oldest first, without parts of another one."""
+    theirs = (operations.c.owner.in_([owner.text for owner in owners]), operations.c.parent_id.is_(None))
+    statement = select_operation().where(*theirs, operations.c.status == Status.RUNNING.value)
     return [operation_of(row) for row in connection.execute(statement.order_by(operations.c.seq))]
+
+
+def parts(connection: Connection, operation_ids: Iterable[str]) -> dict[str, list[Operation]]:
+    """Returns the parts of those operations that have any, by the id of their parent, oldest first."""
+    theirs = operations.c.parent_id.in_(list(operation_ids))
+    found: dict[str, list[Operation]] = {}
+    for row in connection.execute(select_operation().where(theirs).order_by(operations.c.seq)):
+        found.setdefault(row.parent_id, []).append(operation_of(row))
+    return found
 
 
 def segment_starts(connection: Connection, operation_id: str, kind: str, upto: int | None) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import TypeVar
@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from ktrdr._types import Json
-from ktrdr.errors import KtrdrError
+from ktrdr.errors import KtrdrError, SnapshotUnrecoverable
 from ktrdr.operations.models import (
     Capability,
     CheckpointRecord,
@@ -79,7 +79,6 @@ class Store:
         threads: int = 2,
         model_id: str | None = None,
         idempotency_key: str | None = None,
-        parent_id: str | None = None,
         note: str | None = None,
     ) -> Operation:
         """Returns a new pending operation, or the one made before with that key and request.
@@ -88,7 +87,7 @@ class Store:
         """
         new = submissions.new_id(kind)
         request = submissions.Request(kind, spec, threads, model_id, submissions.read_note(note))
-        work = partial(submissions.submit, operation_id=new, request=request, key=idempotency_key, parent_id=parent_id)
+        work = partial(submissions.submit, operation_id=new, request=request, key=idempotency_key)
         try:
             return self._database.repeat(work)
         except IntegrityError:  # the same key, at the same moment
@@ -210,6 +209,32 @@ class Store:
         )
         return _or_raise(claimed)
 
+    def claim_child(
+        self,
+        parent: Lease,
+        stage: str,
+        kind: str,
+        spec: Json,
+        capability: Capability | None = None,
+        *,
+        threads: int = 2,
+    ) -> Claim | Operation:
+        """Claims the part of an operation for one of its stages, with the parent's owner; returns a completed one.
+
+        There is one part for a stage, submitted when it is first claimed. ``LeaseLost`` if the parent is another
+        process's now, ``IdempotencyConflict`` if the part was made from another request.
+        """
+        new, request = submissions.new_id(kind), submissions.Request(kind, spec, threads, None)
+        able = capability or Capability()
+
+        def work(connection: Connection) -> Claim | Operation | SnapshotUnrecoverable:
+            return claims.claim_child(connection, parent, new, stage, request, able, self._lease_s)
+
+        found = self._database.repeat(work)
+        if isinstance(found, SnapshotUnrecoverable):
+            raise found
+        return found
+
     # fenced writes of the owner: LeaseLost if another process owns the operation now
 
     def save(
@@ -300,6 +325,10 @@ class Store:
         """Returns the result of a completed operation, None before its end."""
         return self._database.read(partial(reads.outcome, operation_id=operation_id))
 
+    def parts(self, operation_ids: Iterable[str]) -> Mapping[str, Sequence[Operation]]:
+        """Returns the parts of those operations that have any, by the id of their parent, oldest first."""
+        return self._database.read(partial(reads.parts, operation_ids=list(operation_ids)))
+
     def summaries(self, operation_ids: Iterable[str]) -> dict[str, Json]:
         """Returns the figures of those operations that have a result, by id."""
         return self._database.read(partial(reads.summaries, operation_ids=list(operation_ids)))
@@ -323,7 +352,7 @@ class Store:
         )
 
     def owned_by(self, owners: Iterable[Owner]) -> Sequence[Operation]:
-        """Returns the running operations of those processes."""
+        """Returns the running operations of those processes, without parts of another one."""
         return self._database.read(partial(reads.owned_by, owners=list(owners)))
 
     # workers

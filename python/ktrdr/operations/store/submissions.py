@@ -58,8 +58,13 @@ def new_id(kind: str) -> str:
     return f"{kind}_{secrets.token_hex(8)}"
 
 
+def stage_key(parent_id: str, stage: str) -> str:
+    """Returns the key of the part that an operation has for a stage; clients' keys have no blank."""
+    return f"{parent_id} {stage}"
+
+
 def submit(
-    connection: Connection, operation_id: str, request: Request, key: str | None, parent_id: str | None
+    connection: Connection, operation_id: str, request: Request, key: str | None, parent_id: str | None = None
 ) -> Operation:
     """Returns the operation of that id or key; makes it if there is none."""
     same = operations.c.id == operation_id

@@ -179,11 +179,11 @@ class TestChildren:
     def family(self, store: Store) -> tuple[Claim, list[str]]:
         """A running parent; a completed child, a running one, a pending one."""
         parent = store.begin_here("research", {}, stores.owner())
-        children = [stores.submit(store, parent_id=parent.operation.id).id for _ in range(3)]
-        done, busy = (store.claim(child, stores.owner()) for child in children[:2])
+        done, busy, waits = (stores.part(store, parent, stage) for stage in ("one", "two", "three"))
         stores.complete(store, done.lease)
         stores.save(store, busy.lease, 3)
-        return parent, children
+        store.return_to_queue(waits.lease, "another", {"code": "data_not_found"})
+        return parent, [child.operation.id for child in (done, busy, waits)]
 
     def states(self, store: Store, ids: list[str]) -> list[str]:
         return [store.get(operation_id).status.value for operation_id in ids]
@@ -217,15 +217,27 @@ class TestChildren:
             "cancelled", "completed", "cancelled", "cancelled",
         ]  # fmt: skip
 
-    @pytest.mark.parametrize(("change", "generation"), [("requeue", 1), ("restart", 0)])
-    def test_resume_and_restart(
-        self, store: Store, family: tuple[Claim, list[str]], change: str, generation: int
-    ) -> None:
+    def test_resume(self, store: Store, family: tuple[Claim, list[str]]) -> None:
         parent, children = family
         store.force_cancel(parent.operation.id, parent.lease.epoch)
-        getattr(store, change)(parent.operation.id)
+        store.requeue(parent.operation.id)
         assert self.states(store, [parent.operation.id, *children]) == ["pending", "completed", "pending", "pending"]
-        assert store.get(children[1]).generation == generation
+        assert store.get(children[1]).generation == 1
+
+    def test_restart_makes_all_of_them_again(self, store: Store, family: tuple[Claim, list[str]]) -> None:
+        parent, _ = family
+        store.force_cancel(parent.operation.id, parent.lease.epoch)
+        store.restart(parent.operation.id)
+        assert store.parts([parent.operation.id]) == {}
+
+    def test_a_crash_is_counted_for_the_part_that_ran(self, store: Store, family: tuple[Claim, list[str]]) -> None:
+        parent, children = family
+        assert store.count_crash(parent.operation.id, parent.lease.epoch).crashes == 1
+        assert self.states(store, children) == ["completed", "interrupted", "pending"]
+        again = store.claim(parent.operation.id, stores.owner(2))
+        part = stores.part(store, again, "two")
+        stores.save(store, part.lease, 6, 3)
+        assert store.count_crash(parent.operation.id, again.lease.epoch).crashes == 1  # the part made progress
 
     def test_delete(self, store: Store, family: tuple[Claim, list[str]]) -> None:
         parent, children = family

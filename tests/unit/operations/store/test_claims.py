@@ -15,13 +15,14 @@ from ktrdr.errors import (
     AlreadyCompleted,
     AlreadyRunning,
     ChildOperation,
+    IdempotencyConflict,
     IdentityMismatch,
     KtrdrError,
     LeaseLost,
     NotFound,
     ProfileMismatch,
 )
-from ktrdr.operations.models import Capability, Claim, Lease, Status
+from ktrdr.operations.models import Capability, Claim, Lease, Operation, Status
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store import claims
 from ktrdr.operations.store.store import Store
@@ -365,10 +366,10 @@ class TestByName:
         with pytest.raises(AlreadyCompleted):
             store.claim(claim.operation.id, stores.owner(2))
         parent = stores.running(store)
-        child = stores.submit(store, parent_id=parent.operation.id)
-        with pytest.raises(ChildOperation, match=f"resume {parent.operation.id}"):
-            store.claim(child.id, stores.owner(2))
-        assert store.claim(child.id, parent.lease.owner).operation.id == child.id
+        child = stores.part(store, parent, "one")
+        for who in (stores.owner(2), parent.lease.owner):
+            with pytest.raises(ChildOperation, match=f"resume {parent.operation.id}"):
+                store.claim(child.operation.id, who)
 
     @pytest.mark.parametrize(
         ("mine", "kind", "part"),
@@ -444,3 +445,88 @@ class TestUnsuited:
         found = store.get(claim.operation.id)
         assert found.status is Status.CANCELLED
         assert found.ended_at is not None
+
+
+class TestPart:
+    """A part is claimed with the lease of its parent: whoever owns the one owns the other."""
+
+    def test_there_is_one_for_a_stage(self, store: Store) -> None:
+        parent = stores.running(store)
+        first, second = (stores.part(store, parent, stage) for stage in ("one", "two"))
+        again = stores.part(store, parent, "one")
+        assert (first.operation.id, first.operation.stage) == (again.operation.id, "one")
+        assert second.operation.id != first.operation.id
+        assert again.lease.epoch == first.lease.epoch + 1
+        assert [part.id for part in store.parts([parent.operation.id])[parent.operation.id]] == [
+            first.operation.id, second.operation.id,
+        ]  # fmt: skip
+
+    def test_a_completed_one_is_returned_as_it_is(self, store: Store) -> None:
+        parent = stores.running(store)
+        part = stores.part(store, parent, "one")
+        stores.complete(store, part.lease)
+        found = store.claim_child(parent.lease, "one", "backtest", stores.SPEC)
+        assert isinstance(found, Operation)
+        assert (found.id, found.status, found.epoch) == (part.operation.id, Status.COMPLETED, part.lease.epoch)
+
+    def test_another_request_is_refused(self, store: Store) -> None:
+        parent = stores.running(store)
+        stores.part(store, parent, "one")
+        with pytest.raises(IdempotencyConflict):
+            store.claim_child(parent.lease, "one", "backtest", {**stores.SPEC, "symbol": "GBPUSD"})
+
+    def test_another_profile_is_refused(self, store: Store) -> None:
+        parent = stores.running(store)
+        store.record_start(stores.part(store, parent, "one").lease, stores.CAPABILITY)
+        with pytest.raises(ProfileMismatch):
+            store.claim_child(parent.lease, "one", "backtest", stores.SPEC, stores.capability(profile={"torch": "1"}))
+
+    def test_the_next_owner_takes_it_under_a_lease_that_has_not_ended(self, store: Store) -> None:
+        parent = stores.running(store)
+        part = stores.part(store, parent, "one")
+        lease = stores.saved(store, part.lease, 3)
+        stores.lapse(store, parent.operation.id)  # the part's own lease was extended a moment later
+        assert store.get(part.operation.id).status is Status.RUNNING
+        again = stores.part(store, taken(store, stores.owner(2)), "one")
+        assert again.saved is not None
+        assert (again.saved.bar, again.lease.owner) == (3, stores.owner(2))
+        with pytest.raises(LeaseLost):
+            stores.save(store, lease, 6, 3)
+
+    @pytest.mark.parametrize("end", ["lost", "cancelled", "deleted"])
+    def test_a_parent_that_is_no_longer_mine_gives_none(self, store: Store, end: str) -> None:
+        parent = stores.running(store)
+        if end == "lost":
+            stores.lapse(store, parent.operation.id)
+            taken(store, stores.owner(2))
+        else:
+            store.force_cancel(parent.operation.id, parent.lease.epoch)
+        if end == "deleted":
+            store.delete(parent.operation.id)
+        with pytest.raises(LeaseLost):
+            stores.part(store, parent, "one")
+        assert store.parts([parent.operation.id]) == {}
+
+    @pytest.mark.parametrize("end", [Status.FAILED, Status.CANCELLED])
+    def test_one_that_has_ended_runs_again(self, store: Store, end: Status) -> None:
+        parent = stores.running(store)
+        part = stores.part(store, parent, "one")
+        lease = stores.saved(store, part.lease, 3)
+        store.end(lease, end, REASON if end is Status.FAILED else None)
+        again = stores.part(store, parent, "one")
+        assert again.saved is not None
+        assert (again.saved.bar, again.operation.error, again.operation.ended_at) == (3, None, None)
+
+    def test_a_new_one_forgives_the_crashes_of_its_parent(self, store: Store) -> None:
+        parent = stores.running(store)
+        store.count_crash(parent.operation.id, parent.lease.epoch)
+        again = taken(store, stores.owner(2))
+        assert again.operation.crashes == 1
+        stores.part(store, again, "one")
+        assert store.get(parent.operation.id).crashes == 0
+
+    def test_its_claim_extends_the_lease_of_its_parent(self, store: Store) -> None:
+        parent = stores.running(store)
+        stores.lapse(store, parent.operation.id)
+        stores.part(store, parent, "one")
+        assert store.get(parent.operation.id).status is Status.RUNNING

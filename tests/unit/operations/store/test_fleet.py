@@ -128,12 +128,13 @@ class TestWaitingReasons:
     def test_what_does_not_wait_for_a_worker_has_none(self, store: Store) -> None:
         register(store)
         claim = stores.running(store)
-        child = stores.submit(store, parent_id=claim.operation.id)
+        child = stores.part(store, claim, "one")
+        store.release(child.lease)
         desk = store.begin_here("backtest", stores.SPEC, stores.owner())
         store.release(desk.lease)
         rests = stores.submit(store)
         store.request_cancel(rests.id)
-        for operation_id in (claim.operation.id, child.id, desk.operation.id, rests.id):
+        for operation_id in (claim.operation.id, child.operation.id, desk.operation.id, rests.id):
             assert store.waiting_reasons(store.get(operation_id)) == {}
 
     def test_what_is_interrupted_waits(self, store: Store, waiting: Operation) -> None:

@@ -53,10 +53,9 @@ def test_no_other_text_finds_anything(store: Store, ids: list[str], reference: s
 def test_the_latest_is_the_newest_submission_that_is_no_part_of_another(store: Store) -> None:
     with pytest.raises(NotFound, match="there is no operation yet"):
         store.find_id(LATEST)
-    stores.submit(store)
-    newest = stores.submit(store)
-    part = stores.submit(store, parent_id=newest.id)
-    assert store.find_id(LATEST) == newest.id
+    newest = stores.running(store)
+    part = stores.part(store, newest, "one").operation
+    assert store.find_id(LATEST) == newest.operation.id
     assert store.find_id(part.id.partition("_")[2]) == part.id
 
 
