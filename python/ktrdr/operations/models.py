@@ -242,6 +242,42 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """A completed evaluation, logged with its result so that later ones can be measured against it.
+
+    Args:
+        symbol: instrument of the evaluation.
+        timeframe: base timeframe.
+        from_ns: first bar's stamp, ns UTC.
+        until_ns: last bar's close, ns UTC.
+        facts: what its kind knows of it, JSON-ready, such as strategy, metrics and block sums.
+    """
+
+    symbol: str
+    timeframe: str
+    from_ns: int
+    until_ns: int
+    facts: Json
+
+
+@dataclass(frozen=True)
+class LoggedTrial:
+    """A trial in the log.
+
+    Args:
+        operation_id: of the run, which may have been deleted since.
+        kind: of that operation.
+        identity: hash over all inputs of the run, as hex: equal inputs are one trial.
+        trial: the evaluation.
+    """
+
+    operation_id: str
+    kind: str
+    identity: str
+    trial: Trial
+
+
+@dataclass(frozen=True)
 class WorkerRecord:
     """A worker as it last reported; ``live`` if that is less than a lease ago.
 

@@ -148,7 +148,7 @@ class Server:
     def give_back(self, database: str) -> None:
         """Empties a database for the next who takes one: making and dropping them takes most of a short test."""
         self.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'")
-        self.execute("DELETE FROM operations; DELETE FROM workers", database)
+        self.execute("DELETE FROM operations; DELETE FROM workers; DELETE FROM trials", database)
         self._clean.append(database)
 
 

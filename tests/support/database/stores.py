@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from ktrdr.operations.models import Capability, Claim, Lease, Operation
+from ktrdr.operations.models import Capability, Claim, Lease, Operation, Trial
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.store import Store
 from ktrdr.operations.store.tables import metadata
@@ -86,9 +86,9 @@ def saved(store: Store, lease: Lease, *bars: int) -> Lease:
     return lease
 
 
-def complete(store: Store, lease: Lease, after: int = 0) -> None:
+def complete(store: Store, lease: Lease, after: int = 0, *, trial: Trial | None = None) -> None:
     """The rest of the run."""
-    store.complete(lease, tape.segments(after, tape.LAST), tape.OUTCOME, {"bar": tape.LAST})
+    store.complete(lease, tape.segments(after, tape.LAST), tape.OUTCOME, {"bar": tape.LAST}, trial=trial)
 
 
 def sql(store: Store, statement: str, **values: Any) -> Any:

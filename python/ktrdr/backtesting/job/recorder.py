@@ -8,6 +8,7 @@ from functools import partial
 
 from ktrdr.backtesting.checkpoint import Checkpoint
 from ktrdr.backtesting.job.stored import segments_of
+from ktrdr.backtesting.job.trial import trial_of
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.operations.models import Segment
 from ktrdr.operations.running.recorder import Recorder
@@ -67,7 +68,7 @@ class LedgerRecorder:
     def complete(self, results: BacktestResults) -> None:
         """Stores the rows since the last save, and the result."""
         assert self._cursor is not None
-        self._recorder.complete(results, partial(new_segments, self._cursor))
+        self._recorder.complete(results, partial(new_segments, self._cursor), trial=trial_of(results))
 
 
 def new_segments(cursor: LedgerCursor) -> list[Segment]:

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from ktrdr._types import Json
 from ktrdr.errors import KtrdrError, LeaseLost, StorageUnavailable
-from ktrdr.operations.models import Capability, Lease, Outcome, Result, Segment, Status
+from ktrdr.operations.models import Capability, Lease, Outcome, Result, Segment, Status, Trial
 from ktrdr.operations.running.cancellation import Reason, Token
 from ktrdr.operations.running.progress import Progress
 from ktrdr.operations.store.store import Store
@@ -156,11 +156,13 @@ class Recorder:
         with self._turn:
             self._patiently(lambda: self._store.record_start(self._lease, found, model_id=model_id))
 
-    def complete(self, result: Result, rows: Callable[[], Sequence[Segment]] = tuple) -> None:
-        """Stores the last ``rows`` of the ledger, the result and the status, in one transaction."""
+    def complete(
+        self, result: Result, rows: Callable[[], Sequence[Segment]] = tuple, *, trial: Trial | None = None
+    ) -> None:
+        """Stores the last ``rows`` of the ledger, the result, its trial and the status, in one transaction."""
         segments = rows()
         outcome = Outcome.of(result)
-        self._end(lambda: self._store.complete(self._lease, segments, outcome, self.progress.figures()))
+        self._end(lambda: self._store.complete(self._lease, segments, outcome, self.progress.figures(), trial=trial))
 
     def stopped(self) -> None:
         """Ends a run that its token has stopped; ``LeaseLost`` if another process owns the operation."""

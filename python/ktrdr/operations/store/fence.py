@@ -16,13 +16,13 @@ from sqlalchemy import ColumnElement, Connection, Row, case, delete, func, inser
 
 from ktrdr._types import Json
 from ktrdr.errors import LeaseLost, SnapshotUnrecoverable
-from ktrdr.operations.models import Capability, Claim, Lease, Outcome, Segment, Status
+from ktrdr.operations.models import Capability, Claim, Lease, Outcome, Segment, Status, Trial
 from ktrdr.operations.store.changes import change, failed
 from ktrdr.operations.store.checkpoints import digest, put_aside
 from ktrdr.operations.store.claims import loaded, unsuited
 from ktrdr.operations.store.database import now
 from ktrdr.operations.store.rows import find, optional_json, to_json
-from ktrdr.operations.store.tables import checkpoints, ledger_segments, operations, results
+from ktrdr.operations.store.tables import checkpoints, ledger_segments, operations, results, trials
 
 GENERATIONS_KEPT = 2
 
@@ -107,9 +107,14 @@ def _add_segments(connection: Connection, lease: Lease, segments: Iterable[Segme
 
 
 def complete(
-    connection: Connection, lease: Lease, segments: Iterable[Segment], outcome: Outcome, progress: Json
+    connection: Connection,
+    lease: Lease,
+    segments: Iterable[Segment],
+    outcome: Outcome,
+    progress: Json,
+    trial: Trial | None,
 ) -> None:
-    """Writes the last ledger rows, the result and the final status, and deletes the snapshots."""
+    """Writes the last ledger rows, the result, its trial and the final status, and deletes the snapshots."""
     following = replace(lease, generation=lease.generation + 1)
     end = {"status": Status.COMPLETED.value, "lease_until": None, "ended_at": now(), "crashes": 0}
     if fenced(connection, lease, generation=following.generation, **end, **_progress(progress)) is None:
@@ -120,6 +125,8 @@ def complete(
         raise _lost(lease)
     _add_segments(connection, following, segments)
     connection.execute(insert(results).values(operation_id=lease.operation_id, **_outcome(outcome)))
+    if trial is not None:
+        connection.execute(insert(trials).values(_trial(lease.operation_id, outcome, trial)))
     connection.execute(delete(checkpoints).where(checkpoints.c.operation_id == lease.operation_id))
 
 
@@ -131,6 +138,13 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "manifest": to_json(outcome.manifest),
         "warnings": to_json(outcome.warnings),
     }
+
+
+def _trial(operation_id: str, outcome: Outcome, trial: Trial) -> dict[str, Any]:
+    values = {name: value for name, value in vars(trial).items() if name != "facts"}
+    kind = select(operations.c.kind).where(operations.c.id == operation_id).scalar_subquery()
+    known = {"operation_id": operation_id, "kind": kind, "identity": outcome.identity, "recorded_at": now()}
+    return {**values, **known, "facts": to_json(trial.facts)}
 
 
 def beat(connection: Connection, lease: Lease, progress: Json | None, lease_s: float) -> bool:

@@ -17,15 +17,18 @@ from ktrdr.operations.models import (
     OPERATION_ID,
     REFERENCE,
     CheckpointRecord,
+    LoggedTrial,
     Operation,
     Outcome,
     Segment,
     Status,
+    Trial,
 )
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.checkpoints import digest
 from ktrdr.operations.store.rows import find, moment, no_such_operation, operation_of, select_operation, stored
 from ktrdr.operations.store.tables import checkpoints, damaged_checkpoints, ledger_segments, operations, results
+from ktrdr.operations.store.tables import trials as logged
 
 MAX_PAGE = 500
 _MOST_CANDIDATES = 10
@@ -162,6 +165,27 @@ def outcome(connection: Connection, operation_id: str) -> Outcome | None:
         manifest=json.loads(row.manifest),
         warnings=tuple(json.loads(row.warnings)),
     )
+
+
+def trials(
+    connection: Connection, symbol: str, timeframe: str, from_ns: int, until_ns: int, upto: str | None
+) -> list[LoggedTrial]:
+    """Returns the logged trials of a symbol and a base timeframe that overlap a span, oldest first."""
+    wanted = [
+        logged.c.symbol == symbol,
+        logged.c.timeframe == timeframe,
+        logged.c.from_ns < until_ns,
+        logged.c.until_ns > from_ns,
+    ]
+    if upto is not None:
+        last = select(logged.c.seq).where(logged.c.operation_id == upto).scalar_subquery()
+        wanted.append(logged.c.seq <= last)
+    return [_logged(row) for row in connection.execute(select(logged).where(*wanted).order_by(logged.c.seq))]
+
+
+def _logged(row: Row[Any]) -> LoggedTrial:
+    trial = Trial(row.symbol, row.timeframe, row.from_ns, row.until_ns, json.loads(row.facts))
+    return LoggedTrial(row.operation_id, row.kind, row.identity, trial)
 
 
 def summaries(connection: Connection, operation_ids: Iterable[str]) -> dict[str, Json]:

@@ -17,10 +17,12 @@ from ktrdr.operations.models import (
     CheckpointRecord,
     Claim,
     Lease,
+    LoggedTrial,
     Operation,
     Outcome,
     Segment,
     Status,
+    Trial,
     WorkerRecord,
 )
 from ktrdr.operations.owner import Owner
@@ -246,10 +248,18 @@ class Store:
             lambda connection: fence.save(connection, lease, snapshot, bar, kept, progress, identity, self._lease_s)
         )
 
-    def complete(self, lease: Lease, segments: Iterable[Segment], outcome: Outcome, progress: Json) -> None:
-        """Commits the last ledger rows, the result and the end; repeating it changes nothing."""
+    def complete(
+        self,
+        lease: Lease,
+        segments: Iterable[Segment],
+        outcome: Outcome,
+        progress: Json,
+        *,
+        trial: Trial | None = None,
+    ) -> None:
+        """Commits the last ledger rows, the result, its trial and the end; repeating it changes nothing."""
         kept = tuple(segments)
-        self._database.repeat(lambda connection: fence.complete(connection, lease, kept, outcome, progress))
+        self._database.repeat(lambda connection: fence.complete(connection, lease, kept, outcome, progress, trial))
 
     def beat(self, lease: Lease, progress: Json | None = None) -> bool:
         """Extends the lease, stores progress if given; returns True if the run is asked to stop."""
@@ -328,6 +338,22 @@ class Store:
     def parts(self, operation_ids: Iterable[str]) -> Mapping[str, Sequence[Operation]]:
         """Returns the parts of those operations that have any, by the id of their parent, oldest first."""
         return self._database.read(partial(reads.parts, operation_ids=list(operation_ids)))
+
+    def trials(
+        self, symbol: str, timeframe: str, from_ns: int, until_ns: int, *, upto: str | None = None
+    ) -> Sequence[LoggedTrial]:
+        """Returns the logged trials of a symbol and a base timeframe that overlap a span, oldest first.
+
+        Args:
+            symbol: of the evaluation.
+            timeframe: of its base bars.
+            from_ns: start of the span, ns UTC.
+            until_ns: end of the span, ns UTC, exclusive.
+            upto: leaves out what was logged after the trial of this operation.
+        """
+        return self._database.read(
+            lambda connection: reads.trials(connection, symbol, timeframe, from_ns, until_ns, upto)
+        )
 
     def summaries(self, operation_ids: Iterable[str]) -> dict[str, Json]:
         """Returns the figures of those operations that have a result, by id."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -120,6 +121,24 @@ results = Table(
     Column("manifest", Text, nullable=False),
     Column("warnings", Text, nullable=False),
     Column("summary", Text, nullable=False, server_default="{}"),
+)
+
+trials = Table(
+    "trials",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("operation_id", String(64), nullable=False),  # of an operation that may be gone
+    Column("kind", String(32), nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("timeframe", String(8), nullable=False),
+    Column("from_ns", BigInteger, nullable=False),
+    Column("until_ns", BigInteger, nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("recorded_at", Double, nullable=False),
+    UniqueConstraint("operation_id"),
+    Index(None, "symbol", "timeframe"),
+    sqlite_autoincrement=True,
 )
 
 workers = Table(

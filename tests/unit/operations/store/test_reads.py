@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from ktrdr.errors import NotFound, ReferenceAmbiguous
-from ktrdr.operations.models import LATEST
+from ktrdr.errors import LeaseLost, NotFound, ReferenceAmbiguous
+from ktrdr.operations.models import LATEST, Trial
 from ktrdr.operations.store.store import Store
 from support.database import stores, tape
 
@@ -73,3 +75,59 @@ def test_summaries_are_those_of_operations_with_a_result(store: Store) -> None:
     waiting = stores.submit(store)
     assert store.summaries([done.operation.id, waiting.id]) == {done.operation.id: tape.OUTCOME.summary}
     assert store.summaries([]) == {}
+
+
+class TestTrials:
+    """The log of trials: written with the completion, kept without the operation."""
+
+    TRIAL = Trial("EURUSD", "1h", 100, 200, {"strategy": "x", "metrics": {"sharpe": None}})
+
+    def logged(self, store: Store, trial: Trial = TRIAL) -> str:
+        claim = stores.running(store)
+        stores.complete(store, claim.lease, trial=trial)
+        return claim.operation.id
+
+    def test_one_is_written_with_the_result_and_outlives_its_operation(self, store: Store) -> None:
+        operation_id = self.logged(store)
+        store.delete(operation_id)
+        [found] = store.trials("EURUSD", "1h", 0, 1_000)
+        assert (found.operation_id, found.kind, found.identity) == (operation_id, "backtest", tape.OUTCOME.identity)
+        assert found.trial == self.TRIAL
+
+    def test_a_repeated_completion_logs_it_once(self, store: Store) -> None:
+        claim = stores.running(store)
+        for _ in range(2):
+            stores.complete(store, claim.lease, trial=self.TRIAL)
+        assert len(store.trials("EURUSD", "1h", 0, 1_000)) == 1
+
+    def test_an_owner_of_yesterday_logs_none(self, store: Store) -> None:
+        claim = stores.running(store)
+        store.force_cancel(claim.operation.id, claim.lease.epoch)
+        with pytest.raises(LeaseLost):
+            stores.complete(store, claim.lease, trial=self.TRIAL)
+        assert store.trials("EURUSD", "1h", 0, 1_000) == []
+
+    @pytest.mark.parametrize(
+        ("change", "found"),
+        [
+            ({}, True),
+            ({"symbol": "GBPUSD"}, False),
+            ({"timeframe": "5m"}, False),
+            ({"from_ns": 150, "until_ns": 151}, True),
+            ({"from_ns": 0, "until_ns": 500}, True),
+            ({"from_ns": 0, "until_ns": 101}, True),
+            ({"from_ns": 0, "until_ns": 100}, False),
+            ({"from_ns": 200, "until_ns": 300}, False),
+        ],
+    )
+    def test_it_counts_for_the_same_market_and_an_overlapping_span(
+        self, store: Store, change: dict[str, Any], found: bool
+    ) -> None:
+        self.logged(store)
+        asked = {"symbol": "EURUSD", "timeframe": "1h", "from_ns": 100, "until_ns": 200, **change}
+        assert bool(store.trials(**asked)) == found
+
+    def test_what_was_logged_later_can_be_left_out(self, store: Store) -> None:
+        first, second, _ = (self.logged(store) for _ in range(3))
+        found = store.trials("EURUSD", "1h", 0, 1_000, upto=second)
+        assert [trial.operation_id for trial in found] == [first, second]

@@ -73,6 +73,7 @@ def _back_to_0001(store: Store) -> None:
     stores.sql(store, "ALTER TABLE results DROP COLUMN summary")
     stores.sql(store, "ALTER TABLE operations DROP COLUMN note")
     stores.sql(store, "ALTER TABLE workers DROP COLUMN capabilities")
+    stores.sql(store, "DROP TABLE trials")
     stores.sql(store, "UPDATE alembic_version SET version_num = '0001'")
 
 
