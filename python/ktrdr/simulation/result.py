@@ -191,7 +191,7 @@ class RunResult:
     blocks: tuple[Block, ...] | None = None
     partial: bool = False
     open_position: OpenPosition | None = None
-    rules: Mapping[str, Any] = field(default_factory=dict)
+    rules: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.brief}>"
