@@ -167,6 +167,11 @@ def test_a_run_is_shown_in_full(place: Place, say: Say, runs: tuple[str, str]) -
         assert sum(row["trades"] for row in found[part]) == results.trades.height
     assert {row["direction"] for row in found["directions"]} <= {"long", "short"}
     assert "closed_trades" not in data(say, f"backtest show {runs[0]}")
+    doubt = found["doubt"]
+    assert doubt["trials"] == 2  # the other run lies on bars of this one
+    assert doubt["days"] == results.metrics["daily_returns"]
+    assert 0 < doubt["psr"] < 1 and 0 < doubt["dsr"] < 1 and doubt["dsr"] != doubt["psr"]
+    assert "probability of an overfitted choice (PBO)" in shown
 
 
 def test_defaults_that_surprise_are_printed_with_the_result(place: Place, say: Say, runs: tuple[str, str]) -> None:
@@ -205,7 +210,14 @@ def test_runs_are_compared(say: Say, runs: tuple[str, str]) -> None:
     assert set(found["metrics"]) == set(_core.METRICS)
     drawdowns = found["metrics"]["max_drawdown"]
     assert drawdowns["best"] == [drawdowns["values"].index(min(drawdowns["values"]))]
+    finals = found["metrics"]["final_equity"]["values"]
+    periods = [row["period"] for row in found["equity"]]
+    assert periods == [f"2024-{month:02d}" for month in range(1, 13)]
+    assert [found["equity"][11]["values"][0], found["equity"][7]["values"][1]] == finals
+    assert found["equity"][8]["values"][1] is None
+    assert found["correlations"][0][1] == found["correlations"][1][0] != 1
     text = say(f"backtest compare {runs[0]} {runs[1]}")
+    assert re.search(r"^ 2024-12 +[\d,.]+ +-$", text, re.M)
     assert re.search(r"^ execution\.commission\.rate +0\.001 +0$", text, re.M)
     assert all(name.replace("_", " ") in text for name in _core.METRICS)
     assert say(f"backtest compare {runs[0]}", 2).startswith("usage")

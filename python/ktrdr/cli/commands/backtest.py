@@ -11,7 +11,7 @@ from ktrdr.errors import UsageError
 
 if TYPE_CHECKING:
     from ktrdr.operations.kind import Kind, Section
-    from ktrdr.operations.models import Operation
+    from ktrdr.operations.models import Operation, Result
     from ktrdr.operations.store.store import Store
 
 
@@ -88,7 +88,7 @@ def _begin(
 
 
 def compare(*operation_ids: str) -> CommandResult:
-    """Print finished runs side by side: the inputs in which they differ, and every metric.
+    """Print finished runs side by side: the inputs in which they differ, every metric, equity over time.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def compare(*operation_ids: str) -> CommandResult:
 
 
 def show(operation_id: str, /, *, trades: Flag = False, out: Path | None = None) -> CommandResult:
-    """Print a finished run with all metrics, months, reasons of exit, long and short; write it out.
+    """Print a finished run with all metrics, months, exits, and the doubt about its Sharpe ratio; write it out.
 
     Parameters
     ----------
@@ -124,12 +124,23 @@ def show(operation_id: str, /, *, trades: Flag = False, out: Path | None = None)
     operation = store.get(store.find_id(operation_id))
     kind = kind_of(operation.kind)
     result = kind.result(store, operation.id)
-    answer = full_report(operation, result, _trade_list(kind, store, operation) if trades else ())
+    more = [*_doubt(store, result), *(_trade_list(kind, store, operation) if trades else ())]
+    answer = full_report(operation, result, more)
     if out is None:
         return answer
     tables = ((name, kind.table(store, operation.id, name)) for name in kind.tables)
     written = write_out(result, tables, out)
     return CommandResult({**answer.data, "written": written}, [*answer.shown, f"{len(written)} files written"])
+
+
+def _doubt(store: Store, result: Result) -> list[Section]:
+    """Returns the statistics of a backtest that its own room cannot know: those among the other trials of the store."""
+    from ktrdr.analysis.doubt import doubt_of, doubt_section, logged_beside
+    from ktrdr.backtesting.results import BacktestResults
+
+    if not isinstance(result, BacktestResults):
+        return []
+    return [doubt_section(doubt_of(result, logged_beside(store, result)))]
 
 
 def _trade_list(kind: Kind, store: Store, operation: Operation) -> list[Section]:

@@ -1,4 +1,4 @@
-"""Comparison of completed runs: metrics side by side, and the inputs in which they differ."""
+"""Comparison of completed runs: metrics and equity side by side, and the inputs in which they differ."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from ktrdr import _core
+from ktrdr.analysis.comparison import daily_correlations, equity_by_month
 from ktrdr.cli.output import CommandResult, Table
 from ktrdr.cli.runs.listing import rule_text, terminal_width, wrapped
 from ktrdr.errors import ArgumentInvalid, UsageError
@@ -15,6 +16,7 @@ from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Operation
 from ktrdr.operations.store.store import Store
 from ktrdr.simulation.metrics import label, names_by_kind, value_text
+from ktrdr.simulation.result import RunResult
 
 _LEAST, _MOST = 2, 8
 _DIGITS = 4
@@ -22,7 +24,7 @@ _BEST = " *"
 
 
 def compare(store: Store, references: Sequence[str]) -> CommandResult:
-    """Returns metrics and differing inputs of two or more completed operations of one kind.
+    """Returns differing inputs, metrics and equity of two or more completed operations of one kind.
 
     Raises:
         UsageError: fewer than two operations, more than eight, or one of them twice.
@@ -52,7 +54,12 @@ def compare(store: Store, references: Sequence[str]) -> CommandResult:
         "differences": differing,
         "metrics": {name: {"values": row, "best": best_of(name, row)} for name, row in _rows(metrics).items()},
     }
-    return CommandResult(data, _shown(operations, titles, hashes, differing, metrics, undefined))
+    shown = _shown(operations, titles, hashes, differing, metrics, undefined)
+    curves = [result for result in results if isinstance(result, RunResult)]
+    if len(curves) < len(results):
+        return CommandResult(data, shown)
+    over_time, tables = _over_time(curves)
+    return CommandResult({**data, **over_time}, [*shown, *tables])
 
 
 def differences(given: Sequence[Mapping[str, object]]) -> dict[str, list[Any]]:
@@ -109,6 +116,25 @@ def _shown(
     equal = [] if rules else ["equal inputs"]
     figures = [Table((kind, *letters), _figures(names, metrics, undefined)) for kind, names in _groups(metrics)]
     return [*lines, *equal, *table, *figures, *same, f"{_BEST.strip()} the best value, where higher or lower is better"]
+
+
+def _over_time(results: Sequence[RunResult]) -> tuple[dict[str, Any], list[str | Table]]:
+    """Returns equity by month or year and the correlation of days, as data and as tables."""
+    letters = ascii_uppercase[: len(results)]
+    equity, alike = equity_by_month(results), daily_correlations(results)
+    rows = [
+        (str(period), *(value_text("final_equity", value) for value in values)) for period, *values in equity.rows()
+    ]
+    pairs = [
+        (letter, *("-" if value is None else f"{value:.{_DIGITS - 1}f}" for value in row))
+        for letter, row in zip(letters, alike, strict=True)
+    ]
+    data = {
+        "equity": [{"period": period, "values": values} for period, *values in equity.rows()],
+        "correlations": alike,
+    }
+    tables = [Table(("equity at the end of", *letters), rows), Table(("correlation of days", *letters), pairs)]
+    return data, [*tables]
 
 
 def _groups(metrics: Sequence[Mapping[str, float | None]]) -> list[tuple[str, list[str]]]:
