@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Any
 
-import numpy as np
-
 from ktrdr import _core
-from ktrdr._lazy import require
 from ktrdr.backtesting.inputs.config import BacktestConfig
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
 from ktrdr.neural.bundle import ModelBundle
+from ktrdr.neural.numeric_profile import machine_profile
 from ktrdr.strategy.schema import UNDECIDING
 
 Parts = tuple[tuple[str, bytes], ...]
@@ -51,22 +47,6 @@ def identity_of(parts: Parts) -> bytes:
 def numeric_profile(config: BacktestConfig, bundle: ModelBundle) -> dict[str, Any]:
     """Returns all that decides the last bits of a score: the machine's part, threads, and block size."""
     return machine_profile() | {"threads": config.threads, "block_rows": bundle.metadata.inference_block}
-
-
-def machine_profile() -> dict[str, Any]:
-    """Returns the machine's part of the numeric profile: libraries, instruction sets, type. Imports torch."""
-    require("torch")
-    from ktrdr.neural.runtime import torch_profile
-
-    simd: Mapping[str, Any] = np.show_config(mode="dicts")["SIMD Extensions"]
-    return {
-        **torch_profile(),
-        "numpy": np.__version__,
-        "numpy_dispatch": [*simd.get("baseline", []), *simd.get("found", [])],
-        "polars": version("polars"),
-        "talib": version("TA-Lib"),
-        "dtype": "float32",
-    }
 
 
 def _hash(value: Any) -> bytes:

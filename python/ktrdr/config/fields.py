@@ -18,6 +18,9 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Bars = Annotated[int, Field(ge=1, le=10_000)]
 """A number of bars that a window may have."""
 
+Instant = Annotated[str, Field(max_length=40)]
+"""A date or an instant in ISO form."""
+
 
 def about(text: str, unit: str = "") -> Any:
     """Returns the line that describes a field to people, and its unit, for ``Annotated``."""

@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from ktrdr.config.faults import together
 from ktrdr.config.place import KeyPath, Place
 from ktrdr.errors import (
+    ArgumentInvalid,
     ConfigDuplicateKey,
     ConfigError,
     ConfigMissing,
@@ -132,6 +133,24 @@ def validate(model: type[ModelT], data: Any, place: Place) -> ModelT:
         return model.model_validate(data)
     except ValidationError as error:
         raise together(_problem(details, data, place) for details in error.errors(include_url=False)) from None
+
+
+def checked(model: type[ModelT], values: Mapping[str, Any]) -> ModelT:
+    """Returns the arguments of a call as a model; raises ``ArgumentInvalid`` that names the argument.
+
+    >>> from pydantic import Field
+    >>> class Costs(Strict):
+    ...     commission: float = Field(ge=0)
+    >>> checked(Costs, {"commission": -1.0})
+    Traceback (most recent call last):
+    ktrdr.errors.ArgumentInvalid: commission: out of range: found -1.0, expected >= 0
+    """
+    try:
+        return validate(model, dict(values), Place())
+    except ConfigError as error:
+        raise ArgumentInvalid(
+            error.what, where=error.path or "", found=error.found, expected=error.expected, hint=error.hint
+        ) from None
 
 
 def usable(model: type[ModelT], data: Any, *path: str | int) -> ModelT | None:

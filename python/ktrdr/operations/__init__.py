@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 KINDS: dict[str, str] = {
     "backtest": "ktrdr.backtesting.job.kind:KIND",
+    "training": "ktrdr.training.job.kind:KIND",
 }
 """The registration of every kind of operation: its name and the ``module:object`` that is a `Kind`."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from ktrdr.data.store.repository import BarSource, MemoryBars, Repository, check
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.strategy.loader import load_strategy
 from ktrdr.strategy.schema import Strategy
+from ktrdr.strategy.sections.grammar import MAX_SYMBOLS
 from ktrdr.time import Span, Timeframe
 from ktrdr.training.sources.make import require_trainable
 
@@ -41,7 +42,7 @@ class TrainingInputs:
 
 def training_inputs(
     strategy: str | Path | Mapping[str, Any] | Strategy,
-    symbol: str | None,
+    symbols: str | Sequence[str] | None,
     timeframe: str | None,
     *,
     start: Moment,
@@ -59,17 +60,30 @@ def training_inputs(
     require_trainable(loaded.training.labels)
     if timeframe is not None:
         loaded.require_base(Timeframe.parse(timeframe))
-    symbols = loaded.symbols if symbol is None else (check_symbol(symbol),)
-    if bars is not None and len(symbols) > 1:
+    chosen = loaded.symbols if symbols is None else _checked_symbols(symbols)
+    if bars is not None and len(chosen) > 1:
         raise ArgumentInvalid(
             "frames can replace the bars of one symbol only",
             where="symbol",
-            found=", ".join(symbols),
+            found=", ".join(chosen),
             expected="one of them",
         )
     repository = Repository() if data_dir is None else Repository(Path(data_dir))
-    source = repository if bars is None else MemoryBars.of(bars, symbols[0])
-    return TrainingInputs(loaded, symbols, _span(loaded, start, end), repository, source)
+    source = repository if bars is None else MemoryBars.of(bars, chosen[0])
+    return TrainingInputs(loaded, chosen, _span(loaded, start, end), repository, source)
+
+
+def _checked_symbols(symbols: str | Sequence[str]) -> tuple[str, ...]:
+    """Returns the symbols to train on, in their order; refuses none, more than a strategy may have, and one twice."""
+    chosen = (symbols,) if isinstance(symbols, str) else tuple(symbols)
+    for symbol in chosen:
+        check_symbol(symbol)
+    if not 1 <= len(set(chosen)) == len(chosen) <= MAX_SYMBOLS:
+        found = ", ".join(chosen) or "none"
+        raise ArgumentInvalid(
+            "not a list of symbols", where="symbol", found=found, expected=f"1 to {MAX_SYMBOLS} names"
+        )
+    return chosen
 
 
 def _span(strategy: Strategy, start: Moment, end: Moment) -> Span:

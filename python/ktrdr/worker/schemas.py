@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, model_validator
 
-from ktrdr.backtesting.inputs.parameters import OTHER_NAMES, BacktestParameters, Instant, StartParameters
+from ktrdr.backtesting.inputs.parameters import OTHER_NAMES, BacktestParameters, StartParameters
+from ktrdr.config.fields import Instant
 from ktrdr.config.strict import Strict, reject
 from ktrdr.errors import ConfigMissing, ConfigRange
 from ktrdr.operations.models import LONGEST_NOTE, REFERENCE

@@ -8,15 +8,13 @@ the models.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, TypedDict, TypeVar
+from typing import Annotated, Any, Final, TypedDict
 
 from pydantic import Field
 
 from ktrdr.arguments import INITIAL_CAPITAL
-from ktrdr.config.fields import Rate
-from ktrdr.config.place import Place
-from ktrdr.config.strict import Strict, validate
-from ktrdr.errors import ArgumentInvalid, ConfigError
+from ktrdr.config.fields import Instant, Rate
+from ktrdr.config.strict import Strict
 from ktrdr.profile import DEFAULT_THREADS, MAX_THREADS
 from ktrdr.strategy.sections.grammar import SYMBOL
 
@@ -26,9 +24,6 @@ OTHER_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
     "command line": {"start": "start_date", "end": "end_date", "initial_capital": "capital"},
 }
 """Names that a door gives to parameters instead of the model's own. Users know them, so they stay."""
-
-Instant = Annotated[str, Field(max_length=40)]
-"""A date or an instant in ISO form."""
 
 
 class BacktestParameters(Strict):
@@ -77,21 +72,3 @@ class BacktestOptions(TypedDict, total=False):
     metrics: Mapping[str, Any] | None
     strict: bool
     resample: bool
-
-
-ModelT = TypeVar("ModelT", bound=Strict)
-
-
-def checked(model: type[ModelT], values: Mapping[str, Any]) -> ModelT:
-    """Returns the values as a model; raises ``ArgumentInvalid`` that names the parameter.
-
-    >>> checked(BacktestParameters, {"symbol": "EURUSD", "timeframe": "1h", "initial_capital": -1.0})
-    Traceback (most recent call last):
-    ktrdr.errors.ArgumentInvalid: initial_capital: out of range: found -1.0, expected > 0
-    """
-    try:
-        return validate(model, dict(values), Place())
-    except ConfigError as error:
-        raise ArgumentInvalid(
-            error.what, where=error.path or "", found=error.found, expected=error.expected, hint=error.hint
-        ) from None

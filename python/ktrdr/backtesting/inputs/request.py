@@ -2,52 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
 from pydantic import Field
 
 from ktrdr.backtesting.inputs.config import BacktestConfig, Rules
-from ktrdr.backtesting.inputs.parameters import BacktestOptions, BacktestParameters, checked
-from ktrdr.config.difference import differences
+from ktrdr.backtesting.inputs.parameters import BacktestOptions, BacktestParameters
 from ktrdr.config.place import Place
 from ktrdr.config.plain import plain
-from ktrdr.errors import ConfigError, IdentityMismatch
+from ktrdr.config.strict import checked
 from ktrdr.profile import DEFAULT_THREADS
-from ktrdr.strategy.library import find_strategy, read_strategy_file
-from ktrdr.strategy.loader import load_strategy, parse_strategy
 from ktrdr.strategy.rules import merge_rules
 from ktrdr.strategy.schema import UNDECIDING
+from ktrdr.strategy.submitted import StrategyText
 
 SECTIONS = ("execution", "decisions", "metrics")
 """Sections of rules that a request may change."""
-
-
-@dataclass(frozen=True)
-class StrategyText:
-    """Text of a strategy, and the name it was found by; None for a path, a text or a mapping.
-
-    >>> StrategyText.of("v3_minimal").name
-    'v3_minimal'
-    """
-
-    text: str
-    name: str | None = None
-
-    @classmethod
-    def of(cls, source: str | Path | Mapping[str, Any] | StrategyText, *, allow_path: bool = True) -> StrategyText:
-        """Returns the text of a name, a path (where allowed) or a mapping; raises a ``ConfigError`` leaf."""
-        if isinstance(source, StrategyText):
-            return source
-        if isinstance(source, Mapping):
-            return cls(json.dumps(plain(source, Place("strategy")), ensure_ascii=False, indent=1))
-        if isinstance(source, Path):
-            return cls(read_strategy_file(source, str(source)))
-        found = find_strategy(source, allow_path=allow_path)
-        return cls(found.read(), None if found.source == "path" else found.name)
 
 
 class BacktestRequest(BacktestParameters):
@@ -101,7 +73,7 @@ class BacktestRequest(BacktestParameters):
         """Returns the configuration of a run; ``model`` is the bundle that the run was first started with."""
         parameters = {name: getattr(self, name) for name in BacktestParameters.model_fields}
         return BacktestConfig.of(
-            parse_strategy(self.strategy_text, self._shown),
+            self._submitted.parse(),
             **parameters | {"model": model or self.model},
             threads=threads,
             data_dir=data_dir,
@@ -117,31 +89,12 @@ class BacktestRequest(BacktestParameters):
         return checked(BacktestRequest, self.to_spec() | changes)
 
     @property
-    def _shown(self) -> str:
-        return self.strategy_name or "strategy"
+    def _submitted(self) -> StrategyText:
+        return StrategyText(self.strategy_text, self.strategy_name)
 
     def check_name(self) -> None:
         """Passes if the name still means the stored strategy; a text, path or mapping always passes.
 
         Raises ``IdentityMismatch`` that names the first difference; ``found`` is the value in the file of today.
         """
-        if self.strategy_name is None:
-            return
-        try:
-            now = load_strategy(self.strategy_name, allow_path=False)
-        except ConfigError as error:
-            raise self._changed("the name no longer means a valid strategy", found=error.what) from None
-        then = parse_strategy(self.strategy_text, self._shown)
-        if now.canonical_json(without=UNDECIDING) == then.canonical_json(without=UNDECIDING):
-            return
-        changed = (
-            difference
-            for difference in differences(now.canonical(), then.canonical())
-            if difference[0].partition(".")[0] not in UNDECIDING
-        )
-        path, found, expected = next(changed, ("the order of its keys", None, None))
-        raise self._changed(f"{path} has changed since the run was submitted", found=found, expected=expected)
-
-    def _changed(self, what: str, **facts: object) -> IdentityMismatch:
-        hint = "resume with --stored to use the strategy as it was submitted"
-        return IdentityMismatch(what, where=self.strategy_name or "", part="strategy", hint=hint, **facts)
+        self._submitted.require_unchanged(UNDECIDING)

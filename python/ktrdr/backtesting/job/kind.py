@@ -26,7 +26,7 @@ class BacktestKind(Kind):
 
     def capability(self) -> Capability:
         """Returns the numeric profile and the engine's semantics version; imports torch."""
-        from ktrdr.backtesting.identity import machine_profile
+        from ktrdr.neural.numeric_profile import machine_profile
 
         return Capability(machine_profile(), _core.SEMANTICS)
 

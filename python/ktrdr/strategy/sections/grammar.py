@@ -18,6 +18,7 @@ MAX_INDICATORS = 64
 MAX_FEATURES = 2_048
 
 Symbol = Annotated[str, Field(pattern=SYMBOL)]
+MAX_SYMBOLS = 16
 
 
 def _version_text(value: Any) -> Any:
@@ -30,7 +31,9 @@ class SymbolsFile(Strict):
 
     mode: Literal["single", "multi_symbol"]
     symbol: Symbol | None = None
-    entries: Annotated[list[Symbol], Field(min_length=1, max_length=16)] | None = Field(None, validation_alias="list")
+    entries: Annotated[list[Symbol], Field(min_length=1, max_length=MAX_SYMBOLS)] | None = Field(
+        None, validation_alias="list"
+    )
 
     @model_validator(mode="after")
     def _mode_fits(self) -> SymbolsFile:

@@ -21,7 +21,9 @@ from ktrdr.strategy.sections.labels import LABEL_SOURCES, LabelRules, LabelsFile
 TEST_SHARE = 0.15
 _SUM_TOLERANCE = 1e-9
 _LOSSES = {"classification": ("cross_entropy", "focal"), "regression": ("huber", "mse")}
-_REPLACED_WHOLE = frozenset({"labels", "lr_scheduler"})
+_CHOICES = {"labels": ("source", "zigzag"), "lr_scheduler": ("type", "reduce_on_plateau")}
+"""Sections that are a choice: the key by which they choose, and the choice of a file that names none."""
+_REPLACED_WHOLE = frozenset(_CHOICES)
 _SPLITS = frozenset({"data_split", "validation_split"})
 
 
@@ -143,7 +145,7 @@ def resolve_training(written: Written, output_format: str | None) -> tuple[Train
     newer, newer_notices = _own_keys(written.newer, written.newer_at)
     for section, place in ((older, written.older_at), (newer, written.newer_at)):
         faults.attempt(validate, TrainingFile, section, place)
-    merged = _merged(older, newer)
+    merged = merge_training(older, newer)
     sound = sound_keys(TrainingFile, merged)
     file = validate(TrainingFile, sound, written.newer_at)
     broken = merged.keys() - sound.keys()
@@ -205,10 +207,28 @@ def _own_keys(section: Mapping[str, Any] | None, place: Place) -> tuple[dict[str
     return kept, notices
 
 
-def _merged(older: Mapping[str, Any], newer: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns ``newer`` over ``older``; the two ways to split replace each other."""
+def merge_training(older: Mapping[str, Any], newer: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns ``newer`` over ``older``, two sections as written; the two ways to split replace each other."""
     kept = {key: value for key, value in older.items() if key not in _SPLITS or not newer.keys() & _SPLITS}
     return merge(kept, newer, _REPLACED_WHOLE)
+
+
+def override_training(section: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a request's rules over a section as written.
+
+    Labels or a scheduler of the same sort as the file's, or of none, change single keys; of another, they replace it.
+
+    >>> override_training({"labels": {"zigzag_threshold": 0.02}}, {"labels": {"label_lookahead": 9}})
+    {'labels': {'zigzag_threshold': 0.02, 'label_lookahead': 9}}
+    """
+    merged = merge_training(section, rules)
+    for key, (by, default) in _CHOICES.items():
+        old, new = section.get(key), rules.get(key)
+        if isinstance(new, Mapping):
+            before = {by: default} if old is None or old is True else old
+            alike = isinstance(before, Mapping) and new.get(by, before.get(by)) == before.get(by)
+            merged[key] = {**before, **new} if alike else new
+    return merged
 
 
 def _loss(file: TrainingFile, output_format: str, written: Written) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ktrdr._types import Json
 from ktrdr.backtesting.inputs.parameters import BacktestParameters
-from ktrdr.backtesting.inputs.request import BacktestRequest, StrategyText
+from ktrdr.backtesting.inputs.request import BacktestRequest
 from ktrdr.data.store.repository import Repository
 from ktrdr.errors import RequestInvalid
 from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Operation
+from ktrdr.strategy.submitted import StrategyText
 from ktrdr.text import nearest
 from ktrdr.worker.schemas import ForkBody, Rules, StartBody
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from ktrdr.backtesting.inputs.request import BacktestRequest, StrategyText
+from ktrdr.backtesting.inputs.request import BacktestRequest
 from ktrdr.errors import ArgumentInvalid, ConfigError, ConfigNotFound, IdentityMismatch
+from ktrdr.strategy.submitted import StrategyText
 
 
 def submitted(folder: Path, monkeypatch: pytest.MonkeyPatch, **rest: Any) -> tuple[Path, BacktestRequest]:

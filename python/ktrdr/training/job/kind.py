@@ -1,0 +1,81 @@
+"""Trainings as a kind of operation. Nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ktrdr.operations.kind import Kind, Section, Shown
+from ktrdr.operations.models import Capability, Claim, OpenedSnapshot, Result
+from ktrdr.operations.running.io import RunIO
+from ktrdr.operations.store.store import Store
+
+if TYPE_CHECKING:
+    from ktrdr.training.job.request import TrainingRequest
+    from ktrdr.training.run.result import TrainResult
+
+
+class TrainingKind(Kind):
+    """Trainings of a strategy's net over stored bars; the spec is a `TrainingRequest`."""
+
+    name = "training"
+
+    def capability(self) -> Capability:
+        """Returns the numeric profile and the version of the rules by which inputs become weights; imports torch."""
+        from ktrdr.neural.numeric_profile import machine_profile
+        from ktrdr.training.run.identity import SEMANTICS
+
+        return Capability(machine_profile(), SEMANTICS)
+
+    def parse(self, spec: Mapping[str, Any]) -> TrainingRequest:
+        """Returns the request of a spec, checked; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
+        from ktrdr.training.job.request import TrainingRequest
+
+        request = TrainingRequest.of_spec(spec)
+        request.inputs()
+        return request
+
+    def unchanged(self, spec: Mapping[str, Any]) -> None:
+        """Passes if the strategy's name still means the stored text; ``IdentityMismatch`` names the difference."""
+        from ktrdr.training.job.request import UNDECIDING, TrainingRequest
+
+        TrainingRequest.of_spec(spec).submitted.require_unchanged(UNDECIDING)
+
+    def shown(self, spec: Mapping[str, Any]) -> Shown:
+        """Returns strategy, symbols, timeframe, dates and changed training rules."""
+        from ktrdr.training.job.shown import shown
+
+        return shown(spec)
+
+    def headline(self, manifest: Mapping[str, Any]) -> str:
+        """Returns the model of a completed training, and strategy, symbols and span."""
+        from ktrdr.training.job.shown import headline
+
+        return headline(manifest)
+
+    def remarks(self, result: Result) -> list[Section]:
+        """Returns the model, and rows, losses and hit rates by split."""
+        from ktrdr.training.job.shown import remarks
+
+        return remarks(result)
+
+    def open_snapshot(self, snapshot: bytes) -> OpenedSnapshot:
+        """Returns the snapshot, verified, without torch; raises ``SnapshotCorrupt`` or ``SnapshotTooNew``."""
+        from ktrdr.training.job.snapshot import open_snapshot
+
+        return open_snapshot(snapshot)
+
+    def run(self, claim: Claim, io: RunIO) -> TrainResult:
+        """Runs a claimed training, fresh or resumed, and returns its stored result."""
+        from ktrdr.training.job.worker import TrainingWorker
+
+        return TrainingWorker(io).run(claim)
+
+    def result(self, store: Store, operation_id: str) -> TrainResult:
+        """Returns the result of a completed training, as it was stored."""
+        from ktrdr.training.job.stored import stored_result
+
+        return stored_result(store, operation_id)
+
+
+KIND = TrainingKind()

@@ -1,0 +1,142 @@
+"""Request for a training: everything that an operation stores to run it here or elsewhere, now or later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import Field
+
+from ktrdr.config.fields import Instant
+from ktrdr.config.place import Place
+from ktrdr.config.plain import plain
+from ktrdr.config.strict import Strict, checked
+from ktrdr.strategy.overrides import with_training
+from ktrdr.strategy.schema import Strategy
+from ktrdr.strategy.sections.grammar import MAX_SYMBOLS, Symbol
+from ktrdr.strategy.submitted import StrategyText
+from ktrdr.training.inputs import Moment, TrainingInputs, training_inputs
+
+UNDECIDING = ("description", "execution", "metrics")
+"""Sections that have no effect on a net."""
+
+OTHER_NAMES: Final[Mapping[str, str]] = {"start": "start_date", "end": "end_date"}
+"""Names that HTTP and the command line give to parameters instead of the model's own."""
+
+
+class TrainingParameters(Strict):
+    """Parameters that a stored training keeps, beside its strategy."""
+
+    symbols: Annotated[list[Symbol], Field(min_length=1, max_length=MAX_SYMBOLS)] | None = Field(
+        None, description="instruments to train on; by default the strategy's", examples=[["EURUSD"]]
+    )
+    timeframe: str | None = Field(None, description="the strategy's base timeframe", examples=["1h"])
+    start: Instant | None = Field(
+        None,
+        description="first date or instant of the training span; by default the strategy's",
+        examples=["2022-01-01"],
+    )
+    end: Instant | None = Field(
+        None,
+        description="last date (that whole day), or the instant before which the span ends; by default the strategy's",
+        examples=["2023-12-31"],
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = Field(
+        None, description="of the random generator; by default the strategy's, else 0"
+    )
+    device: Annotated[str, Field(max_length=20)] = Field("auto", description="auto, cpu, cuda or mps")
+    resample: bool = Field(False, description="make a missing timeframe from a finer one")
+    training: dict[str, Any] | None = Field(None, description="training rules, over the strategy's")
+
+
+class TrainingRequest(TrainingParameters):
+    """One training, as the ``spec`` of an operation holds it."""
+
+    strategy_name: str | None = Field(
+        description="name that the strategy was submitted by; None for a path, a text or a mapping"
+    )
+    strategy_text: str = Field(description="the strategy's file as it was when it was submitted")
+
+    @classmethod
+    def of(
+        cls,
+        strategy: str | Path | Mapping[str, Any] | StrategyText,
+        symbols: str | Sequence[str] | None = None,
+        timeframe: str | None = None,
+        *,
+        start: Moment = None,
+        end: Moment = None,
+        seed: int | None = None,
+        device: str = "auto",
+        resample: bool = False,
+        training: Mapping[str, Any] | None = None,
+        allow_path: bool = True,
+    ) -> TrainingRequest:
+        """Returns the request for these parameters, symbols and timeframe resolved; checks all that needs no bars.
+
+        Raises:
+            ConfigError: a leaf for a fault of the strategy or of a training rule.
+            LabelNotSupported: its labels are not trades.
+            ArgumentInvalid: another parameter is outside its range.
+
+        >>> TrainingRequest.of("v3_minimal", training={"epochs": 3}).symbols
+        ['EURUSD']
+        """
+        source = StrategyText.of(strategy, allow_path=allow_path)
+        given = [symbols] if isinstance(symbols, str) else symbols
+        rules = plain(training, Place("request"), ("training",)) if isinstance(training, Mapping) else training
+        request = checked(
+            cls,
+            {
+                "strategy_name": source.name,
+                "strategy_text": source.text,
+                "symbols": None if given is None else list(given),
+                "timeframe": timeframe,
+                "start": _text(start),
+                "end": _text(end),
+                "seed": seed,
+                "device": device,
+                "resample": resample,
+                "training": rules or None,
+            },
+        )
+        inputs = request.inputs()
+        known = {"symbols": list(inputs.symbols), "timeframe": inputs.strategy.base_timeframe.value}
+        return request.model_copy(update=known)
+
+    @classmethod
+    def of_spec(cls, spec: Mapping[str, Any]) -> TrainingRequest:
+        """Returns the request that `to_spec` wrote; raises ``ArgumentInvalid`` for another spec."""
+        return checked(cls, spec)
+
+    def to_spec(self) -> dict[str, Any]:
+        """Returns the request as a JSON object."""
+        return self.model_dump()
+
+    def strategy(self) -> Strategy:
+        """Returns the strategy with the request's training rules; raises a ``ConfigError`` leaf."""
+        return with_training(self.submitted.parse(), self.training)
+
+    def inputs(self, data_dir: Path | None = None) -> TrainingInputs:
+        """Returns the checked inputs of the training; reads no bars."""
+        return training_inputs(
+            self.strategy(),
+            self.symbols,
+            self.timeframe,
+            start=self.start,
+            end=self.end,
+            bars=None,
+            data_dir=data_dir,
+        )
+
+    @property
+    def submitted(self) -> StrategyText:
+        """Returns the strategy's text under the name that it was submitted by."""
+        return StrategyText(self.strategy_text, self.strategy_name)
+
+
+def _text(moment: Moment) -> str | None:
+    """Returns a date or an instant as the request stores it."""
+    return moment.isoformat() if isinstance(moment, date) else moment
