@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ktrdr.control import CancellationToken, NeverCancelled, ProgressBridge, SilentBridge
-from ktrdr.errors import Cancelled, TrainingDiverged
+from ktrdr.errors import Cancelled, SnapshotInconsistent, TrainingDiverged
 from ktrdr.neural.models.base_model import BaseNeuralModel
 from ktrdr.neural.models.factory import build_model
 from ktrdr.neural.runtime import choose_device, deterministic_on, run_state, seeded, torch_profile
@@ -19,6 +19,15 @@ from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.strategy.sections.model import ModelSpec
 from ktrdr.strategy.sections.training import ReduceOnPlateau, TrainingRules
 from ktrdr.training.losses import RowLoss, row_loss
+from ktrdr.training.run.state import (
+    Pause,
+    PauseCallback,
+    TrainingState,
+    generator_states,
+    load_optimizer,
+    optimizer_state,
+    set_generators,
+)
 
 _EVALUATION_ROWS = {False: 16_384, True: 1_024}  # windows take sequence_length times the memory
 _OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
@@ -91,10 +100,25 @@ class Fitted:
     run: Mapping[str, Any]
 
 
-def fit(task: TrainingTask, settings: RunSettings) -> Fitted:
+def fit(
+    task: TrainingTask,
+    settings: RunSettings,
+    *,
+    saved: TrainingState | None = None,
+    on_pause: PauseCallback | None = None,
+) -> Fitted:
     """Trains a net and returns its best epoch, on the CPU in eval mode.
 
-    Raises ``TrainingDiverged`` where loss or weights stop being finite, ``Cancelled`` when the token asks.
+    Args:
+        task: the net and its rows.
+        settings: seed, device, threads, progress and cancellation.
+        saved: state of an equal training that was stopped; None starts at the first batch.
+        on_pause: called before every batch; it decides whether to save.
+
+    Raises:
+        TrainingDiverged: loss or weights stop being finite.
+        Cancelled: the token asks to stop; ``on_pause`` has been called with the state at that point.
+        SnapshotInconsistent: ``saved`` is of another net or of other rows.
     """
     device = choose_device(settings.device)
     with (
@@ -102,11 +126,10 @@ def fit(task: TrainingTask, settings: RunSettings) -> Fitted:
         deterministic_on(device) as deterministic,
         seeded(settings.seed) as generator,
     ):
-        training = _Training(task, settings, device, generator)
-        for epoch in range(1, task.rules.epochs + 1):
-            if not training.epoch(epoch):
-                break
-        training.report_end()
+        training = _Training(task, settings, device, generator, on_pause)
+        if saved is not None:
+            training.restore(saved)
+        training.run()
         run = {
             "seed": settings.seed,
             "threads": settings.threads,
@@ -118,14 +141,20 @@ def fit(task: TrainingTask, settings: RunSettings) -> Fitted:
 
 
 class _Training:
-    """State of a training between epochs."""
+    """A training between two batches; ``moves`` rises whenever its state begins to change."""
 
     def __init__(
-        self, task: TrainingTask, settings: RunSettings, device: torch.device, generator: torch.Generator
+        self,
+        task: TrainingTask,
+        settings: RunSettings,
+        device: torch.device,
+        generator: torch.Generator,
+        on_pause: PauseCallback | None = None,
     ) -> None:
         self.task = task
         self.settings = settings
         self.generator = generator
+        self.on_pause = on_pause
         self.model = build_model(task.spec, task.table.shape[1], task.n_outputs).to(device)
         self.table = task.table.to(device)
         self.train = task.train.to(device)
@@ -139,16 +168,26 @@ class _Training:
         self.best_loss = math.inf
         self.best_epoch = 0
         self.best_state = self.model.state_dict()
-        self.batches_done = 0
+        self.epoch = 1
+        self.batch = 0
+        self.lost = self.weighed = 0.0
+        self.order_state = generator.get_state()
+        self.moves = 0
 
-    def epoch(self, epoch: int) -> bool:
-        """Runs one epoch: trains on all rows, then evaluates; returns False if the training should stop."""
-        rate = self._rate()
-        train_loss = self._learn(epoch)
-        self._require_finite_weights(epoch)
+    def run(self) -> None:
+        """Runs the epochs that are left."""
+        while not self._is_over():
+            self.run_epoch()
+        self._report_end()
+
+    def run_epoch(self) -> None:
+        """Runs one epoch, or the rest of it: trains on all rows, then evaluates."""
+        epoch, rate = self.epoch, self._rate()
+        train_loss = self._learn()
+        self._require_finite_weights()
         loss, accuracy = evaluate(self.model, self.table, self.validation, self.loss)
         if not math.isfinite(loss):
-            raise self._diverged("the validation loss is no longer finite", epoch, self._batches(), loss)
+            raise self._diverged("the validation loss is no longer finite", self._batches(), loss)
         self.history.append(
             {
                 "epoch": epoch,
@@ -160,8 +199,9 @@ class _Training:
         )
         self._keep_best(epoch, loss)
         self._step_scheduler(loss)
-        stopping = self.task.rules.early_stopping
-        return stopping is None or epoch - self.best_epoch < stopping.patience
+        self.epoch, self.batch = epoch + 1, 0
+        self.lost = self.weighed = 0.0
+        self.order_state = self.generator.get_state()
 
     def fitted(self, run: Mapping[str, Any]) -> Fitted:
         """Returns the net of the best epoch, on the CPU."""
@@ -169,24 +209,88 @@ class _Training:
         model = self.model.to("cpu").eval().requires_grad_(False)
         return Fitted(model, self.best_epoch, self.best_loss, tuple(self.history), run)
 
-    def _learn(self, epoch: int) -> float:
-        """Runs the batches of an epoch; returns the weighted mean of their losses."""
+    def state(self) -> TrainingState:
+        """Returns the state; valid between two batches."""
+        return TrainingState(
+            epoch=self.epoch,
+            batch=self.batch,
+            batches_done=self.batches_done,
+            lost=self.lost,
+            weighed=self.weighed,
+            history=tuple(self.history),
+            best_epoch=self.best_epoch,
+            best_loss=self.best_loss,
+            scheduler={} if self.scheduler is None else self.scheduler.state_dict(),
+            learning_rate=self._rate(),
+            weights=self.model.state_dict(),
+            best=self.best_state if self.best_epoch else {},
+            optimizer=optimizer_state(self.model, self.optimizer),
+            generators=self._generators(),
+        )
+
+    def restore(self, saved: TrainingState) -> None:
+        """Continues from a state; raises ``SnapshotInconsistent`` for one of another net."""
+        self._check_place(saved)
+        try:
+            self.model.load_state_dict(dict(saved.weights))
+            if saved.best_epoch:
+                best = copy.deepcopy(self.model).requires_grad_(False)
+                best.load_state_dict(dict(saved.best))
+                self.best_state = best.state_dict()
+            load_optimizer(self.model, self.optimizer, saved)
+            if self.scheduler is not None:
+                self.scheduler.load_state_dict(self.scheduler.state_dict() | dict(saved.scheduler))
+            self.order_state = saved.generators["order"]
+            set_generators(saved.generators, self.generator, self.table.device)
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise SnapshotInconsistent(f"the state of another net: {str(error).splitlines()[0][:200]}") from None
+        self.history = list(saved.history)
+        self.best_epoch, self.best_loss = saved.best_epoch, saved.best_loss
+        self.epoch, self.batch = saved.epoch, saved.batch
+        self.lost, self.weighed = saved.lost, saved.weighed
+
+    @property
+    def batches_done(self) -> int:
+        """Returns the number of batches done, over all epochs."""
+        return (self.epoch - 1) * self._batches() + self.batch
+
+    def _is_over(self) -> bool:
+        stopping = self.task.rules.early_stopping
+        waited = len(self.history) - self.best_epoch
+        return self.epoch > self.task.rules.epochs or (stopping is not None and waited >= stopping.patience)
+
+    def _learn(self) -> float:
+        """Runs the batches that are left of an epoch; returns the weighted mean of the losses of all of them."""
         self.model.train()
         rows = len(self.train)
         size = self.task.rules.batch_size
-        # drawn on the CPU, so that a GPU sees the same order
-        order = torch.randperm(rows, generator=self.generator).to(self.table.device)
+        order = self._draw_order().to(self.table.device)
         shuffled = TrainingRows(self.train.last[order], self.train.target[order], self.train.weight[order])
-        total = weight = 0.0
-        for batch, start in enumerate(range(0, rows, size), start=1):
-            self._report(epoch)
+        for start in range(self.batch * size, rows, size):
+            self._pause()
+            self.moves += 1
             part = slice(start, start + size)
             lost, weighed = self._step(shuffled.last[part], shuffled.target[part], shuffled.weight[part])
             if not math.isfinite(lost):
-                raise self._diverged("the loss is no longer finite", epoch, batch, lost)
-            total = total + lost * weighed
-            weight = weight + weighed
-        return total / weight
+                raise self._diverged("the loss is no longer finite", self.batch + 1, lost)
+            self.lost += lost * weighed
+            self.weighed += weighed
+            self.batch += 1
+        self.moves += 1
+        return self.lost / self.weighed
+
+    def _draw_order(self) -> torch.Tensor:
+        """Returns the order of an epoch's rows; of an epoch in progress once more, and the generator stays in place.
+
+        It is drawn on the CPU, so that a GPU sees the same order.
+        """
+        if self.batch == 0:
+            return torch.randperm(len(self.train), generator=self.generator)
+        now = self.generator.get_state()
+        self.generator.set_state(self.order_state)
+        order = torch.randperm(len(self.train), generator=self.generator)
+        self.generator.set_state(now)
+        return order
 
     def _step(self, last: torch.Tensor, target: torch.Tensor, weight: torch.Tensor) -> tuple[float, float]:
         """Runs one batch; returns its mean loss and the sum of its weights."""
@@ -198,7 +302,6 @@ class _Training:
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.task.rules.gradient_clip)
             self.optimizer.step()
-        self.batches_done += 1
         return value, float(weighed)
 
     def _keep_best(self, epoch: int, loss: float) -> None:
@@ -214,33 +317,56 @@ class _Training:
         elif self.scheduler is not None:
             self.scheduler.step()
 
-    def _report(self, epoch: int) -> None:
-        if self.settings.cancellation_token.is_cancelled():
-            raise Cancelled("the training was cancelled", where=f"epoch {epoch}")
+    def _pause(self) -> None:
+        """Stops if the token asks, offers the state to whoever saves it, and reports."""
+        stops = self.settings.cancellation_token.is_cancelled()
+        if self.on_pause is not None:
+            self.on_pause(Pause(self.batches_done, self, self.moves), stops)
+        if stops:
+            raise Cancelled("the training was cancelled", where=f"epoch {self.epoch}")
         last = self.history[-1] if self.history else {}
+        detail = {**last, "epoch": self.epoch}
+        if self.best_epoch:
+            detail["best_epoch"] = self.best_epoch
         total = self._batches() * self.task.rules.epochs
-        self.settings.bridge.report("training", self.batches_done, total, {**last, "epoch": epoch})
+        self.settings.bridge.report("training", self.batches_done, total, detail)
 
-    def report_end(self) -> None:
+    def _report_end(self) -> None:
         """Reports the training as done, also where it has stopped before its last epoch."""
         detail = {"epoch": len(self.history), "best_epoch": self.best_epoch, **self.history[-1]}
         self.settings.bridge.report("training", self.batches_done, self.batches_done, detail)
 
-    def _require_finite_weights(self, epoch: int) -> None:
+    def _require_finite_weights(self) -> None:
         for name, weight in self.model.state_dict().items():
             if not bool(torch.isfinite(weight).all()):
-                raise self._diverged("a weight is no longer finite", epoch, self._batches(), name)
+                raise self._diverged("a weight is no longer finite", self._batches(), name)
 
-    def _diverged(self, what: str, epoch: int, batch: int, found: object) -> TrainingDiverged:
+    def _diverged(self, what: str, batch: int, found: object) -> TrainingDiverged:
         rate = self._rate()
         return TrainingDiverged(
             what,
-            epoch=epoch,
+            epoch=self.epoch,
             batch=batch,
             learning_rate=rate,
             found=found,
             hint="no model was written; lower training.learning_rate",
         )
+
+    def _generators(self) -> dict[str, torch.Tensor]:
+        states = generator_states(self.generator, self.table.device)
+        # Before its first batch an epoch has drawn its order already; a run that continues here draws it again.
+        return states | {"order": self.order_state} | ({"cpu": self.order_state} if self.batch == 0 else {})
+
+    def _check_place(self, saved: TrainingState) -> None:
+        """Checks that the state is between two batches of this training."""
+        epochs = self.task.rules.epochs
+        at = (saved.epoch - 1) * self._batches() + saved.batch
+        if not (1 <= saved.epoch <= epochs and 0 <= saved.batch < self._batches() and at == saved.batches_done):
+            found = f"epoch {saved.epoch}, batch {saved.batch}"
+            expected = f"up to epoch {epochs}, batches below {self._batches()}"
+            raise SnapshotInconsistent("a place that this training does not have", found=found, expected=expected)
+        if len(saved.history) != saved.epoch - 1 or not 0 <= saved.best_epoch < saved.epoch:
+            raise SnapshotInconsistent("a history that does not fit its epoch", found=f"{len(saved.history)} epochs")
 
     def _rate(self) -> float:
         return float(self.optimizer.param_groups[0]["lr"])

@@ -13,8 +13,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ktrdr.errors import Cancelled, TrainingDiverged
+from ktrdr.errors import Cancelled, SnapshotInconsistent, TrainingDiverged
 from ktrdr.strategy.schema import Strategy
+from ktrdr.training.run.state import Pause, TrainingState
 from ktrdr.training.trainer import Fitted, RunSettings, TrainingRows, TrainingTask, fit, judge
 from support.inputs.nets import ARCHITECTURES, strategy_of
 
@@ -273,6 +274,74 @@ def test_an_early_stop_is_the_end_of_the_work() -> None:
     assert done < 300
     assert listener.heard[-2:] == [("training", done - 1, 300), ("training", done, done)]
     assert listener.details[-1] == {**fitted.history[-1], "best_epoch": fitted.best_epoch}
+
+
+# --- stopped and continued --------------------------------------------------------------------------------------------
+
+
+def states_of(task: TrainingTask, **settings: Any) -> list[TrainingState]:
+    """The state at every pause of a whole run, copied."""
+    states: list[TrainingState] = []
+    fit(task, replace(CPU, **settings), on_pause=lambda pause, _: states.append(copy.deepcopy(pause.state())))
+    return states
+
+
+CONTINUED: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "mlp": ("mlp", "classification", {}),
+    "lstm": ("lstm", "classification", {"batch_size": 90}),
+    "gru": ("gru", "regression", {"batch_size": 90}),
+    "sgd": ("mlp", "classification", {"optimizer": "sgd", "learning_rate": 0.1}),
+    "adamw": ("mlp", "regression", {"optimizer": "adamw", "weight_decay": 0.1}),
+    "step": ("mlp", "classification", {"lr_scheduler": {"type": "step", "step_size": 1}}),
+    "plateau": (
+        "mlp",
+        "classification",
+        {"lr_scheduler": {"type": "reduce_on_plateau", "patience": 0}, "learning_rate": 0.3, "epochs": 6},
+    ),
+    "stops early": ("mlp", "classification", {"early_stopping": {"patience": 1}, "learning_rate": 0.2, "epochs": 60}),
+}
+
+
+@pytest.mark.parametrize("name", CONTINUED)
+def test_a_run_that_continues_at_any_batch_ends_with_the_same_bits(name: str) -> None:
+    kind, output_format, rules = CONTINUED[name]
+    task = task_of(strategy(kind, output_format, **rules))
+    whole = fit(task, CPU)
+    states = states_of(task)
+    assert [state.batches_done for state in states] == list(range(len(states)))
+    assert {state.batch for state in states} == set(range(-(-220 // task.rules.batch_size)))
+    for state in states[::3]:  # every place in an epoch, since 3 divides neither 5 nor the batches of windows
+        rest = fit(task, replace(CPU, seed=999), saved=state)  # the seed of a saved run has been used up
+        assert same(weights(whole), weights(rest)), state.batches_done
+        assert (rest.history, rest.best_epoch, rest.best_loss) == (whole.history, whole.best_epoch, whole.best_loss)
+
+
+def test_a_pause_knows_when_the_training_has_moved_on() -> None:
+    pauses: list[tuple[Pause, bool]] = []
+
+    def keep(pause: Pause, stops: bool) -> None:
+        assert pause.is_current and not any(before.is_current for before, _ in pauses)
+        pauses.append((pause, stops))
+
+    with pytest.raises(Cancelled):
+        fit(task_of(strategy()), replace(CPU, cancellation_token=CancelAfter(7)), on_pause=keep)
+    assert [stops for _, stops in pauses] == [False] * 7 + [True]
+    assert pauses[-1][0].is_current and pauses[-1][0].batches_done == 7
+
+
+def test_a_state_of_another_training_is_refused() -> None:
+    state = states_of(task_of(strategy()))[7]
+    for other in (
+        task_of(strategy("lstm")),
+        task_of(strategy("mlp", "regression")),
+        task_of(strategy(batch_size=300)),
+        task_of(strategy(epochs=1)),
+    ):
+        with pytest.raises(SnapshotInconsistent):
+            fit(other, CPU, saved=state)
+    for changed in ({"batches_done": 8}, {"history": ()}, {"best_epoch": 2}, {"best": {}}, {"generators": {}}):
+        with pytest.raises(SnapshotInconsistent):
+            fit(task_of(strategy()), CPU, saved=replace(state, **changed))
 
 
 def test_the_run_says_what_a_repeat_needs() -> None:
