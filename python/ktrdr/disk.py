@@ -1,8 +1,11 @@
-"""Writes that survive a loss of power."""
+"""Writes that survive a loss of power, and turns of several processes at one folder."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -30,3 +33,30 @@ def write_synced(path: Path, data: bytes) -> None:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+@contextmanager
+def turn_at(folder: Path) -> Iterator[bool]:
+    """Waits for the turn at a folder; yields False where the file system has no locks, and nobody waits.
+
+    The turn ends with the block, and with the process whatever ends it.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, turn_at(Path(folder)) as alone:
+    ...     alone
+    True
+    """
+    if os.name == "nt":
+        yield False
+        return
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        alone = False
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            alone = True
+        yield alone
+    finally:
+        os.close(handle)

@@ -38,6 +38,8 @@ METADATA = "metadata_v3.json"
 FEATURES = "features.json"
 CONFIG = "config.json"
 METRICS = "metrics.json"
+WRITING = ".writing-"
+"""Start of the name of a folder in which a bundle is written; a process that was killed leaves it behind."""
 _MAX_JSON_BYTES = 16 << 20
 _VERSION = re.compile(r"(?P<timeframe>\w+)_v(?P<number>[1-9][0-9]{0,8})")
 
@@ -139,13 +141,23 @@ def read_config(path: str | Path) -> dict[str, Any]:
     return config
 
 
+def read_history(path: str | Path) -> tuple[Mapping[str, Any], ...]:
+    """Returns the figures of each epoch of a bundle's training; raises ``ModelNotFound`` or ``ModelFormat``."""
+    folder = Path(path)
+    metrics = _parse_json(_read_small(folder, METRICS), folder, METRICS)
+    epochs = metrics.get("epochs") if isinstance(metrics, dict) else None
+    if not isinstance(epochs, list) or not all(isinstance(entry, dict) for entry in epochs):
+        raise ModelFormat("no figures of epochs", where=_where(folder, METRICS), expected="epochs: a list of mappings")
+    return tuple(epochs)
+
+
 def write_bundle(folder: Path, draft: BundleDraft) -> Path:
     """Writes a bundle as the next free version in the strategy's folder and returns its directory.
 
     It is written beside under a hidden name, synced, then renamed: renaming onto a version that exists fails, so the
     rename is the claim, and a reader never sees half a bundle. Raises ``OutputNotWritable``.
     """
-    partial = folder / f".writing-{os.getpid()}-{secrets.token_hex(4)}"
+    partial = folder / f"{WRITING}{os.getpid()}-{secrets.token_hex(4)}"
     try:
         partial.mkdir(parents=True)
         try:

@@ -37,6 +37,8 @@ class BundleMetadata:
         synthetic: True for synthetic training bars; None if an older bundle does not say.
         run: seed, threads, device, deterministic, torch build, CPU capability: all that decides the weights.
         hashes: sha256 of each other file of the bundle.
+        identity: of the training: one ``hash`` over all that decided the net, and ``parts``, the hash of each input.
+        result_hash: over the net as a run uses it: weights, features and their scaling.
     """
 
     strategy_name: str
@@ -59,6 +61,8 @@ class BundleMetadata:
     versions: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     hashes: Mapping[str, str] = field(default_factory=dict)
+    identity: Mapping[str, Any] = field(default_factory=dict)
+    result_hash: str | None = None
 
     @property
     def base_timeframe(self) -> Timeframe:
@@ -107,6 +111,8 @@ class BundleMetadata:
             "versions": dict(self.versions),
             "warnings": list(self.warnings),
             "hashes": dict(self.hashes),
+            "identity": dict(self.identity),
+            "result_hash": self.result_hash,
         }
 
 
@@ -166,6 +172,8 @@ def _current(read: _Reader) -> BundleMetadata:
         versions=read.mapping("versions"),
         warnings=tuple(read.optional("warnings", list) or ()),
         hashes=_hashes(read),
+        identity=read.mapping("identity"),
+        result_hash=read.optional("result_hash", str),
     )
 
 

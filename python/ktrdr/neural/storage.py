@@ -9,8 +9,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from ktrdr.disk import turn_at
 from ktrdr.errors import ModelError, ModelNotFound, OutputNotWritable
-from ktrdr.neural.bundle import BundleDraft, bundle_id, read_metadata, version_of, write_bundle
+from ktrdr.neural.bundle import WRITING, BundleDraft, ModelBundle, bundle_id, read_metadata, version_of, write_bundle
 from ktrdr.neural.metadata import BundleMetadata
 from ktrdr.strategy.sections.grammar import STRATEGY_NAME
 from ktrdr.time import Timeframe
@@ -89,9 +90,28 @@ class ModelStorage:
         number = version_of(folder.resolve())
         return StoredModel(folder, number[1] if number else 0, read_metadata(folder))
 
+    def equal(self, strategy: str, identity: str) -> StoredModel | None:
+        """Returns the newest undamaged bundle of a training of that identity; None where there is none."""
+        for stored in reversed(self.models(strategy)):
+            if stored.metadata.identity.get("hash") == identity and _is_whole(stored):
+                return stored
+        return None
+
     def save(self, draft: BundleDraft) -> Path:
-        """Writes a bundle as the strategy's next version of its timeframe and returns its directory."""
-        return write_bundle(self.root / draft.metadata.strategy_name, draft)
+        """Writes a bundle as the strategy's next version of its timeframe and returns its directory.
+
+        A bundle of an equal training that is there already is returned instead: one turn for the look and the write,
+        so that of two equal trainings at one time only one writes.
+        """
+        folder = self.root / draft.metadata.strategy_name
+        self.require_writable(folder.name)
+        with turn_at(folder) as alone:
+            if (identity := draft.metadata.identity.get("hash")) and (found := self.equal(folder.name, identity)):
+                return found.path
+            if alone:  # whoever wrote these has been killed
+                for left_behind in folder.glob(f"{WRITING}*"):
+                    shutil.rmtree(left_behind, ignore_errors=True)
+            return write_bundle(folder, draft)
 
     def delete(self, stored: StoredModel) -> None:
         """Removes a bundle: a reader finds the whole of it or none. Raises ``OutputNotWritable``."""
@@ -111,3 +131,12 @@ class ModelStorage:
             probe.rmdir()
         except OSError as error:
             raise OutputNotWritable(f"models cannot be written: {error.strerror}", where=f"models/{strategy}") from None
+
+
+def _is_whole(stored: StoredModel) -> bool:
+    """Returns False for a bundle that a run could not load."""
+    try:
+        ModelBundle.load(stored.path)
+    except ModelError:
+        return False
+    return True

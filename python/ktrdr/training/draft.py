@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -13,6 +14,7 @@ from ktrdr.neural.metadata import BundleMetadata
 from ktrdr.strategy.history import needs
 from ktrdr.strategy.schema import Strategy
 from ktrdr.time import Span, Timeframe, iso
+from ktrdr.training.run.identity import TrainingIdentity, result_hash
 from ktrdr.training.samples import Samples
 from ktrdr.training.trainer import Fitted, judge
 
@@ -25,6 +27,7 @@ def bundle_draft(
     matrices: Sequence[FeatureMatrix],
     samples: Samples,
     fitted: Fitted,
+    identity: TrainingIdentity,
     *,
     synthetic: bool,
 ) -> BundleDraft:
@@ -36,10 +39,16 @@ def bundle_draft(
         matrices: features of each symbol, for their warnings.
         samples: rows and labels.
         fitted: the best epoch's net.
+        identity: of the training.
         synthetic: True if the bars are synthetic.
     """
     notes = [*strategy.warnings, *(note for matrix in matrices for note in matrix.warnings), *_late_starts(matrices)]
-    metadata = _metadata(strategy, symbols, samples, fitted, synthetic=synthetic, notes=notes)
+    made = _metadata(strategy, symbols, samples, fitted, synthetic=synthetic, notes=notes)
+    metadata = replace(
+        made,
+        identity={"hash": identity.hash, "parts": dict(identity.parts)},
+        result_hash=result_hash(made, fitted.model.state_dict()),
+    )
     return BundleDraft(metadata, fitted.model.state_dict(), _features(strategy), strategy.canonical(), _history(fitted))
 
 

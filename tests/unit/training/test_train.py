@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,11 +95,74 @@ def test_a_bundle_says_what_was_done(tmp_path: Path) -> None:
     assert repr(result).startswith("<TrainResult tiny/1h_v1: 3 epochs") and len(repr(result)) < 100
 
 
-def test_training_again_gives_the_same_weights_and_the_next_version(tmp_path: Path) -> None:
+def test_training_again_elsewhere_gives_the_same_bundle(tmp_path: Path) -> None:
+    first, again = trained(tmp_path / "one"), trained(tmp_path / "two")
+    assert again.is_new and first.result_hash == again.result_hash and first.identity == again.identity
+    for name in ("model.safetensors", "metadata_v3.json", "config.json"):
+        assert (first.path / name).read_bytes() == (again.path / name).read_bytes()
+
+
+def test_an_equal_training_finds_the_bundle_that_exists(tmp_path: Path) -> None:
     first, again = trained(tmp_path), trained(tmp_path)
-    assert (first.path.name, again.path.name) == ("1h_v1", "1h_v2")
-    assert (first.path / "model.safetensors").read_bytes() == (again.path / "model.safetensors").read_bytes()
-    assert (first.path / "metadata_v3.json").read_bytes() == (again.path / "metadata_v3.json").read_bytes()
+    assert first.is_new and not again.is_new
+    assert replace(again, is_new=True) == first
+    assert first.metadata.identity["hash"] == first.identity and len(first.identity) == 64
+    # a start before the first bar, and rules that no net depends on
+    traded = file(execution={"commission": {"rate": 0.1}}, description="another one")
+    for strategy, options in ((file(), {"start": "2021-12-31"}), (traded, {}), (file(), {"seed": 1})):
+        assert trained(tmp_path, strategy, **options).path == first.path
+    assert [model.id for model in ModelStorage(tmp_path / "models").models()] == [first.model_id]
+
+
+def test_an_equal_training_asks_for_no_second_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained(tmp_path)
+    monkeypatch.setattr("ktrdr.training.trainer.fit", lambda *_, **__: pytest.fail("trained again"))
+    trained(tmp_path)
+
+
+def test_whatever_decides_a_net_makes_another_bundle(tmp_path: Path) -> None:
+    longer = file(indicators={"rsi_14": {"type": "rsi", "period": 15}})
+    other = BARS.with_columns(pl.when(pl.int_range(pl.len()) == 700).then(pl.col("close") * 1.0001).otherwise("close"))
+    cases: list[tuple[Mapping[str, Any], dict[str, Any]]] = [
+        (file(), {}),
+        (file(), {"seed": 2}),
+        (file(), {"threads": 2}),
+        (file(), {"end": "2022-02-28"}),
+        (file(), {"start": "2022-01-02"}),
+        (file(), {"training": {"epochs": 2}}),
+        (file(), {"bars": {"1h": other}}),
+        (file(), {"symbol": "GBPUSD"}),
+        (longer, {}),
+    ]
+    results = [trained(tmp_path, strategy, **options) for strategy, options in cases]
+    assert all(result.is_new for result in results)
+    assert len({result.identity for result in results}) == len(cases)
+
+
+def test_a_damaged_bundle_is_not_found_again(tmp_path: Path) -> None:
+    first = trained(tmp_path)
+    weights_file = first.path / "model.safetensors"
+    whole = weights_file.read_bytes()
+    weights_file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    again = trained(tmp_path)
+    assert again.is_new and again.model_id == "tiny/1h_v2" and (again.path / "model.safetensors").read_bytes() == whole
+
+
+def test_rules_of_a_call_are_laid_over_the_files(tmp_path: Path) -> None:
+    result = trained(tmp_path, training={"epochs": 2, "labels": {"zigzag_threshold": 0.02}})
+    section = read_config(result.path)["training"]
+    assert (section["epochs"], section["batch_size"], len(result.history)) == (2, 64, 2)
+    assert section["labels"] == {"source": "zigzag", "zigzag_threshold": 0.02} and result.rules == section
+    with pytest.raises(KtrdrError, match="did you mean epochs"):
+        trained(tmp_path, training={"epoch": 2})
+
+
+def test_several_symbols_are_trained_together(tmp_path: Path) -> None:
+    for symbol, seed in (("AAA", 3), ("BBB", 8)):
+        Repository(tmp_path).store(BarSeries.from_frame(walk(1_500, seed=seed), symbol, Timeframe.H1, Provenance()))
+    result = trained(tmp_path, bars=None, symbol=["AAA", "BBB"])
+    assert result.metadata.symbols == ("AAA", "BBB")
+    assert trained(tmp_path, bars=None, symbol=["BBB", "AAA"]).is_new  # the order of the rows decides the net
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
@@ -372,17 +436,17 @@ def test_early_stopping_changes_when_training_ends(before: Any, after: Any, tmp_
 
 
 def test_a_seed_given_wins_over_the_files(tmp_path: Path) -> None:
-    assert same(trained(tmp_path, file(training={"seed": 2})), trained(tmp_path, seed=2))
+    assert same(trained(tmp_path / "one", file(training={"seed": 2})), trained(tmp_path / "two", seed=2))
     without = file()
     del without["training"]["seed"]
-    assert same(trained(tmp_path, without), trained(tmp_path, seed=0))
+    assert same(trained(tmp_path / "one", without), trained(tmp_path / "two", seed=0))
 
 
 def test_the_older_place_of_the_keys_counts(tmp_path: Path) -> None:
     strategy = file()
     section = strategy.pop("training")
     strategy["model"]["training"] = section
-    assert same(trained(tmp_path, strategy), trained(tmp_path))
+    assert same(trained(tmp_path / "one", strategy), trained(tmp_path / "two"))
 
 
 # --- labels on their own ----------------------------------------------------------------------------------------------

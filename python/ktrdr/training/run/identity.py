@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ktrdr import _core
 from ktrdr.errors import IdentityMismatch, ProfileMismatch
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
+from ktrdr.neural.metadata import BundleMetadata
 from ktrdr.strategy.schema import Strategy
+
+if TYPE_CHECKING:
+    import torch
 
 SEMANTICS: Final = 1
 """Version of the rules by which a training's inputs become weights; raised with every change of a weight's bits."""
@@ -95,6 +99,24 @@ class TrainingIdentity:
             expected=started.get(part, "nothing")[:16],
             hint="restart it with `ktrdr operations restart`",
         )
+
+
+def result_hash(metadata: BundleMetadata, weights: Mapping[str, torch.Tensor]) -> str:
+    """Returns one hash over a net as a run uses it: weights, features and their scaling; BLAKE3 as hex.
+
+    Args:
+        metadata: of its bundle.
+        weights: by name, on the CPU.
+    """
+    facts = {
+        "features": list(metadata.resolved_features),
+        "model": dict(metadata.feature_part["model"]),
+        "normalization": dict(metadata.normalization_params),
+        "output_type": metadata.output_type,
+        "target_scale": metadata.target_scale,
+        "weights": [[name, list(tensor.shape), str(tensor.dtype)] for name, tensor in weights.items()],
+    }
+    return _hex([_text(facts), *(tensor.contiguous().numpy() for tensor in weights.values())])
 
 
 def _hex(buffers: list[Any]) -> str:
