@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ktrdr.operations.owner import Owner
     from ktrdr.operations.running.foreground import resume
     from ktrdr.operations.store.store import Store
+    from ktrdr.training.job.foreground import train
 
 KINDS: dict[str, str] = {
     "backtest": "ktrdr.backtesting.job.kind:KIND",
@@ -30,10 +31,11 @@ LAZY = {
     "resume": "ktrdr.operations.running.foreground:resume",
     "run": "ktrdr.backtesting.job.foreground:run",
     "stored_results": "ktrdr.backtesting.job.stored:stored_results",
+    "train": "ktrdr.training.job.foreground:train",
 }
 
 # Spelled out for type checkers, which do not evaluate `sorted(LAZY)`.
-__all__ = ["KINDS", "Kind", "Operation", "Owner", "Status", "Store", "resume", "run", "stored_results"]
+__all__ = ["KINDS", "Kind", "Operation", "Owner", "Status", "Store", "resume", "run", "stored_results", "train"]
 
 if not TYPE_CHECKING:
     # Hidden from type checkers, for which a module with `__getattr__` has every name.

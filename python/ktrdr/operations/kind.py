@@ -36,6 +36,24 @@ class Change:
     file: object
 
 
+def changes(run: Mapping[str, object], file: Mapping[str, object]) -> dict[str, Change]:
+    """Returns the rules in which a run differs from its file, both by dotted name.
+
+    Two choices of the same keys are compared key by key.
+
+    >>> changes({"exits": {"atr": 2}}, {"exits": {"atr": 3}})
+    {'exits.atr': Change(run=2, file=3)}
+    """
+    found: dict[str, Change] = {}
+    for name in run | file:
+        mine, other = run.get(name), file.get(name)
+        if isinstance(mine, Mapping) and isinstance(other, Mapping) and set(mine) == set(other):
+            found |= {f"{name}.{key}": Change(mine[key], other[key]) for key in mine if mine[key] != other[key]}
+        elif mine != other:
+            found[name] = Change(mine, other)
+    return found
+
+
 @dataclass(frozen=True)
 class Shown:
     """The part of a request that lists and pages print.

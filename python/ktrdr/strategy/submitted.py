@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ktrdr.config.difference import differences
 from ktrdr.config.place import Place
 from ktrdr.config.plain import plain
-from ktrdr.errors import ConfigError, IdentityMismatch
+from ktrdr.errors import ConfigError, IdentityMismatch, KtrdrError
 from ktrdr.strategy.library import find_strategy, read_strategy_file
 from ktrdr.strategy.loader import load_strategy, parse_strategy
 from ktrdr.strategy.schema import Strategy
@@ -74,3 +75,16 @@ class StrategyText:
     def _changed(self, what: str, **facts: object) -> IdentityMismatch:
         hint = "resume with --stored to use the strategy as it was submitted"
         return IdentityMismatch(what, where=self.name or "", part="strategy", hint=hint, **facts)
+
+
+@lru_cache(maxsize=64)
+def known_strategy(text: str) -> Strategy | None:
+    """Returns the strategy of a stored text; None for one that this version refuses. A list repeats few texts.
+
+    >>> known_strategy("not a strategy") is None
+    True
+    """
+    try:
+        return parse_strategy(text)
+    except KtrdrError:
+        return None

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
 
 from ktrdr.arguments import INITIAL_CAPITAL
 from ktrdr.backtesting.inputs.config import with_rules
 from ktrdr.backtesting.inputs.request import SECTIONS
 from ktrdr.errors import KtrdrError
-from ktrdr.operations.kind import Change, Shown
-from ktrdr.strategy.loader import parse_strategy
+from ktrdr.operations.kind import Change, Shown, changes
 from ktrdr.strategy.rules import flat_rules
 from ktrdr.strategy.schema import Strategy
+from ktrdr.strategy.submitted import known_strategy
 
 _LISTED = ("total_return", "sharpe")
 _STORED_NAMES = {"strategy": "strategy_name", "start_date": "start", "end_date": "end"}
@@ -25,7 +24,7 @@ def shown(spec: Mapping[str, Any]) -> Shown:
 
     A spec that this version cannot read is shown as far as it can be read.
     """
-    strategy = _strategy(str(spec.get("strategy_text", "")))
+    strategy = known_strategy(str(spec.get("strategy_text", "")))
     fields = {name: spec.get(_STORED_NAMES.get(name, name)) for name in _FIELDS}
     if fields["strategy"] is None and strategy is not None:
         fields["strategy"] = strategy.name  # submitted as a text, as the command line does for a worker
@@ -46,15 +45,6 @@ def _detail(spec: Mapping[str, Any]) -> str:
     return ", ".join(filter(None, (span, money)))
 
 
-@lru_cache(maxsize=64)
-def _strategy(text: str) -> Strategy | None:
-    """Returns the strategy of a stored text; None for one that this version refuses. A list repeats few texts."""
-    try:
-        return parse_strategy(text)
-    except KtrdrError:
-        return None
-
-
 def _changes(spec: Mapping[str, Any], strategy: Strategy) -> dict[str, Change]:
     given = {section: spec[section] for section in SECTIONS if spec.get(section)}
     if not given:
@@ -63,13 +53,4 @@ def _changes(spec: Mapping[str, Any], strategy: Strategy) -> dict[str, Change]:
         changed = with_rules(strategy, given)
     except KtrdrError:
         return {}
-    run, file = (flat_rules({name: each.canonical()[name] for name in SECTIONS}) for each in (changed, strategy))
-    return {name: change for path in run | file for name, change in _change(path, run.get(path), file.get(path))}
-
-
-def _change(path: str, run: Any, file: Any) -> Iterator[tuple[str, Change]]:
-    """Yields the difference of one rule; two choices of the same keys are compared key by key."""
-    if isinstance(run, Mapping) and isinstance(file, Mapping) and set(run) == set(file):
-        yield from ((f"{path}.{key}", Change(run[key], file[key])) for key in run if run[key] != file[key])
-    elif run != file:
-        yield path, Change(run, file)
+    return changes(*(flat_rules({name: each.canonical()[name] for name in SECTIONS}) for each in (changed, strategy)))

@@ -41,7 +41,7 @@ def compare(store: Store, references: Sequence[str]) -> CommandResult:
     kind = kind_of(operations[0].kind)
     results = [kind.result(store, operation.id) for operation in operations]
     given = [kind.inputs(operation.spec, result) for operation, result in zip(operations, results, strict=True)]
-    metrics = [result.summary.get("metrics", kind.figures(result.summary)) for result in results]
+    metrics = [_numbers(result.summary.get("metrics", kind.figures(result.summary))) for result in results]
     undefined = [result.summary.get("undefined", {}) for result in results]
     titles = [kind.headline(result.manifest) for result in results]
     differing = differences(given)
@@ -60,6 +60,11 @@ def compare(store: Store, references: Sequence[str]) -> CommandResult:
         return CommandResult(data, shown)
     over_time, tables = _over_time(curves)
     return CommandResult({**data, **over_time}, [*shown, *tables])
+
+
+def _numbers(metrics: Mapping[str, Any]) -> dict[str, float | int | None]:
+    """Returns the metrics that can be ranked; a training's count of rows by split is none."""
+    return {name: value for name, value in metrics.items() if not isinstance(value, Mapping)}
 
 
 def differences(given: Sequence[Mapping[str, object]]) -> dict[str, list[Any]]:

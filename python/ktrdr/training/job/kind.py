@@ -47,6 +47,12 @@ class TrainingKind(Kind):
 
         return shown(spec)
 
+    def figures(self, summary: Mapping[str, Any]) -> dict[str, float | int | None]:
+        """Returns the validation loss and the hit rate on the test rows."""
+        from ktrdr.training.job.shown import figures
+
+        return figures(summary)
+
     def headline(self, manifest: Mapping[str, Any]) -> str:
         """Returns the model of a completed training, and strategy, symbols and span."""
         from ktrdr.training.job.shown import headline
@@ -58,6 +64,14 @@ class TrainingKind(Kind):
         from ktrdr.training.job.shown import remarks
 
         return remarks(result)
+
+    def inputs(self, spec: Mapping[str, Any], result: Result) -> dict[str, Any]:
+        """Returns features, training rules, bars, run and versions by dotted name."""
+        from ktrdr.training.job.shown import inputs
+        from ktrdr.training.run.result import TrainResult
+
+        assert isinstance(result, TrainResult)
+        return inputs(result)
 
     def open_snapshot(self, snapshot: bytes) -> OpenedSnapshot:
         """Returns the snapshot, verified, without torch; raises ``SnapshotCorrupt`` or ``SnapshotTooNew``."""
