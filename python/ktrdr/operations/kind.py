@@ -96,10 +96,12 @@ class Kind(SnapshotFormat, Protocol):
     Args:
         name: lower-case letters; the first part of an operation's id.
         tables: names that `table` accepts.
+        unit: what its progress counts, in the plural.
     """
 
     name: str
     tables: Sequence[str] = ()
+    unit: str = "bars"
 
     def parse(self, spec: Json) -> object:
         """Returns the request that a spec holds; checks all that needs no data. Raises ``KtrdrError`` leaves."""
@@ -172,6 +174,15 @@ def shown(kind: str, spec: Json) -> Shown:
 def figures(kind: str, summary: Json) -> Mapping[str, float | int | None]:
     """Returns the numbers to list of a result, none of a kind that only a later version knows."""
     return kind_of(kind).figures(summary) if kind in KINDS else {}
+
+
+def unit_of(kind: str) -> str:
+    """Returns what the progress of a kind counts, also of one that only a later version knows.
+
+    >>> unit_of("backtest")
+    'bars'
+    """
+    return kind_of(kind).unit if kind in KINDS else "steps"
 
 
 def capabilities() -> dict[str, Capability]:

@@ -13,11 +13,11 @@ from ktrdr.worker.access.bodies import BodyMiddleware
 from ktrdr.worker.access.middleware import AccessMiddleware
 from ktrdr.worker.metrics import MetricsMiddleware
 from ktrdr.worker.pages import docs, home, login
-from ktrdr.worker.routes import backtests, catalog, health, operations, results, streams
+from ktrdr.worker.routes import backtests, catalog, health, operations, results, streams, trainings
 from ktrdr.worker.service import Service, known_query
 from ktrdr.worker.views import ErrorBody
 
-ROUTES = (backtests, operations, results, streams, catalog, health, login, home, docs)
+ROUTES = (backtests, trainings, operations, results, streams, catalog, health, login, home, docs)
 _ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
     422: {"model": ErrorBody, "description": "A field is missing, unknown, or outside what is accepted."},
     "default": {"model": ErrorBody, "description": "Refused: `error.code` says why."},
@@ -34,7 +34,7 @@ def create_api(service: Service) -> FastAPI:
         redirect_slashes=False,
         dependencies=[Depends(known_query)],
         responses=_ERROR_RESPONSES,
-        description="Backtests that survive: started here, run by any worker of one database.",
+        description="Backtests and trainings that survive: started here, run by any worker of one database.",
     )
     api.state.service = service
     errors.install(api)

@@ -56,6 +56,10 @@ class WorkerClient:
         """Submits a backtest; returns operation_id and status."""
         return self._call("POST", "/backtests/start", body)
 
+    def train(self, body: Mapping[str, Any]) -> Json:
+        """Submits a training; returns operation_id and status."""
+        return self._call("POST", "/trainings/start", body)
+
     def operation(self, operation_id: str) -> Json:
         """Returns status, progress, timings, error, and the reasons of waiting."""
         return self._call("GET", _path(operation_id))

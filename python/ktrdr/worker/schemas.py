@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -11,8 +11,10 @@ from ktrdr.config.fields import Instant
 from ktrdr.config.strict import Strict, reject
 from ktrdr.errors import ConfigMissing, ConfigRange
 from ktrdr.operations.models import LONGEST_NOTE, REFERENCE
-from ktrdr.profile import MAX_THREADS
+from ktrdr.profile import DEFAULT_THREADS, MAX_THREADS
 from ktrdr.strategy.sections.grammar import STRATEGY_NAME
+from ktrdr.strategy.submitted import StrategyText
+from ktrdr.training.job.request import TrainingParameters
 
 MODEL_ID = rf"{STRATEGY_NAME.rstrip('$')}/[0-9a-z]{{2,3}}_v[1-9][0-9]{{0,8}}$"
 
@@ -31,7 +33,31 @@ def _http_name(name: str) -> str:
     return OTHER_NAMES["HTTP"].get(name, name)
 
 
-class StartBody(StartParameters):
+class Submission(Strict):
+    """The part of a start that every kind has: a strategy by name or as YAML, a key, a note."""
+
+    strategy_name: Annotated[str, Field(pattern=STRATEGY_NAME)] | None = None
+    strategy_yaml: Annotated[str, Field(min_length=1)] | None = None
+    idempotency_key: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,200}$")] | None = Field(
+        None, description="a repeated request with the same key and body returns the same operation"
+    )
+    note: Note | None = NOTE
+
+    @model_validator(mode="after")
+    def _one_strategy(self) -> Self:
+        if self.strategy_name is None and self.strategy_yaml is None:
+            raise reject(ConfigMissing, "required, unless strategy_yaml is given", "strategy_name")
+        if self.strategy_name is not None and self.strategy_yaml is not None:
+            raise reject(ConfigRange, "given beside strategy_name", "strategy_yaml", expected="one of the two")
+        return self
+
+    @property
+    def strategy(self) -> str | StrategyText:
+        """Returns the strategy's name, or its text."""
+        return StrategyText(self.strategy_yaml) if self.strategy_yaml is not None else str(self.strategy_name)
+
+
+class StartBody(StartParameters, Submission):
     """A backtest to start: a strategy by name or as YAML, and the parameters of the run.
 
     The fields of the parent keep their ranges, defaults and descriptions; both dates are required here.
@@ -39,23 +65,9 @@ class StartBody(StartParameters):
 
     model_config = ConfigDict(alias_generator=_http_name)
 
-    strategy_name: Annotated[str, Field(pattern=STRATEGY_NAME)] | None = None
-    strategy_yaml: Annotated[str, Field(min_length=1)] | None = None
     model: ModelId | None = Field(None, description=_described("model"))
     start: Instant = Field(description=_described("start"), examples=["2024-01-01"])
     end: Instant = Field(description=_described("end"), examples=["2024-12-31"])
-    idempotency_key: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,200}$")] | None = Field(
-        None, description="a repeated request with the same key and body returns the same operation"
-    )
-    note: Note | None = NOTE
-
-    @model_validator(mode="after")
-    def _one_strategy(self) -> StartBody:
-        if self.strategy_name is None and self.strategy_yaml is None:
-            raise reject(ConfigMissing, "required, unless strategy_yaml is given", "strategy_name")
-        if self.strategy_name is not None and self.strategy_yaml is not None:
-            raise reject(ConfigRange, "given beside strategy_name", "strategy_yaml", expected="one of the two")
-        return self
 
     @model_validator(mode="after")
     def _rates_once(self) -> StartBody:
@@ -63,6 +75,14 @@ class StartBody(StartParameters):
             if getattr(self, name) is not None and name in (self.execution or {}):
                 raise reject(ConfigRange, f"given beside execution.{name}", name, expected="one of the two")
         return self
+
+
+class TrainingBody(TrainingParameters, Submission):
+    """A training to start: a strategy by name or as YAML, and the parameters of the run."""
+
+    model_config = ConfigDict(alias_generator=_http_name)
+
+    threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = Field(DEFAULT_THREADS, description="torch threads")
 
 
 class ResumeBody(Strict):

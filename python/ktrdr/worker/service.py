@@ -53,6 +53,10 @@ class Service:
         events = Broadcaster(lambda name: operation_view(store, store.get(name)))
         return cls(store, runner, access, events, WorkerMetrics())
 
+    def is_alone(self) -> bool:
+        """Returns True if no other live worker might have the bars that are missing here."""
+        return sum(worker.live for worker in self.store.workers()) <= 1
+
     def view(self, operation_id: str) -> OperationView:
         """Returns the operation as callers see it; raises ``NotFound``."""
         return operation_view(self.store, self.store.get(operation_id))

@@ -52,7 +52,12 @@ class Deleted(View):
 
 
 class ProgressView(View):
-    """Progress of a run; ``eta`` in seconds. ``stage`` is the part that runs, for an operation that has parts."""
+    """Progress of a run; ``eta`` in seconds. ``stage`` is the part that runs, for an operation that has parts.
+
+    A kind adds figures: a training counts batches, and adds its epoch and losses.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     phase: str | None = None
     stage: str | None = None

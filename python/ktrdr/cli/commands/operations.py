@@ -12,10 +12,11 @@ from ktrdr.cli.runs.client import follow_until_at_rest, operations_client
 from ktrdr.cli.runs.listing import changes_of, listed, reasons_of, share_of, terminal_width
 from ktrdr.cli.runs.options import Flag, Settings, Whole, rules_of
 from ktrdr.errors import UsageError
+from ktrdr.operations.kind import unit_of
 from ktrdr.simulation.metrics import label, value_text
 
 Json = dict[str, Any]
-_FOLLOWED = ("stage", "equity", "trades")
+_COMMON_FIGURES = frozenset({"percentage", "bar", "total_bars", "bars_per_second", "eta"})
 
 
 def list_operations(
@@ -90,7 +91,8 @@ def follow(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
                 said.add(line)
                 current_output().note(line)
             if figures.get("bar") is not None:
-                detail = {name: figures[name] for name in _FOLLOWED if figures.get(name) is not None}
+                stage = {"stage": figures["stage"]} if figures.get("stage") else {}
+                detail = {**stage, **_own_figures(figures)}
                 bridge.report(figures["phase"], figures["bar"], figures["total_bars"], detail)
 
         place = operations_client(worker)
@@ -224,9 +226,8 @@ def _shown(operation: Json) -> CommandResult:
         "done": share_of(operation),
         "stage": progress_now.get("stage"),
         "time": progress_now.get("time"),
-        "equity": _number(progress_now.get("equity")),
-        "trades": progress_now.get("trades"),
-        "bars per second": _number(progress_now.get("bars_per_second")),
+        **{label(name): _number(value) for name, value in _own_figures(progress_now).items()},
+        f"{unit_of(operation['type'])} per second": _number(progress_now.get("bars_per_second")),
         "seconds left": _number(progress_now.get("eta")),
         "submitted": timings["created_at"],
         "started": timings["started_at"],
@@ -251,5 +252,14 @@ def _state(part: Json) -> str:
     return part["status"] if share is None else f"{part['status']} {share:.0f} %"
 
 
+def _own_figures(figures: Json) -> dict[str, float | int]:
+    """Returns the figures that a kind adds to its progress, such as equity or losses."""
+    return {
+        name: value
+        for name, value in figures.items()
+        if name not in _COMMON_FIGURES and isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:,.6g}"
+    return "" if value is None else str(value) if isinstance(value, int) else f"{value:,.6g}"

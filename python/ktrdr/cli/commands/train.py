@@ -1,45 +1,49 @@
-"""``ktrdr train``: trains a strategy's net into a model bundle."""
+"""``ktrdr train``: trains a strategy's net into a model bundle, here or on a worker."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
-from ktrdr.cli.interrupt import Interrupt
-from ktrdr.cli.output import CommandResult, Table
-from ktrdr.cli.progress import progress
-from ktrdr.cli.runs.options import Whole
+from ktrdr.cli.output import CommandResult
+from ktrdr.cli.runs.options import Flag, Settings, Whole, naming_flags, rules_of
 from ktrdr.profile import DEFAULT_THREADS
+
+if TYPE_CHECKING:
+    from ktrdr.training.job.request import TrainingRequest
 
 
 def train(
     strategy: str,
-    symbol: str | None = None,
+    symbols: str | None = None,
     timeframe: str | None = None,
     /,
     *,
     start_date: str | None = None,
     end_date: str | None = None,
+    settings: Settings = (),
     seed: Whole | None = None,
     device: str = "auto",
     threads: Whole = DEFAULT_THREADS,
-    resample: Annotated[bool, Parameter(negative="", show_default=False)] = False,
+    resample: Flag = False,
+    note: str | None = None,
+    worker: str | None = None,
 ) -> CommandResult:
-    """Train a strategy's net into a model bundle.
+    """Train a strategy's net into a model bundle; one that an equal training has made is found again.
 
     Parameters
     ----------
     strategy
         A strategy's name or path.
-    symbol
-        By default the strategy's own symbols.
+    symbols
+        One symbol, or several with commas between them; by default the strategy's own.
     timeframe
         By default the strategy's base timeframe.
     start_date
         First date of the training span; by default the strategy's.
     end_date
         Last date, included; by default the strategy's.
+    settings
+        A rule, as training.epochs=20; may be given many times.
     seed
         Of the random generator; by default the strategy's.
     device
@@ -48,41 +52,42 @@ def train(
         Torch threads.
     resample
         Make a missing timeframe from a finer one.
+    note
+        Words by which you tell the training from others.
+    worker
+        Queue it at the worker of that address.
     """
-    from ktrdr.training.train import train as train_net
+    from ktrdr._lazy import require
+    from ktrdr.arguments import check_threads
+    from ktrdr.training.job.request import TrainingRequest
 
-    with Interrupt() as token, progress() as bridge:
-        result = train_net(
+    if worker is None:
+        require("torch", "safetensors")
+    with naming_flags():
+        check_threads(threads)
+        request = TrainingRequest.of(
             strategy,
-            symbol,
+            None if symbols is None else symbols.split(","),
             timeframe,
             start=start_date,
             end=end_date,
             seed=seed,
             device=device,
-            threads=threads,
             resample=resample,
-            bridge=bridge,
-            cancellation_token=token,
+            training=rules_of(settings, sections=("training",)).get("training"),
         )
-    return trained(result)
+        if worker is None:
+            return _here(request, threads, note)
+    from ktrdr.cli.runs import client
+    from ktrdr.worker.client import WorkerClient
+
+    return client.queued(WorkerClient(worker).train(client.start_body(request, threads, note)), worker)
 
 
-def trained(result: Any) -> CommandResult:
-    """Returns what ``ktrdr train`` prints."""
-    data = {
-        "operation_id": None,
-        "status": "completed",
-        "model": result.model_id,
-        "metrics": dict(result.metrics),
-        "warnings": list(result.warnings),
-    }
-    rows = [(name, _shown(value)) for name, value in result.metrics.items()]
-    notes = [f"warning: {warning}" for warning in result.warnings]
-    return CommandResult(data, [f"model {result.model_id}", Table(("metric", "value"), rows), *notes])
+def _here(request: TrainingRequest, threads: int, note: str | None) -> CommandResult:
+    from ktrdr.cli.runs.foreground import in_foreground
+    from ktrdr.operations.store.store import Store
+    from ktrdr.training.job.foreground import begin
 
-
-def _shown(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return ", ".join(f"{key} {_shown(part)}" for key, part in value.items()) if isinstance(value, dict) else str(value)
+    store = Store.open()
+    return in_foreground(lambda _: begin(store, request, threads=threads, note=note), store)

@@ -13,6 +13,7 @@ from ktrdr.operations.store.store import Store
 
 if TYPE_CHECKING:
     from ktrdr.backtesting.inputs.request import BacktestRequest
+    from ktrdr.training.job.request import TrainingRequest
 
 Json = dict[str, Any]
 _CANCEL_WAIT_S = 2.0
@@ -158,15 +159,15 @@ def resume(operation_id: str, *, threads: int | None, stored: bool, worker: str 
     return queued(place.resume(place.find(operation_id), stored=stored), worker)
 
 
-def start_body(request: BacktestRequest, threads: int, note: str | None = None) -> Json:
+def start_body(request: BacktestRequest | TrainingRequest, threads: int, note: str | None = None) -> Json:
     """Returns the body of a start: a built-in strategy goes by its name, any other as its text."""
-    from ktrdr.backtesting.inputs.parameters import OTHER_NAMES, BacktestParameters
+    from ktrdr.backtesting.inputs.parameters import OTHER_NAMES
     from ktrdr.strategy.library import find_strategy
 
     name = request.strategy_name
     built_in = name is not None and find_strategy(name).source == "built-in"
     strategy = {"strategy_name": name} if built_in else {"strategy_yaml": request.strategy_text}
-    parameters = request.model_dump(include=set(BacktestParameters.model_fields), exclude_none=True)
+    parameters = request.model_dump(exclude={"strategy_name", "strategy_text"}, exclude_none=True)
     names = OTHER_NAMES["HTTP"]
     named = {names.get(name, name): value for name, value in parameters.items()}
     return {**strategy, **named, "threads": threads, **({"note": note} if note else {})}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ktrdr.backtesting.inputs.parameters import BacktestOptions
 
 SECTIONS = ("execution", "decisions", "metrics")
-_FLAGGED = ("start", "end", "model", "initial_capital", "threads")
+_FLAGGED = ("start", "end", "model", "initial_capital", "threads", "seed", "device")
 
 
 def _whole(_type: Any, tokens: Sequence[Any]) -> int:
@@ -118,7 +118,11 @@ def naming_flags() -> Iterator[None]:
 
 
 def rules_of(
-    settings: Sequence[str], *, commission: float | None = None, slippage: float | None = None
+    settings: Sequence[str],
+    *,
+    sections: Sequence[str] = SECTIONS,
+    commission: float | None = None,
+    slippage: float | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Returns rules by section; values are YAML 1.2 scalars or flow mappings. Raises ``ArgumentInvalid``.
 
@@ -128,9 +132,10 @@ def rules_of(
     rules: dict[str, dict[str, Any]] = {}
     for setting in settings:
         key, equals, text = setting.partition("=")
-        if not equals or key.split(".")[0] not in SECTIONS or "" in key.split(".") or "." not in key:
-            expected = f"SECTION.key=value with SECTION one of {', '.join(SECTIONS)}"
-            raise ArgumentInvalid("cannot be read", where="--set", found=setting, expected=expected, hint=_section(key))
+        if not equals or key.split(".")[0] not in sections or "" in key.split(".") or "." not in key:
+            expected = f"SECTION.key=value with SECTION {'one of ' if len(sections) > 1 else ''}{', '.join(sections)}"
+            hint = _section(key, sections)
+            raise ArgumentInvalid("cannot be read", where="--set", found=setting, expected=expected, hint=hint)
         _put(rules, key, _value(text, setting))
     for name, rate in (("commission", commission), ("slippage", slippage)):
         if rate is not None:
@@ -138,14 +143,20 @@ def rules_of(
     return rules
 
 
-def _section(key: str) -> str:
+def _section(key: str, sections: Sequence[str]) -> str:
     """Returns the hint that names the section of a key that was written without one."""
     from ktrdr.config.strict import Strict, keys_of
     from ktrdr.strategy.rules import DecisionRules, ExecutionRules, MetricsRules
+    from ktrdr.strategy.sections.training import TrainingFile
 
-    models: tuple[type[Strict], ...] = (ExecutionRules, DecisionRules, MetricsRules)
+    models: dict[str, type[Strict]] = {
+        "execution": ExecutionRules,
+        "decisions": DecisionRules,
+        "metrics": MetricsRules,
+        "training": TrainingFile,
+    }
     first = key.partition(".")[0]
-    found = [section for section, model in zip(SECTIONS, models, strict=True) if first in keys_of(model)]
+    found = [section for section in sections if first in keys_of(models[section])]
     return f"did you mean {found[0]}.{key}?" if found else ""
 
 

@@ -18,6 +18,7 @@ from ktrdr.training.inputs import Moment
 from ktrdr.training.job.kind import KIND
 from ktrdr.training.job.request import TrainingRequest
 from ktrdr.training.run.result import TrainResult
+from ktrdr.training.train import run_settings
 
 
 def train(
@@ -73,5 +74,6 @@ def train(
 
 
 def begin(store: Store, request: TrainingRequest, *, threads: int = DEFAULT_THREADS, note: str | None = None) -> Claim:
-    """Claims a new operation of this process."""
+    """Claims a new operation of this process; a device that it does not have is reported before that."""
+    run_settings(request.inputs(), request.seed, request.device, threads)
     return store.begin_here(KIND.name, request.to_spec(), Owner.me(), KIND.capability(), threads=threads, note=note)

@@ -19,6 +19,7 @@ class TrainingKind(Kind):
     """Trainings of a strategy's net over stored bars; the spec is a `TrainingRequest`."""
 
     name = "training"
+    unit = "batches"
 
     def capability(self) -> Capability:
         """Returns the numeric profile and the version of the rules by which inputs become weights; imports torch."""

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from ktrdr.worker.routes.operations import accepted, resumed
 from ktrdr.worker.routes.requests import request_of, require_symbol
 from ktrdr.worker.schemas import ResumeOneBody, StartBody
-from ktrdr.worker.service import Parts, Service
+from ktrdr.worker.service import Parts
 from ktrdr.worker.views import Accepted
 
 router = APIRouter(prefix="/backtests", tags=["backtests"])
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/backtests", tags=["backtests"])
 def start(parts: Parts, body: StartBody) -> Accepted:
     """Stores a backtest for the next free slot of any worker; one key and body give one operation."""
     request = request_of(body)
-    if _is_alone(parts):
+    if parts.is_alone():
         require_symbol(body.symbol)
     made = parts.store.submit(
         "backtest",
@@ -34,8 +34,3 @@ def start(parts: Parts, body: StartBody) -> Accepted:
 def resume(parts: Parts, body: ResumeOneBody) -> Accepted:
     """The same as POST /operations/{operation_id}/resume."""
     return resumed(parts, parts.store.find_id(body.operation_id), body)
-
-
-def _is_alone(parts: Service) -> bool:
-    """Returns True if no other live worker might have the bars that are missing here."""
-    return sum(worker.live for worker in parts.store.workers()) <= 1

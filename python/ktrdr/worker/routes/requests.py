@@ -9,18 +9,22 @@ from ktrdr.data.store.repository import Repository
 from ktrdr.errors import RequestInvalid
 from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Operation
-from ktrdr.strategy.submitted import StrategyText
 from ktrdr.text import nearest
-from ktrdr.worker.schemas import ForkBody, Rules, StartBody
+from ktrdr.training.job.request import TrainingParameters, TrainingRequest
+from ktrdr.worker.schemas import ForkBody, Rules, StartBody, TrainingBody
 
 
 def request_of(body: StartBody) -> BacktestRequest:
     """Returns the backtest that a start asks for; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
-    strategy = body.strategy_name if body.strategy_yaml is None else StrategyText(body.strategy_yaml)
-    assert strategy is not None
     parameters = {name: getattr(body, name) for name in BacktestParameters.model_fields}
     parameters["execution"] = _execution(body)
-    return BacktestRequest.of(strategy, **parameters, allow_path=False, threads=body.threads)
+    return BacktestRequest.of(body.strategy, **parameters, allow_path=False, threads=body.threads)
+
+
+def training_of(body: TrainingBody) -> TrainingRequest:
+    """Returns the training that a start asks for; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
+    parameters = {name: getattr(body, name) for name in TrainingParameters.model_fields}
+    return TrainingRequest.of(body.strategy, **parameters, allow_path=False)
 
 
 def _execution(body: StartBody) -> Rules | None:
