@@ -26,7 +26,7 @@ from support.process.service import TOKEN, Service, code_of, events, service, wh
 
 UNKNOWN = "backtest_0123456789abcdef"
 SPECIFIED = {
-    ("POST", "/backtests/start"), ("POST", "/backtests/resume"), ("GET", "/operations"),
+    ("POST", "/backtests/start"), ("POST", "/backtests/resume"), ("POST", "/trainings/start"), ("GET", "/operations"),
     ("GET", "/operations/{operation_id}"), ("DELETE", "/operations/{operation_id}"),
     *(("POST", f"/operations/{{operation_id}}/{verb}") for verb in ("resume", "restart", "fork", "cancel", "delete")),
     ("POST", "/operations/{operation_id}/note"), ("GET", "/catalog/metrics"),
@@ -102,6 +102,11 @@ def wait_status(client: httpx.Client, operation_id: str, *wanted: str) -> dict[s
 
     found: dict[str, Any] = wait_for(look, 60, 0.05)
     return found
+
+
+def training_body(**changes: Any) -> dict[str, Any]:
+    file = strategy("mlp", name="taught")
+    return {"strategy_yaml": yaml.safe_dump(file, sort_keys=False), "threads": 1, "device": "cpu"} | changes
 
 
 def wait_bar(client: httpx.Client, operation_id: str, bar: int) -> None:
@@ -183,7 +188,7 @@ def test_operations_are_listed_newest_first_in_pages(client: httpx.Client, done:
     assert after["next_cursor"] is None
     completed = client.get("/operations", params={"status": "completed", "type": "backtest"}).json()["operations"]
     assert [found["operation_id"] for found in completed] == [done[0]]
-    assert client.get("/operations", params={"type": "training"}).json()["operations"] == []
+    assert client.get("/operations", params={"type": "research"}).json()["operations"] == []
     for operation_id in later:
         store.delete(operation_id)
 
@@ -379,6 +384,10 @@ def started_with(**changes: Any) -> Callable[[httpx.Client], httpx.Response]:
     return lambda client: client.post("/backtests/start", json=start_body(**changes))
 
 
+def training_with(**changes: Any) -> Callable[[httpx.Client], httpx.Response]:
+    return lambda client: client.post("/trainings/start", json=training_body(**changes))
+
+
 def sent(content: Any, **headers: str) -> Callable[[httpx.Client], httpx.Response]:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda client: client.post("/backtests/start", content=content, headers=named)
@@ -434,6 +443,14 @@ ROWS = {
         post(f"/operations/{UNKNOWN}/cancel", {"force": True}), 422, "request_invalid", "force",
     ),
     "no such verb": (lambda client: client.put("/operations", json={}), 405, "request_invalid", None),
+    "training of no strategy": (post("/trainings/start", {"threads": 1}), 422, "request_invalid", "strategy_name"),
+    "training with an unknown rule": (
+        training_with(training={"epoch": 3}), 422, "config_unknown_key", "training",
+    ),
+    "training on a symbol that is not here": (training_with(symbols=["GBPUSD"]), 422, "request_invalid", "symbol"),
+    "training on a symbol that is a path": (training_with(symbols=["../x"]), 422, "request_invalid", "symbols[0]"),
+    "training from no date": (training_with(start_date="x"), 422, "request_invalid", "start_date"),
+    "training with an unknown field": (training_with(epochs=3), 422, "request_invalid", "epochs"),
     "no such route": (post("/trainings"), 404, "not_found", None),
     "session without a token": (post("/session", {"token": TOKEN}), 404, "not_found", None),
     "unknown status": (lambda client: client.get("/operations?status=asleep"), 422, "request_invalid", "status"),
@@ -454,6 +471,24 @@ def test_bad_requests(client: httpx.Client, row: str) -> None:
     assert "\n" not in error["message"]
     if field is not None:
         assert error["field"] == field
+
+
+def test_a_training_is_run_by_a_child_and_found_again(client: httpx.Client, place: Place) -> None:
+    body = training_body(end_date="2024-06-30", training={"epochs": 2}, idempotency_key="taught-1", note="first")
+    said = client.post("/trainings/start", json=body)
+    assert said.status_code == 202, said.text
+    name = said.json()["operation_id"]
+    assert client.post("/trainings/start", json=body).json()["operation_id"] == name
+    done = wait_status(client, name, "completed", "failed")
+    assert (done["status"], done["type"], done["note"]) == ("completed", "training", "first")
+    assert done["progress"]["epoch"] == 2 and done["title"] == "taught EURUSD 1h"
+    result = client.get(f"/operations/{name}/results").json()
+    assert result["model"] == "taught/1h_v1" and result["manifest"]["symbols"] == ["EURUSD"]
+    assert len(result["manifest"]["history"]) == 2 and result["metrics"]["test_loss"] > 0
+    assert (place.folder / "models" / "taught" / "1h_v1" / "model.safetensors").exists()
+    assert [one["operation_id"] for one in client.get("/operations?type=training").json()["operations"]] == [name]
+    refused = client.post(f"/operations/{name}/fork", json={})
+    assert refused.status_code == 422 and "cannot be forked" in refused.text
 
 
 def test_every_fault_of_a_strategy_is_listed(client: httpx.Client) -> None:

@@ -45,7 +45,7 @@ def changes(run: Mapping[str, object], file: Mapping[str, object]) -> dict[str, 
     {'exits.atr': Change(run=2, file=3)}
     """
     found: dict[str, Change] = {}
-    for name in run | file:
+    for name in {**run, **file}:
         mine, other = run.get(name), file.get(name)
         if isinstance(mine, Mapping) and isinstance(other, Mapping) and set(mine) == set(other):
             found |= {f"{name}.{key}": Change(mine[key], other[key]) for key in mine if mine[key] != other[key]}

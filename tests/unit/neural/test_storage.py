@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ktrdr.errors import ModelNotFound
+from ktrdr.neural.bundle import BundleDraft
 from ktrdr.neural.storage import ModelStorage
 from ktrdr.time import Timeframe
 from support.inputs.nets import draft_of
@@ -101,3 +103,34 @@ def test_an_id_does_not_follow_a_link_out_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "models" / "tiny").symlink_to(tmp_path / "outside" / "tiny")
     with pytest.raises(ModelNotFound):
         ModelStorage(tmp_path / "models").find("tiny/1h_v1")
+
+
+def equal_draft(identity: str) -> BundleDraft:
+    draft = draft_of()
+    return replace(draft, metadata=replace(draft.metadata, identity={"hash": identity, "parts": {}}))
+
+
+def test_a_bundle_of_one_identity_is_written_once(tmp_path: Path) -> None:
+    storage = ModelStorage(tmp_path)
+    paths = [storage.save(equal_draft(identity)).name for identity in ("ab", "ab", "cd", "ab")]
+    assert paths == ["1h_v1", "1h_v1", "1h_v2", "1h_v1"]
+    found = storage.equal("tiny", "cd")
+    assert found is not None and found.id == "tiny/1h_v2"
+    assert storage.equal("tiny", "ef") is None and storage.equal("other", "ab") is None
+    store(tmp_path)
+    assert store(tmp_path) == "tiny/1h_v4"  # bundles without an identity are all different
+
+
+def test_of_equal_writers_at_one_time_one_writes(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        paths = set(pool.map(lambda _: ModelStorage(tmp_path).save(equal_draft("ab")), range(16)))
+    assert paths == {tmp_path / "tiny" / "1h_v1"}
+    assert [path.name for path in (tmp_path / "tiny").iterdir()] == ["1h_v1"]
+
+
+def test_a_write_clears_what_a_killed_one_has_left(tmp_path: Path) -> None:
+    left = tmp_path / "tiny" / ".writing-1-abc"
+    left.mkdir(parents=True)
+    (left / "model.safetensors").write_bytes(b"half")
+    store(tmp_path)
+    assert [path.name for path in (tmp_path / "tiny").iterdir()] == ["1h_v1"]
