@@ -11,11 +11,13 @@ import numpy as np
 import polars as pl
 
 import ktrdr
+from ktrdr import operations
 from ktrdr.backtesting import BacktestConfig, BacktestingEngine, BacktestResults, ModelBundle
 from ktrdr.backtesting import simulate as simulate_from_backtesting
 from ktrdr.simulation.result import Block, Conventions, OpenPosition, RunResult
 from ktrdr.strategy.rule_mappings import ExecutionMapping
 from ktrdr.strategy.rules import ExecutionRules
+from ktrdr.strategy.sections.training_mappings import TrainingMapping
 from ktrdr.training.train import TrainResult
 
 HOUR_NS = 3_600_000_000_000
@@ -103,7 +105,9 @@ def strategies(folder: Path) -> None:
     assert_type(results.metrics, Mapping[str, float | None])
     assert_type(results.identity, str)
     assert_type(results.manifest, dict[str, Any])
-    assert_type(ktrdr.train("v3_minimal", data_dir=folder), TrainResult)
+    fast: TrainingMapping = {"epochs": 2, "labels": {"source": "zigzag", "zigzag_threshold": 0.01}}
+    assert_type(ktrdr.train("v3_minimal", ["EURUSD"], training=fast, data_dir=folder), TrainResult)
+    assert_type(operations.train("v3_minimal", note="a first look"), TrainResult)
     assert_type(ktrdr.labels("v3_minimal", bars={"1h": market()}), pl.DataFrame)
     assert_type(ktrdr.features("v3_minimal", "EURUSD", "1h").frame, pl.DataFrame)
     config = BacktestConfig.of("v3_minimal", "EURUSD", "1h", model=ModelBundle.load(folder))

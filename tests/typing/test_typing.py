@@ -21,6 +21,9 @@ from ktrdr.config.strict import Strict
 from ktrdr.simulation.arrays import Simulation
 from ktrdr.simulation.result import OpenPosition, Trailing
 from ktrdr.strategy import rule_mappings, rules
+from ktrdr.strategy.sections import training_mappings
+from ktrdr.strategy.sections.labels import ForwardReturnLabels, TripleBarrierLabels, ZigzagLabels
+from ktrdr.strategy.sections.training import TrainingFile
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -96,13 +99,23 @@ def shape(kind: Any) -> Any:
         (rule_mappings.ExecutionMapping, rules.ExecutionRules),
         (rule_mappings.DecisionsMapping, rules.DecisionRules),
         (rule_mappings.MetricsMapping, rules.MetricsRules),
+        (training_mappings.TrainingMapping, TrainingFile),
+        (training_mappings.ZigzagLabelsMapping, ZigzagLabels),
+        (training_mappings.ForwardReturnLabelsMapping, ForwardReturnLabels),
+        (training_mappings.TripleBarrierLabelsMapping, TripleBarrierLabels),
     ],
 )
 def test_mappings_mirror_the_rules(mapping: Any, model: type[Strict]) -> None:
     hints: Mapping[str, Any] = get_type_hints(mapping)
     assert list(hints) == list(model.model_fields)
     for name, hint in hints.items():
-        assert shape(hint) == shape(model.model_fields[name].annotation), name
+        own, wanted = shape(hint), shape(model.model_fields[name].annotation)
+        if name == "lr_scheduler":  # true is the default one; the model's union has a union inside
+            assert own - {bool, NoneType} == {one for part in wanted - {NoneType} for one in part}
+        elif name == "labels":  # of trades: the others cannot be trained
+            assert own < wanted
+        else:
+            assert own == wanted, name
 
 
 def test_the_open_position_has_the_keys_of_its_type() -> None:

@@ -16,6 +16,7 @@ from ktrdr.progress import progress_or
 from ktrdr.strategy.loader import load_strategy
 from ktrdr.strategy.overrides import with_training
 from ktrdr.strategy.schema import Strategy
+from ktrdr.strategy.sections.training_mappings import TrainingMapping
 from ktrdr.training.inputs import Moment, TrainingInputs, training_inputs
 from ktrdr.training.run.pipeline import run_training
 from ktrdr.training.run.result import TrainResult
@@ -34,7 +35,7 @@ def train(
     start: Moment = None,
     end: Moment = None,
     bars: BarsByTimeframe | None = None,
-    training: Mapping[str, Any] | None = None,
+    training: TrainingMapping | None = None,
     seed: int | None = None,
     device: str = "auto",
     threads: int = DEFAULT_THREADS,
@@ -45,8 +46,8 @@ def train(
 ) -> TrainResult:
     """Trains the strategy's net and writes a bundle into the data folder.
 
-    A bundle of an equal training (same features, rules, bars, seed, threads, device, libraries) is found again: it is
-    returned instead of a copy, and ``is_new`` is False.
+    A bundle of an equal training (features, rules, bars, seed, threads, device, libraries) is returned instead of a
+    copy; ``is_new`` is False then.
 
     Args:
         strategy: a name, a path or the file's content as a mapping.
@@ -58,7 +59,7 @@ def train(
         training: rules of the training section, over the strategy's.
         seed: in place of ``training.seed``, which is 0 if the file gives none.
         device: auto, cpu, cuda or mps.
-        threads: torch threads; the same seed gives the same bits only with the same number.
+        threads: torch threads; they decide the last bits.
         data_dir: the data folder, in place of ``KTRDR_DATA_DIR``.
         resample: make a missing timeframe from a finer one.
         bridge: receives progress reports; by default a bar where a terminal or a notebook shows it.
@@ -66,11 +67,9 @@ def train(
 
     Raises:
         ConfigError, DataError, TrainingError: the strategy, the bars or the training; nothing is written.
-        ArgumentInvalid: an argument out of range.
-        Cancelled: the token asked to stop; nothing is written.
+        ArgumentInvalid, Cancelled: an argument out of range; the token asked to stop.
 
-    >>> import tempfile
-    >>> import polars as pl
+    >>> import polars as pl, tempfile
     >>> from ktrdr.strategy.loader import load_strategy
     >>> prices = [100.0 + abs(hour % 12 - 6) for hour in range(400)]
     >>> hourly = pl.DataFrame({"timestamp": [hour * 3_600 * 10**9 for hour in range(400)], "open": prices,
@@ -83,15 +82,8 @@ def train(
     ('v3_minimal/1h_v1', 2)
     """
     require("torch", "safetensors")
-    inputs = training_inputs(
-        with_training(load_strategy(strategy), training),
-        symbol,
-        timeframe,
-        start=start,
-        end=end,
-        bars=bars,
-        data_dir=data_dir,
-    )
+    taught = with_training(load_strategy(strategy), training)
+    inputs = training_inputs(taught, symbol, timeframe, start=start, end=end, bars=bars, data_dir=data_dir)
     settings = run_settings(inputs, seed, device, threads, cancellation_token)
     with progress_or(bridge) as shown:
         return run_training(inputs, replace(settings, bridge=shown), resample=resample)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from ktrdr.cli.output import CommandResult
 from ktrdr.cli.runs.options import Flag, Settings, Whole, naming_flags, rules_of
@@ -57,25 +58,31 @@ def train(
     worker
         Queue it at the worker of that address.
     """
+    asked = {"timeframe": timeframe, "start": start_date, "end": end_date, "seed": seed}
+    options = asked | {"device": device, "resample": resample}
+    return _begin(strategy, symbols, settings, options, threads, note, worker)
+
+
+def _begin(
+    strategy: str,
+    symbols: str | None,
+    settings: Sequence[str],
+    options: dict[str, Any],
+    threads: int,
+    note: str | None,
+    worker: str | None,
+) -> CommandResult:
     from ktrdr._lazy import require
     from ktrdr.arguments import check_threads
     from ktrdr.training.job.request import TrainingRequest
 
     if worker is None:
         require("torch", "safetensors")
+    rules = rules_of(settings, sections=("training",)).get("training")
+    names = None if symbols is None else symbols.split(",")
     with naming_flags():
         check_threads(threads)
-        request = TrainingRequest.of(
-            strategy,
-            None if symbols is None else symbols.split(","),
-            timeframe,
-            start=start_date,
-            end=end_date,
-            seed=seed,
-            device=device,
-            resample=resample,
-            training=rules_of(settings, sections=("training",)).get("training"),
-        )
+        request = TrainingRequest.of(strategy, names, training=rules, **options)
         if worker is None:
             return _here(request, threads, note)
     from ktrdr.cli.runs import client

@@ -14,6 +14,7 @@ from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.running.recorder import Cadence
 from ktrdr.operations.store.store import Store
 from ktrdr.profile import DEFAULT_THREADS
+from ktrdr.strategy.sections.training_mappings import TrainingMapping
 from ktrdr.training.inputs import Moment
 from ktrdr.training.job.kind import KIND
 from ktrdr.training.job.request import TrainingRequest
@@ -28,7 +29,7 @@ def train(
     *,
     start: Moment = None,
     end: Moment = None,
-    training: Mapping[str, Any] | None = None,
+    training: TrainingMapping | None = None,
     seed: int | None = None,
     device: str = "auto",
     threads: int = DEFAULT_THREADS,
@@ -63,13 +64,8 @@ def train(
         resample=resample,
         training=training,
     )
-    io = RunIO(
-        store or Store.open(),
-        token=cancellation_token or Token(),
-        bridge=bridge,
-        cadence=Cadence(every_bars=every_batches),
-        data_dir=data_dir,
-    )
+    cadence, token = Cadence(every_bars=every_batches), cancellation_token or Token()
+    io = RunIO(store or Store.open(), token=token, bridge=bridge, cadence=cadence, data_dir=data_dir)
     return KIND.run(begin(io.store, request, threads=threads, note=note), io)
 
 

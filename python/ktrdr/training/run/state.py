@@ -81,7 +81,7 @@ class Pause:
         return self.training.moves == self.moves
 
     def state(self) -> TrainingState:
-        """Returns the state."""
+        """Returns the state of the training, which must still be at this pause."""
         return self.training.state()
 
 
