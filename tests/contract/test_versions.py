@@ -12,6 +12,8 @@ import yaml
 
 from ktrdr.neural.metadata import FORMAT_VERSION
 from ktrdr.operations.store.migrations.schema import HEAD
+from ktrdr.training.job import snapshot
+from ktrdr.training.run import identity
 from ktrdr.worker.app import create_api
 from support.source_tree import CORE, ROOT
 
@@ -40,6 +42,8 @@ def package_version() -> str:
 def test_stored_formats() -> None:
     assert VERSIONS["snapshot, container"] == constant("CONTAINER")
     assert VERSIONS["snapshot, payload"] == constant("SCHEMA")
+    assert VERSIONS["snapshot of a training"] == str(snapshot.VERSION)
+    assert VERSIONS["training semantics"] == str(identity.SEMANTICS)
     assert VERSIONS["trading semantics"] == constant("SEMANTICS")
     assert VERSIONS["database"] == HEAD
     assert VERSIONS["model bundle"] == str(FORMAT_VERSION)

@@ -129,6 +129,10 @@ class Kind(SnapshotFormat, Protocol):
         """Returns all that an operation was made from, by name, so that two operations can be compared."""
         return result.manifest
 
+    def described(self, snapshot: bytes) -> Json:
+        """Returns the content of a snapshot, JSON-ready; raises a ``SnapshotError`` leaf."""
+        raise ArgumentInvalid("its snapshots cannot be shown", where="kind", found=self.name)
+
     def run(self, claim: Claim, io: RunIO) -> Result:
         """Runs a claimed operation to its end, from its checkpoint where the claim has one.
 

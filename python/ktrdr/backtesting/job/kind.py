@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +96,11 @@ class BacktestKind(Kind):
     def open_snapshot(self, snapshot: bytes) -> _core.Snapshot:
         """Returns the snapshot, verified; raises ``SnapshotCorrupt``, ``SnapshotTooNew``, ``SnapshotInconsistent``."""
         return _core.Snapshot(snapshot)
+
+    def described(self, snapshot: bytes) -> dict[str, Any]:
+        """Returns the state of the simulation; raises a ``SnapshotError`` leaf."""
+        content: dict[str, Any] = json.loads(_core.Snapshot(snapshot).to_json())
+        return content
 
     def run(self, claim: Claim, io: RunIO) -> BacktestResults:
         """Runs a claimed backtest, fresh or resumed, and returns its stored result."""

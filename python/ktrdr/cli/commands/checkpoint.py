@@ -22,26 +22,32 @@ def inspect(source: str, /, *, generation: int | None = None) -> CommandResult:
     generation
         Of the operation; by default its newest.
     """
-    from ktrdr import _core
+    from ktrdr.operations.kind import kind_of
 
-    data: dict[str, Any] = json.loads(_core.Snapshot(_bytes(source, generation)).to_json())
+    kind, snapshot = _found(source, generation)
+    data: dict[str, Any] = dict(kind_of(kind).described(snapshot))
     return CommandResult(data, [json.dumps(data, indent=2)])
 
 
-def _bytes(source: str, generation: int | None) -> bytes:
+def _found(source: str, generation: int | None) -> tuple[str, bytes]:
+    """Returns the kind and the bytes of a snapshot."""
     is_id = re.fullmatch(OPERATION_ID, source) is not None
     if is_id or (re.fullmatch(REFERENCE, source) and not Path(source).exists()):
         from ktrdr.operations.store.store import Store
 
         store = Store.open()
         try:
-            return store.snapshot(store.find_id(source), generation)
+            operation = store.get(store.find_id(source))
+            return operation.kind, store.snapshot(operation.id, generation)
         except NotFound:
             if is_id:
                 raise
     try:
-        return Path(source).read_bytes()
+        data = Path(source).read_bytes()
     except OSError as error:
         raise ArgumentInvalid(
             f"neither an operation nor a file that can be read: {error.strerror}", where="checkpoint", found=source
         ) from None
+    from ktrdr.training.job.snapshot import MAGIC
+
+    return ("training" if data.startswith(MAGIC) else "backtest"), data

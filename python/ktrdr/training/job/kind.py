@@ -80,6 +80,12 @@ class TrainingKind(Kind):
 
         return open_snapshot(snapshot)
 
+    def described(self, snapshot: bytes) -> dict[str, Any]:
+        """Returns place, losses and history, and type and shape of each tensor, without torch."""
+        from ktrdr.training.job.snapshot import described
+
+        return described(snapshot)
+
     def run(self, claim: Claim, io: RunIO) -> TrainResult:
         """Runs a claimed training, fresh or resumed, and returns its stored result."""
         from ktrdr.training.job.worker import TrainingWorker

@@ -27,6 +27,7 @@ MAGIC: Final = b"KTRDRTRN"
 VERSION: Final = 1
 MAX_BYTES: Final = 512 << 20
 """Size of the largest snapshot that is saved: a database takes no value above 1 GB, and copies each several times."""
+_LENGTH_BYTES = 8
 _START = struct.Struct("<8sIQ32s")
 _FIGURES = ("epoch", "batch", "batches_done", "lost", "weighed", "best_epoch", "learning_rate")
 
@@ -108,6 +109,18 @@ def open_snapshot(snapshot: bytes) -> OpenedTraining:
     if len(text) != length or version != VERSION or checksum != _checksum(version, text, tensors):
         raise SnapshotCorrupt("the bytes are not those that were saved", found=f"{len(snapshot)} bytes")
     return OpenedTraining(_header(text), tensors, checksum)
+
+
+def described(snapshot: bytes) -> dict[str, Any]:
+    """Returns the content of a snapshot, JSON-ready: the header, and type and shape of each tensor."""
+    opened = open_snapshot(snapshot)
+    length = int.from_bytes(opened.tensors[:_LENGTH_BYTES], "little")
+    try:
+        table = json.loads(opened.tensors[_LENGTH_BYTES : _LENGTH_BYTES + length])
+        tensors = {name: f"{entry['dtype']} {entry['shape']}" for name, entry in sorted(table.items())}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise SnapshotCorrupt("its tensors cannot be read") from None
+    return {"version": VERSION, "identity": opened.identity.hex(), **opened.header, "tensors": tensors}
 
 
 def _header(text: bytes) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ import torch
 
 from ktrdr import _core
 from ktrdr.errors import Cancelled, SnapshotCorrupt, SnapshotTooNew
-from ktrdr.training.job.snapshot import MAGIC, VERSION, open_snapshot, seal
+from ktrdr.training.job.snapshot import MAGIC, VERSION, described, open_snapshot, seal
 from ktrdr.training.run.state import TrainingState
 from ktrdr.training.trainer import RunSettings, TrainingRows, TrainingTask, fit
 from support.inputs.nets import strategy_of
@@ -145,6 +145,16 @@ def test_the_bytes_of_version_1_are_still_read() -> None:
     state = opened.state()
     assert state.batch == 1 and len(state.history) == 1 and set(state.generators) == {"cpu", "order"}
     fit(task(), CPU, saved=state)
+
+
+def test_its_content_is_described() -> None:
+    content = described(FROZEN.read_bytes())
+    assert (content["version"], content["batches_done"], content["parts"]) == (1, 4, PARTS)
+    assert content["tensors"]["weights/0.weight"] == "F32 [8, 3]" == content["tensors"]["optimizer/0.weight/exp_avg"]
+    json.dumps(content, allow_nan=False)
+    header = dict(open_snapshot(FROZEN.read_bytes()).header)
+    with pytest.raises(SnapshotCorrupt):
+        described(sealed_by_hand(header, b"\2\0\0\0\0\0\0\0[]"))
 
 
 def test_opening_needs_no_torch() -> None:
