@@ -173,6 +173,7 @@ class _Training:
         self.lost = self.weighed = 0.0
         self.order_state = generator.get_state()
         self.moves = 0
+        self.told: Mapping[str, float] = {}
 
     def run(self) -> None:
         """Runs the epochs that are left."""
@@ -202,6 +203,7 @@ class _Training:
         self.epoch, self.batch = epoch + 1, 0
         self.lost = self.weighed = 0.0
         self.order_state = self.generator.get_state()
+        self.told = self._figures()
 
     def fitted(self, run: Mapping[str, Any]) -> Fitted:
         """Returns the net of the best epoch, on the CPU."""
@@ -248,6 +250,7 @@ class _Training:
         self.best_epoch, self.best_loss = saved.best_epoch, saved.best_loss
         self.epoch, self.batch = saved.epoch, saved.batch
         self.lost, self.weighed = saved.lost, saved.weighed
+        self.told = self._figures()
 
     @property
     def batches_done(self) -> int:
@@ -324,16 +327,20 @@ class _Training:
             self.on_pause(Pause(self.batches_done, self, self.moves), stops)
         if stops:
             raise Cancelled("the training was cancelled", where=f"epoch {self.epoch}")
-        last = self.history[-1] if self.history else {}
-        detail = {**last, "epoch": self.epoch}
-        if self.best_epoch:
-            detail["best_epoch"] = self.best_epoch
         total = self._batches() * self.task.rules.epochs
-        self.settings.bridge.report("training", self.batches_done, total, detail)
+        self.settings.bridge.report("training", self.batches_done, total, {"epoch": self.epoch, **self.told})
+
+    def _figures(self) -> dict[str, float]:
+        """Returns the figures of the last epoch that has ended, those first that a narrow terminal should show."""
+        if not self.history:
+            return {}
+        last = self.history[-1]
+        told = {"train_loss": last["train_loss"], "validation_loss": last["validation_loss"]}
+        return {**told, "best_epoch": self.best_epoch, **{key: last[key] for key in last if key != "epoch"}}
 
     def _report_end(self) -> None:
         """Reports the training as done, also where it has stopped before its last epoch."""
-        detail = {"epoch": len(self.history), "best_epoch": self.best_epoch, **self.history[-1]}
+        detail = {"epoch": len(self.history), **self.told}
         self.settings.bridge.report("training", self.batches_done, self.batches_done, detail)
 
     def _require_finite_weights(self) -> None:

@@ -259,6 +259,7 @@ def test_every_batch_is_reported_and_may_be_the_last() -> None:
     fit(task_of(strategy()), replace(CPU, bridge=listener))
     assert listener.heard == [("training", done, 20) for done in range(21)]  # 4 epochs of ceil(220 / 50) batches
     assert listener.details[-1]["epoch"] == 4 and "validation_loss" in listener.details[-1]
+    assert list(listener.details[-1])[:4] == ["epoch", "train_loss", "validation_loss", "best_epoch"]
     stopped = Listener()
     with pytest.raises(Cancelled) as caught:
         fit(task_of(strategy()), replace(CPU, bridge=stopped, cancellation_token=CancelAfter(7)))
