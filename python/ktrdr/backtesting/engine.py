@@ -72,8 +72,8 @@ class BacktestingEngine:
 
     def _inputs(self, control: _Control, parent: bytes | None) -> _Inputs:
         raw = self.feature_cache.raw(control)
-        bundle = choose_bundle(self.config, synthetic=raw.base.provenance.synthetic)
         simulated = raw.base.timestamp[raw.first_simulated :]
+        bundle = choose_bundle(self.config, start_ns=int(simulated[0]), synthetic=raw.base.provenance.synthetic)
         seen = seen_bars(bundle, self.config.symbol, simulated, strict=self.config.strict)
         return _Inputs(self.config, self.feature_cache.of(bundle), bundle, seen, parent)
 

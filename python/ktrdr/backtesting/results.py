@@ -191,6 +191,7 @@ def _model_facts(bundle: ModelBundle, seen: Seen) -> dict[str, Any]:
         "model_synthetic": bundle.metadata.synthetic,
         "in_sample_bars": seen.in_sample_bars,
         "selection_span": None if seen.selection_span is None else [iso(stamp) for stamp in seen.selection_span],
+        "trained_on_later_data": None if seen.later_dates is None else list(seen.later_dates),
         "symbol_not_in_training": seen.symbol_not_in_training,
     }
 
@@ -212,12 +213,14 @@ def _without_a_fill(simulation: RunResult, threshold: float) -> list[str]:
 def _warnings(features: FeatureMatrix, bundle: ModelBundle, seen: Seen) -> list[str]:
     trained = ", ".join(bundle.metadata.symbols)
     synthetic = features.base.provenance.synthetic
+    later = " to ".join(seen.later_dates or ())
     found = {
         "synthetic bars: the result says nothing about a market": synthetic,
         "the model was trained on synthetic bars": bundle.metadata.synthetic is True and not synthetic,
         f"symbol_not_in_training: the model was trained on {trained}": seen.symbol_not_in_training,
         f"in_sample_bars: {seen.in_sample_bars} bars are the model's own training rows": seen.in_sample_bars > 0,
         "selection_span: the run covers the model's test rows": seen.selection_span is not None,
+        f"trained_on_later_data: the model knows bars {later}, after the run's start": bool(later),
         f"stale_bars: {features.stale_bars} bars without a current higher timeframe": features.stale_bars > 0,
         "the warm-up was not complete at the start: the first bars are not simulated": not (
             features.warmup_complete_at_start

@@ -59,7 +59,7 @@ def backtest(
         decisions: decision rules, merged over the strategy's.
         metrics: metric rules, merged over the strategy's.
         threads: torch threads.
-        strict: refuse bars that the model was fitted or selected on.
+        strict: refuse bars that the model was fitted or selected on, and a model that knows later ones.
         resample: make a missing timeframe from a finer one.
         bridge: receives progress reports; by default a bar where a terminal or a notebook shows it.
         cancellation_token: asked after every block if the run should stop.

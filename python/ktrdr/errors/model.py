@@ -40,7 +40,7 @@ class ModelFeatureMismatch(ModelError, code="model_feature_mismatch"):
 
 
 class ModelInSample(ModelError, code="model_in_sample"):
-    """A strict run over bars the model was fitted or selected on."""
+    """A strict run over bars the model was fitted or selected on, or one before them."""
 
 
 class ModelInUse(ModelError, code="model_in_use"):

@@ -29,3 +29,12 @@ def require_same_features(strategy: Strategy, metadata: BundleMetadata) -> None:
             found=", ".join(strategy.feature_names),
             expected=", ".join(metadata.resolved_features),
         )
+
+
+def has_same_features(strategy: Strategy, metadata: BundleMetadata) -> bool:
+    """Returns True where ``require_same_features`` passes."""
+    try:
+        require_same_features(strategy, metadata)
+    except ModelFeatureMismatch:
+        return False
+    return True

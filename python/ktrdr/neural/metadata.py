@@ -79,6 +79,19 @@ class BundleMetadata:
         """Returns the bars in the window of one decision: 1 for an MLP."""
         return self.model.sequence_length
 
+    def later_than(self, start_ns: int) -> Span | None:
+        """Returns the part of the training span that is later than an instant: bars a run from there must not know.
+
+        None if every bar of the training had closed by then, and where ``training_span`` is None: nothing is known.
+
+        Args:
+            start_ns: stamp of the first bar that is to be traded or judged, ns UTC.
+        """
+        span = self.training_span
+        if span is None or span.start_ns is None or span.end_ns is None or span.end_ns <= start_ns:
+            return None
+        return Span(max(span.start_ns, start_ns), span.end_ns)
+
     @property
     def inference_block(self) -> int:
         """Returns the rows of one forward pass."""

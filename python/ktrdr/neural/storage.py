@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,13 +58,29 @@ class ModelStorage:
             found.append((folder.parent.name, Timeframe(version[0]).seconds, StoredModel(folder, version[1], metadata)))
         return [stored for *_, stored in sorted(found, key=lambda entry: (entry[0], entry[1], entry[2].version))]
 
-    def newest(self, strategy: str, timeframe: Timeframe, symbol: str, *, synthetic: bool) -> StoredModel:
-        """Returns the newest bundle of this symbol and provenance; ``ModelNotFound`` lists the others."""
+    def newest(
+        self,
+        strategy: str,
+        timeframe: Timeframe,
+        symbol: str,
+        *,
+        synthetic: bool,
+        preferred: Callable[[BundleMetadata], bool] = lambda _: True,
+    ) -> StoredModel:
+        """Returns the newest bundle of this symbol and provenance among those preferred, else among all of them.
+
+        Raises ``ModelNotFound``, which lists the others.
+        """
         mine = self.models(strategy)
-        for stored in reversed(mine):
-            known = stored.metadata
-            if known.base_timeframe == timeframe and symbol in known.symbols and known.synthetic in (synthetic, None):
-                return stored
+        fitting = [
+            stored
+            for stored in reversed(mine)
+            if stored.metadata.base_timeframe == timeframe
+            and symbol in stored.metadata.symbols
+            and stored.metadata.synthetic in (synthetic, None)
+        ]
+        for stored in (*(one for one in fitting if preferred(one.metadata)), *fitting):
+            return stored
         kind = "synthetic" if synthetic else "real"
         others = "; ".join(stored.described for stored in mine) or "none"
         raise ModelNotFound(

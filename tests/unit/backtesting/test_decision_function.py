@@ -153,7 +153,7 @@ def test_bar_by_bar_it_decides_what_the_whole_run_decided(kind: str, config_of: 
     """Fed with the row's features, the position and the last fill of the run, to the last bit of confidence."""
     config = config_of(kind, 700)
     results = BacktestingEngine(config).run()
-    bundle = choose_bundle(config, synthetic=False)
+    bundle = choose_bundle(config, start_ns=worlds.FIRST_NS, synthetic=False)
     features = FeatureCache(config).of(bundle)
     decide = DecisionFunction.of(config.strategy, bundle)
     length, stamps = config.strategy.sequence_length, features.base.timestamp

@@ -10,7 +10,7 @@ import pytest
 
 from ktrdr.errors import ModelFeatureMismatch
 from ktrdr.neural.bundle import read_metadata
-from ktrdr.neural.match import require_same_features
+from ktrdr.neural.match import has_same_features, require_same_features
 from support.inputs.nets import strategy_of
 
 
@@ -62,3 +62,9 @@ def test_decisions_execution_and_training_may_differ(written: Callable[..., Path
         description="another",
     )
     require_same_features(other, read_metadata(written()))
+
+
+def test_a_difference_can_be_asked_for(written: Callable[..., Path]) -> None:
+    known = read_metadata(written())
+    assert has_same_features(strategy_of(decisions={"confidence_threshold": 0.7}), known)
+    assert not has_same_features(strategy_of(**sets()), known)

@@ -15,7 +15,7 @@ from ktrdr.time import Timeframe
 from support.inputs.nets import draft_of
 
 
-def store(root: Path, symbol: str = "EURUSD", synthetic: bool = True, name: str = "tiny") -> str:
+def store(root: Path, symbol: str = "EURUSD", synthetic: bool | None = True, name: str = "tiny") -> str:
     draft = draft_of()
     metadata = replace(draft.metadata, symbols=(symbol,), synthetic=synthetic, strategy_name=name)
     path = ModelStorage(root).save(replace(draft, metadata=metadata))
@@ -134,3 +134,17 @@ def test_a_write_clears_what_a_killed_one_has_left(tmp_path: Path) -> None:
     (left / "model.safetensors").write_bytes(b"half")
     store(tmp_path)
     assert [path.name for path in (tmp_path / "tiny").iterdir()] == ["1h_v1"]
+
+
+def test_those_preferred_come_before_newer_ones(tmp_path: Path) -> None:
+    for synthetic in (True, None, True):
+        store(tmp_path, synthetic=synthetic)
+    storage = ModelStorage(tmp_path)
+
+    def newest(*preferred: bool | None) -> str:
+        return storage.newest(
+            "tiny", Timeframe.H1, "EURUSD", synthetic=True, preferred=lambda known: known.synthetic in preferred
+        ).id
+
+    assert newest() == newest(True) == newest(False) == "tiny/1h_v3"
+    assert newest(None) == "tiny/1h_v2"

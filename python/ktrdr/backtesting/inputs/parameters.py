@@ -48,7 +48,9 @@ class BacktestParameters(Strict):
     execution: dict[str, Any] | None = Field(None, description="execution rules, merged over the strategy's")
     decisions: dict[str, Any] | None = Field(None, description="decision rules, merged over the strategy's")
     metrics: dict[str, Any] | None = Field(None, description="metric rules, merged over the strategy's")
-    strict: bool = Field(False, description="refuse bars that the model was fitted or selected on")
+    strict: bool = Field(
+        False, description="refuse bars that the model was fitted or selected on, and a model that knows later ones"
+    )
     resample: bool = Field(False, description="make a missing timeframe from a finer one")
 
 

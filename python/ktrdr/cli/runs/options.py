@@ -68,7 +68,7 @@ class RunOptions:
     "A rule, as execution.x=y; may be given many times."
 
     strict: Flag = False
-    "Refuse bars that the model was fitted or selected on."
+    "Refuse bars that the model was fitted or selected on, and a model that knows later ones."
 
     resample: Flag = False
     "Make a missing timeframe from a finer one."
