@@ -28,6 +28,8 @@ from ktrdr.training.run.state import (
     optimizer_state,
     set_generators,
 )
+from ktrdr.training.steps.base import gather
+from ktrdr.training.steps.make import make_step
 
 _EVALUATION_ROWS = {False: 16_384, True: 1_024}  # windows take sequence_length times the memory
 _OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
@@ -164,6 +166,7 @@ class _Training:
         )
         self.scheduler = _scheduler(task.rules, self.optimizer)
         self.loss = row_loss(task.rules, task.target_scale)
+        self.step = make_step(self.model, self.table, self.loss, self.optimizer, task.rules)
         self.history: list[Mapping[str, Any]] = []
         self.best_loss = math.inf
         self.best_epoch = 0
@@ -213,6 +216,7 @@ class _Training:
 
     def state(self) -> TrainingState:
         """Returns the state; valid between two batches."""
+        self.step.settle()
         return TrainingState(
             epoch=self.epoch,
             batch=self.batch,
@@ -264,7 +268,7 @@ class _Training:
 
     def _learn(self) -> float:
         """Runs the batches that are left of an epoch; returns the weighted mean of the losses of all of them."""
-        self.model.train()
+        self.step.begin()
         rows = len(self.train)
         size = self.task.rules.batch_size
         order = self._draw_order().to(self.table.device)
@@ -273,13 +277,14 @@ class _Training:
             self._pause()
             self.moves += 1
             part = slice(start, start + size)
-            lost, weighed = self._step(shuffled.last[part], shuffled.target[part], shuffled.weight[part])
+            lost, weighed = self.step.batch(shuffled.last[part], shuffled.target[part], shuffled.weight[part])
             if not math.isfinite(lost):
                 raise self._diverged("the loss is no longer finite", self.batch + 1, lost)
             self.lost += lost * weighed
             self.weighed += weighed
             self.batch += 1
         self.moves += 1
+        self.step.settle()
         return self.lost / self.weighed
 
     def _draw_order(self) -> torch.Tensor:
@@ -294,18 +299,6 @@ class _Training:
         order = torch.randperm(len(self.train), generator=self.generator)
         self.generator.set_state(now)
         return order
-
-    def _step(self, last: torch.Tensor, target: torch.Tensor, weight: torch.Tensor) -> tuple[float, float]:
-        """Runs one batch; returns its mean loss and the sum of its weights."""
-        self.optimizer.zero_grad()
-        weighed = weight.sum()
-        loss = (self.loss(self.model(gather(self.model, self.table, last)), target) * weight).sum() / weighed
-        value = float(loss.detach())
-        if math.isfinite(value):
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.task.rules.gradient_clip)
-            self.optimizer.step()
-        return value, float(weighed)
 
     def _keep_best(self, epoch: int, loss: float) -> None:
         stopping = self.task.rules.early_stopping
@@ -380,14 +373,6 @@ class _Training:
 
     def _batches(self) -> int:
         return -(-len(self.train) // self.task.rules.batch_size)
-
-
-def gather(model: BaseNeuralModel, table: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
-    """Returns the inputs of rows that end at ``last``: features [rows, n_features], or windows, oldest bar first."""
-    if not model.windowed:
-        return table[last]
-    steps = torch.arange(1 - model.sequence_length, 1, device=last.device)
-    return table[last[:, None] + steps]
 
 
 def evaluate(model: BaseNeuralModel, table: torch.Tensor, rows: TrainingRows, loss: RowLoss) -> tuple[float, float]:

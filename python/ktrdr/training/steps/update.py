@@ -35,6 +35,7 @@ class FlatUpdate:
         self._squares = torch.zeros_like(self._weights)
         self._scratch = torch.empty_like(self._weights)
         self._steps = 0.0
+        self._is_loaded = False
         self.weights = self._parts(self._weights)
         self.gradients = self._parts(self._gradients)
         self._norms = torch.empty(len(self._owners))
@@ -46,6 +47,8 @@ class FlatUpdate:
 
     def load(self) -> None:
         """Copies weights and state in."""
+        (self._group,) = self._optimizer.param_groups  # loading a state gives an optimizer new groups
+        self._is_loaded = True
         torch._foreach_copy_(self.weights, [owner.detach() for owner in self._owners])
         states = [self._optimizer.state.get(owner) for owner in self._owners]
         if self._apply == self._sgd:
@@ -57,10 +60,14 @@ class FlatUpdate:
                 self._steps = float(state["step"])
 
     def store(self) -> None:
-        """Copies weights and state back."""
+        """Copies weights and state back, as far as there are any."""
+        if not self._is_loaded:
+            return
+        self._optimizer.zero_grad()
+        self._optimizer.step()  # without gradients it only tells a scheduler that steps have been taken
         for owner, weights in zip(self._owners, self.weights, strict=True):
             owner.detach().copy_(weights)
-        if self._apply == self._sgd:
+        if self._steps == 0:  # of SGD, or before the first batch
             return
         for owner, mean, square in zip(self._owners, self._parts(self._means), self._parts(self._squares), strict=True):
             self._optimizer.state[owner] = {

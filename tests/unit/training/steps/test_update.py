@@ -9,7 +9,8 @@ import torch
 
 from ktrdr.training.steps import update
 from ktrdr.training.steps.make import make_step
-from support.steps import Drawn, different, outcome, plain_step
+from ktrdr.training.steps.update import FlatUpdate
+from support.steps import OPTIMIZERS, Drawn, different, outcome, plain_step
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -30,3 +31,29 @@ def test_a_rest_that_rounds_otherwise_is_noticed(name: str, monkeypatch: pytest.
 
     monkeypatch.setattr(torch.Tensor, name, other)
     assert not update._same_alone.__wrapped__()
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_before_the_first_batch_nothing_is_given_back(optimizer: str) -> None:
+    model = torch.nn.Linear(3, 2)
+    made = OPTIMIZERS[optimizer](model.parameters())
+    flat = FlatUpdate(made, 1.0)
+    before = [owner.detach().clone() for owner in model.parameters()]
+    flat.store()
+    with torch.no_grad():
+        flat.load()
+    flat.store()
+    assert all(torch.equal(one, two) for one, two in zip(before, model.parameters(), strict=True))
+    assert not any(made.state.values())
+
+
+def test_a_scheduler_hears_of_the_steps() -> None:
+    model = torch.nn.Linear(3, 2)
+    made = torch.optim.Adam(model.parameters())
+    scheduler = torch.optim.lr_scheduler.StepLR(made, step_size=1)
+    flat = FlatUpdate(made, 1.0)
+    with torch.no_grad():
+        flat.load()
+        flat.apply()
+        flat.store()
+    scheduler.step()  # a warning fails the test
