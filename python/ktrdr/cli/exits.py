@@ -14,6 +14,7 @@ EXIT_CODES: Final[Mapping[type[errors.KtrdrError], int]] = {
     errors.DataError: 3,
     errors.ModelError: 3,
     errors.NotFound: 3,
+    errors.ResearchError: 3,
     errors.SimulationError: 3,
     errors.TrainingError: 3,
     errors.OperationError: 4,

@@ -9,6 +9,7 @@
     ├── SnapshotError (ValueError)    snapshots, refused resumes            simulation.py
     ├── OperationError (ValueError)   operations in a wrong state           operation.py
     ├── StorageError (RuntimeError)   the database of operations            operation.py
+    ├── ResearchError (ValueError)    briefs, and designers of strategies   research.py
     ├── RequestError (ValueError)     calls of the HTTP service             request.py
     ├── UsageError (ValueError)       arguments of a call or a command      request.py
     ├── ProcessorUnsupported          an older processor than the core's    base.py
@@ -37,4 +38,5 @@ from ktrdr.errors.data import *  # noqa: F403
 from ktrdr.errors.model import *  # noqa: F403
 from ktrdr.errors.operation import *  # noqa: F403
 from ktrdr.errors.request import *  # noqa: F403
+from ktrdr.errors.research import *  # noqa: F403
 from ktrdr.errors.simulation import *  # noqa: F403

@@ -24,10 +24,12 @@ HTTP_STATUSES: Final[Mapping[type[errors.KtrdrError], int]] = {
     errors.DataError: 422,
     errors.ModelError: 422,
     errors.RequestError: 422,
+    errors.ResearchError: 422,
     errors.SimulationError: 422,
     errors.TrainingError: 422,
     errors.UsageError: 422,
     errors.KtrdrError: 500,
+    errors.DesignerUnavailable: 502,
     errors.WorkerUnreachable: 502,
     errors.StorageError: 503,
 }
