@@ -20,6 +20,8 @@ EXTRAS: Mapping[str, str] = {
     "pandas": "pandas",
     "pyarrow": "pandas",
     "altair": "plot",
+    "pydantic_ai": "research",
+    "anthropic": "research",
 }
 """The extra that installs each library which a plain installation lacks."""
 

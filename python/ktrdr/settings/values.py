@@ -49,6 +49,19 @@ SETTINGS = (
         "host names that a worker answers to, by commas",
         kind="names",
     ),
+    Setting(
+        "KTRDR_MODEL_KEY",
+        "`ANTHROPIC_API_KEY` of the environment",
+        "secret of the language model that designs strategies; `-m grammar` needs none",
+        secret=True,
+    ),
+    Setting(
+        "KTRDR_MODEL_URL",
+        "`ANTHROPIC_BASE_URL` of the environment, else the service's own",
+        "address of the language model's service",
+    ),
+    Setting("KTRDR_MODEL_TOKENS", "60000", "tokens that one design by a language model may take", kind="number"),
+    Setting("KTRDR_MODEL_DOLLARS", "1", "dollars that one design by a language model may cost", kind="number"),
     Setting("KTRDR_PROGRESS", "on", "`off` draws no progress where the caller has named no bridge"),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -151,6 +164,26 @@ def progress_wanted() -> bool:
     return text == "on"
 
 
+def model_key() -> str | None:
+    """Returns ``KTRDR_MODEL_KEY``, else ``ANTHROPIC_API_KEY``; None where neither is set."""
+    return _text("KTRDR_MODEL_KEY") or os.environ.get("ANTHROPIC_API_KEY") or None
+
+
+def model_url() -> str:
+    """Returns ``KTRDR_MODEL_URL``, else ``ANTHROPIC_BASE_URL``, else the address of the service itself."""
+    return _text("KTRDR_MODEL_URL") or os.environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com"
+
+
+def model_tokens() -> int:
+    """Returns ``KTRDR_MODEL_TOKENS``; raises ``ArgumentInvalid``."""
+    return int(_positive("KTRDR_MODEL_TOKENS", "a number of tokens"))
+
+
+def model_dollars() -> float:
+    """Returns ``KTRDR_MODEL_DOLLARS``; raises ``ArgumentInvalid``."""
+    return _positive("KTRDR_MODEL_DOLLARS", "an amount of dollars")
+
+
 def under_pytest() -> bool:
     """Returns True inside a test of pytest, also with its ``-s``: nobody follows a bar there."""
     return "PYTEST_CURRENT_TEST" in os.environ
@@ -162,11 +195,15 @@ def _text(name: str) -> str:
 
 
 def _seconds(name: str) -> float:
+    return _positive(name, "a number of seconds")
+
+
+def _positive(name: str, what: str) -> float:
     text = _text(name) or _BY_NAME[name].default
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value > 0):
-        raise ArgumentInvalid("must be a number of seconds above 0", where=where(name), found=text)
+        raise ArgumentInvalid(f"must be {what} above 0", where=where(name), found=text)
     return value

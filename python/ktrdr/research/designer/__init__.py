@@ -5,4 +5,5 @@
 * ``choice``: the designer of a call, by name or by what is set
 * ``given``: a strategy file that the user has already
 * ``grammar``: offline and deterministic, a seeded search over the strategy grammar
+* ``language``: a language model, within a budget and within bounds
 """

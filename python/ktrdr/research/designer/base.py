@@ -24,13 +24,18 @@ MAX_BRIEF_CHARACTERS = 4_000
 
 @dataclass(frozen=True)
 class Usage:
-    """The cost of a design: calls of a language model that were answered, tokens, and dollars.
+    """The cost of a design.
 
-    >>> (Usage(1, 900, 400, 0.0029) + Usage(1, 100, 50, 0.0004)).tokens
+    Args:
+        calls: questions to a language model that it answered, which are paid for.
+        retries: further requests that the service refused, because it was overloaded.
+
+    >>> (Usage(1, 0, 900, 400, 0.0029) + Usage(1, 2, 100, 50, 0.0004)).tokens
     1450
     """
 
     calls: int = 0
+    retries: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float = 0.0
@@ -43,6 +48,7 @@ class Usage:
     def __add__(self, other: Usage) -> Usage:
         return Usage(
             self.calls + other.calls,
+            self.retries + other.retries,
             self.input_tokens + other.input_tokens,
             self.output_tokens + other.output_tokens,
             self.cost_usd + other.cost_usd,
@@ -52,6 +58,7 @@ class Usage:
         """Returns the usage, JSON-ready; ``of`` reads it."""
         return {
             "calls": self.calls,
+            "retries": self.retries,
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
             "cost_usd": self.cost_usd,

@@ -49,7 +49,7 @@ class Target:
 def build(plan: Plan, reading: Reading, market: Market, draw: Draw, seed: int) -> tuple[JsonObject, list[str]]:
     """Returns the strategy file of a plan, and sentences about what the plan left open."""
     volatility = _volatility(plan, market)
-    cost = _FX_COST if all(map(is_currency_pair, plan.choice.symbols)) else _COST
+    cost = _cost(plan.choice.symbols)
     target = _target(plan, reading, volatility.get(plan.choice.base, _USUAL_VOLATILITY), cost, draw)
     sections = sections_of(plan.uses, volatility, draw)
     model, why = _model(plan, reading, draw)
@@ -66,6 +66,19 @@ def build(plan: Plan, reading: Reading, market: Market, draw: Draw, seed: int) -
     }
     lines = [target.why, why, *_rule_lines(reading, body)]
     return {"name": _name(plan, body), "version": "3.0", **body}, lines
+
+
+def usual_costs(symbols: Sequence[str]) -> JsonObject:
+    """Returns commission and slippage of these symbols; pairs of currencies are cheap.
+
+    >>> usual_costs(["EURUSD"])["commission"]
+    {'rate': 2e-05}
+    """
+    return {name: {"rate": _cost(symbols)} for name in ("commission", "slippage")}
+
+
+def _cost(symbols: Sequence[str]) -> float:
+    return _FX_COST if symbols and all(map(is_currency_pair, symbols)) else _COST
 
 
 def _volatility(plan: Plan, market: Market) -> dict[Timeframe, float]:
