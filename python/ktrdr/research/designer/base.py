@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,11 +16,12 @@ from ktrdr.errors import BriefInvalid
 from ktrdr.research.designer.market import Market
 from ktrdr.strategy.loader import load_strategy
 from ktrdr.strategy.schema import Strategy
-from ktrdr.text import one_line
 from ktrdr.time import Timeframe
 
 MAX_BRIEF_CHARACTERS = 4_000
 """Characters of a brief; a longer one is refused, not cut."""
+
+_WIDTH = 110
 
 
 @dataclass(frozen=True)
@@ -121,9 +123,10 @@ class Design:
     @property
     def text(self) -> str:
         """Returns the strategy as the text of a YAML file, the explanation above it as comments."""
-        head = "".join(f"# {one_line(sentence)}\n" for sentence in self.explanation)
-        body = yaml.safe_dump(dict(self.strategy), sort_keys=False, default_flow_style=None, width=110)
-        return head + ("\n" if head else "") + body
+        lines = [line for sentence in self.explanation for line in textwrap.wrap(_harmless(sentence), _WIDTH - 2)]
+        head = "".join(f"# {line}\n" for line in lines)
+        body = yaml.safe_dump(dict(self.strategy), sort_keys=False, default_flow_style=None, width=_WIDTH)
+        return f"{head}\n{body}" if head else str(body)
 
     def to_dict(self) -> JsonObject:
         """Returns the design, JSON-ready; ``of`` reads it."""
@@ -216,6 +219,11 @@ class Designer(Protocol):
         Raises ``BriefInvalid`` for a part of the brief that cannot be met, ``Cancelled``, and for a language model
         ``DesignFailed``, ``DesignBudget``, ``DesignerUnavailable`` and ``ModelKeyMissing``.
         """
+
+
+def _harmless(text: str) -> str:
+    """Returns text without the characters that would end a comment or steer a terminal."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 def check_brief(brief: object) -> str:

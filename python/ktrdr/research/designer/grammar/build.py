@@ -43,7 +43,7 @@ class Target:
     @property
     def is_return(self) -> bool:
         """Returns True for returns, False for classes."""
-        return self.labels["source"] == "forward_return"
+        return str(self.labels["source"]) == "forward_return"
 
 
 def build(plan: Plan, reading: Reading, market: Market, draw: Draw, seed: int) -> tuple[JsonObject, list[str]]:

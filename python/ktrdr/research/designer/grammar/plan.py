@@ -11,6 +11,7 @@ from ktrdr.research.designer.grammar.draw import Draw
 from ktrdr.research.designer.grammar.inputs import Use, companion
 from ktrdr.research.designer.grammar.markets import Choice, choose_markets
 from ktrdr.research.designer.grammar.reading.brief import Reading, Wanted
+from ktrdr.research.designer.grammar.reading.parameters import completed
 from ktrdr.research.designer.market import Market
 from ktrdr.strategy.catalog.indicators import INDICATORS
 from ktrdr.strategy.catalog.parameter import Parameter
@@ -97,25 +98,7 @@ def _filled(
     scale = draw.one(f"{type_}/scale", scales)
     known = INDICATORS[type_]
     drawn = {parameter.name: _scaled(parameter, scale) for parameter in known.parameters}
-    full = drawn | dict(given)
-    if known.check(full) is not None:  # a drawn period that does not fit a given one
-        full = {parameter.name: parameter.default for parameter in known.parameters} | dict(given)
-    if known.check(full) is not None:
-        full = _repaired(full, given)
-    return full
-
-
-def _repaired(
-    full: dict[str, float | int | str], given: Mapping[str, float | int | str]
-) -> dict[str, float | int | str]:
-    """Returns parameters whose open one follows the given one: a slow period above the fast one, and the like."""
-    for low, high, factor in (("fast_period", "slow_period", 2), ("initial_af", "max_af", 1)):
-        if low in given and high in full:
-            full[high] = min(max(given[low] * factor, given[low]), 10_000)  # type: ignore[operator, type-var]
-        elif high in given and low in full:
-            half = given[high] // factor if factor > 1 else given[high]  # type: ignore[operator]
-            full[low] = half
-    return full
+    return completed(known, given, drawn)
 
 
 def _scaled(parameter: Parameter, scale: float) -> float | int | str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from ktrdr.errors import BriefInvalid
 from ktrdr.research.designer.base import refuse
 from ktrdr.research.designer.grammar.reading.instruments import Instruments
-from ktrdr.research.designer.grammar.reading.parameters import parameters_of, too_many
+from ktrdr.research.designer.grammar.reading.parameters import completed, parameters_of, too_many
 from ktrdr.research.designer.grammar.reading.parts import (
     IndicatorWords,
     Part,
@@ -23,7 +24,6 @@ from ktrdr.research.designer.grammar.reading.sentences import Sentence, sentence
 from ktrdr.research.designer.grammar.reading.spelling import Correction
 from ktrdr.research.designer.grammar.reading.words import INDICATOR_PHRASES
 from ktrdr.strategy.catalog.indicators import INDICATORS
-from ktrdr.text import nearest_names
 from ktrdr.time import Timeframe
 
 ZIGZAG = "zigzag"
@@ -201,7 +201,9 @@ def unknown_indicator(name: str) -> BriefInvalid:
     """
     words = re.findall(r"[a-z]+", name.lower())
     near = [INDICATOR_PHRASES[word] for word in words if word in INDICATOR_PHRASES]
-    near += [INDICATOR_PHRASES[phrase] for phrase in nearest_names(name, INDICATOR_PHRASES)]
+    near += [
+        INDICATOR_PHRASES[phrase] for phrase in difflib.get_close_matches(name.lower(), INDICATOR_PHRASES, cutoff=0.8)
+    ]
     asked = f"did you mean {', '.join(dict.fromkeys(near))}? " if near else ""
     return BriefInvalid("unknown", where=f"indicator {name}", hint=f"{asked}`ktrdr indicators` lists all")
 
@@ -223,8 +225,7 @@ def _indicator_faults(part: Part, words: IndicatorWords) -> Iterator[BriefInvali
                 expected = f"{kind} from {parameter.low:g} to {parameter.high:g}"
                 where = f"indicator {part.words}: {parameter.name}"
                 yield BriefInvalid("out of range", where=where, found=value, expected=expected)
-        full = {parameter.name: parameter.default for parameter in known.parameters} | params
-        if (message := known.check(full)) is not None:
+        if (message := known.check(completed(known, params))) is not None:
             yield BriefInvalid(message, where=f"indicator {part.words}")
     yield from _level_faults(part, words)
 
@@ -237,9 +238,6 @@ def _level_faults(part: Part, words: IndicatorWords) -> Iterator[BriefInvalid]:
         if not bounds.low <= level <= bounds.high:
             what = f"{words.type} lies between {bounds.low:g} and {bounds.high:g}"
             yield BriefInvalid(what, where=part.words, found=level)
-    if words.low is not None and words.high is not None and words.low >= words.high:
-        found = f"below {words.low:g} and above {words.high:g}"
-        yield BriefInvalid("the low level is not below the high one", where=part.words, found=found)
 
 
 def _unknown_faults(sentence: Sentence) -> Iterator[BriefInvalid]:
@@ -306,8 +304,7 @@ def _asked_and_excluded(sentence: Sentence) -> Iterator[BriefInvalid]:
 
 def _notes(sentence: Sentence, corrections: Iterable[Correction]) -> Iterator[str]:
     for one in corrections:
-        if one.matters:
-            yield f'"{one.written}" was read as "{one.read}".'
+        yield f'"{one.written}" was read as "{one.read}".'
     for words in sentence.unknown_styles:
         yield f'The style "{words}" is not known, so it had no effect.'
     for part in sentence.parts:

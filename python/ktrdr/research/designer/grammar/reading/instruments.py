@@ -166,7 +166,8 @@ class Instruments:
         chosen = list(dict.fromkeys([*fits, *longer]))
         if not chosen:
             return self._missing(start, stop, words, prefixes[0])
-        return Part(PartKind.SYMBOL, start, stop, words, SymbolWords(chosen[0], tuple(chosen[1:])))
+        exact = chosen[0] == prefixes[0]
+        return Part(PartKind.SYMBOL, start, stop, words, SymbolWords(chosen[0], () if exact else tuple(chosen[1:])))
 
     def _missing(self, start: int, stop: int, words: str, name: str) -> Part:
         near = nearest_names(name, self._symbols)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ktrdr.research.designer.grammar.reading.parts import IndicatorWords
 from ktrdr.strategy.catalog.indicator import Indicator
 from ktrdr.strategy.catalog.indicators import INDICATORS
-from ktrdr.strategy.catalog.parameter import SOURCES
+from ktrdr.strategy.catalog.parameter import MAX_PERIOD, SOURCES
 
 _NUMBER = r"\d{1,9}(?:\.\d{1,9})?"
 _JOIN = r"(?:\s*(?:,\s*and\s+|,|/|;|&|\band\b)\s*|\s+)"
@@ -34,6 +35,10 @@ _NAMED = re.compile(rf"(?P<name>[a-z_%]+)?\s*[=: ]?\s*(?P<number>{_NUMBER})\s*(?
 _WIDTH = re.compile(
     rf"\s*,?\s*(?:and|with|at|using|of)?\s*(?:a\s+)?(?P<number>{_NUMBER})\s*-?\s*"
     r"(?:std(?:ev|dev|s)?s?|standard\s+deviations?|sigmas?|deviations?)(?![a-z])"
+)
+_NAMED_AFTER = re.compile(
+    r"\s*,?\s*(?:(?:and|with|a|an|the|using)\s+)*(?P<name>fast|slow|signal|multiplier|mult|factor|smoothing|stdev|std)"
+    rf"(?:\s+(?:period|length|line))?\s*(?:of|=|:|is)?\s*(?P<number>{_NUMBER}){_STOP}"
 )
 _MARK = r"(?:\s+(?:level|threshold|at|above|below|is|of|:))*"
 _LOW = rf"(?:below|under|beneath|<=?|less\s+than|lower\s+than|oversold{_MARK})"
@@ -69,6 +74,9 @@ _NAMES = {
     "bars": "period",
     "bar": "period",
 }
+Value = float | int | str
+"""A value of a parameter."""
+
 _AVERAGES = ("sma", "ema", "wma", "hma")
 _PERIOD_THEN_WIDTH = ("keltnerchannels",)
 
@@ -109,6 +117,9 @@ def indicator_words(text: str, type_: str, stop: int, before: tuple[float, ...] 
     if (found := _WIDTH.match(text, stop)) and _parameter(INDICATORS[type_], "multiplier"):
         named = (*named, ("multiplier", float(found["number"])))
         stop = found.end()
+    while (found := _NAMED_AFTER.match(text, stop)) and (name := _parameter(INDICATORS[type_], found["name"])):
+        named = (*named, (name, float(found["number"])))
+        stop = found.end()
     low = high = None
     if len(numbers) == 2 and _are_levels(type_, numbers):
         (low, high), numbers = numbers, ()
@@ -116,10 +127,12 @@ def indicator_words(text: str, type_: str, stop: int, before: tuple[float, ...] 
         low = float(found["number"]) if found["low"] else low
         high = float(found["number"]) if found["high"] else high
         stop = found.end()
+    if low is not None and high is not None and low > high:
+        low, high = high, low  # "crosses above 30, crosses below 70" names the same two marks
     return IndicatorWords(type_, numbers, named, low, high), stop
 
 
-def parameters_of(words: IndicatorWords) -> list[dict[str, float | int | str]]:
+def parameters_of(words: IndicatorWords) -> list[dict[str, Value]]:
     """Returns the parameters of each indicator that the words ask for: several values of a lone one make several.
 
     >>> parameters_of(IndicatorWords("ema", (20.0, 50.0)))
@@ -128,7 +141,7 @@ def parameters_of(words: IndicatorWords) -> list[dict[str, float | int | str]]:
     [{'period': 20, 'multiplier': 2.5}]
     """
     known = INDICATORS[words.type]
-    named: dict[str, float | int | str] = {name: _typed(known, name, value) for name, value in words.named}
+    named: dict[str, Value] = {name: _typed(known, name, value) for name, value in words.named}
     free = [name for name in _counts(known) if name not in named]
     if len(words.numbers) > 1 and len(free) == 1:
         return [{**named, free[0]: _typed(known, free[0], number)} for number in words.numbers]
@@ -139,6 +152,29 @@ def parameters_of(words: IndicatorWords) -> list[dict[str, float | int | str]]:
         return [{"initial_af": step, "step_af": step, "max_af": most}]
     given = {name: _typed(known, name, number) for name, number in zip(free, words.numbers, strict=False)}
     return [named | given]
+
+
+def completed(
+    known: Indicator, given: Mapping[str, Value], drawn: Mapping[str, Value] | None = None
+) -> dict[str, Value]:
+    """Returns every parameter: given ones as they are, open ones drawn, at their default, or fitted to a given one.
+
+    >>> completed(INDICATORS["macd"], {"fast_period": 50})["slow_period"]
+    100
+    """
+    defaults: dict[str, Value] = {parameter.name: parameter.default for parameter in known.parameters}
+    full = defaults | dict(drawn or {}) | dict(given)
+    if known.check(full) is not None:
+        full = defaults | dict(given)
+    if known.check(full) is None:
+        return full
+    for low, high, factor in (("fast_period", "slow_period", 2), ("initial_af", "max_af", 1)):
+        least, most = given.get(low), given.get(high)
+        if isinstance(least, int | float) and high in full and most is None:
+            full[high] = min(least * factor, MAX_PERIOD)
+        elif isinstance(most, int | float) and low in full and least is None:
+            full[low] = most // factor if factor > 1 else most
+    return full
 
 
 def too_many(words: IndicatorWords) -> bool:

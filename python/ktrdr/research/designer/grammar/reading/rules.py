@@ -21,7 +21,7 @@ _NAMES = {
 _CLOCK = r"(?P<unit>bars?|candles?|periods?|minutes?|mins?|hours?|hrs?|h|days?|d|weeks?)(?![a-z0-9])"
 _HOLD = (
     r"(?:max(?:imum|imal|\.)?\s+(?:holding|hold)(?:\s+(?:period|time|duration))?"
-    r"|hold(?:ing|s)?(?:\s+(?:positions?|trades?|it|them|each|every|for|period|time|at|most|up|to|no|not|more|longer|than"
+    r"|(?:(?:don't|do\s+not|never|not)\s+)?hold(?:ing|s)?(?:\s+(?:positions?|trades?|it|them|each|every|for|period|time|at|most|up|to|no|not|more|longer|than"
     r"|maximum|max|a|of|the))*"
     r"|(?:exit|close|closes|sell|out)(?:\s+(?:positions?|trades?|it|them))?\s+after(?:\s+(?:at\s+most|max(?:imum)?))?"
     r"|time[-\s]+(?:stop|exit|limit))"
@@ -59,6 +59,7 @@ _RATES: Mapping[str, tuple[re.Pattern[str], ...]] = {
     ),
     "position": (
         re.compile(rf"position\s+siz(?:e|ing){_BETWEEN}{_VALUE}\s*(?P<unit>%|percent|pct)"),
+        re.compile(rf"{_VALUE}\s*(?P<unit>%|percent|pct)\s+position\s+siz(?:e|es|ing)(?![a-z])"),
         re.compile(
             rf"{_VALUE}\s*(?P<unit>%|percent|pct)\s+of\s+(?:the\s+|my\s+)?(?:equity|capital|account|cash|portfolio)"
             r"(?:\s+(?:per|a|in\s+each)\s+trade)?"

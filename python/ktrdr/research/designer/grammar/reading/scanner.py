@@ -27,7 +27,7 @@ _QUOTES = dict.fromkeys((0x2018, 0x2019), "'") | dict.fromkeys((0x201C, 0x201D),
 _DASHES = dict.fromkeys((0x2010, 0x2011, 0x2012, 0x2013, 0x2212), "-") | {0x2014: ", ", 0x00D7: "x", ord("_"): " "}
 _SIGNS = _QUOTES | _DASHES
 _BLANKS = re.compile(r"[^\S\n]+")
-_WORD = re.compile(r"[^\W_]+(?:'[a-z]+)?|%")
+_WORD = re.compile(r"\d+(?:\.\d+)?|[^\W_]+(?:'[a-z]+)?|%")
 _BREAK = re.compile(r"[.;:!?\n](?!\d)|,?\s+\bbut\b")
 _AND = re.compile(r"(?:,\s*(?:and\s+|or\s+)?|\band/or\b|\band\b|\bor\b|\bnor\b|\bplus\b|&|\+|/|\bas\s+well\s+as\b)")
 _NOT_THESE = re.compile(
@@ -183,7 +183,7 @@ def _word(text: str, lower: str, at: int) -> Sequence[Part]:
     if chunk and unknown_parts(chunk[0]):
         return [Part(PartKind.UNKNOWN, at, chunk.end(), text[at : chunk.end()])]
     word = found[0].lower().replace("'", "")
-    plain = len(word) == 1 or is_plain(word)
+    plain = (len(word) == 1 and not word.isdigit()) or is_plain(word)
     return [Part(PartKind.PLAIN if plain else PartKind.UNKNOWN, at, found.end(), found[0])]
 
 

@@ -29,15 +29,10 @@ _TABLES: Sequence[Mapping[str, object]] = (INDICATOR_PHRASES, STYLE_PHRASES, MOD
 
 @dataclass(frozen=True)
 class Correction:
-    """One word that was read as another.
-
-    Args:
-        matters: True if the word carries an instruction.
-    """
+    """One word that was read as another."""
 
     written: str
     read: str
-    matters: bool
 
 
 @cache
@@ -85,7 +80,7 @@ def corrected(text: str, spared: Iterable[tuple[int, int]] = ()) -> tuple[str, l
         better = None if word.isupper() and len(word) < 6 else nearest_known(word.lower())
         if better is None:
             return word
-        made.append(Correction(word, better, better not in PLAIN_WORDS))
+        made.append(Correction(word, better))
         return better
 
     return _WORD.sub(replace, text), made
