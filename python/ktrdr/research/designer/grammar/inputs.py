@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ktrdr._types import JsonObject
 from ktrdr.research.designer.grammar.draw import Draw
+from ktrdr.research.designer.grammar.reading.parameters import is_average
 from ktrdr.strategy.catalog.indicator import Indicator, Output
 from ktrdr.strategy.catalog.indicators import INDICATORS
 from ktrdr.time import Timeframe
@@ -58,17 +59,10 @@ _NAMES: Mapping[str, tuple[str, str, str]] = {
     "roc": ("falling", "flat", "rising"),
     "squeezeintensity": ("loose", "tight", "squeezed"),
 }
-_COMPANIONS: Mapping[str, tuple[str, str]] = {
-    "sma": ("distancefromma", "SMA"),
-    "wma": ("distancefromma", "SMA"),
-    "ema": ("distancefromma", "EMA"),
-    "hma": ("distancefromma", "EMA"),
-    "bollingerbands": ("distancefromma", "SMA"),
-    "keltnerchannels": ("distancefromma", "EMA"),
-    "donchianchannels": ("distancefromma", "SMA"),
-}
-"""The distance that is read beside a level of price, and the average that it is measured from."""
+_CHANNELS: Mapping[str, str] = {"bollingerbands": "SMA", "keltnerchannels": "EMA", "donchianchannels": "SMA"}
+"""The average that the distance beside a channel is measured from."""
 
+_DISTANCE = "distancefromma"
 _PER_BAR: Mapping[str, float] = {"distancefromma": math.sqrt(1 / 3), "roc": 1.0}
 """Standard deviation of a percentage after ``period`` bars, by that of a bar times the root of the period."""
 
@@ -115,10 +109,12 @@ def companion(use: Use) -> tuple[str, dict[str, float | int | str]] | None:
     >>> companion(Use("ema_50", "ema", {"period": 50}, (Timeframe.H1,)))
     ('distancefromma', {'period': 50, 'ma_type': 'EMA'})
     """
-    if use.type not in _COMPANIONS or "distancefromma" not in INDICATORS:
+    average = _CHANNELS.get(use.type)
+    if average is None and is_average(use.type):
+        average = "EMA" if use.known.kind == "recursive" else "SMA"
+    if average is None or _DISTANCE not in INDICATORS:
         return None
-    type_, average = _COMPANIONS[use.type]
-    return type_, {"period": use.full()["period"], "ma_type": average}
+    return _DISTANCE, {"period": use.full()["period"], "ma_type": average}
 
 
 def sections_of(uses: Sequence[Use], volatility: Mapping[Timeframe, float], draw: Draw) -> Sections:

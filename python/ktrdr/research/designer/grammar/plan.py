@@ -11,7 +11,7 @@ from ktrdr.research.designer.grammar.draw import Draw
 from ktrdr.research.designer.grammar.inputs import Use, companion
 from ktrdr.research.designer.grammar.markets import Choice, choose_markets
 from ktrdr.research.designer.grammar.reading.brief import Reading, Wanted
-from ktrdr.research.designer.grammar.reading.parameters import completed
+from ktrdr.research.designer.grammar.reading.parameters import completed, is_average
 from ktrdr.research.designer.market import Market
 from ktrdr.strategy.catalog.indicators import INDICATORS
 from ktrdr.strategy.catalog.parameter import Parameter
@@ -78,16 +78,12 @@ def _named(reading: Reading, choice: Choice, draw: Draw) -> list[Use]:
 
 def _params(wanted: Wanted, reading: Reading, draw: Draw) -> Iterator[Mapping[str, float | int | str]]:
     """Yields the parameters of an indicator; a crossover without numbers is one of two averages."""
-    if "cross" in wanted.words and "period" not in wanted.params and _is_average(wanted.type):
+    if "cross" in wanted.words and "period" not in wanted.params and is_average(wanted.type):
         fast, slow = (50, 200) if wanted.words.startswith(("golden", "death")) else draw.one("pair", _PAIR_OF_AVERAGES)
         yield {**wanted.params, "period": fast}
         yield {**wanted.params, "period": slow}
     else:
         yield _filled(wanted.type, wanted.params, reading.styles, draw)
-
-
-def _is_average(type_: str) -> bool:
-    return type_ in ("sma", "ema", "wma", "hma")
 
 
 def _filled(

@@ -3,85 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from ktrdr.research.designer.grammar.reading.parts import Part, PartKind, SymbolWords
 from ktrdr.research.designer.grammar.reading.spelling import is_plain
-from ktrdr.research.designer.grammar.reading.words import listed
+from ktrdr.research.designer.grammar.reading.words import ASSET_PHRASES, CURRENCY_PHRASES, listed
 from ktrdr.text import nearest_names
 
 _CODES: Final = listed(
     "usd eur gbp jpy chf aud nzd cad cnh cny sek nok dkk mxn try zar sgd hkd pln huf czk inr krw brl xau xag"
 )
-_CURRENCIES: Final[Mapping[str, str]] = {
-    "euro": "eur",
-    "euros": "eur",
-    "us dollar": "usd",
-    "u.s. dollar": "usd",
-    "dollar": "usd",
-    "greenback": "usd",
-    "british pound": "gbp",
-    "pound sterling": "gbp",
-    "pound": "gbp",
-    "sterling": "gbp",
-    "japanese yen": "jpy",
-    "yen": "jpy",
-    "swiss franc": "chf",
-    "franc": "chf",
-    "swissy": "chf",
-    "australian dollar": "aud",
-    "aussie": "aud",
-    "new zealand dollar": "nzd",
-    "kiwi": "nzd",
-    "canadian dollar": "cad",
-    "loonie": "cad",
-    "gold": "xau",
-    "silver": "xag",
-}
-_ASSET_WORDS: Final[Mapping[str, str]] = {
-    "EURUSD": "euro, the euro, fiber",
-    "GBPUSD": "pound, sterling, cable, british pound",
-    "USDJPY": "yen, japanese yen",
-    "USDCHF": "swiss franc, swissy",
-    "AUDUSD": "aussie, australian dollar",
-    "NZDUSD": "kiwi, new zealand dollar",
-    "USDCAD": "loonie, canadian dollar",
-    "XAU": "gold",
-    "XAG": "silver",
-    "BTC": "bitcoin, bitcoins, btc, xbt",
-    "ETH": "ethereum, ether, eth",
-    "SOL": "solana",
-    "XRP": "ripple, xrp",
-    "DOGE": "dogecoin, doge",
-    "ADA": "cardano",
-    "LTC": "litecoin, ltc",
-    "BNB": "binance coin, bnb",
-    "AAPL": "apple",
-    "GOOG GOOGL": "google, alphabet",
-    "YHOO": "yahoo",
-    "MSFT": "microsoft",
-    "TSLA": "tesla",
-    "AMZN": "amazon",
-    "NVDA": "nvidia",
-    "META FB": "facebook, meta platforms",
-    "NFLX": "netflix",
-    "INTC": "intel",
-    "SPY SPX ES US500": "s&p 500, s&p500, s&p, s & p 500, sp500, sp 500, standard and poor's 500, spx, spy, us500",
-    "QQQ NDX NQ NAS100 US100": "nasdaq, nasdaq 100, nasdaq-100, nas100, us100, qqq",
-    "DIA DJI YM US30": "dow, dow jones, djia, us30",
-    "IWM RUT": "russell, russell 2000",
-    "DAX GER40 DE40": "dax, dax 40, german index",
-    "FTSE UK100": "ftse, ftse 100, footsie",
-    "NI225 JP225": "nikkei, nikkei 225",
-    "CL WTI USOIL": "crude, crude oil, oil, wti",
-    "BRENT UKOIL": "brent",
-    "NG": "natural gas",
-    "HG": "copper",
-}
-_ASSETS: Final = {word.strip(): prefixes.split() for prefixes, line in _ASSET_WORDS.items() for word in line.split(",")}
+_ASSETS: Final = {phrase: prefixes.split() for phrase, prefixes in ASSET_PHRASES.items()}
 _PAIR_GAP = r"\s*(?:[/\\_-]|\bvs\.?|\bversus\b|\bagainst(?:\s+the)?\b|\bto(?:\s+the)?\b|\s)\s*(?:the\s+)?"
-_CURRENCY = "|".join(sorted([*_CURRENCIES, *_CODES], key=len, reverse=True))
+_CURRENCY = "|".join(sorted([*CURRENCY_PHRASES, *_CODES], key=len, reverse=True))
 _PAIR = re.compile(rf"(?P<base>{_CURRENCY})(?P<gap>{_PAIR_GAP}|)(?P<quote>{_CURRENCY})(?![a-z0-9])")
 _ASSET = re.compile(
     "(?:" + "|".join(re.escape(name) for name in sorted(_ASSETS, key=len, reverse=True)) + r")(?![a-z0-9])"
@@ -142,7 +77,7 @@ class Instruments:
         found = _PAIR.match(lower, at)
         if found is None:
             return None
-        base, quote = (_CURRENCIES.get(found[name], found[name]) for name in ("base", "quote"))
+        base, quote = (CURRENCY_PHRASES.get(found[name], found[name]) for name in ("base", "quote"))
         written_together = found["gap"] == "" and not (found["base"] in _CODES and found["quote"] in _CODES)
         if base == quote or written_together:
             return None

@@ -77,7 +77,6 @@ _NAMES = {
 Value = float | int | str
 """A value of a parameter."""
 
-_AVERAGES = ("sma", "ema", "wma", "hma")
 _PERIOD_THEN_WIDTH = ("keltnerchannels",)
 
 
@@ -104,7 +103,7 @@ def numbers_before(text: str, at: int) -> Before | None:
 
 def takes_numbers_before(type_: str, before: Before) -> bool:
     """Returns True if numbers may precede this indicator: with a unit always, bare ones before a moving average."""
-    return bool(before.unit) or type_ in _AVERAGES or len(_counts(INDICATORS[type_])) == 1
+    return bool(before.unit) or is_average(type_) or len(_counts(INDICATORS[type_])) == 1
 
 
 def indicator_words(text: str, type_: str, stop: int, before: tuple[float, ...] = ()) -> tuple[IndicatorWords, int]:
@@ -130,6 +129,16 @@ def indicator_words(text: str, type_: str, stop: int, before: tuple[float, ...] 
     if low is not None and high is not None and low > high:
         low, high = high, low  # "crosses above 30, crosses below 70" names the same two marks
     return IndicatorWords(type_, numbers, named, low, high), stop
+
+
+def is_average(type_: str) -> bool:
+    """Returns True for a moving average, whose values are prices.
+
+    >>> is_average("ema"), is_average("distancefromma")
+    (True, False)
+    """
+    known = INDICATORS[type_]
+    return known.title.endswith("moving average") and known.outputs[0].unit == "source"
 
 
 def parameters_of(words: IndicatorWords) -> list[dict[str, Value]]:
