@@ -24,7 +24,7 @@ class Given:
 
     @property
     def name(self) -> str:
-        """Returns ``given``."""
+        """Returns the name of this designer, ``given``."""
         return NAME
 
     def design(self, ask: Ask) -> Design:

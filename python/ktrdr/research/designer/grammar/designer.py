@@ -19,7 +19,7 @@ class Grammar:
 
     @property
     def name(self) -> str:
-        """Returns ``grammar``."""
+        """Returns the name of this designer, ``grammar``."""
         return NAME
 
     def design(self, ask: Ask) -> Design:

@@ -69,7 +69,7 @@ class Service:
                 _wait(min(pause, _LONGEST_PAUSE_SECONDS), token)
 
     async def _request(self, question: str, most_tokens: int) -> ModelResponse:
-        """Sends one request; the model is given a single tool, which stands for its answer and runs nothing."""
+        """Sends one request; the model is given a single tool, the form of its answer, which runs nothing."""
         from anthropic import AsyncAnthropic
         from pydantic_ai.direct import model_request
         from pydantic_ai.exceptions import ModelAPIError, ModelHTTPError
