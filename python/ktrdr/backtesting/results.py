@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
@@ -142,7 +142,13 @@ class BacktestResults(RunResult):
 
 def library_versions() -> dict[str, str]:
     """Returns the versions of the libraries that a result rests on, without importing any of them."""
-    return {name: version(name) for name in ("torch", "numpy", "polars", "TA-Lib")}
+    return {name: _version(name) for name in ("torch", "numpy", "polars", "TA-Lib")}
+
+
+@cache
+def _version(library: str) -> str:
+    # Parsing the metadata of four libraries takes as long as a short run.
+    return version(library)
 
 
 def _software() -> dict[str, Any]:
