@@ -7,7 +7,8 @@ not whether they earn anything, but whether a bar they have not seen yet moves t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 
 from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.backtesting.inputs.config import BacktestConfig
+from ktrdr.backtesting.inputs.model_bundle import choose_bundle
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.data.bars import BarSeries
 from ktrdr.strategy.history import needs
@@ -49,13 +51,23 @@ class Trader:
     def base(self) -> BarSeries:
         return self.series[min(self.series)]
 
-    def run(self, series: Mapping[Timeframe, BarSeries] | None = None) -> BacktestResults:
+    @cached_property
+    def config(self) -> BacktestConfig:
+        """The run over all bars. A run of others differs in its bars alone, and reading a strategy takes longer."""
         config = BacktestConfig.of(
-            self.file, markets.SYMBOL, min(self.series).value, start=iso(self.start_ns), model=self.model,
-            bars={name.value: bars for name, bars in (series or self.series).items()}, data_dir=self.folder,
+            self.file,
+            markets.SYMBOL,
+            min(self.series).value,
+            start=iso(self.start_ns),
+            model=self.model,
+            bars={},
+            data_dir=self.folder,
             decisions=EAGER,
-        )  # fmt: skip
-        return BacktestingEngine(config).run()
+        )
+        return replace(config, model=choose_bundle(config, synthetic=False))
+
+    def run(self, series: Mapping[Timeframe, BarSeries] | None = None) -> BacktestResults:
+        return BacktestingEngine(replace(self.config, source=markets.source(series or self.series))).run()
 
     def known_at(self, close_ns: int) -> dict[Timeframe, BarSeries]:
         """The bars that had closed by that instant."""
