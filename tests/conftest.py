@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+
+# Several processes share the cores, here and in the programs that tests start. Threads of torch that wait must sleep:
+# by default they spin, and take three quarters of all processor time. Read when torch is loaded, so before it.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 from pathlib import Path
 
 import pytest
