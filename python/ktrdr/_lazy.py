@@ -22,6 +22,8 @@ EXTRAS: Mapping[str, str] = {
     "altair": "plot",
     "pydantic_ai": "research",
     "anthropic": "research",
+    "jinja2": "report",
+    "litecharts": "report",
 }
 """The extra that installs each library which a plain installation lacks."""
 
