@@ -1,6 +1,8 @@
-"""A result in parts: by month, by reason of exit, by direction."""
+"""A result in parts: by month, by reason of exit, by direction, by weekday and hour of entry."""
 
 from __future__ import annotations
+
+import calendar
 
 import polars as pl
 
@@ -47,6 +49,18 @@ def by_direction(result: RunResult) -> pl.DataFrame:
     """Returns one row for long and one for short trades: direction, and the columns of `by_exit_reason`."""
     name = pl.when(pl.col("direction") > 0).then(pl.lit("long")).otherwise(pl.lit("short")).alias("direction")
     return _parts(result.trades, name).sort("direction")
+
+
+def by_weekday(result: RunResult) -> pl.DataFrame:
+    """Returns one row for each weekday (UTC) of entry, Monday first: weekday, and the columns of `by_exit_reason`."""
+    parts = _parts(result.trades, pl.col("entry_time").dt.weekday().alias("weekday")).sort("weekday")
+    names = [calendar.day_name[number - 1] for number in parts["weekday"].to_list()]
+    return parts.with_columns(weekday=pl.Series(names, dtype=pl.String))
+
+
+def by_hour(result: RunResult) -> pl.DataFrame:
+    """Returns one row for each hour (UTC) of entry, 0 to 23: hour, and the columns of `by_exit_reason`."""
+    return _parts(result.trades, pl.col("entry_time").dt.hour().cast(pl.Int64).alias("hour")).sort("hour")
 
 
 def _parts(trades: pl.DataFrame, by: pl.Expr) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -9,7 +10,14 @@ import polars as pl
 import pytest
 
 import ktrdr
-from ktrdr.backtesting.breakdown import by_direction, by_exit_reason, monthly_returns, yearly_returns
+from ktrdr.backtesting.breakdown import (
+    by_direction,
+    by_exit_reason,
+    by_hour,
+    by_weekday,
+    monthly_returns,
+    yearly_returns,
+)
 from ktrdr.simulation.result import HeldLedger, RunResult
 from support.runs.signal_runs import RULES, market, signals_for
 
@@ -69,3 +77,13 @@ def test_long_and_short_are_apart(result: RunResult) -> None:
     longs = result.trades.filter(pl.col("direction") == 1)
     assert found["trades"].to_list() == [longs.height, result.trades.height - longs.height]
     assert found["net_profit"][0] == pytest.approx(longs["net_pnl"].sum())
+
+
+def test_weekday_and_hour_are_those_of_the_entry(result: RunResult) -> None:
+    days, hours = by_weekday(result), by_hour(result)
+    entries = result.trades["entry_time"].to_list()
+    order = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+    assert days["weekday"].to_list() == sorted(days["weekday"].to_list(), key=order.index)
+    assert dict(days.select("weekday", "trades").iter_rows()) == Counter(f"{entry:%A}" for entry in entries)
+    assert hours["hour"].to_list() == sorted({entry.hour for entry in entries})
+    assert dict(hours.select("hour", "trades").iter_rows()) == Counter(entry.hour for entry in entries)
