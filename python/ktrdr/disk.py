@@ -1,4 +1,4 @@
-"""Writes that survive a loss of power, and turns of several processes at one folder."""
+"""Writes that survive a loss of power, pages for people, and turns of several processes at one folder."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from ktrdr.errors import OutputNotWritable
 
 
 def sync(path: Path) -> None:
@@ -60,3 +62,20 @@ def turn_at(folder: Path) -> Iterator[bool]:
         yield alone
     finally:
         os.close(handle)
+
+
+def check_page(path: Path) -> None:
+    """Passes if a file can be written there, as far as one can tell before; else ``OutputNotWritable``."""
+    folder = path.absolute().parent
+    if path.is_dir() or not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+        raise OutputNotWritable("cannot be written", where="report", found=str(path), expected="a file in a folder")
+
+
+def write_page(text: str, path: Path) -> Path:
+    """Writes a page in UTF-8, over an older one, and returns its path; raises ``OutputNotWritable``."""
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        what = f"cannot be written: {error.strerror}"
+        raise OutputNotWritable(what, where="report", found=str(path)) from None
+    return path

@@ -29,7 +29,6 @@ SHORT = {
     "python/ktrdr/config/difference.py": "one rule with users in three rooms",
     "python/ktrdr/data/origin.py": "one rule with users in three rooms",
     "python/ktrdr/feature_pipeline/indicators/formula.py": "the type that every indicator file shares",
-    "python/ktrdr/operations/registry.py": "kinds by name, for the store below the protocol and for all above it",
     "python/ktrdr/operations/store/migrations/versions/v0002_segments_as_they_are.py": "one migration, one file",
     "python/ktrdr/operations/store/migrations/versions/v0003_any_kind.py": "one migration, one file",
     "python/ktrdr/operations/store/migrations/versions/v0004_notes.py": "one migration, one file",

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ktrdr.disk import sync, turn_at, write_synced
+from ktrdr.disk import check_page, sync, turn_at, write_page, write_synced
+from ktrdr.errors import OutputNotWritable
 
 
 def test_a_file_is_written_once(tmp_path: Path) -> None:
@@ -52,3 +53,19 @@ def test_a_file_system_without_locks_says_so(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("fcntl.flock", refuse)
     with turn_at(tmp_path) as alone:
         assert not alone
+
+
+def test_a_page_replaces_an_older_one(tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    check_page(file)
+    assert not file.exists()
+    assert write_page("old", file) == write_page("ä", file) == file
+    check_page(file)
+    assert file.read_bytes() == "ä".encode()
+
+
+@pytest.mark.parametrize("name", [".", "nowhere/page.html"])
+def test_a_place_without_room_for_a_page_is_named(tmp_path: Path, name: str) -> None:
+    for call in (check_page, lambda path: write_page("", path)):
+        with pytest.raises(OutputNotWritable, match="cannot be written"):
+            call(tmp_path / name)

@@ -18,6 +18,7 @@ from ktrdr.backtesting.inputs.model_bundle import ModelBundle, Seen
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
 from ktrdr.simulation.result import RunResult
 from ktrdr.strategy.in_force import RuleInForce, rules_in_force
+from ktrdr.strategy.schema import Strategy
 from ktrdr.time import iso
 
 
@@ -40,10 +41,12 @@ class BacktestResults(RunResult):
     Args:
         facts: the manifest without hashes, conventions and warnings.
         identify: returns the run's identity; hashing the inputs waits until it is asked for.
+        inputs: strategy and features of a run in this process; None for a stored one, which reads them again.
     """
 
     facts: Mapping[str, Any]
     identify: Callable[[], RunIdentity]
+    inputs: tuple[Strategy, FeatureMatrix] | None = None
 
     @classmethod
     def of(
@@ -86,6 +89,7 @@ class BacktestResults(RunResult):
             rules=config.rules(),
             facts=_software() | _run_facts(config, bundle) | _data_facts(features) | _model_facts(bundle, seen),
             identify=lambda: RunIdentity.of(parts()),
+            inputs=(config.strategy, features),
         )
 
     def __repr__(self) -> str:
@@ -94,8 +98,8 @@ class BacktestResults(RunResult):
         return f"<BacktestResults {run} {facts['first_simulated']} to {facts['last_simulated']}: {self.brief}>"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Returns the fields, with frames, hash and identity in memory."""
-        return super().__getstate__() | {"identify": partial(RunIdentity, *self._identity)}
+        """Returns the fields, with frames, hash and identity in memory, and without the inputs."""
+        return super().__getstate__() | {"identify": partial(RunIdentity, *self._identity), "inputs": None}
 
     @cached_property
     def _identity(self) -> RunIdentity:

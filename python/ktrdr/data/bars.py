@@ -86,6 +86,10 @@ class BarSeries:
         cut = {name: column[first:stop] for name in names if (column := getattr(self, name)) is not None}
         return self._with(cut)
 
+    def of_timeframe(self, timeframe: Timeframe) -> BarSeries:
+        """Returns the same bars under a timeframe that was found after they were made."""
+        return self._with({"timeframe": timeframe})
+
     def with_atr(self, atr: Floats) -> BarSeries:
         """Returns the same bars with ATR ``[n_bars, float64, price units]``, NaN where it is undefined."""
         return self._with({"atr": atr})

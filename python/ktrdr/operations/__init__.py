@@ -22,6 +22,14 @@ KINDS: dict[str, str] = {
 }
 """The registration of every kind of operation: its name and the ``module:object`` that is a `Kind`."""
 
+REPORTS: dict[str, str] = {
+    "backtest": "ktrdr.report.backtest:backtest_report",
+}
+"""The registration of reports: the name of a kind, and the ``module:object`` that is a `Report` of its results."""
+
+NOTEBOOK = "ktrdr.report.notebook:shown"
+"""The function that gives the face of a backtest's result in a notebook."""
+
 LAZY = {
     "Kind": "ktrdr.operations.kind:Kind",
     "Operation": "ktrdr.operations.models:Operation",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict, cast
 
 import numpy as np
@@ -13,6 +14,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ktrdr import _core
+from ktrdr.disk import write_page
+from ktrdr.operations.registry import in_notebook, report_of
 from ktrdr.simulation.equity_curve import EquityCurve, Invested, daily_points, equity_chart, invested
 from ktrdr.simulation.inputs import saved_execution
 from ktrdr.simulation.ledger import TABLES, TableName, pandas_frame, row_counts, to_frame
@@ -196,6 +199,9 @@ class RunResult:
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.brief}>"
 
+    def _repr_html_(self) -> str:
+        return in_notebook(self)
+
     def __getstate__(self) -> dict[str, Any]:
         """Returns the fields, with frames and hash in memory instead of a run or a store."""
         return {each.name: getattr(self, each.name) for each in fields(self)} | {"source": held(self.source)}
@@ -295,6 +301,14 @@ class RunResult:
         Raises ``LibraryMissing`` without the extra ``ktrdr[pandas]``.
         """
         return pandas_frame(self.source.frame(table))
+
+    def report(self, path: str | Path) -> Path:
+        """Writes the result as one HTML file that needs no network, and returns its path.
+
+        Bars that are not those of the run any more are left out, and the page says so. Raises ``LibraryMissing``
+        without the extra ``ktrdr[report]``, and ``OutputNotWritable``.
+        """
+        return write_page(report_of("backtest")(self), Path(path))
 
     def plot(self) -> alt.VConcatChart:
         """Returns an Altair chart of equity and drawdown.

@@ -29,9 +29,10 @@ class Page:
         self._commands, self._answers = commands, answers
         self._unread, self._number, self._session = b"", 0, ""
         self.complaints: list[str] = []
+        self.requests: list[str] = []
         target = self._call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log"):
+        for domain in ("Page", "Runtime", "Log", "Network"):
             self._call(f"{domain}.enable")
 
     def open(self, url: str) -> None:
@@ -49,6 +50,28 @@ class Page:
         """Until a script comes to something true."""
         wait_for(lambda: self.run(script), 30, 0.05)
 
+    def screen(self, width: int, height: int, *, dark: bool = False) -> None:
+        """Makes the screen so large, of a person who likes it dark or light."""
+        facts = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self._call("Emulation.setDeviceMetricsOverride", **facts)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._call("Emulation.setEmulatedMedia", features=[scheme])
+
+    def main_thread_s(self) -> float:
+        """Processor seconds of the page's main thread so far, from the first call on."""
+        self._call("Performance.enable", timeDomain="threadTicks")
+        found = {one["name"]: one["value"] for one in self._call("Performance.getMetrics")["metrics"]}
+        return float(found["TaskDuration"])
+
+    def press(self, key: str) -> None:
+        """One key, as a keyboard sends it to what has the focus."""
+        for kind in ("keyDown", "keyUp"):
+            self._call("Input.dispatchKeyEvent", type=kind, key=key, text=key if len(key) == 1 else "")
+
+    def pdf(self) -> bytes:
+        """The page on paper."""
+        return base64.b64decode(self._call("Page.printToPDF", printBackground=True)["data"])
+
     def picture(self) -> bytes:
         """What it looks like, as PNG."""
         return base64.b64decode(self._call("Page.captureScreenshot")["data"])
@@ -59,11 +82,19 @@ class Page:
         call |= {"sessionId": self._session} if self._session else {}
         os.write(self._commands, json.dumps(call).encode() + b"\0")
         while (said := self._next()).get("id") != self._number:
-            if said.get("method") == "Log.entryAdded":
-                self.complaints.append(said["params"]["entry"]["text"])
+            self._hear(said)
         assert "error" not in said, said["error"]
         found: dict[str, Any] = said["result"]
         return found
+
+    def _hear(self, said: dict[str, Any]) -> None:
+        """Keeps what a page complains of, and every address that it asks for."""
+        if said.get("method") == "Log.entryAdded":
+            self.complaints.append(said["params"]["entry"]["text"])
+        elif said.get("method") == "Runtime.exceptionThrown":
+            self.complaints.append(str(said["params"]["exceptionDetails"]))
+        elif said.get("method") == "Network.requestWillBeSent":
+            self.requests.append(said["params"]["request"]["url"])
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._unread:

@@ -1,0 +1,109 @@
+"""Evidence for and against a result: costs and delay, doubt about its Sharpe ratio, intervals of its metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ktrdr.analysis.sensitivity import Sensitivity, sensitivity
+from ktrdr.analysis.statistics.intervals import MetricIntervals, metric_intervals
+from ktrdr.analysis.statistics.sharpe import Moments, minimum_track_record, probabilistic_sharpe
+from ktrdr.errors import ArgumentInvalid
+from ktrdr.report.market import Market
+from ktrdr.report.tables import Cell, Grid, number
+from ktrdr.simulation.metrics import headline_names, label, rate_text, value_text
+from ktrdr.simulation.result import RunResult
+
+
+@dataclass(frozen=True)
+class Part:
+    """A table under a heading, with sentences below it."""
+
+    title: str
+    table: Grid
+    lines: tuple[str, ...] = ()
+
+
+def evidence(result: RunResult, market: Market) -> list[Part]:
+    """Returns what else is known of a result; a part that it does not allow is left out.
+
+    Args:
+        result: a finished run.
+        market: its bars, or the reason why there are none.
+    """
+    return [*_costs_and_delay(result, market), *_doubt(result), *_intervals(result)]
+
+
+def _costs_and_delay(result: RunResult, market: Market) -> Iterator[Part]:
+    if market.loaded is None or result.trades.is_empty():
+        return
+    try:
+        found = sensitivity(result, market.loaded)
+    except ArgumentInvalid:  # a fork, or a part of a run: its signals alone do not give its metrics
+        return
+    cases = {f"{delay} bar{'s' * (delay > 1)} later": metrics for delay, metrics in found.delays.items() if delay}
+    cases = {"the run": found.delays[0], **cases, "twice the costs": found.double_costs}
+    rows = [
+        (Cell(label(name)), *(number(value_text(name, metrics[name], digits=4)) for metrics in cases.values()))
+        for name in headline_names()
+        if len({metrics[name] for metrics in cases.values()}) > 1  # the others say nothing here
+    ]
+    yield Part(
+        "Costs and delay",
+        Grid((Cell("signals traded"), *map(number, cases)), rows),
+        (_break_even(found), "The recorded signals are traded again over the same bars under the changed rules."),
+    )
+
+
+def _break_even(found: Sensitivity) -> str:
+    rate, multiple = found.break_even_rate, found.break_even_multiple
+    if rate is None and multiple is None:
+        return "No break-even: without costs the run has no profit, or its profit never ends."
+    parts = [
+        "" if rate is None else f"at {100 * rate:.4f} % of each fill, in place of commission, slippage and spread",
+        "" if multiple is None else f"at {multiple:.3g} times the costs of the run",
+    ]
+    return f"The profit ends {', and '.join(part for part in parts if part)}."
+
+
+def _doubt(result: RunResult) -> Iterator[Part]:
+    moments = Moments.of_metrics(result.metrics, result.conventions["periods_per_year"])
+    if moments is None:
+        return
+    chance, record = probabilistic_sharpe(moments), minimum_track_record(moments)
+    rows = [
+        ("probability that the true Sharpe ratio is above 0 (PSR)", "-" if chance is None else rate_text(chance)),
+        ("days that would show it at 95 % (MinTRL)", "never" if record is None else f"{record:,.0f}"),
+        ("days of the run", f"{moments.n:,}"),
+    ]
+    line = "PSR takes the run for the only one that was tried. The number of trials lowers it."
+    grid = Grid((Cell("measure"), number("value")), [(Cell(name), number(text)) for name, text in rows])
+    yield Part("Doubt about the Sharpe ratio", grid, (line,))
+
+
+def _intervals(result: RunResult) -> Iterator[Part]:
+    found = metric_intervals(result)
+    if not found.intervals:
+        return
+    rows = [
+        (Cell(label(name)), number(value_text(name, result.metrics[name], result.undefined)), *_bounds(name, interval))
+        for name, interval in found.intervals.items()
+    ]
+    headings = (Cell("metric"), number("value"), number("from"), number("to"))
+    yield Part(f"{100 * found.level:g} % intervals", Grid(headings, rows), (_drawn(found),))
+
+
+def _bounds(name: str, interval: tuple[float, float] | None) -> Iterator[Cell]:
+    return (number(value_text(name, bound, digits=3)) for bound in (interval or (None, None)))
+
+
+def _drawn(found: MetricIntervals) -> str:
+    blocks = [
+        f"{length:.3g} {unit}"
+        for length, unit in ((found.block_days, "days"), (found.block_trades, "trades"))
+        if length is not None
+    ]
+    return (
+        f"{found.resamples:,} bootstrap resamples in blocks with a mean of {' and '.join(blocks)}, seeded by the run. "
+        "They say how far a metric moves in another draw of such days, and know nothing of other trials."
+    )
