@@ -114,6 +114,8 @@ def test_the_demo_trades_and_the_command_that_it_prints_finds_the_run(
     said = capsys.readouterr()
     run = json.loads(said.out)
     assert (run["status"], run["trades"] > 10) == ("completed", True)
+    assert Path(run["report"]).resolve() == (tmp_path / "data of mine" / "demo" / "report.html").resolve()
+    assert run["result_hash"][:8] in Path(run["report"]).read_text("utf-8")
     *settings, program, noun, verb, name = shlex.split(said.err.strip().splitlines()[-1].partition(": ")[2])
     assert (program, noun, verb, name) == ("ktrdr", "backtest", "show", run["operation_id"])
     monkeypatch.chdir("/")

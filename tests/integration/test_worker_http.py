@@ -17,10 +17,12 @@ import pytest
 import yaml
 from fastapi.routing import APIRoute
 
+from ktrdr.backtesting.job.stored import stored_results
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.operations.models import Claim, Status
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.store import Store
+from ktrdr.report.backtest import backtest_report
 from support.process.processes import Place, furnish, strategy, wait_for
 from support.process.service import TOKEN, Service, code_of, events, service, whole_answer
 
@@ -30,7 +32,7 @@ SPECIFIED = {
     ("GET", "/operations/{operation_id}"), ("DELETE", "/operations/{operation_id}"),
     *(("POST", f"/operations/{{operation_id}}/{verb}") for verb in ("resume", "restart", "fork", "cancel", "delete")),
     ("POST", "/operations/{operation_id}/note"), ("GET", "/catalog/metrics"),
-    *(("GET", f"/operations/{{operation_id}}/{part}") for part in ("results", "trades", "equity", "events")),
+    *(("GET", f"/operations/{{operation_id}}/{part}") for part in ("results", "report", "trades", "equity", "events")),
     ("GET", "/workers"), ("GET", "/health"), ("GET", "/ready"), ("GET", "/metrics"), ("GET", "/"),
     ("POST", "/session"),
 }  # fmt: skip
@@ -152,6 +154,20 @@ def test_a_result_over_http_is_the_librarys(
     assert found["metrics"] == dict(whole.metrics)
     assert found["trades"] == len(whole.trades)
     assert found["manifest"]["symbol"] == "EURUSD"
+
+
+def test_the_report_of_a_run(client: httpx.Client, done: tuple[str, Any], place: Place, store: Store) -> None:
+    """The page that the library makes, with candles from the worker's own bars."""
+    found = client.get(f"/operations/{done[0]}/report")
+    assert found.headers["content-type"] == "text/html; charset=utf-8"
+    assert found.headers["content-security-policy"] == "frame-ancestors 'none'"
+    assert found.text == backtest_report(stored_results(store, done[0]), place.folder)
+    assert "Drawn without candles" not in found.text
+    waiting = store.submit("backtest", {"n": 1}).id
+    refused = client.get(f"/operations/{waiting}/report")
+    assert (refused.status_code, code_of(refused)) == (409, "not_completed")
+    store.request_cancel(waiting)
+    store.delete(waiting)
 
 
 @pytest.mark.parametrize("table", ["trades", "equity"])

@@ -81,6 +81,7 @@ _BACKTEST = Group(
     {
         "run": Command("ktrdr.cli.commands.backtest:run", "Backtest a strategy over stored bars, or resume a run."),
         "show": Command("ktrdr.cli.commands.backtest:show", "Print a finished run in full, and write it out."),
+        "report": Command("ktrdr.cli.commands.backtest:report", "Write a finished run as one HTML file."),
         "compare": Command("ktrdr.cli.commands.backtest:compare", "Print finished runs side by side."),
     },
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from ktrdr.cli.output import CommandResult
 from ktrdr.cli.runs.options import NO_OPTIONS, Flag, RunOptions, Whole, naming_flags
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
     from ktrdr.operations.kind import Kind, Section
     from ktrdr.operations.models import Operation, Result
     from ktrdr.operations.store.store import Store
+
+Out = Annotated[Path | None, Parameter(name=("--out", "-o"))]
+"""The file of a report."""
 
 
 def run(
@@ -27,6 +32,7 @@ def run(
     resume: str | None = None,
     stored: Flag = False,
     worker: str | None = None,
+    report: Path | None = None,
 ) -> CommandResult:
     """Trade a strategy over stored bars.
 
@@ -48,7 +54,12 @@ def run(
         Resume with the strategy as submitted, even if its name now means another one.
     worker
         Queue it at the worker of that address.
+    report
+        Write the run's report to this HTML file.
     """
+    from ktrdr.cli.runs.report import check_report
+
+    check_report(report, "backtest", worker)
     words = [word for word in (strategy, symbol, timeframe) if word is not None]
     if resume is not None:
         if found := [*words, *options.given(), *(["--note"] if note is not None else [])]:
@@ -56,14 +67,14 @@ def run(
             raise UsageError("a resumed run has its inputs", where="--resume", found=found[0], expected=expected)
         from ktrdr.cli.runs import client
 
-        return client.resume(resume, threads=threads, stored=stored, worker=worker)
+        return _reported(client.resume(resume, threads=threads, stored=stored, worker=worker), report)
     missing = [flag for flag in ("--start-date", "--end-date") if flag not in options.given()]
     if len(words) < 3 or missing:
         what = ("STRATEGY", "SYMBOL", "TIMEFRAME")[len(words) :] + tuple(missing)
         raise UsageError("missing", found=f"no {' '.join(what)}", expected="STRATEGY SYMBOL TIMEFRAME and both dates")
     if stored:
         raise UsageError("a new run has nothing stored", found="--stored", expected="with --resume ID")
-    return _begin(words, options, threads, note, worker)
+    return _reported(_begin(words, options, threads, note, worker), report)
 
 
 def _begin(
@@ -85,6 +96,29 @@ def _begin(
 
     store = Store.open()
     return in_foreground(lambda _: begin(store, request, threads=count, note=note), store)
+
+
+def _reported(answer: CommandResult, report: Path | None) -> CommandResult:
+    from ktrdr.cli.runs.report import with_report
+    from ktrdr.operations.store.store import Store
+
+    return answer if report is None else with_report(answer, Store.open(), report)
+
+
+def report(operation_id: str, /, *, out: Out = None) -> CommandResult:
+    """Write a finished run as one HTML file: chart, trades, metrics, conventions; it needs no network.
+
+    Parameters
+    ----------
+    operation_id
+        Its id, the start of it, or latest.
+    out
+        The file; by default ID.html in the working folder.
+    """
+    from ktrdr.cli.runs.report import report_of_run
+    from ktrdr.operations.store.store import Store
+
+    return report_of_run(Store.open(), operation_id, out)
 
 
 def compare(*operation_ids: str) -> CommandResult:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from ktrdr._lazy import require
 from ktrdr.cli.interrupt import Interrupt
 from ktrdr.cli.output import CommandResult, current_output
 from ktrdr.cli.progress import progress
 from ktrdr.data.sample import SYMBOL, write_sample
 from ktrdr.data.store.repository import Repository
-from ktrdr.errors import DataNotFound
+from ktrdr.errors import DataNotFound, LibraryMissing, OutputNotWritable
 from ktrdr.settings import data_root
 from ktrdr.time import Timeframe
+
+if TYPE_CHECKING:
+    from ktrdr.operations.store.store import Store
 
 STRATEGY = "mean_reversion_momentum_v1"
 TIMEFRAME = Timeframe.H1
@@ -44,7 +50,18 @@ def _trade(repository: Repository, model: str) -> CommandResult:
     if result.failure is None:
         again = command_of(f"backtest show {result.data['operation_id']}", repository.root)
         current_output().note(f"to see this run again: {again}")
-    return result
+    return _reported(result, store, repository.root)
+
+
+def _reported(result: CommandResult, store: Store, root: Path) -> CommandResult:
+    """Writes the report beside the demo's bars; a demo without the libraries for it is a demo still."""
+    from ktrdr.cli.runs.report import with_report
+
+    try:
+        return with_report(result, store, root / "report.html", root)
+    except (LibraryMissing, OutputNotWritable) as error:
+        current_output().note(f"no report: {error}")
+        return result
 
 
 def _has_sample(repository: Repository) -> bool:

@@ -6,10 +6,12 @@ from typing import Any
 
 import polars as pl
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
 
 from ktrdr.errors import NotCompleted
 from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Operation, Status
+from ktrdr.operations.registry import report_of
 from ktrdr.worker.routes.tables import FORMATS, table_answer
 from ktrdr.worker.service import OperationId, Parts, Service
 from ktrdr.worker.views import ResultView, result_view
@@ -41,6 +43,15 @@ def trades(request: Request, parts: Parts, operation_id: OperationId) -> Respons
 def equity(request: Request, parts: Parts, operation_id: OperationId) -> Response:
     """Returns one row for each simulated bar of a backtest."""
     return table_answer(request, "equity", lambda: _table(parts, operation_id, "equity"))
+
+
+@router.get("/report", response_class=HTMLResponse)
+def report(parts: Parts, operation_id: OperationId) -> HTMLResponse:
+    """Returns the report of a completed run as one HTML page; 404 for a kind without one."""
+    operation = _completed(parts, operation_id)
+    make = report_of(operation.kind)
+    text = make(kind_of(operation.kind).result(parts.store, operation_id))
+    return HTMLResponse(text, headers={"content-security-policy": "frame-ancestors 'none'"})
 
 
 def _table(parts: Service, operation_id: str, name: str) -> pl.DataFrame:
