@@ -13,7 +13,7 @@ from ktrdr.errors import KtrdrError, all_errors, from_code
 from ktrdr.worker.statuses import http_status
 
 TESTS = Path(__file__).resolve().parents[1]
-EXITS = {2, 3, 4, 5, 6, 130}
+EXITS = {2, 3, 4, 5, 6, 7, 130}
 
 
 @pytest.mark.parametrize(("code", "kind"), all_errors().items())

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ktrdr.analysis.lookahead.market import closed, poisoned
 from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.backtesting.inputs.config import BacktestConfig
 from ktrdr.backtesting.inputs.model_bundle import choose_bundle
@@ -85,10 +86,6 @@ class Trader:
         return [int(closes[row]) for row in sorted(rows)]
 
 
-def closed(bars: BarSeries, close_ns: int) -> int:
-    return int(np.searchsorted(bars.close_ns, close_ns, side="right"))
-
-
 def make_trader(case: str, folder: Path) -> Trader:
     name, changes, n_bars, walk_seed, net_seed = CASES[case]
     strategy = load_strategy(load_strategy(name).canonical() | changes)
@@ -129,7 +126,7 @@ def poisoning_the_future(trader: Trader) -> None:
     longer = [name for name in trader.series if name > trader.base.timeframe]
     for close_ns in trader.cuts(12, 60, seed=1):
         for how in ("x10", "shuffled"):
-            spoilt = markets.poisoned(trader.base, closed(trader.base, close_ns), how)
+            spoilt = poisoned(trader.base, closed(trader.base, close_ns), how)
             same_decisions(whole, trader.run(markets.with_higher(spoilt, *longer)), close_ns)
 
 

@@ -35,6 +35,7 @@ annual. Where a number has no meaning it is None.
 
 * `comparison`: runs side by side over time.
 * `doubt`: all of this about one stored backtest, as `ktrdr backtest show` prints it.
+* `lookahead`: the proof that features and signals of a strategy do not know the future.
 * `sensitivity`: metrics at more delay and other costs, and the cost that takes the whole profit.
 * `splits`: walk-forward windows, purged and combinatorial purged cross-validation.
 * `statistics`: Sharpe ratios in doubt, overfitting of a selection, the bootstrap.
@@ -49,6 +50,8 @@ from ktrdr._lazy import lazy_names
 if TYPE_CHECKING:
     from ktrdr.analysis.comparison import daily_correlations, equity_by_month
     from ktrdr.analysis.doubt import Doubt, doubt_of
+    from ktrdr.analysis.lookahead.proof import verify_lookahead
+    from ktrdr.analysis.lookahead.report import LookaheadReport
     from ktrdr.analysis.sensitivity import Sensitivity
     from ktrdr.analysis.splits.purged import Split, combinatorial_paths, combinatorial_splits, purged_folds
     from ktrdr.analysis.splits.walk_forward import Window, walk_forward_steps, walk_forward_windows
@@ -67,6 +70,7 @@ if TYPE_CHECKING:
 LAZY = {
     "Doubt": "ktrdr.analysis.doubt:Doubt",
     "Interval": "ktrdr.analysis.statistics.bootstrap:Interval",
+    "LookaheadReport": "ktrdr.analysis.lookahead.report:LookaheadReport",
     "MetricIntervals": "ktrdr.analysis.statistics.intervals:MetricIntervals",
     "Moments": "ktrdr.analysis.statistics.sharpe:Moments",
     "Sensitivity": "ktrdr.analysis.sensitivity:Sensitivity",
@@ -88,6 +92,7 @@ LAZY = {
     "purged_folds": "ktrdr.analysis.splits.purged:purged_folds",
     "sharpe_by_chance": "ktrdr.analysis.statistics.sharpe:sharpe_by_chance",
     "stationary_indices": "ktrdr.analysis.statistics.bootstrap:stationary_indices",
+    "verify_lookahead": "ktrdr.analysis.lookahead.proof:verify_lookahead",
     "walk_forward_steps": "ktrdr.analysis.splits.walk_forward:walk_forward_steps",
     "walk_forward_windows": "ktrdr.analysis.splits.walk_forward:walk_forward_windows",
 }
@@ -96,6 +101,7 @@ LAZY = {
 __all__ = [
     "Doubt",
     "Interval",
+    "LookaheadReport",
     "MetricIntervals",
     "Moments",
     "Sensitivity",
@@ -117,6 +123,7 @@ __all__ = [
     "purged_folds",
     "sharpe_by_chance",
     "stationary_indices",
+    "verify_lookahead",
     "walk_forward_steps",
     "walk_forward_windows",
 ]

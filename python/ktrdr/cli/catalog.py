@@ -85,6 +85,10 @@ _BACKTEST = Group(
         "compare": Command("ktrdr.cli.commands.backtest:compare", "Print finished runs side by side."),
     },
 )
+_VERIFY = Group(
+    "Prove that a strategy keeps a promise on your bars.",
+    {"look-ahead": Command("ktrdr.cli.commands.verify:look_ahead", "Name each feature that knows the future.")},
+)
 _OPERATIONS = Group(
     "List and manage runs: show, cancel, resume, fork, delete.",
     {
@@ -127,6 +131,7 @@ COMMANDS: Mapping[str, Command | Group] = {
     "data": _DATA,
     "train": Command("ktrdr.cli.commands.train:train", "Train a strategy's net into a model bundle."),
     "backtest": _BACKTEST,
+    "verify": _VERIFY,
     "operations": _OPERATIONS,
     "checkpoint": _CHECKPOINT,
     "workers": _WORKERS,

@@ -21,6 +21,7 @@ EXIT_CODES: Final[Mapping[type[errors.KtrdrError], int]] = {
     errors.SnapshotError: 4,
     errors.StorageError: 5,
     errors.KtrdrError: 6,
+    errors.LookaheadFound: 7,
     errors.Cancelled: 130,
 }
 

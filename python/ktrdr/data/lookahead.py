@@ -24,7 +24,7 @@ def check_lookahead(higher: BarSeries, base: BarSeries) -> None:
     absolute difference is under half of that at the assumed end tells that the bars are dated too early. A single
     bar is refused where its prices are exactly those of base bars that run past its end.
     """
-    found = _bars_early(higher, base)
+    found = bars_early(higher, base)
     if found is not None:
         hours = found * base.timeframe.seconds / 3_600
         raise DataLookahead(
@@ -67,8 +67,11 @@ def _cause(higher: BarSeries) -> str:
     )
 
 
-def _bars_early(higher: BarSeries, base: BarSeries) -> int | None:
-    """Returns the k > 0 that fits best, in base bars, if one fits with under half of the difference at k = 0."""
+def bars_early(higher: BarSeries, base: BarSeries) -> int | None:
+    """Returns by how many base bars the higher bars are known before they close; None where they are not.
+
+    It is the k > 0 whose median difference is smallest, if that is under half of the difference at k = 0.
+    """
     ends = higher.close_ns
     covered = (ends >= base.close_ns[0]) & (ends <= base.close_ns[-1])
     if not covered.any():

@@ -89,6 +89,10 @@ class DataLookahead(DataError, code="data_lookahead"):
     """A higher series whose bars know what the base series learns later."""
 
 
+class LookaheadFound(DataError, code="lookahead_found"):
+    """Features or signals that know the future, by the proof of ``ktrdr verify look-ahead``."""
+
+
 class DataResampleGrid(DataError, code="data_resample_grid"):
     """Bars that cross the edges of the longer bars to be made from them."""
 

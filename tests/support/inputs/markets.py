@@ -50,24 +50,6 @@ def source(series: Mapping[Timeframe, BarSeries]) -> MemoryBars:
     return MemoryBars(dict(series), SYMBOL)
 
 
-def poisoned(bars: BarSeries, first: int, how: str) -> BarSeries:
-    """The bars with every row from ``first`` on made worthless: times ten, shuffled, or NaN."""
-    names = ("open", "high", "low", "close", "volume")
-    order = np.random.default_rng(first).permutation(max(len(bars) - first, 0)) + first
-    columns = {}
-    for name in names:
-        column = getattr(bars, name).copy()
-        if how == "x10":
-            column[first:] *= 10.0
-        elif how == "shuffled":
-            column[first:] = column[order]
-        else:
-            column[first:] = np.nan
-        columns[name] = column
-    # Rows of NaN break the rules of bars: they must never be read.
-    return BarSeries.of_checked(bars.symbol, bars.timeframe, {"timestamp": bars.timestamp, **columns})
-
-
 def strategy_file(
     timeframes: Sequence[str],
     indicators: Mapping[str, Any],

@@ -1,0 +1,86 @@
+"""``ktrdr verify``: proves on the user's strategy and bars that nothing knows the future."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ktrdr.cli.interrupt import Interrupt
+from ktrdr.cli.output import CommandResult, Table
+from ktrdr.cli.progress import progress
+from ktrdr.cli.runs.options import Flag, Whole
+from ktrdr.errors import LookaheadFound
+
+if TYPE_CHECKING:
+    from ktrdr.analysis.lookahead.report import LookaheadReport
+
+
+def look_ahead(
+    strategy: str,
+    symbol: str,
+    timeframe: str,
+    /,
+    *,
+    start_date: str | None = None,
+    end_date: str | None = None,
+    model: str | None = None,
+    resample: Flag = False,
+    cuts: Whole = 500,
+    seconds: float = 60.0,
+) -> CommandResult:
+    """Build the features with and without the future, and name each that differs; exit code 7 if one does.
+
+    Parameters
+    ----------
+    strategy
+        A strategy's name or path.
+    symbol
+        Whose stored bars.
+    timeframe
+        The strategy's base timeframe.
+    start_date
+        First date or instant of the range.
+    end_date
+        Last date (that whole day), or the instant before which the range ends.
+    model
+        A bundle's id or path, whose signals are compared; by default the newest of the strategy on this symbol.
+    resample
+        Make a missing timeframe from a finer one.
+    cuts
+        Random places at which the future is cut off; every close of a higher timeframe comes on top.
+    seconds
+        Time after which no further place is tried.
+    """
+    from ktrdr.analysis.lookahead.proof import verify_lookahead
+
+    with Interrupt() as token, progress() as bridge:
+        report = verify_lookahead(
+            strategy,
+            symbol,
+            timeframe,
+            start=start_date,
+            end=end_date,
+            model=model,
+            resample=resample,
+            cuts=cuts,
+            seconds=seconds,
+            bridge=bridge,
+            cancellation_token=token,
+        )
+    return _answer(report)
+
+
+def _answer(report: LookaheadReport) -> CommandResult:
+    leaks = set(report.leaks)
+    rows = [(name, series, "leaks" if name in leaks else "clean") for name, series in report.features.items()]
+    shown: list[str | Table] = [report.headline, Table(("feature", "series", "verdict"), rows), *report.lines()]
+    failure = None
+    if not report.clean:
+        failure = LookaheadFound(
+            "the future is known",
+            symbol=report.symbol,
+            timeframe=report.timeframe,
+            found=", ".join(report.leaks),
+            expected="equal values without the future",
+            hint="the lines above say through which series",
+        )
+    return CommandResult(report.to_dict(), shown, failure)
