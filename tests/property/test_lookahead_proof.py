@@ -175,7 +175,7 @@ IN_CODE = {
 
 
 def proof(
-    series: Series, folder: Path, file: dict[str, Any], *, seconds: float = 0.25, **options: Any
+    series: Series, folder: Path, file: dict[str, Any], *, seconds: float = 0.1, **options: Any
 ) -> LookaheadReport:
     bars = {name.value: one for name, one in series.items()}
     return verify_lookahead(
@@ -265,7 +265,7 @@ def test_the_command_names_the_feature_and_exits_with_its_own_code(
         Repository(tmp_path).store(bars)
     (tmp_path / "mine.yaml").write_text(json.dumps(strategy()))
     asked = ["verify", "look-ahead", str(tmp_path / "mine.yaml"), "EURUSD", "1h", "--start-date", "2024-01-20"]
-    quick = ["--cuts", "12", "--seconds", "0.25"]
+    quick = ["--cuts", "12", "--seconds", "0.1"]
     assert main([*asked, *quick]) == 7
     printed = capsys.readouterr()
     assert "1d_level_bell: leaks through 1d at 2024-" in printed.out

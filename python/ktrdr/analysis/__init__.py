@@ -39,6 +39,7 @@ annual. Where a number has no meaning it is None.
 * `sensitivity`: metrics at more delay and other costs, and the cost that takes the whole profit.
 * `splits`: walk-forward windows, purged and combinatorial purged cross-validation.
 * `statistics`: Sharpe ratios in doubt, overfitting of a selection, the bootstrap.
+* `walk_forward`: a strategy trained again on each of several spans, and traded on the bars that follow.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
         probabilistic_sharpe,
         sharpe_by_chance,
     )
+    from ktrdr.analysis.walk_forward.result import WalkForwardResult
 
 LAZY = {
     "Doubt": "ktrdr.analysis.doubt:Doubt",
@@ -75,6 +77,7 @@ LAZY = {
     "Moments": "ktrdr.analysis.statistics.sharpe:Moments",
     "Sensitivity": "ktrdr.analysis.sensitivity:Sensitivity",
     "Split": "ktrdr.analysis.splits.purged:Split",
+    "WalkForwardResult": "ktrdr.analysis.walk_forward.result:WalkForwardResult",
     "Window": "ktrdr.analysis.splits.walk_forward:Window",
     "combinatorial_paths": "ktrdr.analysis.splits.purged:combinatorial_paths",
     "combinatorial_splits": "ktrdr.analysis.splits.purged:combinatorial_splits",
@@ -106,6 +109,7 @@ __all__ = [
     "Moments",
     "Sensitivity",
     "Split",
+    "WalkForwardResult",
     "Window",
     "combinatorial_paths",
     "combinatorial_splits",

@@ -131,6 +131,9 @@ COMMANDS: Mapping[str, Command | Group] = {
     "data": _DATA,
     "train": Command("ktrdr.cli.commands.train:train", "Train a strategy's net into a model bundle."),
     "backtest": _BACKTEST,
+    "walk-forward": Command(
+        "ktrdr.cli.commands.walk_forward:walk_forward", "Train again on each of several spans; trade the bars after it."
+    ),
     "verify": _VERIFY,
     "operations": _OPERATIONS,
     "checkpoint": _CHECKPOINT,

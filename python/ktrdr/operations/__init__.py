@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ktrdr._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from ktrdr.analysis.walk_forward.job import walk_forward
     from ktrdr.backtesting.job.foreground import run
     from ktrdr.backtesting.job.stored import stored_results
     from ktrdr.operations.kind import Kind
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 KINDS: dict[str, str] = {
     "backtest": "ktrdr.backtesting.job.kind:KIND",
     "training": "ktrdr.training.job.kind:KIND",
+    "walkforward": "ktrdr.analysis.walk_forward.kind:KIND",
 }
 """The registration of every kind of operation: its name and the ``module:object`` that is a `Kind`."""
 
@@ -40,10 +42,23 @@ LAZY = {
     "run": "ktrdr.backtesting.job.foreground:run",
     "stored_results": "ktrdr.backtesting.job.stored:stored_results",
     "train": "ktrdr.training.job.foreground:train",
+    "walk_forward": "ktrdr.analysis.walk_forward.job:walk_forward",
 }
 
 # Spelled out for type checkers, which do not evaluate `sorted(LAZY)`.
-__all__ = ["KINDS", "Kind", "Operation", "Owner", "Status", "Store", "resume", "run", "stored_results", "train"]
+__all__ = [
+    "KINDS",
+    "Kind",
+    "Operation",
+    "Owner",
+    "Status",
+    "Store",
+    "resume",
+    "run",
+    "stored_results",
+    "train",
+    "walk_forward",
+]
 
 if not TYPE_CHECKING:
     # Hidden from type checkers, for which a module with `__getattr__` has every name.

@@ -60,6 +60,10 @@ class WorkerClient:
         """Submits a training; returns operation_id and status."""
         return self._call("POST", "/trainings/start", body)
 
+    def walk_forward(self, body: Mapping[str, Any]) -> Json:
+        """Submits a walk-forward; returns operation_id and status."""
+        return self._call("POST", "/walk-forwards/start", body)
+
     def operation(self, operation_id: str) -> Json:
         """Returns status, progress, timings, error, and the reasons of waiting."""
         return self._call("GET", _path(operation_id))

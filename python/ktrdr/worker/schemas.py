@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from ktrdr.analysis.walk_forward.request import WalkForwardParameters
 from ktrdr.backtesting.inputs.parameters import OTHER_NAMES, BacktestParameters, StartParameters
 from ktrdr.config.fields import Instant
 from ktrdr.config.strict import Strict, reject
@@ -79,6 +80,14 @@ class StartBody(StartParameters, Submission):
 
 class TrainingBody(TrainingParameters, Submission):
     """A training to start: a strategy by name or as YAML, and the parameters of the run."""
+
+    model_config = ConfigDict(alias_generator=_http_name)
+
+    threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = Field(DEFAULT_THREADS, description="torch threads")
+
+
+class WalkForwardBody(WalkForwardParameters, Submission):
+    """A walk-forward to start: a strategy by name or as YAML, and the parameters of the run."""
 
     model_config = ConfigDict(alias_generator=_http_name)
 

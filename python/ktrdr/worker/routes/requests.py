@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ktrdr._types import Json
+from ktrdr.analysis.walk_forward.request import WalkForwardParameters, WalkForwardRequest
 from ktrdr.backtesting.inputs.parameters import BacktestParameters
 from ktrdr.backtesting.inputs.request import BacktestRequest
 from ktrdr.data.store.repository import Repository
@@ -11,7 +12,7 @@ from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Operation
 from ktrdr.text import nearest
 from ktrdr.training.job.request import TrainingParameters, TrainingRequest
-from ktrdr.worker.schemas import ForkBody, Rules, StartBody, TrainingBody
+from ktrdr.worker.schemas import ForkBody, Rules, StartBody, TrainingBody, WalkForwardBody
 
 
 def request_of(body: StartBody) -> BacktestRequest:
@@ -25,6 +26,12 @@ def training_of(body: TrainingBody) -> TrainingRequest:
     """Returns the training that a start asks for; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
     parameters = {name: getattr(body, name) for name in TrainingParameters.model_fields}
     return TrainingRequest.of(body.strategy, **parameters, allow_path=False)
+
+
+def walk_forward_of(body: WalkForwardBody) -> WalkForwardRequest:
+    """Returns the walk-forward that a start asks for; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
+    parameters = {name: getattr(body, name) for name in WalkForwardParameters.model_fields}
+    return WalkForwardRequest.of(body.strategy, **parameters, allow_path=False)
 
 
 def _execution(body: StartBody) -> Rules | None:

@@ -1,0 +1,104 @@
+"""Walk-forwards as a kind of operation: its parts are trainings and backtests. Nothing heavy is imported early."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ktrdr.errors import NotCompleted
+from ktrdr.operations.kind import Kind, Section, Shown
+from ktrdr.operations.models import Capability, Claim, OpenedSnapshot, Result
+from ktrdr.operations.running.io import RunIO
+from ktrdr.operations.store.store import Store
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from ktrdr.analysis.walk_forward.request import WalkForwardRequest
+    from ktrdr.analysis.walk_forward.result import WalkForwardResult
+
+SEMANTICS = 1
+"""Version of the rules by which folds are made and joined; trainings and backtests have versions for their rules."""
+
+
+class WalkForwardKind(Kind):
+    """Walk-forwards of a strategy over stored bars; the spec is a `WalkForwardRequest`."""
+
+    name = "walkforward"
+    tables = ("equity",)
+
+    def capability(self) -> Capability:
+        """Returns the numeric profile of its parts, and the version of the rules that join them; imports torch."""
+        from ktrdr.neural.numeric_profile import machine_profile
+
+        return Capability(machine_profile(), SEMANTICS)
+
+    def parse(self, spec: Mapping[str, Any]) -> WalkForwardRequest:
+        """Returns the request of a spec, checked; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
+        from ktrdr.analysis.walk_forward.request import WalkForwardRequest
+
+        request = WalkForwardRequest.of_spec(spec)
+        request.check()
+        return request
+
+    def unchanged(self, spec: Mapping[str, Any]) -> None:
+        """Passes if the strategy's name still means the stored text; ``IdentityMismatch`` names the difference."""
+        from ktrdr.analysis.walk_forward.request import UNDECIDING, WalkForwardRequest
+
+        WalkForwardRequest.of_spec(spec).submitted.require_unchanged(UNDECIDING)
+
+    def shown(self, spec: Mapping[str, Any]) -> Shown:
+        """Returns strategy, symbol, timeframe, dates and folds."""
+        from ktrdr.analysis.walk_forward.shown import shown
+
+        return shown(spec)
+
+    def figures(self, summary: Mapping[str, Any]) -> dict[str, float | int | None]:
+        """Returns total return and Sharpe ratio of the joined tests."""
+        from ktrdr.analysis.walk_forward.shown import figures
+
+        return figures(summary)
+
+    def headline(self, manifest: Mapping[str, Any]) -> str:
+        """Returns strategy, symbol, number and sort of folds, and the span that was tested."""
+        from ktrdr.analysis.walk_forward.shown import headline
+
+        return headline(manifest)
+
+    def remarks(self, result: Result) -> list[Section]:
+        """Returns the folds as a table, and the verdict of the joined record."""
+        from ktrdr.analysis.walk_forward.shown import remarks
+
+        return remarks(result)
+
+    def open_snapshot(self, snapshot: bytes) -> OpenedSnapshot:
+        """Returns the plan of a snapshot, verified; raises ``SnapshotCorrupt``."""
+        from ktrdr.analysis.walk_forward.plan import Plan
+
+        return Plan.read(snapshot)
+
+    def run(self, claim: Claim, io: RunIO) -> WalkForwardResult:
+        """Runs a claimed walk-forward, fresh or resumed, and returns its stored result."""
+        from ktrdr.analysis.walk_forward.job import run
+
+        return run(claim, io)
+
+    def result(self, store: Store, operation_id: str) -> WalkForwardResult:
+        """Returns a completed walk-forward; its tests are read when a frame is asked for."""
+        from ktrdr.analysis.walk_forward.job import tests_of
+        from ktrdr.analysis.walk_forward.result import WalkForwardResult
+
+        found = store.outcome(operation_id)
+        if found is None:
+            status = store.get(operation_id).status.value
+            raise NotCompleted("it has no result yet", operation=operation_id, found=status, expected="completed")
+        return WalkForwardResult(found, lambda: tests_of(store, found.summary))
+
+    def table(self, store: Store, operation_id: str, name: str) -> pl.DataFrame:
+        """Returns the joined equity of all tests; ``NotFound`` for another name."""
+        if name not in self.tables:
+            return super().table(store, operation_id, name)
+        return self.result(store, operation_id).equity
+
+
+KIND = WalkForwardKind()

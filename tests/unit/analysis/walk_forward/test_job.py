@@ -1,0 +1,175 @@
+"""Walk-forwards in this process: spans, the wall between training and test, stops and resumes, changed bars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ktrdr.analysis.lookahead.market import poisoned
+from ktrdr.analysis.walk_forward.kind import KIND
+from ktrdr.analysis.walk_forward.plan import Plan, PlanSavePoint
+from ktrdr.analysis.walk_forward.request import WalkForwardRequest
+from ktrdr.analysis.walk_forward.result import WalkForwardResult
+from ktrdr.backtesting.job.stored import stored_results
+from ktrdr.data.bars import BarSeries
+from ktrdr.data.store.repository import Repository
+from ktrdr.errors import ArgumentInvalid, Cancelled, IdentityMismatch, NotCompleted, SnapshotCorrupt
+from ktrdr.operations import resume, walk_forward
+from ktrdr.operations.running.cancellation import Token
+from ktrdr.operations.store.store import Store
+from ktrdr.time import Span, Timeframe
+from support.inputs import worlds
+
+FOLDS = 2
+N_BARS = 1_200
+FILE = worlds.strategy("mlp")
+
+
+def bars() -> BarSeries:
+    return BarSeries.from_frame(worlds.frame(N_BARS, seed=4), "EURUSD", Timeframe.H1)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A data folder and its database."""
+
+    folder: Path
+    store: Store
+
+    def run(self, **options: Any) -> WalkForwardResult:
+        known: dict[str, Any] = {"threads": 1, "store": self.store, "data_dir": self.folder, "device": "cpu"}
+        return walk_forward(FILE, "EURUSD", "1h", FOLDS, **(known | options))
+
+
+@contextmanager
+def opened(folder: Path, series: BarSeries) -> Iterator[Desk]:
+    """A folder of its own: a training finds the bundle of an equal one in the same folder."""
+    store = Store.open(f"sqlite:///{folder / 'ktrdr.db'}")
+    Repository(folder).store(series)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KTRDR_DATA_DIR", str(folder))
+        yield Desk(folder, store)
+    store.close()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with opened(tmp_path, bars()) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> WalkForwardResult:
+    """The walk-forward that nothing stops."""
+    with opened(tmp_path_factory.mktemp("whole"), bars()) as found:
+        return found.run()
+
+
+@dataclass
+class Stop:
+    """A bridge that stops the run at one report of a phase."""
+
+    phase: str
+    at: int
+    token: Token = field(default_factory=Token)
+
+    def report(self, phase: str, done: int, total: int | None, detail: Mapping[str, Any]) -> None:
+        self.at -= phase == self.phase
+        if self.at == 0:
+            self.token.cancel()
+
+
+def test_tests_follow_their_trainings_and_each_other(desk: Desk) -> None:
+    found = desk.run()
+    stored = KIND.result(desk.store, found.manifest["operation"])
+    assert (stored.result_hash, stored.summary) == (found.result_hash, found.summary)
+    for fold in found.folds:
+        assert fold["train_from"] < fold["train_until"] < fold["test_from"] < fold["test_until"]
+        test = stored_results(desk.store, fold["operations"]["test"])
+        assert test.manifest["in_sample_bars"] == 0
+        assert test.manifest["selection_span"] is None
+        assert test.manifest["model"] == fold["model"]
+        assert test.metrics["initial_capital"] == 100_000
+        inside = stored_results(desk.store, fold["operations"]["in_sample"])
+        assert inside.manifest["in_sample_bars"] > 100
+        assert inside.manifest["selection_span"] is None
+    assert all(before["test_until"] == after["test_from"] for before, after in pairwise(found.folds))
+    stamps = stored.equity["time"].dt.timestamp("ns").to_list()
+    assert stamps == bars().timestamp[N_BARS // 2 :].tolist(), "every bar after the first training, once"
+    assert KIND.table(desk.store, found.manifest["operation"], "equity").equals(found.equity)
+    assert np.array_equal(found.returns, stored.returns)
+    assert len({fold["weights"] for fold in found.folds}) == FOLDS
+
+
+@pytest.mark.parametrize(("phase", "at"), [("training", 40), ("backtest", 3)])
+def test_a_stopped_walk_forward_ends_in_the_same_result(
+    desk: Desk, whole: WalkForwardResult, phase: str, at: int
+) -> None:
+    stop = Stop(phase, at)
+    with pytest.raises(Cancelled) as stopped:
+        desk.run(bridge=stop, cancellation_token=stop.token)
+    operation = str(stopped.value.where)
+    with pytest.raises(NotCompleted):
+        KIND.result(desk.store, operation)
+    again = resume(operation, store=desk.store, data_dir=desk.folder)
+    assert again.result_hash == whole.result_hash
+    assert again.identity == whole.identity
+
+
+def test_a_training_sees_nothing_of_its_test(whole: WalkForwardResult, tmp_path: Path) -> None:
+    first = bars()
+    cut = int(np.searchsorted(first.timestamp, Span.parse(whole.folds[0]["test_from"], None).start_ns or 0))
+    with opened(tmp_path, poisoned(first, cut, "shuffled")) as spoilt_desk:
+        spoilt = spoilt_desk.run()
+    assert spoilt.folds[0]["weights"] == whole.folds[0]["weights"]
+    assert spoilt.folds[0]["in_sample"] == whole.folds[0]["in_sample"]
+    assert spoilt.folds[0]["result_hash"] != whole.folds[0]["result_hash"]
+    assert spoilt.folds[1]["weights"] != whole.folds[1]["weights"], "the second training has those bars"
+
+
+def test_bars_that_change_before_a_resume_are_refused(desk: Desk) -> None:
+    stop = Stop("backtest", 1)
+    with pytest.raises(Cancelled) as stopped:
+        desk.run(bridge=stop, cancellation_token=stop.token)
+    Repository(desk.folder).store(poisoned(bars(), 1_000, "shuffled"))
+    with pytest.raises(IdentityMismatch, match="bars EURUSD 1h has changed"):
+        resume(str(stopped.value.where), store=desk.store, data_dir=desk.folder)
+
+
+def test_anchored_trainings_grow(desk: Desk) -> None:
+    request = WalkForwardRequest.of(FILE, "EURUSD", "1h", 3, anchored=True)
+    windows = Plan.of(request, 1, desk.folder).windows
+    assert {window.train_from_ns for window in windows} == {int(bars().timestamp[0])}
+    assert windows[-1].test_until_ns == int(bars().close_ns[-1])
+
+
+def test_a_plan_comes_back_from_its_snapshot(desk: Desk) -> None:
+    plan = Plan.of(WalkForwardRequest.of(FILE, "EURUSD", "1h", 3), 1, desk.folder)
+    snapshot = PlanSavePoint(plan).snapshot()
+    found = KIND.open_snapshot(snapshot)
+    assert found == plan
+    assert found.identity == plan.identity
+    assert KIND.open_snapshot(snapshot).lineage == plan.lineage
+    for damaged in (snapshot.replace(b"0", b"1", 1), snapshot[:-1], b"{}", b"[]"):
+        with pytest.raises(SnapshotCorrupt):
+            KIND.open_snapshot(damaged)
+
+
+@pytest.mark.parametrize("options", [{"train_share": 1.0}, {"initial_capital": 0.0}, {"seed": -1}])
+def test_parameters_out_of_range_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ArgumentInvalid):
+        WalkForwardRequest.of(FILE, "EURUSD", "1h", 2, **options)
+
+
+def test_more_folds_than_bars_are_refused(desk: Desk) -> None:
+    with pytest.raises(ArgumentInvalid, match="folds"):
+        walk_forward(
+            FILE, "EURUSD", "1h", 90, start="2024-01-01", end="2024-01-03", store=desk.store, data_dir=desk.folder
+        )
