@@ -14,8 +14,9 @@ import support
 from ktrdr.operations import KINDS, resume
 from ktrdr.operations.models import Operation, Status
 from ktrdr.operations.store.store import Store
-from support.process import toy, toy_family
+from support.process import toy
 from support.process.processes import Place, answer_of, kill, wait_for, wait_until, worker
+from support.runs import toy_family
 
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 TOTALS = (3, 40 * 41 // 2, 6)
@@ -27,8 +28,8 @@ def place(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) ->
     (tmp_path / "data").mkdir()
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(toy_family.REGISTRATION)
-    for kind in ("toy", "family"):
-        monkeypatch.setitem(KINDS, kind, f"support.process.{'toy' if kind == 'toy' else 'toy_family'}:KIND")
+    monkeypatch.setitem(KINDS, "toy", "support.process.toy:KIND")
+    monkeypatch.setitem(KINDS, "family", "support.runs.toy_family:KIND")
     plain = Place(tmp_path / "data", database_url).environment["PYTHONPATH"]
     paths = (str(tmp_path / "site"), str(Path(support.__file__).parents[1]), plain)
     quick = {"KTRDR_CHECKPOINT_SECONDS": "0.05", "PYTHONPATH": os.pathsep.join(paths)}
@@ -105,6 +106,7 @@ def test_the_command_line_shows_the_parts(place: Place, store: Store, family: Op
     assert all(f"{part.stage} " in shown and part.id in shown for part in parts_of(store, family))
 
 
+@pytest.mark.soak
 @ON_SQLITE
 def test_a_worker_runs_kills_and_cancels_parent_and_part_together(
     place: Place, store: Store, family: Operation, gate: Path

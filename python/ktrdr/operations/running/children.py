@@ -85,7 +85,9 @@ class Parts:
         """Returns the result of one stage; see `run_child`."""
         bridge = _StageBridge(self._progress, self._claim.operation.kind, self._stages, stage, kind, self._io.bridge)
         bridge.add(kind, 0, None, {})
-        return run_child(self._claim, replace(self._io, bridge=bridge), stage, kind, spec, threads=threads)
+        result = run_child(self._claim, replace(self._io, bridge=bridge), stage, kind, spec, threads=threads)
+        bridge.finish()
+        return result
 
 
 class _StageBridge:
@@ -108,6 +110,7 @@ class _StageBridge:
         self._stage = stage
         self._kind = kind
         self._bridge = bridge or SilentBridge()
+        self._figures: Mapping[str, Any] = {}
 
     def report(self, phase: str, done: int, total: int | None, detail: Mapping[str, Any]) -> None:
         """Takes one report of the part."""
@@ -120,5 +123,9 @@ class _StageBridge:
         if counted and total:
             self._reached = max(self._reached, self._before + _STEPS * min(done, total) // total)
         bars = {"bar": done if counted and total else None, "total_bars": total if counted else None}
-        figures = {**detail, **_UNPACED, **bars, "phase": phase, "stage": self._stage}
-        self._progress.report(self._parent, self._reached, self._total, figures)
+        self._figures = {**detail, **_UNPACED, **bars, "phase": phase, "stage": self._stage}
+        self._progress.report(self._parent, self._reached, self._total, self._figures)
+
+    def finish(self) -> None:
+        """Adds the whole share of a part that has completed."""
+        self._progress.report(self._parent, self._before + _STEPS, self._total, self._figures)

@@ -259,7 +259,11 @@ def claim_child(
         return part
     check_capability(part, capability)
     crashes = 0 if part.status.at_rest else part.crashes
-    values = _claimed(parent.owner, lease_s, cancel_requested=False, error=None, crashes=crashes)
+    numbers = {
+        "profile": func.coalesce(operations.c.profile, optional_json(capability.profile)),
+        "semantics": func.coalesce(operations.c.semantics, capability.semantics),
+    }
+    values = _claimed(parent.owner, lease_s, cancel_requested=False, error=None, crashes=crashes, **numbers)
     connection.execute(update(operations).where(operations.c.id == part.id).values(values))
     return _loaded_or_failed(connection, part.id, parent.owner)
 

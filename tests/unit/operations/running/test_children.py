@@ -19,7 +19,8 @@ from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.running.recorder import Cadence
 from ktrdr.operations.store.store import Store
 from support.database import stores
-from support.process import toy, toy_family
+from support.process import toy
+from support.runs import toy_family
 
 PARTS = {"a": {"name": "a", "count": 2}, "b": {"name": "b", "count": 4}, "c": {"name": "c", "count": 3}}
 EXPECTED = toy_family.outcome([3, 10, 6])
@@ -28,7 +29,7 @@ EXPECTED = toy_family.outcome([3, 10, 6])
 @pytest.fixture(autouse=True)
 def _kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(KINDS, "toy", "support.process.toy:KIND")
-    monkeypatch.setitem(KINDS, "family", "support.process.toy_family:KIND")
+    monkeypatch.setitem(KINDS, "family", "support.runs.toy_family:KIND")
     monkeypatch.setattr(toy, "PAUSE_S", 0.0)
 
 

@@ -477,7 +477,7 @@ class TestPart:
 
     def test_another_profile_is_refused(self, store: Store) -> None:
         parent = stores.running(store)
-        store.record_start(stores.part(store, parent, "one").lease, stores.CAPABILITY)
+        store.claim_child(parent.lease, "one", "backtest", stores.SPEC, stores.CAPABILITY)
         with pytest.raises(ProfileMismatch):
             store.claim_child(parent.lease, "one", "backtest", stores.SPEC, stores.capability(profile={"torch": "1"}))
 

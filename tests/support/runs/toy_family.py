@@ -15,7 +15,7 @@ from ktrdr.operations.running.io import RunIO
 REGISTRATION = """
 from ktrdr.operations import KINDS
 KINDS["toy"] = "support.process.toy:KIND"
-KINDS["family"] = "support.process.toy_family:KIND"
+KINDS["family"] = "support.runs.toy_family:KIND"
 """
 
 
