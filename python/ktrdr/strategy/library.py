@@ -12,11 +12,13 @@ from pathlib import Path
 
 from ktrdr.config.yaml import MAX_BYTES, decode
 from ktrdr.errors import ConfigDocument, ConfigNotFound, OutputNotWritable
-from ktrdr.settings import strategies_dir
+from ktrdr.settings import data_root, strategies_dir
 from ktrdr.strategy.sections.grammar import STRATEGY_NAME
 from ktrdr.text import nearest_names, one_line
 
 BUILTIN = "built-in"
+DESIGNED = "strategies"
+"""Folder of the data folder that research writes strategies to."""
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -53,7 +55,8 @@ def read_strategy_file(path: Traversable, shown: str) -> str:
 
 
 def find_strategy(name: str, *, allow_path: bool = False) -> StrategySource:
-    """Finds a strategy: as a path (if allowed), in KTRDR_STRATEGIES_DIR, in ./strategies, among the built-in ones.
+    """Finds a strategy: as a path (if allowed), in KTRDR_STRATEGIES_DIR, in ./strategies, in the data folder,
+    among the built-in ones.
 
     Raises ``ConfigNotFound`` with the nearest names. A name is matched before the file system is touched.
     """
@@ -106,6 +109,7 @@ def _folders() -> Iterator[tuple[str, Traversable]]:
     if (own := strategies_dir()) is not None:
         yield "KTRDR_STRATEGIES_DIR", own
     yield "./strategies", Path("strategies")
+    yield "data folder", data_root() / DESIGNED
     yield BUILTIN, files("ktrdr.strategy") / "builtin"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ktrdr._types import Json
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.research.designer.base import Designer
 from ktrdr.research.designer.given import Given
@@ -14,7 +15,9 @@ from ktrdr.research.designer.language.models import MODELS, model_id
 from ktrdr.text import nearest, one_line
 
 
-def designer_of(model: str | None = None, *, strategy: str | Path | None = None, allow_path: bool = True) -> Designer:
+def designer_of(
+    model: str | None = None, *, strategy: str | Path | Json | None = None, allow_path: bool = True
+) -> Designer:
     """Returns the designer of a call.
 
     Args:

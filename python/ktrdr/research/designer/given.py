@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ktrdr._types import Json
 from ktrdr.research.designer.base import Ask, Design
 from ktrdr.strategy.loader import load_strategy
 
@@ -14,11 +15,11 @@ class Given:
     """Returns the user's own strategy, whatever the brief says.
 
     Args:
-        source: a name or path as every command takes it.
+        source: a name or path as every command takes it, or the content of a file.
         allow_path: True if it may be a path.
     """
 
-    def __init__(self, source: str | Path, *, allow_path: bool = True) -> None:
+    def __init__(self, source: str | Path | Json, *, allow_path: bool = True) -> None:
         self._source = source
         self._allow_path = allow_path
 

@@ -1,0 +1,160 @@
+"""The numbers that gates and verdict are made of, read from bars, bundles and the log of trials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ktrdr._types import Floats
+from ktrdr.analysis.statistics.overfitting import LEAST_TRIALS, probability_of_overfitting
+from ktrdr.analysis.statistics.sharpe import Moments
+from ktrdr.backtesting.decision_function import DecisionFunction
+from ktrdr.backtesting.engine import BacktestingEngine
+from ktrdr.backtesting.inputs.config import BacktestConfig
+from ktrdr.backtesting.results import BacktestResults
+from ktrdr.control import CancellationToken, ProgressBridge
+from ktrdr.data.store.repository import BarSource
+from ktrdr.errors import Cancelled
+from ktrdr.feature_pipeline.build import build_features
+from ktrdr.neural.bundle import ModelBundle
+from ktrdr.numerics import numeric_state
+from ktrdr.operations.models import LoggedTrial
+from ktrdr.operations.store.store import Store
+from ktrdr.research.gates import tradable_returns
+from ktrdr.strategy.schema import Strategy
+from ktrdr.time import Span, iso
+
+AT_CLOSE = "this_close"
+
+
+@dataclass(frozen=True, eq=False)
+class SelectionRows:
+    """Signals of a net on its test rows, and the return of the bar in which each could be traded.
+
+    Args:
+        signals: 1 buy, 0 hold, -1 sell [n_rows, int8].
+        returns: log returns [n_rows, float64].
+    """
+
+    signals: NDArray[np.int8]
+    returns: Floats
+
+
+@numeric_state()
+def selection_rows(
+    strategy: Strategy,
+    bundle: ModelBundle,
+    source: BarSource,
+    symbol: str,
+    *,
+    threads: int,
+    resample: bool,
+    bridge: ProgressBridge,
+    token: CancellationToken,
+) -> SelectionRows:
+    """Returns the rows of the test part of a training, to the last bar of its span that could still be traded.
+
+    Args:
+        strategy: of the bundle, with the rules that say when an order fills.
+        bundle: of the training.
+        source: the bars.
+        symbol: of the rows.
+        threads: torch threads.
+        resample: True if a missing timeframe is made from a finer one.
+        bridge: receives progress.
+        token: asked after every block.
+    """
+    facts = bundle.metadata
+    assert facts.selection is not None
+    assert facts.training_span is not None
+    span = Span(facts.selection.start_ns, facts.training_span.end_ns)
+    features = build_features(strategy, source, symbol, span, resample=resample, bridge=bridge)
+    features = features.normalized(facts.normalization_params)
+    first, parts = features.first_simulated, list[NDArray[np.int8]]()
+    decide = DecisionFunction.of(strategy, bundle)
+    for _, stop, scores in bundle.iter_scores(features.values, first_row=first, threads=threads):
+        parts.append(decide.batch(scores)[0])
+        bridge.report("test rows", stop - first, len(features.values) - first, {})
+        if token.is_cancelled():
+            raise Cancelled("stopped while the test rows were read")
+    signals = np.concatenate(parts) if parts else np.zeros(0, np.int8)
+    base = features.base
+    returns = tradable_returns(base.open, base.close, at_close=strategy.execution.fill == AT_CLOSE)[first:]
+    known = np.isfinite(returns)
+    return SelectionRows(signals[known], returns[known])
+
+
+def in_sample_results(
+    strategy: Strategy,
+    bundle: ModelBundle,
+    symbol: str,
+    *,
+    data_dir: Path | None,
+    threads: int,
+    resample: bool,
+    bridge: ProgressBridge,
+    token: CancellationToken,
+) -> BacktestResults | None:
+    """Returns a backtest over the bars that a net was fitted on; None for a bundle that does not say which."""
+    span = bundle.metadata.in_sample
+    if span is None or span.start_ns is None or span.end_ns is None:
+        return None
+    config = BacktestConfig.of(
+        dict(strategy.canonical()),
+        symbol,
+        strategy.base_timeframe,
+        start=iso(span.start_ns),
+        end=iso(span.end_ns),
+        model=bundle,
+        data_dir=data_dir,
+        threads=threads,
+        resample=resample,
+    )
+    return BacktestingEngine(config).run(bridge, token)
+
+
+def moments_of(result: BacktestResults) -> Moments | None:
+    """Returns the moments of the daily returns of a backtest; None where they are undefined."""
+    return Moments.of_metrics(result.metrics, result.conventions["periods_per_year"])
+
+
+@dataclass(frozen=True)
+class Trials:
+    """The trials that a backtest is one of.
+
+    Args:
+        sharpes: ratio per period of each, None where undefined.
+        pbo: of the choice among those with the same days; None where it cannot be told.
+    """
+
+    sharpes: Sequence[float | None]
+    pbo: float | None
+
+
+def trials_of(store: Store, operation_id: str, result: BacktestResults) -> Trials:
+    """Returns the trials on the bars of a backtest, up to its own: later ones do not change its verdict.
+
+    Runs with equal inputs are one trial.
+    """
+    facts = result.facts
+    first_ns, last_ns = (Span.parse(facts[name], None).start_ns for name in ("first_simulated", "last_simulated"))
+    assert first_ns is not None
+    assert last_ns is not None
+    logged = store.trials(facts["symbol"], facts["timeframe"], first_ns, last_ns + 1, upto=operation_id)
+    distinct = list({found.identity: found.trial.facts for found in logged}.values())
+    moments = [Moments.of_metrics(found["metrics"], found["periods_per_year"]) for found in distinct]
+    return Trials([None if each is None else each.sharpe for each in moments], _pbo(logged, result))
+
+
+def _pbo(logged: Sequence[LoggedTrial], result: BacktestResults) -> float | None:
+    """Returns the PBO of the distinct trials that have the same days in each block; others cannot be compared."""
+    if result.blocks is None:
+        return None
+    days = [block[0] for block in result.blocks]
+    found = {one.identity: one.trial.facts["blocks"] for one in logged if one.trial.facts["blocks"]}
+    same = [blocks for blocks in found.values() if [block[0] for block in blocks] == days]
+    return probability_of_overfitting(same) if len(same) >= LEAST_TRIALS else None

@@ -1,0 +1,84 @@
+"""The file of a designed strategy: written once, whole, and never over another one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+
+from ktrdr.config.yaml import MAX_BYTES
+from ktrdr.disk import sync, write_synced
+from ktrdr.errors import ConfigNotFound, OutputNotWritable
+from ktrdr.research.designer.base import Design
+from ktrdr.strategy.library import BUILTIN, DESIGNED, find_strategy
+
+
+@dataclass(frozen=True)
+class SavedStrategy:
+    """A strategy on disk.
+
+    Args:
+        name: of the strategy, and of its file without the ending.
+        path: of the file.
+        text: its content.
+    """
+
+    name: str
+    path: Path
+    text: str
+
+
+def strategies_folder(data_dir: Path) -> Path:
+    """Returns the folder of designed strategies: ``strategies`` in the data folder, where their names are looked up.
+
+    It is not the working folder: a worker has another one than the person who asked, and so has whoever resumes.
+    """
+    return data_dir / DESIGNED
+
+
+def save_strategy(design: Design, folder: Path) -> SavedStrategy:
+    """Writes a design as ``NAME.yaml``, or returns the file that has this content already.
+
+    Where the name is taken by another strategy, the design gets the next free one: NAME_2, NAME_3, ... A process that
+    was killed after the write finds its own file. Raises ``OutputNotWritable``.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in count(1):
+            saved = _named(design, folder, number)
+            if not _is_built_in(saved.name) and _claim(saved):
+                return saved
+    except OSError as error:
+        raise OutputNotWritable(f"a strategy cannot be written: {error.strerror}", where=folder.name) from None
+    raise AssertionError("unreachable")
+
+
+def _named(design: Design, folder: Path, number: int) -> SavedStrategy:
+    name = design.name if number == 1 else f"{design.name}_{number}"
+    named = design if number == 1 else replace(design, strategy={**design.strategy, "name": name})
+    return SavedStrategy(name, folder / f"{name}.yaml", named.text)
+
+
+def _is_built_in(name: str) -> bool:
+    try:
+        return find_strategy(name).source == BUILTIN
+    except ConfigNotFound:
+        return False
+
+
+def _claim(saved: SavedStrategy) -> bool:
+    """Returns True if the file has this content now; a link to a whole file is the claim of the name."""
+    data = saved.text.encode()
+    partial = saved.path.with_name(f".writing-{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        write_synced(partial, data)
+        os.link(partial, saved.path)
+        sync(saved.path.parent)
+    except FileExistsError:
+        with saved.path.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1) == data
+    finally:
+        partial.unlink(missing_ok=True)
+    return True

@@ -1,0 +1,108 @@
+"""The numbers of a verdict: trials that count, and test rows that hold no bar of the fit and none of the future."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ktrdr
+from ktrdr.backtesting.results import BacktestResults
+from ktrdr.control import NeverCancelled, SilentBridge
+from ktrdr.data.store.repository import Repository
+from ktrdr.neural.bundle import ModelBundle
+from ktrdr.operations import run
+from ktrdr.operations.store.store import Store
+from ktrdr.research.evidence import SelectionRows, in_sample_results, moments_of, selection_rows, trials_of
+from ktrdr.strategy.loader import load_strategy
+from support.inputs import edges
+
+SPAN = {"start": "2024-01-01", "end": "2024-03-31"}
+LATER = {"start": "2024-04-02", "end": "2024-04-30"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return edges.furnish(tmp_path_factory.mktemp("evidence"))
+
+
+@pytest.fixture(scope="module")
+def bundle(folder: Path) -> ModelBundle:
+    strategy = edges.strategy(training={**edges.STRATEGY["training"], "epochs": 1})
+    return ModelBundle.load(ktrdr.train(strategy, **SPAN, threads=1, data_dir=folder).path)
+
+
+def rows(folder: Path, bundle: ModelBundle) -> SelectionRows:
+    return selection_rows(
+        load_strategy(edges.strategy()),
+        bundle,
+        Repository(folder),
+        edges.SYMBOL,
+        threads=1,
+        resample=False,
+        bridge=SilentBridge(),
+        token=NeverCancelled(),
+    )
+
+
+def test_the_test_rows_begin_after_the_fit_and_end_with_the_training_span(folder: Path, bundle: ModelBundle) -> None:
+    found, facts = rows(folder, bundle), bundle.metadata
+    assert facts.selection is not None
+    assert facts.training_span is not None
+    bars = edges.frame(3_000, 0.002, 3)
+    opens, stamps = bars["open"].to_numpy(), bars["timestamp"].to_numpy().astype(np.int64)
+    first, stop = np.searchsorted(stamps, [facts.selection.start_ns, facts.training_span.end_ns])
+    expected = np.log(opens[first + 2 : stop] / opens[first + 1 : stop - 1])
+    assert found.returns.tolist() == pytest.approx(expected.tolist())
+    assert len(found.signals) == stop - first - 2  # the last two bars have no later open in the span
+    assert set(found.signals.tolist()) <= {-1, 0, 1}
+
+
+def test_the_bars_of_the_fit_are_the_span_of_the_in_sample_result(folder: Path, bundle: ModelBundle) -> None:
+    found = in_sample_results(
+        load_strategy(edges.strategy()), bundle, edges.SYMBOL, data_dir=folder, threads=1, resample=False,
+        bridge=SilentBridge(), token=NeverCancelled(),
+    )  # fmt: skip
+    assert found is not None
+    assert found.in_sample_bars == found.equity.height
+    assert found.facts["selection_span"] is None
+
+
+class TestTrials:
+    @pytest.fixture
+    def store(self, sqlite_url: str) -> Store:
+        return Store.open(sqlite_url)
+
+    def trial(self, store: Store, folder: Path, bundle: ModelBundle, capital: float, **span: Any) -> BacktestResults:
+        return run(
+            edges.strategy(), edges.SYMBOL, "1h", **(LATER | span), model=bundle.id, initial_capital=capital, threads=1,
+            store=store, data_dir=folder,
+        )  # fmt: skip
+
+    def test_equal_runs_are_one_and_later_ones_do_not_count(
+        self, store: Store, folder: Path, bundle: ModelBundle
+    ) -> None:
+        first = self.trial(store, folder, bundle, 1_000.0)
+        self.trial(store, folder, bundle, 1_000.0)
+        other = self.trial(store, folder, bundle, 2_000.0)
+        elsewhere = self.trial(store, folder, bundle, 1_000.0, start="2024-03-01", end="2024-03-20")
+        assert len(trials_of(store, first.manifest["operation"], first).sharpes) == 1
+        assert len(trials_of(store, other.manifest["operation"], other).sharpes) == 2
+        assert len(trials_of(store, elsewhere.manifest["operation"], elsewhere).sharpes) == 1
+        moments = moments_of(first)
+        assert moments is not None
+        assert trials_of(store, first.manifest["operation"], first).sharpes == [moments.sharpe]
+
+    def test_the_log_has_strategy_span_and_metrics(self, store: Store, folder: Path, bundle: ModelBundle) -> None:
+        found = self.trial(store, folder, bundle, 1_000.0)
+        [logged] = store.trials(edges.SYMBOL, "1h", 0, 2**62)
+        facts = json.loads(json.dumps(logged.trial.facts))
+        assert (logged.kind, logged.identity) == ("backtest", found.identity)
+        assert facts["metrics"] == dict(found.metrics)
+        assert facts["strategy_hash"] == found.manifest["parts"]["strategy"]
+        assert (logged.trial.from_ns, logged.trial.until_ns) == (
+            int(found.equity["time"].to_numpy()[0]), int(found.equity["time"].to_numpy()[-1]) + 3_600 * 10**9,
+        )  # fmt: skip
