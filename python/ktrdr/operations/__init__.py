@@ -15,10 +15,14 @@ if TYPE_CHECKING:
     from ktrdr.operations.owner import Owner
     from ktrdr.operations.running.foreground import resume
     from ktrdr.operations.store.store import Store
+    from ktrdr.research.job.foreground import research
     from ktrdr.training.job.foreground import train
 
 KINDS: dict[str, str] = {
+    "assessment": "ktrdr.research.job.assess:KIND",
     "backtest": "ktrdr.backtesting.job.kind:KIND",
+    "design": "ktrdr.research.job.design:KIND",
+    "research": "ktrdr.research.job.kind:KIND",
     "training": "ktrdr.training.job.kind:KIND",
     "walkforward": "ktrdr.analysis.walk_forward.kind:KIND",
 }
@@ -38,6 +42,7 @@ LAZY = {
     "Owner": "ktrdr.operations.owner:Owner",
     "Status": "ktrdr.operations.models:Status",
     "Store": "ktrdr.operations.store.store:Store",
+    "research": "ktrdr.research.job.foreground:research",
     "resume": "ktrdr.operations.running.foreground:resume",
     "run": "ktrdr.backtesting.job.foreground:run",
     "stored_results": "ktrdr.backtesting.job.stored:stored_results",
@@ -53,6 +58,7 @@ __all__ = [
     "Owner",
     "Status",
     "Store",
+    "research",
     "resume",
     "run",
     "stored_results",

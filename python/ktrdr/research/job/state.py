@@ -1,0 +1,114 @@
+"""The state of a small kind as one JSON object: its save point, its snapshot, and the snapshot opened again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ktrdr._types import Json
+from ktrdr.errors import SnapshotCorrupt, SnapshotTooNew
+from ktrdr.operations.models import Claim, Segment
+
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True)
+class JsonState:
+    """A state between two steps; its own save point, and its own opened snapshot.
+
+    Args:
+        identity: 32 bytes that stand for the request.
+        bar: number of steps that are done.
+        state: what they gave.
+    """
+
+    identity_hash: bytes
+    bar: int
+    state: Json
+
+    @property
+    def is_last(self) -> bool:
+        """Returns False: the end is saved with the result."""
+        return False
+
+    @property
+    def is_current(self) -> bool:
+        """Returns True: the state never moves."""
+        return True
+
+    def snapshot(self) -> bytes:
+        """Returns the state as bytes."""
+        content = {"format": FORMAT, "identity": self.identity_hash.hex(), "bar": self.bar, "state": dict(self.state)}
+        return _json(content).encode()
+
+    def identity(self) -> bytes:
+        """Returns the 32 bytes that stand for the request."""
+        return self.identity_hash
+
+    def segments(self) -> Sequence[Segment]:
+        """Returns no ledger rows."""
+        return ()
+
+
+@dataclass(frozen=True)
+class OpenedState:
+    """A state that was read back."""
+
+    saved: JsonState
+
+    @property
+    def identity(self) -> bytes:
+        """Returns the 32 bytes that stand for the request."""
+        return self.saved.identity_hash
+
+    @property
+    def bar(self) -> int:
+        """Returns the number of steps that are done."""
+        return self.saved.bar
+
+    @property
+    def lineage(self) -> bytes:
+        """Returns the hash of the snapshot."""
+        return hashlib.sha256(self.saved.snapshot()).digest()
+
+
+def open_state(snapshot: bytes) -> OpenedState:
+    """Returns the state of a snapshot; raises ``SnapshotCorrupt`` or ``SnapshotTooNew``.
+
+    >>> state = JsonState(bytes(32), 2, {"answers": ["a", "b"]})
+    >>> open_state(state.snapshot()).saved == state
+    True
+    """
+    try:
+        found = json.loads(snapshot)
+        version = found["format"]
+        state = JsonState(bytes.fromhex(found["identity"]), int(found["bar"]), dict(found["state"]))
+    except (ValueError, KeyError, TypeError):
+        raise SnapshotCorrupt("not the state of a part of a research") from None
+    if version != FORMAT:
+        raise SnapshotTooNew("written by a later version", found=version, expected=FORMAT)
+    return OpenedState(state)
+
+
+def begun(claim: Claim) -> JsonState:
+    """Returns the state that a claimed run begins with: that of its checkpoint, else an empty one."""
+    if claim.saved is None:
+        return JsonState(hash_of(claim.operation.spec), 0, {})
+    assert isinstance(claim.saved.opened, OpenedState)
+    return claim.saved.opened.saved
+
+
+def hash_of(value: object) -> bytes:
+    """Returns one hash for one JSON value, whatever the order of its keys.
+
+    >>> hash_of({"a": 1, "b": 2}) == hash_of({"b": 2, "a": 1})
+    True
+    """
+    return hashlib.sha256(_json(value).encode()).digest()
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
