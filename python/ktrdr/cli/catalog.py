@@ -131,8 +131,19 @@ COMMANDS: Mapping[str, Command | Group] = {
     "data": _DATA,
     "train": Command("ktrdr.cli.commands.train:train", "Train a strategy's net into a model bundle."),
     "backtest": _BACKTEST,
+    "research": Command(
+        "ktrdr.cli.commands.studies.research:research",
+        "Design, train, backtest and judge a strategy from a brief.",
+        "The cycle runs here until its end; Ctrl-C saves it. With --worker it is queued there, and -f follows it.\n\n"
+        "The strategy is written to strategies/ in the data folder, where its name is found.\n\n"
+        "--json prints operation_id, status, result_hash, verdict (overfit, strong_signal, weak_signal, no_signal), "
+        "reason, stages (operations by name), gates (name, passed, reason, figures), spans, strategy, strategy_file, "
+        "model, usage, assessment (figures, strengths, weaknesses, suggestions, hypotheses), metrics of the backtest "
+        "and warnings.",
+    ),
     "walk-forward": Command(
-        "ktrdr.cli.commands.walk_forward:walk_forward", "Train again on each of several spans; trade the bars after it."
+        "ktrdr.cli.commands.studies.walk_forward:walk_forward",
+        "Train again on each of several spans; trade the bars after it.",
     ),
     "verify": _VERIFY,
     "operations": _OPERATIONS,

@@ -13,11 +13,34 @@ from ktrdr.worker.access.bodies import BodyMiddleware
 from ktrdr.worker.access.middleware import AccessMiddleware
 from ktrdr.worker.metrics import MetricsMiddleware
 from ktrdr.worker.pages import docs, home, login
-from ktrdr.worker.routes import backtests, catalog, health, operations, results, streams, trainings, walk_forwards
+from ktrdr.worker.routes import (
+    backtests,
+    catalog,
+    health,
+    operations,
+    research,
+    results,
+    streams,
+    trainings,
+    walk_forwards,
+)
 from ktrdr.worker.service import Service, known_query
 from ktrdr.worker.views import ErrorBody
 
-ROUTES = (backtests, trainings, walk_forwards, operations, results, streams, catalog, health, login, home, docs)
+ROUTES = (
+    backtests,
+    trainings,
+    walk_forwards,
+    research,
+    operations,
+    results,
+    streams,
+    catalog,
+    health,
+    login,
+    home,
+    docs,
+)
 _ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
     422: {"model": ErrorBody, "description": "A field is missing, unknown, or outside what is accepted."},
     "default": {"model": ErrorBody, "description": "Refused: `error.code` says why."},

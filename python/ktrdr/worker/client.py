@@ -64,6 +64,10 @@ class WorkerClient:
         """Submits a walk-forward; returns operation_id and status."""
         return self._call("POST", "/walk-forwards/start", body)
 
+    def start_research(self, body: Mapping[str, Any]) -> Json:
+        """Submits a research; returns operation_id and status."""
+        return self._call("POST", "/research/start", body)
+
     def operation(self, operation_id: str) -> Json:
         """Returns status, progress, timings, error, and the reasons of waiting."""
         return self._call("GET", _path(operation_id))

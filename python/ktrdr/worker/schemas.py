@@ -13,6 +13,7 @@ from ktrdr.config.strict import Strict, reject
 from ktrdr.errors import ConfigMissing, ConfigRange
 from ktrdr.operations.models import LONGEST_NOTE, REFERENCE
 from ktrdr.profile import DEFAULT_THREADS, MAX_THREADS
+from ktrdr.research.job.request import ResearchParameters
 from ktrdr.strategy.sections.grammar import STRATEGY_NAME
 from ktrdr.strategy.submitted import StrategyText
 from ktrdr.training.job.request import TrainingParameters
@@ -34,15 +35,20 @@ def _http_name(name: str) -> str:
     return OTHER_NAMES["HTTP"].get(name, name)
 
 
-class Submission(Strict):
-    """The part of a start that every kind has: a strategy by name or as YAML, a key, a note."""
+class Keyed(Strict):
+    """The part of a start that every kind has: a key, a note."""
 
-    strategy_name: Annotated[str, Field(pattern=STRATEGY_NAME)] | None = None
-    strategy_yaml: Annotated[str, Field(min_length=1)] | None = None
     idempotency_key: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,200}$")] | None = Field(
         None, description="a repeated request with the same key and body returns the same operation"
     )
     note: Note | None = NOTE
+
+
+class Submission(Keyed):
+    """The part of a start that names a strategy: by name, or as YAML."""
+
+    strategy_name: Annotated[str, Field(pattern=STRATEGY_NAME)] | None = None
+    strategy_yaml: Annotated[str, Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _one_strategy(self) -> Self:
@@ -92,6 +98,35 @@ class WalkForwardBody(WalkForwardParameters, Submission):
     model_config = ConfigDict(alias_generator=_http_name)
 
     threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = Field(DEFAULT_THREADS, description="torch threads")
+
+
+class ResearchBody(ResearchParameters, Keyed):
+    """A research to start: a brief, a designer or a strategy in its place, and the bars to use."""
+
+    model_config = ConfigDict(alias_generator=lambda name: name if name == "model" else _http_name(name))
+
+    model: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
+        None, description="designer: grammar, or a language model; by default what the worker has"
+    )
+    strategy_name: Annotated[str, Field(pattern=STRATEGY_NAME)] | None = Field(
+        None, description="a strategy in place of a design, by name"
+    )
+    strategy_yaml: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="a strategy in place of a design, as YAML"
+    )
+    threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = Field(DEFAULT_THREADS, description="torch threads")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        given = [name for name in ("model", "strategy_name", "strategy_yaml") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise reject(ConfigRange, f"given beside {given[0]}", given[1], expected="one of the two")
+        return self
+
+    @property
+    def strategy(self) -> str | StrategyText | None:
+        """Returns the strategy's name, or its text; None where it has to be designed."""
+        return self.strategy_name if self.strategy_yaml is None else StrategyText(self.strategy_yaml)
 
 
 class ResumeBody(Strict):

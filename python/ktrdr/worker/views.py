@@ -52,9 +52,9 @@ class Deleted(View):
 
 
 class ProgressView(View):
-    """Progress of a run; ``eta`` in seconds. ``stage`` is the part that runs, for an operation that has parts.
+    """Progress of a run; ``eta`` in seconds. A training counts batches, and adds its epoch and losses.
 
-    A kind adds figures: a training counts batches, and adds its epoch and losses.
+    ``stage`` is the part that runs, for an operation that has parts.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")

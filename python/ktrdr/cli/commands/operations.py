@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from ktrdr.cli.confirm import Yes, asks, confirm
-from ktrdr.cli.output import CommandResult, Table, current_output
-from ktrdr.cli.progress import progress
+from ktrdr.cli.output import CommandResult, Table
 from ktrdr.cli.runs import client
-from ktrdr.cli.runs.client import follow_until_at_rest, operations_client
-from ktrdr.cli.runs.listing import changes_of, listed, reasons_of, share_of, terminal_width
+from ktrdr.cli.runs.client import operations_client
+from ktrdr.cli.runs.following import followed
+from ktrdr.cli.runs.listing import changes_of, listed, own_figures, reasons_of, share_of, terminal_width
 from ktrdr.cli.runs.options import Flag, Settings, Whole, rules_of
 from ktrdr.errors import UsageError
 from ktrdr.operations.kind import unit_of
 from ktrdr.simulation.metrics import label, value_text
 
 Json = dict[str, Any]
-_COMMON_FIGURES = frozenset({"percentage", "bar", "total_bars", "bars_per_second", "eta"})
 
 
 def list_operations(
@@ -82,21 +81,8 @@ def follow(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
     worker
         Ask the worker of that address.
     """
-    said: set[str] = set()
-    with progress() as bridge:
-
-        def report(operation: Json) -> None:
-            figures = operation["progress"] or {}
-            for line in {f"{operation['status']}: {why}" for why in reasons_of(operation)} - said:
-                said.add(line)
-                current_output().note(line)
-            if figures.get("bar") is not None:
-                stage = {"stage": figures["stage"]} if figures.get("stage") else {}
-                detail = {**stage, **_own_figures(figures)}
-                bridge.report(figures["phase"], figures["bar"], figures["total_bars"], detail)
-
-        place = operations_client(worker)
-        return _shown(follow_until_at_rest(place, place.find(operation_id), report))
+    place = operations_client(worker)
+    return _shown(followed(place, place.find(operation_id)))
 
 
 def cancel(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
@@ -226,7 +212,7 @@ def _shown(operation: Json) -> CommandResult:
         "done": share_of(operation),
         "stage": progress_now.get("stage"),
         "time": progress_now.get("time"),
-        **{label(name): _number(value) for name, value in _own_figures(progress_now).items()},
+        **{label(name): _number(value) for name, value in own_figures(progress_now).items()},
         f"{unit_of(operation['type'])} per second": _number(progress_now.get("bars_per_second")),
         "seconds left": _number(progress_now.get("eta")),
         "submitted": timings["created_at"],
@@ -250,15 +236,6 @@ def _parts(parts: list[Json]) -> Table:
 def _state(part: Json) -> str:
     share = part["percentage"] if part["status"] != "completed" else None
     return part["status"] if share is None else f"{part['status']} {share:.0f} %"
-
-
-def _own_figures(figures: Json) -> dict[str, float | int]:
-    """Returns the figures that a kind adds to its progress, such as equity or losses."""
-    return {
-        name: value
-        for name, value in figures.items()
-        if name not in _COMMON_FIGURES and isinstance(value, int | float) and not isinstance(value, bool)
-    }
 
 
 def _number(value: float | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ktrdr.cli.output import CommandResult
@@ -127,15 +127,6 @@ def operations_client(worker: str | None) -> OperationsClient:
     from ktrdr.worker.client import WorkerClient
 
     return WorkerClient(worker)
-
-
-def follow_until_at_rest(place: OperationsClient, operation_id: str, show: Callable[[Json], None]) -> Json:
-    """Shows every change until the operation rests, and returns it then."""
-    for operation in place.changes(operation_id):
-        if Status(operation["status"]).at_rest:
-            return operation
-        show(operation)
-    raise AssertionError("unreachable")
 
 
 def queued(accepted: Json, worker: str) -> CommandResult:

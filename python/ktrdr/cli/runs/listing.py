@@ -17,6 +17,7 @@ Json = dict[str, Any]
 _BETWEEN = 2
 _INDENT = "  "
 _FIGURE_DIGITS = 3
+_COMMON_FIGURES = frozenset({"percentage", "bar", "total_bars", "bars_per_second", "eta"})
 
 
 def listed(operations: Sequence[Json], width: int | None) -> list[str | Table]:
@@ -71,6 +72,15 @@ def share_of(operation: Json) -> str:
     """Returns the progress of an operation in per cent; empty before its first report."""
     figures = operation["progress"] or {}
     return "" if figures.get("percentage") is None else f"{figures['percentage']:.0f} %"
+
+
+def own_figures(figures: Json) -> dict[str, float | int]:
+    """Returns the figures that a kind adds to its progress, such as equity or losses."""
+    return {
+        name: value
+        for name, value in figures.items()
+        if name not in _COMMON_FIGURES and isinstance(value, int | float) and not isinstance(value, bool)
+    }
 
 
 def reasons_of(operation: Json) -> list[str]:

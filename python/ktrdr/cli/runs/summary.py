@@ -14,36 +14,49 @@ from ktrdr.simulation.metrics import headline_names, label, value_text
 
 def summary(operation: Operation, result: Result) -> CommandResult:
     """Returns the answer about an operation that has just completed: its headline metrics and what to mind."""
+    return summary_of(operation.id, operation.kind, operation.note, result)
+
+
+def summary_of(operation_id: str, kind: str, note: str | None, result: Result) -> CommandResult:
+    """Returns the same about an operation that is known by its view alone, such as one of a worker."""
     metrics = result.summary.get("metrics", {})
     undefined = result.summary.get("undefined", {})
     cells = [(label(name), value_text(name, metrics[name], undefined)) for name in headline_names() if name in metrics]
     half = (len(cells) + 1) // 2
     paired = [(*left, *right) for left, right in zip(cells[:half], [*cells[half:], ("", "")], strict=False)]
     table = [Table(("metric", "value", "metric", "value"), paired)] if cells else []
-    return _report(operation, result, table, ())
+    return _report(operation_id, kind, note, result, table, ())
 
 
 def full_report(operation: Operation, result: Result, more: Iterable[Section] = ()) -> CommandResult:
     """Returns the answer of `backtest show`: every section of the kind, and ``more`` after them."""
-    return _report(operation, result, [], [*kind_of(operation.kind).sections(result), *more])
+    parts = [*kind_of(operation.kind).sections(result), *more]
+    return _report(operation.id, operation.kind, operation.note, result, [], parts)
 
 
-def _report(operation: Operation, result: Result, tables: list[Table], sections: Iterable[Section]) -> CommandResult:
-    kind = kind_of(operation.kind)
+def _report(
+    operation_id: str,
+    kind_name: str,
+    note: str | None,
+    result: Result,
+    tables: list[Table],
+    sections: Iterable[Section],
+) -> CommandResult:
+    kind = kind_of(kind_name)
     # Records such as blocks are read from the result itself; a run's one object stays small.
     figures = {name: value for name, value in result.summary.items() if name == "metrics" or isinstance(value, int)}
     after = kind.remarks(result)
     data: dict[str, Any] = {
-        "operation_id": operation.id,
+        "operation_id": operation_id,
         "status": "completed",
         "result_hash": result.result_hash,
-        "note": operation.note,
+        "note": note,
         "warnings": list(result.warnings),
         **figures,
         **{section.name: section.data for section in (*after, *sections) if section.name},
     }
-    lines = [kind.headline(result.manifest), *([f"note: {operation.note}"] if operation.note else [])]
-    ends = [*(f"warning: {warning}" for warning in result.warnings), last_line(operation.id, result)]
+    lines = [kind.headline(result.manifest), *([f"note: {note}"] if note else [])]
+    ends = [*(f"warning: {warning}" for warning in result.warnings), last_line(operation_id, result)]
     shown = [*_fitted(lines), *tables, *_parts(sections), *_parts(after), *_fitted(ends)]
     return CommandResult(data, shown)
 

@@ -1,0 +1,74 @@
+"""A research that is started over HTTP: what is stored, and what is refused before that."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ktrdr.operations.pool.runner import Runner
+from ktrdr.operations.store.store import Store
+from ktrdr.worker.access.settings import Access
+from ktrdr.worker.app import create_app
+from ktrdr.worker.service import Service
+from support.process.asgi import Said, ask
+
+HEADERS = {"host": "localhost", "content-type": "application/json"}
+
+
+def start(store: Store, **body: Any) -> Said:
+    app = create_app(Service.of(store, Runner(store, 1), Access()))
+    return ask(app, "POST", "/research/start", HEADERS, [json.dumps(body).encode()])
+
+
+@pytest.fixture
+def store(sqlite_url: str) -> Store:
+    return Store.open(sqlite_url)
+
+
+def test_one_key_and_body_are_one_cycle_that_waits(store: Store) -> None:
+    body = {"brief": "RSI on 1h for EURUSD", "model": "grammar", "start_date": "2024-01-01", "idempotency_key": "k"}
+    first, second = (json.loads(start(store, **body, note="mine", threads=1).body) for _ in range(2))
+    assert first == second
+    assert first.get("status") == "pending", first
+    made = store.get(first["operation_id"])
+    assert (made.kind, made.threads, made.note) == ("research", 1, "mine")
+    assert made.spec == {
+        "brief": "RSI on 1h for EURUSD",
+        "designer": "grammar",
+        "start": "2024-01-01",
+        "end": None,
+        "seed": None,
+        "strategy_name": None,
+        "strategy_text": None,
+    }
+
+
+def test_a_strategy_takes_the_place_of_the_design(store: Store) -> None:
+    said = json.loads(start(store, brief="follow it", strategy_name="v3_minimal").body)
+    spec = store.get(said["operation_id"]).spec
+    assert (spec["designer"], spec["strategy_name"]) == ("given", "v3_minimal")
+    assert "name: v3_minimal" in spec["strategy_text"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"brief": "?!"}, "brief_invalid"),
+        ({"brief": ""}, "request_invalid"),
+        ({"brief": "RSI", "modle": "grammar"}, "request_invalid"),
+        ({"brief": "RSI", "model": "grammar", "strategy_name": "v3_minimal"}, "request_invalid"),
+        ({"brief": "RSI", "strategy_name": "../secret"}, "request_invalid"),
+        ({"brief": "RSI", "strategy_name": "no_such_strategy"}, "config_not_found"),
+        ({"brief": "RSI", "strategy_yaml": "name: x"}, "config_missing"),
+        ({"brief": "RSI", "start_date": "2024-02-30"}, "request_invalid"),
+        ({"brief": "RSI", "start_date": "2024-02-02", "end_date": "2024-01-01"}, "request_invalid"),
+        ({"brief": "RSI", "seed": -1}, "request_invalid"),
+    ],
+)
+def test_what_is_refused_is_not_stored(store: Store, body: dict[str, Any], code: str) -> None:
+    said = start(store, **body)
+    assert said.code == code, said.body
+    assert said.status == 422
+    assert store.list()[0] == []
