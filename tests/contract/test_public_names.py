@@ -23,11 +23,12 @@ NAMES = {
         "simulate", "train",
     ],
     ktrdr.analysis: [
-        "Doubt", "Interval", "MetricIntervals", "Moments", "Sensitivity", "Split", "Window", "combinatorial_paths",
+        "Doubt", "Interval", "LookaheadReport", "MetricIntervals", "Moments", "Sensitivity", "Split",
+        "WalkForwardResult", "Window", "combinatorial_paths",
         "combinatorial_splits", "daily_correlations", "deflated_sharpe", "doubt_of", "equity_by_month",
         "expected_maximum", "interval", "metric_intervals", "minimum_track_record", "optimal_block",
         "probabilistic_sharpe", "probability_of_overfitting", "purged_folds", "sharpe_by_chance",
-        "stationary_indices", "walk_forward_steps", "walk_forward_windows",
+        "stationary_indices", "verify_lookahead", "walk_forward_steps", "walk_forward_windows",
     ],
     ktrdr.backtesting: [
         "BacktestConfig", "BacktestResults", "BacktestingEngine", "Checkpoint", "DecisionFunction", "FeatureCache",

@@ -35,6 +35,7 @@ SHORT = {
     "python/ktrdr/operations/store/migrations/versions/v0005_trials.py": "one migration, one file",
     "python/ktrdr/training/model_storage.py": "public path of the model storage, which lives in neural",
     "python/ktrdr/training/sources/forward_return.py": "one label source, one file",
+    "python/ktrdr/worker/routes/walk_forwards.py": "one noun of routes, one file",
     "rust/py/src/hash.rs": "one function of the door, one file",
     "rust/core/tests/snapshot_versions.rs": "frozen snapshots, one test target",
 }

@@ -126,6 +126,7 @@ CLOSE = pl.col("close")
 IN_FUNCTIONS: dict[str, Callable[[Mapping[str, pl.DataFrame]], pl.DataFrame]] = {
     "a centred mean": lambda frames: _value(frames, CLOSE.rolling_mean(5, center=True)),
     "a scaling over the whole history": lambda frames: _value(frames, (CLOSE - CLOSE.mean()) / CLOSE.std()),
+    "a share of all bars that will come": lambda frames: _value(frames, pl.int_range(pl.len()) / pl.len()),
     "a shift by -1": lambda frames: _value(frames, CLOSE.shift(-1)),
     "gaps filled backward": lambda frames: _value(
         frames, pl.when(pl.col("timestamp").dt.hour() == 12).then(CLOSE).backward_fill()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ktrdr._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from ktrdr.analysis.walk_forward.job import walk_forward
+    from ktrdr.analysis.walk_forward.foreground import walk_forward
     from ktrdr.backtesting.job.foreground import run
     from ktrdr.backtesting.job.stored import stored_results
     from ktrdr.operations.kind import Kind
@@ -47,7 +47,7 @@ LAZY = {
     "run": "ktrdr.backtesting.job.foreground:run",
     "stored_results": "ktrdr.backtesting.job.stored:stored_results",
     "train": "ktrdr.training.job.foreground:train",
-    "walk_forward": "ktrdr.analysis.walk_forward.job:walk_forward",
+    "walk_forward": "ktrdr.analysis.walk_forward.foreground:walk_forward",
 }
 
 # Spelled out for type checkers, which do not evaluate `sorted(LAZY)`.

@@ -101,7 +101,24 @@ def _by_value(market: Market, bars: BarSeries, finer: BarSeries, inside: _Inside
         says = f"{name} closes differ from {other} closes in the direction of later prices ({_rank(lead)})"
         hint = f"import {name} as it was recorded, without smoothing, or make it with `ktrdr data resample`"
         return SeriesVerdict(name, says, _with(market, inside.rebuilt(inside.there)), hint)
+    late_ns = _late(bars, finer)
+    if late_ns:
+        hours = late_ns / NS_PER_HOUR
+        return SeriesVerdict(
+            name, f"closes of {name} are those of {other} {hours:g} h before their ends: late, no leak"
+        )
     return SeriesVerdict(name, f"not made of the {other} bars, but its closes fit at their ends")
+
+
+def _late(bars: BarSeries, finer: BarSeries) -> int:
+    """Returns by how long the bars are known too late: nearly all closes are those of a finer bar before their end."""
+    at_end = np.searchsorted(finer.close_ns, bars.close_ns, side="right") - 1
+    for k in range(1, 2 * bars.timeframe.ns // finer.timeframe.ns + 1):
+        there = at_end >= k
+        same = np.abs(bars.close[there] - finer.close[at_end[there] - k]) <= _EXACT_RATE * bars.close[there]
+        if there.any() and np.count_nonzero(same) >= _SAME_SOURCE_SHARE * np.count_nonzero(there):
+            return k * finer.timeframe.ns
+    return 0
 
 
 @dataclass(frozen=True, eq=False)

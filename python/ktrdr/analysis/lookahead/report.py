@@ -127,9 +127,10 @@ class LookaheadReport:
     @property
     def headline(self) -> str:
         """Returns the verdict in a line."""
-        verdict = "clean" if self.clean else f"{len(self.findings)} of {len(self.features)} features know the future"
-        if self.leaks == (SIGNALS,):
-            verdict = "the signals know the future"
+        named = [name for name in self.leaks if name in self.features]
+        others = [name for name in self.leaks if name not in self.features]
+        parts = [f"{len(named)} of {len(self.features)} features"] if named else []
+        verdict = f"{' and '.join([*parts, *others])} know the future" if self.leaks else "clean"
         run = f"{self.strategy} on {self.symbol} {self.timeframe}, {iso(self.first_ns)} to {iso(self.last_ns)}"
         return f"{run}: {verdict}"
 

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Unpack, cast
+from typing import Any, cast
 
-from ktrdr.analysis.walk_forward.kind import KIND
 from ktrdr.analysis.walk_forward.plan import Plan, PlanSavePoint
-from ktrdr.analysis.walk_forward.request import WalkForwardOptions, WalkForwardRequest
+from ktrdr.analysis.walk_forward.request import WalkForwardRequest
 from ktrdr.analysis.walk_forward.result import FoldRuns, WalkForwardResult
 from ktrdr.backtesting.job.stored import stored_results
 from ktrdr.backtesting.results import BacktestResults
-from ktrdr.control import ProgressBridge
 from ktrdr.operations.models import Claim
-from ktrdr.operations.owner import Owner
-from ktrdr.operations.running.cancellation import Token
 from ktrdr.operations.running.children import Parts, parent_of
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.store import Store
-from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.training.run.result import TrainResult
 
 _PARTS = ("training", "in-sample", "test")
@@ -79,44 +73,3 @@ def _manifest(request: WalkForwardRequest, plan: Plan, threads: int, operation_i
 def tests_of(store: Store, summary: Mapping[str, Any]) -> Sequence[BacktestResults]:
     """Returns the stored tests of a completed walk-forward, in order."""
     return [stored_results(store, fold["operations"]["test"]) for fold in summary["folds"]]
-
-
-def begin(
-    store: Store, request: WalkForwardRequest, *, threads: int = DEFAULT_THREADS, note: str | None = None
-) -> Claim:
-    """Claims a new operation of this process."""
-    return store.begin_here(KIND.name, request.to_spec(), Owner.me(), KIND.capability(), threads=threads, note=note)
-
-
-def walk_forward(
-    strategy: str | Path | Mapping[str, Any],
-    symbol: str,
-    timeframe: str,
-    folds: int,
-    *,
-    threads: int = DEFAULT_THREADS,
-    note: str | None = None,
-    store: Store | None = None,
-    bridge: ProgressBridge | None = None,
-    cancellation_token: Token | None = None,
-    data_dir: Path | None = None,
-    **options: Unpack[WalkForwardOptions],
-) -> WalkForwardResult:
-    """Trains a strategy's net on each of several spans and trades it on the bars that follow; saved, and resumable.
-
-    Args:
-        strategy: a name, a path or the file's content as a mapping.
-        symbol: instrument to train on and to trade.
-        timeframe: the strategy's base timeframe.
-        folds: trainings, each with its test.
-        threads: torch threads.
-        note: words by which a person tells the run from others.
-        store: database; None opens the default one.
-        bridge: receives progress reports.
-        cancellation_token: asked between blocks whether to stop; the run is saved before it raises ``Cancelled``.
-        data_dir: bars and models; None means the data folder.
-        options: `WalkForwardOptions`.
-    """
-    request = WalkForwardRequest.of(strategy, symbol, timeframe, folds, **options)
-    io = RunIO(store or Store.open(), token=cancellation_token or Token(), bridge=bridge, data_dir=data_dir)
-    return run(begin(io.store, request, threads=threads, note=note), io)

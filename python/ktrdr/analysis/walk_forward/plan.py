@@ -113,7 +113,7 @@ class PlanSavePoint:
 
     @property
     def bar(self) -> int:
-        """Returns 0."""
+        """Returns the plan's bar, which is 0."""
         return self.plan.bar
 
     @property

@@ -94,7 +94,7 @@ class WalkForwardResult:
         hashed = json.dumps([decided, parts], sort_keys=True, allow_nan=False).encode()
         warnings = dict.fromkeys((*notices, *_warnings(runs)))
         found = Outcome(bytes(_core.content_hash([hashed])).hex(), identity, summary, manifest, tuple(warnings))
-        return cls(found, lambda: tests.tests)  # type: ignore[arg-type,return-value]
+        return cls(found, lambda: [one.test for one in runs])
 
     def __repr__(self) -> str:
         metrics, folds = self.metrics, len(self.folds)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import polars as pl
 import pytest
 
 from ktrdr.analysis.lookahead.lead import find_lead, is_interpolated, rank_correlation
+from ktrdr.data.bars import BarSeries
+from ktrdr.data.resample import resample
 from ktrdr.time import Timeframe
 from support.inputs import markets
 
@@ -37,6 +42,19 @@ def test_a_noisy_forecast_leads_too() -> None:
     found = find_lead(BARS, KNOWN_NS, later + noise)
     assert found is not None
     assert not found.of_change
+
+
+@pytest.mark.real_data
+def test_gold_moves_with_the_euro_and_leads_it_only_when_stamped_early(real_data: Path) -> None:
+    euro, gold, shares = (
+        BarSeries.from_frame(pl.read_parquet(real_data / f"{name}_1h.parquet"), "X", Timeframe.H1)
+        for name in ("EURUSD-BID", "XAUUSD-BID", "SPY")
+    )
+    days = resample(gold, Timeframe.D1)
+    for bars in (gold, days, resample(shares, Timeframe.D1)):
+        assert find_lead(euro, bars.close_ns, bars.close) is None
+    for bars in (gold, days):
+        assert find_lead(euro, bars.timestamp, bars.close) is not None
 
 
 def test_few_values_prove_nothing() -> None:

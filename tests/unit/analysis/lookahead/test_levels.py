@@ -60,6 +60,14 @@ def test_the_base_is_judged_by_a_finer_witness() -> None:
     assert guilty(minutes, late) == []
 
 
+def test_series_stamped_with_their_closes_are_late() -> None:
+    base = markets.walk(2, 900)
+    four = resample(base, H4)
+    late = judged(replace(base, timestamp=base.close_ns), replace(four, timestamp=four.close_ns))["4h"]
+    assert "3 h before their ends" in late.says
+    assert late.honest is None
+
+
 def stored(folder: Path, name: str, timeframe: Timeframe) -> BarSeries:
     return BarSeries.from_frame(pl.read_parquet(folder / f"{name}_{timeframe.value}.parquet"), "EURUSD", timeframe)
 

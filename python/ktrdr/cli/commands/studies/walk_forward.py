@@ -2,14 +2,68 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from cyclopts import Parameter
 
 from ktrdr.cli.output import CommandResult
 from ktrdr.cli.runs.options import Flag, Settings, Whole, naming_flags, rules_of
 from ktrdr.profile import DEFAULT_THREADS
 
 if TYPE_CHECKING:
-    from ktrdr.analysis.walk_forward.request import WalkForwardRequest
+    from ktrdr.analysis.walk_forward.request import WalkForwardOptions, WalkForwardRequest
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class FoldOptions:
+    """Options of a walk-forward; help follows `ktrdr.analysis.walk_forward.request`. None means the default."""
+
+    anchored: Flag = False
+    "Trainings begin at the first bar and grow, instead of moving."
+
+    train_share: float | None = None
+    "Share of the bars before the first test; by default 0.5."
+
+    start_date: str | None = None
+    "First date; by default the strategy's."
+
+    end_date: str | None = None
+    "Last date, included; by default the strategy's."
+
+    settings: Settings = ()
+    "A rule, as training.epochs=20 or execution.x=y; may be given many times."
+
+    capital: float | None = None
+    "Capital of each test in account currency; by default 100,000."
+
+    seed: Whole | None = None
+    "Of the random generator; by default the strategy's."
+
+    device: str | None = None
+    "auto, cpu, cuda or mps; by default auto."
+
+    resample: Flag = False
+    "Make a missing timeframe from a finer one."
+
+    def parameters(self) -> WalkForwardOptions:
+        """Returns the parameters that were given, by their names in a request."""
+        given = {
+            "anchored": self.anchored,
+            "train_share": self.train_share,
+            "start": self.start_date,
+            "end": self.end_date,
+            "initial_capital": self.capital,
+            "seed": self.seed,
+            "device": self.device,
+            "resample": self.resample,
+            **rules_of(self.settings, sections=("training", "execution", "decisions", "metrics")),
+        }
+        return cast("WalkForwardOptions", {name: value for name, value in given.items() if value is not None})
+
+
+NO_OPTIONS = FoldOptions()
 
 
 def walk_forward(
@@ -19,16 +73,8 @@ def walk_forward(
     /,
     *,
     folds: Whole,
-    anchored: Flag = False,
-    train_share: float | None = None,
-    start_date: str | None = None,
-    end_date: str | None = None,
-    settings: Settings = (),
-    capital: float | None = None,
-    seed: Whole | None = None,
-    device: str | None = None,
+    options: FoldOptions = NO_OPTIONS,
     threads: Whole = DEFAULT_THREADS,
-    resample: Flag = False,
     note: str | None = None,
     worker: str | None = None,
 ) -> CommandResult:
@@ -44,53 +90,13 @@ def walk_forward(
         The strategy's base timeframe.
     folds
         Number of trainings, each with its test.
-    anchored
-        Trainings begin at the first bar and grow, instead of moving.
-    train_share
-        Share of the bars before the first test; by default 0.5.
-    start_date
-        First date; by default the strategy's.
-    end_date
-        Last date, included; by default the strategy's.
-    settings
-        A rule, as training.epochs=20 or execution.x=y; may be given many times.
-    capital
-        Capital of each test in account currency; by default 100,000.
-    seed
-        Of the random generator; by default the strategy's.
-    device
-        auto, cpu, cuda or mps; by default auto.
     threads
         Torch threads.
-    resample
-        Make a missing timeframe from a finer one.
     note
         Words by which you tell the run from others.
     worker
         Queue it at the worker of that address.
     """
-    given = {
-        "train_share": train_share,
-        "start": start_date,
-        "end": end_date,
-        "initial_capital": capital,
-        "seed": seed,
-        "device": device,
-        **rules_of(settings, sections=("training", "execution", "decisions", "metrics")),
-    }
-    options = {name: value for name, value in given.items() if value is not None}
-    return _started((strategy, symbol, timeframe, folds), options, anchored, resample, threads, note, worker)
-
-
-def _started(
-    words: tuple[str, str, str, int],
-    options: dict[str, Any],
-    anchored: bool,
-    resample: bool,
-    threads: int,
-    note: str | None,
-    worker: str | None,
-) -> CommandResult:
     from ktrdr._lazy import require
     from ktrdr.analysis.walk_forward.request import WalkForwardRequest
     from ktrdr.arguments import check_threads
@@ -99,7 +105,7 @@ def _started(
         require("torch", "safetensors")
     with naming_flags():
         check_threads(threads)
-        request = WalkForwardRequest.of(*words, anchored=anchored, resample=resample, **options)
+        request = WalkForwardRequest.of(strategy, symbol, timeframe, folds, **options.parameters())
     if worker is None:
         return _here(request, threads, note)
     from ktrdr.cli.runs import client
@@ -109,7 +115,7 @@ def _started(
 
 
 def _here(request: WalkForwardRequest, threads: int, note: str | None) -> CommandResult:
-    from ktrdr.analysis.walk_forward.job import begin
+    from ktrdr.analysis.walk_forward.foreground import begin
     from ktrdr.cli.runs.foreground import in_foreground
     from ktrdr.operations.store.store import Store
 
