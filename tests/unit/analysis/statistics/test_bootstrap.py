@@ -125,3 +125,20 @@ def test_the_best_block_has_ends() -> None:
     assert optimal_block(np.arange(200.0) % 5) == 43.0  # 3 sqrt(200) is 42.4
     assert optimal_block(np.arange(10.0)) == 4.0
     assert optimal_block(np.tile([1.0, -1.0], 50)) >= 1.0
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("correlation", "least", "most"), [(0.0, 0.92, 0.97), (0.3, 0.90, 0.97), (0.6, 0.87, 0.97)])
+def test_coverage_with_the_block_that_a_series_asks_for(correlation: float, least: float, most: float) -> None:
+    """Two thousand series of 500 values; no block is long enough for all dependence, so a little is missing."""
+    rng, hits, draws = np.random.default_rng(23), 0, 2_000
+    for seed in range(draws):
+        noise = rng.normal(size=600)
+        values = np.empty(600)
+        values[0] = noise[0]
+        for i in range(1, 600):
+            values[i] = correlation * values[i - 1] + noise[i]
+        tail = values[100:]
+        found = interval(tail, np.mean, mean_block=optimal_block(tail), seed=seed, resamples=500)
+        hits += found.lower <= 0 <= found.upper
+    assert least < hits / draws < most

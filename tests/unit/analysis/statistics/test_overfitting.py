@@ -128,3 +128,28 @@ def test_trials_of_other_days_are_refused() -> None:
         probability_of_overfitting(sums[:, :8])
     with pytest.raises(ArgumentInvalid, match="finite"):
         probability_of_overfitting(np.where(sums == sums[2, 5, 1], np.nan, sums))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("n_trials", "least", "most"), [(10, 0.5, 0.62), (50, 0.46, 0.56), (300, 0.46, 0.56)])
+def test_noise_on_average(n_trials: int, least: float, most: float) -> None:
+    """The mean over 400 sets of pure noise; a little above a half with few trials: the best one falls furthest."""
+    rng = np.random.default_rng(31)
+    found = [probability_of_overfitting(blocks(rng.normal(0.0, 0.01, (n_trials, 160)))) for _ in range(400)]
+    assert least < np.mean([value for value in found if value is not None]) < most
+
+
+@pytest.mark.soak
+def test_an_edge_lowers_it_step_by_step() -> None:
+    """One trial of 50 has a mean of so many deviations a day, the others are noise."""
+    means = []
+    for edge in (0.0, 0.1, 0.2, 0.4):
+        rng = np.random.default_rng(37)
+        found = []
+        for _ in range(100):
+            returns = rng.normal(0.0, 0.01, (50, 320))
+            returns[11] += edge * 0.01
+            found.append(probability_of_overfitting(blocks(returns)) or 0.0)
+        means.append(np.mean(found))
+    assert means == sorted(means, reverse=True)
+    assert means[0] > 0.4 and means[-1] < 0.01
