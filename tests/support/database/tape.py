@@ -23,6 +23,7 @@ MANIFEST = {
     "parts": {name: value.hex() for name, value in PARTS},
     "symbol": "T",
     "conventions": {"timeframe": "1h"},
+    "rules": {"execution": {"fill": "next_open"}, "decisions": {}, "metrics": {}},
     "warnings": ["one"],
 }
 OUTCOME = Outcome(

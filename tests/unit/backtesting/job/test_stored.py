@@ -109,6 +109,7 @@ class TestResults:
         found = stored_results(store, lease.operation_id)
         for name in ("result_hash", "identity", "summary", "manifest", "warnings"):
             assert getattr(found, name) == getattr(tape.OUTCOME, name), name
+        assert found.rules == tape.MANIFEST["rules"]
         for name in ("fills", "trades", "equity", "refused", "decisions"):
             assert getattr(found, name).equals(tape.rows(tape.LAST)[name]), name
 
