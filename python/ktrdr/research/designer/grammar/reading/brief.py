@@ -199,6 +199,9 @@ def unknown_indicator(name: str) -> BriefInvalid:
     >>> print(unknown_indicator("bollinger-clouds"))
     indicator bollinger-clouds: unknown; did you mean bollingerbands? `ktrdr indicators` lists all
     """
+    if name.lower().replace("-", "").replace(" ", "") == ZIGZAG:
+        hint = 'it changes its past, so it is a source of labels: say "zigzag labels"'
+        return BriefInvalid("no indicator", where=f"indicator {name}", hint=hint)
     words = re.findall(r"[a-z]+", name.lower())
     near = [INDICATOR_PHRASES[word] for word in words if word in INDICATOR_PHRASES]
     near += [

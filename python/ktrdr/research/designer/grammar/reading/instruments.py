@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from ktrdr.research.designer.grammar.reading.parts import Part, PartKind, SymbolWords
@@ -21,7 +22,7 @@ _PAIR = re.compile(rf"(?P<base>{_CURRENCY})(?P<gap>{_PAIR_GAP}|)(?P<quote>{_CURR
 _ASSET = re.compile(
     "(?:" + "|".join(re.escape(name) for name in sorted(_ASSETS, key=len, reverse=True)) + r")(?![a-z0-9])"
 )
-_NAME = re.compile(r"[A-Za-z0-9]+(?:[/._-][A-Za-z0-9]+)*")
+_NAME = re.compile(r"[A-Za-z0-9]{1,32}(?:[/._-][A-Za-z0-9]{1,32}){0,4}")
 _QUOTES = ("", "USDT", "USD", "USDC", "EUR", "PERP", "BUSD")
 _UPPER = re.compile(r"[A-Z][A-Z0-9]{1,11}(?:[/.-][A-Z0-9]{1,6})?(?![A-Za-z0-9])")
 _MARKED = re.compile(
@@ -46,7 +47,8 @@ class Instruments:
     def read(self, text: str, at: int) -> Part | None:
         """Returns the market that begins at a place of the text as the user wrote it; None where there is none."""
         lower = text.lower()
-        return self._stored(text, at) or self._pair(lower, at) or self._asset(lower, at)
+        part = self._stored(text, at) or self._pair(lower, at) or self._asset(lower, at)
+        return part and replace(part, words=text[part.start : part.stop])
 
     def read_unknown(self, text: str, at: int) -> Part | None:
         """Returns a part without a symbol for a word that looks like a ticker, but is not stored."""

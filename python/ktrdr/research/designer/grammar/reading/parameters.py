@@ -32,6 +32,7 @@ _AFTER = re.compile(
 _IN_BRACKETS = re.compile(r"(?:\s+(?:indicators?|oscillators?))?\s*[(\[](?P<inside>[^()\[\]]{1,80})[)\]]")
 _TIMEFRAME = re.compile(r"\b(?:\d+\s*-?\s*(?:m|min|minutes?|h|hours?|d|w)|[mhdw]\d+|hourly|daily|weekly)\b")
 _NAMED = re.compile(rf"(?P<name>[a-z_%]+)?\s*[=: ]?\s*(?P<number>{_NUMBER})\s*(?P<unit>[a-z]+(?:\s+deviations?)?)?")
+_SOURCE_WORD = re.compile(rf"\b(?:{'|'.join(SOURCES)})\b")
 _WIDTH = re.compile(
     rf"\s*,?\s*(?:and|with|at|using|of)?\s*(?:a\s+)?(?P<number>{_NUMBER})\s*-?\s*"
     r"(?:std(?:ev|dev|s)?s?|standard\s+deviations?|sigmas?|deviations?)(?![a-z])"
@@ -188,8 +189,9 @@ def completed(
 
 def too_many(words: IndicatorWords) -> bool:
     """Returns True if the words give more numbers than the indicator has parameters."""
-    free = len(_counts(INDICATORS[words.type])) - len(words.named)
-    return len(words.numbers) > max(free, 0) and free != 1
+    named = {name for name, _ in words.named}
+    free = sum(name not in named for name in _counts(INDICATORS[words.type]))
+    return len(words.numbers) > free and free != 1
 
 
 def _numbers_after(
@@ -207,7 +209,7 @@ def _numbers_after(
 def _inside(text: str, known: Indicator) -> tuple[tuple[float, ...], tuple[tuple[str, float | str], ...]]:
     numbers: list[float] = []
     named: dict[str, float | str] = {}
-    for found in _NAMED.finditer(text):
+    for found in _NAMED.finditer(_SOURCE_WORD.sub(" ", text)):
         unit = (found["unit"] or "").split(" ")[0]
         name = _parameter(known, found["name"] or "") or _parameter(known, unit)
         if name is None:

@@ -155,12 +155,13 @@ def _meaning(text: str, lower: str, at: int, instruments: Instruments) -> Sequen
         return []
     chunk = _CHUNK.match(lower, at)
     if chunk and chunk.end() > found.end() and unknown_parts(chunk[0]):
-        return [Part(PartKind.ABSENT, at, chunk.end(), chunk[0], "indicator")]
+        return [Part(PartKind.ABSENT, at, chunk.end(), text[at : chunk.end()], "indicator")]
     kind, meaning = _MEANINGS[_plain_blanks(found[0])]
     if kind is PartKind.INDICATOR:
         words, stop = indicator_words(lower, meaning, found.end())
         return [Part(kind, at, stop, lower[at:stop].strip(), words)]
-    return [Part(kind, at, found.end(), found[0], meaning)]
+    words = text[at : found.end()] if kind is PartKind.ABSENT else found[0]
+    return [Part(kind, at, found.end(), words, meaning)]
 
 
 def _not(text: str, lower: str, at: int, instruments: Instruments) -> Sequence[Part]:

@@ -45,15 +45,15 @@ _LETTERS = {
     PartKind.NOT: "N",
     PartKind.UNKNOWN: "U",
 }
-_AFTER = re.compile(r"(?P<of>I(?:[pa]{0,2}A+[pa]{0,2}I)*)[pa]{0,2}S?[PG][paS]{0,2}(?P<frames>T(?:A+[pa]?T(?!I))*)")
+_AFTER = re.compile(r"(?P<of>I(?:[pa]{0,2}A+[pa]{0,2}I)*)[pa]{0,2}S?[PG][paS]{0,2}(?P<frames>T(?!I)(?:A+[pa]?T(?!I))*)")
 _BEFORE = re.compile(r"(?P<frames>T(?:A+T)*)(?P<of>I)")
 _COLON = re.compile(r"(?P<frames>T(?:A+T)*)[pa]{0,2}C[pa]?(?P<of>I(?:A+I)*)")
 _BASES = (
-    re.compile(r"K[paPGSKC]{0,3}(?P<base>T)(?!A*[pa]?T)"),
+    re.compile(r"K[paPGSKC]{0,3}(?P<base>T)(?!A+T)"),
     re.compile(r"(?P<base>T)[Ppa]{0,2}K(?![paPGSKC]{0,3}T)"),
 )
 _UNKNOWN_INDICATOR = re.compile(
-    r"(?:G[aP]{0,2}|I[pa]?A+a?|(?<=[GP])a?)(?P<names>U+)(?=$|[ABCPTSGN])|(?P<marked>U+)(?=(?P<noun>G))"
+    r"(?:G[aP]{0,2}|I[pa]?A+a?|(?<=G)a?)(?P<names>U+)(?=$|[ABCPTSGN])|(?P<marked>U+)(?=(?P<noun>G))"
 )
 _UNKNOWN_SYMBOL = re.compile(r"(?P<lead>[Pp])(?P<names>U)(?=$|[ABCPT])")
 _TRADES = listed("for on trade trading trades")

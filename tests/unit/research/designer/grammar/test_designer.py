@@ -1,0 +1,198 @@
+"""The grammar designer: all that a brief asks for is in the strategy and is read, and the rest is drawn."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from ktrdr.errors import BriefInvalid, InternalError
+from ktrdr.research.designer.base import Ask, Design
+from ktrdr.research.designer.grammar import designer
+from ktrdr.research.designer.grammar.designer import Grammar
+from ktrdr.research.designer.market import Market
+from ktrdr.strategy.catalog.indicators import INDICATORS
+from ktrdr.strategy.loader import parse_strategy
+from ktrdr.time import Timeframe
+from support.research.market import FakeMarket
+
+EXAMPLE = "Design a multi-timeframe strategy using RSI and Bollinger Bands on 1h and 5m data for EURUSD"
+
+
+def design(brief: str, seed: int = 7, market: Market | None = None) -> Design:
+    return Grammar().design(Ask(brief, seed, market or FakeMarket()))
+
+
+def read_on(made: Design) -> dict[str, set[str]]:
+    """Returns the timeframes on which nn_inputs read each type of indicator."""
+    found: dict[str, set[str]] = {}
+    for entry in made.loaded.nn_inputs:
+        type_ = made.loaded.indicators[entry.indicator_id].type
+        found.setdefault(type_, set()).update(frame.value for frame in entry.timeframes)
+    return found
+
+
+def refusal(brief: str, market: Market | None = None) -> str:
+    with pytest.raises(BriefInvalid) as caught:
+        design(brief, market=market)
+    return str(caught.value)
+
+
+def test_the_example_of_the_project() -> None:
+    made = design(EXAMPLE)
+    assert made.symbols == ("EURUSD",)
+    assert made.timeframes == (Timeframe.M5, Timeframe.H1)
+    assert made.base_timeframe is Timeframe.M5
+    read = read_on(made)
+    assert read["rsi"] == read["bollingerbands"] == {"5m", "1h"}
+    assert made.loaded.warnings == ()
+    assert made.usage.calls == 0
+
+
+def test_the_file_of_a_design_is_the_design() -> None:
+    made = design(EXAMPLE)
+    assert parse_strategy(made.text).canonical() == made.loaded.canonical()
+    assert Design.of(made.to_dict()).to_dict() == made.to_dict()
+
+
+def test_equal_seeds_give_equal_designs_and_others_do_not() -> None:
+    assert design(EXAMPLE, 3).to_dict() == design(EXAMPLE, 3).to_dict()
+    names = {design(EXAMPLE, seed).name for seed in range(20)}
+    assert len(names) == 20
+
+
+@pytest.mark.parametrize("type_", INDICATORS)
+def test_every_indicator_is_read_on_every_timeframe(type_: str) -> None:
+    for seed in range(3):
+        made = design(f"Use {INDICATORS[type_].title} on 15m and 4h for EURUSD", seed)
+        assert read_on(made)[type_] == {"15m", "4h"}
+
+
+def test_numbers_of_the_brief_are_in_the_strategy() -> None:
+    made = design(
+        "RSI 9 below 25, MACD(8,21,5) on EURUSD 1h, stop loss 2%, take profit 3 ATR, max holding 2 days, long only"
+    )
+    uses = {use.type: dict(use.params) for use in made.loaded.indicators.values()}
+    assert uses["rsi"]["period"] == 9
+    assert (uses["macd"]["fast_period"], uses["macd"]["slow_period"], uses["macd"]["signal_period"]) == (8, 21, 5)
+    low = next(iter(made.loaded.fuzzy_sets.values())).members[0]
+    assert low.parameters[0] == 25
+    rules = made.loaded.execution
+    assert rules.exits.stop_loss is not None and rules.exits.stop_loss.rate == 0.02
+    assert rules.exits.take_profit is not None and rules.exits.take_profit.atr == 3
+    assert rules.exits.max_holding_bars == 48
+    assert not rules.allow_short and not made.loaded.decisions.allow_short_from_flat
+
+
+def test_bindings_are_kept_and_every_timeframe_is_read() -> None:
+    read = read_on(design("RSI on 1h and MACD on 4h, EURUSD"))
+    assert (read["rsi"], read["macd"]) == ({"1h"}, {"4h"})
+    read = read_on(design("Only RSI on 1h. Trade EURUSD in 5m bars"))
+    assert read["rsi"] == {"1h", "5m"}
+
+
+@pytest.mark.parametrize(
+    ("brief", "base", "frames"),
+    [
+        ("signals on 1h, confirmed on 4h, EURUSD", "1h", {"1h", "4h"}),
+        ("RSI, signals on 4h, timing by 15m, EURUSD", "4h", {"4h", "15m"}),
+        ("scalping EURUSD", None, {"5m", "1m"}),
+    ],
+)
+def test_base_timeframe(brief: str, base: str | None, frames: set[str]) -> None:
+    made = design(brief)
+    assert {frame.value for frame in made.timeframes} <= frames
+    assert made.base_timeframe.value == (base or made.timeframes[0].value)
+
+
+def test_a_second_timeframe_is_found_where_only_one_is_named() -> None:
+    made = design("multi-timeframe RSI on 1h for EURUSD")
+    assert len(made.timeframes) == 2 and made.base_timeframe is Timeframe.H1
+    assert any("A second timeframe" in line for line in made.explanation)
+
+
+def test_exclusions_hold_whatever_the_seed_draws() -> None:
+    for seed in range(20):
+        made = design("A mean reversion strategy for EURUSD on 1h without RSI, stochastic or stops, no bollinger", seed)
+        types = {use.type for use in made.loaded.indicators.values()}
+        assert not types & {"rsi", "stochastic", "bollingerbands"}
+
+
+def test_several_symbols_share_one_net() -> None:
+    made = design("RSI and ADX on 1h for EURUSD and SPY")
+    assert made.symbols == ("EURUSD", "SPY")
+
+
+def test_labels_leave_enough_legs() -> None:
+    """A walk with the market's volatility has about as many legs as (threshold / volatility)² bars allow."""
+    for style, seed in product(("", "scalping", "swing", "trend following"), range(5)):
+        made = design(f"{style} RSI on EURUSD 1h", seed, FakeMarket(days=250))
+        threshold = made.loaded.training.labels.params["zigzag_threshold"]
+        assert 250 * 24 / (threshold / 0.001) ** 2 > 100
+
+
+@pytest.mark.parametrize(
+    ("brief", "labels", "model"),
+    [
+        ("triple barrier labels with an LSTM", "triple_barrier", "lstm"),
+        ("regression with a GRU", "forward_return", "gru"),
+        ("predict returns with a horizon of 12 bars", "forward_return", "mlp"),
+        ("zigzag labels 0.5%", "zigzag", "mlp"),
+    ],
+)
+def test_labels_and_nets_by_name(brief: str, labels: str, model: str) -> None:
+    made = design(f"RSI on EURUSD 1h, {brief}")
+    assert (made.loaded.training.labels.source, made.loaded.model.type) == (labels, model)
+    assert made.loaded.training.labels.params.get("horizon", 12) > 0
+
+
+def test_a_misspelling_is_in_the_explanation() -> None:
+    assert '"bolinger" was read as "bollinger".' in design("bolinger bands on EURUSD 1h").explanation
+
+
+def test_a_design_says_which_words_led_to_what() -> None:
+    lines = design(EXAMPLE).explanation
+    assert '"bollinger bands" gave the indicator' in " ".join(lines)
+    assert "The brief names 1h, 5m." in lines
+
+
+def test_made_timeframes_ask_for_resampling() -> None:
+    market = FakeMarket({"EURUSD": ("1h", "4h")}, made=("4h",))
+    assert design("RSI on EURUSD 4h", market=market).resample
+    assert not design("RSI on EURUSD 1h", market=market).resample
+
+
+@pytest.mark.parametrize(
+    ("brief", "market", "part"),
+    [
+        ("RSI on 4h for EURUSD", FakeMarket({"EURUSD": ("1h",)}), "timeframe 4h: no bars of EURUSD"),
+        ("multi-timeframe RSI", FakeMarket({"EURUSD": ("1h",)}), "multi-timeframe: only one timeframe is there"),
+        (
+            "OBV on EURUSD 1h",
+            FakeMarket(without_volume=("EURUSD",)),
+            "indicator obv: the 1h bars of EURUSD have no volume",
+        ),
+        ("RSI", FakeMarket({"EURUSD": ("1d",)}, days=100), "symbol EURUSD: fewer than 300 bars"),
+        ("RSI on 1w for EURUSD", FakeMarket(days=900), "symbol EURUSD: too few bars"),
+        ("200 EMA on 1w with 1h RSI for EURUSD", FakeMarket(days=900), "timeframe 1w: the indicators need"),
+        ("RSI", FakeMarket({}, days=900), "symbol: no bars are stored"),
+        ("RSI on EURUSD 1h, max leverage 0.5", FakeMarket(), "leverage: out of range"),
+        ("RSI on EURUSD 1d, exit after 2 hours", FakeMarket(), "holding: shorter than one bar"),
+        ("zigzag 200% on EURUSD 1h", FakeMarket(), "zigzag threshold: out of range"),
+        ("...", FakeMarket(), "brief: has no words"),
+        ("RSI " * 2_000, FakeMarket(), "brief: too long"),
+    ],
+)
+def test_what_the_bars_cannot_give_is_refused_by_its_part(brief: str, market: Market, part: str) -> None:
+    assert refusal(brief, market).startswith(part)
+
+
+def test_too_many_together_is_refused() -> None:
+    averages = ", ".join(f"EMA {period}" for period in range(5, 60))
+    assert refusal(f"{averages} on 1h for EURUSD").startswith("indicators and timeframes: too many together")
+
+
+def test_a_fault_of_the_builder_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(designer, "build", lambda *_: ({"name": "x"}, []))
+    with pytest.raises(InternalError):
+        design(EXAMPLE)
