@@ -72,7 +72,7 @@ class Service:
         """Sends one request; the model is given a single tool, the form of its answer, which runs nothing."""
         from anthropic import AsyncAnthropic
         from pydantic_ai.direct import model_request
-        from pydantic_ai.exceptions import ModelAPIError, ModelHTTPError
+        from pydantic_ai.exceptions import ModelAPIError, ModelHTTPError, UnexpectedModelBehavior
         from pydantic_ai.messages import ModelRequest, UserPromptPart
         from pydantic_ai.models import ModelRequestParameters
         from pydantic_ai.models.anthropic import AnthropicModel
@@ -100,7 +100,7 @@ class Service:
             raise _RefusedError(_said(error.body), error.status_code, passing, _retry_after(error.headers)) from None
         except ModelAPIError as error:
             raise _RefusedError(harmless(error.message), None, True, None) from None
-        except (TypeError, ValueError, AttributeError, LookupError) as error:
+        except (UnexpectedModelBehavior, TypeError, ValueError, AttributeError, LookupError) as error:
             # A reply of another shape than the API's ends in an error of Python inside the client.
             raise _RefusedError(f"not a reply of the API: {harmless(str(error))}", None, True, None) from None
 

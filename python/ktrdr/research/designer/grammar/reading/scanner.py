@@ -160,8 +160,8 @@ def _meaning(text: str, lower: str, at: int, instruments: Instruments) -> Sequen
     if kind is PartKind.INDICATOR:
         words, stop = indicator_words(lower, meaning, found.end())
         return [Part(kind, at, stop, lower[at:stop].strip(), words)]
-    words = text[at : found.end()] if kind is PartKind.ABSENT else found[0]
-    return [Part(kind, at, found.end(), words, meaning)]
+    shown = text[at : found.end()] if kind is PartKind.ABSENT else found[0]
+    return [Part(kind, at, found.end(), shown, meaning)]
 
 
 def _not(text: str, lower: str, at: int, instruments: Instruments) -> Sequence[Part]:
