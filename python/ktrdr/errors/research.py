@@ -16,6 +16,15 @@ class BriefInvalid(ResearchError, code="brief_invalid"):
     place_fields = ("parts",)
     parts: list[str] | None
 
+    @property
+    def faults(self) -> tuple[BriefInvalid, ...]:
+        """Returns an error for each part, as a program prints them one by one.
+
+        >>> [str(fault) for fault in BriefInvalid("unknown", parts=["timeframe 7m: unknown", "symbol XYZ: no bars"]).faults]
+        ['timeframe 7m: unknown', 'symbol XYZ: no bars']
+        """
+        return tuple(BriefInvalid(part) for part in self.parts or ())
+
     def __str__(self) -> str:
         return "\n".join(self.parts or ()) or self._sentence()
 
