@@ -2,7 +2,7 @@
 
 model.safetensors   weights, on the CPU        metadata_v3.json   what a run must know, hashes of the others
 features.json       names, count, warm-up      config.json        the whole strategy
-metrics.json        the training's history
+metrics.json        the training's history, its splits and a judgement of the net
 """
 
 from __future__ import annotations
@@ -143,12 +143,20 @@ def read_config(path: str | Path) -> dict[str, Any]:
 
 def read_history(path: str | Path) -> tuple[Mapping[str, Any], ...]:
     """Returns the figures of each epoch of a bundle's training; raises ``ModelNotFound`` or ``ModelFormat``."""
+    return tuple(read_metrics(path)["epochs"])
+
+
+def read_metrics(path: str | Path) -> dict[str, Any]:
+    """Returns the content of ``metrics.json``; raises ``ModelNotFound`` or ``ModelFormat``.
+
+    A bundle of version 4 has ``splits`` and ``judged`` beside ``best_epoch`` and ``epochs``.
+    """
     folder = Path(path)
     metrics = _parse_json(_read_small(folder, METRICS), folder, METRICS)
     epochs = metrics.get("epochs") if isinstance(metrics, dict) else None
     if not isinstance(epochs, list) or not all(isinstance(entry, dict) for entry in epochs):
         raise ModelFormat("no figures of epochs", where=_where(folder, METRICS), expected="epochs: a list of mappings")
-    return tuple(epochs)
+    return dict(metrics)
 
 
 def write_bundle(folder: Path, draft: BundleDraft) -> Path:

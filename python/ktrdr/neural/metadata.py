@@ -16,7 +16,9 @@ from ktrdr.strategy.schema import N_CLASSES
 from ktrdr.strategy.sections.model import ModelSpec, model_section, resolve_model
 from ktrdr.time import Span, Timeframe, iso
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
+_READ_VERSIONS = (3, FORMAT_VERSION)
+"""Version 3 is without the splits and the judgement in ``metrics.json``."""
 _SCALING = ("scale", "shift", "low", "high")
 _Value = TypeVar("_Value")
 
@@ -129,6 +131,24 @@ class BundleMetadata:
         }
 
 
+def doubts(metrics: Mapping[str, Any]) -> list[str]:
+    """Returns a warning for each split on which the net is no better than always naming the commonest class.
+
+    Args:
+        metrics: of a bundle's metadata.
+
+    >>> doubts({"test_accuracy": 0.4, "test_majority_share": 0.5, "validation_accuracy": 0.4})
+    ['test: no better than always naming the commonest class or sign: 40.0 % right, against 50.0 %']
+    """
+    found = []
+    for split in ("validation", "test"):
+        right, commonest = (metrics.get(f"{split}_{name}") for name in ("accuracy", "majority_share"))
+        if right is not None and commonest is not None and right <= commonest:
+            what = "no better than always naming the commonest class or sign"
+            found.append(f"{split}: {what}: {right:.1%} right, against {commonest:.1%}".replace("%", " %"))
+    return found
+
+
 def metadata_from_json(data: Any, config: Callable[[], Any], where: str) -> BundleMetadata:
     """Returns the metadata of a bundle; ``ModelFormat`` names the key that is missing or wrong.
 
@@ -141,8 +161,9 @@ def metadata_from_json(data: Any, config: Callable[[], Any], where: str) -> Bund
         raise ModelFormat("not a mapping", where=where, found=type(data).__name__)
     read = _Reader(data, where)
     version = read.optional("format_version", int)
-    if version is not None and version != FORMAT_VERSION:
-        raise ModelFormat("a bundle of another version", where=where, found=version, expected=FORMAT_VERSION)
+    if version is not None and version not in _READ_VERSIONS:
+        expected = " or ".join(map(str, _READ_VERSIONS))
+        raise ModelFormat("a bundle of another version", where=where, found=version, expected=expected)
     try:
         return _current(read) if version is not None else _older(read, config())
     except ConfigError as error:

@@ -10,10 +10,11 @@ from typing import Any
 
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
 from ktrdr.neural.bundle import BundleDraft
-from ktrdr.neural.metadata import BundleMetadata
+from ktrdr.neural.metadata import BundleMetadata, doubts
 from ktrdr.strategy.history import needs
 from ktrdr.strategy.schema import Strategy
 from ktrdr.time import Span, Timeframe, iso
+from ktrdr.training.judgement import judgement
 from ktrdr.training.run.identity import TrainingIdentity, result_hash
 from ktrdr.training.samples import Samples
 from ktrdr.training.trainer import Fitted, judge
@@ -49,7 +50,8 @@ def bundle_draft(
         identity={"hash": identity.hash, "parts": dict(identity.parts)},
         result_hash=result_hash(made, fitted.model.state_dict()),
     )
-    return BundleDraft(metadata, fitted.model.state_dict(), _features(strategy), strategy.canonical(), _history(fitted))
+    history = {"best_epoch": fitted.best_epoch, "epochs": list(fitted.history), **judgement(samples, fitted)}
+    return BundleDraft(metadata, fitted.model.state_dict(), _features(strategy), strategy.canonical(), history)
 
 
 def _late_starts(matrices: Sequence[FeatureMatrix]) -> list[str]:
@@ -74,6 +76,7 @@ def _metadata(
     ends = samples.label_ends
     first = samples.first_stamps
     unrepeatable = () if fitted.run["deterministic"] else (f"{fitted.run['device']} gives other bits when repeated",)
+    metrics = _metrics(samples, fitted)
     return BundleMetadata(
         strategy_name=strategy.name,
         strategy_version=strategy.version,
@@ -91,9 +94,9 @@ def _metadata(
         target_scale=samples.task.target_scale,
         synthetic=synthetic,
         run=fitted.run,
-        metrics=_metrics(samples, fitted),
+        metrics=metrics,
         versions=_versions(),
-        warnings=tuple(dict.fromkeys((*notes, *samples.warnings, *unrepeatable))),
+        warnings=tuple(dict.fromkeys((*notes, *samples.warnings, *doubts(metrics), *unrepeatable))),
     )
 
 
@@ -118,10 +121,6 @@ def _features(strategy: Strategy) -> dict[str, Any]:
     warm_up = {timeframe.value: need.need_bars for timeframe, need in needs(strategy).items()}
     names = list(strategy.feature_names)
     return {"names": names, "count": len(names), "warm_up_bars": warm_up}
-
-
-def _history(fitted: Fitted) -> dict[str, Any]:
-    return {"best_epoch": fitted.best_epoch, "epochs": list(fitted.history)}
 
 
 def _versions() -> dict[str, str]:

@@ -85,9 +85,11 @@ def test_a_bundle_says_what_was_done(tmp_path: Path) -> None:
     assert metadata.selection.start_ns == START_NS + (1_275 + 15) * hour  # after an embargo of 15 of 1,500 stamps
     assert metadata.selection.end_ns == ends["test"] <= START_NS + 1_500 * hour
     assert read_config(result.path) == strategy.canonical()
-    assert json.loads((result.path / "metrics.json").read_text()) == {
-        "best_epoch": metadata.metrics["best_epoch"], "epochs": list(result.history),
-    }  # fmt: skip
+    metrics = json.loads((result.path / "metrics.json").read_text())
+    assert set(metrics) == {"best_epoch", "epochs", "splits", "judged"}
+    assert (metrics["best_epoch"], metrics["epochs"]) == (metadata.metrics["best_epoch"], list(result.history))
+    assert {name: split["rows"] for name, split in metrics["splits"].items()} == result.metrics["rows"]
+    assert metrics["judged"]["test"]["accuracy"] == result.metrics["test_accuracy"]
     assert result.metrics["rows"]["train"] > 500
     assert {"test_loss", "test_accuracy", "validation_loss", "train_loss"} <= result.metrics.keys()
     assert ModelStorage(tmp_path / "models").find(result.model_id).path == result.path

@@ -7,9 +7,11 @@ from typing import Any
 
 from ktrdr.cli.confirm import Yes, asks, confirm
 from ktrdr.cli.output import CommandResult, Table
+from ktrdr.cli.runs.model import shown_model
 from ktrdr.data.store.repository import Repository
-from ktrdr.errors import ModelInUse
-from ktrdr.neural.metadata import BundleMetadata
+from ktrdr.errors import ModelFormat, ModelInUse, ModelNotFound, ReferenceAmbiguous
+from ktrdr.neural.bundle import read_metrics
+from ktrdr.neural.metadata import BundleMetadata, doubts
 from ktrdr.neural.storage import ModelStorage, StoredModel
 from ktrdr.operations.models import Operation, Status
 from ktrdr.time import Span, iso
@@ -29,15 +31,16 @@ def list_models() -> CommandResult:
 
 
 def show(model: str, /) -> CommandResult:
-    """Show one model: net, training, metrics, warnings.
+    """Show one model: net, splits, losses by epoch, confused classes or sizes of errors, warnings.
 
     Parameters
     ----------
     model
-        Its id, as `ktrdr models list` prints it.
+        Its id, as `ktrdr models list` prints it, or the strategy's name where it has one model.
     """
-    stored = ModelStorage(Repository().models_dir).find(model)
+    stored = _named(ModelStorage(Repository().models_dir), model)
     facts = stored.metadata
+    history = _history(stored)
     data = {
         **_row(stored),
         "strategy": facts.strategy_name,
@@ -45,12 +48,39 @@ def show(model: str, /) -> CommandResult:
         "features": list(facts.resolved_features),
         "training": dict(facts.run),
         "metrics": dict(facts.metrics),
+        "splits": history.get("splits", {}),
+        "judged": history.get("judged", {}),
+        "best_epoch": history.get("best_epoch"),
+        "epochs": history.get("epochs", []),
         "versions": dict(facts.versions),
-        "warnings": list(facts.warnings),
+        "warnings": list(dict.fromkeys((*facts.warnings, *doubts(facts.metrics)))),
         "bytes": sum(file.stat().st_size for file in stored.path.iterdir()),
         "folder": str(stored.path),
     }
-    return CommandResult(data, _shown(data))
+    return CommandResult(data, shown_model(data))
+
+
+def _named(storage: ModelStorage, name: str) -> StoredModel:
+    """Returns the model of an id, or the only one of a strategy."""
+    mine = storage.models(name) if "/" not in name else []
+    if len(mine) > 1:
+        candidates = [stored.id for stored in mine]
+        raise ReferenceAmbiguous(
+            "the strategy has several models",
+            where="model",
+            found=name,
+            expected=f"one of: {', '.join(candidates)}",
+            candidates=candidates,
+        )
+    return mine[0] if mine else storage.find(name)
+
+
+def _history(stored: StoredModel) -> Mapping[str, Any]:
+    """Returns losses, splits and judgement of a bundle; an older or foreign one may have none of them."""
+    try:
+        return read_metrics(stored.path)
+    except (ModelFormat, ModelNotFound):
+        return {}
 
 
 def delete(model: str, /, *, yes: Yes = False) -> CommandResult:
@@ -114,25 +144,3 @@ def _days(span: Span | None) -> str:
     if span is None or span.start_ns is None or span.end_ns is None:
         return "unknown"
     return f"{iso(span.start_ns)[:10]} to {iso(span.end_ns - 1)[:10]}"  # the last bar ends where the next day begins
-
-
-def _shown(data: Mapping[str, Any]) -> list[str | Table]:
-    facts = [
-        ("strategy", data["strategy"]),
-        ("net", f"{data['kind']}, {data['output']}, {len(data['features'])} features"),
-        ("symbols", ", ".join(data["symbols"])),
-        ("timeframes", ", ".join(data["timeframes"])),
-        ("trained on", f"{data['span']}, {data['bars']} bars"),
-        *((name.replace("_", " "), _text(value)) for name, value in data["training"].items()),
-        ("size", f"{data['bytes']:,} bytes"),
-        ("folder", data["folder"]),
-    ]
-    metrics = [(name.replace("_", " "), _text(value)) for name, value in data["metrics"].items()]
-    figures = [Table(("metric", "value"), metrics)] if metrics else []
-    return [f"model {data['id']}", Table(("", ""), facts), *figures, *(f"warning: {one}" for one in data["warnings"])]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_text(part)}" for key, part in value.items())
-    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ktrdr.cli.output import Table
+from ktrdr.cli.runs.model import shown_model
 from ktrdr.operations.models import Status
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.store import Store
@@ -59,6 +64,88 @@ def test_show(ktrdr: Callable, model: Path) -> None:
         assert text in said
     assert ktrdr("models show walker_mlp/1h_v2").is_error("model_not_found", 3)
     assert ktrdr("models delete walker_mlp/1h_v2").is_error("model_not_found", 3)
+
+
+@pytest.fixture
+def trained(folder: Path) -> Callable[[str], Path]:
+    """Trains a small net of a kind and returns its bundle."""
+    from ktrdr.training.train import train
+
+    return lambda kind: (
+        train(worlds.strategy(kind), bars=worlds.bars(1_500), data_dir=folder, device="cpu", threads=1).path
+    )
+
+
+def test_show_a_net_of_classes(ktrdr: Callable, trained: Callable[[str], Path]) -> None:
+    trained("mlp")
+    shown = ktrdr("models show walker_mlp --json").object  # the name of a strategy that has one model
+    assert shown["id"] == MODEL
+    for split in ("validation", "test"):
+        classes, confusion = shown["splits"][split]["classes"], shown["judged"][split]["confusion"]
+        assert {name: sum(row.values()) for name, row in confusion.items()} == classes
+        assert sum(classes.values()) == shown["splits"][split]["rows"] == shown["metrics"]["rows"][split]
+        right = sum(row[name] for name, row in confusion.items()) / sum(classes.values())
+        assert right == shown["judged"][split]["accuracy"] == shown["metrics"][f"{split}_accuracy"]
+        assert max(classes.values()) / sum(classes.values()) == shown["judged"][split]["majority_share"]
+    assert [epoch["epoch"] for epoch in shown["epochs"]] == [1, 2]
+    said = ktrdr("models show walker_mlp").out
+    for text in ("separate label spans", f"best epoch {shown['best_epoch']}", "named HOLD", "always naming"):
+        assert text in said
+    assert "█" not in said  # plain where it is no terminal
+
+
+def test_show_a_net_of_returns(ktrdr: Callable, trained: Callable[[str], Path]) -> None:
+    trained("regression")
+    shown = ktrdr("models show walker_regression --json").object
+    for split in ("validation", "test"):
+        errors = shown["judged"][split]["errors"]
+        assert sum(errors["counts"]) == shown["splits"][split]["rows"]
+        assert len(errors["counts"]) == len(errors["edges"]) + 1
+    said = ktrdr("models show walker_regression").out
+    for text in ("mean target", "with the right sign", "output less target", f"from {errors['edges'][-1]:.3g}"):
+        assert text in said
+
+
+def test_a_terminal_shows_curves_and_bars(
+    ktrdr: Callable, trained: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained("regression")
+    shown = ktrdr("models show walker_regression --json").object
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    tables = [part for part in shown_model(shown) if isinstance(part, Table)]
+    (losses,) = [table for table in tables if table.headings[0] == "loss"]
+    assert [row[-1] for row in losses.rows] == ["█▁", "█▁"]
+    errors = next(table for table in tables if table.headings[0] == "error")
+    assert max(len(row[-1]) for row in errors.rows) == 24
+
+
+def test_an_older_bundle_is_shown_without_splits(ktrdr: Callable, trained: Callable[[str], Path]) -> None:
+    path = trained("mlp")
+    for name, keys in (("metrics.json", ("splits", "judged")), ("metadata_v3.json", ("identity", "result_hash"))):
+        content: dict[str, Any] = json.loads((path / name).read_text())
+        content = {key: value for key, value in content.items() if key not in keys}
+        (path / name).write_text(json.dumps(content | ({"format_version": 3} if "hashes" in content else {})))
+    shown = ktrdr(f"models show {MODEL} --json").object
+    assert (shown["splits"], shown["judged"], len(shown["epochs"])) == ({}, {}, 2)
+    said = ktrdr(f"models show {MODEL}").out
+    assert "test accuracy" in said and "best epoch" in said and "named HOLD" not in said
+
+
+def test_doubts_are_warnings_of_old_bundles_too(ktrdr: Callable, folder: Path) -> None:
+    figures = {"test_accuracy": 0.41, "test_majority_share": 0.41, "validation_accuracy": 0.5}
+    worlds.untrained(folder, worlds.strategy(), metrics=figures | {"validation_majority_share": 0.4})
+    (warning,) = ktrdr(f"models show {MODEL} --json").object["warnings"]
+    assert warning.startswith("test: no better than always naming the commonest class") and "41.0 %" in warning
+
+
+def test_a_name_of_several_models_lists_them(ktrdr: Callable, model: Path, folder: Path) -> None:
+    assert ktrdr("models show walker_mlp --json").object["id"] == MODEL
+    worlds.untrained(folder, worlds.strategy())
+    said = ktrdr("models show walker_mlp")
+    assert said.is_error("reference_ambiguous", 2)
+    assert "walker_mlp/1h_v1, walker_mlp/1h_v2" in said.err
+    assert ktrdr("models show walker").is_error("model_not_found", 3)
+    assert ktrdr("models delete walker_mlp").is_error("model_not_found", 3)  # only an id is deleted
 
 
 @pytest.mark.parametrize("spec", [{}, {"model": MODEL}, {"model": "a path"}])
