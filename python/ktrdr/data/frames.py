@@ -141,8 +141,9 @@ def _named(names: tuple[Hashable, ...], symbol: str) -> list[tuple[int, str]]:
 def _pandas_table(frame: Any, symbol: str) -> Table:
     columns: dict[str, pl.Series] = {}
     dial: Dial | None = None
+    given = [column for _, column in frame.items()]
     for index, name in _named(tuple(frame.columns), symbol):
-        lower, column = name.lower(), frame.iloc[:, index]
+        lower, column = name.lower(), given[index]
         if lower in columns:
             raise DataParse("two columns of one name", found=name, field=lower)
         if lower == "timestamp" and _has_stamps(column):
@@ -153,7 +154,7 @@ def _pandas_table(frame: Any, symbol: str) -> Table:
         else:
             columns[lower] = pl.Series(lower, [str(value) for value in column], dtype=pl.String)
     if "timestamp" not in columns and has_stamp_index(frame):
-        columns["timestamp"], dial = pandas_stamps(frame.index.to_series())
+        columns["timestamp"], dial = index_stamps(frame.index)
     _refuse_others(columns)
     return Table(columns, dial)
 
@@ -175,13 +176,28 @@ def _instrument_names(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def has_stamp_index(values: Any) -> bool:
     """Returns True if the row labels of a pandas value are stamps."""
-    return _has_stamps(values.index.to_series())
+    return _has_stamps(_labels(values.index))
+
+
+def index_stamps(index: Any) -> tuple[pl.Series, Dial | None]:
+    """Returns the instants of a pandas index of stamps, as `pandas_stamps` does."""
+    return pandas_stamps(_labels(index))
+
+
+def _labels(index: Any) -> Any:
+    """Returns row labels as a column; a DatetimeIndex as it is, since it answers all that is asked of a column."""
+    return index if hasattr(type(index), "tz") else index.to_series()
+
+
+def _clock(column: Any) -> Any:
+    """Returns what knows the zone of stamps: an index itself, the accessor of a column; None for other columns."""
+    return column if hasattr(type(column), "tz") else getattr(column, "dt", None)
 
 
 def _has_stamps(column: Any) -> bool:
     """Returns True for a pandas column of stamps: datetimes, or Python datetimes that have different offsets."""
-    if hasattr(column, "dt"):
-        return hasattr(column.dt, "tz")
+    if (clock := _clock(column)) is not None:
+        return hasattr(clock, "tz")
     return len(column) > 0 and column.dtype == object and all(isinstance(value, datetime) for value in column)
 
 
@@ -190,23 +206,24 @@ def pandas_stamps(column: Any) -> tuple[pl.Series, Dial | None]:
 
     Raises ``DataNoTimezone`` for stamps without a zone.
     """
-    if not hasattr(column, "dt"):
+    clock = _clock(column)
+    if clock is None:
         return _datetime_stamps(column.tolist())
-    if column.dt.tz is None:
+    if clock.tz is None:
         raise DataNoTimezone("the stamps have no time zone", field="index", hint="use tz_localize first")
-    utc = _naive_ns(column.dt.tz_convert("UTC"))
+    utc = _naive_ns(clock.tz_convert("UTC"))
 
     def dial(ns_before: int) -> Stamps:
-        return _naive_ns(column.dt.as_unit("ns") - np.timedelta64(ns_before, "ns") if ns_before else column)
+        return _naive_ns(clock.as_unit("ns") - np.timedelta64(ns_before, "ns") if ns_before else column)
 
     stamps = pl.Series("timestamp", utc)
-    if (missing := column.isna().to_numpy()).any():
+    if (missing := np.asarray(column.isna())).any():
         stamps = stamps.set(pl.Series(missing), None)
-    return stamps, None if str(column.dt.tz) == "UTC" else dial
+    return stamps, None if str(clock.tz) == "UTC" else dial
 
 
 def _naive_ns(column: Any) -> Stamps:
-    values = column.dt.tz_localize(None).to_numpy()
+    values = _clock(column).tz_localize(None).to_numpy()
     return np.ascontiguousarray(values.astype("datetime64[ns]").astype(np.int64))
 
 
@@ -231,7 +248,7 @@ def _polars_dial(column: pl.Series) -> Dial | None:
     zone = getattr(column.dtype, "time_zone", None)
     if zone is None or zone == "UTC" or column.null_count():
         return None
-    clock, utc = Clock(zone), column.dt.cast_time_unit("ns").to_physical().to_numpy()
+    clock, utc = Clock(zone), _in_ns(column).to_numpy()
     return lambda ns_before: clock.local(utc - ns_before)
 
 
@@ -254,17 +271,26 @@ def stamps_of(column: pl.Series, symbol: str = "") -> Stamps:
         raise DataParse("stamps must be UTC datetimes or integer nanoseconds", found=str(kind), **place)
     if column.null_count():
         raise DataParse("the stamp is missing", row=int(column.is_null().arg_max() or 0), **place)
-    whole = column.dt.cast_time_unit("ns").to_physical() if isinstance(kind, pl.Datetime) else column.cast(pl.Int64)
-    stamps = np.ascontiguousarray(whole.to_numpy())
+    stamps = np.ascontiguousarray(_in_ns(column).to_numpy())
     require_ns(stamps, symbol)
     return stamps
+
+
+def _in_ns(column: pl.Series) -> pl.Series:
+    """Returns whole numbers, or datetimes with a zone, as Int64: ns since 1970 UTC."""
+    # Casts, not the expressions of `dt`: each of those plans and runs a query, 100 us for a single bar.
+    kind = column.dtype
+    if isinstance(kind, pl.Datetime) and kind.time_unit != "ns":
+        column = column.cast(pl.Datetime("ns", kind.time_zone))
+    return column if kind == pl.Int64 else column.cast(pl.Int64)
 
 
 def floats_of(column: pl.Series, name: str, symbol: str = "") -> Floats:
     """Returns a numeric column as ``[n, float64]``; missing values become NaN; raises ``DataParse`` for other types."""
     if not (column.dtype.is_numeric() or column.dtype == pl.Null):
         raise DataParse("the column is not numeric", symbol=symbol or None, field=name, found=str(column.dtype))
-    values = column.cast(pl.Float64)
+    # A cast to the same type costs as much as all else here, which counts where bars are fed one by one.
+    values = column if column.dtype == pl.Float64 else column.cast(pl.Float64)
     if values.null_count():
         values = values.fill_null(np.nan)
     return np.ascontiguousarray(values.to_numpy())

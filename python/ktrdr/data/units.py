@@ -33,8 +33,7 @@ def require_ns(stamps: NDArray[np.int64], symbol: str = "") -> None:
     """Raises ``DataTimeUnit`` with the first stamp that is not in nanoseconds."""
     if len(stamps) == 0:
         return
-    low, high = int(stamps.min()), int(stamps.max())
-    if unit_of(low) == "ns" and unit_of(high) == "ns":
+    if stamps.min() >= _EARLIEST_S * NS_PER_UNIT["s"] and stamps.max() < _LATEST_S * NS_PER_UNIT["s"]:
         return
     # Before 1973 a stamp in ns is as large as one in us; but bars begin at whole minutes.
     for row in np.flatnonzero((stamps % _MINUTE_NS != 0) | (stamps >= _LATEST_S * NS_PER_UNIT["s"])):

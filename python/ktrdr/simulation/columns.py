@@ -77,11 +77,10 @@ class GrowingColumns:
 
     def check_alike(self, bars: BarSeries) -> None:
         """Raises ``ArgumentInvalid`` for bars with other optional columns than those before them."""
-        given = sorted(given_columns(bars))
-        if self._columns is not None and given != sorted(self._columns):
-            raise ArgumentInvalid(
-                "every feed needs the same columns", where="bars", found=given, expected=sorted(self._columns)
-            )
+        given = given_columns(bars).keys()
+        if self._columns is not None and given != self._columns.keys():
+            found, expected = sorted(given), sorted(self._columns)
+            raise ArgumentInvalid("every feed needs the same columns", where="bars", found=found, expected=expected)
 
     @property
     def bars(self) -> BarSeries:

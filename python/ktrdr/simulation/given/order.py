@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ktrdr._types import RowNumbers, Stamps
-from ktrdr.data.frames import Table, has_stamp_index, is_pandas, opens_of, pandas_stamps, table_of
+from ktrdr.data.frames import Table, has_stamp_index, index_stamps, is_pandas, opens_of, table_of
 from ktrdr.errors import ArgumentInvalid, DataError
 from ktrdr.time import Timeframe, iso
 
@@ -89,7 +89,7 @@ class BarOrder:
                 values = column
             if self._has_labels_of_bars(values.index) or not has_stamp_index(values):
                 return values, None
-            utc, dial = pandas_stamps(values.index.to_series())
+            utc, dial = index_stamps(values.index)
             return values, Table({"timestamp": utc}, dial).opens(self.timeframe)
         except DataError as error:
             fields = error.fields()
