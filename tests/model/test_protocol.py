@@ -60,7 +60,7 @@ A rule whose loss another one makes up for is weakened together with that one.
 
 @pytest.mark.parametrize(
     ("bounds", "states"),
-    [(Bounds(rows=3, disturbances=4), 100_000), (Bounds(rows=2, disturbances=4, sees_death=False), 15_000)],
+    [(Bounds(rows=3, disturbances=3), 35_000), (Bounds(rows=2, disturbances=4, sees_death=False), 15_000)],
     ids=str,
 )
 def test_every_promise_holds(bounds: Bounds, states: int) -> None:
@@ -70,7 +70,11 @@ def test_every_promise_holds(bounds: Bounds, states: int) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("bounds", [Bounds(rows=3, disturbances=5), Bounds(rows=2, disturbances=6)], ids=str)
+@pytest.mark.parametrize(
+    "bounds",
+    [Bounds(rows=3, disturbances=4), Bounds(rows=3, disturbances=5), Bounds(rows=2, disturbances=6)],
+    ids=str,
+)
 def test_every_promise_holds_in_longer_histories(bounds: Bounds) -> None:
     found = search(Rules(), bounds)
     assert not found.problem, found.problem
