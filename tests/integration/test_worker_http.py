@@ -28,7 +28,7 @@ from support.process.service import TOKEN, Service, code_of, events, service, wh
 
 UNKNOWN = "backtest_0123456789abcdef"
 SPECIFIED = {
-    ("POST", "/research/start"),
+    ("POST", "/research/start"), ("POST", "/walk-forwards/start"),
     ("POST", "/backtests/start"), ("POST", "/backtests/resume"), ("POST", "/trainings/start"), ("GET", "/operations"),
     ("GET", "/operations/{operation_id}"), ("DELETE", "/operations/{operation_id}"),
     *(("POST", f"/operations/{{operation_id}}/{verb}") for verb in ("resume", "restart", "fork", "cancel", "delete")),

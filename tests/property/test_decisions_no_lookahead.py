@@ -65,7 +65,7 @@ class Trader:
             data_dir=self.folder,
             decisions=EAGER,
         )
-        return replace(config, model=choose_bundle(config, synthetic=False))
+        return replace(config, model=choose_bundle(config, start_ns=self.start_ns, synthetic=False))
 
     def run(self, series: Mapping[Timeframe, BarSeries] | None = None) -> BacktestResults:
         return BacktestingEngine(replace(self.config, source=markets.source(series or self.series))).run()

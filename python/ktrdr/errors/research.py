@@ -20,7 +20,8 @@ class BriefInvalid(ResearchError, code="brief_invalid"):
     def faults(self) -> tuple[BriefInvalid, ...]:
         """Returns an error for each part, as a program prints them one by one.
 
-        >>> [str(fault) for fault in BriefInvalid("unknown", parts=["timeframe 7m: unknown", "symbol XYZ: no bars"]).faults]
+        >>> refused = BriefInvalid("unknown", parts=["timeframe 7m: unknown", "symbol XYZ: no bars"])
+        >>> [str(fault) for fault in refused.faults]
         ['timeframe 7m: unknown', 'symbol XYZ: no bars']
         """
         return tuple(BriefInvalid(part) for part in self.parts or ())

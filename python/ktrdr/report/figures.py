@@ -180,9 +180,9 @@ def _panel(panel: Panel, x: Scale, top: float, bottom: float) -> str:
 
 def _edges(low: float, high: float, whole: bool) -> list[float]:
     if whole:
-        width = max(1, math.ceil((high - low + 1) / _BINS))
-        count = math.ceil((high - low + 1) / width)
-        return [low - 0.5 + width * number for number in range(count + 1)]
+        step = max(1, math.ceil((high - low + 1) / _BINS))
+        count = math.ceil((high - low + 1) / step)
+        return [low - 0.5 + step * number for number in range(count + 1)]
     if high <= low:
         return [low - 0.5 * (abs(low) or 1.0), low + 0.5 * (abs(low) or 1.0)]
     width = (high - low) / _BINS

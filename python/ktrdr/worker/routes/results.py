@@ -21,6 +21,8 @@ router = APIRouter(prefix="/operations/{operation_id}", tags=["results"])
 _FORMATS: dict[int | str, dict[str, Any]] = {
     200: {"description": "The format that Accept asks for.", "content": {known.media_type: {} for known in FORMATS}}
 }
+# Not `response_class=HTMLResponse`: errors of this route are JSON, and the document would call them pages too.
+_PAGE: dict[int | str, dict[str, Any]] = {200: {"description": "The page.", "content": {"text/html": {}}}}
 
 
 @router.get("/results")
@@ -45,7 +47,7 @@ def equity(request: Request, parts: Parts, operation_id: OperationId) -> Respons
     return table_answer(request, "equity", lambda: _table(parts, operation_id, "equity"))
 
 
-@router.get("/report", response_class=HTMLResponse)
+@router.get("/report", response_class=Response, responses=_PAGE)
 def report(parts: Parts, operation_id: OperationId) -> HTMLResponse:
     """Returns the report of a completed run as one HTML page; 404 for a kind without one."""
     operation = _completed(parts, operation_id)
