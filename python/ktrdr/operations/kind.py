@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from ktrdr._types import Json
 from ktrdr.errors import ArgumentInvalid, NotCompleted, NotFound
 from ktrdr.operations import KINDS
-from ktrdr.operations.models import Capability, Claim, Result
+from ktrdr.operations.models import Capability, Claim, Outcome, Result
 from ktrdr.operations.registry import registered
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.checkpoints import SnapshotFormat
@@ -153,15 +153,20 @@ class Kind(SnapshotFormat, Protocol):
 
     def result(self, store: Store, operation_id: str) -> Result:
         """Returns the result of a completed operation; ``NotCompleted`` before the end."""
-        found = store.outcome(operation_id)
-        if found is None:
-            status = store.get(operation_id).status.value
-            raise NotCompleted("it has no result yet", operation=operation_id, found=status, expected="completed")
-        return found
+        return completed(store, operation_id)
 
     def table(self, store: Store, operation_id: str, name: str) -> pl.DataFrame:
         """Returns one table of a completed operation; ``NotFound`` for a name that is not among `tables`."""
         raise NotFound(f"an operation of kind {self.name} has no table {name}", operation=operation_id)
+
+
+def completed(store: Store, operation_id: str) -> Outcome:
+    """Returns the stored result of an operation; ``NotCompleted`` before its end."""
+    found = store.outcome(operation_id)
+    if found is None:
+        status = store.get(operation_id).status.value
+        raise NotCompleted("it has no result yet", operation=operation_id, found=status, expected="completed")
+    return found
 
 
 def kind_of(name: str) -> Kind:

@@ -62,7 +62,7 @@ class Evidence:
         out_of_sample: moments of the backtest; None without a backtest, and where undefined.
         metrics: of the backtest; empty without one.
         trial_sharpes: Sharpe ratio per period of every trial on these bars, this one included; None where undefined.
-        pbo: probability of backtest overfitting among those trials; None where it cannot be told.
+        pbo: probability of backtest overfitting among those over the same days; None under ten of them.
         profit_at_twice_costs: net profit of the same signals at twice the costs; None where it was not computed.
         profit_one_bar_later: net profit of the same signals one bar later.
         break_even_multiple: multiple of the costs at which nothing is left; None where there is none.
@@ -185,7 +185,7 @@ def _overfit(evidence: Evidence) -> str | None:
     if inside is not None and outside is not None and inside >= OVERFIT_INSIDE and outside < OVERFIT_OUTSIDE:
         return f"PSR {inside:.3f} on the bars of the fit, only {outside:.3f} on the bars after them"
     if evidence.pbo is not None and evidence.pbo > HIGHEST_PBO:
-        return f"PBO {evidence.pbo:.3f} among {len(evidence.trial_sharpes)} trials is above {HIGHEST_PBO:g}"
+        return f"PBO {evidence.pbo:.3f} among the trials over the same days is above {HIGHEST_PBO:g}"
     return None
 
 
@@ -242,7 +242,7 @@ def _strengths(evidence: Evidence) -> Iterator[str]:
     if (later := evidence.profit_one_bar_later) is not None and later > 0:
         yield f"One bar later the same signals still earn {later:,.2f}."
     if (pbo := evidence.pbo) is not None and pbo <= HIGHEST_PBO / 2:
-        yield f"The choice among {len(evidence.trial_sharpes)} trials holds: PBO is {pbo:.3f}."
+        yield f"The choice among the trials over the same days holds: PBO is {pbo:.3f}."
 
 
 def _weaknesses(evidence: Evidence) -> Iterator[str]:

@@ -1,8 +1,7 @@
-"""The numbers that gates and verdict are made of, read from bars, bundles and the log of trials."""
+"""The numbers that gates and verdict are made of, read from bars and bundles."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrdr._types import Floats
-from ktrdr.analysis.statistics.overfitting import LEAST_TRIALS, probability_of_overfitting
 from ktrdr.analysis.statistics.sharpe import Moments
 from ktrdr.backtesting.decision_function import DecisionFunction
 from ktrdr.backtesting.engine import BacktestingEngine
@@ -22,8 +20,6 @@ from ktrdr.errors import Cancelled
 from ktrdr.feature_pipeline.build import build_features
 from ktrdr.neural.bundle import ModelBundle
 from ktrdr.numerics import numeric_state
-from ktrdr.operations.models import LoggedTrial
-from ktrdr.operations.store.store import Store
 from ktrdr.research.gates import tradable_returns
 from ktrdr.strategy.schema import Strategy
 from ktrdr.time import Span, iso
@@ -120,41 +116,3 @@ def in_sample_results(
 def moments_of(result: BacktestResults) -> Moments | None:
     """Returns the moments of the daily returns of a backtest; None where they are undefined."""
     return Moments.of_metrics(result.metrics, result.conventions["periods_per_year"])
-
-
-@dataclass(frozen=True)
-class Trials:
-    """The trials that a backtest is one of.
-
-    Args:
-        sharpes: ratio per period of each, None where undefined.
-        pbo: of the choice among those with the same days; None where it cannot be told.
-    """
-
-    sharpes: Sequence[float | None]
-    pbo: float | None
-
-
-def trials_of(store: Store, operation_id: str, result: BacktestResults) -> Trials:
-    """Returns the trials on the bars of a backtest, up to its own: later ones do not change its verdict.
-
-    Runs with equal inputs are one trial.
-    """
-    facts = result.facts
-    first_ns, last_ns = (Span.parse(facts[name], None).start_ns for name in ("first_simulated", "last_simulated"))
-    assert first_ns is not None
-    assert last_ns is not None
-    logged = store.trials(facts["symbol"], facts["timeframe"], first_ns, last_ns + 1, upto=operation_id)
-    distinct = list({found.identity: found.trial.facts for found in logged}.values())
-    moments = [Moments.of_metrics(found["metrics"], found["periods_per_year"]) for found in distinct]
-    return Trials([None if each is None else each.sharpe for each in moments], _pbo(logged, result))
-
-
-def _pbo(logged: Sequence[LoggedTrial], result: BacktestResults) -> float | None:
-    """Returns the PBO of the distinct trials that have the same days in each block; others cannot be compared."""
-    if result.blocks is None:
-        return None
-    days = [block[0] for block in result.blocks]
-    found = {one.identity: one.trial.facts["blocks"] for one in logged if one.trial.facts["blocks"]}
-    same = [blocks for blocks in found.values() if [block[0] for block in blocks] == days]
-    return probability_of_overfitting(same) if len(same) >= LEAST_TRIALS else None

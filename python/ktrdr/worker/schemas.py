@@ -36,8 +36,9 @@ def _http_name(name: str) -> str:
 
 
 class Keyed(Strict):
-    """The part of a start that every kind has: a key, a note."""
+    """The part of a start that every kind has: threads, a key, a note."""
 
+    threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = Field(DEFAULT_THREADS, description="torch threads")
     idempotency_key: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,200}$")] | None = Field(
         None, description="a repeated request with the same key and body returns the same operation"
     )
@@ -89,15 +90,11 @@ class TrainingBody(TrainingParameters, Submission):
 
     model_config = ConfigDict(alias_generator=_http_name)
 
-    threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = Field(DEFAULT_THREADS, description="torch threads")
-
 
 class WalkForwardBody(WalkForwardParameters, Submission):
     """A walk-forward to start: a strategy by name or as YAML, and the parameters of the run."""
 
     model_config = ConfigDict(alias_generator=_http_name)
-
-    threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = Field(DEFAULT_THREADS, description="torch threads")
 
 
 class ResearchBody(ResearchParameters, Keyed):
@@ -114,7 +111,6 @@ class ResearchBody(ResearchParameters, Keyed):
     strategy_yaml: Annotated[str, Field(min_length=1)] | None = Field(
         None, description="a strategy in place of a design, as YAML"
     )
-    threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = Field(DEFAULT_THREADS, description="torch threads")
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 import ktrdr
+from ktrdr.analysis.doubt import logged_beside, trials_among
 from ktrdr.data.store.repository import Repository
 from ktrdr.operations import research, run
 from ktrdr.operations.store.store import Store
 from ktrdr.research.assessment import Evidence, judge
-from ktrdr.research.evidence import moments_of, trials_of
+from ktrdr.research.evidence import moments_of
 from ktrdr.research.spans import choose_spans
 from ktrdr.strategy.loader import load_strategy
 from ktrdr.time import Span, iso
@@ -138,7 +139,7 @@ def test_the_best_of_200_strategies_on_shuffled_labels_is_no_signal(
             monkeypatch.setattr(samples, "make_labels", _shuffling(number))
             results.append(_trial(folder, store, spans.train, spans.evaluation, number))
         best = max(results, key=lambda found: found.metrics["sharpe"] or -9.0)
-        trials = trials_of(store, results[-1].manifest["operation"], best)
+        trials = trials_among(best, logged_beside(store, best, upto=results[-1].manifest["operation"]))
         assert len(trials.sharpes) == len({found.identity for found in results})
         evidence = Evidence(
             (),

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 import ktrdr
+from ktrdr.analysis.doubt import Trials, logged_beside, trials_among
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.control import NeverCancelled, SilentBridge
 from ktrdr.data.store.repository import Repository
 from ktrdr.neural.bundle import ModelBundle
 from ktrdr.operations import run
 from ktrdr.operations.store.store import Store
-from ktrdr.research.evidence import SelectionRows, in_sample_results, moments_of, selection_rows, trials_of
+from ktrdr.research.evidence import SelectionRows, in_sample_results, moments_of, selection_rows
 from ktrdr.strategy.loader import load_strategy
 from support.inputs import edges
 
@@ -33,6 +34,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bundle(folder: Path) -> ModelBundle:
     strategy = edges.strategy(training={**edges.STRATEGY["training"], "epochs": 1})
     return ModelBundle.load(ktrdr.train(strategy, **SPAN, threads=1, data_dir=folder).path)
+
+
+def counted(store: Store, result: BacktestResults) -> Trials:
+    return trials_among(result, logged_beside(store, result, upto=result.manifest["operation"]))
 
 
 def rows(folder: Path, bundle: ModelBundle) -> SelectionRows:
@@ -89,12 +94,12 @@ class TestTrials:
         self.trial(store, folder, bundle, 1_000.0)
         other = self.trial(store, folder, bundle, 2_000.0)
         elsewhere = self.trial(store, folder, bundle, 1_000.0, start="2024-03-01", end="2024-03-20")
-        assert len(trials_of(store, first.manifest["operation"], first).sharpes) == 1
-        assert len(trials_of(store, other.manifest["operation"], other).sharpes) == 2
-        assert len(trials_of(store, elsewhere.manifest["operation"], elsewhere).sharpes) == 1
+        assert len(counted(store, first).sharpes) == 1
+        assert len(counted(store, other).sharpes) == 2
+        assert len(counted(store, elsewhere).sharpes) == 1
         moments = moments_of(first)
         assert moments is not None
-        assert trials_of(store, first.manifest["operation"], first).sharpes == [moments.sharpe]
+        assert counted(store, first).sharpes == [moments.sharpe]
 
     def test_the_log_has_strategy_span_and_metrics(self, store: Store, folder: Path, bundle: ModelBundle) -> None:
         found = self.trial(store, folder, bundle, 1_000.0)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ktrdr.errors import NotCompleted
-from ktrdr.operations.kind import Kind, Section, Shown
+from ktrdr.operations.kind import Kind, Section, Shown, completed
 from ktrdr.operations.models import Capability, Claim, OpenedSnapshot, Result
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.store import Store
@@ -88,10 +87,7 @@ class WalkForwardKind(Kind):
         from ktrdr.analysis.walk_forward.job import tests_of
         from ktrdr.analysis.walk_forward.result import WalkForwardResult
 
-        found = store.outcome(operation_id)
-        if found is None:
-            status = store.get(operation_id).status.value
-            raise NotCompleted("it has no result yet", operation=operation_id, found=status, expected="completed")
+        found = completed(store, operation_id)
         return WalkForwardResult(found, lambda: tests_of(store, found.summary))
 
     def table(self, store: Store, operation_id: str, name: str) -> pl.DataFrame:

@@ -10,7 +10,8 @@ from functools import partial
 import polars as pl
 
 from ktrdr.backtesting.results import BacktestResults, RunIdentity
-from ktrdr.errors import NotCompleted, SnapshotCorrupt
+from ktrdr.errors import SnapshotCorrupt
+from ktrdr.operations.kind import completed
 from ktrdr.operations.models import Segment
 from ktrdr.operations.store.store import Store
 from ktrdr.simulation.ledger import SCHEMAS, TABLES, TableName
@@ -88,10 +89,7 @@ def stored_results(store: Store, operation_id: str) -> BacktestResults:
         NotCompleted: it has no result yet.
     """
     operation_id = store.find_id(operation_id)
-    found = store.outcome(operation_id)
-    if found is None:
-        status = store.get(operation_id).status
-        raise NotCompleted("it has no result yet", operation=operation_id, found=status.value, expected="completed")
+    found = completed(store, operation_id)
     manifest = found.manifest
     summary = found.summary
     blocks = summary.get("blocks")

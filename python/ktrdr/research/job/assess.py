@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from ktrdr._types import Json, JsonObject
+from ktrdr.analysis.doubt import logged_beside, trials_among
 from ktrdr.analysis.sensitivity import Sensitivity, sensitivity
 from ktrdr.analysis.statistics.sharpe import Moments
 from ktrdr.backtesting.inputs.feature_cache import FeatureCache
@@ -22,7 +23,7 @@ from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.running.recorder import Recorder
 from ktrdr.operations.running.session import recorded
 from ktrdr.research.assessment import Evidence, assess
-from ktrdr.research.evidence import in_sample_results, moments_of, trials_of
+from ktrdr.research.evidence import in_sample_results, moments_of
 from ktrdr.research.gates import Gate
 from ktrdr.research.job.request import AssessmentRequest
 from ktrdr.research.job.state import JsonState, OpenedState, begun, hash_of, open_state
@@ -122,7 +123,8 @@ class _Assessment:
             return Evidence(gates, facts=self._facts())
         inside = self._step("in_sample", self._in_sample)
         reaction = self._step("reaction", self._reaction)
-        trials = trials_of(self.io.store, self.request.backtest or "", found)
+        # Up to its own trial: later ones must not change the verdict of a cycle that is resumed.
+        trials = trials_among(found, logged_beside(self.io.store, found, upto=self.request.backtest))
         return Evidence(
             gates,
             in_sample=None if inside["moments"] is None else Moments(**inside["moments"]),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ktrdr.data.store.repository import Repository
-from ktrdr.errors import NotCompleted
 from ktrdr.neural.metadata import metadata_from_json
+from ktrdr.operations.kind import completed
 from ktrdr.operations.store.store import Store
 from ktrdr.training.run.result import TrainResult
 
@@ -15,10 +15,7 @@ def stored_result(store: Store, operation_id: str) -> TrainResult:
     Raises ``NotFound`` and ``NotCompleted``.
     """
     operation_id = store.find_id(operation_id)
-    found = store.outcome(operation_id)
-    if found is None:
-        status = store.get(operation_id).status
-        raise NotCompleted("it has no result yet", operation=operation_id, found=status.value, expected="completed")
+    found = completed(store, operation_id)
     manifest = found.manifest
     metadata = metadata_from_json(manifest["metadata"], dict, where=operation_id)
     return TrainResult(

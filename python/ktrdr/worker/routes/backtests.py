@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from ktrdr.worker.routes.operations import accepted, resumed
+from ktrdr.worker.routes.operations import resumed, submitted
 from ktrdr.worker.routes.requests import request_of, require_symbol
 from ktrdr.worker.schemas import ResumeOneBody, StartBody
 from ktrdr.worker.service import Parts
@@ -19,15 +19,7 @@ def start(parts: Parts, body: StartBody) -> Accepted:
     request = request_of(body)
     if parts.is_alone():
         require_symbol(body.symbol)
-    made = parts.store.submit(
-        "backtest",
-        request.to_spec(),
-        threads=body.threads,
-        model_id=body.model,
-        idempotency_key=body.idempotency_key,
-        note=body.note,
-    )
-    return accepted(parts, made)
+    return submitted(parts, "backtest", request.to_spec(), body, model_id=body.model)
 
 
 @router.post("/resume", status_code=202)

@@ -6,10 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from ktrdr._types import Json
 from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Operation, Status
 from ktrdr.worker.routes.requests import fork_of
-from ktrdr.worker.schemas import ForkBody, NoteBody, NothingBody, ResumeBody
+from ktrdr.worker.schemas import ForkBody, Keyed, NoteBody, NothingBody, ResumeBody
 from ktrdr.worker.service import OperationId, Parts, Service
 from ktrdr.worker.views import Accepted, Deleted, OperationList, OperationView, operation_view, operation_views
 
@@ -92,6 +93,14 @@ def resumed(parts: Service, operation_id: str, body: ResumeBody) -> Accepted:
     if not body.stored and operation.status.resumable:
         kind_of(operation.kind).unchanged(operation.spec)
     return accepted(parts, parts.store.requeue(operation_id))
+
+
+def submitted(parts: Service, kind: str, spec: Json, body: Keyed, *, model_id: str | None = None) -> Accepted:
+    """Stores an operation for the next free slot of any worker; one key and body give one operation."""
+    made = parts.store.submit(
+        kind, spec, threads=body.threads, model_id=model_id, idempotency_key=body.idempotency_key, note=body.note
+    )
+    return accepted(parts, made)
 
 
 def accepted(parts: Service, operation: Operation) -> Accepted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from ktrdr.research.job.request import ResearchRequest
-from ktrdr.worker.routes.operations import accepted
+from ktrdr.worker.routes.operations import submitted
 from ktrdr.worker.schemas import ResearchBody
 from ktrdr.worker.service import Parts
 from ktrdr.worker.views import Accepted
@@ -16,14 +16,7 @@ router = APIRouter(prefix="/research", tags=["research"])
 @router.post("/start", status_code=202)
 def start(parts: Parts, body: ResearchBody) -> Accepted:
     """Stores a cycle for the next free slot of any worker; one key and body give one operation."""
-    made = parts.store.submit(
-        "research",
-        _request_of(body).to_spec(),
-        threads=body.threads,
-        idempotency_key=body.idempotency_key,
-        note=body.note,
-    )
-    return accepted(parts, made)
+    return submitted(parts, "research", _request_of(body).to_spec(), body)
 
 
 def _request_of(body: ResearchBody) -> ResearchRequest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from ktrdr.worker.routes.operations import accepted
+from ktrdr.worker.routes.operations import submitted
 from ktrdr.worker.routes.requests import require_symbol, training_of
 from ktrdr.worker.schemas import TrainingBody
 from ktrdr.worker.service import Parts
@@ -20,11 +20,4 @@ def start(parts: Parts, body: TrainingBody) -> Accepted:
     if parts.is_alone():
         for symbol in request.symbols or ():
             require_symbol(symbol)
-    made = parts.store.submit(
-        "training",
-        request.to_spec(),
-        threads=body.threads,
-        idempotency_key=body.idempotency_key,
-        note=body.note,
-    )
-    return accepted(parts, made)
+    return submitted(parts, "training", request.to_spec(), body)

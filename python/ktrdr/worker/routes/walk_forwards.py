@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from ktrdr.worker.routes.operations import accepted
+from ktrdr.worker.routes.operations import submitted
 from ktrdr.worker.routes.requests import require_symbol, walk_forward_of
 from ktrdr.worker.schemas import WalkForwardBody
 from ktrdr.worker.service import Parts
@@ -19,11 +19,4 @@ def start(parts: Parts, body: WalkForwardBody) -> Accepted:
     request = walk_forward_of(body)
     if parts.is_alone():
         require_symbol(request.symbol)
-    made = parts.store.submit(
-        "walkforward",
-        request.to_spec(),
-        threads=body.threads,
-        idempotency_key=body.idempotency_key,
-        note=body.note,
-    )
-    return accepted(parts, made)
+    return submitted(parts, "walkforward", request.to_spec(), body)
