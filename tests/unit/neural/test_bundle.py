@@ -9,7 +9,6 @@ import pickle
 import subprocess
 import sys
 import threading
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import torch
 from ktrdr.neural.bundle import ModelBundle, bundle_id, read_config, read_metadata, write_bundle
 from ktrdr.strategy.loader import load_strategy
 from support.inputs.nets import all_scores, draft_of, net_of, strategy_of
+from support.inputs.older import older, on_device
 
 Written = Callable[..., Path]
 VALUES = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32)
@@ -129,36 +129,10 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list((tmp_path / "tiny").iterdir()) == []
 
 
-def older(path: Path, data: bytes) -> Path:
-    """The bundle as an older program left it: model.pt, metadata without hashes or a description of the net."""
-    (path / "model.safetensors").unlink()
-    (path / "model.pt").write_bytes(data)
-    full = json.loads((path / "metadata_v3.json").read_text())
-    kept = ("strategy_name", "strategy_version", "indicators", "fuzzy_sets", "nn_inputs", "resolved_features")
-    kept += ("training_symbols", "training_timeframes", "training_metrics", "output_type")
-    (path / "metadata_v3.json").write_text(json.dumps({"model_name": "tiny_v1"} | {key: full[key] for key in kept}))
-    return path
-
-
 def saved(kind: str = "mlp", **options: bool) -> bytes:
     stream = io.BytesIO()
     torch.save(net_of(kind).state_dict(), stream, **options)
     return stream.getvalue()
-
-
-def on_device(data: bytes, tag: str) -> bytes:
-    """The same file with another device's tag on every storage, as torch writes it on a machine that has one."""
-    cpu = b"X" + len("cpu").to_bytes(4, "little") + b"cpu"
-    other = b"X" + len(tag).to_bytes(4, "little") + tag.encode()
-    source, target = io.BytesIO(data), io.BytesIO()
-    with zipfile.ZipFile(source) as before, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as after:
-        for entry in before.infolist():
-            content = before.read(entry)
-            if entry.filename.endswith("data.pkl"):
-                assert cpu in content
-                content = content.replace(cpu, other)
-            after.writestr(entry.filename, content)
-    return target.getvalue()
 
 
 @pytest.mark.parametrize("kind", ["mlp", "lstm", "gru"])
@@ -170,6 +144,23 @@ def test_weights_saved_on_a_device_load_without_it(kind: str, tag: str, written:
         assert torch.equal(bundle.model.state_dict()[name], tensor)
     assert bundle.metadata.symbols == ("EURUSD",)
     assert bundle.metadata.synthetic is None
+
+
+@pytest.mark.parametrize(("is_older", "calls"), [(True, 1), (False, 0)])
+def test_weights_are_read_once_and_onto_the_cpu(
+    is_older: bool, calls: int, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = older(written(), on_device(saved(), "mps")) if is_older else written()
+    found: list[dict[str, object]] = []
+    own = torch.load
+
+    def noting(*arguments: object, **options: object) -> object:
+        found.append(options)
+        return own(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(torch, "load", noting)
+    ModelBundle.load(path)
+    assert found == [{"map_location": "cpu", "weights_only": True}] * calls
 
 
 def test_the_tag_is_really_in_the_file() -> None:
