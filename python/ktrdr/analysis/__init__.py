@@ -24,6 +24,7 @@ All ratios in these functions are per day (of weekly bars: per week), less the r
 annual. Where a number has no meaning it is None.
 
 >>> import numpy as np
+>>> from ktrdr.analysis import Moments, deflated_sharpe, minimum_track_record, probabilistic_sharpe
 >>> moments = Moments.of(np.random.default_rng(5).normal(0.0009, 0.01, 500))
 >>> f"{moments.sharpe * 252 ** 0.5:.2f} a year, above 0: {probabilistic_sharpe(moments):.0%}"
 '1.51 a year, above 0: 98%'
