@@ -145,10 +145,10 @@ class WalkForwardRequest(WalkForwardParameters):
         return self._backtest(iso(window.test_from_ns), iso(window.test_until_ns), model, strict=True)
 
     def in_sample_of(self, span: Span, model: str) -> BacktestRequest:
-        """Returns the backtest over the bars that a model was fitted on."""
+        """Returns the backtest over the bars that a model was fitted on; it evaluates nothing, so it is no trial."""
         assert span.start_ns is not None
         assert span.end_ns is not None
-        return self._backtest(iso(span.start_ns), iso(span.end_ns), model)
+        return self._backtest(iso(span.start_ns), iso(span.end_ns), model).without_trial()
 
     def _training(self, start: str | None, end: str | None) -> TrainingRequest:
         return TrainingRequest.of(

@@ -29,6 +29,9 @@ class BacktestRequest(BacktestParameters):
         description="name that the strategy was submitted by; None for a path, a text or a mapping"
     )
     strategy_text: str = Field(description="the strategy's file as it was when it was submitted")
+    is_trial: bool = Field(
+        True, description="False for a part that nobody chooses a strategy by: its result is not logged as a trial"
+    )
 
     @classmethod
     def of(
@@ -68,6 +71,10 @@ class BacktestRequest(BacktestParameters):
     def to_spec(self) -> dict[str, Any]:
         """Returns the request as a JSON object."""
         return self.model_dump()
+
+    def without_trial(self) -> BacktestRequest:
+        """Returns the request of a run that is not logged as a trial."""
+        return self.model_copy(update={"is_trial": False})
 
     def config(self, threads: int, model: str | None = None, data_dir: str | Path | None = None) -> BacktestConfig:
         """Returns the configuration of a run; ``model`` is the bundle that the run was first started with."""

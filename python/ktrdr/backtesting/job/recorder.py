@@ -65,10 +65,11 @@ class LedgerRecorder:
             self._recorder.record_start(model_id=checkpoint.model_id)
         self._recorder.reach(_SavePoint(checkpoint, self._cursor), stops=checkpoint.cancelled)
 
-    def complete(self, results: BacktestResults) -> None:
-        """Stores the rows since the last save, and the result."""
+    def complete(self, results: BacktestResults, *, is_trial: bool) -> None:
+        """Stores the rows since the last save, the result, and the result as a trial where it is one."""
         assert self._cursor is not None
-        self._recorder.complete(results, partial(new_segments, self._cursor), trial=trial_of(results))
+        trial = trial_of(results) if is_trial else None
+        self._recorder.complete(results, partial(new_segments, self._cursor), trial=trial)
 
 
 def new_segments(cursor: LedgerCursor) -> list[Segment]:

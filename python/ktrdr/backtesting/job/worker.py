@@ -47,7 +47,7 @@ class BacktestWorker:
             config = request.config(operation.threads, model, self._io.data_dir)
             found = BacktestingEngine(config).run(recorder.progress, self._io.token, checkpoints, resume)
             results = with_notices(found, claim)
-            checkpoints.complete(results)
+            checkpoints.complete(results, is_trial=request.is_trial)
         return results
 
     def _saved_run(self, claim: Claim, saved: LoadedCheckpoint) -> SavedRun:

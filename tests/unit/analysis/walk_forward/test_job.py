@@ -108,6 +108,14 @@ def test_tests_follow_their_trainings_and_each_other(desk: Desk) -> None:
     assert len({fold["weights"] for fold in found.folds}) == FOLDS
 
 
+def test_the_tests_of_the_folds_are_the_only_trials(desk: Desk) -> None:
+    found = desk.run()
+    series = bars()
+    end_ns = int(series.timestamp[-1]) + series.timeframe.ns
+    logged = desk.store.trials("EURUSD", "1h", int(series.timestamp[0]), end_ns)
+    assert [one.operation_id for one in logged] == [fold["operations"]["test"] for fold in found.folds]
+
+
 @pytest.mark.parametrize(("phase", "at"), [("training", 40), ("backtest", 3)])
 def test_a_stopped_walk_forward_ends_in_the_same_result(
     desk: Desk, whole: WalkForwardResult, phase: str, at: int
