@@ -29,6 +29,7 @@ def run(claim: Claim, io: RunIO) -> WalkForwardResult:
     stages = [_stage(number, part) for number in range(1, request.folds + 1) for part in _PARTS]
     with parent_of(claim, io, stages) as (recorder, parts):
         plan = Plan.of(request, operation.threads, io.data_dir)
+        recorder.record_start()
         if claim.saved is None:
             recorder.reach(PlanSavePoint(plan), stops=True)
         else:

@@ -95,6 +95,7 @@ class Recorder:
         progress: figures that go with every write.
         cadence: interval between two saves.
         saved_bar: next bar of the checkpoint that the run continues from.
+        capability: of the kind in this process; asked once, when the run starts.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Recorder:
         *,
         cadence: Cadence | None = None,
         saved_bar: int = 0,
+        capability: Callable[[], Capability] = Capability,
     ) -> None:
         self.progress = progress
         self._store = store
@@ -117,6 +119,7 @@ class Recorder:
         self._over = False
         self._last: SavePoint | None = None
         self._saved_bar = saved_bar
+        self._capability = capability
         self._saved_at_s = time.monotonic()
 
     def reach(self, point: SavePoint, *, stops: bool = False) -> None:
@@ -150,9 +153,12 @@ class Recorder:
         with self._turn:
             return not self._over and self._store.beat(self._lease, figures)
 
-    def record_start(self, capability: Capability | None = None, *, model_id: str | None = None) -> None:
-        """Stores what the first start has resolved; values that are stored already stay."""
-        found = capability or Capability()
+    def record_start(self, *, model_id: str | None = None) -> None:
+        """Stores the numeric profile and the model of the first start; values that are stored already stay.
+
+        Call it once the inputs are there: a worker that lacks them returns the operation for any other profile.
+        """
+        found = self._capability()
         with self._turn:
             self._patiently(lambda: self._store.record_start(self._lease, found, model_id=model_id))
 

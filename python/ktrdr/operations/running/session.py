@@ -20,6 +20,7 @@ from ktrdr.errors import (
     SnapshotInconsistent,
     StorageError,
 )
+from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Claim, LoadedCheckpoint
 from ktrdr.operations.running.heartbeat import Heartbeat
 from ktrdr.operations.running.io import RunIO
@@ -44,7 +45,15 @@ def recorded(claim: Claim, io: RunIO) -> Iterator[Recorder]:
     """
     progress = Progress(claim.operation.kind, io.bridge)
     saved_bar = claim.saved.bar if claim.saved else 0
-    recorder = Recorder(io.store, claim.lease, io.token, progress, cadence=io.cadence, saved_bar=saved_bar)
+    recorder = Recorder(
+        io.store,
+        claim.lease,
+        io.token,
+        progress,
+        cadence=io.cadence,
+        saved_bar=saved_bar,
+        capability=kind_of(claim.operation.kind).capability,
+    )
     with Heartbeat(recorder, progress, io.token):
         try:
             yield recorder

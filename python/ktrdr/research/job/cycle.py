@@ -11,9 +11,8 @@ from ktrdr.backtesting.inputs.request import BacktestRequest
 from ktrdr.data.resample import Resampling
 from ktrdr.data.store.repository import Repository
 from ktrdr.neural.bundle import ModelBundle
-from ktrdr.neural.numeric_profile import machine_profile
 from ktrdr.neural.storage import ModelStorage
-from ktrdr.operations.models import Capability, Claim, Outcome, Result
+from ktrdr.operations.models import Claim, Outcome, Result
 from ktrdr.operations.running.children import Parts, parent_of
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.running.recorder import Recorder
@@ -34,7 +33,6 @@ _SEED_BYTES: Final = 8
 def run_cycle(claim: Claim, io: RunIO) -> Outcome:
     """Runs a claimed cycle to its end, from the newest checkpoints of itself and of its parts."""
     with parent_of(claim, io, STAGES) as (recorder, parts):
-        recorder.record_start(Capability(machine_profile()))
         result = _Cycle(claim, io, recorder, parts).run()
         recorder.complete(result)
     return result
@@ -56,6 +54,7 @@ class _Cycle:
         request = ResearchRequest.of_spec(self.claim.operation.spec)
         design = self.parts.run("design", "design", request.to_spec())
         designed = Designed.of(design)
+        self.recorder.record_start()
         training = self.parts.run("training", "training", _training(designed, request))
         model = str(training.summary["model"])
         gates = [self._gate("training", lambda: self._judge_training(designed, model, training.result_hash))]

@@ -109,8 +109,9 @@ class _Pauses:
         self.notices: tuple[str, ...] = ()
 
     def of(self, identity: TrainingIdentity) -> _Pauses:
-        """Returns itself, as the callback of a training with that identity."""
+        """Returns itself, as the callback of a training with that identity: its inputs are there, so it starts."""
         self._identity = identity
+        self._recorder.record_start()
         return self
 
     def __call__(self, pause: Pause, stops: bool) -> None:
