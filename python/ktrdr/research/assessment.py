@@ -277,6 +277,8 @@ def _suggestions(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
         if "lower" not in training.figures and training.figures.get("signals", 1):
             rows, block = training.figures.get("rows", 0), training.figures.get("mean_block_bars", 24.0)
             yield f"Train on a longer span: {10 * block:,.0f} test rows are needed, there are {rows:,}."
+        elif training.figures.get("given") and not training.figures.get("signals"):
+            yield "Lower decisions.confidence_threshold, or allow shorts: none of the net's signals could be traded."
         else:
             yield "Change the features or the labels: more epochs cannot find what the test rows do not hold."
         return

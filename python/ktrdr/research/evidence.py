@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ktrdr._types import Floats
 from ktrdr.analysis.statistics.sharpe import Moments
-from ktrdr.backtesting.decision_function import DecisionFunction
+from ktrdr.backtesting.decision_function import Confidence, DecisionFunction, Signals, rules_in_force
 from ktrdr.backtesting.engine import BacktestingEngine
 from ktrdr.backtesting.inputs.config import BacktestConfig
 from ktrdr.backtesting.results import BacktestResults
@@ -25,6 +25,7 @@ from ktrdr.strategy.schema import Strategy
 from ktrdr.time import Span, iso
 
 AT_CLOSE = "this_close"
+REVERSE = "reverse"
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +33,14 @@ class SelectionRows:
     """Signals of a net on its test rows, and the return of the bar in which each could be traded.
 
     Args:
-        signals: 1 buy, 0 hold, -1 sell [n_rows, int8].
+        signals: those that the strategy may trade: 1 buy, 0 hold, -1 sell [n_rows, int8].
         returns: log returns [n_rows, float64].
+        given: number of rows on which the net itself says buy or sell.
     """
 
     signals: NDArray[np.int8]
     returns: Floats
+    given: int
 
 
 @numeric_state()
@@ -70,18 +73,43 @@ def selection_rows(
     span = Span(facts.selection.start_ns, facts.training_span.end_ns)
     features = build_features(strategy, source, symbol, span, resample=resample, bridge=bridge)
     features = features.normalized(facts.normalization_params)
-    first, parts = features.first_simulated, list[NDArray[np.int8]]()
+    first, parts, given = features.first_simulated, list[NDArray[np.int8]](), list[NDArray[np.int8]]()
     decide = DecisionFunction.of(strategy, bundle)
     for _, stop, scores in bundle.iter_scores(features.values, first_row=first, threads=threads):
-        parts.append(decide.batch(scores)[0])
+        said, confidence = decide.batch(scores)
+        given.append(said)
+        parts.append(positions_of(strategy, said, confidence))
         bridge.report("test rows", stop - first, len(features.values) - first, {})
         if token.is_cancelled():
             raise Cancelled("stopped while the test rows were read")
-    signals = np.concatenate(parts) if parts else np.zeros(0, np.int8)
+    signals, raw = (np.concatenate(each) if each else np.zeros(0, np.int8) for each in (parts, given))
     base = features.base
     returns = tradable_returns(base.open, base.close, at_close=strategy.execution.fill == AT_CLOSE)[first:]
     known = np.isfinite(returns)
-    return SelectionRows(signals[known], returns[known])
+    return SelectionRows(signals[known], returns[known], int(np.count_nonzero(raw[known])))
+
+
+def positions_of(strategy: Strategy, signals: Signals, confidence: Confidence) -> Signals:
+    """Returns the side that each signal may open under a strategy's rules: 1 long, -1 short, 0 none [n_rows, int8].
+
+    A signal below the threshold opens nothing. A sell opens a short where shorts are allowed, from flat or by a reversal;
+    anywhere else it can only close a long, and then nothing is earned.
+
+    Args:
+        strategy: with its rules.
+        signals: of the net: 1 buy, 0 hold, -1 sell [n_rows, int8].
+        confidence: of the signals, NaN where undefined [n_rows, float32].
+
+    >>> from ktrdr.strategy.loader import load_strategy
+    >>> strategy = load_strategy("v3_minimal")  # its sells only close
+    >>> positions_of(strategy, np.array([1, -1, 1], np.int8), np.array([0.9, 0.9, 0.1], np.float32)).tolist()
+    [1, 0, 0]
+    """
+    rules, execution = rules_in_force(strategy), strategy.execution
+    opens = confidence >= np.float32(rules.confidence_threshold)
+    if not (execution.allow_short and (rules.allow_short_from_flat or execution.on_opposite == REVERSE)):
+        opens &= signals > 0
+    return np.where(opens, signals, np.int8(0))
 
 
 def in_sample_results(

@@ -99,16 +99,17 @@ def covering_level(blocks: float) -> float:
     return 1 - 2 * _NORMAL.cdf(-t * math.sqrt(blocks / free))
 
 
-def training_gate(signals: NDArray[np.int8], returns: Floats, *, seed: int) -> Gate:
+def training_gate(signals: NDArray[np.int8], returns: Floats, *, seed: int, given: int | None = None) -> Gate:
     """Judges a net by the mean of signal times tradable return over its test rows.
 
     Passes if the lower bound of the two-sided 95 % block-bootstrap interval of that mean is above 0; the interval is
     expanded for few blocks. Fewer than ten blocks are too little data, and fail.
 
     Args:
-        signals: of the test rows in order of time: 1 buy, 0 hold, -1 sell [n_rows, int8].
+        signals: that the strategy may trade, of the test rows in order of time: 1 buy, 0 hold, -1 sell [n_rows, int8].
         returns: of the bars in which they could be traded [n_rows, float64, log return].
         seed: of the bootstrap.
+        given: number of signals of the net, also of those that the strategy cannot trade; None: the same.
 
     >>> gate = training_gate(np.ones(100, np.int8), np.full(100, 0.01), seed=1)
     >>> gate.passed, gate.reason
@@ -120,10 +121,16 @@ def training_gate(signals: NDArray[np.int8], returns: Floats, *, seed: int) -> G
     earned = signals * returns
     block = mean_block_bars(signals)
     taken = int(np.count_nonzero(signals))
-    figures: dict[str, Any] = {"rows": count, "signals": taken, "mean_block_bars": block, "mean": float(earned.mean())}
+    given = taken if given is None else given
+    figures: dict[str, Any] = {
+        "rows": count,
+        "given": given,
+        "signals": taken,
+        "mean_block_bars": block,
+        "mean": float(earned.mean()),
+    }
     if taken == 0:
-        reason = f"the net never gives a signal to buy or sell on {count:,} test rows"
-        return Gate("training", False, reason, figures)
+        return Gate("training", False, _silence(given, count), figures)
     if count < LEAST_BLOCKS * block:
         why = "twice the mean run of a signal" if block > _SHORTEST_BLOCK else "the shortest one"
         blocks = f"{count:,} test rows are fewer than {LEAST_BLOCKS} blocks of {block:.0f} bars, {why}"
@@ -135,6 +142,13 @@ def training_gate(signals: NDArray[np.int8], returns: Floats, *, seed: int) -> G
     mean = f"signal times the return of the next tradable bar is {_points(figures['mean'])} on average"
     sentence = f"{mean} over {count:,} test rows, {known}: {bound}"
     return Gate("training", passed, sentence, {**figures, "lower": found.lower, "upper": found.upper})
+
+
+def _silence(given: int, count: int) -> str:
+    rows = f"on {count:,} test rows"
+    if given == 0:
+        return f"the net never gives a signal to buy or sell {rows}"
+    return f"the net gives {given:,} signals {rows}, and the strategy may trade none: see threshold and shorts"
 
 
 def backtest_gate(metrics: Mapping[str, float | None]) -> Gate:

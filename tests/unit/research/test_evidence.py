@@ -17,9 +17,9 @@ from ktrdr.data.store.repository import Repository
 from ktrdr.neural.bundle import ModelBundle
 from ktrdr.operations import run
 from ktrdr.operations.store.store import Store
-from ktrdr.research.evidence import SelectionRows, in_sample_results, moments_of, selection_rows
+from ktrdr.research.evidence import SelectionRows, in_sample_results, moments_of, positions_of, selection_rows
 from ktrdr.strategy.loader import load_strategy
-from support.inputs import edges
+from support.inputs import edges, worlds
 
 SPAN = {"start": "2024-01-01", "end": "2024-03-31"}
 LATER = {"start": "2024-04-02", "end": "2024-04-30"}
@@ -40,9 +40,9 @@ def counted(store: Store, result: BacktestResults) -> Trials:
     return trials_among(result, logged_beside(store, result, upto=result.manifest["operation"]))
 
 
-def rows(folder: Path, bundle: ModelBundle) -> SelectionRows:
+def rows(folder: Path, bundle: ModelBundle, **rules: Any) -> SelectionRows:
     return selection_rows(
-        load_strategy(edges.strategy()),
+        load_strategy(edges.strategy(**rules)),
         bundle,
         Repository(folder),
         edges.SYMBOL,
@@ -64,6 +64,44 @@ def test_the_test_rows_begin_after_the_fit_and_end_with_the_training_span(folder
     assert found.returns.tolist() == pytest.approx(expected.tolist())
     assert len(found.signals) == stop - first - 2  # the last two bars have no later open in the span
     assert set(found.signals.tolist()) <= {-1, 0, 1}
+
+
+@pytest.mark.parametrize(
+    ("rules", "sells"),
+    [
+        ({"decisions": {"allow_short_from_flat": True}}, -1),
+        ({"decisions": {"allow_short_from_flat": False}}, 0),
+        ({"decisions": {"allow_short_from_flat": False}, "execution": {"on_opposite": "reverse"}}, -1),
+        ({"decisions": {"allow_short_from_flat": True}, "execution": {"allow_short": False}}, 0),
+        ({"execution": {"on_opposite": "reverse", "allow_short": False}}, 0),
+    ],
+)
+def test_a_sell_counts_where_it_can_open_a_short(rules: dict[str, Any], sells: int) -> None:
+    strategy = load_strategy(edges.strategy(**rules))
+    sure = np.full(3, 0.9, np.float32)
+    assert positions_of(strategy, np.array([1, -1, 0], np.int8), sure).tolist() == [1, sells, 0]
+
+
+def test_a_signal_counts_from_the_threshold_on() -> None:
+    strategy = load_strategy(edges.strategy(decisions={"confidence_threshold": 0.6, "allow_short_from_flat": True}))
+    threshold = np.float32(0.6)
+    confidence = np.array([threshold, np.nextafter(threshold, np.float32(0)), np.nan, 0.9], np.float32)
+    assert positions_of(strategy, np.array([1, 1, 0, -1], np.int8), confidence).tolist() == [1, 0, 0, -1]
+
+
+def test_a_regression_may_always_sell_short_where_shorts_are_allowed() -> None:
+    file = worlds.strategy("regression")
+    sure, sells = np.full(1, 0.01, np.float32), np.array([-1], np.int8)
+    assert positions_of(load_strategy(file), sells, sure).tolist() == [-1]
+    assert positions_of(load_strategy(file | {"execution": {"allow_short": False}}), sells, sure).tolist() == [0]
+
+
+def test_the_gate_sees_the_signals_that_the_strategy_trades(folder: Path, bundle: ModelBundle) -> None:
+    every = {"decisions": {"confidence_threshold": 0.0, "allow_short_from_flat": True}}
+    both, long_only = rows(folder, bundle, **every), rows(folder, bundle, **every, execution={"allow_short": False})
+    assert long_only.given == both.given == np.count_nonzero(both.signals)
+    assert (both.signals < 0).any()
+    assert long_only.signals.tolist() == np.maximum(both.signals, 0).tolist()
 
 
 def test_the_bars_of_the_fit_are_the_span_of_the_in_sample_result(folder: Path, bundle: ModelBundle) -> None:

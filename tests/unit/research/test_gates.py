@@ -79,6 +79,11 @@ class TestTraining:
             False, "the net never gives a signal to buy or sell on 1,000 test rows",
         )  # fmt: skip
 
+    def test_signals_that_may_not_be_traded_fail_with_their_number(self) -> None:
+        gate = training_gate(np.zeros(LENGTH, np.int8), noise(LENGTH), seed=1, given=412)
+        assert not gate.passed
+        assert gate.reason.startswith("the net gives 412 signals on 1,000 test rows, and the strategy may trade none")
+
     def test_no_row_fails(self) -> None:
         assert not training_gate(np.zeros(0, np.int8), np.zeros(0), seed=1).passed
 

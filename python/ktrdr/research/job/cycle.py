@@ -97,7 +97,7 @@ class _Cycle:
             token=self.io.token,
         )
         seed = int.from_bytes(hash_of(result_hash)[:_SEED_BYTES], "little")
-        return training_gate(rows.signals, rows.returns, seed=seed)
+        return training_gate(rows.signals, rows.returns, seed=seed, given=rows.given)
 
     def _ids(self) -> dict[str, str]:
         """Returns the operations of the stages so far, by name."""
