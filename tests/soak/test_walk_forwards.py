@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -26,10 +27,13 @@ def test_a_walk_forward_killed_at_random(tmp_path: Path, database_url: str, expe
 
 @pytest.mark.soak
 def test_kills_of_walk_forwards(tmp_path: Path, postgresql: Server, expected: str) -> None:
-    for seed in seeds("kills of walk-forwards", 50, batch=2):
+    tally: Counter[str] = Counter()
+    for seed in seeds("kills of walk-forwards", 50, batch=2, tally=tally):
         folder = tmp_path / str(seed)
         url = f"sqlite:///{tmp_path / f'{seed}.db'}" if seed % 2 else postgresql.url(postgresql.take())
-        killed_and_resumed(placed(folder, url), seed, 3, expected)
+        tally["kills, SQLite" if seed % 2 else "kills, PostgreSQL"] += killed_and_resumed(
+            placed(folder, url), seed, 3, expected
+        )
 
 
 @pytest.mark.soak

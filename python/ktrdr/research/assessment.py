@@ -271,16 +271,23 @@ def _weaknesses(evidence: Evidence) -> Iterator[str]:
         yield f"The net knows {100 * accuracy:.1f} % of the test labels; {always}."
 
 
+def _after_training(figures: Mapping[str, Any]) -> str:
+    """Returns what to try after a training gate that failed, by its figures."""
+    if "error" in figures:
+        hint = str(figures["hint"] or "choose other labels, features or bars")
+        return f"{hint[0].upper()}{hint[1:]}."
+    if figures.get("given") and not figures.get("signals"):
+        return "Lower decisions.confidence_threshold, or allow shorts: none of the net's signals could be traded."
+    if "lower" not in figures and figures.get("signals", 1):
+        rows, block = figures.get("rows", 0), figures.get("mean_block_bars", 24.0)
+        return f"Train on a longer span: {10 * block:,.0f} test rows are needed, there are {rows:,}."
+    return "Change the features or the labels: more epochs cannot find what the test rows do not hold."
+
+
 def _suggestions(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
     training = next((gate for gate in evidence.gates if gate.name == "training"), None)
     if training is not None and not training.passed:
-        if "lower" not in training.figures and training.figures.get("signals", 1):
-            rows, block = training.figures.get("rows", 0), training.figures.get("mean_block_bars", 24.0)
-            yield f"Train on a longer span: {10 * block:,.0f} test rows are needed, there are {rows:,}."
-        elif training.figures.get("given") and not training.figures.get("signals"):
-            yield "Lower decisions.confidence_threshold, or allow shorts: none of the net's signals could be traded."
-        else:
-            yield "Change the features or the labels: more epochs cannot find what the test rows do not hold."
+        yield _after_training(training.figures)
         return
     if verdict is Verdict.OVERFIT:
         yield "Make the net smaller, or add dropout and early stopping: it fits the past and not what follows."

@@ -92,8 +92,8 @@ def selection_rows(
 def positions_of(strategy: Strategy, signals: Signals, confidence: Confidence) -> Signals:
     """Returns the side that each signal may open under a strategy's rules: 1 long, -1 short, 0 none [n_rows, int8].
 
-    A signal below the threshold opens nothing. A sell opens a short where shorts are allowed, from flat or by a reversal;
-    anywhere else it can only close a long, and then nothing is earned.
+    A signal below the threshold opens nothing. A sell opens a short where shorts are allowed, from flat or by a
+    reversal; anywhere else it can only close a long, and then nothing is earned.
 
     Args:
         strategy: with its rules.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ktrdr._types import Floats, Json, JsonObject
 from ktrdr.analysis.statistics.bootstrap import interval
+from ktrdr.errors import KtrdrError
 
 LEVEL: Final = 0.95
 LEAST_BLOCKS: Final = 10
@@ -149,6 +150,17 @@ def _silence(given: int, count: int) -> str:
     if given == 0:
         return f"the net never gives a signal to buy or sell {rows}"
     return f"the net gives {given:,} signals {rows}, and the strategy may trade none: see threshold and shorts"
+
+
+def untrained_gate(error: KtrdrError) -> Gate:
+    """Returns the failed gate of a training that gave no net: the strategy asks for what these bars do not hold.
+
+    >>> from ktrdr.errors import LabelsEmpty
+    >>> untrained_gate(LabelsEmpty("no usable row is left", where="test split")).reason
+    'no net could be trained: test split: no usable row is left'
+    """
+    figures = {"error": error.code, "hint": error.hint}
+    return Gate("training", False, f"no net could be trained: {error}", figures)
 
 
 def backtest_gate(metrics: Mapping[str, float | None]) -> Gate:

@@ -51,7 +51,7 @@ def killed_and_resumed(place: Place, seed: int, kills: int, expected: str) -> in
         met += 1
         program = place.begin("operations", "resume", operation.id)
         wait_until(store, operation.id, Status.RUNNING, *RESTING)
-    assert program.wait(120) in (0, -9)
+    assert program.wait(600) in (0, -9)
     program.communicate()
     outcome = store.outcome(operation.id)
     assert outcome is not None

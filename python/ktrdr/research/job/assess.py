@@ -53,7 +53,7 @@ class AssessmentKind(Kind):
 
     def shown(self, spec: Json) -> Shown:
         """Returns the model whose strategy is judged."""
-        return Shown(f"assessment of {spec.get('model')}")
+        return Shown(f"assessment of {spec.get('model') or 'a strategy without a net'}")
 
     def headline(self, manifest: Json) -> str:
         """Returns the verdict and its reason."""
@@ -99,7 +99,9 @@ class _Assessment:
         return parse_strategy(self.request.strategy_text, "strategy")
 
     @cached_property
-    def bundle(self) -> ModelBundle:
+    def bundle(self) -> ModelBundle | None:
+        if self.request.model is None:
+            return None
         storage = ModelStorage(Repository(self.io.data_dir).models_dir)
         return ModelBundle.load(storage.find(self.request.model).path)
 
@@ -113,7 +115,8 @@ class _Assessment:
         spec = self.claim.operation.spec
         inputs = {name: value for name, value in spec.items() if name not in ("model", "backtest")}
         of_backtest = None if self.backtest is None else self.backtest.identity
-        return hash_of([inputs, self.bundle.weights_sha256, of_backtest])
+        weights = None if self.bundle is None else self.bundle.weights_sha256
+        return hash_of([inputs, weights, of_backtest])
 
     def evidence(self) -> Evidence:
         """Returns the numbers of the verdict. Without a backtest the gates alone decide."""
@@ -151,6 +154,7 @@ class _Assessment:
         return found
 
     def _in_sample(self) -> JsonObject:
+        assert self.bundle is not None
         found = in_sample_results(
             self.strategy,
             self.bundle,
@@ -177,7 +181,7 @@ class _Assessment:
         }
 
     def _facts(self) -> JsonObject:
-        strategy, metrics = self.strategy, self.bundle.metadata.metrics
+        strategy, metrics = self.strategy, {} if self.bundle is None else self.bundle.metadata.metrics
         longer = [frame.value for frame in strategy.timeframes if frame > strategy.base_timeframe]
         return {
             "symbol": self.request.symbol,

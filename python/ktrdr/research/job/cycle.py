@@ -10,6 +10,7 @@ from ktrdr._types import JsonObject
 from ktrdr.backtesting.inputs.request import BacktestRequest
 from ktrdr.data.resample import Resampling
 from ktrdr.data.store.repository import Repository
+from ktrdr.errors import ConfigRange, DataTooShort, LabelsEmpty, TrainingDiverged
 from ktrdr.neural.bundle import ModelBundle
 from ktrdr.neural.storage import ModelStorage
 from ktrdr.operations.models import Claim, Outcome, Result
@@ -17,7 +18,7 @@ from ktrdr.operations.running.children import Parts, parent_of
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.running.recorder import Recorder
 from ktrdr.research.evidence import selection_rows
-from ktrdr.research.gates import Gate, backtest_gate, training_gate
+from ktrdr.research.gates import Gate, backtest_gate, training_gate, untrained_gate
 from ktrdr.research.job.design import Designed
 from ktrdr.research.job.request import AssessmentRequest, ResearchRequest
 from ktrdr.research.job.state import begun, hash_of
@@ -28,6 +29,8 @@ from ktrdr.training.job.request import TrainingRequest
 
 STAGES: Final = ("design", "training", "backtest", "assessment")
 _SEED_BYTES: Final = 8
+_UNTRAINABLE: Final = (LabelsEmpty, TrainingDiverged, DataTooShort, ConfigRange)
+"""Errors of a training that say what strategy and bars together do not hold; the request itself is in order."""
 
 
 def run_cycle(claim: Claim, io: RunIO) -> Outcome:
@@ -55,25 +58,35 @@ class _Cycle:
         design = self.parts.run("design", "design", request.to_spec())
         designed = Designed.of(design)
         self.recorder.record_start()
-        training = self.parts.run("training", "training", _training(designed, request))
-        model = str(training.summary["model"])
-        gates = [self._gate("training", lambda: self._judge_training(designed, model, training.result_hash))]
-        backtest = None
+        parts: dict[str, Result] = {"design": design}
+        gates = [self._train(designed, request, parts)]
+        model = None if "training" not in parts else str(parts["training"].summary["model"])
         if gates[0].passed:
-            backtest = self.parts.run("backtest", "backtest", _backtest(designed, model))
-            gates.append(backtest_gate(backtest.summary["metrics"]))
+            assert model is not None
+            parts["backtest"] = self.parts.run("backtest", "backtest", _backtest(designed, model))
+            gates.append(backtest_gate(parts["backtest"].summary["metrics"]))
         asked = AssessmentRequest(
             strategy_text=designed.text,
             symbol=designed.design.symbol,
             model=model,
             resample=designed.design.resample,
             gates=[gate.to_dict() for gate in gates],
-            backtest=None if backtest is None else self._ids()["backtest"],
+            backtest=self._ids()["backtest"] if "backtest" in parts else None,
         )
-        assessment = self.parts.run("assessment", "assessment", asked.to_spec())
-        return self._outcome(
-            designed, gates, {"design": design, "training": training, "assessment": assessment}, backtest
-        )
+        parts["assessment"] = self.parts.run("assessment", "assessment", asked.to_spec())
+        return self._outcome(designed, gates, parts)
+
+    def _train(self, designed: Designed, request: ResearchRequest, parts: dict[str, Result]) -> Gate:
+        """Returns the judgement of the training, and adds its result to the parts where it gave a net."""
+        asked = _training(designed, request)
+        try:
+            training = self.parts.run("training", "training", asked)
+        except _UNTRAINABLE as error:
+            refusal = untrained_gate(error)
+            return self._gate("training", lambda: refusal)
+        parts["training"] = training
+        model = str(training.summary["model"])
+        return self._gate("training", lambda: self._judge_training(designed, model, training.result_hash))
 
     def _gate(self, name: str, judge: Callable[[], Gate]) -> Gate:
         """Returns the judgement of a gate, and saves it unless the checkpoint has it."""
@@ -104,12 +117,10 @@ class _Cycle:
         mine = self.claim.operation.id
         return {part.stage or part.kind: part.id for part in self.io.store.parts([mine]).get(mine, [])}
 
-    def _outcome(
-        self, designed: Designed, gates: list[Gate], results: dict[str, Result], backtest: Result | None
-    ) -> Outcome:
+    def _outcome(self, designed: Designed, gates: list[Gate], done: dict[str, Result]) -> Outcome:
         """Returns the result of the cycle; ids of operations and numbers of bundles are no part of its hash."""
-        done = results if backtest is None else {**results, "backtest": backtest}
-        assessment = results["assessment"].manifest["assessment"]
+        assessment = done["assessment"].manifest["assessment"]
+        training, backtest = done.get("training"), done.get("backtest")
         facts = [gate.to_dict() for gate in gates]
         decided = [assessment, facts, {name: result.result_hash for name, result in done.items()}]
         return Outcome(
@@ -133,7 +144,7 @@ class _Cycle:
                 "symbol": designed.design.symbol,
                 "timeframes": [frame.value for frame in designed.design.timeframes],
                 "spans": designed.spans.to_dict(),
-                "model": results["training"].summary["model"],
+                "model": None if training is None else training.summary["model"],
                 "gates": facts,
                 "assessment": assessment,
                 "parts": self._ids(),

@@ -15,6 +15,7 @@ from ktrdr.research.designer.choice import designer_of
 from ktrdr.research.designer.language.designer import LanguageModel, configured
 from ktrdr.strategy.submitted import StrategyText
 from ktrdr.time import Span
+from ktrdr.training.job.request import TrainingRequest
 
 
 class ResearchParameters(Strict):
@@ -65,6 +66,7 @@ class ResearchRequest(ResearchParameters):
         Raises:
             BriefInvalid: a brief without words.
             ConfigError: a leaf for a fault of the given strategy.
+            LabelNotSupported: its labels are not trades.
             ArgumentInvalid: another parameter is outside its range.
 
         >>> ResearchRequest.of(" RSI on 1h ", "grammar").brief
@@ -72,7 +74,7 @@ class ResearchRequest(ResearchParameters):
         """
         given = None if strategy is None else StrategyText.of(strategy, allow_path=allow_path)
         if given is not None:
-            given.parse()
+            TrainingRequest.of(given)  # what it asks of a training may be wrong too
         request = checked(
             cls,
             {
@@ -124,7 +126,7 @@ class AssessmentRequest(Strict):
     Args:
         strategy_text: the strategy's file.
         symbol: that was traded.
-        model: the bundle.
+        model: the bundle; None where the training made none.
         resample: True if a missing timeframe is made from a finer one.
         gates: of the stages that ran.
         backtest: the operation of the backtest; None where the training gate failed.
@@ -132,7 +134,7 @@ class AssessmentRequest(Strict):
 
     strategy_text: str
     symbol: str
-    model: str
+    model: str | None
     resample: bool
     gates: list[dict[str, Any]]
     backtest: str | None

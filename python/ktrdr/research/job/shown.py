@@ -90,7 +90,7 @@ def _judged(assessment: Json) -> Sequence[str]:
 def _did(stage: str, found: Json) -> str:
     words: dict[str, str] = {
         "design": f"strategy {found['strategy']}, by {found['designer']}",
-        "training": f"model {found['model']}",
+        "training": "no net could be trained" if found["model"] is None else f"model {found['model']}",
         "backtest": "completed" if "backtest" in found["parts"] else "the training gate failed",
         "assessment": found["assessment"]["verdict"],
     }
