@@ -38,7 +38,8 @@ def paired_ratio(ours: Callable[[], object], bare: Callable[[], object], rounds:
 
     What else the machine does only adds: the least of several is nearest to what the work itself takes.
     """
-    ours_s, bare_s = [], []
+    ours_s = []
+    bare_s = []
     for _ in range(rounds):
         bare_s.append(seconds(bare))
         ours_s.append(seconds(ours))

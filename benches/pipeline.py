@@ -69,7 +69,7 @@ def make_bars(rows: int) -> pl.DataFrame:
 
 
 def bare(file: Path) -> None:
-    """What libraries alone cost for the same bars, indicators and net."""
+    """Runs libraries alone over the same bars, indicators and net."""
     frame = pl.read_parquet(file)
     high, low, close = (frame[name].to_numpy() for name in ("high", "low", "close"))
     talib.RSI(close, 14), talib.BBANDS(close, 20, 2.0, 2.0), talib.MACD(close), talib.NATR(high, low, close, 14)

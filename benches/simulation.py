@@ -20,7 +20,9 @@ ROWS = 10_000_000
 DENSITY = 0.02
 FIRST_NS = 1_262_304_000_000_000_000  # 2010-01-01
 MINUTE_NS = 60_000_000_000
-_EQUITY_BYTES, _DECISION_BYTES = 8, 6  # that the core keeps of a bar
+# Bytes that the core keeps of a bar.
+_EQUITY_BYTES = 8
+_DECISION_BYTES = 6
 
 
 def rows() -> Iterator[Row]:
@@ -31,7 +33,8 @@ def rows() -> Iterator[Row]:
     found = json.loads(done.stdout)
     assert found["equity_rows"] == ROWS
     assert found["fills"] > ROWS / 500
-    inputs, outputs = found["inputs"] / 2**20, found["outputs"] / 2**20
+    inputs = found["inputs"] / 2**20
+    outputs = found["outputs"] / 2**20
     note = f"{found['peak'] / 2**20:.0f} MiB with the interpreter; inputs {inputs:.0f}, outputs {outputs:.0f} MiB"
     peak = found["peak"] - found["interpreter"]
     allowed = 2 * found["inputs"] + found["outputs"]
@@ -57,7 +60,8 @@ def measure(folder: Path) -> None:
     ktrdr.simulate(make_bars(100), np.zeros(100, np.int8), timeframe="5m")
     interpreter = peak_bytes()
     columns = {name: np.load(folder / f"{name}.npy") for name in ("timestamp", "open", "high", "low", "close")}
-    signals, confidence = np.load(folder / "signals.npy"), np.load(folder / "confidence.npy")
+    signals = np.load(folder / "signals.npy")
+    confidence = np.load(folder / "confidence.npy")
     inputs = sum(column.nbytes for column in (*columns.values(), signals, confidence))
     result = ktrdr.simulate(pl.DataFrame(columns), signals, confidence, timeframe="1m")
     peak = peak_bytes()

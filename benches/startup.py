@@ -1,4 +1,4 @@
-"""What a user waits for before anything happens: import, help, one month of hourly bars."""
+"""Waits of a user before anything happens: import, help, one month of hourly bars."""
 
 from __future__ import annotations
 

@@ -67,7 +67,8 @@ def ours(task: TrainingTask, threads: int) -> nn.Module:
 def plain(task: TrainingTask, threads: int) -> nn.Module:
     """The net and the epoch, nothing else."""
     rules = task.rules
-    features, classes = task.table[:ROWS], task.train.target
+    features = task.table[:ROWS]
+    classes = task.train.target
     with run_state(threads), seeded(SEED):
         net = nn.Sequential(
             nn.Linear(FEATURES, 64),

@@ -54,7 +54,7 @@ class SharedSwitches:
             with self._lock:
                 self._runs -= 1
                 if self._runs == 0:
-                    self._put_back()
+                    self._restore()
 
     def _set(self) -> None:
         """Sets one switch after the other: a later one may read what an earlier one has changed."""
@@ -64,7 +64,7 @@ class SharedSwitches:
                 switch.write(switch.value)
                 self._before.append((switch, found))
 
-    def _put_back(self) -> None:
+    def _restore(self) -> None:
         while self._before:
             switch, found = self._before.pop()
             switch.write(found)

@@ -71,7 +71,8 @@ def test_every_other_block_runs_in_order(tmp_path: Path) -> None:
         "KTRDR_DATA_DIR": str(tmp_path / "data"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
-    port, python = str(free_port()), ""
+    port = str(free_port())
+    python = ""
     for language, text in BLOCKS:
         if language == "sh" and text not in RUN_BY_CI:
             run(["bash", "-euc", text.replace("8701", port)], tmp_path, env)

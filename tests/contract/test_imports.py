@@ -1,4 +1,4 @@
-"""What importing costs: torch comes with a model, not with a name."""
+"""Cost of imports: torch comes with a model, not with a name."""
 
 from __future__ import annotations
 

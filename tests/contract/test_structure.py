@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,6 +108,29 @@ def test_no_folder_has_more_than_twelve_files() -> None:
 
 def test_the_package_is_formatted_throughout() -> None:
     assert [str(file) for file in PACKAGE.rglob("*.py") if "fmt: skip" in file.read_text()] == []
+
+
+def side_by_side(source: str) -> list[int]:
+    """Returns the lines that assign several values at once although none of them is a target's old value."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+                names = [ast.unparse(target) for target in targets]
+                read = {ast.unparse(part) for value in values for part in ast.walk(value) if isinstance(part, ast.expr)}
+                if len(targets) == len(values) and not read & set(names):
+                    found.append(node.lineno)
+    return found
+
+
+def test_two_assignments_are_two_lines() -> None:
+    """A swap and an unpacking need a tuple; constants and attributes side by side only save a line."""
+    python = [file for file in own_files() if file.suffix == ".py"]
+    assert [f"{file}:{line}" for file in python for line in side_by_side((ROOT / file).read_text())] == []
+
+
+def test_an_assignment_side_by_side_is_seen() -> None:
+    assert side_by_side("a, b = 1, 2\na, b = b, a\na, b = pair\nself.a, self.b = x, y\na, (b, c) = 1, two") == [1, 4, 5]
 
 
 def test_a_short_file_has_a_reason() -> None:

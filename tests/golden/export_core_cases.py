@@ -35,7 +35,8 @@ def exported() -> str:
 
 def random_cases() -> Iterator[tuple[str, Case]]:
     """Short runs that trade, some that only try, with prices of few digits."""
-    seed, found = FIRST_SEED, 0
+    seed = FIRST_SEED
+    found = 0
     while found < RANDOM_CASES:
         case = draw_case(seed)
         seed += 1

@@ -102,7 +102,8 @@ def index_cases() -> list[dict[str, Any]]:
     rows = []
     for seed, count, block in [(21, 30, 4), (22, 40, 1), (23, 25, 50)]:
         random = np.random.default_rng(seed)
-        uniform, starts = np.round(random.random(count), 6), random.integers(0, count, count)
+        uniform = np.round(random.random(count), 6)
+        starts = random.integers(0, count, count)
         found = stationary_bootstrap_sample_python(starts.copy(), uniform, 1 / block)
         rows.append(
             {"uniform": uniform.tolist(), "starts": starts.tolist(), "mean_block": block, "found": found.tolist()}

@@ -43,6 +43,6 @@ def test_core_and_reference_agree(real_data: Path, name: str) -> None:
             continue
         traded += len(expected.trades)
         for door in (BareRun(case.rules).run, run_door):
-            told = differences(case, expected, door(case))
-            assert not told, f"seed {seed}: " + "\n".join(told[:20])
+            problems = differences(case, expected, door(case))
+            assert not problems, f"seed {seed}: " + "\n".join(problems[:20])
     assert traded >= 20

@@ -60,7 +60,8 @@ def test_intervals_equal_those_of_arch(case: Case) -> None:
     for name, statistic in statistics.items():
         values = np.array(case["returns"])
         drawn = distribution(values, statistic, mean_block=case["mean_block"], seed=5, resamples=4_000)
-        low, high = np.quantile(drawn, [0.05 - 0.012, 0.05 + 0.012]), np.quantile(drawn, [0.95 - 0.012, 0.95 + 0.012])
+        low = np.quantile(drawn, [0.05 - 0.012, 0.05 + 0.012])
+        high = np.quantile(drawn, [0.95 - 0.012, 0.95 + 0.012])
         lower, upper = case["intervals"][name]
         assert low[0] < lower < low[1] and high[0] < upper < high[1], name
         assert percentiles(drawn, 0.9) == pytest.approx(case["intervals"][name], rel=0.15, abs=2e-4), name

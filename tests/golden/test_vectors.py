@@ -179,7 +179,9 @@ def weekdays(count: int) -> list[int]:
 
 def test_the_vector_of_returns(run: Run) -> None:
     returns = [0.010, -0.005, 0.007, -0.012, 0.004, 0, 0.015, -0.008, 0.003, 0.006, -0.002, 0.001]
-    prices, times, price = [], [], 100.0
+    prices = []
+    times = []
+    price = 100.0
     for day, change in zip(weekdays(12), returns, strict=True):
         prices += [price, price * (1 + change)]
         times += [day * DAY_NS, day * DAY_NS + 3_600_000_000_000]
@@ -194,7 +196,8 @@ def test_the_vector_of_returns(run: Run) -> None:
 
 
 def test_the_vector_of_trades(run: Run) -> None:
-    prices, signals = [100.0], {0: 1}
+    prices = [100.0]
+    signals = {0: 1}
     for profit in [120, -80, 50, -40, 200, -150, 0, 30]:
         signals[len(prices)] = -1
         signals[len(prices) + 1] = 1
@@ -232,7 +235,8 @@ def test_the_day_rule(run: Run, periods: float, points: list[float]) -> None:
 
 def crossings(closes: list[float], short: int, long: int) -> list[int]:
     """+1 where the short average rises above the long one, -1 where it falls below."""
-    signals, before = [0] * len(closes), 0.0
+    signals = [0] * len(closes)
+    before = 0.0
     for bar in range(long - 1, len(closes)):
         difference = sum(closes[bar - short + 1 : bar + 1]) / short - sum(closes[bar - long + 1 : bar + 1]) / long
         if bar >= long:

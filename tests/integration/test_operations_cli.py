@@ -38,7 +38,8 @@ def slow_hash(furnished: Path) -> str:
 
 def begun(place: Place, bar: int, *words: str) -> tuple[subprocess.Popen[str], str]:
     """A slow run in the foreground that has got that far, and its operation."""
-    process, store = place.begin("backtest", "run", "slow.yaml", *RUN.split(), *words), place.store()
+    process = place.begin("backtest", "run", "slow.yaml", *RUN.split(), *words)
+    store = place.store()
     (operation,) = wait_for(lambda: store.list()[0])
     wait_for_bar(store, operation.id, bar)
     return process, operation.id

@@ -38,7 +38,9 @@ class Program:
     """The program over one data folder."""
 
     def __init__(self, place: Place, capsys: pytest.CaptureFixture[str]) -> None:
-        self.place, self.store, self._capsys = place, place.store(), capsys
+        self.place = place
+        self.store = place.store()
+        self._capsys = capsys
 
     def __call__(self, line: str, code: int = 0) -> dict[str, Any]:
         """The one object of a command that ends with that code."""
@@ -49,7 +51,7 @@ class Program:
         return found
 
     def shown(self, line: str) -> str:
-        """What people see."""
+        """Returns the text that people see."""
         assert main(line.split()) == 0
         return self._capsys.readouterr().out
 
@@ -71,7 +73,7 @@ class Program:
         return caught.value.where
 
     def whole(self, **rest: Any) -> BacktestResults:
-        """What nothing has stopped."""
+        """Returns the result of an uninterrupted run."""
         return self.place.expected(KIND, end="2024-12-31", **rest)
 
 
@@ -143,7 +145,7 @@ def test_an_output_that_cannot_be_written_is_found_out_first(ktrdr: Program) -> 
     ktrdr.refused("backtest show backtest_0123456789abcdef --out out", "not_found", 3)
 
 
-def test_a_run_without_a_result_says_how_it_stands(ktrdr: Program) -> None:
+def test_a_run_without_a_result_shows_its_status(ktrdr: Program) -> None:
     said = ktrdr.refused(f"backtest show {ktrdr.stopped()}", "not_completed", 4)
     assert "found cancelled" in said
 
@@ -162,7 +164,8 @@ def test_cancel_is_idempotent_and_leaves_results_alone(ktrdr: Program) -> None:
 
 def test_cancelled_from_another_terminal(ktrdr: Program) -> None:
     """The run in the foreground learns it from its heartbeat; whoever follows it sees it end."""
-    begun, ended = threading.Event(), []
+    begun = threading.Event()
+    ended = []
 
     class Begun:
         def report(self, phase: str, done: int, *_: Any) -> None:
@@ -202,7 +205,7 @@ def test_restart_begins_again_and_ends_alike(ktrdr: Program) -> None:
     assert ktrdr.store.get(name).status is Status.COMPLETED
 
 
-def test_a_fork_goes_on_with_other_rules_and_leaves_its_parent_alone(ktrdr: Program) -> None:
+def test_a_fork_continues_with_other_rules_and_leaves_its_parent_alone(ktrdr: Program) -> None:
     name = ktrdr.stopped()
     before = stores.facts(ktrdr.store, name)
     fork = ktrdr(f"operations fork {name} {DEAR}")
@@ -312,9 +315,10 @@ def test_what_is_refused(ktrdr: Program, line: str, code: str, exit_code: int, s
     assert says in ktrdr.refused(line, code, exit_code)
 
 
-def test_a_failure_between_blocks_saves_what_stood(ktrdr: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_between_blocks_saves_the_last_state(ktrdr: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twelve blocks in, before the next one is traded: what was simulated until then is not computed again."""
-    batch, calls = DecisionFunction.batch, itertools.count(1)
+    batch = DecisionFunction.batch
+    calls = itertools.count(1)
 
     def broken(self: DecisionFunction, scores: Any) -> Any:
         if next(calls) > 12:

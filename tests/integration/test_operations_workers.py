@@ -46,13 +46,13 @@ def slow(folder: Path) -> BacktestResults:
 
 @pytest.fixture
 def place(folder: Path, database_url: str) -> Place:
-    """On each database."""
+    """Yields a place on each database."""
     return Place(folder, database_url, OFTEN)
 
 
 @pytest.fixture
 def sqlite(folder: Path, tmp_path: Path) -> Place:
-    """Where the database makes no difference."""
+    """Returns a place for tests that do not depend on the database."""
     return Place(folder, f"sqlite:///{tmp_path / 'ktrdr.db'}", OFTEN)
 
 
@@ -77,7 +77,8 @@ def test_submitted_run_completed(place: Place) -> None:
 
 def test_killed_at_random_times_it_ends_on_the_same_bits(place: Place, slow: BacktestResults) -> None:
     """Before the first checkpoint, then somewhere behind it."""
-    store, moments = place.store(), random.Random(3)
+    store = place.store()
+    moments = random.Random(3)
     operation = place.submit(store, "slow")
     with worker(place) as first:
         wait_until(store, operation.id, Status.RUNNING)

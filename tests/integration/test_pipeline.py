@@ -1,4 +1,4 @@
-"""The main road on sample bars: train, backtest, stop, go on; every kind of net and several timeframes."""
+"""The main road on sample bars: train, backtest, stop, resume; every kind of net and several timeframes."""
 
 from __future__ import annotations
 
@@ -113,8 +113,9 @@ def test_a_repeat_is_the_same_run(world: World) -> None:
 
 
 def test_no_decision_knows_the_future(world: World) -> None:
-    """Cut anywhere, what was decided before the cut stands."""
-    config, whole = world.config, world.whole
+    """Cut anywhere, the decisions before the cut stay the same."""
+    config = world.config
+    whole = world.whole
     stamps = whole.decisions.select(pl.col("bar")).with_columns(time=whole.equity["time"])
     random = np.random.default_rng(2)
     for row in random.integers(20, stamps.height - 1, 4):

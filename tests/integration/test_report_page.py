@@ -14,7 +14,8 @@ from ktrdr.report.backtest import backtest_report
 from support.inputs import worlds
 from support.process.browser import Page, browser
 
-BARS, TRADES = 100_000, 2_000
+BARS = 100_000
+TRADES = 2_000
 RULES = {"on_opposite": "reverse", "exits": {"stop_loss": {"rate": 0.02}, "take_profit": {"rate": 0.04}}}
 PAINTED = """(() => {
   const found = {};
@@ -25,7 +26,8 @@ PAINTED = """(() => {
   }
   return Object.keys(found);
 })()"""
-BLUE, ORANGE = "0,114,178", "193,79,0"
+BLUE = "0,114,178"
+ORANGE = "193,79,0"
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +88,8 @@ def test_a_long_page_is_small_and_opens_fast(page: Page, report: Path) -> None:
 def test_frames_are_short_at_any_zoom(page: Page, report: Path) -> None:
     opened(page, report)
     page.run("document.querySelector('#chart').focus()")
-    before, keys = page.main_thread_s(), ["+"] * 12 + ["ArrowLeft", "ArrowRight"] * 3 + ["-"] * 12
+    before = page.main_thread_s()
+    keys = ["+"] * 12 + ["ArrowLeft", "ArrowRight"] * 3 + ["-"] * 12
     for key in keys:
         page.press(key)
         page.run("new Promise(done => requestAnimationFrame(() => setTimeout(done, 0)))")

@@ -117,7 +117,7 @@ def _install_linked(wheel: Path, venv: Path, extras: tuple[str, ...]) -> None:
 
 
 def _runtime(wheel: Path, wanted_extras: tuple[str, ...]) -> list[Distribution]:
-    """What the wheel needs with those extras, and what that needs, as far as it is wanted here."""
+    """Returns the packages that the wheel needs with those extras, at any depth, as far as they are wanted here."""
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         said = Parser().parsestr(archive.read(name).decode())

@@ -1,4 +1,4 @@
-"""What callers can rely on in an answer: its documented shape, its length, strict queries, one operation a key."""
+"""Promises about an answer: its documented shape, its length, strict queries, one operation a key."""
 
 from __future__ import annotations
 

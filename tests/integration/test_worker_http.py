@@ -340,7 +340,8 @@ def test_a_reader_comes_back_with_its_last_id(running: Service, store: Store, mi
 def test_events_come_at_most_four_times_a_second(client: httpx.Client, store: Store, mine: Claim) -> None:
     with events(client, mine.operation.id) as stream:
         next(stream)
-        heard, until_s = 0, time.monotonic() + 2.0
+        heard = 0
+        until_s = time.monotonic() + 2.0
         for bar in range(1, 1_000):
             if time.monotonic() > until_s:
                 break

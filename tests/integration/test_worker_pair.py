@@ -1,4 +1,4 @@
-"""Two services on one database, of either kind: what one was told, the other knows."""
+"""Two services on one database, of either kind: a request to one is known to the other."""
 
 from __future__ import annotations
 

@@ -10,8 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-PENDING, RUNNING, COMPLETED, FAILED, CANCELLED = "pending", "running", "completed", "failed", "cancelled"
-IDLE, LOOKED, LOADS, RUNS, FROZEN = "idle", "looked", "loads", "runs", "frozen"
+PENDING = "pending"
+RUNNING = "running"
+COMPLETED = "completed"
+FAILED = "failed"
+CANCELLED = "cancelled"
+IDLE = "idle"
+LOOKED = "looked"
+LOADS = "loads"
+RUNS = "runs"
+FROZEN = "frozen"
 MAX_CRASHES = 3
 GENERATIONS_KEPT = 2
 ENDS = {"fail": FAILED, "stop": CANCELLED, "put back": PENDING}
@@ -29,7 +37,7 @@ DISTURBANCES = frozenset({
 
 @dataclass(frozen=True)
 class Rules:
-    """What the protocol asks for; a test weakens one at a time."""
+    """The rules of the protocol; a test weakens one at a time."""
 
     fence_asks_epoch: bool = True
     fence_asks_generation: bool = True
@@ -62,7 +70,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Bounds:
-    """How much is searched.
+    """Limits of a search.
 
     Args:
         rows: of the uninterrupted run; a save has room before each but the first.
@@ -86,7 +94,7 @@ class Snapshot(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What the database holds of the operation; ``term`` and ``true_crashes`` are the judge's, no rule reads them.
+    """The operation's row in the database; ``term`` and ``true_crashes`` are the judge's, no rule reads them.
 
     ``owner`` is the term in which a process became its owner: a name nobody else ever has. ``torn`` is the generation
     whose ledger rows are damaged, 0 for none.
@@ -131,7 +139,7 @@ class State(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What happens: to the run that became owner in ``term``; ``bar`` of a save; ``outcome`` as the run hears it."""
+    """An event of the run that became owner in ``term``; ``bar`` of a save; ``outcome`` as the run hears it."""
 
     name: str
     term: int = 0
@@ -139,7 +147,8 @@ class Step(NamedTuple):
     outcome: str = ""
 
     def __str__(self) -> str:
-        of, to = f" of run {self.term}" if self.term else "", f" at bar {self.bar}" if self.bar else ""
+        of = f" of run {self.term}" if self.term else ""
+        to = f" at bar {self.bar}" if self.bar else ""
         return f"{self.name}{of}{to}{': ' + self.outcome if self.outcome else ''}"
 
 
@@ -148,13 +157,13 @@ Next = tuple[Step, State, str]
 
 
 def owner_lives(state: State) -> bool:
-    """Whether the process that became owner last still is there, frozen or not."""
+    """Returns whether the last process to become owner is still there, frozen or not."""
     alive = (process.phase in (LOADS, RUNS, FROZEN) and process.term == state.row.owner for process in state.processes)
     return state.row.owner > 0 and any(alive)
 
 
 def interrupted(state: State, bounds: Bounds) -> bool:
-    """What a reader sees of a running operation that nobody runs."""
+    """Returns whether a reader sees that nobody runs this running operation."""
     row = state.row
     if row.status != RUNNING:
         return False
@@ -162,7 +171,7 @@ def interrupted(state: State, bounds: Bounds) -> bool:
 
 
 def is_held(state: State) -> bool:
-    """Whether a living owner runs it within its lease: nobody may take it away unasked."""
+    """Returns whether a living owner runs it within its lease: nobody may take it away unasked."""
     return state.row.status == RUNNING and state.row.leased and owner_lives(state)
 
 
@@ -252,12 +261,15 @@ def _again(state: State, rules: Rules, bounds: Bounds) -> Iterator[Next]:
 
 
 def _count_crash(state: State, epoch: int, rules: Rules) -> Next:
-    row, rest = state.row, list(state.crashed_epochs)
+    row = state.row
+    rest = list(state.crashed_epochs)
     rest.remove(epoch)
-    after, wrong = row, ""
+    after = row
+    wrong = ""
     if row.status == RUNNING and (row.epoch == epoch or not rules.crash_asks_epoch):
         wrong = "took a run away from its living owner" if is_held(state) else ""
-        crashes, true = row.crashes + 1, row.true_crashes + 1
+        crashes = row.crashes + 1
+        true = row.true_crashes + 1
         ended = CANCELLED if row.cancel else FAILED if crashes >= MAX_CRASHES else RUNNING
         after = taken_away(row, status=ended, owner=0, leased=False, crashes=crashes, true_crashes=true)
     return Step("report crash", bar=epoch), state._replace(row=after, crashed_epochs=tuple(rest)), wrong
@@ -283,7 +295,8 @@ def _idle(state: State, slot: int, rules: Rules, bounds: Bounds) -> Iterator[Nex
 
 
 def _take(state: State, slot: int, rules: Rules) -> Iterator[Next]:
-    row, process = state.row, state.processes[slot]
+    row = state.row
+    process = state.processes[slot]
     asks_epoch = rules.claim_of_dead_asks_epoch if process.saw_dead else rules.claim_asks_epoch
     free = process.saw_dead or row.status != RUNNING or not row.leased
     same = row.status == process.saw_status or (row.status != COMPLETED and not rules.claim_asks_status)
@@ -327,7 +340,8 @@ def _load(state: State, slot: int, row: Row, rules: Rules, step: Step) -> Next:
 
 def _rewind(state: State, slot: int, rules: Rules) -> Next:
     """The ledger that was loaded is damaged: back to the snapshot before it, as a claim of one's own operation."""
-    row, run = state.row, state.processes[slot]
+    row = state.row
+    run = state.processes[slot]
     step = Step("rewind", run.term)
     if not _fence(row, run, rules):
         return _lost(state, slot, step)
@@ -342,7 +356,7 @@ def _rewind(state: State, slot: int, rules: Rules) -> Next:
 
 
 def _fence(row: Row, run: Process, rules: Rules) -> bool:
-    """Whether the first statement of a write changes a row."""
+    """Returns whether the first statement of a write changes a row."""
     epoch = row.epoch == run.epoch or not rules.fence_asks_epoch
     if rules.fence_asks_lease_instead:
         epoch = row.leased
@@ -381,7 +395,8 @@ def _die(state: State, slot: int) -> Iterator[Next]:
 
 def _sign_of_life(state: State, slot: int, name: str, rules: Rules) -> Next:
     """The lease begins anew, or is over and the process with it: said twice, it is no other."""
-    row, run = state.row, state.processes[slot]
+    row = state.row
+    run = state.processes[slot]
     if not _fence(row, run, rules):
         return _lost(state, slot, Step(name, run.term))
     after = run if name == "beat" else Process()
@@ -395,11 +410,13 @@ def _intruder(row: Row, run: Process) -> str:
 
 def _end(state: State, slot: int, name: str, rules: Rules) -> Iterator[Next]:
     """Brings the operation to rest or back to those that wait, and the process to its end."""
-    row, run = state.row, state.processes[slot]
+    row = state.row
+    run = state.processes[slot]
     step = Step(f"repeat {name}" if run.unknown else name, run.term)
     unsure = run._replace(unknown=name)
     if _fence(row, run, rules):
-        written, wrong = _ended(row, name, rules), _intruder(row, run)
+        written = _ended(row, name, rules)
+        wrong = _intruder(row, run)
         yield step._replace(outcome="done"), _with(state, slot, Process(), written), wrong
         yield Step(f"{name}, commit lost, done", run.term), _with(state, slot, unsure, written), wrong
     elif run.unknown and _is_believed(row, run, name, 0, rules):
@@ -427,7 +444,8 @@ def _lost(state: State, slot: int, step: Step) -> Next:
 
 def _write(state: State, slot: int, kind: str, bar: int, rules: Rules) -> Iterator[Next]:
     """A save or the completion, and all that may become of its commit."""
-    row, run = state.row, state.processes[slot]
+    row = state.row
+    run = state.processes[slot]
     step = Step(f"repeat {kind}" if run.unknown else kind, run.term, bar)
     unsure = run._replace(unknown=kind, target=bar)
     if _fence(row, run, rules):
@@ -476,7 +494,7 @@ def _is_believed(row: Row, run: Process, kind: str, bar: int, rules: Rules) -> b
         return epoch and row.owner == 0
     if kind in ENDS:
         return epoch and row.status == ENDS[kind]
-    stands = epoch and row.generation == run.generation + 1
+    follows = epoch and row.generation == run.generation + 1
     if kind == "complete":
-        return stands and row.status == COMPLETED
-    return stands and any((each.generation, each.bar) == (row.generation, bar) for each in row.snapshots)
+        return follows and row.status == COMPLETED
+    return follows and any((each.generation, each.bar) == (row.generation, bar) for each in row.snapshots)

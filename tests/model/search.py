@@ -29,7 +29,7 @@ _PATIENCE = 40
 
 @dataclass(frozen=True)
 class Found:
-    """What a search has seen; ``problem`` is empty where every promise held, else the broken one and how it came."""
+    """The result of a search; ``problem`` is empty where every promise held, else the broken one and how it came."""
 
     states: int
     steps: int
@@ -41,7 +41,8 @@ def search(rules: Rules, bounds: Bounds) -> Found:
     start = State()
     before: dict[State, tuple[State, Step] | None] = {start: None}
     rescued: set[tuple[object, ...]] = set()
-    layer, taken = [start], 0
+    layer = [start]
+    taken = 0
     for left in range(bounds.disturbances, -1, -1):
         following: list[tuple[State, Step, State]] = []
         for state in layer:  # grows on the way: steps that are no disturbance stay in the layer
@@ -72,7 +73,8 @@ def search(rules: Rules, bounds: Bounds) -> Found:
 
 def broken(state: State, after: State, bounds: Bounds) -> str:
     """The promise that a step breaks, whoever took it."""
-    old, new = state.row, after.row
+    old = state.row
+    new = after.row
     if new is old:
         return ""
     if new.epoch < old.epoch:
@@ -100,7 +102,8 @@ def broken(state: State, after: State, bounds: Bounds) -> str:
 
 def _story(before: dict[State, tuple[State, Step] | None], state: State, problem: str, *last: Step) -> str:
     """The history that leads to a state, a step a line."""
-    story, link = list(reversed(last)), before[state]
+    story = list(reversed(last))
+    link = before[state]
     while link is not None:
         state, step = link
         story.append(step)
@@ -109,7 +112,7 @@ def _story(before: dict[State, tuple[State, Step] | None], state: State, problem
 
 
 def _stuck(state: State, rules: Rules, bounds: Bounds, rescued: set[tuple[object, ...]]) -> str:
-    """Whether undisturbed workers, and a user who resumes what rests, do not bring it to its end from here."""
+    """Returns whether undisturbed workers, and a user who resumes a stopped run, never reach its end from here."""
     path = []
     for _ in range(_PATIENCE):
         key = (state.row, state.processes)

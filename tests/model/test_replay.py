@@ -30,7 +30,7 @@ BARS = (0, 4, 8, tape.LAST)
 BOUNDS = Bounds(rows=len(BARS) - 1, split_claims=False)
 LENGTH = 24
 OFTEN = ("lapse", "claim", "save", "beat", "stop", "damage the ledger", "rewind")
-"""What makes histories long, and gives them two runs at once."""
+"""Disturbances that make histories long, and give them two runs at once."""
 REASON = {"code": "data_not_found", "message": "no such series"}
 
 
@@ -38,7 +38,8 @@ class Replay:
     """The store beside the model: an operation, and the leases and processes of its runs by their term."""
 
     def __init__(self, store: Store, bounds: Bounds) -> None:
-        self.store, self.bounds = store, bounds
+        self.store = store
+        self.bounds = bounds
         self.id = stores.submit(store).id
         self._leases: dict[int, Lease] = {}
         self._children: dict[int, subprocess.Popen[bytes]] = {}
@@ -77,8 +78,9 @@ class Replay:
         self._leases[term] = claim.lease
 
     def _rewind(self, step: Step, after: State) -> None:
-        """The run that has loaded a damaged ledger; where it goes on it is another term's, and the same process."""
-        lease, code = self._leases[step.term], SnapshotCorrupt.code
+        """Rewinds the run that has loaded a damaged ledger; it continues in another term, in the same process."""
+        lease = self._leases[step.term]
+        code = SnapshotCorrupt.code
         if step.outcome == "runs":
             with pytest.raises(SnapshotCorrupt):
                 ledger(self.store, self.id, lease.generation)
@@ -156,8 +158,8 @@ class Replay:
             case _:
                 raise AssertionError(step)
 
-    def stands(self) -> dict[str, object]:
-        """What the store says."""
+    def stored(self) -> dict[str, object]:
+        """Returns the operation as the store has it."""
         found, kept, rows, outcome = self.store._database.read(self._read)
         return {
             "status": found.status.value, "epoch": found.epoch, "generation": found.generation,
@@ -175,8 +177,8 @@ class Replay:
             sorted(map(tuple, connection.execute(equity))), reads.outcome(connection, self.id),
         )  # fmt: skip
 
-    def should_stand(self, state: State) -> dict[str, object]:
-        """What the model says."""
+    def expected(self, state: State) -> dict[str, object]:
+        """Returns the operation as the model has it."""
         row = state.row
         return {
             "status": "interrupted" if interrupted(state, self.bounds) else row.status, "epoch": row.epoch,
@@ -236,17 +238,17 @@ def history(random_: random.Random, bounds: Bounds) -> Iterator[tuple[State, Nex
 
 def follow(store: Store, seed: int, bounds: Bounds) -> set[str]:
     """Replays one history; the kinds of step in it."""
-    told: list[str] = []
+    steps: list[str] = []
     names = set()
     with replay(store, bounds) as real:
         for state, (step, after, _) in history(random.Random(seed), bounds):
-            told.append(str(step))
+            steps.append(str(step))
             names.add(f"{step.name}: {step.outcome}")
             try:
                 real.take(state, step, after)
-                assert real.stands() == real.should_stand(after)
+                assert real.stored() == real.expected(after)
             except BaseException as error:
-                error.add_note("\n  ".join([f"seed {seed}:", *told]))
+                error.add_note("\n  ".join([f"seed {seed}:", *steps]))
                 raise
         for kind, frame in ledger(store, real.id).items():
             assert frame.equals(tape.rows(tape.LAST)[kind]), kind

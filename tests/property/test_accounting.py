@@ -1,4 +1,4 @@
-"""What holds for any run of `ktrdr.simulate`, whatever its bars, signals and rules."""
+"""Identities that hold for any run of `ktrdr.simulate`, whatever its bars, signals and rules."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ COSTLESS = {
 
 @FEW
 @given(SEEDS, st.floats(0, 1), st.booleans())
-def test_a_run_that_stopped_and_went_on_ends_where_the_whole_one_ends(seed: int, share: float, flags: bool) -> None:
+def test_a_run_that_stopped_and_resumed_ends_where_the_whole_one_ends(seed: int, share: float, flags: bool) -> None:
     # Every third flag case mixes both kinds of columns, which no door takes.
     case = long_enough(seed - seed % 3 + 1, 1, draw_flag_case) if flags else long_enough(seed, 1)
     assume({abs(signal) for signal in case.signals} - {0} <= ({2, 3, 4} if flags else {1}))
@@ -129,7 +129,8 @@ def fills_until_open(case: Case, fills: Any, row: int) -> list[dict[str, Any]]:
 
 def poisoned(case: Case, row: int, rng: Random) -> Any:
     """The bars with everything of one row changed that is not known at its open."""
-    bars, open_ = case.bars, case.bars.open[row]
+    bars = case.bars
+    open_ = case.bars.open[row]
     changed = {
         "high": open_ * rng.uniform(1.2, 2.0),
         "low": open_ * rng.uniform(0.5, 0.9),
@@ -242,7 +243,8 @@ def test_a_higher_price_at_a_lower_quantity_is_the_same_money(seed: int) -> None
     rules = complete(case.rules)["execution"]
     sizing = dict(rules["sizing"])
     assume(rules["commission"]["per_unit"] == 0)
-    bars, instrument = case.bars, rules["instrument"]
+    bars = case.bars
+    instrument = rules["instrument"]
     if "quantity" in sizing:
         sizing["quantity"] /= FACTOR
     tick = instrument["tick_size"]

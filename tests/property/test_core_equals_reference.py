@@ -1,6 +1,6 @@
 """The core and the plain reference say the same about any run: every row, every measure, every reason.
 
-`KTRDR_CASES` sets the number of runs (1,000 unless told); the soak makes 10,000 others.
+`KTRDR_CASES` sets the number of runs (1,000 by default); the soak makes 10,000 others.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def assert_agreement(seed: int, draw: Callable[[int], Case] = draw_case) -> None
                 door(case)
             assert refused.value.code == "fill_price", f"seed {seed}"
         else:
-            told = differences(case, expected, door(case))
-            assert not told, f"seed {seed}: " + "\n".join(told[:20])
+            problems = differences(case, expected, door(case))
+            assert not problems, f"seed {seed}: " + "\n".join(problems[:20])
 
 
 @pytest.mark.parametrize("block", range(CASES // BLOCK))

@@ -107,7 +107,8 @@ def same_decisions(whole: BacktestResults, other: BacktestResults, close_ns: int
     length = Timeframe.parse(str(whole.facts["timeframe"]))
     rows = int(np.searchsorted(whole.equity["time"].to_physical().to_numpy(), close_ns - length.ns, "right"))
     for column in ("bar", "raw_signal", "confidence"):
-        mine, theirs = whole.decisions[column][:rows], other.decisions[column][:rows]
+        mine = whole.decisions[column][:rows]
+        theirs = other.decisions[column][:rows]
         assert mine.equals(theirs), f"{column} differs before the cut"
     assert whole.decisions["decision"][: rows - 1].equals(other.decisions["decision"][: rows - 1])
     assert whole.equity["equity"][: rows - 1].equals(other.equity["equity"][: rows - 1])

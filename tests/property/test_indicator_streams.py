@@ -13,7 +13,8 @@ from ktrdr.feature_pipeline.indicators.compute import compute
 from ktrdr.strategy.catalog.indicators import INDICATORS, defaults
 from support.inputs import markets
 
-HISTORY, BARS = 150, markets.walk(21, 450, flat=30)
+HISTORY = 150
+BARS = markets.walk(21, 450, flat=30)
 HLC = ("high", "low", "close")
 STREAMS: list[tuple[str, str, Any, dict[str, Any], tuple[str, ...], int | None]] = [
     ("rsi", "", stream.RSI, {"timeperiod": 14}, ("close",), None),
@@ -107,8 +108,10 @@ def test_an_anchor_moved_back_fades_as_the_catalogue_says(type_: str, seed: int)
     moved_by = 1_000
     later = compute(type_, params, bars.rows(moved_by, len(bars)))
     for output in indicator.outputs:
-        lookback, settle = output.lookback(params, 24), output.settle(params)
-        column, other = earlier[output.name][moved_by:], later[output.name]
+        lookback = output.lookback(params, 24)
+        settle = output.settle(params)
+        column = earlier[output.name][moved_by:]
+        other = later[output.name]
         scale = 1.0 if type_ == "squeezeintensity" else float(np.nanmax(np.abs(column)))
         gap = np.abs(column - other) / scale
         assert gap[lookback + settle] < 5e-3, output.name

@@ -46,7 +46,8 @@ def case_of(kind: str, side: int, rate: int, tick: float | None, entries: list[i
     """Four bars a probe: the signal, the entry at the open, the bar that comes to the price, the close for age."""
     prices: list[float | list[float]] = []
     for entry, probe, _ in probes(kind, side, rate, entries):
-        at, there = entry * HUNDREDTH / SHARE, probe / SHARE
+        at = entry * HUNDREDTH / SHARE
+        there = probe / SHARE
         # A gap opens at the price; else the bar opens at its entry and comes to the price.
         met = [there if gap else at, max(at, there), min(at, there), at]
         prices += [at, at, met, at]

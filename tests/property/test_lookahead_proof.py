@@ -22,7 +22,9 @@ from ktrdr.time import Timeframe
 from support.inputs import markets, worlds
 from support.leaks.planting import planted
 
-H1, H4, D1 = Timeframe.H1, Timeframe.H4, Timeframe.D1
+H1 = Timeframe.H1
+H4 = Timeframe.H4
+D1 = Timeframe.D1
 Series = Mapping[Timeframe, BarSeries]
 _USES = {
     "rsi": {"type": "rsi", "period": 3},
@@ -37,7 +39,9 @@ _INPUTS = [
 ]
 _RATE = {"raw_indicator": "rate", "timeframes": ["1h"]}
 BASE = ("1h_level_bell", "1h_day_raw")
-FOUR, DAY, RATE = ("4h_level_bell", "4h_shift.signal_raw"), ("1d_level_bell",), ("1h_rate_raw",)
+FOUR = ("4h_level_bell", "4h_shift.signal_raw")
+DAY = ("1d_level_bell",)
+RATE = ("1h_rate_raw",)
 
 
 def strategy(*, external: bool = False) -> dict[str, Any]:
@@ -75,7 +79,8 @@ def revised() -> Series:
     close = four.close.copy()
     rows = np.arange(200, len(four) - 5, 40)
     close[rows] = four.close[rows + 1]
-    high, low = np.maximum(four.high, close), np.minimum(four.low, close)
+    high = np.maximum(four.high, close)
+    low = np.minimum(four.low, close)
     return {**honest(), H4: replace(four, close=close, high=high, low=low)}
 
 
@@ -83,7 +88,8 @@ def smoothed() -> Series:
     four = honest()[H4]
     close = four.close.copy()
     close[1:-1] = (four.close[:-2] + four.close[1:-1] + four.close[2:]) / 3
-    high, low = np.maximum(four.high, close), np.minimum(four.low, close)
+    high = np.maximum(four.high, close)
+    low = np.minimum(four.low, close)
     return {**honest(), H4: replace(four, close=close, high=high, low=low)}
 
 

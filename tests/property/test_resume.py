@@ -76,7 +76,7 @@ def begun(columns: tuple[Any, Any, Any], name: str) -> Any:
 
 
 def continued(part: Any, columns: tuple[Any, Any, Any]) -> str:
-    """The result hash of a run that goes on from the bytes of another."""
+    """Returns the result hash of a run that continues from the bytes of another."""
     bars, signals, confidence = columns
     again = ktrdr.Simulation.restore(part.snapshot(), bars, signals, confidence, ledger=part.ledger())
     again.run()
@@ -130,7 +130,8 @@ def test_random_chunks_of_a_long_run(seed: int) -> None:
     rules = {**rules_of("levels in atr, volatility target"), "metrics": {"periods_per_year": 252}}
     whole = ktrdr.simulate(*columns, **rules)
     random = Random(seed)
-    live, low = ktrdr.Simulation.open(timeframe="5m", **rules), 0
+    live = ktrdr.Simulation.open(timeframe="5m", **rules)
+    low = 0
     while low < len(bars):
         high = min(len(bars), low + random.choice([1, 2, 17, random.randint(1, 9_000)]))
         live.feed(bars[low:high], signals[low:high], confidence[low:high], last=high == len(bars))

@@ -18,7 +18,9 @@ from support.runs.core import BareRun
 SUBSETS = range(1, 128)
 SPANS = (1, 3, 6, 8, 13, 14, 15, 40)
 FIRST = date(1970, 1, 1)
-FRIDAY, SATURDAY, SUNDAY = 4, 5, 6
+FRIDAY = 4
+SATURDAY = 5
+SUNDAY = 6
 GIVEN = (None, 252.0, 365.0)
 
 
@@ -72,6 +74,7 @@ def test_every_set_of_trading_days(given: float | None, kept: float) -> None:
             dates = dates_of(subset, date(2024, 1, 1) + timedelta(days=rng.randrange(7)), length, kept, rng)
             if not dates:
                 continue
-            case, expected = case_of(dates, given), expected_of(given, dates)
+            case = case_of(dates, given)
+            expected = expected_of(given, dates)
             assert in_core(case, core) == expected, dates
             assert in_reference(case, given) == expected[:2], dates

@@ -26,7 +26,7 @@ class Case:
     timeframe_seconds: int = 3_600
 
     def outcome(self) -> Outcome:
-        """What the reference makes of it."""
+        """Returns the case as the reference computes it."""
         return simulate(
             self.bars,
             self.signals,

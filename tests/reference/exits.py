@@ -1,4 +1,4 @@
-"""What can happen to an open position inside a bar.
+"""Exits of an open position inside a bar.
 
 A short is a long seen in a mirror: its prices are taken negative, so that "above" means "better" for both. A price that
 differs from a level by a billionth of it is at the level.
@@ -21,7 +21,7 @@ class Levels:
 
 @dataclass(frozen=True)
 class Exit:
-    """How a position leaves inside a bar.
+    """An exit of a position inside a bar.
 
     `kind`: "market" at `reference` with all costs; "open_target" at the open, half the spread off; "target" at its
     level.
@@ -42,7 +42,7 @@ class Verdict:
 
 
 def equal(price: float, level: float) -> bool:
-    """Whether a price, or another level, is at the level but for rounding."""
+    """Returns whether a price, or another level, is at the level but for rounding."""
     return abs(price - level) <= 1e-9 * abs(level)
 
 
@@ -95,7 +95,8 @@ def inside_bar(
     target = Exit("target", "take_profit", levels.target) if levels.target is not None else None
     if adverse_touched and target_touched:
         assert adverse is not None and target is not None
-        down, up = opened - worst, best - opened
+        down = opened - worst
+        up = best - opened
         adverse_is_nearer = down <= up or abs(down - up) <= 1e-9 * open_
         adverse_first = intrabar == "pessimistic" or (intrabar == "ohlc" and adverse_is_nearer)
         return Verdict(adverse if adverse_first else target, adverse, target)

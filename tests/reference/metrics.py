@@ -11,7 +11,9 @@ from reference.money import NS_PER_SECOND, NS_PER_YEAR
 if TYPE_CHECKING:
     from reference.simulation import Run
 
-FRIDAY, SATURDAY, SUNDAY = 4, 5, 6
+FRIDAY = 4
+SATURDAY = 5
+SUNDAY = 6
 NS_PER_DAY = 86_400 * NS_PER_SECOND
 SECONDS_PER_WEEK = 7 * 86_400
 BLOCKS = 16
@@ -74,7 +76,7 @@ def periods_per_year(given: float | None, times: list[int], timeframe_seconds: i
 
 
 def trades_on(weekday: int, times: list[int]) -> bool:
-    """Whether more than a tenth of a weekday's dates, from the first day to the last, have bars."""
+    """Returns whether more than a tenth of a weekday's dates, from the first day to the last, have bars."""
     days = {time // NS_PER_DAY for time in times}
     dates = [day for day in range(min(days), max(days) + 1) if _weekday(day) == weekday]
     return len(days.intersection(dates)) > len(dates) / 10
@@ -138,10 +140,12 @@ def _money(table: _Table, run: Run, final: float) -> None:
 def largest_drawdown(initial: float, equity: list[float]) -> tuple[float, int, int, float]:
     """The fraction, the index of the last point at the peak before it, its own index, the peak."""
     result = (0.0, 0, 0, initial)
-    peak, peak_index = initial, 0
+    peak = initial
+    peak_index = 0
     for index, value in enumerate(equity):
         if value >= peak:
-            peak, peak_index = value, index
+            peak = value
+            peak_index = index
         elif (peak - value) / peak > result[0]:
             result = ((peak - value) / peak, peak_index, index, peak)
     return result
@@ -188,7 +192,8 @@ def _returns(
 
 def _moments(table: _Table, r: list[float], periods: float, risk_free_rate: float) -> None:
     n = len(r)
-    mean, deviation = _mean(r), _deviation(r)
+    mean = _mean(r)
+    deviation = _deviation(r)
     rf = (1 + risk_free_rate) ** (1 / periods) - 1
     excess = _mean([x - rf for x in r])
     downside = math.sqrt(_mean([min(x - rf, 0.0) ** 2 for x in r]))
@@ -234,7 +239,8 @@ def _trades(table: _Table, trades: list[dict[str, Any]]) -> None:
             table.leave(key, reason)
 
     none = (not trades, "no_trades")
-    no_wins, no_losses = (not wins, "no_wins"), (not losses, "no_losses")
+    no_wins = (not wins, "no_wins")
+    no_losses = (not losses, "no_losses")
     held = sorted(trade["bars_held"] for trade in trades)
     give("win_rate", [none], lambda: len(wins) / len(trades))
     give("expectancy", [none], lambda: _mean(profits))

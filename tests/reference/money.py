@@ -1,4 +1,4 @@
-"""What a fill costs and how large an order is."""
+"""Costs of a fill, and the size of an order."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def conversion(bars: Bars, row: int) -> float:
 
 
 def rounded_to_tick(price: float, side: int, tick: float | None) -> float:
-    """Away from the trader's favour, unless the price stands on a tick already."""
+    """Rounds away from the trader's favour, unless the price is on a tick already."""
     if tick is None:
         return price
     ticks = price / tick
@@ -116,7 +116,7 @@ def wanted_quantity(
 
 
 def whole_lots(quantity: float, lot_size: float) -> int:
-    """How many whole lots a quantity holds; nearly a whole one counts."""
+    """Returns the number of whole lots in a quantity; nearly a whole one counts."""
     lots = quantity / lot_size
     nearest = round(lots)
     if abs(lots - nearest) <= max(1e-6, 1e-12 * lots):
@@ -125,7 +125,7 @@ def whole_lots(quantity: float, lot_size: float) -> int:
 
 
 def acceptable(execution: Rules, quantity: float, unit_cost: float, equity: float) -> bool:
-    """Whether the account can carry an opening fill; `unit_cost` is one unit at the fill price, in account currency."""
+    """Returns whether the account can carry an opening fill; `unit_cost` is one unit at its price, account currency."""
     notional = quantity * unit_cost
     needed = notional / execution["margin"]["max_leverage"] + commission(execution, notional, quantity)
     return bool(needed <= equity * (1 + 1e-12))
@@ -138,7 +138,8 @@ def affordable_lots(execution: Rules, lots: int, unit_cost: float, equity: float
         return lots
     if execution["sizing"]["kind"] in ("fixed_quantity", "fixed_notional"):
         return 0
-    accepted, refused = 0, lots
+    accepted = 0
+    refused = lots
     while refused - accepted > 1:
         middle = (accepted + refused) // 2
         if acceptable(execution, middle * lot_size, unit_cost, equity):

@@ -23,7 +23,7 @@ ENTRIES = (3, -3)
 
 @dataclass(frozen=True)
 class Order:
-    """What a decision places: an order of a signal, or the close that the holding limit asks for."""
+    """An order that a decision places: of a signal, or of the holding limit."""
 
     side: int
     reason: str
@@ -86,7 +86,7 @@ class Run:
 
     @property
     def execution(self) -> Rules:
-        """The execution rules."""
+        """Returns the execution rules."""
         rules: Rules = self.rules["execution"]
         return rules
 
@@ -96,7 +96,7 @@ class Run:
         return float(self.execution["instrument"]["contract_multiplier"])
 
     def copy(self) -> Run:
-        """A run that goes on by itself from here, over the same columns."""
+        """Returns a run that continues by itself from here, over the same columns."""
         twin = copy(self)
         twin.position = copy(self.position)
         for ledger in ("fills", "trades", "equity", "refused", "decisions"):
@@ -152,7 +152,8 @@ def open_run(
 def advance(run: Run, bar: int, *, last: bool) -> None:
     """One bar, in order."""
     _charge_financing(run, bar)
-    order, run.pending = run.pending, None
+    order = run.pending
+    run.pending = None
     if order is not None:
         _execute(run, bar, order, at_close=False, may_open=True)
     _exit_inside(run, bar)
@@ -178,7 +179,8 @@ def _charge_financing(run: Run, bar: int) -> None:
     held = run.position
     if held is None:
         return
-    terms, previous = run.execution["financing"], bar - 1
+    terms = run.execution["financing"]
+    previous = bar - 1
     rate = terms["long_rate"] if held.direction > 0 else terms["short_rate"]
     notional = held.quantity * run.bars.close[previous] * run.multiplier * money.conversion(run.bars, previous)
     days = (run.bars.time[bar] - run.bars.time[previous]) / (86_400 * NS_PER_SECOND)
@@ -204,9 +206,12 @@ def _execute(run: Run, bar: int, order: Order, *, at_close: bool, may_open: bool
 
 
 def _open(run: Run, bar: int, order: Order, reference: float, *, at_close: bool) -> None:
-    bars, execution, side = run.bars, run.execution, order.side
+    bars = run.bars
+    execution = run.execution
+    side = order.side
     row = bar if at_close else bar - 1
-    half, rate = money.half_spread(bars, execution, row), money.conversion(bars, row)
+    half = money.half_spread(bars, execution, row)
+    rate = money.conversion(bars, row)
     price = money.checked(money.market_price(bars, execution, bar, reference, side, half))
 
     distances = {name: _distance(run, name, price, order) for name in ("stop_loss", "take_profit", "trailing_stop")}
@@ -236,7 +241,9 @@ def _open(run: Run, bar: int, order: Order, reference: float, *, at_close: bool)
     notional = quantity * unit_cost
     borrowed = side < 0 or notional + money.commission(execution, notional, quantity) > equity * (1 + 1e-12)
     margin = execution["margin"]
-    stop, profit, trailing = distances["stop_loss"], distances["take_profit"], distances["trailing_stop"]
+    stop = distances["stop_loss"]
+    profit = distances["take_profit"]
+    trailing = distances["trailing_stop"]
     tick = execution["instrument"]["tick_size"]
     run.position = Position(
         trade_id=run.next_trade_id,
@@ -316,7 +323,8 @@ def _close_at_market(
     run: Run, bar: int, reference: float, reason: str, *, at_close: bool, confidence: float | None = None
 ) -> None:
     assert run.position is not None
-    row, side = (bar if at_close else bar - 1), -run.position.direction
+    row = bar if at_close else bar - 1
+    side = -run.position.direction
     half = money.half_spread(run.bars, run.execution, row)
     price = money.checked(money.market_price(run.bars, run.execution, bar, reference, side, half))
     if not at_close:
@@ -351,9 +359,11 @@ def _trade(run: Run, held: Position, fill: Row, gross: float, rate: float, confi
     commission = held.commission + fill["commission"]
     net = gross - commission - held.financing
     per_price = held.quantity * run.multiplier * rate
-    upward, downward = held.highest - held.entry_price, held.lowest - held.entry_price
+    upward = held.highest - held.entry_price
+    downward = held.lowest - held.entry_price
     best, worst = (upward, downward) if held.direction > 0 else (-downward, -upward)
-    mfe, mae = max(best, 0.0) * per_price, min(worst, 0.0) * per_price
+    mfe = max(best, 0.0) * per_price
+    mae = min(worst, 0.0) * per_price
     entry_time = run.bars.time[held.entry_bar]
     return {
         "trade_id": held.trade_id,
@@ -395,7 +405,9 @@ def _see(held: Position, price: float) -> None:
 
 
 def _exit_inside(run: Run, bar: int) -> None:
-    held, bars, execution = run.position, run.bars, run.execution
+    held = run.position
+    bars = run.bars
+    execution = run.execution
     if held is None:
         return
     half = money.half_spread(bars, execution, bar - 1)
@@ -416,7 +428,7 @@ def _exit_inside(run: Run, bar: int) -> None:
 
 
 def _liquidation_level(run: Run, held: Position, bar: int) -> float | None:
-    """The price at which equity equals the requirement, from the account as it stands."""
+    """Returns the price at which equity equals the requirement, from the present account."""
     if held.requirement is None:
         return None
     in_quote = (held.requirement - run.cash) / money.conversion(run.bars, bar - 1)
@@ -426,7 +438,8 @@ def _liquidation_level(run: Run, held: Position, bar: int) -> float | None:
 
 def _exit_price(run: Run, held: Position, bar: int, exit_: Exit, half: float) -> tuple[float, float]:
     """The fill's price and the half spread that it contains."""
-    side, tick = -held.direction, run.execution["instrument"]["tick_size"]
+    side = -held.direction
+    tick = run.execution["instrument"]["tick_size"]
     if exit_.kind == "market":
         return money.market_price(run.bars, run.execution, bar, exit_.reference, side, half), half
     if exit_.kind == "open_target":
@@ -435,7 +448,7 @@ def _exit_price(run: Run, held: Position, bar: int, exit_: Exit, half: float) ->
 
 
 def _change(run: Run, held: Position, bar: int, price: float, other: Exit, half: float) -> float:
-    """What the trade's net P&L would change by, had it left at the other price."""
+    """Returns the change of the trade's net P&L, had it left at the other price."""
     per_price = held.quantity * run.multiplier * money.conversion(run.bars, bar - 1)
     other_price, _ = _exit_price(run, held, bar, other, half)
     gross = held.direction * (other_price - price) * per_price
@@ -475,7 +488,8 @@ def _side(signal: int) -> int:
 
 
 def _reason_to_hold(run: Run, bar: int, signal: int, confidence: float) -> str | None:
-    rules, held = run.rules["decisions"], run.position
+    rules = run.rules["decisions"]
+    held = run.position
     if math.isnan(confidence):
         return "undefined"
     if signal == 0:
@@ -516,7 +530,8 @@ def _end_data(run: Run, bar: int) -> None:
 
 
 def _mark(run: Run, bar: int) -> None:
-    held, rate = run.position, money.conversion(run.bars, bar)
+    held = run.position
+    rate = money.conversion(run.bars, bar)
     quantity = 0.0 if held is None else held.direction * held.quantity
     open_gross = rate * (run.quote_cash + quantity * run.bars.close[bar] * run.multiplier)
     equity = run.cash + open_gross

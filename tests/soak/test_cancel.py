@@ -25,8 +25,10 @@ class Cancels:
     """A runner in this process, and how long each cancel has taken."""
 
     def __init__(self, place: Place, architecture: dict[str, Any] | None) -> None:
-        self._place, self._architecture = place, architecture
-        self._store, self._other = place.store(), place.store()
+        self._place = place
+        self._architecture = architecture
+        self._store = place.store()
+        self._other = place.store()
 
     def __enter__(self) -> Cancels:
         self._runner = Runner(self._place.store(), 1)
@@ -102,7 +104,8 @@ def test_shut_down_in_the_middle_of_a_long_block(tmp_path: Path) -> None:
 
 @pytest.mark.soak
 def test_shutdown(tmp_path: Path) -> None:
-    place, tally = place_with(tmp_path / "data", LARGEST, {}), Counter[str]()
+    place = place_with(tmp_path / "data", LARGEST, {})
+    tally = Counter[str]()
     for seed in seeds("shut down during largest LSTM", 20, batch=5, tally=tally):
         took_s = shut_down(place, LARGEST, seed)
         assert took_s < SHUTDOWN_S

@@ -27,7 +27,9 @@ class Pair:
     """Two workers on one database: which of them runs an operation is theirs to settle."""
 
     def __init__(self, store: Store, begin: Begin, pair: tuple[Service, Service]) -> None:
-        self._store, self._begin, self._pair = store, begin, pair
+        self._store = store
+        self._begin = begin
+        self._pair = pair
 
     def once(self, seed: int, *, here: bool) -> float:
         """One run, cancelled by the worker that runs it, or by the other one."""

@@ -28,7 +28,7 @@ HOUR_S = 3_600
 
 @dataclass(frozen=True)
 class Clock:
-    """What processes take for the time of day: some hours from the real one, and others at any moment."""
+    """The time of day as processes see it: some hours from the real one, and others at any moment."""
 
     library: Path
     file: Path
@@ -86,7 +86,8 @@ def whole(folder: Path) -> BacktestResults:
 
 def run_among_jumps(place: Place, clocks: list[Clock], seed: int, whole: BacktestResults, tally: Counter[str]) -> None:
     """Two workers, by the first two clocks. One dies right behind a jump back: the lease it leaves lasts for hours."""
-    store, rng = place.store(), random.Random(seed)
+    store = place.store()
+    rng = random.Random(seed)
     for clock in clocks:
         clock.set(HOUR_S)
     now = place.submit(store, "slow")
@@ -117,7 +118,8 @@ def run_among_jumps(place: Place, clocks: list[Clock], seed: int, whole: Backtes
 
 def _jumps(rng: random.Random) -> list[tuple[int, bool]]:
     """Four, by turns forward (1) and back (-1), and whether a worker dies behind it: behind one of those back."""
-    first, early = rng.choice((1, -1)), rng.random() < 0.5
+    first = rng.choice((1, -1))
+    early = rng.random() < 0.5
     directions = (first, -first, first, -first)
     deadly = directions.index(-1) + (0 if early else 2)
     return [(direction, at == deadly) for at, direction in enumerate(directions)]

@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(folder: Path) -> BacktestResults:
-    """The uninterrupted run."""
+    """Returns the uninterrupted run."""
     return Place(folder, "").expected("slow")
 
 
@@ -40,7 +40,9 @@ class Pair:
     """Two workers with one log; one that is killed is replaced."""
 
     def __init__(self, place: Place, log: Path) -> None:
-        self._place, self.log, self._workers = place, log, [ExitStack(), ExitStack()]
+        self._place = place
+        self.log = log
+        self._workers = [ExitStack(), ExitStack()]
 
     def __enter__(self) -> Pair:
         for each in self._workers:
@@ -59,7 +61,8 @@ class Pair:
 
 def share(place: Place, count: int, seed: int, log: Path, whole: BacktestResults, tally: Counter[str]) -> None:
     """So many operations, disturbed until they rest; what was cancelled is resumed and left in peace."""
-    store, rng = place.store(), random.Random(seed)
+    store = place.store()
+    rng = random.Random(seed)
     names = [place.submit(store, "slow").id for _ in range(count)]
     with Pair(place, log) as pair:
         _disturb(store, names, pair, rng, tally)
@@ -79,7 +82,8 @@ def share(place: Place, count: int, seed: int, log: Path, whole: BacktestResults
 def _disturb(store: Store, names: list[str], pair: Pair, rng: random.Random, tally: Counter[str]) -> None:
     """No worker is killed twice without an end in between: on a busy machine none would ever get to one."""
     until_s = time.monotonic() + 60 + 10 * len(names)
-    deeds, left_at_kill = chain(FIRST, repeat("")), len(names) + 1
+    deeds = chain(FIRST, repeat(""))
+    left_at_kill = len(names) + 1
     while unrested := [name for name in names if store.get(name).status not in RESTING]:
         assert time.monotonic() < until_s, f"{len(unrested)} operations do not end"
         time.sleep(rng.uniform(0.5, 3.0))

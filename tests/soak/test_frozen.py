@@ -38,13 +38,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(folder: Path) -> BacktestResults:
-    """The uninterrupted run."""
+    """Returns the uninterrupted run."""
     return Place(folder, "").expected("slow")
 
 
 def freeze_and_replace(place: Place, seed: int, log: Path, whole: BacktestResults, tally: Counter[str]) -> None:
     """Both workers live all the time; the frozen child wakes up while the other runs, or after it has ended."""
-    store, rng = place.store(), random.Random(seed)
+    store = place.store()
+    rng = random.Random(seed)
     operation = place.submit(store, "slow")
     with worker(place, log=log):
         owner = wait_until(store, operation.id, Status.RUNNING).owner

@@ -1,4 +1,4 @@
-"""A real child dies at every point of a save: the run ends on the same bits, and no row stands twice or is missing."""
+"""A real child dies at every point of a save: the run ends on the same bits, and no row is there twice or missing."""
 
 from __future__ import annotations
 
@@ -22,8 +22,12 @@ from support.soak import seeds
 
 N_BARS = 2_500
 EVERY_BLOCK = {"KTRDR_CHECKPOINT_SECONDS": "0.000001"}
-FIRST, MIDDLE, LAST = 1, 4, "last"
-"""The first save of a child, one behind others, and the one that completes the run."""
+FIRST = 1
+"""The first save of a child."""
+MIDDLE = 4
+"""A save behind others."""
+LAST = "last"
+"""The save that completes the run."""
 Whole = Callable[[], BacktestResults]
 
 
@@ -66,7 +70,7 @@ def points(place: Place, trace: Path) -> dict[str, list[str]]:
 
 
 def die_and_finish(place: Place, save: str, step: int, whole: Whole, tally: Counter[str]) -> None:
-    """One run whose child is killed at that step of that save; the next child goes on."""
+    """Runs a backtest whose child is killed at that step of that save; the next child resumes it."""
     store = place.store()
     operation = place.submit(store, "lstm")
     assert child(place, kill_at=f"{save} {step}") == -9

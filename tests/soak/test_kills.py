@@ -20,7 +20,8 @@ from support.soak import seeds
 
 KINDS = ("slow", "slow_lstm", "slow_mlp", "slow_mtf", "slow_regression")
 N_BARS = 30_000
-LEAST_KILLS, MOST_KILLS = 2, 4
+LEAST_KILLS = 2
+MOST_KILLS = 4
 OFTEN = {"KTRDR_CHECKPOINT_SECONDS": "0.05"}
 """Nearly every block is saved, so that many kills fall into a save."""
 Whole = Callable[[str], BacktestResults]
@@ -39,7 +40,8 @@ def whole(folder: Path) -> Whole:
 
 def kill_and_finish(place: Place, seed: int, whole: Whole, tally: Counter[str]) -> None:
     """One run, its worker killed at least twice at moments that the seed draws."""
-    store, rng = place.store(), random.Random(seed)
+    store = place.store()
+    rng = random.Random(seed)
     kind = rng.choice(KINDS)
     operation = place.submit(store, kind)
     kills = 0
@@ -94,7 +96,8 @@ def test_kills_postgresql(folder: Path, postgresql: Server, whole: Whole) -> Non
 
 def crash_children(place: Place, seed: int, whole: Whole, tally: Counter[str]) -> None:
     """Only children die: with progress between the deaths nobody minds, without it the third is the last."""
-    store, rng = place.store(), random.Random(seed)
+    store = place.store()
+    rng = random.Random(seed)
     kind = rng.choice(KINDS)
     operation = place.submit(store, kind)
     with worker(place):

@@ -48,7 +48,7 @@ class Ground:
 
     @property
     def file(self) -> Path:
-        """The bars."""
+        """Returns the path of the bars."""
         return Repository(self.place.folder).path("EURUSD", "1h")
 
     @property
@@ -75,7 +75,7 @@ class Ground:
         return found
 
     def whole(self) -> BacktestResults:
-        """What nothing has stopped."""
+        """Returns the result of an uninterrupted run."""
         return self.place.expected(self.kind, end=END)
 
 
@@ -102,7 +102,8 @@ def ground(furnished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @contextmanager
 def other_bar(ground: Ground, operation: Operation, rng: random.Random) -> Iterator[None]:
     """One price of one bar of the range is another; what was simulated before it or not makes no difference."""
-    before, row = ground.file.read_bytes(), rng.randrange(600, N_BARS - 300)
+    before = ground.file.read_bytes()
+    row = rng.randrange(600, N_BARS - 300)
     bars = pl.read_parquet(ground.file).with_row_index()
     higher = pl.when(pl.col("index") == row).then(pl.col("high") * 1.0001).otherwise(pl.col("high"))
     bars.with_columns(high=higher).drop("index").write_parquet(ground.file)
@@ -155,7 +156,7 @@ def nothing(ground: Ground, operation: Operation, rng: random.Random) -> Iterato
 
 @dataclass(frozen=True)
 class Change:
-    """What is another now, and the part that a refusal names."""
+    """A changed input, and the part that a refusal names."""
 
     make: Callable[..., AbstractContextManager[None]]
     part: str
@@ -207,7 +208,7 @@ def test_refusals(ground: Ground) -> None:
         tally[name] += 1
 
 
-def test_a_strategy_of_its_own_name_goes_on_as_it_was_submitted(ground: Ground) -> None:
+def test_a_strategy_of_its_own_name_resumes_as_it_was_submitted(ground: Ground) -> None:
     operation = ground.stopped(1_200)
     whole = ground.whole()
     with other_strategy(ground, operation, random.Random(2)):
@@ -232,7 +233,8 @@ def append_bars(ground: Ground, count: int) -> None:
 
 @pytest.mark.parametrize("count", [1, 500])
 def test_bars_appended_after_the_range_do_not_matter(ground: Ground, count: int) -> None:
-    operation, whole = ground.stopped(1_200), ground.whole()
+    operation = ground.stopped(1_200)
+    whole = ground.whole()
     append_bars(ground, count)
     assert ground.whole().identity == whole.identity
     resume(operation.id, store=ground.store)
@@ -240,8 +242,9 @@ def test_bars_appended_after_the_range_do_not_matter(ground: Ground, count: int)
 
 
 def test_another_torch_profile(ground: Ground) -> None:
-    """Refused by name; a worker that has it says why it leaves the run alone; a fork goes on there."""
-    operation, whole = ground.stopped(1_200), ground.whole()
+    """Refused by name; a worker that has it says why it leaves the run alone; a fork continues there."""
+    operation = ground.stopped(1_200)
+    whole = ground.whole()
     elsewhere = replace(ground.place, settings={**ground.place.settings, **OTHER_PROFILE})
     said = elsewhere.call("operations", "resume", operation.id)
     assert (said.returncode, said.stderr.split(":")[0]) == (4, "profile_mismatch")

@@ -1,4 +1,4 @@
-"""A hundred resumes of one operation at the same moment: one wins, the others are told that it runs."""
+"""A hundred resumes of one operation at the same moment: one wins, the others get an error that it runs."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def resting(store: Store) -> Operation:
 
 
 def at_once(attempt: Callable[[int], Claim | Operation]) -> list[Claim | Operation]:
-    """What the winners got; the losers were told that somebody runs it."""
+    """Returns what the winners got; the losers got an error that somebody runs it."""
     start = threading.Barrier(AT_ONCE)
 
     def one(number: int) -> Claim | Operation | None:
@@ -69,7 +69,8 @@ def at_once(attempt: Callable[[int], Claim | Operation]) -> list[Claim | Operati
 @pytest.mark.parametrize("round_", range(3))
 def test_one_of_a_hundred_threads_wins(open_store: Callable[[], Store], round_: int) -> None:
     homes = [open_store() for _ in range(STORES)]
-    store, operation = homes[0], resting(homes[0])
+    store = homes[0]
+    operation = resting(homes[0])
     (won,) = at_once(lambda number: homes[number % STORES].claim(operation.id, stores.owner(1_000 + number)))
     assert isinstance(won, Claim)
     now = store.get(operation.id)
@@ -115,7 +116,7 @@ def race(place: Place) -> None:
         said = [_hear(racer) for racer in racers]
         assert said == ["ready"] * AT_ONCE
         for racer in racers:
-            _let_go(racer)
+            _start(racer)
         answers = Counter(_hear(racer) for racer in racers)
     finally:
         for racer in racers:
@@ -130,7 +131,7 @@ def _hear(racer: subprocess.Popen[str]) -> str:
     return racer.stdout.readline().strip()
 
 
-def _let_go(racer: subprocess.Popen[str]) -> None:
+def _start(racer: subprocess.Popen[str]) -> None:
     assert racer.stdin is not None
     racer.stdin.write("\n")
 

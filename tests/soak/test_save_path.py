@@ -1,4 +1,4 @@
-"""What saving costs a run: at most one per cent of its time, processor and commit wait together."""
+"""Cost of saving a run: at most one per cent of its time, processor and commit wait together."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
         inner = getattr(Recorder, name)
 
         def outer(self: Recorder, *arguments: Any, **named: Any) -> None:
-            began_s, computed_s = time.perf_counter(), time.thread_time()
+            began_s = time.perf_counter()
+            computed_s = time.thread_time()
             inner(self, *arguments, **named)
             note(time.perf_counter() - began_s, time.thread_time() - computed_s)
 
@@ -89,7 +90,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_save_takes_little_of_the_time_between_two(
     folder: Path, database_url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What it computes: how long others keep it waiting for a core says nothing about it."""
+    """Counts processor seconds alone: waiting for a core that others use says nothing about a save."""
     with at_home(Place(folder, database_url), monkeypatch) as store:
         run(store, "mlp", every_bars=BARS_PER_SAVE)
     assert len(clock.computed_s) >= 5

@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(folder: Path) -> BacktestResults:
-    """The uninterrupted run."""
+    """Returns the uninterrupted run."""
     return Place(folder, "").expected("slow")
 
 
@@ -50,7 +50,7 @@ def sqlite(folder: Path, tmp_path: Path) -> Place:
 
 
 def test_postgresql_is_restarted(folder: Path, postgresql: Server, postgresql_url: str, whole: BacktestResults) -> None:
-    """Once with a word to its clients, once without: the same process goes on both times."""
+    """Once with a word to its clients, once without: the same process continues both times."""
     place = Place(folder, postgresql_url, OFTEN)
     store = place.store()
     operation = place.submit(store, "slow")
@@ -68,7 +68,8 @@ def test_restarts(folder: Path, postgresql: Server, whole: BacktestResults) -> N
     """Every five seconds, while two slots work through ten operations; five times."""
     tally: Counter[str] = Counter()
     for seed in seeds("postgresql restarts", 5, batch=1, tally=tally):
-        rng, database = random.Random(400_000 + seed), postgresql.take()
+        rng = random.Random(400_000 + seed)
+        database = postgresql.take()
         place = Place(folder, postgresql.url(database), OFTEN)
         store = place.store()
         names = [place.submit(store, "slow").id for _ in range(10)]
@@ -101,7 +102,7 @@ def locked(place: Place) -> Iterator[None]:
 
 
 def survive_a_lock(place: Place, seconds: float, bar: int, whole: BacktestResults) -> None:
-    """Longer than the driver waits, and than the lease: the run stands still, and goes on as if nothing had been."""
+    """Longer than the driver waits, and than the lease: the run waits, and continues as if nothing had been."""
     store = place.store()
     operation = place.submit(store, "slow")
     with worker(place):
@@ -132,7 +133,7 @@ def test_locks(folder: Path, tmp_path: Path, whole: BacktestResults) -> None:
 
 
 def give_up_at_a_lock(sqlite: Place, log: Path, bar: int, whole: BacktestResults) -> None:
-    """The child says why it ends, its end is no crash, and the worker goes on with the run once it can."""
+    """The child says why it ends, its end is no crash, and the worker resumes the run once it can."""
     place = replace(sqlite, settings=IMPATIENT)
     store = place.store()
     operation = place.submit(store, "slow")
@@ -166,7 +167,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def child(place: Place, log: Path) -> subprocess.Popen[bytes]:
-    """What a worker spawns for a run, without the worker."""
+    """Spawns the child that a worker would spawn for a run."""
     words = [sys.executable, "-m", "ktrdr.operations.pool.child", "one", str(os.getpid())]
     with log.open("ab") as stderr:
         return subprocess.Popen(words, env=place.environment, stderr=stderr)

@@ -8,9 +8,10 @@ import re
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from support.source_tree import CORE, ROOT, python_files
+from support.source_tree import ROOT, python_files
 
 _DOC_LINES = re.compile(r"((?:^[ \t]*//[/!][^\n]*\n)+)", re.M)
 _CODE = re.compile(r"```.*?```|`[^`]*`", re.S)
@@ -35,9 +36,15 @@ def room_of(file: Path) -> str:
     return str(file.parent.relative_to(ROOT)).removeprefix("python/")
 
 
+@lru_cache(maxsize=4)
+def _nodes(file: Path) -> list[ast.AST]:
+    """Returns the nodes of a Python file; the readers below ask for the same file in turn."""
+    return list(ast.walk(ast.parse(file.read_text())))
+
+
 def docstrings(file: Path) -> Iterator[Prose]:
     """Yields the docstrings of a Python file: module, classes, functions, and strings below an assignment."""
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in _nodes(file):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             for child in node.body:
                 text = child.value.value if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant) else 0
@@ -47,14 +54,16 @@ def docstrings(file: Path) -> Iterator[Prose]:
 
 def messages(file: Path) -> Iterator[Prose]:
     """Yields every string of a Python file that holds more than one word, docstrings among them."""
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in _nodes(file):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value.strip():
             yield Prose(f"{file.relative_to(ROOT)}:{node.lineno}", node.value)
 
 
 def comments(file: Path) -> Iterator[Prose]:
     """Yields the comments of a Python file; lines that follow each other are one comment."""
-    last, first, text = -1, 0, ""
+    last = -1
+    first = 0
+    text = ""
     for token in tokenize.generate_tokens(io.StringIO(file.read_text()).readline):
         if token.type == tokenize.COMMENT:
             if token.start[0] != last + 1 and text:
@@ -62,9 +71,31 @@ def comments(file: Path) -> Iterator[Prose]:
                 text = ""
             if not text:
                 first = token.start[0]
-            text, last = f"{text} {token.string.lstrip('# ')}", token.start[0]
+            text = f"{text} {token.string.lstrip('# ')}"
+            last = token.start[0]
     if text:
         yield Prose(f"{file.relative_to(ROOT)}:{first}", text)
+
+
+def names(file: Path) -> Iterator[Prose]:
+    """Yields the names that a Python file gives to functions, classes and variables, as words."""
+    for node in _nodes(file):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                pass
+            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
+                pass
+            case _:
+                continue
+        yield Prose(f"{file.relative_to(ROOT)}:{node.lineno}", name.strip("_").replace("_", " "))
+
+
+def script_comments(file: Path) -> Iterator[Prose]:
+    """Yields the comments of a shell script, a Makefile or a file in YAML or TOML, one line at a time."""
+    for number, line in enumerate(file.read_text().splitlines(), 1):
+        _, mark, text = line.partition("#")
+        if mark:
+            yield Prose(f"{file.relative_to(ROOT)}:{number}", text)
 
 
 def rust_docs(file: Path) -> Iterator[Prose]:
@@ -101,10 +132,18 @@ def pages() -> list[Path]:
 
 
 def rust_sources() -> list[Path]:
-    """Returns the Rust files that ship: the core and the binding."""
-    return sorted([*CORE.rglob("*.rs"), *(ROOT / "rust" / "py" / "src").rglob("*.rs")])
+    """Returns the Rust files: core, binding, testkit, tests and benches."""
+    return sorted(file for file in (ROOT / "rust").rglob("*.rs") if "target" not in file.parts)
 
 
 def python_sources() -> list[Path]:
-    """Returns the Python files that ship."""
-    return python_files()
+    """Returns the Python files: the package, tests, benches, scripts and examples."""
+    trees = ("tests", "benches", "scripts", "examples")
+    return sorted([*python_files(), *(file for tree in trees for file in (ROOT / tree).rglob("*.py"))])
+
+
+def scripts() -> list[Path]:
+    """Returns shell scripts, findings, workflows and files of settings."""
+    named = [ROOT / name for name in ("Makefile", "Dockerfile", "docker-compose.sandbox.yml", "pyproject.toml")]
+    trees = [*(ROOT / "scripts").rglob("*.sh"), *(ROOT / "findings").glob("*.sh")]
+    return sorted([*named, *trees, *(ROOT / ".github").rglob("*.yml"), *(ROOT / "examples").glob("*.yaml")])

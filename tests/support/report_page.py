@@ -95,7 +95,7 @@ class Page(HTMLParser):
 
     @property
     def data(self) -> dict[str, Any]:
-        """What the chart is drawn from."""
+        """Returns the data that the chart is drawn from."""
         found: dict[str, Any] = json.loads(self.id("data").text)
         return found
 
@@ -155,5 +155,6 @@ def candles(part: dict[str, Any]) -> dict[str, NDArray[np.float64]]:
     scale = 10.0 ** part["close"]["s"]
     close = np.cumsum(np.array(part["close"]["d"], np.int64))
     opened = np.concatenate([close[:1], close[:-1]]) + np.array(part["gap"])
-    high, low = np.maximum(opened, close) + part["up"], np.minimum(opened, close) - part["down"]
+    high = np.maximum(opened, close) + part["up"]
+    low = np.minimum(opened, close) - part["down"]
     return {"open": opened / scale, "high": high / scale, "low": low / scale, "close": close / scale}

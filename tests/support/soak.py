@@ -22,7 +22,8 @@ def seeds(
     taken, so a failed assertion is never recorded. Delete the lines of a part to run it again from the start.
     """
     first = passed(part, record)
-    begun, begun_at = first, time.monotonic()
+    begun = first
+    begun_at = time.monotonic()
     for seed in range(first, count):
         yield seed
         if seed + 1 == count or (seed + 1 - begun) == batch:
@@ -30,7 +31,8 @@ def seeds(
             line = {"part": part, "from": begun, "to": seed + 1, "of": count, "seconds": seconds}
             _append(record, line | dict(tally or {}))
             (tally if tally is not None else Counter()).clear()
-            begun, begun_at = seed + 1, time.monotonic()
+            begun = seed + 1
+            begun_at = time.monotonic()
 
 
 def passed(part: str, record: Path = RECORD) -> int:

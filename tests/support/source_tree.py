@@ -107,7 +107,9 @@ def _expand(path: str) -> Iterator[str]:
     if not brace:
         yield re.sub(r"as\w+$", "", path) if " as " in path else path
         return
-    depth, start, inner = 0, 0, rest[: rest.rindex("}")]
+    depth = 0
+    start = 0
+    inner = rest[: rest.rindex("}")]
     for index, letter in enumerate(inner + ","):
         depth += {"{": 1, "}": -1}.get(letter, 0)
         if letter == "," and depth == 0:
@@ -153,7 +155,8 @@ def circles(edges: Mapping[str, set[str]]) -> list[list[str]]:
 
 
 def _reached(start: str, edges: Mapping[str, set[str]]) -> set[str]:
-    seen, waiting = set[str](), [start]
+    seen = set[str]()
+    waiting = [start]
     while waiting:
         for other in edges[waiting.pop()] - seen:
             seen.add(other)

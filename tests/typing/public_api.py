@@ -51,7 +51,8 @@ def results_of_arrays() -> None:
     assert_type(result.open_position, OpenPosition | None)
     assert_type(result.signal_counts, Mapping[str, int])
     assert_type(simulate_from_backtesting(bars, signals), RunResult)
-    long, short = signals > 0, pl.Series(signals < 0)
+    long = signals > 0
+    short = pl.Series(signals < 0)
     assert_type(ktrdr.simulate(bars, entries=long, exits=short, short_entries=short, short_exits=long), RunResult)
 
 

@@ -109,7 +109,8 @@ def test_mappings_mirror_the_rules(mapping: Any, model: type[Strict]) -> None:
     hints: Mapping[str, Any] = get_type_hints(mapping)
     assert list(hints) == list(model.model_fields)
     for name, hint in hints.items():
-        own, wanted = shape(hint), shape(model.model_fields[name].annotation)
+        own = shape(hint)
+        wanted = shape(model.model_fields[name].annotation)
         if name == "lr_scheduler":  # true is the default one; the model's union has a union inside
             assert own - {bool, NoneType} == {one for part in wanted - {NoneType} for one in part}
         elif name == "labels":  # of trades: the others cannot be trained

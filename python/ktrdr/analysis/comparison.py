@@ -65,7 +65,8 @@ def _daily(result: RunResult) -> pl.DataFrame:
 
 def _correlation(one: pl.DataFrame, other: pl.DataFrame) -> float | None:
     both = one.join(other, on="day", how="inner", suffix="_other").sort("day")
-    mine, theirs = both["returned"].to_numpy(), both["returned_other"].to_numpy()
+    mine = both["returned"].to_numpy()
+    theirs = both["returned_other"].to_numpy()
     if len(mine) < LEAST_DAYS or mine.min() == mine.max() or theirs.min() == theirs.max():
         return None
     return float(np.corrcoef(mine, theirs)[0, 1])

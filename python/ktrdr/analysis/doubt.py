@@ -138,7 +138,8 @@ def _days(from_ns: int, until_ns: int, facts: Mapping[str, Any]) -> tuple[object
 
 
 def _rows(doubt: Doubt) -> list[tuple[str, str]]:
-    trials, reason = doubt.trials, f"- ({doubt.undefined})" if doubt.undefined else "-"
+    trials = doubt.trials
+    reason = f"- ({doubt.undefined})" if doubt.undefined else "-"
     interval = doubt.sharpe_interval
     record = doubt.min_track_record_days
     needed = reason if doubt.undefined else "never" if record is None else f"{record:,.0f}, of which {doubt.days:,}"

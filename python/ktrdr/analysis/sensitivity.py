@@ -194,11 +194,14 @@ def _break_even(profit: Callable[[float], float], highest: float, guess: float) 
     """Returns the cost at which a profit that is above 0 without costs ends, up to ``highest``; else None."""
     if highest <= 0 or (above := profit(0.0)) <= 0:
         return None
-    low, high = 0.0, min(guess, highest)
+    low = 0.0
+    high = min(guess, highest)
     while (below := profit(high)) > 0:
         if high >= highest:
             return None
-        low, above, high = high, below, min(2 * high, highest)
+        low = high
+        above = below
+        high = min(2 * high, highest)
     return _crossing(profit, (low, above), (high, below))
 
 
@@ -208,8 +211,10 @@ def _crossing(profit: Callable[[float], float], gain: tuple[float, float], loss:
     Regula falsi, which needs few steps since a profit is nearly a straight line in a cost; an end that stays twice
     counts half (Illinois). None where the loss turns out to be no trades at all: the orders could not be paid.
     """
-    (low, above), (high, below) = gain, loss
-    at_high, moved = below, 0
+    low, above = gain
+    high, below = loss
+    at_high = below
+    moved = 0
     for _ in range(_MOST_STEPS):
         if high - low <= _PRECISION * high:
             break
@@ -218,9 +223,15 @@ def _crossing(profit: Callable[[float], float], gain: tuple[float, float], loss:
         middle = min(max(middle, low + _PRECISION * high / 2), high - _PRECISION * high / 2)
         found = profit(middle)
         if found > 0:
-            low, above, below, moved = middle, found, below / 2 if moved == 1 else below, 1
+            low = middle
+            above = found
+            below = below / 2 if moved == 1 else below
+            moved = 1
         else:
-            high, below, above, moved = middle, found, above / 2 if moved == -1 else above, -1
+            high = middle
+            below = found
+            above = above / 2 if moved == -1 else above
+            moved = -1
             at_high = found
     return None if at_high == 0 else (low + high) / 2
 

@@ -94,7 +94,8 @@ class _Inputs:
         return (*identity_parts(self.config, self.features, self.bundle), *lineage)
 
     def begin(self) -> BlockRun:
-        strategy, warmup_bars = self.config.strategy, self.features.first_simulated
+        strategy = self.config.strategy
+        warmup_bars = self.features.first_simulated
         simulation = BlockRun.begin(
             self.features.base,
             execution=strategy.execution,
@@ -141,7 +142,8 @@ class _Control:
             raise Cancelled("the run was cancelled before its first bar")
 
     def on_block(self, simulation: BlockRun, inputs: _Inputs) -> None:
-        bar, total = simulation.next_bar, len(inputs.features.values)
+        bar = simulation.next_bar
+        total = len(inputs.features.values)
         self.bridge.report("backtest", bar, total, PerformanceTracker(simulation).progress())
         cancelled = bar < total and self.token.is_cancelled()
         if self.callback is not None:

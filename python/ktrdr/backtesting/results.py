@@ -173,7 +173,8 @@ def _run_facts(config: BacktestConfig, bundle: ModelBundle) -> dict[str, Any]:
 
 
 def _data_facts(features: FeatureMatrix) -> dict[str, Any]:
-    stamps, base = features.base.timestamp, features.base
+    stamps = features.base.timestamp
+    base = features.base
     resampled = {
         timeframe.value: series.provenance.resampled_from.value
         for timeframe, series in features.series.items()

@@ -66,7 +66,8 @@ class Violations(Sequence[Violation]):
         return map(self._made, range(len(self)))
 
     def _made(self, at: int) -> Violation:
-        row, name = int(self.rows[at]), _FIELDS[self.fields[at]]
+        row = int(self.rows[at])
+        name = _FIELDS[self.fields[at]]
         value = iso(int(self.stamps[row])) if name == "timestamp" else repr(float(self.columns[name][row]))
         return Violation(row, name, value, _RULES[self.rules[at]])
 
@@ -134,8 +135,10 @@ def absorb_rounding(columns: dict[str, Floats]) -> tuple[dict[str, Floats], int]
     1
     """
     prices = [columns[name] for name in PRICES]
-    highest, lowest = np.maximum.reduce(prices), np.minimum.reduce(prices)
-    high, low = columns["high"], columns["low"]
+    highest = np.maximum.reduce(prices)
+    lowest = np.minimum.reduce(prices)
+    high = columns["high"]
+    low = columns["low"]
     above = (high < highest) & (high >= highest * (1 - _ROUNDING_RATE))
     below = (low > lowest) & (low <= lowest * (1 + _ROUNDING_RATE))
     if not (above.any() or below.any()):

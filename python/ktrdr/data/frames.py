@@ -143,7 +143,8 @@ def _pandas_table(frame: Any, symbol: str) -> Table:
     dial: Dial | None = None
     given = [column for _, column in frame.items()]
     for index, name in _named(tuple(frame.columns), symbol):
-        lower, column = name.lower(), given[index]
+        lower = name.lower()
+        column = given[index]
         if lower in columns:
             raise DataParse("two columns of one name", found=name, field=lower)
         if lower == "timestamp" and _has_stamps(column):
@@ -248,7 +249,8 @@ def _polars_dial(column: pl.Series) -> Dial | None:
     zone = getattr(column.dtype, "time_zone", None)
     if zone is None or zone == "UTC" or column.null_count():
         return None
-    clock, utc = Clock(zone), _in_ns(column).to_numpy()
+    clock = Clock(zone)
+    utc = _in_ns(column).to_numpy()
     return lambda ns_before: clock.local(utc - ns_before)
 
 
@@ -303,7 +305,8 @@ def context_of(frame: pl.DataFrame, file: str) -> tuple[Stamps, Floats]:
         raise DataParse(
             "a column is missing", where=file, found=sorted(frame.columns), expected=", ".join(sorted(missing))
         )
-    stamps, values = stamps_of(frame["timestamp"], file), floats_of(frame["value"], "value", file)
+    stamps = stamps_of(frame["timestamp"], file)
+    values = floats_of(frame["value"], "value", file)
     if len(bad := np.flatnonzero(np.diff(stamps) <= 0)):
         raise DataParse("the stamps do not increase", where=file, row=int(bad[0]) + 1, field="timestamp")
     if len(bad := np.flatnonzero(~np.isfinite(values))):

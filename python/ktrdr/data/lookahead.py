@@ -12,7 +12,8 @@ from ktrdr.time import NS_PER_SECOND, iso
 _REACH_NS = 36 * 3_600 * NS_PER_SECOND
 # Measured on EURUSD days that honestly end three hours before their date does: by chance some k fits with under half
 # in 22 % of windows of 3 bars, 7 % of 5, 0.7 % of 10, none of 20. So a few bars convict only if they fit exactly.
-_ENOUGH_BARS, _FEWEST_BARS = 20, 3
+_ENOUGH_BARS = 20
+_FEWEST_BARS = 3
 _EXACT_RATE = 1e-9
 
 

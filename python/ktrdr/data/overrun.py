@@ -16,7 +16,8 @@ _REACH_NS = 36 * 3_600 * NS_PER_SECOND
 _EXACT_RATE = 1e-9
 # Bars of another price source fit a window of finer bars by chance now and then. They prove something only where
 # most bars fit exactly. Summer and winter time give two offsets at most.
-_EXPLAINED_SHARE, _OFFSETS = 0.8, 2
+_EXPLAINED_SHARE = 0.8
+_OFFSETS = 2
 _FEWEST_BARS = 10  # fewer convict only where the volume agrees too
 _MOST_STARTS = 64
 
@@ -53,7 +54,8 @@ def find_overrun(higher: BarSeries, base: BarSeries) -> Overrun | None:
     traded_on = base.timestamp[at + 1] == base.close_ns[at]
     traded_on &= base.close_ns[at] > ends[rows] - base.timeframe.ns
     late: list[list[_Match]] = []
-    explained, judged = int(np.count_nonzero(exact)), int(np.count_nonzero(honest | traded_on))
+    explained = int(np.count_nonzero(exact))
+    judged = int(np.count_nonzero(honest | traded_on))
     misses_left = (1 - _EXPLAINED_SHARE) * judged
     for row, last, through in zip(
         rows[~honest].tolist(), at[~honest].tolist(), traded_on[~honest].tolist(), strict=True
@@ -74,7 +76,8 @@ def _own_range(higher: BarSeries, base: BarSeries, rows: NDArray[np.int64], at: 
     first = np.searchsorted(base.timestamp, higher.timestamp[rows])
     there = first <= at
     edges = np.stack([np.minimum(first, at), at + 1], axis=1).ravel()  # at + 1 is a row: a base bar closes later
-    highest, lowest = np.maximum.reduceat(base.high, edges)[::2], np.minimum.reduceat(base.low, edges)[::2]
+    highest = np.maximum.reduceat(base.high, edges)[::2]
+    lowest = np.minimum.reduceat(base.low, edges)[::2]
     same = _equal(base.open[np.minimum(first, at)], higher.open[rows])
     return there & same & _equal(highest, higher.high[rows]) & _equal(lowest, higher.low[rows])
 
@@ -100,7 +103,8 @@ def _windows(higher: BarSeries, base: BarSeries, row: int, at: int, *, only_late
     Where the base does not trade at the bar's end only runs that begin with the next base bar count: the base may
     lack bars, and a close alone is met again by chance.
     """
-    begin_ns, end_ns = int(higher.timestamp[row]), int(higher.close_ns[row])
+    begin_ns = int(higher.timestamp[row])
+    end_ns = int(higher.close_ns[row])
     reach_ns = max(_REACH_NS, higher.timeframe.ns)
     first = int(np.searchsorted(base.timestamp, begin_ns - reach_ns))
     stop = int(np.searchsorted(base.close_ns, end_ns + reach_ns, side="right"))
@@ -123,7 +127,8 @@ def _windows(higher: BarSeries, base: BarSeries, row: int, at: int, *, only_late
 def _match(higher: BarSeries, base: BarSeries, row: int, window: tuple[int, int], at: int) -> _Match:
     start, last = window
     seen = slice(int(np.searchsorted(base.timestamp, higher.timestamp[row])), at + 1)
-    highest, lowest = base.high[seen].max(initial=0.0), base.low[seen].min(initial=np.inf)
+    highest = base.high[seen].max(initial=0.0)
+    lowest = base.low[seen].min(initial=np.inf)
     above = higher.high[row] > highest * (1 + _EXACT_RATE)
     below = higher.low[row] < lowest * (1 - _EXACT_RATE)
     same_volume = False

@@ -17,14 +17,16 @@ from ktrdr.time import NS_PER_DAY, NS_PER_SECOND, Timeframe
 
 SYMBOL = "EURUSD"
 _SEED = 20_220_101
-_FIRST_DAY, _LAST_DAY = np.datetime64("2022-01-01"), np.datetime64("2025-01-01")
+_FIRST_DAY = np.datetime64("2022-01-01")
+_LAST_DAY = np.datetime64("2025-01-01")
 _HOUR_NS = 3_600 * NS_PER_SECOND
 _MEAN_PRICE = 1.09
 _STEPS_PER_BAR = 6
 _WEEKEND_STEP = 8.0  # the first step of a week is that many times as large
 # Half of the variance lives in a slow drift about the mean, half in swings with a half-life of six hours, so that
 # rules which fade a move find a little to live on.
-_SLOW_PULL, _FAST_PULL = 2e-5, 1.6e-3
+_SLOW_PULL = 2e-5
+_FAST_PULL = 1.6e-3
 
 
 def sample_bars() -> BarSeries:

@@ -9,11 +9,16 @@ from ktrdr._types import Floats
 from ktrdr.errors import DataTimeUnit
 
 NS_PER_UNIT = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
-_EARLIEST_S, _LATEST_S = 100_000_000, 4_102_444_800  # 1973 to 2100: the four units' ranges do not touch
+# 1973 to 2100: the four units' ranges do not touch
+_EARLIEST_S = 100_000_000
+_LATEST_S = 4_102_444_800
 _MINUTE_NS = 60 * NS_PER_UNIT["s"]
-_FIRST_DAY, _LAST_DAY = 25_569, 80_000  # 1970 to 2119; days that count from 1970 are fewer until 2040
+# 1970 to 2119; days that count from 1970 are fewer until 2040
+_FIRST_DAY = 25_569
+_LAST_DAY = 80_000
 _DAYS_TO_1970 = 25_569
-_MS_PER_DAY, _MS_PER_MINUTE = 86_400_000, 60_000
+_MS_PER_DAY = 86_400_000
+_MS_PER_MINUTE = 60_000
 
 
 def unit_of(value: int) -> str | None:

@@ -46,7 +46,8 @@ def changes(run: Mapping[str, object], file: Mapping[str, object]) -> dict[str, 
     """
     found: dict[str, Change] = {}
     for name in {**run, **file}:
-        mine, other = run.get(name), file.get(name)
+        mine = run.get(name)
+        other = file.get(name)
         if isinstance(mine, Mapping) and isinstance(other, Mapping) and set(mine) == set(other):
             found |= {f"{name}.{key}": Change(mine[key], other[key]) for key in mine if mine[key] != other[key]}
         elif mine != other:

@@ -153,14 +153,16 @@ def _trade_parts(result: RunResult, decimals: int) -> JsonObject:
 def _figures(trades: pl.DataFrame, hours: pl.DataFrame) -> Iterator[Figure]:
     from markupsafe import Markup
 
-    returns, held = trades["return_rate"].to_numpy(), trades["bars_held"].to_numpy().astype(np.float64)
+    returns = trades["return_rate"].to_numpy()
+    held = trades["bars_held"].to_numpy().astype(np.float64)
     drawing = figures.histogram(returns, _percent, "Number of trades by return")
     middle = f"median {rate_text(float(np.median(returns)))}, best {rate_text(returns.max())}"
     yield Figure("Return of a trade", Markup(drawing), f"{middle}, worst {rate_text(returns.min())}")
     drawing = figures.histogram(held, _count, "Number of trades by bars held", whole=True)
     longest = f"median {np.median(held):g} bars, longest {held.max():,.0f}"
     yield Figure("Holding time in bars", Markup(drawing), longest)
-    worst, best = trades["mae_rate"].to_numpy(), trades["mfe_rate"].to_numpy()
+    worst = trades["mae_rate"].to_numpy()
+    best = trades["mfe_rate"].to_numpy()
     won = (trades["net_pnl"] > 0).to_list()
     drawing = figures.scatter(worst, best, won, _percent, "Best against worst price while held")
     caption = "across: largest loss while held (MAE); up: largest gain (MFE); a ring is a trade that lost"

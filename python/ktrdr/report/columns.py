@@ -15,10 +15,13 @@ from ktrdr.report.market import Market, bought_and_held
 from ktrdr.simulation.result import RunResult
 
 PRICES = ("open", "high", "low", "close")
-_PRICE_DIGITS, _MONEY_DIGITS = 7, 8
+_PRICE_DIGITS = 7
+_MONEY_DIGITS = 8
 _MOST_DECIMALS = 10
-_SHARE_DECIMALS, _DEPTH_DECIMALS = 4, 6
-_BUY, _SELL = (1, 3), (-1, -3)
+_SHARE_DECIMALS = 4
+_DEPTH_DECIMALS = 6
+_BUY = (1, 3)
+_SELL = (-1, -3)
 
 
 def decimals_of(values: Floats, digits: int = _PRICE_DIGITS) -> int:
@@ -47,7 +50,8 @@ def chart_frame(result: RunResult, market: Market) -> pl.DataFrame:
 
     Raises ``InternalError`` for stamps that do not increase: the chart library would drop such rows and say nothing.
     """
-    equity, bars = result.equity, market.bars
+    equity = result.equity
+    bars = market.bars
     columns: dict[str, object] = {"time": equity["time"].dt.timestamp("ns").to_numpy() // 1_000_000_000}
     check_times(np.asarray(columns["time"]))
     if bars is not None:

@@ -56,7 +56,8 @@ def _costs_and_delay(result: RunResult, market: Market) -> Iterator[Part]:
 
 
 def _break_even(found: Sensitivity) -> str:
-    rate, multiple = found.break_even_rate, found.break_even_multiple
+    rate = found.break_even_rate
+    multiple = found.break_even_multiple
     if rate is None and multiple is None:
         return "No break-even: without costs the run has no profit, or its profit never ends."
     parts = [
@@ -70,7 +71,8 @@ def _doubt(result: RunResult) -> Iterator[Part]:
     moments = Moments.of_metrics(result.metrics, result.conventions["periods_per_year"])
     if moments is None:
         return
-    chance, record = probabilistic_sharpe(moments), minimum_track_record(moments)
+    chance = probabilistic_sharpe(moments)
+    record = minimum_track_record(moments)
     rows = [
         ("probability that the true Sharpe ratio is above 0 (PSR)", "-" if chance is None else rate_text(chance)),
         ("days that would show it at 95 % (MinTRL)", "never" if record is None else f"{record:,.0f}"),

@@ -11,11 +11,16 @@ import numpy as np
 
 from ktrdr._types import Floats
 
-_WIDTH, _HEIGHT = 360, 170
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 8, 22
+_WIDTH = 360
+_HEIGHT = 170
+_LEFT = 44
+_RIGHT = 8
+_TOP = 8
+_BOTTOM = 22
 _BINS = 24
 _MOST_DOTS = 1_500
-_STACK_WIDTH, _STACK_LEFT = 720, 64
+_STACK_WIDTH = 720
+_STACK_LEFT = 64
 # Looks of a line where no style sheet of a page gives it others, as in a notebook.
 _LOOKS = {
     "curve": 'fill="none" stroke="#0072b2" stroke-width="1.4"',
@@ -35,7 +40,8 @@ class Scale:
 
     def __init__(self, low: float, high: float, start: float, stop: float) -> None:
         self.low, self.high = (low, high) if high > low else (low - 0.5, low + 0.5)
-        self._start, self._factor = start, (stop - start) / (self.high - self.low)
+        self._start = start
+        self._factor = (stop - start) / (self.high - self.low)
 
     def __call__(self, value: float) -> float:
         """Returns the position of a value."""
@@ -52,7 +58,8 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
         return [low]
     power = 10.0 ** math.floor(math.log10((high - low) / most))
     step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if (high - low) / (power * factor) <= most)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
     return [round(number * step, 12) for number in range(first, last + 1)]
 
 
@@ -65,7 +72,8 @@ def histogram(values: Floats, text: Format, label: str, *, whole: bool = False) 
         label: the description that a screen reader speaks.
         whole: values are whole numbers, so bins are as well.
     """
-    low, high = float(values.min()), float(values.max())
+    low = float(values.min())
+    high = float(values.max())
     edges = _edges(low, high, whole)
     counts, _ = np.histogram(values, edges)
     x = Scale(edges[0], edges[-1], _LEFT, _WIDTH - _RIGHT)
@@ -172,7 +180,8 @@ def _panel(panel: Panel, x: Scale, top: float, bottom: float) -> str:
         tag = "polygon" if line.filled else "polyline"
         parts.append(f'<{tag} class="{line.kind}" {_LOOKS[line.kind]} points="{" ".join(ends)}"/>')
     for row, value, side, kind in panel.marks:
-        left, height = x(row), y(value) + 2 * side
+        left = x(row)
+        height = y(value) + 2 * side
         path = f"M{left} {height:.1f}l3 {5 * side}h-6Z"
         parts.append(f'<path class="{kind}" d="{path}"/>')
     return "".join(parts)

@@ -90,7 +90,8 @@ def bought_and_held(result: RunResult, bars: BarSeries) -> Floats | None:
     The core simulates it: one buy of all cash on the first bar, under the costs of the run. None where that does not
     give the benchmark's return in the metrics.
     """
-    whole, capital = result.metrics["benchmark_return"], result.metrics["initial_capital"]
+    whole = result.metrics["benchmark_return"]
+    capital = result.metrics["initial_capital"]
     if not result.rules or whole is None or capital is None or len(bars) < 2:
         return None
     rules = saved_execution(dict(result.rules["execution"]))
@@ -111,7 +112,8 @@ def _same_stamps(bars: BarSeries, result: RunResult) -> bool:
 
 
 def _in_memory(source: CoreLedger, timeframe: Timeframe) -> Market:
-    curve, core = source.curve, source.core
+    curve = source.curve
+    core = source.core
     if curve.history is not None or curve.first_row > 0:
         return Market(None, reason="the run was resumed without its earlier bars")
     loaded = curve.bars.rows(0, curve.next_bar).of_timeframe(timeframe)

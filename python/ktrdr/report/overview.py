@@ -36,7 +36,8 @@ def overview(result: RunResult, frame: pl.DataFrame, decimals: int) -> str:
 def _price(result: RunResult, shown: pl.DataFrame, every: int, decimals: int) -> Iterator[Panel]:
     if "close" not in shown.columns:
         return
-    trades, first = result.trades, int(result.equity["bar"][0])
+    trades = result.trades
+    first = int(result.equity["bar"][0])
     marks = [
         ((bar - first) / every, price, side, "up" if net > 0 else "down")
         for bar, price, side, net in trades.select("entry_bar", "entry_price", "direction", "net_pnl").iter_rows()

@@ -196,7 +196,8 @@ def _shaded(rates: Mapping[tuple[int, int], float | None], key: tuple[int, int],
 
 def _trade(row: Mapping[str, Any], decimals: int) -> TradeRow:
     side = "long" if row["direction"] > 0 else "short"
-    reason, net = str(row["exit_reason"]).replace("_", " "), value_text("net_profit", row["net_pnl"])
+    reason = str(row["exit_reason"]).replace("_", " ")
+    net = value_text("net_profit", row["net_pnl"])
     cells = [
         *_texts(side, row["entry_time"].strftime(_TIME), row["exit_time"].strftime(_TIME)),
         *(number(f"{row[name]:,.{decimals}f}") for name in ("entry_price", "exit_price")),

@@ -181,7 +181,8 @@ def judge(evidence: Evidence) -> tuple[Verdict, str]:
 
 
 def _overfit(evidence: Evidence) -> str | None:
-    inside, outside = evidence.psr_in_sample, evidence.psr
+    inside = evidence.psr_in_sample
+    outside = evidence.psr
     if inside is not None and outside is not None and inside >= OVERFIT_INSIDE and outside < OVERFIT_OUTSIDE:
         return f"PSR {inside:.3f} on the bars of the fit, only {outside:.3f} on the bars after them"
     if evidence.pbo is not None and evidence.pbo > HIGHEST_PBO:
@@ -249,7 +250,8 @@ def _weaknesses(evidence: Evidence) -> Iterator[str]:
     for gate in evidence.gates:
         if not gate.passed:
             yield f"The {gate.name} gate failed: {gate.reason}."
-    inside, outside = evidence.psr_in_sample, evidence.psr
+    inside = evidence.psr_in_sample
+    outside = evidence.psr
     if inside is not None and outside is not None and inside >= OVERFIT_INSIDE and outside < STRONG_DSR:
         yield f"PSR falls from {inside:.3f} on the bars of the fit to {outside:.3f} on the bars after them."
     if (doubled := evidence.profit_at_twice_costs) is not None and doubled <= 0:
@@ -265,7 +267,8 @@ def _weaknesses(evidence: Evidence) -> Iterator[str]:
         yield f"{out.n} days of returns are fewer than the {needed:,.0f} that a Sharpe ratio like this one needs."
     if (dsr := evidence.dsr) is not None and len(evidence.trial_sharpes) > 1 and dsr < WEAK_DSR:
         yield f"{_trials(evidence)[0].upper()}{_trials(evidence)[1:]} leave a DSR of {dsr:.3f}: luck may explain it."
-    accuracy, majority = evidence.facts.get("test_accuracy"), evidence.facts.get("majority_share")
+    accuracy = evidence.facts.get("test_accuracy")
+    majority = evidence.facts.get("majority_share")
     if accuracy is not None and majority is not None and accuracy <= majority:
         always = f"always naming the commonest class knows {100 * majority:.1f} %"
         yield f"The net knows {100 * accuracy:.1f} % of the test labels; {always}."
@@ -293,7 +296,8 @@ def _suggestions(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
         yield "Make the net smaller, or add dropout and early stopping: it fits the past and not what follows."
     if evidence.metrics and evidence.trades < STRONG_TRADES:
         yield f"Lower decisions.confidence_threshold or test on more bars: {evidence.trades} trades say little."
-    doubled, profit = evidence.profit_at_twice_costs, evidence.metrics.get("net_profit")
+    doubled = evidence.profit_at_twice_costs
+    profit = evidence.metrics.get("net_profit")
     if doubled is not None and doubled <= 0:
         yield "Trade less often: a longer decisions.filters.min_signal_separation, or a longer base timeframe."
     if profit is not None and profit <= 0 and not evidence.trial_sharpes[1:]:
@@ -309,7 +313,9 @@ _FAMILIES: Final = (("macd", "adx"), ("rsi", "stochastic"), ("bollingerbands", "
 def _hypotheses(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
     """Yields briefs that a designer understands."""
     facts = evidence.facts
-    symbol, frame, used = facts.get("symbol"), facts.get("timeframe"), list(facts.get("indicators", ()))
+    symbol = facts.get("symbol")
+    frame = facts.get("timeframe")
+    used = list(facts.get("indicators", ()))
     if symbol is None or frame is None:
         return
     slower = facts.get("longer_timeframe")

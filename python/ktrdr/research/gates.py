@@ -93,7 +93,8 @@ def covering_level(blocks: float) -> float:
     >>> [round(covering_level(blocks), 4) for blocks in (10, 30, 1_000)]
     [0.9829, 0.9625, 0.9504]
     """
-    z, free = _NORMAL.inv_cdf((1 + LEVEL) / 2), blocks - 1
+    z = _NORMAL.inv_cdf((1 + LEVEL) / 2)
+    free = blocks - 1
     # The first terms of Student's quantile in 1/free (Fisher and Cornish): 0.0003 off at nine degrees of freedom.
     t = z + (z**3 + z) / (4 * free) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * free**2)
     t += (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * free**3)
@@ -169,8 +170,10 @@ def backtest_gate(metrics: Mapping[str, float | None]) -> Gate:
     >>> backtest_gate({"trades": 4, "max_drawdown": 0.6, "net_profit": -60.0}).reason
     'net of costs: 4 trades, fewer than 10; the largest drawdown is 60.0 %, not below 50 %'
     """
-    trades, drawdown = int(metrics["trades"] or 0), metrics["max_drawdown"]
-    enough, bounded = trades >= LEAST_TRADES, drawdown is None or drawdown < HIGHEST_DRAWDOWN_RATE
+    trades = int(metrics["trades"] or 0)
+    drawdown = metrics["max_drawdown"]
+    enough = trades >= LEAST_TRADES
+    bounded = drawdown is None or drawdown < HIGHEST_DRAWDOWN_RATE
     limit = f"{100 * HIGHEST_DRAWDOWN_RATE:.0f} %"
     fall = "0 %" if drawdown is None else f"{100 * drawdown:.1f} %"
     parts = [

@@ -67,7 +67,8 @@ def choose_spans(
         DataTooShort: fewer than 500 base bars are left.
     """
     bars = Resampling(source) if resample else source
-    covered, base = asked, timeframes[0]
+    covered = asked
+    base = timeframes[0]
     for symbol in symbols:
         for timeframe in timeframes:
             covered = _within(covered, bars.stamps(symbol, timeframe), timeframe)
@@ -94,7 +95,8 @@ def _within(span: Span, stamps: Stamps, timeframe: Timeframe) -> Span:
     """Returns the part of a span that a series covers."""
     if len(stamps) == 0:
         return Span(0, 0)
-    start_ns, end_ns = int(stamps[0]), int(stamps[-1]) + timeframe.ns
+    start_ns = int(stamps[0])
+    end_ns = int(stamps[-1]) + timeframe.ns
     return Span(
         start_ns if span.start_ns is None else max(start_ns, span.start_ns),
         end_ns if span.end_ns is None else min(end_ns, span.end_ns),

@@ -79,7 +79,8 @@ class GrowingColumns:
         """Raises ``ArgumentInvalid`` for bars with other optional columns than those before them."""
         given = given_columns(bars).keys()
         if self._columns is not None and given != self._columns.keys():
-            found, expected = sorted(given), sorted(self._columns)
+            found = sorted(given)
+            expected = sorted(self._columns)
             raise ArgumentInvalid("every feed needs the same columns", where="bars", found=found, expected=expected)
 
     @property

@@ -49,7 +49,8 @@ class LedgerCursor:
         """Returns the new rows by table, and moves the cursor past them."""
         counts = row_counts(self._core)
         frames: dict[str, pl.DataFrame] = {name: self._rows(name, counts[name]) for name in TABLES if name != "equity"}
-        first, stop = self.written["equity"], counts["equity"]
+        first = self.written["equity"]
+        stop = counts["equity"]
         frames["equity"] = equity_rows(self._core, self._bars, self._first_row, first, stop)
         self.written = counts
         return frames

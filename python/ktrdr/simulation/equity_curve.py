@@ -18,7 +18,8 @@ from ktrdr.time import NS_PER_DAY
 if TYPE_CHECKING:
     import altair as alt
 
-_WEEK_DAYS, _SUNDAY = 7, 3
+_WEEK_DAYS = 7
+_SUNDAY = 3
 """1970-01-01, day 0, was a Thursday."""
 _MOST_POINTS = 2_000
 """Points of a drawn curve; a chart carries its data, and a screen has no more columns."""

@@ -158,6 +158,7 @@ def _open_page(core: _core.Simulation, timeframe: Timeframe, ledger: Ledger | No
     if core.next_bar > first_row and ledger is not None and "inputs" in ledger:
         inputs = pl.DataFrame(ledger["inputs"])
         bars = read_bars(inputs, core.symbol, timeframe)
-        signals, confidence = inputs["signal"].cast(pl.Int8), inputs["confidence"].cast(pl.Float32)
+        signals = inputs["signal"].cast(pl.Int8)
+        confidence = inputs["confidence"].cast(pl.Float32)
         columns.append(bars, signals.to_numpy(), confidence.to_numpy())
     return columns

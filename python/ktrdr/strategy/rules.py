@@ -287,7 +287,8 @@ def merge_rules(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[st
     {'sizing': {'kind': 'equity_fraction', 'fraction': 1}}
     """
     merged = merge(base, override, _REPLACED_WHOLE)
-    old, new = base.get("sizing"), override.get("sizing")
+    old = base.get("sizing")
+    new = override.get("sizing")
     if isinstance(old, Mapping) and isinstance(new, Mapping) and new.get("kind", old.get("kind")) == old.get("kind"):
         merged["sizing"] = {**old, **new}
     return merged

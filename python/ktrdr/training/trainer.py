@@ -176,7 +176,7 @@ class _Training:
         self.lost = self.weighed = 0.0
         self.order_state = generator.get_state()
         self.moves = 0
-        self.told: Mapping[str, float] = {}
+        self.reported: Mapping[str, float] = {}
 
     def run(self) -> None:
         """Runs the epochs that are left."""
@@ -186,7 +186,8 @@ class _Training:
 
     def run_epoch(self) -> None:
         """Runs one epoch, or the rest of it: trains on all rows, then evaluates."""
-        epoch, rate = self.epoch, self._rate()
+        epoch = self.epoch
+        rate = self._rate()
         train_loss = self._learn()
         self._require_finite_weights()
         loss, accuracy = evaluate(self.model, self.table, self.validation, self.loss)
@@ -203,10 +204,11 @@ class _Training:
         )
         self._keep_best(epoch, loss)
         self._step_scheduler(loss)
-        self.epoch, self.batch = epoch + 1, 0
+        self.epoch = epoch + 1
+        self.batch = 0
         self.lost = self.weighed = 0.0
         self.order_state = self.generator.get_state()
-        self.told = self._figures()
+        self.reported = self._figures()
 
     def fitted(self, run: Mapping[str, Any]) -> Fitted:
         """Returns the net of the best epoch, on the CPU."""
@@ -251,10 +253,13 @@ class _Training:
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise SnapshotInconsistent(f"the state of another net: {str(error).splitlines()[0][:200]}") from None
         self.history = list(saved.history)
-        self.best_epoch, self.best_loss = saved.best_epoch, saved.best_loss
-        self.epoch, self.batch = saved.epoch, saved.batch
-        self.lost, self.weighed = saved.lost, saved.weighed
-        self.told = self._figures()
+        self.best_epoch = saved.best_epoch
+        self.best_loss = saved.best_loss
+        self.epoch = saved.epoch
+        self.batch = saved.batch
+        self.lost = saved.lost
+        self.weighed = saved.weighed
+        self.reported = self._figures()
 
     @property
     def batches_done(self) -> int:
@@ -321,19 +326,19 @@ class _Training:
         if stops:
             raise Cancelled("the training was cancelled", where=f"epoch {self.epoch}")
         total = self._batches() * self.task.rules.epochs
-        self.settings.bridge.report("training", self.batches_done, total, {"epoch": self.epoch, **self.told})
+        self.settings.bridge.report("training", self.batches_done, total, {"epoch": self.epoch, **self.reported})
 
     def _figures(self) -> dict[str, float]:
         """Returns the figures of the last epoch that has ended, those first that a narrow terminal should show."""
         if not self.history:
             return {}
         last = self.history[-1]
-        told = {"train_loss": last["train_loss"], "validation_loss": last["validation_loss"]}
-        return {**told, "best_epoch": self.best_epoch, **{key: last[key] for key in last if key != "epoch"}}
+        losses = {"train_loss": last["train_loss"], "validation_loss": last["validation_loss"]}
+        return {**losses, "best_epoch": self.best_epoch, **{key: last[key] for key in last if key != "epoch"}}
 
     def _report_end(self) -> None:
         """Reports the training as done, also where it has stopped before its last epoch."""
-        detail = {"epoch": len(self.history), **self.told}
+        detail = {"epoch": len(self.history), **self.reported}
         self.settings.bridge.report("training", self.batches_done, self.batches_done, detail)
 
     def _require_finite_weights(self) -> None:

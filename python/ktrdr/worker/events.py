@@ -92,7 +92,9 @@ class Broadcaster:
             while not (self._closed or channel.closed):
                 before = state
                 # Taken before the event is awaited: the channel may have moved on by then.
-                changed, state, event = channel.changed, channel.state, channel.event
+                changed = channel.changed
+                state = channel.state
+                event = channel.event
                 if state is before:
                     yield b": alive\n\n"
                 elif before is not None or _is_news(state, after):

@@ -26,7 +26,7 @@ struct Market {
     confidence: Vec<f32>,
 }
 
-/// What is traded by which rules, and how many passes it may take.
+/// A run by its rules, and the number of passes it may take.
 struct Scenario {
     name: &'static str,
     density: f64,

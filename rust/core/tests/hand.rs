@@ -1,4 +1,4 @@
-//! Fills, sizes and money that can be checked by hand; the arithmetic stands in the comments.
+//! Fills, sizes and money that can be checked by hand; the arithmetic is in the comments.
 #![allow(missing_docs)]
 
 use ktrdr_core::Columns;

@@ -10,7 +10,7 @@ fn in_blocks(world: &World, rules: Rules) -> Simulation {
     world.simulation(rules).with_blocks(100)
 }
 
-/// An error in what was given leaves the run as it was, in whichever block of the chunk it stands.
+/// An error in what was given leaves the run as it was, in whichever block of the chunk it lies.
 #[test]
 fn rows_that_are_refused_can_be_given_again() {
     let mut draw = Draw::new(7);

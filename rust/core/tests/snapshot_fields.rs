@@ -80,7 +80,7 @@ fn rule_sets() -> [Value; 3] {
     [guarded, borrowed, held].map(|execution| json!({"execution": execution, "decisions": decisions}))
 }
 
-/// What a run comes to from a snapshot on: `None` where the snapshot is refused.
+/// Returns the result of a run from a snapshot on: `None` where the snapshot is refused.
 fn finish(world: &World, snapshot: &Value, cut: usize) -> Option<String> {
     let payload: SnapshotV2 = serde_json::from_value(snapshot.clone()).ok()?;
     payload.check().ok()?;

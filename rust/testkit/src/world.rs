@@ -133,7 +133,7 @@ impl World {
         self
     }
 
-    /// Borrows the bars.
+    /// Borrows the world's bars.
     pub fn bars(&self) -> Bars<'_> {
         Bars {
             timestamp: &self.timestamp,

@@ -124,7 +124,8 @@ def host(sandbox: Sandbox, service: str) -> str:
 @pytest.mark.usefixtures("compose")
 def test_the_engine_sees_the_context_that_the_other_tests_read(tmp_path: Path) -> None:
     """The engine's reading of .dockerignore equals that of `context_files`."""
-    tag, file = "ktrdr-test-container:context", tmp_path / "image.tar"
+    tag = "ktrdr-test-container:context"
+    file = tmp_path / "image.tar"
     text = f"FROM scratch\nLABEL {LABEL}=yes\nCOPY . /context\n"
     docker("build", "--tag", tag, "--file=-", ROOT, stdin=text)
     try:

@@ -216,7 +216,9 @@ def clean_image() -> Iterator[Tree]:
 
 def _base_images(folder: Path) -> dict[str, tuple[Path, ...]]:
     """Debian with Python for the slim image, a compiler over it for the large one, this machine's Rust for Rust's."""
-    slim, large, rust = folder / "slim", folder / "large", folder / "toolchain"
+    slim = folder / "slim"
+    large = folder / "large"
+    rust = folder / "toolchain"
     debian(slim, "bookworm", PYTHON)
     large.mkdir()
     compiler = Tree((slim,), large)
@@ -238,8 +240,9 @@ def _check_rights(container: Container) -> None:
 
 
 def _check_run(container: Container) -> None:
-    """What the worker runs for a caller ends where the same run in the foreground ends."""
-    run, worker = "mean_reversion_momentum_v1 EURUSD 1h --start-date {} --end-date {}", "--worker http://127.0.0.1:8000"
+    """A worker's run ends on the result of the same run in the foreground."""
+    run = "mean_reversion_momentum_v1 EURUSD 1h --start-date {} --end-date {}"
+    worker = "--worker http://127.0.0.1:8000"
     _answer(container, "data sample")
     _answer(container, "train " + run.format("2023-01-01", "2023-12-31"))
     line = "backtest run " + run.format("2024-02-01", "2024-04-30")

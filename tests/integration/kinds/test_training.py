@@ -169,7 +169,8 @@ class StopAt:
     """A bridge whose token cancels the training once it has done so many batches."""
 
     def __init__(self, batch: int) -> None:
-        self._batch, self.token = batch, Token()
+        self._batch = batch
+        self.token = Token()
 
     def report(self, phase: str, done: int, total: int | None, detail: Mapping[str, Any]) -> None:
         """Looks at the batch."""

@@ -50,7 +50,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 
 def loads(place: Place) -> list[dict[str, Any]]:
-    """How `torch.load` was called so far."""
+    """Returns the arguments of every call of `torch.load` so far."""
     log = Path(place.settings["LOADS"])
     return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 

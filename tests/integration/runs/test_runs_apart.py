@@ -152,7 +152,8 @@ def test_a_note_can_be_changed_and_removed(say: Say, runs: tuple[str, str]) -> N
 
 
 def test_a_run_is_shown_in_full(place: Place, say: Say, runs: tuple[str, str]) -> None:
-    text, found = say(f"backtest show {runs[0]} --trades"), data(say, f"backtest show {runs[0]} --trades")
+    text = say(f"backtest show {runs[0]} --trades")
+    found = data(say, f"backtest show {runs[0]} --trades")
     results = stored_results(place.store(), runs[0][:20])
     shown = re.sub(r"[ \n]+", " ", text)
     assert all(name.replace("_", " ") in shown for name in _core.METRICS)
@@ -189,7 +190,8 @@ def test_defaults_that_surprise_are_printed_with_the_result(place: Place, say: S
     assert line in text
     assert "size 1,000 units (argument), commission 0 % of notional (argument)" in say(f"backtest show {runs[1]}")
     results = stored_results(place.store(), runs[0])
-    scaled, whole = results.scaled_benchmark, results.metrics["benchmark_return"]
+    scaled = results.scaled_benchmark
+    whole = results.metrics["benchmark_return"]
     assert scaled is not None and whole is not None
     assert data(say, f"backtest show {runs[0]}")["scaled_benchmark"] == scaled._asdict()
     assert 0.2 < scaled.position_share < 0.3  # it buys for 25 % of its cash
@@ -230,7 +232,7 @@ def running(place: Place) -> Iterator[Service]:
         yield found
 
 
-def test_a_run_sent_to_a_worker_is_told_apart_too(place: Place, running: Service, say: Say) -> None:
+def test_a_run_sent_to_a_worker_shows_its_strategy_too(place: Place, running: Service, say: Say) -> None:
     """A strategy of the user's own reaches the worker as a text, without a name."""
     at = f"--worker {running.url}"
     sent = data(say, f"{RUN} --end-date 2024-03-31 --commission 0 --note 'sent away' {at}")["operation_id"]

@@ -61,7 +61,8 @@ def _die_and_finish(
     facts, steps = whole
     for _ in range(rng.randint(1, 2)):
         at = rng.randrange(len(steps))
-        name, number = steps[at], steps[:at].count(steps[at])
+        name = steps[at]
+        number = steps[:at].count(steps[at])
         code = scene.run(forks, kill_at=(name, number))
         assert code in (0, DIED)
         if code == 0:

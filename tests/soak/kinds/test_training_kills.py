@@ -68,7 +68,8 @@ def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
 
 def kill_and_finish(zygote: Forks, place: Place, seed: int, whole: Whole, tally: Counter[str]) -> None:
     """One training, killed until it is over or has been killed often enough; then the rest of it."""
-    store, rng = place.store(), random.Random(seed)
+    store = place.store()
+    rng = random.Random(seed)
     kind = rng.choice(list(EPOCHS))
     storage = ModelStorage(place.folder / "models")
     for stored in storage.models(f"killed_{kind}"):

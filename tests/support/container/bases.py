@@ -44,7 +44,8 @@ def debian(folder: Path, suite: str, packages: Sequence[str]) -> None:
 def toolchain(folder: Path) -> None:
     """This machine's Rust, where Rust's image has it, and cargo's way to the registry."""
     asked = subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True, check=True)
-    cargo, rustup = folder / "usr/local/cargo", folder / "usr/local/rustup"
+    cargo = folder / "usr/local/cargo"
+    rustup = folder / "usr/local/rustup"
     (cargo / "bin").mkdir(parents=True)
     for part in ("bin", "lib"):
         shutil.copytree(Path(asked.stdout.strip(), part), rustup / part, symlinks=True)

@@ -1,4 +1,4 @@
-"""What an engine does with the Dockerfile, done by hand: stages in clean Debian roots, and the image as a container.
+"""The steps of an engine with the Dockerfile, by hand: stages in clean Debian roots, and the image as a container.
 
 A stage is a stack of folders, laid over each other by overlayfs. Everything is mounted in mount namespaces that end
 with the command that was run in them, so nothing has to be unmounted, not even after a crash. Needs root.
@@ -55,13 +55,14 @@ class Tree:
         return (self.upper, *self.lower)
 
     def find(self, path: str) -> Path:
-        """Where a path of the stage lies, or would lie where no layer has it."""
+        """Returns the place of a path of the stage, also of one that no layer has."""
         places = [layer / path.lstrip("/") for layer in self.layers]
         return next((place for place in places if place.exists()), places[0])
 
     def run(self, command: Sequence[str]) -> None:
         """Runs a command in the stage, as root."""
-        work, root = self.upper.with_suffix(".work"), self.upper.with_suffix(".root")
+        work = self.upper.with_suffix(".work")
+        root = self.upper.with_suffix(".root")
         work.mkdir(exist_ok=True)
         root.mkdir(exist_ok=True)
         subprocess.run(

@@ -65,7 +65,7 @@ def _instructions(text: str) -> Iterator[Instruction]:
 
 
 def context_files(root: Path = ROOT) -> list[Path]:
-    """What ``.dockerignore`` leaves of the source tree, relative to it; the last pattern that matches decides."""
+    """Returns the files that ``.dockerignore`` leaves, relative to the root; the last pattern that matches decides."""
     patterns = [line for line in (root / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
     kept = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
     found = []

@@ -155,7 +155,7 @@ def _page_of(folder: Path) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Sandbox:
-    """The services of the compose file, in a project of their own."""
+    """The services of the compose file, in a separate project."""
 
     compose: tuple[str, ...]
     secrets: Mapping[str, str]
@@ -198,7 +198,7 @@ class Sandbox:
         return str(self.facts(service)["State"]["Health"]["Status"])
 
     def inside(self, service: str, *command: str, stdin: str | bytes | None = None) -> str:
-        """What a command prints that runs beside the service, as its user."""
+        """Returns the output of a command that runs beside the service, as its user."""
         return docker("exec", "--interactive", self.container(service), *command, stdin=stdin, limit_s=600)
 
     def query(self, statement: str) -> str:

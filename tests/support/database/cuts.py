@@ -22,7 +22,9 @@ class Proxy:
     """
 
     def __init__(self, server_port: int) -> None:
-        self._server_port, self._cut, self.cuts = server_port, "", 0
+        self._server_port = server_port
+        self._cut = ""
+        self.cuts = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -54,7 +56,8 @@ class Proxy:
                     if not data or (ready is server and last):
                         return
                     if ready is client and self._cut and COMMIT in data:
-                        when, self._cut = self._cut, ""
+                        when = self._cut
+                        self._cut = ""
                         self.cuts += 1
                         if when == "before":
                             return

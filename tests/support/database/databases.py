@@ -53,10 +53,12 @@ class Server:
     """
 
     def __init__(self, programs: Path, environment: Mapping[str, str] | None = None) -> None:
-        self._programs, self._environment = programs, os.environ | dict(environment or {})
+        self._programs = programs
+        self._environment = os.environ | dict(environment or {})
         self._thread = ThreadPoolExecutor(1)
         self._process: subprocess.Popen[bytes] | None = None
-        self._count, self._clean = itertools.count(), list[str]()
+        self._count = itertools.count()
+        self._clean = list[str]()
         self._root = Path(tempfile.mkdtemp(prefix="ktrdr-postgresql-"))
         self._user = _unprivileged_user() if os.geteuid() == 0 else None
         if self._user is not None:
@@ -120,7 +122,7 @@ class Server:
         shutil.rmtree(self._root, ignore_errors=True)
 
     def url(self, database: str) -> str:
-        """For SQLAlchemy."""
+        """Returns the address for SQLAlchemy."""
         return f"postgresql+psycopg://ktrdr@127.0.0.1:{self.port}/{database}"
 
     def execute(self, statement: str, database: str = "postgres") -> None:

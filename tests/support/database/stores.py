@@ -50,7 +50,7 @@ def part(store: Store, parent: Claim, stage: str) -> Claim:
 
 
 def claim_next(store: Store, who: Owner | None = None, worker_id: str = "one", **more: Any) -> Claim | None:
-    """What a worker with the usual profile gets."""
+    """Returns the claim of a worker with the usual profile."""
     return store.claim_next(who or owner(), worker_id, **known(**more))
 
 
@@ -82,7 +82,8 @@ def saved(store: Store, lease: Lease, *bars: int) -> Lease:
     """Several checkpoints, one after the other."""
     after = 0
     for bar in bars:
-        lease, after = save(store, lease, bar, after), bar
+        lease = save(store, lease, bar, after)
+        after = bar
     return lease
 
 

@@ -72,7 +72,8 @@ def rows(bar: int) -> dict[str, pl.DataFrame]:
 
 def segments(after: int, bar: int) -> list[Segment]:
     """The rows of the bars from ``after`` up to, not including, ``bar``."""
-    before, found = rows(after), []
+    before = rows(after)
+    found = []
     for kind, frame in rows(bar).items():
         first = before[kind].height
         if frame.height > first:

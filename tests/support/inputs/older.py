@@ -30,7 +30,8 @@ def on_device(data: bytes, tag: str) -> bytes:
     """The same file of torch.save with another device's tag on every storage, as a machine that has one writes it."""
     cpu = b"X" + len("cpu").to_bytes(4, "little") + b"cpu"
     other = b"X" + len(tag).to_bytes(4, "little") + tag.encode()
-    source, target = io.BytesIO(data), io.BytesIO()
+    source = io.BytesIO(data)
+    target = io.BytesIO()
     with zipfile.ZipFile(source) as before, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as after:
         for entry in before.infolist():
             content = before.read(entry)

@@ -82,7 +82,7 @@ def frame(n_bars: int, *, hours: int = 1, seed: int = 1, first_ns: int = FIRST_N
 
 
 def bars(n_bars: int, kind: str = "mlp", seed: int = 1) -> dict[str, pl.DataFrame]:
-    """What ``bars=`` takes: 1h, and for ``mtf`` the 4h made from it."""
+    """Returns the value for ``bars=``: 1h, and for ``mtf`` the 4h made from it."""
     base = frame(n_bars, seed=seed)
     if kind != "mtf":
         return {"1h": base}

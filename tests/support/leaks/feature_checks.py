@@ -1,4 +1,4 @@
-"""What must hold of the feature path, as callables: run on the shipped code, and on the same code with a leak in it."""
+"""Promises of the feature path, as callables: run on the shipped code, and on the same code with a leak in it."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _world(timeframes: tuple[str, ...], n: int, seed: int) -> World:
 
 
 def _holed(bars: BarSeries, start_ns: int) -> BarSeries:
-    """Without three bars in a row amid the simulated ones, so that the base goes on without them."""
+    """Without three bars in a row amid the simulated ones, so that the base continues without them."""
     hole = (int(np.searchsorted(bars.timestamp, start_ns)) + len(bars)) // 2
     kept = np.delete(np.arange(len(bars)), np.arange(hole, hole + 3))
     names = ("timestamp", "open", "high", "low", "close", "volume")
@@ -218,15 +218,15 @@ def _lookback(strategy: Strategy, name: str, timeframe: Timeframe) -> int:
 
 
 def a_series_that_stopped_is_undefined(world: World) -> None:
-    """Where a higher series stops and the base goes on, its features end two of its lengths later."""
+    """Features of a higher series that stops before the base end two of its lengths later."""
     highest = max(world.series)
     kept = int(np.searchsorted(world.series[highest].timestamp, world.start_ns)) + 10
     stopped = replace(world, series={**world.series, highest: world.series[highest].rows(0, kept)})
     found = stopped.build()
     columns = [k for k, name in enumerate(found.names) if name.startswith(f"{highest.value}_")]
     ended_ns = int(stopped.series[highest].close_ns[-1])
-    went_on_ns = int(found.base.timestamp[np.searchsorted(found.base.timestamp, ended_ns)])
-    late = found.base.close_ns >= went_on_ns + 2 * highest.ns
+    continued_ns = int(found.base.timestamp[np.searchsorted(found.base.timestamp, ended_ns)])
+    late = found.base.close_ns >= continued_ns + 2 * highest.ns
     assert late.any()
     assert np.isnan(found.values[np.ix_(late, columns)]).all(), f"{highest} is used although its series ended"
     assert found.stale_bars >= np.count_nonzero(late[found.first_simulated :])

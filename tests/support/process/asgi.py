@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 @dataclass(frozen=True)
 class Said:
-    """An answer."""
+    """The answer to a request."""
 
     status: int
     headers: Mapping[str, str]
@@ -21,7 +21,7 @@ class Said:
 
     @property
     def code(self) -> str:
-        """The error's code."""
+        """Returns the error's code."""
         found: str = json.loads(self.body)["error"]["code"]
         return found
 

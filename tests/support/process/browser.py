@@ -23,11 +23,14 @@ FLAGS = (
 
 
 class Page:
-    """One tab."""
+    """One tab of the browser."""
 
     def __init__(self, commands: int, answers: int) -> None:
-        self._commands, self._answers = commands, answers
-        self._unread, self._number, self._session = b"", 0, ""
+        self._commands = commands
+        self._answers = answers
+        self._unread = b""
+        self._number = 0
+        self._session = ""
         self.complaints: list[str] = []
         self.requests: list[str] = []
         target = self._call("Target.createTarget", url="about:blank")["targetId"]
@@ -36,12 +39,12 @@ class Page:
             self._call(f"{domain}.enable")
 
     def open(self, url: str) -> None:
-        """Goes to an address and waits until the page stands."""
+        """Goes to an address and waits until the page is loaded."""
         self._call("Page.navigate", url=url)
         self.wait(f"location.href === {json.dumps(url)} && document.readyState === 'complete'")
 
     def run(self, script: str) -> Any:
-        """What a script comes to; a promise is waited for."""
+        """Returns the value of a script; a promise is waited for."""
         found = self._call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
@@ -73,7 +76,7 @@ class Page:
         return base64.b64decode(self._call("Page.printToPDF", printBackground=True)["data"])
 
     def picture(self) -> bytes:
-        """What it looks like, as PNG."""
+        """Returns a picture of the page, as PNG."""
         return base64.b64decode(self._call("Page.captureScreenshot")["data"])
 
     def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
@@ -112,7 +115,8 @@ def browser(profile: Path) -> Iterator[Page]:
     program = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
     if program is None:
         pytest.skip("no chromium on the path")
-    (commands_out, commands_in), (answers_out, answers_in) = os.pipe(), os.pipe()
+    commands_out, commands_in = os.pipe()
+    answers_out, answers_in = os.pipe()
 
     def as_expected() -> None:
         """The browser reads commands from descriptor 3 and writes answers to 4."""

@@ -1,4 +1,4 @@
-"""How long a cancel may take, judged the same whichever way it is asked."""
+"""Limits for the time of a cancel, the same whichever way it is asked."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Protocol
 
 from support.soak import recorded, seeds
 
-HERE_S, ELSEWHERE_S = 0.25, 1.5
-"""Of the worker that runs the operation, and asked elsewhere."""
+HERE_S = 0.25
+"""Seconds of a cancel that is asked of the worker that runs the operation."""
+ELSEWHERE_S = 1.5
+"""Seconds of a cancel that is asked of another worker."""
 
 
 class Cancel(Protocol):

@@ -52,7 +52,7 @@ class Forked:
     err: Path
 
     def wait(self, within_s: float = 120.0) -> str:
-        """What it has printed, once it is gone."""
+        """Returns its output, once it is gone."""
         until_s = time.monotonic() + within_s
         while os.path.exists(f"/proc/{self.pid}"):  # noqa: PTH110
             assert time.monotonic() < until_s, f"still there: {self.err.read_text()}"
@@ -94,7 +94,7 @@ class Forks:
         return Forked(int(self.process.stdout.readline()), out, err)
 
     def call(self, place: Place, *words: str, before: str = "") -> dict[str, Any]:
-        """What the program answers with ``--json``."""
+        """Returns the program's answer with ``--json``."""
         return self.begin(place, ["--json", *words], before).answer()
 
 

@@ -29,10 +29,13 @@ class Steps:
     def __init__(self, kill_at: str, trace: str) -> None:
         self._kill_at = tuple(kill_at.split()) or None
         self._trace = Path(trace) if trace else None
-        self.saves, self._save, self._step = 0, "", 0
+        self.saves = 0
+        self._save = ""
+        self._step = 0
 
     def enter(self, save: str) -> None:
-        self._save, self._step = save, 0
+        self._save = save
+        self._step = 0
 
     def leave(self) -> None:
         self._save = ""

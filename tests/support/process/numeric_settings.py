@@ -144,7 +144,8 @@ def results(nets: Sequence[dict[str, Any]]) -> dict[str, str]:
         found[f"{net['type']} weights"] = hashlib.sha256(weights).hexdigest()
         found[f"{net['type']} result"] = tested.result_hash
     signals = np.zeros(len(bars), np.int8)
-    signals[20::40], signals[40::40] = 1, -1
+    signals[20::40] = 1
+    signals[40::40] = -1
     found["simulate"] = ktrdr.simulate(bars, signals).result_hash
     return found
 
@@ -179,7 +180,7 @@ def main(children: Sequence[str]) -> None:
         os.waitpid(pid, 0)
 
 
-def told(*children: str) -> dict[str, dict[str, Any]]:
+def read_children(*children: str) -> dict[str, dict[str, Any]]:
     """Returns what the children of a fresh interpreter printed, by child."""
     path = os.pathsep.join([str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(

@@ -70,11 +70,11 @@ class Place:
         return self.request_of(strategy(kind), **rest)
 
     def request_of(self, file: Mapping[str, Any], **rest: Any) -> BacktestRequest:
-        """Of any strategy."""
+        """Returns a request for any strategy."""
         return BacktestRequest.of(file, "EURUSD", "1h", **({"start": "2024-01-20"} | rest))
 
     def expected(self, kind: str = "mlp", *, threads: int = 1, **rest: Any) -> BacktestResults:
-        """What the run gives when nothing stops it, through the library."""
+        """Returns the result of an uninterrupted run, through the library."""
         return BacktestingEngine(self.request(kind, **rest).config(threads, data_dir=self.folder)).run()
 
     def call(self, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
@@ -101,7 +101,8 @@ class StopAt:
     """A bridge whose token cancels the run once it has reached a bar."""
 
     def __init__(self, bar: int) -> None:
-        self._bar, self.token = bar, Token()
+        self._bar = bar
+        self.token = Token()
 
     def report(self, phase: str, done: int, total: int | None, detail: Mapping[str, Any]) -> None:
         """Looks at the bar."""

@@ -32,12 +32,12 @@ class Service:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """Returns the service's address."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def log(self) -> str:
-        """What it has said so far."""
+        """Returns its log so far."""
         return self.log_file.read_text()
 
     @property
@@ -52,11 +52,11 @@ class Service:
         return httpx.Client(base_url=self.url, headers=JSON | bearer, timeout=30, trust_env=False)
 
     def connect(self) -> socket.socket:
-        """A bare connection."""
+        """Returns a bare connection."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
 
     def raw(self, text: bytes) -> bytes:
-        """What it answers to these bytes, until it closes or has answered in full."""
+        """Returns the answer to these bytes, until it closes or has answered in full."""
         with self.connect() as connection:
             connection.sendall(text)
             return whole_answer(connection)

@@ -20,7 +20,7 @@ HIDDEN = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "PYTEST_CURRENT_TEST", 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a terminal showed, escape sequences included, and the exit code."""
+    """Returns the text that a terminal showed, escape sequences included, and the exit code."""
 
     code: int
     text: str

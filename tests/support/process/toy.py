@@ -30,7 +30,7 @@ class Sum:
     """A request: the sum of the numbers 1 to ``count``.
 
     Args:
-        name: shown to people; "changed" stands for a name that means another thing since the submission.
+        name: shown to people; "changed" is a name that means another thing since the submission.
         count: last number.
         gate: a file; until it exists, the sum works on the number ``HOLD`` and gets no further.
     """
@@ -98,7 +98,7 @@ class Opened:
 
 
 class ToyKind(Kind):
-    """Sums as operations."""
+    """The kind of sums as operations."""
 
     name = "toy"
 

@@ -38,7 +38,8 @@ def expected_in(parent: Path) -> str:
 
 def killed_and_resumed(place: Place, seed: int, kills: int, expected: str) -> int:
     """Kills the program at moments that the seed draws, resumes it, and compares; returns the kills that met a run."""
-    store, rng = place.store(), random.Random(seed)
+    store = place.store()
+    rng = random.Random(seed)
     program = place.begin("walk-forward", "mine.yaml", "EURUSD", "1h", *ASKED)
     operation = wait_for(lambda: only(store))
     met = 0

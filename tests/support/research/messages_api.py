@@ -110,7 +110,7 @@ def messages_api(*replies: Reply) -> Iterator[MessagesApi]:
             self.wfile.write(data)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Prints nothing."""
+            """Keeps the log of requests silent."""
 
     stopped = threading.Event()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

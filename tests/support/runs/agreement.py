@@ -1,4 +1,4 @@
-"""Where the core and the reference say different things."""
+"""Differences between the core and the reference."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _KEPT_ASIDE = {"notional", "peak", "open_gross"}
 def differences(case: Case, expected: Outcome, found: CoreOutcome) -> list[str]:
     """One line for every difference; none where the two agree to 1e-9."""
     largest = max([case.initial_capital, *(fill["notional"] for fill in expected.fills)])
-    told: list[str] = []
+    problems: list[str] = []
     for name in ("fills", "trades", "refused", "equity"):
-        told += _table(name, getattr(expected, name), found.tables[name], 1e-14 * largest)
+        problems += _table(name, getattr(expected, name), found.tables[name], 1e-14 * largest)
     if "decisions" in found.tables:
         codes = found.tables["decisions"].get("code", [])
-        told += [f"decisions: {expected.decisions} != {codes}"] if codes != expected.decisions else []
-    return told + _measures(case, expected, found, largest) + _blocks(expected.measures.blocks, found.blocks)
+        problems += [f"decisions: {expected.decisions} != {codes}"] if codes != expected.decisions else []
+    return problems + _measures(case, expected, found, largest) + _blocks(expected.measures.blocks, found.blocks)
 
 
 def _table(name: str, rows: list[dict[str, Any]], columns: dict[str, list[Any]], slack: float) -> list[str]:
@@ -33,7 +33,7 @@ def _table(name: str, rows: list[dict[str, Any]], columns: dict[str, list[Any]],
     if len(rows) != length:
         reasons = columns.get("reason") or columns.get("exit_reason")
         return [f"{name}: {len(rows)} rows expected, {length} found: {rows} != {columns.get('bar')} {reasons}"]
-    told = []
+    problems = []
     for key in rows[0] if rows else ():
         if key not in columns or key in _KEPT_ASIDE:
             continue
@@ -41,8 +41,8 @@ def _table(name: str, rows: list[dict[str, Any]], columns: dict[str, list[Any]],
             continue
         for index, (row, value) in enumerate(zip(rows, columns[key], strict=True)):
             if not same(row[key], value, slack if key in _MONEY else 1e-14 if key in _RATES else 0.0):
-                told.append(f"{name}[{index}].{key}: {row[key]!r} != {value!r}")
-    return told
+                problems.append(f"{name}[{index}].{key}: {row[key]!r} != {value!r}")
+    return problems
 
 
 def same(expected: Any, found: Any, slack: float = 0.0) -> bool:
@@ -61,19 +61,19 @@ def _measures(case: Case, expected: Outcome, found: CoreOutcome, largest: float)
     if found.values == measures.values and found.undefined == measures.undefined:
         return []
     keys = set(found.values) | set(found.undefined)
-    told = [f"metrics: {sorted(keys ^ set(measures.values))} in one only"] if keys ^ set(measures.values) else []
+    problems = [f"metrics: {sorted(keys ^ set(measures.values))} in one only"] if keys ^ set(measures.values) else []
     slack = _slack(case, expected, largest)
     for key, value in measures.values.items():
         if not same(value, found.values.get(key), max(slack(key), _conditioned(key, value))):
-            told.append(f"{key}: {value!r} != {found.values.get(key)!r}")
+            problems.append(f"{key}: {value!r} != {found.values.get(key)!r}")
     reasons = {key: reason for key, reason in found.undefined.items() if reason is not None}
     if reasons != measures.undefined:
-        told.append(f"undefined: {measures.undefined} != {reasons}")
-    return told
+        problems.append(f"undefined: {measures.undefined} != {reasons}")
+    return problems
 
 
 def _slack(case: Case, expected: Outcome, largest: float) -> Callable[[str], float]:
-    """What rounding may leave in a measure that is a difference of large numbers."""
+    """Returns the tolerance of a measure that is a difference of large numbers."""
     money = 1e-14 * largest * (1 + len(expected.fills))
     rate = money / case.initial_capital
     volatility = expected.measures.values["volatility"]

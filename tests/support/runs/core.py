@@ -108,7 +108,7 @@ class BareRun:
         return self.read(self.start(case, *self.columns(case)))
 
     def read(self, run: Any) -> CoreOutcome:
-        """What a finished run holds."""
+        """Returns the content of a finished run."""
         names = ("fills", "trades", "equity", "refused", "decisions")
         counts = zip(names, run.row_counts, strict=True)
         tables = {name: self._table(run, name) if rows else {} for name, rows in counts}

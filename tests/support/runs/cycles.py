@@ -50,7 +50,9 @@ class Counter:
     """Counts the steps of the main thread; kills the process at one of them, or writes them all to a file."""
 
     def __init__(self, kill_at: tuple[str, int] | None, trace: str | None) -> None:
-        self._kill_at, self._trace, self._counts = kill_at, trace, Tally[str]()
+        self._kill_at = kill_at
+        self._trace = trace
+        self._counts = Tally[str]()
 
     def reach(self, step: str) -> None:
         """Counts one step; the heartbeat's do not count, since their moments are no run's own."""

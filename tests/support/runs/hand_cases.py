@@ -1,4 +1,4 @@
-"""Runs small enough to compute by hand; the arithmetic stands above each.
+"""Runs small enough to compute by hand; the arithmetic is above each.
 
 Unless a case says otherwise nothing costs anything, nothing is filtered, bars are hourly and the capital is 1,000.
 An order placed at the close of bar 0 is filled at the open of bar 1.
@@ -278,7 +278,7 @@ ORDERS: list[HandCase] = [
         # At the close of bar 1: 1,000 - 1 + 10 - 1.1 - 1.1, nothing open gained yet.
         equity={0: 999.0, 1: 1_006.8},
     ),
-    # On the last bar the close of a reversal stands, its other half would be closed at once: refused.
+    # On the last bar a reversal only closes; its other half would be closed at once and is refused.
     # Bought at 100, sold at 100: neither a win nor a loss, so the profit factor is 0.
     HandCase(
         "a reversal on the last bar only closes",
@@ -310,7 +310,7 @@ ORDERS: list[HandCase] = [
         1_010.0,
     ),
     # 95 buys 1 at 95. At 76 the close leaves 100 - 19 = 81, less than the 95 that the short would need:
-    # the closing leg stands, the opening leg of 95 / 76 = 1.25 is refused.
+    # the closing leg is filled, the opening leg of 95 / 76 = 1.25 is refused.
     HandCase(
         "a reversal whose second leg is not acceptable",
         case_of(

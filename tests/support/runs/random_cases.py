@@ -63,7 +63,8 @@ def draw_flag_case(seed: int) -> Case:
 def draw_case_over(seed: int, bars: Bars, timeframe_seconds: int) -> Case:
     """Drawn signals and rules over given bars, with rules of their size."""
     rng = Random(seed)
-    length, scale = len(bars.time), bars.close[0]
+    length = len(bars.time)
+    scale = bars.close[0]
     volatility = max(sum(abs(b / a - 1) for a, b in pairwise(bars.close)) / length, 1e-5)
     capital = rng.choice([10_000.0, 123_456.78])
     rules = {
@@ -72,7 +73,8 @@ def draw_case_over(seed: int, bars: Bars, timeframe_seconds: int) -> Case:
         "metrics": _draw_metrics(rng),
     }
     threshold = rules["decisions"].get("confidence_threshold", 0.5)
-    signals, confidence = _draw_signals(rng, length), _draw_confidence(rng, length, threshold)
+    signals = _draw_signals(rng, length)
+    confidence = _draw_confidence(rng, length, threshold)
     return Case(bars, signals, confidence, rules, capital, rng.choice([0, 30]), timeframe_seconds)
 
 
@@ -97,7 +99,8 @@ def _draw_times(rng: Random, seconds: int, length: int) -> list[int]:
 
 
 def _market_is_open(calendar: str, now: int) -> bool:
-    weekday, second = (now // DAY_SECONDS + 3) % 7, now % DAY_SECONDS
+    weekday = (now // DAY_SECONDS + 3) % 7
+    second = now % DAY_SECONDS
     if calendar == "weekdays":
         return weekday < 5
     if calendar == "fx":

@@ -25,7 +25,7 @@ class FamilyKind(Kind):
     name = "family"
 
     def parse(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Returns the spec."""
+        """Returns the spec of the net."""
         return spec
 
     def shown(self, spec: Mapping[str, Any]) -> Shown:

@@ -23,7 +23,8 @@ def traded(days: int, first: datetime, sign: int = 1) -> RunResult:
 
 
 def test_equity_at_the_ends_of_months_is_that_of_their_last_bars() -> None:
-    early, late = traded(80, datetime(2024, 1, 10, tzinfo=UTC)), traded(60, datetime(2024, 2, 20, tzinfo=UTC), -1)
+    early = traded(80, datetime(2024, 1, 10, tzinfo=UTC))
+    late = traded(60, datetime(2024, 2, 20, tzinfo=UTC), -1)
     found = equity_by_month([early, late])
     assert found["period"].to_list() == ["2024-01", "2024-02", "2024-03", "2024-04"]
     for place, run in (("0", early), ("1", late)):
@@ -48,9 +49,11 @@ def test_days_of_opposite_runs_are_opposite() -> None:
 
 def test_only_common_days_count() -> None:
     """The second run repeats the prices of the first 50 days later, so that common days are not alike."""
-    first, second = traded(100, datetime(2024, 1, 1, tzinfo=UTC)), traded(100, datetime(2024, 2, 20, tzinfo=UTC))
+    first = traded(100, datetime(2024, 1, 1, tzinfo=UTC))
+    second = traded(100, datetime(2024, 2, 20, tzinfo=UTC))
     found = daily_correlations([first, second])[0][1]
-    mine, theirs = first.daily_returns[50:], second.daily_returns[:50]
+    mine = first.daily_returns[50:]
+    theirs = second.daily_returns[:50]
     assert found == pytest.approx(np.corrcoef(mine, theirs)[0, 1], rel=1e-9)
 
 

@@ -84,7 +84,8 @@ def test_a_run_that_is_not_in_the_log_counts_and_equal_inputs_count_once(
 
 def test_other_days_are_trials_but_not_compared(result: BacktestResults, others: list[BacktestResults]) -> None:
     """A span a day later with as many days in each block is another choice: its blocks are not the same days."""
-    whole, later = backtest(rows=HOURS - 24), [backtest(seed, first=24, rows=HOURS - 24) for seed in range(3, 14)]
+    whole = backtest(rows=HOURS - 24)
+    later = [backtest(seed, first=24, rows=HOURS - 24) for seed in range(3, 14)]
     assert whole.blocks is not None and later[0].blocks is not None
     assert [block.n for block in whole.blocks] == [block.n for block in later[0].blocks]
     found = trials_among(whole, [logged(one) for one in later])
@@ -109,7 +110,8 @@ def test_without_a_ratio_there_is_a_reason() -> None:
 def test_the_section_prints_what_it_holds(result: BacktestResults, others: list[BacktestResults]) -> None:
     doubt = doubt_of(result, [logged(one) for one in others])
     section = doubt_section(doubt)
-    data, rows = section.data, dict(section.rows)
+    data = section.data
+    rows = dict(section.rows)
     assert isinstance(data, dict)
     assert data["psr"] == doubt.psr and data["trials"] == 12 and data["pbo"] == doubt.trials.pbo
     assert rows["trials on these bars"] == "12"

@@ -43,7 +43,8 @@ def test_no_delay_is_the_run_itself() -> None:
 
 @pytest.mark.parametrize("delay", [1, 2, 3])
 def test_a_delay_is_the_same_signals_later(delay: int) -> None:
-    bars, signals = market(ROWS), seeing(market(ROWS))
+    bars = market(ROWS)
+    signals = seeing(market(ROWS))
     confidence = np.linspace(0, 1, ROWS).astype(np.float32)
     rules: dict[str, Any] = {"execution": CHEAP, "warmup_bars": 20, "decisions": {"confidence_threshold": 0.2}}
     found = sensitivity(ktrdr.simulate(bars, signals, confidence, **rules), bars)

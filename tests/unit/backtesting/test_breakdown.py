@@ -80,7 +80,8 @@ def test_long_and_short_are_apart(result: RunResult) -> None:
 
 
 def test_weekday_and_hour_are_those_of_the_entry(result: RunResult) -> None:
-    days, hours = by_weekday(result), by_hour(result)
+    days = by_weekday(result)
+    hours = by_hour(result)
     entries = result.trades["entry_time"].to_list()
     order = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
     assert days["weekday"].to_list() == sorted(days["weekday"].to_list(), key=order.index)

@@ -156,8 +156,10 @@ def test_bar_by_bar_it_decides_what_the_whole_run_decided(kind: str, config_of: 
     bundle = choose_bundle(config, start_ns=worlds.FIRST_NS, synthetic=False)
     features = FeatureCache(config).of(bundle)
     decide = DecisionFunction.of(config.strategy, bundle)
-    length, stamps = config.strategy.sequence_length, features.base.timestamp
-    quantity, fills = results.equity["quantity"].to_numpy(), results.fills
+    length = config.strategy.sequence_length
+    stamps = features.base.timestamp
+    quantity = results.equity["quantity"].to_numpy()
+    fills = results.fills
     rows = results.decisions.rows(named=True)
     assert len({row["decision"] for row in rows}) >= 3
     for number, row in enumerate(rows[:-1]):

@@ -96,7 +96,8 @@ def test_a_run_stopped_many_times_in_a_row(config_of: ConfigOf) -> None:
             last = BacktestingEngine(config).run(stop, stop, collect, saved)
         except KtrdrError as error:
             assert error.code == "cancelled"
-            saved, stops = collect.saved[-1][1], stops + 1
+            saved = collect.saved[-1][1]
+            stops += 1
             continue
         break
     assert stops >= 2
@@ -139,11 +140,11 @@ def test_a_changed_input_is_refused_by_name(
 
 
 def test_description_and_training_are_no_part_of_the_identity(config_of: ConfigOf) -> None:
-    plain, told = (
+    plain, described = (
         BacktestingEngine(config_of(strategy=worlds.strategy(**changes), n_bars=700)).run().identity
         for changes in ({}, {"description": "a walker", "training": {"epochs": 7}})
     )
-    assert plain == told
+    assert plain == described
 
 
 def test_bars_appended_later_change_neither_identity_nor_result(config_of: ConfigOf) -> None:

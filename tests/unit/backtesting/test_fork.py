@@ -1,4 +1,4 @@
-"""A fork goes on from its parent's snapshot with other rules; from there on it is a run like any other."""
+"""A fork continues from its parent's snapshot with other rules; from there on it is a run like any other."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Collect:
 
 
 def forkable(config: BacktestConfig, block: int = 1) -> SavedRun:
-    """What a run saved at the end of a block, as the beginning of a fork."""
+    """Returns a saved run at the end of a block, as the beginning of a fork."""
     collect = Collect()
     BacktestingEngine(config).run(checkpoint_callback=collect)
     saved = collect.saved[block]

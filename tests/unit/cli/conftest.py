@@ -15,7 +15,7 @@ from ktrdr.cli.app import main
 
 @dataclass(frozen=True)
 class Said:
-    """What a call of the program left behind."""
+    """The output of a call of the program."""
 
     code: int
     out: str

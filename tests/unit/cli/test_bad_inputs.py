@@ -158,9 +158,12 @@ def test_the_world_is_whole(ktrdr: Callable, world: Path) -> None:
 )
 def test_bars_a_run_cannot_use(ktrdr: Callable, folder: Path, kind: str, code: str, says: str) -> None:
     folder.mkdir()
-    bars, strategy, line = worlds.frame(1_400), worlds.strategy(), RUN
+    bars = worlds.frame(1_400)
+    strategy = worlds.strategy()
+    line = RUN
     if kind == "short":
-        bars, line = worlds.frame(30), RUN.replace("01-20", "01-01")
+        bars = worlds.frame(30)
+        line = RUN.replace("01-20", "01-01")
     if kind == "none in range":
         line = RUN.replace("2024", "2031")
     if kind in ("no series", "mixed", "lookahead"):
@@ -233,7 +236,8 @@ def break_bundle(bundle: Path, how: str) -> None:
     import torch
     from safetensors.torch import load, save_file
 
-    weights, metadata = bundle / "model.safetensors", bundle / "metadata_v3.json"
+    weights = bundle / "model.safetensors"
+    metadata = bundle / "metadata_v3.json"
     facts = json.loads(metadata.read_text())
     facts["hashes"].pop("model.safetensors")
     tensors = load(weights.read_bytes())  # mapping the file would crash when it is written again

@@ -31,7 +31,7 @@ def stored(furnished: Path, folder: Path) -> Path:
 
 
 def left(folder: Path) -> tuple[int, int, int]:
-    """How many series, models and operations there are."""
+    """Returns the numbers of series, models and operations."""
     store = Store.open()
     try:
         return len(Repository().names()), len(list(folder.glob("models/*/1h_v1"))), len(store.list()[0])

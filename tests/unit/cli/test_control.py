@@ -47,7 +47,7 @@ LONG_BLOCK = """
 import hashlib, threading
 from ktrdr.cli.interrupt import Interrupt
 with Interrupt() as interrupt:
-    interrupt.farewell = "goes on with: ktrdr operations resume x"
+    interrupt.farewell = "resume with: ktrdr operations resume x"
     print("ready", flush=True)
     hashlib.pbkdf2_hmac("sha256", b"a", b"b", 60_000_000)  # no bytecode, as in a block of inference
 """
@@ -66,7 +66,7 @@ def test_asked_twice_it_leaves_even_from_inside_a_block() -> None:
         assert "end of the block" in run.stderr.readline()
         run.send_signal(signal.SIGINT)
         assert run.wait(timeout=5) == 130
-        assert run.stderr.read() == "goes on with: ktrdr operations resume x\n"
+        assert run.stderr.read() == "resume with: ktrdr operations resume x\n"
 
 
 def test_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:

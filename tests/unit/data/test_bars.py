@@ -161,7 +161,7 @@ def test_columns_are_not_copied(walk: Callable[..., BarSeries]) -> None:
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
-def test_the_unit_of_whole_numbers_is_told_by_their_size(unit: str) -> None:
+def test_the_unit_of_whole_numbers_follows_from_their_size(unit: str) -> None:
     per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
     seconds = np.array([1_704_672_000, 1_704_675_600], dtype=np.int64)
     assert unit_of(int(seconds[0]) * per_second) == unit

@@ -27,7 +27,7 @@ def row(stamp: str = "2024-01-08T02:00Z", prices: str = "2,3,2,3", volume: str =
     return f"{stamp},{prices},{volume}\n"
 
 
-# text after the head, code, words that the message holds; the bad row stands in line 4
+# text after the head, code, words that the message holds; the bad row is line 4
 BAD_ROWS = [
     ("", "data_empty", "no rows"),
     (GOOD + row(prices="2,3,2,nan"), "data_nonfinite", "bars.csv: line 4: row 2: close"),
@@ -159,7 +159,8 @@ def test_data_not_found_names_what_is_there(repository: Repository, walk: Callab
 
 
 def test_data_mixed_names_both_kinds(walk: Callable[..., BarSeries]) -> None:
-    made_up, real = walk(10, synthetic=True), walk(10, Timeframe.H4)
+    made_up = walk(10, synthetic=True)
+    real = walk(10, Timeframe.H4)
     assert require_one_origin([made_up, made_up]) is True
     assert require_one_origin([real]) is False
     with pytest.raises(DataError, match="synthetic: EURUSD 1h; real: EURUSD 4h") as caught:

@@ -1,4 +1,4 @@
-"""Stamps of daily and weekly bars: a midnight of their own zone is a date, in every form and at every door."""
+"""Stamps of daily and weekly bars: a midnight of the bars' zone is a date, in every form and at every door."""
 
 from __future__ import annotations
 
@@ -136,7 +136,8 @@ def test_a_parquet_file_with_zoned_stamps(tmp_path: Path, zone: str, timeframe: 
 
 def refused(frame: Any, timeframe: str) -> list[KtrdrError]:
     """The errors of every door."""
-    rows, errors = len(frame), []
+    rows = len(frame)
+    errors = []
     stream = ktrdr.SimulationStream(timeframe=timeframe, metrics={"periods_per_year": 252})
     for door in (
         lambda: MemoryBars.of({timeframe: frame}, "X"),

@@ -20,7 +20,8 @@ from ktrdr.errors import DataLookahead, DataResampleGrid
 from ktrdr.time import NS_PER_DAY, Timeframe
 
 PAIRS = [(one, other) for one in Timeframe for other in Timeframe if one < other]
-WINTER_NS, SUMMER_NS = 1_704_672_000_000_000_000, 1_720_396_800_000_000_000  # Mondays 2024-01-08 and 2024-07-08
+WINTER_NS = 1_704_672_000_000_000_000  # Monday 2024-01-08
+SUMMER_NS = 1_720_396_800_000_000_000  # Monday 2024-07-08
 ZONES = (
     "UTC",
     "Europe/London",
@@ -181,8 +182,10 @@ class TestGuard:
         window = slice(begin, begin + honest.timeframe.ns // base.timeframe.ns)
         columns = {name: getattr(honest, name).copy() for name in ("open", "high", "low", "close", "volume")}
         columns["volume"][row] = base.volume[window].sum()
-        columns["open"][row], columns["close"][row] = base.open[window][0], base.close[window][-1]
-        columns["high"][row], columns["low"][row] = base.high[window].max(), base.low[window].min()
+        columns["open"][row] = base.open[window][0]
+        columns["close"][row] = base.close[window][-1]
+        columns["high"][row] = base.high[window].max()
+        columns["low"][row] = base.low[window].min()
         return replace(honest, **columns)
 
     def test_holes_in_the_finer_series_convict_nobody(self, walk: Callable[..., BarSeries]) -> None:

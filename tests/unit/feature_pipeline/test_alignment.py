@@ -1,4 +1,4 @@
-"""Which bar a base bar may know, against the rule written out bar by bar."""
+"""The bars that a base bar may know, against the rule written out bar by bar."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ HOUR_NS = Timeframe.H1.ns
 
 def reference(base: BarSeries, other: BarSeries) -> list[tuple[int, bool]]:
     """Visible row (-1: none) and staleness of every base bar, one sentence of the rule a line."""
-    length, found = other.timeframe.ns, []
+    length = other.timeframe.ns
+    found = []
     for opened in base.timestamp:
         closed = opened + base.timeframe.ns
         visible = [row for row, stamp in enumerate(other.timestamp) if stamp + length <= closed]
@@ -50,7 +51,8 @@ def kept(bars: BarSeries, rows: list[int]) -> BarSeries:
 @given(data=st.data())
 def test_rows_and_staleness_follow_the_rule(base: Timeframe, other: Timeframe, data: st.DataObject) -> None:
     ratio = max(base.ns // other.ns, other.ns // base.ns)
-    long, short = 14, 14 * ratio
+    long = 14
+    short = 14 * ratio
     counts = (short, long) if base < other else (long, short)
     draw = lambda n: data.draw(st.lists(st.integers(0, n - 1), min_size=1, max_size=n, unique=True).map(sorted))  # noqa: E731
     series = [kept(markets.walk(1, n, timeframe), draw(n)) for n, timeframe in zip(counts, (base, other), strict=True)]

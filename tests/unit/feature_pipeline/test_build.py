@@ -1,4 +1,4 @@
-"""What a run loads: from the anchor, never more, only what has closed; and what it says when that is too little."""
+"""The bars that a run loads: from the anchor, never more, only closed ones; and the error where they are too few."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from ktrdr.strategy.loader import load_strategy
 from ktrdr.time import Span, Timeframe
 from support.inputs import markets
 
-H1, H4 = Timeframe.H1, Timeframe.H4
+H1 = Timeframe.H1
+H4 = Timeframe.H4
 HOUR_NS = H1.ns
 START = markets.MONDAY_NS
 

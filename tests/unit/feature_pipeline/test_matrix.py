@@ -24,7 +24,8 @@ from ktrdr.strategy.loader import load_strategy
 from ktrdr.time import Span, Timeframe
 from support.inputs import markets
 
-H1, H4 = Timeframe.H1, Timeframe.H4
+H1 = Timeframe.H1
+H4 = Timeframe.H4
 INDICATORS = {
     "rsi": {"type": "rsi", "period": 5},
     "same": {"type": "rsi", "period": 5},
@@ -60,14 +61,17 @@ def test_columns_stand_in_the_order_of_the_inputs() -> None:
 def test_every_column_is_its_indicator_joined_on_closed_bars_and_cast_last() -> None:
     given = series()
     found = build(given)
-    base, higher = given[H1], given[H4]
+    base = given[H1]
+    higher = given[H4]
     at = np.searchsorted(higher.close_ns, base.close_ns, side="right") - 1
 
     def joined(column: np.ndarray) -> np.ndarray:
         return np.where(at >= 0, column[np.maximum(at, 0)], np.nan)
 
-    low, high = ("triangular", [0.0, 0.0, 50.0]), ("sigmoid", [50.0, 0.2])
-    rsi, rsi_4h = talib.RSI(base.close, 5), talib.RSI(higher.close, 5)
+    low = ("triangular", [0.0, 0.0, 50.0])
+    high = ("sigmoid", [50.0, 0.2])
+    rsi = talib.RSI(base.close, 5)
+    rsi_4h = talib.RSI(higher.close, 5)
     expected = [
         joined(talib.MACD(higher.close, 3, 6, 3)[0]),
         joined(degrees(*low, rsi_4h)), joined(degrees(*high, rsi_4h)), degrees(*low, rsi), degrees(*high, rsi),
@@ -90,7 +94,8 @@ def test_scaling_is_fitted_on_the_rows_given_and_applied_to_all() -> None:
     rows = np.zeros(len(found.values), bool)
     rows[100:300] = True
     fitted = fit_normalization([found], [rows])
-    signal, same = found.raw[5], found.raw[6]
+    signal = found.raw[5]
+    same = found.raw[6]
     assert fitted["1h_macd.signal_raw"] == {
         "kind": "minmax", "shift": signal[rows].min(), "scale": np.ptp(signal[rows]), "low": signal[rows].min(),
         "high": signal[rows].max(),
@@ -117,7 +122,8 @@ def test_undefined_training_rows_do_not_count() -> None:
 
 
 def test_scaling_pools_symbols() -> None:
-    one, two = build(), build(series(seed=2))
+    one = build()
+    two = build(series(seed=2))
     rows = np.arange(100, 400)
     pooled = np.concatenate([one.raw[6][rows], two.raw[6][rows]])
     assert fit_normalization([one, two], [rows, rows])["1h_same_raw"]["shift"] == pooled.mean()
@@ -250,7 +256,7 @@ def test_an_external_series_is_read_on_its_own_rows_and_carried_forward(tmp_path
     assert found.values[:4, 0].tolist() == [2.0] * 4
     assert found.values[4:89, 0].tolist() == [4.0] * 85
     assert set(found.values[89:, 0]) == {8.0}
-    # never stale, but its age is told: the last bar closes at 200:00, 110 hours after 90:00
+    # never stale, but its age is given: the last bar closes at 200:00, 110 hours after 90:00
     assert found.stale_bars == 0
     assert any("cot was up to 110.0 hours old" in warning for warning in found.warnings)
     assert found.context["cot"].known_ns.tolist() == known

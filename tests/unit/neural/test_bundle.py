@@ -52,7 +52,8 @@ def test_a_loaded_net_is_frozen_and_draws_no_random_numbers(written: Written) ->
 @pytest.mark.parametrize("kind", ["mlp", "lstm"])
 def test_metadata_come_back_whole(kind: str, written: Written) -> None:
     path = written(kind)
-    metadata, draft = read_metadata(path), draft_of(kind)
+    metadata = read_metadata(path)
+    draft = draft_of(kind)
     files = ("model.safetensors", "features.json", "config.json", "metrics.json")
     assert metadata.hashes == {name: hashlib.sha256((path / name).read_bytes()).hexdigest() for name in files}
     for name in metadata.__dataclass_fields__:
@@ -95,13 +96,14 @@ def test_a_regressions_scores_are_in_returns(written: Written) -> None:
 
 
 def test_equal_nets_give_equal_files(written: Written) -> None:
-    first, second = written(), written()
+    first = written()
+    second = written()
     assert (first.name, second.name) == ("1h_v1", "1h_v2")
     for file in first.iterdir():
         assert file.read_bytes() == (second / file.name).read_bytes(), file.name
 
 
-def test_versions_go_on_after_the_highest(written: Written, tmp_path: Path) -> None:
+def test_versions_continue_after_the_highest(written: Written, tmp_path: Path) -> None:
     (tmp_path / "models" / "tiny" / "1h_v7").mkdir(parents=True)
     (tmp_path / "models" / "tiny" / "4h_v9").mkdir()
     assert written().name == "1h_v8"

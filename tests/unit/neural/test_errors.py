@@ -24,7 +24,8 @@ from support.inputs.nets import net_of
 State = dict[str, torch.Tensor]
 RAW = [{"raw_indicator": "rsi_14", "timeframes": ["1h"], "normalization": "zscore"}]
 SCALING = {"kind": "zscore", "shift": 50.0, "scale": 10.0, "low": 10.0, "high": 90.0}
-WEIGHTS, METADATA = "model.safetensors", "metadata_v3.json"
+WEIGHTS = "model.safetensors"
+METADATA = "metadata_v3.json"
 
 
 def state(**changes: torch.Tensor | None) -> State:

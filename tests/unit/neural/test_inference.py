@@ -42,7 +42,8 @@ def whole(request: pytest.FixtureRequest) -> tuple[str, NDArray[np.float32], NDA
 def test_scores_are_the_nets_own(whole: tuple[str, NDArray[np.float32], NDArray[np.float32]]) -> None:
     """Row by row through the bare net: equal but for the last bits."""
     kind, values, scores = whole
-    net, length = net_of(kind), LENGTH[kind]
+    net = net_of(kind)
+    length = LENGTH[kind]
     for row in (4, 5, 17, 255, 256, 500, ROWS[kind] - 1):
         window = torch.from_numpy(values[row - length + 1 : row + 1])
         with torch.inference_mode():
@@ -64,7 +65,8 @@ def test_undefined_rows_and_windows_score_nan_and_touch_no_other(
 
 def test_infinity_counts_as_undefined() -> None:
     values = features("mlp", holes=False)
-    values[7, 1], values[8, 1] = np.inf, -np.inf
+    values[7, 1] = np.inf
+    values[8, 1] = -np.inf
     scores = all_scores(net_of("mlp"), values)
     assert np.flatnonzero(np.isnan(scores[:, 0])).tolist() == [7, 8]
 
@@ -98,7 +100,9 @@ def test_one_row_at_a_time_gives_the_same_bits(
     whole: tuple[str, NDArray[np.float32], NDArray[np.float32]],
 ) -> None:
     kind, values, scores = whole
-    net, length, block = net_of(kind), LENGTH[kind], BLOCK_ROWS[kind]
+    net = net_of(kind)
+    length = LENGTH[kind]
+    block = BLOCK_ROWS[kind]
     for row in (0, 3, 4, 9, 10, 12, 255, 256, 303, 304, 599, block - 1, block, block + 1, ROWS[kind] - 1):
         if row < len(values):
             window = values[max(row - length + 1, 0) : row + 1]
@@ -108,7 +112,8 @@ def test_one_row_at_a_time_gives_the_same_bits(
 @pytest.mark.parametrize("kind", KINDS)
 def test_threads_do_not_change_the_bits_and_are_put_back(kind: str) -> None:
     before = torch.get_num_threads()
-    net, values = net_of(kind), features(kind)
+    net = net_of(kind)
+    values = features(kind)
     assert bits(all_scores(net, values, threads=1)) == bits(all_scores(net, values, threads=2))
     assert torch.get_num_threads() == before
 
@@ -130,7 +135,8 @@ def test_where_the_matrix_lies_in_memory_does_not_matter() -> None:
 
 
 def test_a_regression_is_scaled_back() -> None:
-    net, values = net_of("mlp"), features("mlp", holes=False)
+    net = net_of("mlp")
+    values = features("mlp", holes=False)
     scaled = all_scores(net, values, scale=0.25)
     assert bits(scaled) == bits(all_scores(net, values) * np.float32(0.25))
     assert bits(infer_row(net, values[5:6], 5, scale=0.25)) == bits(scaled[5])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ktrdr.neural.runtime import torch_profile
-from support.process.numeric_settings import SETTINGS, told
+from support.process.numeric_settings import SETTINGS, read_children
 
 REFUSED = {"flushing threads": "numeric_state"}
 """Settings that a run cannot undo: torch's threads keep the mode they were started in."""
@@ -22,7 +22,7 @@ CHILDREN = ("nothing", TOGETHER, "half dtype+precision of oneDNN+one thread", *R
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, dict[str, Any]]:
-    return told(*CHILDREN)
+    return read_children(*CHILDREN)
 
 
 @pytest.mark.parametrize("child", CHILDREN)
@@ -36,7 +36,7 @@ def test_settings_of_the_process_change_no_result_and_are_put_back(
 
 @pytest.mark.soak
 def test_each_setting_alone_changes_no_result_and_is_put_back() -> None:
-    rows = told(*SETTINGS)
+    rows = read_children(*SETTINGS)
     for setting, row in rows.items():
         found = row["found"]
         same = {name: rows["nothing"]["found"][name] for name in found} if isinstance(found, dict) else None

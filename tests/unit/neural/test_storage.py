@@ -1,4 +1,4 @@
-"""Which bundle a run gets, by name or by what it was trained on."""
+"""The choice of a run's bundle, by name or by what it was trained on."""
 
 from __future__ import annotations
 

@@ -78,7 +78,8 @@ def test_every_part_is_the_ledgers(page: Page, finished: Finished) -> None:
 
 
 def test_the_chart_is_the_ledgers(page: Page, finished: Finished) -> None:
-    result, data = finished.result, page.data
+    result = finished.result
+    data = page.data
     drawn = data["overview"]
     equity = result.equity
     for name, digits in (("equity", 2), ("drawdown", 6)):
@@ -116,7 +117,8 @@ def test_warnings_come_first(page: Page, finished: Finished) -> None:
 
 
 def test_the_page_allows_itself_and_nothing_else(page: Page) -> None:
-    (style,), scripts = page.root.all("style"), page.root.all("script")
+    (style,) = page.root.all("style")
+    scripts = page.root.all("script")
     data, program = scripts
     assert data.attributes["type"] == "application/json"
     policy = page.policy

@@ -47,7 +47,8 @@ def test_what_a_result_does_not_allow_is_left_out(trades: int) -> None:
 
 
 def test_a_fork_has_no_costs_and_delay() -> None:
-    bars, signals = worlds.frame(400), np.tile([1, 0, -1, 0], 100)
+    bars = worlds.frame(400)
+    signals = np.tile([1, 0, -1, 0], 100)
     run = ktrdr.Simulation(bars, signals)
     run.run(until=200)
     rules = {"slippage": {"rate": 0.01}}

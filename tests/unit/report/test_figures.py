@@ -45,7 +45,8 @@ def test_whole_numbers_have_bins_of_whole_numbers() -> None:
 
 def test_columns_hang_from_zero() -> None:
     drawing = columns(["a", "b"], [10.0, -5.0], lambda value: f"{value:g}", "label")
-    (up,), (down,) = shapes(drawing, "up"), shapes(drawing, "down")
+    (up,) = shapes(drawing, "up")
+    (down,) = shapes(drawing, "down")
     assert float(up.attrib["y"]) + float(up.attrib["height"]) == pytest.approx(float(down.attrib["y"]), abs=0.02)
     assert float(up.attrib["height"]) == pytest.approx(2 * float(down.attrib["height"]), rel=0.01)
 

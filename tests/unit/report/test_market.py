@@ -66,7 +66,8 @@ def test_buy_and_hold_ends_at_the_benchmark(rules: dict[str, object]) -> None:
 
 
 def test_a_resumed_run_has_the_bars_that_it_was_given() -> None:
-    bars, signals = worlds.frame(60), np.tile([1, -1], 30)
+    bars = worlds.frame(60)
+    signals = np.tile([1, -1], 30)
     whole = ktrdr.Simulation(bars, signals)
     whole.run(until=20)
     resumed = ktrdr.Simulation.restore(whole.snapshot(), bars, signals, ledger=whole.ledger())

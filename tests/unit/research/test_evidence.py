@@ -54,11 +54,13 @@ def rows(folder: Path, bundle: ModelBundle, **rules: Any) -> SelectionRows:
 
 
 def test_the_test_rows_begin_after_the_fit_and_end_with_the_training_span(folder: Path, bundle: ModelBundle) -> None:
-    found, facts = rows(folder, bundle), bundle.metadata
+    found = rows(folder, bundle)
+    facts = bundle.metadata
     assert facts.selection is not None
     assert facts.training_span is not None
     bars = edges.frame(3_000, 0.002, 3)
-    opens, stamps = bars["open"].to_numpy(), bars["timestamp"].to_numpy().astype(np.int64)
+    opens = bars["open"].to_numpy()
+    stamps = bars["timestamp"].to_numpy().astype(np.int64)
     first, stop = np.searchsorted(stamps, [facts.selection.start_ns, facts.training_span.end_ns])
     expected = np.log(opens[first + 2 : stop] / opens[first + 1 : stop - 1])
     assert found.returns.tolist() == pytest.approx(expected.tolist())

@@ -24,18 +24,21 @@ def noise(length: int, seed: int = 2) -> NDArray[np.float64]:
 
 class TestTradableReturns:
     def test_a_signal_earns_from_its_fill_to_the_next_one(self) -> None:
-        opens, closes = np.array([10.0, 11, 13, 12, 12]), np.array([10.5, 12, 12.5, 12, 15])
+        opens = np.array([10.0, 11, 13, 12, 12])
+        closes = np.array([10.5, 12, 12.5, 12, 15])
         found = tradable_returns(opens, closes)
         assert found[:3].tolist() == pytest.approx([math.log(13 / 11), math.log(12 / 13), 0.0])
         assert np.isnan(found[3:]).all()
 
     def test_a_gap_before_the_fill_is_not_earned(self) -> None:
         """The price jumps between the close of the signal and the next open: nobody could trade that."""
-        opens, closes = np.array([1.0, 2.0, 2.0, 2.0]), np.array([1.0, 2.0, 2.0, 2.0])
+        opens = np.array([1.0, 2.0, 2.0, 2.0])
+        closes = np.array([1.0, 2.0, 2.0, 2.0])
         assert tradable_returns(opens, closes)[0] == 0.0
 
     def test_orders_that_fill_at_the_close_earn_from_there(self) -> None:
-        opens, closes = np.array([1.0, 5.0, 5.0]), np.array([1.0, 2.0, 4.0])
+        opens = np.array([1.0, 5.0, 5.0])
+        closes = np.array([1.0, 2.0, 4.0])
         found = tradable_returns(opens, closes, at_close=True)
         assert found[:2].tolist() == pytest.approx([math.log(2), math.log(2)])
         assert np.isnan(found[2])

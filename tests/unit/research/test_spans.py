@@ -11,7 +11,8 @@ from ktrdr.errors import DataNotFound, DataTooShort
 from ktrdr.research.spans import Spans, choose_spans
 from ktrdr.time import NS_PER_HOUR, Span, Timeframe
 
-H1, H4 = Timeframe.H1, Timeframe.H4
+H1 = Timeframe.H1
+H4 = Timeframe.H4
 
 
 class Stored:

@@ -45,7 +45,8 @@ def whole(**given: Any) -> Any:
 
 
 def test_polars_arrow_and_pandas_give_the_same_run() -> None:
-    bars, signals = market(), signals_for()
+    bars = market()
+    signals = signals_for()
     stamped = bars.with_columns(pl.col("timestamp").cast(pl.Datetime("ns", "UTC")))
     athens = stamped.with_columns(pl.col("timestamp").dt.convert_time_zone("Europe/Athens"))
     table = stamped.to_arrow()
@@ -57,7 +58,8 @@ def test_polars_arrow_and_pandas_give_the_same_run() -> None:
 
 
 def test_signals_are_cast_only_without_loss() -> None:
-    bars, signals = market(), signals_for()
+    bars = market()
+    signals = signals_for()
     expected = whole().result_hash
     for given in (signals.tolist(), signals.astype(np.float64), signals.astype(np.int64), pl.Series(signals)):
         assert ktrdr.simulate(bars, given, **RULES).result_hash == expected
@@ -80,7 +82,8 @@ def test_no_confidence_is_certainty_and_nan_is_undefined() -> None:
 
 
 def test_the_caller_s_arrays_stay_as_they_are() -> None:
-    bars, signals = market(), signals_for()
+    bars = market()
+    signals = signals_for()
     before = (bars.clone(), signals.copy())
     ktrdr.simulate(bars, signals, **RULES)
     assert bars.equals(before[0])
@@ -203,15 +206,18 @@ def test_frames_have_their_schemas() -> None:
 
 
 def test_the_equity_frame_is_the_replay_of_the_fills() -> None:
-    result, bars = whole(), market()
-    held, drawdown = 0.0, 0.0
+    result = whole()
+    bars = market()
+    held = 0.0
+    drawdown = 0.0
     fills = {bar: rows for (bar,), rows in result.fills.group_by("bar", maintain_order=True)}
     peak = 100_000.0
     for row in result.equity.iter_rows(named=True):
         for fill in fills.get(row["bar"], pl.DataFrame()).iter_rows(named=True):
             held = held + fill["side"] * fill["quantity"]
             held = 0.0 if abs(held) < 1e-6 else held
-        close, rate = bars["close"][row["bar"]], bars["conversion_rate"][row["bar"]]
+        close = bars["close"][row["bar"]]
+        rate = bars["conversion_rate"][row["bar"]]
         peak = max(peak, row["equity"])
         drawdown = max(drawdown, (peak - row["equity"]) / peak)
         assert row["quantity"] == pytest.approx(held)
@@ -301,7 +307,8 @@ def test_a_run_continues_from_its_bytes(bar: int) -> None:
 
 
 def test_a_snapshot_does_not_depend_on_how_it_was_reached() -> None:
-    straight, halting = begun(200), begun(50)
+    straight = begun(200)
+    halting = begun(50)
     halting.snapshot()
     halting.run(until=200)
     assert straight.snapshot() == halting.snapshot()
@@ -319,8 +326,10 @@ def test_more_bars_than_before_are_welcome() -> None:
 
 def test_changed_inputs_are_refused_by_name() -> None:
     part = begun(150)
-    blob, ledger = part.snapshot(), part.ledger()
-    bars, signals = market(), signals_for()
+    blob = part.snapshot()
+    ledger = part.ledger()
+    bars = market()
+    signals = signals_for()
     flipped = signals.copy()
     flipped[149] = (flipped[149] + 2) % 3 - 1
     later = signals.copy()
@@ -347,7 +356,8 @@ def test_changed_inputs_are_refused_by_name() -> None:
 
 def test_damaged_bytes_are_refused() -> None:
     part = begun(150)
-    blob, ledger = part.snapshot(), part.ledger()
+    blob = part.snapshot()
+    ledger = part.ledger()
     for damaged in (b"", blob[:-1], blob + b"\0", blob[:20] + bytes([blob[20] ^ 1]) + blob[21:]):
         with pytest.raises(SnapshotCorrupt):
             ktrdr.Simulation.restore(damaged, market(), signals_for(), ledger=ledger)
@@ -385,7 +395,8 @@ def test_other_rules_make_a_fork() -> None:
     free = {"commission": {"rate": 0.0}, "slippage": {"rate": 0.0}}
     fork = ktrdr.Simulation.restore(part.snapshot(), market(), signals_for(), ledger=part.ledger(), execution=free)
     fork.run()
-    result, before = fork.result(), whole()
+    result = fork.result()
+    before = whole()
     assert result.conventions["forked_from_bar"] == 150
     assert result.fills.filter(pl.col("bar") < 150).equals(before.fills.filter(pl.col("bar") < 150))
     assert result.fills.filter(pl.col("bar") >= 150)["commission"].sum() == 0

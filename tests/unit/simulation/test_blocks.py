@@ -17,7 +17,8 @@ def test_the_pipeline_s_blocks_equal_one_run() -> None:
     assert find_timeframe(bars.timestamp, None) == "1h"
     bars = read_bars(market(), "", find_timeframe(bars.timestamp, None))
     run = BlockRun.begin(bars, execution=RULES["execution"], decisions=RULES["decisions"])
-    signals, sure = signals_for(), np.ones(300, np.float32)
+    signals = signals_for()
+    sure = np.ones(300, np.float32)
     for low in range(0, 300, 64):
         run.advance(signals[low : low + 64], sure[low : low + 64])
     result = run.result()

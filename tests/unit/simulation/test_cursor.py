@@ -40,13 +40,16 @@ def world(seed: int) -> tuple[pl.DataFrame, Any, dict[str, Any]]:
 def test_pieces_are_the_whole(seed: int) -> None:
     bars, signals, rules = world(seed)
     run = Simulation(bars, signals, **rules)
-    cursor, pieces = run.cursor(), []
+    cursor = run.cursor()
+    pieces = []
     cuts = np.random.default_rng(seed).integers(0, 600, 12)
     for cut in sorted(cuts.tolist()):
         run.run(until=cut)
         pieces.append(cursor.take())
         if cut % 2:  # as a resume does it: another run, another cursor, told how far the first had come
-            blob, ledger, written = run.snapshot(), run.ledger(), cursor.written
+            blob = run.snapshot()
+            ledger = run.ledger()
+            written = cursor.written
             run = Simulation.restore(blob, bars, signals, ledger=ledger)
             cursor = run.cursor(written)
     run.run()

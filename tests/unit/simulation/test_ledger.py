@@ -46,7 +46,8 @@ def test_frames_turn_back_into_the_core_s_columns() -> None:
 def test_arrow_tables_are_read_too() -> None:
     ledger = run().ledger()
     arrow = {name: frame.to_arrow() for name, frame in ledger.items()}
-    ours, theirs = to_columns(ledger), to_columns(arrow)
+    ours = to_columns(ledger)
+    theirs = to_columns(arrow)
     for name in TABLES:
         assert all(np.array_equal(ours[name][column], theirs[name][column]) for column in ours[name])
 

@@ -81,7 +81,8 @@ def counts(signals: Any, confidence: Any = None, **given: Any) -> tuple[dict[str
 
 def test_own_signals_all_pass_unless_a_filter_is_named() -> None:
     """A buy and a sell in turn, one hour apart, half of them hardly sure."""
-    signals, sure = [1, -1] * 30, [0.9, 0.1] * 30
+    signals = [1, -1] * 30
+    sure = [0.9, 0.1] * 30
     found, warnings = counts(signals, sure)
     assert found == {"signals": 60, "traded": 60, "threshold": 0, "separation": 0, "position": 0, "short": 0}
     assert warnings == ()
@@ -120,7 +121,8 @@ def test_signals_of_a_state_are_no_stopped_signals() -> None:
 
 @pytest.mark.parametrize("door", ["simulate", "fed", "restored"])
 def test_every_door_has_the_neutral_defaults(door: str) -> None:
-    signals, sure = signals_for(), np.full(300, 0.01, np.float32)
+    signals = signals_for()
+    sure = np.full(300, 0.01, np.float32)
     given: dict[str, Any] = {"metrics": {"periods_per_year": 252}}
     neutral = {"confidence_threshold": 0, "allow_short_from_flat": True, "filters": {"min_signal_separation": 0}}
     expected = ktrdr.simulate(market(), signals, sure, decisions=neutral, **given)
@@ -160,7 +162,8 @@ def test_the_benchmark_is_scaled_to_the_money_in_the_market() -> None:
     result = ktrdr.simulate(market(), signals_for(), **RULES)
     shares = [abs(row["equity"] - row["cash"]) / row["equity"] for row in result.equity.iter_rows(named=True)]
     held = [share for share in shares if share > 0]
-    found, whole = result.scaled_benchmark, result.metrics["benchmark_return"]
+    found = result.scaled_benchmark
+    whole = result.metrics["benchmark_return"]
     assert found is not None and whole is not None and held
     assert found.position_share == pytest.approx(sum(held) / len(held))
     assert found.invested_share == pytest.approx(sum(shares) / len(shares))

@@ -11,7 +11,8 @@ from ktrdr import _core
 from ktrdr.errors import ArgumentInvalid, IdentityMismatch, KtrdrError
 from ktrdr.simulation.saved import SavedRun
 
-N_BARS, CUT = 400, 250
+N_BARS = 400
+CUT = 250
 
 
 def bars(n_bars: int = N_BARS) -> pl.DataFrame:

@@ -21,7 +21,8 @@ def test_no_kind_of_run_has_a_method_it_would_refuse() -> None:
 
 @pytest.mark.parametrize("chunk", [1, 7, 299])
 def test_any_feeding_equals_one_run(chunk: int) -> None:
-    bars, signals = market(), signals_for()
+    bars = market()
+    signals = signals_for()
     given = {**RULES, "metrics": {"periods_per_year": 252}}
     live = ktrdr.Simulation.open(timeframe="1h", **given)
     for low in range(0, 300, chunk):
@@ -36,7 +37,8 @@ def test_any_feeding_equals_one_run(chunk: int) -> None:
 def test_a_stream_judges_sundays_by_the_bars_so_far(traded: str) -> None:
     closed = {"Sunday to Thursday": (5, 6), "Sunday to Friday": (6,), "all days": ()}[traded]
     bars = market(1_000).filter(~pl.from_epoch("timestamp", "ns").dt.weekday().is_in(closed))
-    signals, metrics = signals_for(1_000)[: bars.height], {"periods_per_year": 252}
+    signals = signals_for(1_000)[: bars.height]
+    metrics = {"periods_per_year": 252}
     live = ktrdr.Simulation.open(timeframe="1h", metrics=metrics, **RULES)
     for low, high in ((0, 100), (100, 101), (101, bars.height)):
         live = ktrdr.Simulation.restore(live.snapshot(), ledger=live.ledger()) if low else live
@@ -49,7 +51,8 @@ def test_a_stream_judges_sundays_by_the_bars_so_far(traded: str) -> None:
 
 @pytest.mark.parametrize("bar", [3, 150])
 def test_a_fed_run_continues_without_its_bars(bar: int) -> None:
-    bars, signals = market(), signals_for()
+    bars = market()
+    signals = signals_for()
     live = ktrdr.Simulation.open(timeframe="1h", metrics={"periods_per_year": 252}, **RULES)
     live.feed(bars[:bar], signals[:bar])
     again = ktrdr.Simulation.restore(live.snapshot(), ledger=live.ledger())
@@ -83,7 +86,8 @@ def test_an_open_run_needs_timeframe_and_periods(given: dict[str, Any]) -> None:
 
 
 def test_a_fork_of_a_stream_pays_its_own_costs() -> None:
-    bars, signals = market(), signals_for()
+    bars = market()
+    signals = signals_for()
     live = SimulationStream(timeframe="1h", metrics={"periods_per_year": 252}, **RULES)
     live.feed(bars[:150], signals[:150])
     fork = SimulationStream.restore(live.snapshot(), ledger=live.ledger(), execution={"commission": {"rate": 0.0}})

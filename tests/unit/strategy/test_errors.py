@@ -15,7 +15,7 @@ PAIRS = 25
 FATAL = {"config_document", "config_alias", "config_too_deep"}
 NO_TEXT_KEY = {("config_type", "training")}
 
-# (what stands in the sample, what stands there instead, code, path, text on the line that is named)
+# (text of the sample, text in its place, code, path, text on the line that is named)
 CASES = [
     # the document
     ("name: sample", "name: [sample", "config_document", None, None),

@@ -1,4 +1,4 @@
-"""Derived history and the report of ``ktrdr validate``; the arithmetic stands beside each number."""
+"""Derived history and the report of ``ktrdr validate``; the arithmetic is beside each number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a strategy's name leads, and that it leads nowhere else."""
+"""The file that a strategy's name leads to, and no other."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ BUILTIN = {
 @pytest.fixture
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     """An own folder and a ./strategies, both empty."""
-    own, here = tmp_path / "own", tmp_path / "work" / "strategies"
+    own = tmp_path / "own"
+    here = tmp_path / "work" / "strategies"
     own.mkdir()
     here.mkdir(parents=True)
     monkeypatch.setenv("KTRDR_STRATEGIES_DIR", str(own))

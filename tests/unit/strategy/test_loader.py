@@ -1,4 +1,4 @@
-"""What the loader accepts, what it makes of it, and what it warns about."""
+"""Files that the loader accepts, their strategies, and its warnings."""
 
 from __future__ import annotations
 
@@ -296,7 +296,8 @@ def test_sizes_of_nets() -> None:
         nn_inputs=inputs,
         model={"type": "LSTM", "architecture": {"sequence_length": 5, "hidden_size": 4, "num_layers": 2}},
     )
-    first, second = 4 * (4 * 2 + 4 * 4 + 8), 4 * (4 * 4 + 4 * 4 + 8)
+    first = 4 * (4 * 2 + 4 * 4 + 8)
+    second = 4 * (4 * 4 + 4 * 4 + 8)
     assert (lstm.parameter_count(), lstm.sequence_length) == (first + second + 4 * 3 + 3, 5)
     gru = load(
         nn_inputs=inputs,

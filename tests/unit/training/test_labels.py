@@ -121,7 +121,8 @@ def test_zigzag_is_the_slow_one(close: np.ndarray, threshold: float) -> None:
 @given(close=prices, cut=st.integers(0, 60))
 def test_a_zigzag_label_is_known_at_its_end(close: np.ndarray, cut: int) -> None:
     """Cut off the bars after `cut`: exactly the labels that end by then are there, unchanged."""
-    whole, part = zigzag(close, 0.05), zigzag(close[:cut], 0.05)
+    whole = zigzag(close, 0.05)
+    part = zigzag(close[:cut], 0.05)
     known = (whole.end >= 0) & (whole.end < cut)
     assert shown(part) == [value if known[row] else None for row, value in enumerate(shown(whole))][:cut]
 

@@ -37,7 +37,8 @@ def test_a_certain_net_has_a_finite_gradient_under_focal_loss() -> None:
 def test_huber_measures_its_delta_in_returns() -> None:
     # scale 0.02: target 0.5 means a return of 0.01; delta 0.01 is 0.5 in scaled units.
     loss = row_loss(rules("regression", huber_delta=0.01), 0.02)
-    outputs, targets = torch.tensor([[0.7], [2.5]]), torch.tensor([0.5, 0.5])
+    outputs = torch.tensor([[0.7], [2.5]])
+    targets = torch.tensor([0.5, 0.5])
     # 0.2 away: 0.5 x 0.04 = 0.02; 2 away: 0.5 x (2 - 0.25) = 0.875
     assert loss(outputs, targets).tolist() == pytest.approx([0.02, 0.875], rel=1e-6)
 

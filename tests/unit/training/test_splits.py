@@ -67,7 +67,8 @@ def test_nothing_reaches_over_an_edge(data: st.DataObject, shares: tuple[float, 
     banned = {*union[first[0] : first[0] + embargo].tolist(), *union[first[1] : first[1] + embargo].tolist()}
     for stamps in every:
         end = np.minimum(np.arange(len(stamps)) + random.integers(0, 30, len(stamps)), len(stamps) - 1)
-        closes, usable = stamps[end] + length, random.uniform(size=len(stamps)) < 0.9
+        closes = stamps[end] + length
+        usable = random.uniform(size=len(stamps)) < 0.9
         parts = assign_parts(stamps, closes, usable, edges)
         for row, stamp in enumerate(stamps.tolist()):
             position = int(np.searchsorted(union, stamp))
@@ -78,7 +79,7 @@ def test_nothing_reaches_over_an_edge(data: st.DataObject, shares: tuple[float, 
 
 
 def brute_spans(rows: list[int], end: list[int]) -> int:
-    """Every subset."""
+    """Yields every subset of the rows."""
     best = 0
     for mask in range(1 << len(rows)):
         chosen = sorted((rows[i], end[i]) for i in range(len(rows)) if mask >> i & 1)
@@ -90,5 +91,6 @@ def brute_spans(rows: list[int], end: list[int]) -> int:
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 8)), max_size=9, unique_by=lambda pair: pair[0]))
 def test_separate_spans_are_as_many_as_can_be(pairs: list[tuple[int, int]]) -> None:
-    rows, end = [row for row, _ in pairs], [row + length for row, length in pairs]
+    rows = [row for row, _ in pairs]
+    end = [row + length for row, length in pairs]
     assert count_separate_spans(np.array(rows, np.int64), np.array(end, np.int64)) == brute_spans(rows, end)

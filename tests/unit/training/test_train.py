@@ -59,7 +59,8 @@ def weights(result: TrainResult) -> dict[str, torch.Tensor]:
 
 
 def same(one: TrainResult, two: TrainResult) -> bool:
-    left, right = weights(one), weights(two)
+    left = weights(one)
+    right = weights(two)
     return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
 
 
@@ -70,7 +71,8 @@ def test_a_bundle_says_what_was_done(tmp_path: Path) -> None:
     result = trained(tmp_path)
     assert result.path == tmp_path / "models" / "tiny" / "1h_v1"
     bundle = ModelBundle.load(result.path)
-    metadata, strategy = bundle.metadata, load_strategy(file())
+    metadata = bundle.metadata
+    strategy = load_strategy(file())
     require_same_features(strategy, metadata)
     assert metadata.symbols == ("EURUSD",) and metadata.timeframes == (Timeframe.H1,)
     assert metadata.synthetic is False
@@ -98,14 +100,16 @@ def test_a_bundle_says_what_was_done(tmp_path: Path) -> None:
 
 
 def test_training_again_elsewhere_gives_the_same_bundle(tmp_path: Path) -> None:
-    first, again = trained(tmp_path / "one"), trained(tmp_path / "two")
+    first = trained(tmp_path / "one")
+    again = trained(tmp_path / "two")
     assert again.is_new and first.result_hash == again.result_hash and first.identity == again.identity
     for name in ("model.safetensors", "metadata_v3.json", "config.json"):
         assert (first.path / name).read_bytes() == (again.path / name).read_bytes()
 
 
 def test_an_equal_training_finds_the_bundle_that_exists(tmp_path: Path) -> None:
-    first, again = trained(tmp_path), trained(tmp_path)
+    first = trained(tmp_path)
+    again = trained(tmp_path)
     assert first.is_new and not again.is_new
     assert replace(again, is_new=True) == first
     assert first.metadata.identity["hash"] == first.identity and len(first.identity) == 64
@@ -195,7 +199,7 @@ def test_bars_before_the_start_warm_up_and_are_not_trained_on(tmp_path: Path) ->
     assert not [note for note in result.warnings if "history" in note]
 
 
-def test_too_little_history_before_the_start_is_told(tmp_path: Path) -> None:
+def test_too_little_history_before_the_start_is_a_warning(tmp_path: Path) -> None:
     """rsi 14 needs 109 bars: 15 + 94 to settle."""
     result = trained(tmp_path)
     assert "EURUSD: too little history before the start, training begins at 2022-01-05T12:00:00Z" in result.warnings
@@ -403,7 +407,8 @@ KEYS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 @pytest.fixture(scope="module")
 def net(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, dict[str, Any]], dict[str, torch.Tensor]]:
     """The weights a training section leads to; each trained once."""
-    folder, known = tmp_path_factory.mktemp("keys"), {}
+    folder = tmp_path_factory.mktemp("keys")
+    known = {}
 
     def train_once(output_format: str, training: dict[str, Any]) -> dict[str, torch.Tensor]:
         key = json.dumps([output_format, training], sort_keys=True)
@@ -417,7 +422,8 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, dict[str, An
 @pytest.mark.parametrize("name", KEYS)
 def test_every_key_changes_the_net(name: str, net: Callable[[str, dict[str, Any]], dict[str, torch.Tensor]]) -> None:
     output_format, before, after = KEYS[name]
-    one, two = net(output_format, before), net(output_format, after)
+    one = net(output_format, before)
+    two = net(output_format, after)
     assert not all(torch.equal(one[weight], two[weight]) for weight in one)
 
 

@@ -60,10 +60,13 @@ class PlainRecurrent(nn.Module):
     def __init__(self, kind: str, outputs: int) -> None:
         super().__init__()
         shape = ARCHITECTURES[kind]
-        layers, size = shape["num_layers"], shape["hidden_size"]
+        layers = shape["num_layers"]
+        size = shape["hidden_size"]
         cell = {"lstm": nn.LSTM, "gru": nn.GRU}[kind]
         setattr(self, kind, cell(3, size, layers, batch_first=True, dropout=0.2 if layers > 1 else 0.0))
-        self.kind, self.drop, self.fc = kind, nn.Dropout(0.2), nn.Linear(size, outputs)
+        self.kind = kind
+        self.drop = nn.Dropout(0.2)
+        self.fc = nn.Linear(size, outputs)
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
         return self.fc(self.drop(getattr(self, self.kind)(windows)[0][:, -1]))
@@ -71,7 +74,8 @@ class PlainRecurrent(nn.Module):
 
 def plain_loop(task: TrainingTask, kind: str, seed: int) -> tuple[dict[str, torch.Tensor], list[float]]:
     """Adam with cross entropy or huber, nothing else; the state of the best epoch and the validation losses."""
-    rules, outputs = task.rules, task.n_outputs
+    rules = task.rules
+    outputs = task.n_outputs
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         if kind == "mlp":
@@ -95,7 +99,8 @@ def plain_loop(task: TrainingTask, kind: str, seed: int) -> tuple[dict[str, torc
             delta = 0.01 / task.target_scale
             return functional.huber_loss(answer[:, 0], rows.target[chosen], reduction="none", delta=delta)
 
-        best, losses = copy.deepcopy(net.state_dict()), []
+        best = copy.deepcopy(net.state_dict())
+        losses = []
         for _ in range(rules.epochs):
             net.train()
             order = torch.randperm(len(task.train))
@@ -132,14 +137,16 @@ def test_training_is_the_plain_loop(kind: str, output_format: str) -> None:
 @pytest.mark.parametrize("kind", ["mlp", "lstm", "gru"])
 def test_one_seed_one_net(kind: str) -> None:
     task = task_of(strategy(kind))
-    first, again = fit(task, CPU), fit(task, CPU)
+    first = fit(task, CPU)
+    again = fit(task, CPU)
     assert same(weights(first), weights(again))
     assert first.history == again.history
     assert not same(weights(first), weights(fit(task, replace(CPU, seed=6))))
 
 
 def test_the_callers_random_numbers_and_threads_are_left_alone() -> None:
-    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    state = torch.get_rng_state()
+    threads = torch.get_num_threads()
     fit(task_of(strategy()), replace(CPU, threads=1))
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.get_num_threads() == threads
@@ -183,7 +190,8 @@ def test_training_stops_after_patience_epochs_without_a_better_one(patience: int
 
 def test_an_improvement_must_beat_min_delta() -> None:
     losses = stopping(patience=2, min_delta=0.05)
-    best, since = float("inf"), 0
+    best = float("inf")
+    since = 0
     for place, loss in enumerate(losses, start=1):
         better = loss < best - 0.05
         best, since = (loss, 0) if better else (best, since + 1)
@@ -206,7 +214,9 @@ def test_a_plateau_lowers_the_rate() -> None:
     )  # fmt: skip
     history = fit(task_of(made), CPU).history
     losses, learning_rates = ([entry[key] for entry in history] for key in ("validation_loss", "learning_rate"))
-    expected, rate, best = [], 0.3, float("inf")
+    expected = []
+    rate = 0.3
+    best = float("inf")
     for loss in losses:
         expected.append(rate)
         if loss < best * (1 - 1e-4):  # torch counts an improvement from one in ten thousand on

@@ -109,7 +109,7 @@ def test_reports_that_were_missed_are_marked() -> None:
     played(scene)
 
 
-def test_a_change_without_a_report_is_told() -> None:
+def test_a_change_without_a_report_is_an_event() -> None:
     async def scene() -> None:
         board = Broadcaster(Script(view(0, Status.RUNNING), view(0, Status.CANCELLED)))
         assert await heard(board.read(view(0, Status.PENDING), None)) == ["progress 0", "progress 0", "end 0"]
@@ -194,7 +194,7 @@ def test_a_quiet_line_shows_that_it_lives(monkeypatch: pytest.MonkeyPatch) -> No
     played(scene)
 
 
-def test_an_operation_that_goes_on_after_its_end_is_read_anew() -> None:
+def test_an_operation_that_runs_again_after_its_end_is_read_anew() -> None:
     """A reader that still holds the old end must not show it to those who come after the resume."""
 
     async def scene() -> None:

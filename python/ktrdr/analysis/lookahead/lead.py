@@ -12,11 +12,13 @@ from ktrdr.data.bars import BarSeries
 from ktrdr.feature_pipeline.alignment import align_known
 
 # Public values hardly tell the next return: 0.1 is much. A year of daily values gives 0.3 by chance once in a million.
-LEAST_CORRELATION, LEAST_DEVIATIONS = 0.3, 6.0
+LEAST_CORRELATION = 0.3
+LEAST_DEVIATIONS = 6.0
 FEWEST_VALUES = 60
 _WINDOWS = ((0, 1), (1, 2), (2, 3), (0, 5), (0, 20))
 """Returns that are looked at, from one change of the series to another, counted from the change that was just seen."""
-_FEWEST_RUNS, _STRAIGHT_SHARE = 3, 0.5
+_FEWEST_RUNS = 3
+_STRAIGHT_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ def rank_correlation(one: Floats, other: Floats) -> float:
     >>> rank_correlation(np.array([1.0, 2.0, 3.0]), np.array([1.0, 4.0, 9.0]))
     1.0
     """
-    first, second = _ranks(one), _ranks(other)
+    first = _ranks(one)
+    second = _ranks(other)
     spread = float(first.std() * second.std())
     if spread == 0:
         return 0.0

@@ -65,7 +65,8 @@ def _beside(market: Market, bars: BarSeries, finer: BarSeries) -> SeriesVerdict 
     """Judges a series beside a finer one; None where the two do not overlap."""
     if len(finer) == 0 or finer.close_ns[-1] < bars.close_ns[0]:
         return None
-    name, other = bars.timeframe.value, finer.timeframe.value
+    name = bars.timeframe.value
+    other = finer.timeframe.value
     early = bars_early(bars, finer)
     if early is not None:
         hours = early * finer.timeframe.ns / NS_PER_HOUR
@@ -84,7 +85,8 @@ def _beside(market: Market, bars: BarSeries, finer: BarSeries) -> SeriesVerdict 
 
 
 def _by_value(market: Market, bars: BarSeries, finer: BarSeries, inside: _Inside) -> SeriesVerdict:
-    name, other = bars.timeframe.value, finer.timeframe.value
+    name = bars.timeframe.value
+    other = finer.timeframe.value
     judged = int(np.count_nonzero(inside.whole))
     exact = int(np.count_nonzero(inside.whole & inside.equal))
     if judged and exact >= _SAME_SOURCE_SHARE * judged:
@@ -144,7 +146,8 @@ class _Inside:
         first = np.searchsorted(finer.timestamp, bars.timestamp)
         last = np.searchsorted(finer.close_ns, bars.close_ns, side="right") - 1
         there = first <= last
-        begin, end = np.where(there, first, 0), np.where(there, last, 0)
+        begin = np.where(there, first, 0)
+        end = np.where(there, last, 0)
         edges = np.stack([begin, end + 1], axis=1).ravel()
         columns = {
             "open": finer.open[begin],

@@ -35,8 +35,10 @@ from ktrdr.time import Span, Timeframe
 CUTS = 500
 SECONDS = 60.0
 _POISONS: tuple[Poison, ...] = ("x10", "shuffled", "nan")
-_SHARE_OF_RANDOM_CUTS, _SHARE_OF_SIGNALS = 0.6, 0.4
-"""Shares of the time after which no further random cut, and no further signal, is compared."""
+_SHARE_OF_RANDOM_CUTS = 0.6
+"""Share of the time after which no further random cut is compared."""
+_SHARE_OF_SIGNALS = 0.4
+"""Share of the time after which no further signal is compared."""
 _FEWEST_PLACES = 10
 """Places of each sort that are tried however short the time is: a proof that tried nothing proves nothing."""
 _MATTERS_RATE = 1e-6
@@ -214,12 +216,14 @@ class _Proof:
             if signals is not None and cut is not None and in_time:
                 self._collect(signals.differences(self.whole, cut, row), row)
                 compared += 1
-            cuts, poisonings = cuts + 1, poisonings + 1
+            cuts += 1
+            poisonings += 1
         self.evidence = replace(self.evidence, random_cuts=cuts, poisonings=poisonings, signal_cuts=compared)
 
     def _at_boundaries(self) -> None:
         rows = boundary_rows(self.whole)
-        segments, tried = self.trial.segments(self.whole), 0
+        segments = self.trial.segments(self.whole)
+        tried = 0
         for row in self.clock.each("boundaries", np.random.default_rng(0).permutation(rows).tolist(), 1.0):
             self._collect(segments.differences(row), row)
             tried += 1

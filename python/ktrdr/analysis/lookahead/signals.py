@@ -49,7 +49,8 @@ class Signals:
         """Yields the first signal up to a row that is another beside the bars known then."""
         first = max(row + 1 - _REACH_ROWS, whole.first_simulated)
         signals, confidences = _decided(self.bundle, self.decide, cut, first, row + 1)
-        mine, sure = self.signals[first : row + 1], self.confidences[first : row + 1]
+        mine = self.signals[first : row + 1]
+        sure = self.confidences[first : row + 1]
         differs = mine != signals
         differs |= (sure.view(np.uint32) != confidences.view(np.uint32)) & ~(np.isnan(sure) & np.isnan(confidences))
         if differs.any():

@@ -128,6 +128,7 @@ def series_of(strategy: Strategy) -> dict[str, str]:
     base = strategy.base_timeframe.value
     found = {ATR: base, STALE: base}
     for column in resolve_columns(strategy):
-        timeframe, context = column.series.timeframe, column.series.context
+        timeframe = column.series.timeframe
+        context = column.series.context
         found[column.name] = str(context) if timeframe is None else timeframe.value
     return found

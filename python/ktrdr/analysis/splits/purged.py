@@ -100,7 +100,8 @@ def _barred(
     number: int, block: RowNumbers, edges: list[int], distinct: Stamps, stamps: Stamps, ends: Stamps, kept: Flags
 ) -> Flags:
     """Returns the rows that no training may have while a block is tested [n_rows, bool]."""
-    first, after = edges[number], edges[number + 1]
+    first = edges[number]
+    after = edges[number + 1]
     mine = kept & (block == number)
     last_ns = int(distinct[after - 1])
     until_ns = max(last_ns + 1, int(ends[mine].max())) if mine.any() else last_ns + 1

@@ -81,7 +81,8 @@ def walk_forward_steps(stamps: Stamps, train_ns: int, test_ns: int, *, anchored:
     for name, value in {"train_ns": train_ns, "test_ns": test_ns}.items():
         if value <= 0:
             raise ArgumentInvalid("must be above 0", where=name, found=value)
-    first_ns, last_ns = int(stamps[0]), int(stamps[-1]) + 1
+    first_ns = int(stamps[0])
+    last_ns = int(stamps[-1]) + 1
     tests = range(first_ns + train_ns, last_ns - test_ns + 1, test_ns)
     if not tests:
         raise ArgumentInvalid(

@@ -102,7 +102,8 @@ def _of_days(result: RunResult) -> dict[str, Statistic]:
         return np.asarray((1 + drawn).prod(axis=1))
 
     def sharpe(drawn: Floats) -> Floats:
-        mean, deviation = (drawn - risk_free).mean(axis=1), drawn.std(axis=1, ddof=1)
+        mean = (drawn - risk_free).mean(axis=1)
+        deviation = drawn.std(axis=1, ddof=1)
         # returns that do not vary have no ratio: 0, as in the probability of overfitting
         return np.where(deviation > 0, mean / np.where(deviation > 0, deviation, 1.0) * root, 0.0)
 

@@ -98,13 +98,15 @@ def _table(values: Floats) -> Floats:
 
 def _points(tables: Sequence[Floats], masks: NDArray[np.int64]) -> int:
     """Returns twice the splits in the lower half plus those in the middle, each split taken in both directions."""
-    one, other = _ratios(tables, masks), _ratios(tables, masks ^ 0xFFFF)
+    one = _ratios(tables, masks)
+    other = _ratios(tables, masks ^ 0xFFFF)
     return _below_median(one, other) + _below_median(other, one)
 
 
 def _ratios(tables: Sequence[Floats], masks: NDArray[np.int64]) -> Floats:
     """Returns the Sharpe ratio of every trial over each set of blocks [n_sets, n_trials, float64]."""
-    low, high = masks & _LOW_MASK, masks >> _HALF
+    low = masks & _LOW_MASK
+    high = masks >> _HALF
     n, total, squares = (table[0, low] + table[1, high] for table in tables)
     mean = total / n
     deviation = np.sqrt(np.maximum(squares - total * mean, 0.0) / (n - 1))

@@ -46,7 +46,8 @@ def _folds(request: WalkForwardRequest, plan: Plan, parts: Parts) -> Iterator[Fo
     for number, window in enumerate(plan.windows, 1):
         training = parts.run(_stage(number, "training"), "training", request.training_of(window).to_spec())
         assert isinstance(training, TrainResult)
-        model, fitted = training.model_id, training.metadata.in_sample
+        model = training.model_id
+        fitted = training.metadata.in_sample
         assert fitted is not None
         inside = parts.run(_stage(number, "in-sample"), "backtest", request.in_sample_of(fitted, model).to_spec())
         test = parts.run(_stage(number, "test"), "backtest", request.test_of(window, model).to_spec())

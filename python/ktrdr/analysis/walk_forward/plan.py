@@ -43,7 +43,8 @@ class Plan:
         """
         found = request.inputs(data_dir)
         source = Resampling(found.source) if request.resample else found.source
-        base, symbol = found.strategy.base_timeframe, request.symbol
+        base = found.strategy.base_timeframe
+        symbol = request.symbol
         stamps = source.stamps(symbol, base)
         rows = rows_in_span(stamps, found.span, symbol, base)
         asked = stamps[rows.first : rows.stop]

@@ -97,7 +97,8 @@ class WalkForwardResult:
         return cls(found, lambda: [one.test for one in runs])
 
     def __repr__(self) -> str:
-        metrics, folds = self.metrics, len(self.folds)
+        metrics = self.metrics
+        folds = len(self.folds)
         ratio = "none" if metrics["sharpe"] is None else f"{metrics['sharpe']:.2f}"
         share = f"{round(self.summary['profitable_folds'] * folds)} of {folds} folds profitable"
         return f"<WalkForwardResult: total return {100 * metrics['total_return']:.2f} %, sharpe {ratio}, {share}>"

@@ -18,7 +18,8 @@ def shown(spec: Mapping[str, Any]) -> Shown:
     """Returns strategy, symbol, timeframe, dates and folds; a spec of a later version as far as it can be read."""
     strategy = known_strategy(str(spec.get("strategy_text", "")))
     name = spec.get("strategy_name") or (None if strategy is None else strategy.name)
-    start, end = spec.get("start"), spec.get("end")
+    start = spec.get("start")
+    end = spec.get("end")
     fields = {
         "strategy": name,
         "symbol": spec.get("symbol"),

@@ -38,7 +38,8 @@ class Stitched:
     @cached_property
     def equity(self) -> pl.DataFrame:
         """Returns time, fold (from 1) and equity, a row for each bar of a test."""
-        parts, scale = [], 1.0
+        parts = []
+        scale = 1.0
         for number, test in enumerate(self.tests, 1):
             scaled = pl.col("equity") * scale
             parts.append(test.equity.select("time", pl.lit(number).alias("fold"), scaled.alias("equity")))
@@ -77,7 +78,8 @@ class Stitched:
         """Returns the figures of the whole record, under the names of a run's where the definition is the same."""
         curve = self.equity["equity"].to_numpy()
         peak = np.maximum(np.maximum.accumulate(curve), self.capital)
-        final, found = float(curve[-1]), self.moments()
+        final = float(curve[-1])
+        found = self.moments()
         track = None if found is None else minimum_track_record(found)
         return {
             "initial_capital": self.capital,
@@ -113,8 +115,10 @@ def comparison(tests: Stitched, in_sample: Stitched) -> dict[str, Any]:
     ``degradation`` is the in-sample less the out-of-sample Sharpe ratio, both annual. ``efficiency`` is the mean daily
     return out of sample over that in sample; None where the model earned nothing even in sample.
     """
-    inside, outside = in_sample.sharpe(), tests.sharpe()
-    earned, kept = mean_return(in_sample.tests), mean_return(tests.tests)
+    inside = in_sample.sharpe()
+    outside = tests.sharpe()
+    earned = mean_return(in_sample.tests)
+    kept = mean_return(tests.tests)
     has_both = earned is not None and kept is not None and earned > 0
     return {
         "sharpe_in_sample": inside,

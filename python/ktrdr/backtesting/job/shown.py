@@ -39,7 +39,9 @@ def figures(summary: Mapping[str, Any]) -> dict[str, float | int | None]:
 
 
 def _detail(spec: Mapping[str, Any]) -> str:
-    start, end, capital = spec.get("start"), spec.get("end"), spec.get("initial_capital", INITIAL_CAPITAL)
+    start = spec.get("start")
+    end = spec.get("end")
+    capital = spec.get("initial_capital", INITIAL_CAPITAL)
     span = f"{start} to {end}" if start and end else f"from {start}" if start else f"to {end}" if end else ""
     money = "" if capital == INITIAL_CAPITAL else f"capital {capital:,.10g}"
     return ", ".join(filter(None, (span, money)))

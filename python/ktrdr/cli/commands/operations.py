@@ -201,7 +201,8 @@ def fork(
 
 
 def _shown(operation: Json) -> CommandResult:
-    progress_now, timings = operation["progress"] or {}, operation["timings"]
+    progress_now = operation["progress"] or {}
+    timings = operation["timings"]
     facts = {
         "status": operation["status"],
         "run": operation["title"],

@@ -97,7 +97,8 @@ class LocalOperations:
 
     def cancel(self, operation_id: str) -> Json:
         """Asks an operation to stop, and waits up to two seconds for its end."""
-        operation, until_s = self._store.request_cancel(operation_id), time.monotonic() + _CANCEL_WAIT_S
+        operation = self._store.request_cancel(operation_id)
+        until_s = time.monotonic() + _CANCEL_WAIT_S
         while operation.status is Status.RUNNING and time.monotonic() < until_s:
             time.sleep(0.05)
             operation = self._store.get(operation_id)

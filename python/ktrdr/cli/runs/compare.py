@@ -18,7 +18,8 @@ from ktrdr.operations.store.store import Store
 from ktrdr.simulation.metrics import label, names_by_kind, value_text
 from ktrdr.simulation.result import RunResult
 
-_LEAST, _MOST = 2, 8
+_LEAST = 2
+_MOST = 8
 _DIGITS = 4
 _BEST = " *"
 
@@ -126,7 +127,8 @@ def _shown(
 def _over_time(results: Sequence[RunResult]) -> tuple[dict[str, Any], list[str | Table]]:
     """Returns equity by month or year and the correlation of days, as data and as tables."""
     letters = ascii_uppercase[: len(results)]
-    equity, alike = equity_by_month(results), daily_correlations(results)
+    equity = equity_by_month(results)
+    alike = daily_correlations(results)
     rows = [
         (str(period), *(value_text("final_equity", value) for value in values)) for period, *values in equity.rows()
     ]

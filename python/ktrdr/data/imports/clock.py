@@ -43,10 +43,12 @@ class Clock:
             minutes = int(offset["hours"]) * 60 + int(offset["minutes"] or 0)
             return cls("UTC", -minutes if offset["sign"] == "-" else minutes)
         found = _SHIFTED.fullmatch(text)
-        zone, shift = text, 0
+        zone = text
+        shift = 0
         if found:
             shift = int(found["hours"]) * 60 + int(found["minutes"] or 0)
-            zone, shift = found["zone"], -shift if found["sign"] == "-" else shift
+            zone = found["zone"]
+            shift = -shift if found["sign"] == "-" else shift
         try:
             # polars carries the zones itself: a machine may lack the old names, such as US/Eastern
             pl.Series([0]).cast(pl.Datetime("ns")).dt.replace_time_zone(zone)
@@ -81,7 +83,8 @@ class Clock:
                 found=_wall(local[row]),
                 hint="is it another zone's?",
             )
-        early, late = _values(first), _values(second)
+        early = _values(first)
+        late = _values(second)
         doubled = np.flatnonzero(early != late)
         utc = early.copy()
         for group in _runs(doubled, local):

@@ -110,7 +110,8 @@ def _by_format(text: pl.Series, form: str, refuse: Callable[[int], Exception]) -
 
 def _days(groups: pl.DataFrame, order: str | None, text: pl.Series, place: Place) -> tuple[_Numbers, NDArray[np.bool_]]:
     """Returns days since 1970, and the rows whose date does not exist."""
-    first, last = _whole(groups["first"]), _whole(groups["last"])
+    first = _whole(groups["first"])
+    last = _whole(groups["last"])
     if "month" in groups.columns:
         named = groups["month"].str.to_lowercase().str.replace("^jui([nl])", "ju$1").str.slice(0, 3)
         month = named.replace_strict(_MONTHS, default=0, return_dtype=pl.Int64).to_numpy()
@@ -168,11 +169,13 @@ def _since_1970(year: _Numbers, month: _Numbers, day: _Numbers) -> tuple[_Number
 
 def _time_ns(groups: pl.DataFrame) -> tuple[_Numbers, NDArray[np.bool_]]:
     """Returns the time of day, and the rows in which no clock shows it."""
-    hour, half = _whole(groups["hour"]), None
+    hour = _whole(groups["hour"])
+    half = None
     if "hour2" in groups.columns:
         hour = hour + _whole(groups["hour2"])
         half = groups["half"].fill_null(groups["half2"]).str.to_lowercase()
-    minute, second = _whole(groups["minute"]), _whole(groups["second"])
+    minute = _whole(groups["minute"])
+    second = _whole(groups["second"])
     bad = (hour > 24) | (minute > 59) | (second > 59) | ((hour == 24) & (minute + second > 0))
     if half is not None and half.null_count() < len(half):
         afternoon, morning = (np.asarray((half == one).fill_null(False).to_numpy()) for one in ("p", "a"))

@@ -96,9 +96,12 @@ def _mapped(frame: pl.DataFrame, ours: str, theirs: str) -> str:
 def _by_shape(frame: pl.DataFrame) -> dict[str, str]:
     """Maps the columns of a file without header, by the look of its first rows."""
     rows = [[str(cell or "").strip() for cell in row] for row in frame.head(50).rows()]
-    names, first = list(frame.columns), rows[0]
+    names = list(frame.columns)
+    first = rows[0]
     if len(first) > 6 and not re.match(r"[\d\"]", first[0]) and _DATE.fullmatch(first[1]):
-        names, rows = names[1:], [row[1:] for row in rows]  # the instrument comes first
+        # the instrument comes first
+        names = names[1:]
+        rows = [row[1:] for row in rows]
         first = rows[0]
     stamps = ["timestamp"]
     timed = len(first) > 5 and all(_DATE.fullmatch(row[0]) and _TIME.fullmatch(row[1]) for row in rows)

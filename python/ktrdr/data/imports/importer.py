@@ -41,7 +41,8 @@ from ktrdr.errors import ArgumentInvalid, DataEmpty, DataError, DataExists, Data
 from ktrdr.time import NS_PER_DAY, Timeframe, iso
 
 # From that share of rows on that break one rule the columns are doubted rather than the rows.
-_DOUBTFUL_SHARE, _DOUBTFUL_ROWS = 0.1, 3
+_DOUBTFUL_SHARE = 0.1
+_DOUBTFUL_ROWS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +134,8 @@ def import_file(
     Nothing is stored where it raises: ``DataError`` leaves that name file, line and column and carry a ``table``
     of broken rules, ``DataExists`` over a real series, ``ArgumentInvalid`` for an option that cannot be.
     """
-    symbol, length = check_symbol(symbol), Timeframe.parse(timeframe)
+    symbol = check_symbol(symbol)
+    length = Timeframe.parse(timeframe)
     _check_options(options)
     append = options.get("append", False)
     _check_free(repository, symbol, length, options.get("replace", False) or append)
@@ -143,7 +145,8 @@ def import_file(
 
 def _read(path: Path, symbol: str, length: Timeframe, options: ImportOptions) -> _Imported:
     """Reads, audits and adjusts the file's bars."""
-    tz, session_end = options.get("tz"), options.get("session_end")
+    tz = options.get("tz")
+    session_end = options.get("session_end")
     clock = Clock.parse(tz) if tz else None
     end = SessionEnd.parse(session_end) if session_end else None
     table = read_table(
@@ -367,7 +370,8 @@ def _check_repairable(
 def _rival_rows(opens: Stamps, close: Floats) -> int:
     """Returns how many rows have another close than the row before them of the same stamp."""
     order = np.argsort(opens, kind="stable")
-    same, other = np.diff(opens[order]) == 0, np.diff(close[order]) != 0
+    same = np.diff(opens[order]) == 0
+    other = np.diff(close[order]) != 0
     return int(np.count_nonzero(same & other))
 
 
@@ -460,7 +464,9 @@ class _Imported:
 
 def _store(repository: Repository, found: _Imported, *, append: bool, update: bool) -> ImportReport:
     """Stores the series, alone or behind the stored one; synthetic series it replaces leave with their siblings."""
-    series, symbol, timeframe = found.series, found.series.symbol, found.series.timeframe
+    series = found.series
+    symbol = found.series.symbol
+    timeframe = found.series.timeframe
     notes: dict[str, Any] = {"repaired_values": len(found.changes)} if found.changes else {}
     there = repository.has(symbol, timeframe)
     synthetic = there and repository.provenance(symbol, timeframe).synthetic

@@ -77,7 +77,7 @@ def number_format(
     where: str,
     volumes: Sequence[pl.Series] = (),
 ) -> NumberFormat:
-    """Returns how the columns write numbers: as told, or as the cells themselves tell; ``volumes`` are among them.
+    """Returns how the columns write numbers: as the caller says, or as the cells show; ``volumes`` are among them.
 
     Raises ``ArgumentInvalid`` for marks that cannot be, ``DataParse`` where ``1,327`` may mean either.
     """
@@ -90,7 +90,7 @@ def number_format(
     thousands = " " if thousands == "space" else thousands
     if decimal is not None or thousands is not None:
         return _completed(decimal, thousands)
-    return _told(columns, volumes, where)
+    return _from_cells(columns, volumes, where)
 
 
 def points_may_group(columns: Sequence[pl.Series], volumes: Sequence[pl.Series]) -> bool:
@@ -111,7 +111,7 @@ def _completed(decimal: str | None, thousands: str | None) -> NumberFormat:
     return NumberFormat(decimal, thousands)
 
 
-def _told(columns: Sequence[pl.Series], volumes: Sequence[pl.Series], where: str) -> NumberFormat:
+def _from_cells(columns: Sequence[pl.Series], volumes: Sequence[pl.Series], where: str) -> NumberFormat:
     texts = [_bare(column) for column in columns if column.dtype == pl.String]
     if len(texts) == len(columns) and points_may_group(texts, volumes):
         cells = pl.concat(list(volumes))
@@ -123,7 +123,8 @@ def _told(columns: Sequence[pl.Series], volumes: Sequence[pl.Series], where: str
         )
     if not any(text.str.contains(",", literal=True).any() for text in texts):
         return NumberFormat()
-    points, commas = _evidence(texts, ".", ","), _evidence(texts, ",", ".")
+    points = _evidence(texts, ".", ",")
+    commas = _evidence(texts, ",", ".")
     points |= any(column.dtype.is_float() and bool((column % 1 != 0).any()) for column in columns)
     if points and not commas:
         return NumberFormat(".", ",")

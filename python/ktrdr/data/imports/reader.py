@@ -237,7 +237,8 @@ def _read_text(path: Path, mapping: Mapping[str, str], wanted: str, skip_lines: 
         kept = list(range(len(names)))
     else:
         chosen, instrument = of_instrument(parted, wanted, path.name)
-        kept, notes = [one.index for one in chosen], (*notes, *_renamed(instrument, wanted))
+        kept = [one.index for one in chosen]
+        notes = (*notes, *_renamed(instrument, wanted))
         names = [f"column_{at + 1}\0" for at in range(len(parted))]
         for one, name in zip(chosen, _distinct(chosen), strict=True):
             names[one.index] = name
@@ -289,7 +290,8 @@ def _laid_out(path: Path, skip_lines: int) -> tuple[Layout, Path | bytes, tuple[
     content: Path | bytes = path
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):  # MetaTrader writes UTF-16 now and then
         text = path.read_bytes().decode("utf-16", errors="replace")
-        content, sample = text.encode(), text[:_SAMPLE_BYTES]
+        content = text.encode()
+        sample = text[:_SAMPLE_BYTES]
     else:
         whole = len(head) < _SAMPLE_BYTES
         sample = head.decode("utf-8-sig", errors="replace")
@@ -298,7 +300,8 @@ def _laid_out(path: Path, skip_lines: int) -> tuple[Layout, Path | bytes, tuple[
             content = path.read_bytes().replace(b"\r", b"\n")
         if not _is_utf8(head) and b"\0" not in head:
             text = path.read_bytes().decode("cp1252", errors="replace")
-            content, sample = text.encode(), text[:_SAMPLE_BYTES]
+            content = text.encode()
+            sample = text[:_SAMPLE_BYTES]
             notes = ("the text is not UTF-8 and was read as Windows-1252",)
     layout = layout_of(sample, skip_lines)
     if layout is None:
@@ -351,12 +354,14 @@ def _without_remarks(
     if again.any():
         notes.append(f"{int(again.sum())} repeated heads were left out")
         kept = np.flatnonzero(~again.to_numpy())
-        frame, lines = frame[kept], kept if lines is None else lines[kept]
+        frame = frame[kept]
+        lines = kept if lines is None else lines[kept]
     for _ in range(_MOST_REMARKS):
         text = _remark(frame, stamp)
         if text is None:
             break
-        frame, lines = frame[:-1], None if lines is None else lines[:-1]
+        frame = frame[:-1]
+        lines = None if lines is None else lines[:-1]
         notes.append(f"the last line is no row and was left out: {text}")
     return frame, lines, tuple(notes)
 

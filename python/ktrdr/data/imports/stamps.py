@@ -33,13 +33,15 @@ _PLAIN = (
 )
 _NAMED_ZONE = r"\s([A-Za-z]+/[A-Za-z_]+(?:/[A-Za-z_]+)?)$"
 _EPOCH = r"^(\d{1,7}|\d{9,13}|\d{15,19})([.,]\d*)?$"
-_YEAR, _IN_YEAR = r"(?:19|20)\d{2}", r"(?:0?[1-9]|1[0-2])"
+_YEAR = r"(?:19|20)\d{2}"
+_IN_YEAR = r"(?:0?[1-9]|1[0-2])"
 _NAMED_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}"
 _MONTH = (
     rf"^(?i)(?:{_YEAR}(?:[-/. ]{_IN_YEAR}|[-/. ]?M{_IN_YEAR}|0[1-9]|1[0-2])|{_IN_YEAR}[-/.]{_YEAR}"
     rf"|{_NAMED_MONTH}[-/. ,']+(?:{_YEAR}|\d{{2}})|{_YEAR}[-/. ]+{_NAMED_MONTH})$"
 )
-_SHEET_DAY, _SHEET_TIME = r"^\d{5}(?:\.0*)?$", r"^(?:0?[.,]\d+|0)$"
+_SHEET_DAY = r"^\d{5}(?:\.0*)?$"
+_SHEET_TIME = r"^(?:0?[.,]\d+|0)$"
 _BASIC = r"^(\d{8}T\d{2})(\d{2})(\d{2}(?:\.\d+)?)(Z|[+-]\d{2}:?\d{2})$"
 _COMPACT = r"^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d$"
 _MINUTE_NS = 60 * NS_PER_SECOND
@@ -174,7 +176,8 @@ def _from_numbers(column: pl.Series, place: Place) -> Moments:
         whole = column.fill_nan(None).floor()
         part = ((column - whole) * 10**6).round().cast(pl.Int64, strict=False) * 1_000  # floats hold no more
     else:
-        whole, part = column, pl.Series([0]).new_from_index(0, len(column))
+        whole = column
+        part = pl.Series([0]).new_from_index(0, len(column))
     values = whole.cast(pl.Int64, strict=False)
     _require_all(values, column, place)
     return _counted(values, part, place)
@@ -183,7 +186,8 @@ def _from_numbers(column: pl.Series, place: Place) -> Moments:
 def _counted(whole: pl.Series, billionths: pl.Series, place: Place) -> Moments:
     """Reads numbers: dates such as 20240102, the day numbers of spreadsheets, units since 1970."""
     values = whole.to_numpy()
-    low, high = int(values.min()), int(values.max())
+    low = int(values.min())
+    high = int(values.max())
     parted = bool((billionths != 0).any())
     if low >= 19_000_101 and high < 21_010_101 and not parted:
         return _from_text(whole.cast(pl.String), place, None)

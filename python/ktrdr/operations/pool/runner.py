@@ -192,7 +192,8 @@ class Runner:
         for operation in self._store.owned_by([child.owner for child in self._children]) if self._children else ():
             child = self._child_of(operation)
             if child is not None:
-                child.operation_id, child.epoch = operation.id, operation.epoch
+                child.operation_id = operation.id
+                child.epoch = operation.epoch
                 if operation.cancel_requested:
                     self._ask_to_stop(child, operation, time.monotonic())
         while len(self._children) < self._slots and time.monotonic() >= self._spawn_after_s and self._work_waits():
@@ -202,7 +203,8 @@ class Runner:
         """Signals the child once. The grace begins with the request, but the child has at least half of it."""
         with self._lock:
             if child.cancel_by_s is None:
-                child.operation_id, child.epoch = operation.id, operation.epoch
+                child.operation_id = operation.id
+                child.epoch = operation.epoch
                 child.cancel_by_s = max(asked_at_s + CANCEL_GRACE_S, time.monotonic() + CANCEL_GRACE_S / 2)
                 child.process.send_signal(signal.SIGUSR1)
 

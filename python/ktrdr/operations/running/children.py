@@ -46,8 +46,10 @@ def run_child(claim: Claim, io: RunIO, stage: str, kind: str, spec: Json, *, thr
         KtrdrError: the part failed; it runs again when the parent is resumed.
     """
     found = kind_of(kind)
-    capability, count = found.capability(), claim.operation.threads if threads is None else threads
-    store, patience_s = io.store, store_patience_seconds()
+    capability = found.capability()
+    count = claim.operation.threads if threads is None else threads
+    store = io.store
+    patience_s = store_patience_seconds()
 
     def claimed() -> Claim | Operation:
         return store.claim_child(claim.lease, stage, kind, spec, capability, threads=count)

@@ -134,7 +134,9 @@ class Recorder:
         return self._cadence.due(point.bar - self._saved_bar, time.monotonic() - self._saved_at_s)
 
     def _save(self, point: SavePoint) -> None:
-        snapshot, identity, segments = point.snapshot(), point.identity(), point.segments()
+        snapshot = point.snapshot()
+        identity = point.identity()
+        segments = point.segments()
 
         def write() -> Lease:
             figures = self.progress.figures()

@@ -55,7 +55,8 @@ def put_aside_since_bar_0(connection: Connection, operation_id: str) -> list[Row
 
     Checkpoints from before a restart are not part of the run. The one that a fork began with is.
     """
-    aside, run = damaged_checkpoints.c, operations.c
+    aside = damaged_checkpoints.c
+    run = operations.c
     of_this_run = or_(aside.saved_at >= run.started_at, run.forked_from.is_not(None))
     statement = select(aside.code, aside.generation, aside.bar).join(operations, run.id == aside.operation_id)
     return list(connection.execute(statement.where(run.id == operation_id, of_this_run).order_by(aside.seq)))

@@ -281,7 +281,8 @@ def _extend(connection: Connection, parent: Lease, lease_s: float) -> None:
 
 def check_capability(read: Operation, mine: Capability) -> None:
     """Raises ``ProfileMismatch`` or ``IdentityMismatch`` if the operation was started under other numbers."""
-    profile, semantics = mine.profile, mine.semantics
+    profile = mine.profile
+    semantics = mine.semantics
     if profile is not None and read.profile is not None:
         for name in difference(read.profile, profile):
             raise ProfileMismatch(

@@ -176,7 +176,8 @@ def _unavailable(error: DBAPIError) -> StorageUnavailable:
         name = getattr(cause, "sqlite_errorname", None) or "SQLITE_ERROR"
         transient = name.split("_")[1] in _SQLITE_TRANSIENT
     else:
-        state, text = getattr(cause, "sqlstate", None), str(cause)
+        state = getattr(cause, "sqlstate", None)
+        text = str(cause)
         name = state or ("refused" if any(words in text for words in _REFUSED) else "no connection")
         transient = name == "no connection" or (state or "").startswith(_POSTGRESQL_TRANSIENT)
     what = "the database is locked, full or away" if transient else "the database cannot be used"

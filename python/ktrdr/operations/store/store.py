@@ -226,7 +226,8 @@ class Store:
         There is one part for a stage, submitted when it is first claimed. ``LeaseLost`` if the parent is another
         process's now, ``IdempotencyConflict`` if the part was made from another request.
         """
-        new, request = submissions.new_id(kind), submissions.Request(kind, spec, threads, None)
+        new = submissions.new_id(kind)
+        request = submissions.Request(kind, spec, threads, None)
         able = capability or Capability()
 
         def work(connection: Connection) -> Claim | Operation | SnapshotUnrecoverable:

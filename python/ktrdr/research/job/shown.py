@@ -24,7 +24,8 @@ _PARTS = ("strengths", "weaknesses", "suggestions", "hypotheses")
 def shown(spec: Json) -> Shown:
     """Returns brief, designer and dates of a cycle's request; of one that cannot be read as far as it can."""
     title = shorten(str(spec.get("brief", "")), _TITLE_CHARACTERS, placeholder=" ...")
-    start, end = spec.get("start"), spec.get("end")
+    start = spec.get("start")
+    end = spec.get("end")
     span = f"{start} to {end}" if start and end else f"from {start}" if start else f"to {end}" if end else ""
     seed = "" if spec.get("seed") is None else f"seed {spec['seed']}"
     names = ("brief", "designer", "start", "end")
@@ -98,7 +99,8 @@ def _did(stage: str, found: Json) -> str:
 
 
 def _spans(spans: Json) -> list[str]:
-    (train_from, train_until), (from_, until) = spans["train"], spans["evaluation"]
+    train_from, train_until = spans["train"]
+    from_, until = spans["evaluation"]
     return [f"trained on bars from {train_from} to {train_until}, evaluated on bars from {from_} to {until}"]
 
 

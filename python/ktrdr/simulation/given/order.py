@@ -135,7 +135,8 @@ class BarOrder:
             what = f"{len(twice):,} labels, the first {twice[0]}"
             raise ArgumentInvalid("row labels occur twice", where=name, found=what, hint="keep one value for each bar")
         rows = np.asarray(index.get_indexer(labels))
-        without, beside = np.flatnonzero(rows < 0), np.flatnonzero(~index.isin(labels))
+        without = np.flatnonzero(rows < 0)
+        beside = np.flatnonzero(~index.isin(labels))
         if len(without) or len(beside):
             first = str(labels[without[0]]) if len(without) else None
             other = str(index[beside[0]]) if len(beside) else None

@@ -95,9 +95,12 @@ class GivenSignals:
 
 def _of_flags(entries: Flags, exits: Flags, short_entries: Flags, short_exits: Flags) -> tuple[Signals, Conflicts]:
     """Returns one signal per bar, and how often the columns contradict each other."""
-    long_conflict, short_conflict = entries & exits, short_entries & short_exits
-    exits, short_exits = exits & ~long_conflict, short_exits & ~short_conflict
-    entries, short_entries = entries & ~long_conflict, short_entries & ~short_conflict
+    long_conflict = entries & exits
+    short_conflict = short_entries & short_exits
+    exits = exits & ~long_conflict
+    short_exits = short_exits & ~short_conflict
+    entries = entries & ~long_conflict
+    short_entries = short_entries & ~short_conflict
     both = entries & short_entries
     signals = np.zeros(len(entries), np.int8)
     signals[exits] = _core.CLOSE_LONG

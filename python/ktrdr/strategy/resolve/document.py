@@ -61,7 +61,8 @@ def resolve_strategy(data: Any, text: str, place: Place, faults: Faults) -> Stra
     faults.raise_all()
     assert file and model_file and features.timeframes and symbols and dates and model and training
     assert execution is not None and metrics is not None
-    uses, fuzzy_sets = _whole(features.uses), _whole(features.fuzzy_sets)
+    uses = _whole(features.uses)
+    fuzzy_sets = _whole(features.fuzzy_sets)
     strategy = Strategy(
         name=file.name,
         version=file.version,

@@ -47,7 +47,8 @@ def notices_of(strategy: Strategy, written: Written) -> tuple[Notice, ...]:
 
 def _ignored_keys(written: Written) -> Iterator[Notice]:
     """Yields a warning for each known key of older files, or of another choice, that has no effect here."""
-    file, place = written.file, written.place
+    file = written.file
+    place = written.place
     for key in ("scope", "deployment", "selection_criteria"):
         if key in file.model_fields_set:
             yield place.notice(NO_EFFECT, "has no effect", (key,))

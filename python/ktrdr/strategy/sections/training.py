@@ -223,7 +223,8 @@ def override_training(section: Mapping[str, Any], rules: Mapping[str, Any]) -> d
     """
     merged = merge_training(section, rules)
     for key, (by, default) in _CHOICES.items():
-        old, new = section.get(key), rules.get(key)
+        old = section.get(key)
+        new = rules.get(key)
         if isinstance(new, Mapping):
             before = {by: default} if old is None or old is True else old
             alike = isinstance(before, Mapping) and new.get(by, before.get(by)) == before.get(by)

@@ -64,7 +64,8 @@ def train(
         resample=resample,
         training=training,
     )
-    cadence, token = Cadence(every_bars=every_batches), cancellation_token or Token()
+    cadence = Cadence(every_bars=every_batches)
+    token = cancellation_token or Token()
     io = RunIO(store or Store.open(), token=token, bridge=bridge, cadence=cadence, data_dir=data_dir)
     return KIND.run(begin(io.store, request, threads=threads, note=note), io)
 

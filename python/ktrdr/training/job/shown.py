@@ -26,7 +26,8 @@ def shown(spec: Mapping[str, Any]) -> Shown:
     strategy = known_strategy(str(spec.get("strategy_text", "")))
     name = spec.get("strategy_name") or (None if strategy is None else strategy.name)
     symbols = ", ".join(map(str, spec.get("symbols") or ())) or None
-    start, end = spec.get("start"), spec.get("end")
+    start = spec.get("start")
+    end = spec.get("end")
     fields = {
         "strategy": name,
         "symbol": symbols,

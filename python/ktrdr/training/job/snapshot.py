@@ -105,7 +105,8 @@ def open_snapshot(snapshot: bytes) -> OpenedTraining:
     _, version, length, checksum = _START.unpack_from(snapshot)
     if version > VERSION:
         raise SnapshotTooNew("a later version of ktrdr has written it", found=version, expected=f"up to {VERSION}")
-    text, tensors = snapshot[_START.size : _START.size + length], snapshot[_START.size + length :]
+    text = snapshot[_START.size : _START.size + length]
+    tensors = snapshot[_START.size + length :]
     if len(text) != length or version != VERSION or checksum != _checksum(version, text, tensors):
         raise SnapshotCorrupt("the bytes are not those that were saved", found=f"{len(snapshot)} bytes")
     return OpenedTraining(_header(text), tensors, checksum)

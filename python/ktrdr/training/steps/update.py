@@ -88,7 +88,9 @@ class FlatUpdate:
 
     def _adam(self) -> None:
         group = self._group
-        rate, decay, (beta1, beta2) = group["lr"], group["weight_decay"], group["betas"]
+        rate = group["lr"]
+        decay = group["weight_decay"]
+        beta1, beta2 = group["betas"]
         self._steps += 1.0
         step_size = rate / (1 - beta1**self._steps)
         correction = (1 - beta2**self._steps) ** 0.5
@@ -103,7 +105,8 @@ class FlatUpdate:
             weights.addcdiv_(means, scratch.div_(correction).add_(group["eps"]), value=-step_size)
 
     def _sgd(self) -> None:
-        rate, decay = self._group["lr"], self._group["weight_decay"]
+        rate = self._group["lr"]
+        decay = self._group["weight_decay"]
         for weights, gradients, *_ in self._slabs:
             if decay:
                 gradients.add_(weights, alpha=decay)
@@ -126,7 +129,8 @@ def _same_alone() -> bool:
     one, two = (torch.randn(131, generator=generator) for _ in range(2))
 
     def changed(part: slice) -> list[torch.Tensor]:
-        first, second = one[part], two[part]
+        first = one[part]
+        second = two[part]
         moved = first.lerp(second, 0.1)
         squares = second.abs().mul_(0.999).addcmul_(first, first, value=0.001)
         divisor = torch.sqrt(squares).div_(0.03).add_(1e-8)

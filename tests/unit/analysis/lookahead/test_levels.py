@@ -16,7 +16,11 @@ from ktrdr.data.resample import resample
 from ktrdr.time import Timeframe
 from support.inputs import markets
 
-H1, H4, D1, M5, M15 = Timeframe.H1, Timeframe.H4, Timeframe.D1, Timeframe.M5, Timeframe.M15
+H1 = Timeframe.H1
+H4 = Timeframe.H4
+D1 = Timeframe.D1
+M5 = Timeframe.M5
+M15 = Timeframe.M15
 
 
 def judged(*series: BarSeries) -> dict[str, SeriesVerdict]:
@@ -51,7 +55,8 @@ def test_the_base_is_judged_by_a_finer_witness() -> None:
     hours = resample(minutes, H1)
     close = hours.close.copy()
     close[1:-1] = (hours.close[:-2] + hours.close[1:-1] + hours.close[2:]) / 3
-    high, low = np.maximum(hours.high, close), np.minimum(hours.low, close)
+    high = np.maximum(hours.high, close)
+    low = np.minimum(hours.low, close)
     smoothed = replace(hours, close=close, high=high, low=low)
     assert guilty(minutes, smoothed) == ["1h"]
     past = np.convolve(hours.close, np.ones(3) / 3)[: len(hours)]

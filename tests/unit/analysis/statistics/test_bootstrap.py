@@ -131,7 +131,9 @@ def test_the_best_block_has_ends() -> None:
 @pytest.mark.parametrize(("correlation", "least", "most"), [(0.0, 0.92, 0.97), (0.3, 0.90, 0.97), (0.6, 0.87, 0.97)])
 def test_coverage_with_the_block_that_a_series_asks_for(correlation: float, least: float, most: float) -> None:
     """Two thousand series of 500 values; no block is long enough for all dependence, so a little is missing."""
-    rng, hits, draws = np.random.default_rng(23), 0, 2_000
+    rng = np.random.default_rng(23)
+    hits = 0
+    draws = 2_000
     for seed in range(draws):
         noise = rng.normal(size=600)
         values = np.empty(600)

@@ -43,7 +43,8 @@ def test_intervals_hold_the_middle_and_stay_where_a_metric_can_be(result: RunRes
         value = result.metrics[name]
         assert interval is not None and value is not None
         assert interval.lower < value < interval.upper, name
-    drawdown, rate = found.intervals["max_drawdown_daily"], found.intervals["win_rate"]
+    drawdown = found.intervals["max_drawdown_daily"]
+    rate = found.intervals["win_rate"]
     assert drawdown is not None and drawdown.lower > 0
     assert rate is not None and 0 < rate.lower < rate.upper < 1
     assert found.block_days is not None and found.block_days >= 1

@@ -26,7 +26,8 @@ def blocks(returns: Returns) -> Returns:
 
 def sharpes(returns: Returns) -> Returns:
     """The ratio of each trial over some of its days; 0 where they do not vary."""
-    mean, deviation = returns.mean(axis=1), returns.std(axis=1, ddof=1)
+    mean = returns.mean(axis=1)
+    deviation = returns.std(axis=1, ddof=1)
     varies = deviation > 1e-9 * np.abs(mean)
     return np.where(varies, mean / np.where(varies, deviation, 1.0), 0.0)
 
@@ -38,7 +39,8 @@ def plainly(returns: Returns) -> float:
     points = 0.0
     for chosen in combinations(range(16), 8):
         inside = np.isin(of_day, chosen)
-        here, there = sharpes(returns[:, inside]), sharpes(returns[:, ~inside])
+        here = sharpes(returns[:, inside])
+        there = sharpes(returns[:, ~inside])
         best = there[list(here).index(max(here))]
         rank = (there < best).sum() + ((there == best).sum() + 1) / 2
         logit = math.log(rank / (n_trials + 1 - rank))
@@ -114,7 +116,8 @@ def test_copies_of_a_trial_tie_at_every_place() -> None:
     """Equal trials have equal ratios to the bit, wherever they lie among thousands; a tie takes the first."""
     rng = np.random.default_rng(13)
     three = blocks(rng.normal(size=(3, 48)))
-    many, few = np.tile(three, (501, 1, 1)), np.tile(three, (5, 1, 1))
+    many = np.tile(three, (501, 1, 1))
+    few = np.tile(three, (5, 1, 1))
     assert probability_of_overfitting(many) == probability_of_overfitting(few)
 
 

@@ -69,7 +69,8 @@ def test_few_trials_deflate_nothing() -> None:
 def test_idle_trials_never_flatter() -> None:
     """Trials without a ratio count, and their variance is the larger of the two readings."""
     spread = [0.3, -0.3, 0.458]
-    alone, idle = deflated_sharpe(PAPER, spread), deflated_sharpe(PAPER, [*spread, *[None] * 50])
+    alone = deflated_sharpe(PAPER, spread)
+    idle = deflated_sharpe(PAPER, [*spread, *[None] * 50])
     assert alone is not None and idle is not None and idle < alone
     # all defined ratios equal: only the zeros give a variance
     assert deflated_sharpe(PAPER, [0.458, 0.458, None]) == deflated_sharpe(PAPER, [0.458, 0.458, 0.0])
@@ -107,7 +108,8 @@ ratios = st.floats(-1.0, 1.0)
 def test_probabilistic_sharpe_is_monotone(ratio: float, step: float, n: int, skew: float, tail: float) -> None:
     """It falls with the benchmark, and moves away from a half with the length of the record."""
     moments = Moments(n, ratio, 1.0, skew, 1 + skew * skew + tail)
-    low, high = probabilistic_sharpe(moments, ratio - step), probabilistic_sharpe(moments, ratio + step)
+    low = probabilistic_sharpe(moments, ratio - step)
+    high = probabilistic_sharpe(moments, ratio + step)
     same = probabilistic_sharpe(moments, ratio)
     assume(low is not None and high is not None)
     assert low is not None and high is not None
@@ -169,7 +171,8 @@ def test_returns_are_finite() -> None:
 def test_the_best_of_many_noise_strategies_is_nothing() -> None:
     """Of 200 strategies without skill the best has a PSR near 1, and a DSR that few draws bring above 0.95."""
     rng = np.random.default_rng(11)
-    probabilities, deflated = [], []
+    probabilities = []
+    deflated = []
     for _ in range(200):
         returns = rng.normal(0, 0.01, (200, 250))
         trials = returns.mean(axis=1) / returns.std(axis=1, ddof=1)
@@ -188,7 +191,8 @@ def test_the_best_of_many_noise_strategies_is_nothing() -> None:
 def test_luck_passes_the_deflated_ratio_as_seldom_as_it_says(n_trials: int, tails: int) -> None:
     """Of the best of N without skill at most 5 % reach 0.95; of plain PSR, with many trials, nearly all do."""
     rng = np.random.default_rng(41)
-    plain, deflated = [], []
+    plain = []
+    deflated = []
     for _ in range(1_000):
         returns = rng.standard_t(tails, (n_trials, 250)) * 0.01
         trials = returns.mean(axis=1) / returns.std(axis=1, ddof=1)

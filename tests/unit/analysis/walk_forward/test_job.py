@@ -37,7 +37,7 @@ def bars() -> BarSeries:
 
 
 @dataclass(frozen=True)
-class Desk:
+class Workplace:
     """A data folder and its database."""
 
     folder: Path
@@ -49,18 +49,18 @@ class Desk:
 
 
 @contextmanager
-def opened(folder: Path, series: BarSeries) -> Iterator[Desk]:
+def opened(folder: Path, series: BarSeries) -> Iterator[Workplace]:
     """A folder of its own: a training finds the bundle of an equal one in the same folder."""
     store = Store.open(f"sqlite:///{folder / 'ktrdr.db'}")
     Repository(folder).store(series)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KTRDR_DATA_DIR", str(folder))
-        yield Desk(folder, store)
+        yield Workplace(folder, store)
     store.close()
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[Workplace]:
     with opened(tmp_path, bars()) as found:
         yield found
 
@@ -86,7 +86,7 @@ class Stop:
             self.token.cancel()
 
 
-def test_tests_follow_their_trainings_and_each_other(desk: Desk) -> None:
+def test_tests_follow_their_trainings_and_each_other(desk: Workplace) -> None:
     found = desk.run()
     stored = KIND.result(desk.store, found.manifest["operation"])
     assert (stored.result_hash, stored.summary) == (found.result_hash, found.summary)
@@ -118,7 +118,7 @@ def test_the_tests_of_the_folds_are_the_only_trials(desk: Desk) -> None:
 
 @pytest.mark.parametrize(("phase", "at"), [("training", 40), ("backtest", 3)])
 def test_a_stopped_walk_forward_ends_in_the_same_result(
-    desk: Desk, whole: WalkForwardResult, phase: str, at: int
+    desk: Workplace, whole: WalkForwardResult, phase: str, at: int
 ) -> None:
     stop = Stop(phase, at)
     with pytest.raises(Cancelled) as stopped:
@@ -142,7 +142,7 @@ def test_a_training_sees_nothing_of_its_test(whole: WalkForwardResult, tmp_path:
     assert spoilt.folds[1]["weights"] != whole.folds[1]["weights"], "the second training has those bars"
 
 
-def test_bars_that_change_before_a_resume_are_refused(desk: Desk) -> None:
+def test_bars_that_change_before_a_resume_are_refused(desk: Workplace) -> None:
     stop = Stop("backtest", 1)
     with pytest.raises(Cancelled) as stopped:
         desk.run(bridge=stop, cancellation_token=stop.token)
@@ -151,14 +151,14 @@ def test_bars_that_change_before_a_resume_are_refused(desk: Desk) -> None:
         resume(str(stopped.value.where), store=desk.store, data_dir=desk.folder)
 
 
-def test_anchored_trainings_grow(desk: Desk) -> None:
+def test_anchored_trainings_grow(desk: Workplace) -> None:
     request = WalkForwardRequest.of(FILE, "EURUSD", "1h", 3, anchored=True)
     windows = Plan.of(request, 1, desk.folder).windows
     assert {window.train_from_ns for window in windows} == {int(bars().timestamp[0])}
     assert windows[-1].test_until_ns == int(bars().close_ns[-1])
 
 
-def test_a_plan_comes_back_from_its_snapshot(desk: Desk) -> None:
+def test_a_plan_comes_back_from_its_snapshot(desk: Workplace) -> None:
     plan = Plan.of(WalkForwardRequest.of(FILE, "EURUSD", "1h", 3), 1, desk.folder)
     snapshot = PlanSavePoint(plan).snapshot()
     found = KIND.open_snapshot(snapshot)
@@ -176,7 +176,7 @@ def test_parameters_out_of_range_are_refused(options: dict[str, Any]) -> None:
         WalkForwardRequest.of(FILE, "EURUSD", "1h", 2, **options)
 
 
-def test_more_folds_than_bars_are_refused(desk: Desk) -> None:
+def test_more_folds_than_bars_are_refused(desk: Workplace) -> None:
     with pytest.raises(ArgumentInvalid, match="folds"):
         walk_forward(
             FILE, "EURUSD", "1h", 90, start="2024-01-01", end="2024-01-03", store=desk.store, data_dir=desk.folder

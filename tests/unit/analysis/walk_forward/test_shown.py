@@ -1,4 +1,4 @@
-"""What people read of a walk-forward: its line in a list, its folds as a table, undefined figures left out."""
+"""The text about a walk-forward: its line in a list, its folds as a table, undefined figures left out."""
 
 from __future__ import annotations
 

@@ -32,8 +32,10 @@ def run_of(prices: list[float], first_day: int) -> RunResult:
     return simulate(bars, signals, execution=FREE, initial_capital=1_000.0)
 
 
-UP, DOWN = [100.0, 110.0, 110.0, 121.0], [50.0, 40.0, 40.0]
-"""Half of the capital: 1,000 to 1,105 by two steps (50 and 55), and 1,000 to 900."""
+UP = [100.0, 110.0, 110.0, 121.0]
+"""Half of the capital: 1,000 to 1,105 by two steps (50 and 55)."""
+DOWN = [50.0, 40.0, 40.0]
+"""Half of the capital: 1,000 to 900."""
 
 
 def test_each_test_begins_where_the_one_before_ended() -> None:

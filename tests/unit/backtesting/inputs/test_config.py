@@ -1,4 +1,4 @@
-"""What a run is told is checked before anything is loaded."""
+"""The arguments of a run are checked before anything is loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which net a run uses, and what of the run's bars it has seen."""
+"""The choice of a run's net, and the bars of the run that it has seen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from ktrdr.errors import KtrdrError
 from ktrdr.time import Span, Timeframe
 from support.inputs import worlds
 
-HOUR_NS, FIRST_NS = worlds.HOUR_NS, worlds.FIRST_NS
+HOUR_NS = worlds.HOUR_NS
+FIRST_NS = worlds.FIRST_NS
 
 
 def choose(
@@ -106,7 +107,8 @@ def trained_until(tmp_path: Path) -> Callable[[int, int], Path]:
     """A folder whose net was fitted on the first bars and tested on the next."""
 
     def make(fitted: int, tested: int) -> Path:
-        end, last = FIRST_NS + fitted * HOUR_NS, FIRST_NS + (fitted + tested) * HOUR_NS
+        end = FIRST_NS + fitted * HOUR_NS
+        last = FIRST_NS + (fitted + tested) * HOUR_NS
         worlds.untrained(
             tmp_path, worlds.strategy(), training_span=Span(FIRST_NS, last), in_sample=Span(FIRST_NS, end),
             selection=Span(end, last),

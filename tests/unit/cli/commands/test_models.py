@@ -81,7 +81,8 @@ def test_show_a_net_of_classes(ktrdr: Callable, trained: Callable[[str], Path]) 
     shown = ktrdr("models show walker_mlp --json").object  # the name of a strategy that has one model
     assert shown["id"] == MODEL
     for split in ("validation", "test"):
-        classes, confusion = shown["splits"][split]["classes"], shown["judged"][split]["confusion"]
+        classes = shown["splits"][split]["classes"]
+        confusion = shown["judged"][split]["confusion"]
         assert {name: sum(row.values()) for name, row in confusion.items()} == classes
         assert sum(classes.values()) == shown["splits"][split]["rows"] == shown["metrics"]["rows"][split]
         right = sum(row[name] for name, row in confusion.items()) / sum(classes.values())

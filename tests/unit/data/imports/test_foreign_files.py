@@ -347,7 +347,7 @@ class TestStamps:
     def test_newest_first_is_the_same_series_over_a_change_of_the_clock(
         self, zone: str, minutes: int, bring: Callable[..., ImportReport]
     ) -> None:
-        """The doubled hour is told by the order of rows, which must be turned round before."""
+        """The doubled hour is known by the order of rows, which must be turned round before."""
         for month in (3, 4, 10, 11):
             begin = int(datetime(2024, month, 1, tzinfo=ZoneInfo("UTC")).timestamp())
             stamps = [begin + 60 * minutes * at for at in range(31 * 24 * 60 // minutes)]
@@ -582,8 +582,8 @@ def test_volumes_with_points_beside_decimal_commas(bring: Callable[..., ImportRe
         series = bring(content, replace=True).series
         assert series.volume is not None and series.volume.tolist() == [4561.0, 950.0, 12000.0]
         assert series.close.tolist() == [2.25] * 3
-    told = bring(text.replace(",5", "").replace(",25", ""), decimal=",", replace=True).series
-    assert told.volume is not None and told.volume.tolist() == [4561.0, 950.0, 12000.0]
+    named = bring(text.replace(",5", "").replace(",25", ""), decimal=",", replace=True).series
+    assert named.volume is not None and named.volume.tolist() == [4561.0, 950.0, 12000.0]
 
 
 def test_points_that_may_part_thousands_are_asked_about(bring: Callable[..., ImportReport]) -> None:

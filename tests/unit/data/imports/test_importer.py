@@ -330,7 +330,8 @@ def test_naive_real_stamps_need_a_zone(real_data: Path, repository: Repository) 
     other = pl.read_parquet(real_data / "EURUSD_1h.parquet").select("timestamp", other="close")
     other = other.with_columns(pl.col("timestamp").dt.cast_time_unit("ns"))
     both = report.series.to_frame().select("timestamp", "close").join(other, on="timestamp")
-    left, right = np.diff(np.log(both["close"])), np.diff(np.log(both["other"]))
+    left = np.diff(np.log(both["close"]))
+    right = np.diff(np.log(both["other"]))
     lags = [
         float(np.corrcoef(left[2 : len(left) - 2], np.roll(right, lag)[2 : len(left) - 2])[0, 1]) for lag in (-1, 0, 1)
     ]

@@ -39,7 +39,8 @@ def test_a_name_is_checked_before_it_touches_the_file_system(symbol: str, reposi
 
 
 def test_a_symlink_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
-    inside, outside = Repository(tmp_path / "inside"), Repository(tmp_path / "outside")
+    inside = Repository(tmp_path / "inside")
+    outside = Repository(tmp_path / "outside")
     for repository in (inside, outside):
         repository.root.mkdir()
         write_sample(repository)
@@ -188,7 +189,8 @@ class TestMemoryBars:
     """Frames in place of stored series."""
 
     def test_they_are_a_source_of_bars(self, walk: Callable[..., BarSeries]) -> None:
-        hours, days = walk(48), walk(5, Timeframe.D1)
+        hours = walk(48)
+        days = walk(5, Timeframe.D1)
         source: BarSource = MemoryBars.of({"1h": hours.to_frame(), "1d": days}, "EURUSD")
         assert np.array_equal(source.stamps("EURUSD", Timeframe.H1), hours.timestamp)
         assert source.rows("EURUSD", Timeframe.D1, 1, 3).content_hash() == days.rows(1, 3).content_hash()
@@ -249,7 +251,8 @@ class TestResampling:
         assert caught.value.code == "data_empty"
 
     def test_a_source_makes_what_is_missing_from_the_whole_series(self, walk: Callable[..., BarSeries]) -> None:
-        hours, minutes = walk(24 * 10), walk(4 * 24 * 10, Timeframe.M15, seed=2)
+        hours = walk(24 * 10)
+        minutes = walk(4 * 24 * 10, Timeframe.M15, seed=2)
         source = Resampling(MemoryBars.of({"1h": hours, "15m": minutes}, "EURUSD"))
         days = resample(minutes, Timeframe.D1)
         assert np.array_equal(source.stamps("EURUSD", Timeframe.D1), days.timestamp)
@@ -276,7 +279,7 @@ class TestResampling:
 
 
 class TestShelf:
-    """What is there, and how it leaves."""
+    """Lists of stored series, and their deletion."""
 
     def test_the_list(self, repository: Repository, walk: Callable[..., BarSeries]) -> None:
         assert list_series(repository) == []
@@ -347,7 +350,7 @@ class TestCheck:
         assert [problem.code for problem in report.problems] == ["data_duplicate"]
         assert "no sidecar" in report.warnings[0]
 
-    def test_a_file_changed_after_its_import_is_told(
+    def test_a_file_changed_after_its_import_is_seen(
         self, repository: Repository, walk: Callable[..., BarSeries]
     ) -> None:
         file = repository.store(walk(10))

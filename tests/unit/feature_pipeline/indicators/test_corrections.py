@@ -168,7 +168,8 @@ def test_a_market_that_never_moves_is_neutral(type_: str, name: str, neutral: fl
 def test_a_flat_stretch_is_neutral_as_soon_as_no_value_depends_on_what_moved(
     type_: str, name: str, neutral: float, reach: int
 ) -> None:
-    before, flat = 200, 700
+    before = 200
+    flat = 700
     bars = joined(market(4, "walk", 1.0, before), constant(flat), market(5, "walk", 1.0, 60))
     column = compute(type_, {}, bars)[name]
     # The first flat bar ends on the close before it; from `reach` steps later on nothing of the walk is left.
@@ -178,7 +179,8 @@ def test_a_flat_stretch_is_neutral_as_soon_as_no_value_depends_on_what_moved(
 
 @pytest.mark.parametrize(("type_", "name", "neutral", "reach"), NEUTRALS[:8])
 def test_one_bar_that_moves_is_enough_for_ta_lib_s_value(type_: str, name: str, neutral: float, reach: int) -> None:
-    before, flat = 200, 700
+    before = 200
+    flat = 700
     bars = joined(market(4, "walk", 1.0, before), constant(flat))
     column = compute(type_, {}, bars)[name]
     assert column[before + min(reach, 300) - 3] != neutral
@@ -210,7 +212,8 @@ def test_closes_at_the_low_lie_in_the_set_of_the_bottom_whatever_came_before(bef
     walk = market(before, "walk", 1.0, before)
     close = np.concatenate([walk.close, walk.close[-1] * 0.999 ** np.arange(1, 61)])
     open_ = np.concatenate([close[:1], close[:-1]])
-    high, low = np.maximum(open_, close), np.minimum(open_, close)
+    high = np.maximum(open_, close)
+    low = np.minimum(open_, close)
     stamps = np.arange(len(close), dtype=np.int64) * Timeframe.H1.ns
     found = compute("stochastic", {}, BarSeries("X", Timeframe.H1, stamps, open_, high, low, close))
     for name in ("k", "d"):

@@ -1,4 +1,4 @@
-"""What indicators refuse, each with its code."""
+"""Refusals of the indicators, each with its code."""
 
 from __future__ import annotations
 

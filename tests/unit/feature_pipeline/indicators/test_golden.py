@@ -1,4 +1,4 @@
-"""Composed indicators against values computed by hand; the arithmetic stands beside each number."""
+"""Composed indicators against values computed by hand; the arithmetic is beside each number."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def test_rvi() -> None:
     # high - low: 2 4 2 4 1 3
     #   bar 3: 4 + 2(2) + 2(4) + 2 = 18     bar 4: 1 + 2(4) + 2(2) + 4 = 17     bar 5: 3 + 2(1) + 2(4) + 2 = 15
     # period 2: (6 + 6)/(18 + 17) at bar 4, (6 + 7)/(17 + 15) at bar 5; signal 2: their mean
-    body, span = [1, 2, -1, 3, 0, 2], [2, 4, 2, 4, 1, 3]
+    body = [1, 2, -1, 3, 0, 2]
+    span = [2, 4, 2, 4, 1, 3]
     open_ = [10.0] * 6
     close = [10.0 + x for x in body]
     low = [min(10.0, c) for c in close]
@@ -133,7 +134,9 @@ def test_vwap_of_a_window() -> None:
 
 
 def test_vwap_of_a_window_without_volume_is_the_typical_price() -> None:
-    high, low, close = [12.0] * 6, [9.0] * 6, [12.0] * 6
+    high = [12.0] * 6
+    low = [9.0] * 6
+    close = [12.0] * 6
     found = compute("vwap", {"period": 2}, series([10.0] * 6, high, low, close, [0.1, 0.7, 0, 0, 0, 0]))[""]
     assert found[3:].tolist() == [11.0] * 3  # (12 + 9 + 12) / 3
 

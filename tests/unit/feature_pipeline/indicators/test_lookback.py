@@ -1,4 +1,4 @@
-"""What the catalogue says of an indicator's history is what its columns show."""
+"""The catalogue's history of an indicator is the one that its columns show."""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ def closes(bars: BarSeries) -> list[float]:
     return [float(value) for value in bars.close]
 
 
-CANDLES, CLOSES = candles(BARS), closes(BARS)
+CANDLES = candles(BARS)
+CLOSES = closes(BARS)
 CASES: list[tuple[str, dict[str, Any], str, Any, str, float]] = [
     ("rsi", {}, "", talipp.RSI(14, CLOSES), "", 1e-9),
     ("macd", {}, "line", talipp.MACD(12, 26, 9, CLOSES), "macd", 1e-9),

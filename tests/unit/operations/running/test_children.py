@@ -38,7 +38,8 @@ class Watch:
 
     def __init__(self, at: tuple[str, int] | None = None, act: Any = None) -> None:
         self.reports: list[tuple[str, int]] = []
-        self._at, self._act = at, act
+        self._at = at
+        self._act = act
 
     def report(self, phase: str, done: int, total: int | None, detail: Mapping[str, Any]) -> None:
         self.reports.append((phase, done))

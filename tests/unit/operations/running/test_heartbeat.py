@@ -56,7 +56,8 @@ def test_it_is_silent_while_the_process_sleeps() -> None:
 
 
 def test_work_without_progress_counts_only_so_long() -> None:
-    progress, over = Progress("backtest"), threading.Event()
+    progress = Progress("backtest")
+    over = threading.Event()
 
     def toil() -> None:
         while not over.is_set():

@@ -1,4 +1,4 @@
-"""What a run reports becomes figures for the store and signs of life."""
+"""Reports of a run become figures for the store and signs of life."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What anyone may do to an operation, from every state it can be in."""
+"""Changes to an operation by anyone, from every state it can be in."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def bring(store: Store, state: str) -> tuple[str, Claim | None]:
     if state == "pending":
         return stores.submit(store).id, None
     claim = stores.running(store)
-    lease, operation_id = stores.saved(store, claim.lease, 3), claim.operation.id
+    lease = stores.saved(store, claim.lease, 3)
+    operation_id = claim.operation.id
     if state == "completed":
         stores.complete(store, lease, after=3)
     elif state in ("cancelled", "failed"):
@@ -173,7 +174,7 @@ def test_a_crash_after_the_question_ends_as_cancelled(store: Store) -> None:
 
 
 class TestChildren:
-    """What is done to a parent is done to its parts, in the same transaction; a part alone can only be shown."""
+    """A change of a parent is a change of its parts, in the same transaction; a part alone can only be shown."""
 
     @pytest.fixture
     def family(self, store: Store) -> tuple[Claim, list[str]]:

@@ -130,14 +130,16 @@ def test_a_ledger_found_damaged_after_the_claim_is_rewound(store: Store) -> None
 
 
 class Row:
-    """What `check` reads of a row."""
+    """The columns of a row that `check` reads."""
 
     def __init__(self, snapshot: bytes, hashed: bytes, bar: int = 6) -> None:
-        self.snapshot, self.hash, self.bar = snapshot, hashed, bar
+        self.snapshot = snapshot
+        self.hash = hashed
+        self.bar = bar
 
 
 class Run:
-    """What it reads of the operation."""
+    """The fields of an operation that `check` reads."""
 
     id = "backtest_0"
     kind = "backtest"
@@ -146,7 +148,7 @@ class Run:
 
 
 def refused(blob: bytes, *, forged: bool) -> bool:
-    """Whether the bytes are refused, with the hash of the true ones or (forged) with their own."""
+    """Returns whether the bytes are refused, with the hash of the true ones or (forged) with their own."""
     hashed = bytes(_core.content_hash([blob if forged else tape.snapshot(6)]))
     row: Any = Row(blob, hashed)
     run: Any = Run()
@@ -174,7 +176,8 @@ def flipped(blob: bytes, bit: int) -> bytes:
 
 def flips(seed: int) -> bytes:
     """Some bits of the whole snapshot, at random."""
-    rng, blob = random.Random(seed), tape.snapshot(6)
+    rng = random.Random(seed)
+    blob = tape.snapshot(6)
     for bit in rng.sample(range(len(blob) * 8), rng.randint(1, 5)):
         blob = flipped(blob, bit)
     return blob

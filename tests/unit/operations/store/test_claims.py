@@ -53,7 +53,7 @@ class TestNext:
         assert claim.lease == Lease(waiting.id, found.epoch, 0, stores.owner(7))
         assert (claim.saved, claim.notices) == (None, ())
 
-    def test_it_goes_on_where_the_last_owner_has_saved(self, store: Store) -> None:
+    def test_it_continues_where_the_last_owner_has_saved(self, store: Store) -> None:
         first = stores.running(store)
         store.release(stores.saved(store, first.lease, 3, 6))
         claim = taken(store, stores.owner(2))
@@ -135,7 +135,7 @@ class TestPlacement:
         assert store.claimable("one") is None
         assert stores.claim_next(store) is None
 
-    def test_its_host_goes_on(self, store: Store) -> None:
+    def test_its_host_continues(self, store: Store) -> None:
         claim = self.begun(store)
         store.end(stores.saved(store, claim.lease, 3, 6), Status.CANCELLED)
         again = store.claim(claim.operation.id, stores.owner(2, "desk"), placement="host:desk")
@@ -296,7 +296,7 @@ ENDS: dict[str, Callable[[Store, Lease], object]] = {
     "return to queue": lambda store, lease: store.return_to_queue(lease, "three", REASON),
 }
 REPEATED = {("failed", "fail"), ("cancelled", "cancel"), ("return to queue", "return to queue")}
-"""An owner's own end, said once more: it stands, so there is nothing to refuse, and nothing to change."""
+"""An owner's end, said once more: it is there already, so nothing is refused and nothing changes."""
 
 
 @pytest.mark.parametrize("how", TAKEN)
@@ -332,10 +332,13 @@ class TestByName:
     def test_from_every_state_that_rests(self, store: Store) -> None:
         for state in ("pending", "interrupted", "cancelled", "failed"):
             if state == "pending":
-                operation_id, bar = stores.submit(store).id, None
+                operation_id = stores.submit(store).id
+                bar = None
             else:
                 claim = stores.running(store)
-                lease, operation_id, bar = stores.saved(store, claim.lease, 3), claim.operation.id, 3
+                lease = stores.saved(store, claim.lease, 3)
+                operation_id = claim.operation.id
+                bar = 3
                 store.release(lease) if state == "interrupted" else store.end(lease, Status(state), REASON)
             before = store.get(operation_id)
             found = store.claim(operation_id, stores.owner(2), placement="host:desk")

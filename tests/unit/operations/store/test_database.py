@@ -1,4 +1,4 @@
-"""A database that is locked, full or away is an error that passes; what was committed stands, the rest never was."""
+"""A database that is locked, full or away is an error that passes; what was committed stays, the rest never was."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class TestSqlite:
                 with passes("SQLITE_BUSY"):
                     write()
                 assert time.monotonic() - began_s >= 0.25
-                assert store.get(lease.operation_id).generation == 2, "reads go on"
+                assert store.get(lease.operation_id).generation == 2, "reads still work"
         assert stores.everything(store) == before
         stores.complete(store, stores.save(store, lease, 6, after=3), after=6)
 
@@ -146,7 +146,8 @@ class TestFullDisk:
 
     def test_a_database_that_fills_its_disk_keeps_what_was_saved(self, disk: Path) -> None:
         store = Store.open(f"sqlite:///{disk}/ktrdr.db")
-        lease, saves = stores.running(store).lease, 0
+        lease = stores.running(store).lease
+        saves = 0
         with passes("SQLITE_(FULL|IOERR)"):
             while True:
                 rows = Segment("decisions", saves, saves + 1, os.urandom(100_000))
@@ -232,7 +233,8 @@ class TestPostgresql:
         self, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(database, "BUSY_SECONDS", 1)
-        store, other = Store.open(postgresql_url), Store.open(postgresql_url)
+        store = Store.open(postgresql_url)
+        other = Store.open(postgresql_url)
         lease = two_saves(store)
         stores.submit(store)
         before = stores.everything(store)

@@ -1,4 +1,4 @@
-"""What an owner writes: checkpoints, reports and ends, each once; also where the answer to a commit is lost."""
+"""Writes of an owner: checkpoints, reports and ends, each once; also where the answer to a commit is lost."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def backend(connection: Connection) -> int:
 
 
 class TestUnknownCommit:
-    """The connection breaks inside COMMIT: the write is repeated, and stands once."""
+    """The connection breaks inside COMMIT: the write is repeated, and is there once."""
 
     @pytest.fixture
     def proxy(self, postgresql: Server) -> Iterator[Proxy]:

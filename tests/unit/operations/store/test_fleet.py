@@ -91,12 +91,13 @@ class TestWaitingReasons:
         register(store, "two")
         assert store.waiting_reasons(waiting) == {"one": reason, "two": "takes it when a slot is free"}
 
-    def test_a_mark_stands_until_data_or_worker_change(self, store: Store, waiting: Operation) -> None:
+    def test_a_mark_holds_until_data_or_worker_change(self, store: Store, waiting: Operation) -> None:
         register(store)
         claim = stores.claim_next(store)
         assert claim is not None
         store.return_to_queue(claim.lease, "one", REASON, "data")
-        marked, lapsed = {"one": "data_not_found: no EURUSD 1h"}, {"one": "takes it when a slot is free"}
+        marked = {"one": "data_not_found: no EURUSD 1h"}
+        lapsed = {"one": "takes it when a slot is free"}
         pending = store.get(waiting.id)
         assert store.waiting_reasons(pending) == marked
         store.worker_beat("one", data_stamp="more data")
@@ -108,7 +109,7 @@ class TestWaitingReasons:
         assert store.waiting_reasons(pending) == lapsed
 
     def test_a_reason_and_a_claim_never_disagree(self, store: Store, waiting: Operation) -> None:
-        """Who is said to take it does, and nobody else."""
+        """The worker that is said to take it does, and nobody else."""
         for name, mine in {"other": {"semantics": 2}, "same": {}}.items():
             register(store, name, **mine)
             takes_it = store.waiting_reasons(waiting)[name].startswith("takes it")

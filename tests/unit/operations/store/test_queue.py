@@ -26,7 +26,8 @@ def test_the_first_that_suits_is_found_behind_many_that_do_not(store: Store) -> 
 
 
 def test_history_is_not_read_in_search_of_work(sqlite_url: str) -> None:
-    store, asked = Store.open(sqlite_url), list[tuple[str, Any]]()
+    store = Store.open(sqlite_url)
+    asked = list[tuple[str, Any]]()
 
     @event.listens_for(store._database._engine, "before_cursor_execute")
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:

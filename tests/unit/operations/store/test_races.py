@@ -39,7 +39,7 @@ print(json.dumps(mine))
 
 
 def at_once(opened: list[Store], count: int, work: Callable[[Store, int], Any]) -> list[Any]:
-    """What each of ``count`` threads got, all begun at one moment, spread over the stores."""
+    """Returns what each of ``count`` threads got, all begun at one moment, spread over the stores."""
     start = threading.Barrier(count)
 
     def one(number: int) -> Any:
@@ -90,7 +90,7 @@ def test_a_hundred_workers_find_one_operation_once(opened: list[Store], lapsed: 
 
 
 def test_an_owner_against_all_that_can_happen_to_it(opened: list[Store]) -> None:
-    """Whoever comes first, the row and its ledger are one run's, and the loser is told."""
+    """Whoever comes first, the row and its ledger are one run's, and the loser gets an error."""
     for round_ in range(5):
         claim = stores.running(opened[0])
         stores.lapse(opened[0], claim.operation.id)

@@ -1,4 +1,4 @@
-"""Columns that bring rows of their own: put into the bars' order, or refused with how many and which."""
+"""Columns that bring row labels: put into the bars' order, or refused with how many and which."""
 
 from __future__ import annotations
 
@@ -72,7 +72,8 @@ def test_a_column_that_says_nothing_goes_by_position(bars: Any, given: Callable[
 
 
 def test_every_door_aligns_alike() -> None:
-    bars, turned = frame(), column()[::-1]
+    bars = frame()
+    turned = column()[::-1]
     sure = pd.Series(np.linspace(0, 1, ROWS), INDEX)
     rules = {**RULES, "metrics": {"periods_per_year": 252}}
     plain = ktrdr.simulate(bars, column().to_numpy(), sure.to_numpy(), **rules)
@@ -106,11 +107,11 @@ REFUSED: list[tuple[Callable[[], Any], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("given", "told"), REFUSED)
-def test_what_does_not_fit_is_refused_with_how_many_and_which(given: Callable[[], Any], told: str) -> None:
+@pytest.mark.parametrize(("given", "message"), REFUSED)
+def test_what_does_not_fit_is_refused_with_how_many_and_which(given: Callable[[], Any], message: str) -> None:
     with pytest.raises(ArgumentInvalid, match="signals") as caught:
         hash_of(market(ROWS), given())
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     with pytest.raises(ArgumentInvalid, match="confidence"):
         hash_of(market(ROWS), signals_for(ROWS), confidence=given())
 
@@ -132,10 +133,10 @@ def test_row_labels_of_the_bars_order_a_column() -> None:
         (labelled.rename({"row 3": "row 4"}), "row labels occur twice: found 1 labels, the first row 4"),
         (labelled.rename({"row 3": "x"}), "1 values without a bar, the first x"),
     )
-    for wrong, told in wrongs:
+    for wrong, message in wrongs:
         with pytest.raises(ArgumentInvalid) as caught:
             hash_of(bars, wrong)
-        assert told in str(caught.value)
+        assert message in str(caught.value)
 
 
 def test_bars_turned_round_keep_their_column_and_ask_about_another() -> None:

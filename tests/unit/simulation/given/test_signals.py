@@ -74,9 +74,11 @@ def test_always_in_the_market_equals_reversing_signals() -> None:
 
 def machine(bars: list[tuple[bool, bool, bool, bool]]) -> list[int]:
     """Positions after each bar's close, filled at that close: the rules of vectorbt's defaults, plainly."""
-    held, positions = 0, []
+    held = 0
+    positions = []
     for entry, exit_, short_entry, short_exit in bars:
-        long, short = entry and not exit_, short_entry and not short_exit
+        long = entry and not exit_
+        short = short_entry and not short_exit
         closed = (held == 1 and exit_ and not entry) or (held == -1 and short_exit and not short_entry)
         if long != short:
             held = 1 if long else -1
@@ -121,7 +123,7 @@ def test_an_exit_after_a_stop_opens_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({}, "a run needs signals"),
         ({"signals": [0] * 9, "entries": [True] * 9}, "either signals or booleans"),
@@ -138,15 +140,15 @@ def test_an_exit_after_a_stop_opens_nothing() -> None:
         ({"signals": [0.0, float("nan"), 1.0] * 3}, "not a signal: found nan (float64) in row 1"),
     ],
 )
-def test_columns_that_cannot_be_used(given: dict[str, Any], told: str) -> None:
+def test_columns_that_cannot_be_used(given: dict[str, Any], message: str) -> None:
     for door in (ktrdr.simulate, ktrdr.Simulation):
         with pytest.raises(ArgumentInvalid) as caught:
             door(market(9), **given)
-        assert told in str(caught.value)
+        assert message in str(caught.value)
     stream = ktrdr.SimulationStream(timeframe="1h", metrics={"periods_per_year": 252})
     with pytest.raises(ArgumentInvalid) as caught:
         stream.feed(market(9), **given)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_run_of_booleans_is_stopped_fed_and_restored() -> None:

@@ -68,7 +68,8 @@ def test_every_state_comes_back_whole(kind: str, optimizer: str) -> None:
         assert opened.bar == state.batches_done and opened.parts == PARTS
         back = opened.state()
         for field in fields(TrainingState):
-            before, after = getattr(state, field.name), getattr(back, field.name)
+            before = getattr(state, field.name)
+            after = getattr(back, field.name)
             if field.name == "scheduler":
                 before = {name: value for name, value in before.items() if value != math.inf}
             if field.name == "optimizer":

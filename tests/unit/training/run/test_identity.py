@@ -1,4 +1,4 @@
-"""The first input that differs is named, and a machine that differs is told from inputs that do."""
+"""The first input that differs is named, and a machine that differs is another error than inputs that do."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def test_the_hash_depends_on_every_part() -> None:
 def test_the_result_is_the_net_and_nothing_else() -> None:
     from dataclasses import replace
 
-    metadata, weights = draft_of().metadata, net_of("mlp").state_dict()
+    metadata = draft_of().metadata
+    weights = net_of("mlp").state_dict()
     found = result_hash(metadata, weights)
     assert found == result_hash(replace(metadata, strategy_name="other", warnings=("a",), metrics={"a": 1}), weights)
     changed = {name: tensor.clone() for name, tensor in weights.items()}

@@ -1,4 +1,4 @@
-"""Which net gets which step."""
+"""The step that each net gets."""
 
 from __future__ import annotations
 

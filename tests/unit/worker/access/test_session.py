@@ -28,7 +28,8 @@ def test_any_changed_character_closes_it() -> None:
 
 
 def test_it_ends_after_twelve_hours(monkeypatch: pytest.MonkeyPatch) -> None:
-    cookie, now = open_session(TOKEN), time.time()
+    cookie = open_session(TOKEN)
+    now = time.time()
     monkeypatch.setattr(session.time, "time", lambda: now + SESSION_SECONDS - 2)
     assert is_open(cookie, TOKEN)
     monkeypatch.setattr(session.time, "time", lambda: now + SESSION_SECONDS + 1)

@@ -1,4 +1,4 @@
-"""Where a worker listens, and the token it needs for that."""
+"""The address that a worker listens at, and the token it needs for that."""
 
 from __future__ import annotations
 

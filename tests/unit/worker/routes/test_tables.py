@@ -1,4 +1,4 @@
-"""Which format a caller gets, and tables larger than one piece."""
+"""The format that a caller gets, and tables larger than one piece."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from ktrdr.errors import RequestInvalid
 from ktrdr.worker.routes import tables
 from ktrdr.worker.routes.tables import FORMATS, accepted_format
 
-CSV, PARQUET, ARROW = "text/csv", "application/vnd.apache.parquet", "application/vnd.apache.arrow.stream"
+CSV = "text/csv"
+PARQUET = "application/vnd.apache.parquet"
+ARROW = "application/vnd.apache.arrow.stream"
 
 
 @pytest.mark.parametrize(

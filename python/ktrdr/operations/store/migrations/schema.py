@@ -37,7 +37,8 @@ def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
     current = _revision(connection)
-    directory, context = ScriptDirectory(str(MIGRATIONS)), MigrationContext.configure(connection)
+    directory = ScriptDirectory(str(MIGRATIONS))
+    context = MigrationContext.configure(connection)
     scripts = list(directory.walk_revisions())  # newest first, in one line
     known = [script.revision for script in scripts]
     if current is not None and current not in known:

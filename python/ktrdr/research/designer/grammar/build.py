@@ -231,7 +231,8 @@ def _whole(value: float, where: str, low: int, high: int) -> int:
 
 
 def _training_data(plan: Plan) -> JsonObject:
-    symbols, frames = plan.choice.symbols, [frame.value for frame in plan.choice.timeframes]
+    symbols = plan.choice.symbols
+    frames = [frame.value for frame in plan.choice.timeframes]
     many = len(symbols) > 1
     named = {"mode": "multi_symbol", "list": list(symbols)} if many else {"mode": "single", "symbol": symbols[0]}
     spans: JsonObject = {"mode": "single", "timeframe": frames[0]}

@@ -66,7 +66,8 @@ def content_of(text: str) -> Content:
     """
     if len(text) > MOST_CHARACTERS:
         return Content(None, fault=f"the answer is longer than {MOST_CHARACTERS:,} characters")
-    first, last = text.find("{"), text.rfind("}")
+    first = text.find("{")
+    last = text.rfind("}")
     if first < 0 or last < first:
         return Content(None, fault="the answer holds no JSON object")
     try:

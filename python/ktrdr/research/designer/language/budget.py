@@ -44,9 +44,11 @@ class Budget:
         allowed = min(MOST_OUTPUT_TOKENS, left, affordable)
         if allowed >= LEAST_OUTPUT_TOKENS:
             return allowed
-        setting, limit = ("KTRDR_MODEL_TOKENS", f"{self.tokens:,} tokens")
+        setting = "KTRDR_MODEL_TOKENS"
+        limit = f"{self.tokens:,} tokens"
         if affordable < left:
-            setting, limit = "KTRDR_MODEL_DOLLARS", f"${self.dollars:g}"
+            setting = "KTRDR_MODEL_DOLLARS"
+            limit = f"${self.dollars:g}"
         found = f"{used.tokens:,} tokens and ${used.cost_usd:.4f} after {used.calls} calls"
         hint = f"the next call could pass the limit; raise {setting}, or use -m grammar, which costs nothing"
         raise DesignBudget(

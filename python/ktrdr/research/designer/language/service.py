@@ -97,7 +97,9 @@ class Service:
                 )
         except ModelHTTPError as error:
             passing = error.status_code in _PASSING
-            raise _RefusedError(_said(error.body), error.status_code, passing, _retry_after(error.headers)) from None
+            raise _RefusedError(
+                _message_of(error.body), error.status_code, passing, _retry_after(error.headers)
+            ) from None
         except ModelAPIError as error:
             raise _RefusedError(harmless(error.message), None, True, None) from None
         except (UnexpectedModelBehavior, TypeError, ValueError, AttributeError, LookupError) as error:
@@ -122,7 +124,7 @@ class Service:
             404: "name another model: haiku, sonnet, opus or a full id",
         }
         hint = hints.get(error.status or 0, "try again later, or use -m grammar")
-        found = f"{error.said} after {refused + 1} requests" if error.passing else error.said
+        found = f"{error.reason} after {refused + 1} requests" if error.passing else error.reason
         fields: dict[str, Any] = {"calls": calls, "status": error.status}
         where = f"model {self.model}"
         return DesignerUnavailable("the language model gave no answer", where=where, found=found, hint=hint, **fields)
@@ -131,9 +133,9 @@ class Service:
 class _RefusedError(Exception):
     """A request without an answer; ``passing`` says that the same one may succeed later."""
 
-    def __init__(self, said: str, status: int | None, passing: bool, retry_after: float | None) -> None:
-        super().__init__(said)
-        self.said = said if status is None else f"{status} {said}".strip()
+    def __init__(self, reason: str, status: int | None, passing: bool, retry_after: float | None) -> None:
+        super().__init__(reason)
+        self.reason = reason if status is None else f"{status} {reason}".strip()
         self.status = status
         self.passing = passing
         self.retry_after = retry_after
@@ -149,7 +151,7 @@ def _text(response: ModelResponse) -> str:
     return "\n".join(part.content for part in response.parts if isinstance(part, TextPart))
 
 
-def _said(body: object) -> str:
+def _message_of(body: object) -> str:
     error = body.get("error") if isinstance(body, dict) else None
     message = error.get("message") if isinstance(error, dict) else None
     return harmless(str(message or body or ""), 200)

@@ -122,7 +122,8 @@ def indicator_words(text: str, type_: str, stop: int, before: tuple[float, ...] 
         stop = found.end()
     low = high = None
     if len(numbers) == 2 and _are_levels(type_, numbers):
-        (low, high), numbers = numbers, ()
+        low, high = numbers
+        numbers = ()
     while found := _LEVEL.match(text, stop):
         low = float(found["number"]) if found["low"] else low
         high = float(found["number"]) if found["high"] else high
@@ -179,7 +180,8 @@ def completed(
     if known.check(full) is None:
         return full
     for low, high, factor in (("fast_period", "slow_period", 2), ("initial_af", "max_af", 1)):
-        least, most = given.get(low), given.get(high)
+        least = given.get(low)
+        most = given.get(high)
         if isinstance(least, int | float) and high in full and most is None:
             full[high] = min(least * factor, MAX_PERIOD)
         elif isinstance(most, int | float) and low in full and least is None:

@@ -163,7 +163,8 @@ def _covered(parts: Sequence[Part], start: int) -> Iterator[int]:
         elif part.kind in (PartKind.PLAIN, PartKind.BREAK, PartKind.NOT) or (kind is not None and not joined):
             return
         elif kind in (None, part.kind):
-            kind, joined = part.kind, False
+            kind = part.kind
+            joined = False
             yield index
         else:
             return

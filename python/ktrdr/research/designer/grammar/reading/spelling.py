@@ -116,7 +116,9 @@ def distance(one: str, other: str) -> int:
     before: list[int] = []
     row = list(range(len(other) + 1))
     for index, letter in enumerate(one, 1):
-        older, before, row = before, row, [index]
+        older = before
+        before = row
+        row = [index]
         for column, wanted in enumerate(other, 1):
             steps = min(before[column] + 1, row[column - 1] + 1, before[column - 1] + (letter != wanted))
             if index > 1 and column > 1 and letter == other[column - 2] and one[index - 2] == wanted:
