@@ -16,7 +16,7 @@ from ktrdr.data.frames import floats_of, opens_of, stamps_of
 from ktrdr.data.lookahead import check_lookahead
 from ktrdr.data.store.repository import STORED, Repository
 from ktrdr.errors import DataEmpty, DataError, DataTimeframe, KtrdrError
-from ktrdr.time import NS_PER_SECOND, Timeframe, iso
+from ktrdr.time import NS_PER_HOUR, Timeframe, iso
 
 _JUMP_RATE = 0.4
 
@@ -95,7 +95,7 @@ def check_series(repository: Repository, symbol: str, timeframe: str | Timeframe
         last=iso(int(stamps[-1])) if len(stamps) else None,
         synthetic=repository.provenance(symbol, length).synthetic,
         gaps=len(wide),
-        longest_gap_hours=round(float(wide.max(initial=0)) / (3_600 * NS_PER_SECOND), 3),
+        longest_gap_hours=round(float(wide.max(initial=0)) / NS_PER_HOUR, 3),
         has_volume=volume is not None and bool((volume > 0).any()),
         violations=violations,
         jumps=_jumps(stamps, columns),

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ktrdr.data.bars import BarSeries
-from ktrdr.data.overrun import Overrun, find_overrun
+from ktrdr.data.overrun import REACH_NS, Overrun, find_overrun
 from ktrdr.errors import DataLookahead
-from ktrdr.time import NS_PER_SECOND, iso
+from ktrdr.time import NS_PER_HOUR, iso
 
-_REACH_NS = 36 * 3_600 * NS_PER_SECOND
 # Measured on EURUSD days that honestly end three hours before their date does: by chance some k fits with under half
 # in 22 % of windows of 3 bars, 7 % of 5, 0.7 % of 10, none of 20. So a few bars convict only if they fit exactly.
 _ENOUGH_BARS = 20
@@ -43,7 +42,7 @@ def check_lookahead(higher: BarSeries, base: BarSeries) -> None:
 
 def _early_bar(higher: BarSeries, base: BarSeries, overrun: Overrun) -> DataLookahead:
     end_ns = int(higher.close_ns[overrun.row])
-    hours = (overrun.last_close_ns - end_ns) / (3_600 * NS_PER_SECOND)
+    hours = (overrun.last_close_ns - end_ns) / NS_PER_HOUR
     return DataLookahead(
         f"the bar of {iso(int(higher.timestamp[overrun.row]))} is known before it has closed",
         symbol=higher.symbol or None,
@@ -83,7 +82,7 @@ def bars_early(higher: BarSeries, base: BarSeries) -> int | None:
     if half == 0:
         return None
     exact = min(half, _EXACT_RATE * float(np.median(closes)))
-    reach = max(_REACH_NS, higher.timeframe.ns) // base.timeframe.ns
+    reach = max(REACH_NS, higher.timeframe.ns) // base.timeframe.ns
     best: tuple[float, int] | None = None
     for k in range(1, reach + 1):
         there = int(np.searchsorted(at_end, len(base) - k))  # those with a k-th base bar after their end

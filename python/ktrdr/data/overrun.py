@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from ktrdr._types import Floats
 from ktrdr.data.bars import BarSeries
-from ktrdr.time import NS_PER_SECOND
+from ktrdr.time import NS_PER_HOUR
 
-_REACH_NS = 36 * 3_600 * NS_PER_SECOND
+REACH_NS = 36 * NS_PER_HOUR
+"""Distance in which a bar that is known too early, or runs past its end, is looked for."""
 _EXACT_RATE = 1e-9
 # Bars of another price source fit a window of finer bars by chance now and then. They prove something only where
 # most bars fit exactly. Summer and winter time give two offsets at most.
@@ -105,7 +106,7 @@ def _windows(higher: BarSeries, base: BarSeries, row: int, at: int, *, only_late
     """
     begin_ns = int(higher.timestamp[row])
     end_ns = int(higher.close_ns[row])
-    reach_ns = max(_REACH_NS, higher.timeframe.ns)
+    reach_ns = max(REACH_NS, higher.timeframe.ns)
     first = int(np.searchsorted(base.timestamp, begin_ns - reach_ns))
     stop = int(np.searchsorted(base.close_ns, end_ns + reach_ns, side="right"))
     if only_later:

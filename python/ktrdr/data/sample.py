@@ -13,13 +13,12 @@ from ktrdr.data.bars import BarSeries, Provenance
 from ktrdr.data.resample import resample
 from ktrdr.data.store.repository import Repository
 from ktrdr.errors import DataExists
-from ktrdr.time import NS_PER_DAY, NS_PER_SECOND, Timeframe
+from ktrdr.time import NS_PER_DAY, NS_PER_HOUR, Timeframe
 
 SYMBOL = "EURUSD"
 _SEED = 20_220_101
 _FIRST_DAY = np.datetime64("2022-01-01")
 _LAST_DAY = np.datetime64("2025-01-01")
-_HOUR_NS = 3_600 * NS_PER_SECOND
 _MEAN_PRICE = 1.09
 _STEPS_PER_BAR = 6
 _WEEKEND_STEP = 8.0  # the first step of a week is that many times as large
@@ -73,13 +72,13 @@ def write_sample(repository: Repository) -> list[BarSeries]:
 
 def _open_market(stamps: Stamps) -> Stamps:
     """Returns the stamps from Sunday 22:00 to Friday 22:00 UTC."""
-    hour_of_week = (stamps + 3 * NS_PER_DAY) % (7 * NS_PER_DAY) // _HOUR_NS  # Monday 00:00 is 0
+    hour_of_week = (stamps + 3 * NS_PER_DAY) % (7 * NS_PER_DAY) // NS_PER_HOUR  # Monday 00:00 is 0
     return stamps[(hour_of_week < 4 * 24 + 22) | (hour_of_week >= 6 * 24 + 22)]
 
 
 def _volatility(stamps: Stamps, random: np.random.Generator) -> Floats:
     """Returns per bar: a daily shape with two sessions, times clusters that live for days."""
-    hour = stamps % NS_PER_DAY / _HOUR_NS
+    hour = stamps % NS_PER_DAY / NS_PER_HOUR
     session = 0.55 + 0.6 * np.exp(-((hour - 8) ** 2) / 8) + 0.9 * np.exp(-((hour - 14.5) ** 2) / 10)
     day, position = np.unique(stamps // NS_PER_DAY, return_inverse=True)
     cluster = np.empty(len(day))

@@ -156,7 +156,6 @@ class LoadedCheckpoint:
 
     generation: int
     bar: int
-    snapshot: bytes
     opened: OpenedSnapshot
 
 

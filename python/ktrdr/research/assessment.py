@@ -282,7 +282,8 @@ def _after_training(figures: Mapping[str, Any]) -> str:
     if figures.get("given") and not figures.get("signals"):
         return "Lower decisions.confidence_threshold, or allow shorts: none of the net's signals could be traded."
     if "lower" not in figures and figures.get("signals", 1):
-        rows, block = figures.get("rows", 0), figures.get("mean_block_bars", 24.0)
+        rows = figures.get("rows", 0)
+        block = figures.get("mean_block_bars", 24.0)
         return f"Train on a longer span: {10 * block:,.0f} test rows are needed, there are {rows:,}."
     return "Change the features or the labels: more epochs cannot find what the test rows do not hold."
 

@@ -73,7 +73,9 @@ def selection_rows(
     span = Span(facts.selection.start_ns, facts.training_span.end_ns)
     features = build_features(strategy, source, symbol, span, resample=resample, bridge=bridge)
     features = features.normalized(facts.normalization_params)
-    first, parts, given = features.first_simulated, list[NDArray[np.int8]](), list[NDArray[np.int8]]()
+    first = features.first_simulated
+    parts = list[NDArray[np.int8]]()
+    given = list[NDArray[np.int8]]()
     decide = DecisionFunction.of(strategy, bundle)
     for _, stop, scores in bundle.iter_scores(features.values, first_row=first, threads=threads):
         said, confidence = decide.batch(scores)
@@ -105,7 +107,8 @@ def positions_of(strategy: Strategy, signals: Signals, confidence: Confidence) -
     >>> positions_of(strategy, np.array([1, -1, 1], np.int8), np.array([0.9, 0.9, 0.1], np.float32)).tolist()
     [1, 0, 0]
     """
-    rules, execution = rules_in_force(strategy), strategy.execution
+    rules = rules_in_force(strategy)
+    execution = strategy.execution
     opens = confidence >= np.float32(rules.confidence_threshold)
     if not (execution.allow_short and (rules.allow_short_from_flat or execution.on_opposite == REVERSE)):
         opens &= signals > 0

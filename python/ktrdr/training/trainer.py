@@ -106,7 +106,7 @@ def fit(
     task: TrainingTask,
     settings: RunSettings,
     *,
-    saved: TrainingState | None = None,
+    resume: TrainingState | None = None,
     on_pause: PauseCallback | None = None,
 ) -> Fitted:
     """Trains a net and returns its best epoch, on the CPU in eval mode.
@@ -114,13 +114,13 @@ def fit(
     Args:
         task: the net and its rows.
         settings: seed, device, threads, progress and cancellation.
-        saved: state of an equal training that was stopped; None starts at the first batch.
+        resume: state of an equal training that was stopped; None starts at the first batch.
         on_pause: called before every batch; it decides whether to save.
 
     Raises:
         TrainingDiverged: loss or weights stop being finite.
         Cancelled: the token asks to stop; ``on_pause`` has been called with the state at that point.
-        SnapshotInconsistent: ``saved`` is of another net or of other rows.
+        SnapshotInconsistent: ``resume`` is of another net or of other rows.
     """
     device = choose_device(settings.device)
     with (
@@ -129,8 +129,8 @@ def fit(
         seeded(settings.seed) as generator,
     ):
         training = _Training(task, settings, device, generator, on_pause)
-        if saved is not None:
-            training.restore(saved)
+        if resume is not None:
+            training.resume(resume)
         training.run()
         run = {
             "seed": settings.seed,
@@ -236,7 +236,7 @@ class _Training:
             generators=self._generators(),
         )
 
-    def restore(self, saved: TrainingState) -> None:
+    def resume(self, saved: TrainingState) -> None:
         """Continues from a state; raises ``SnapshotInconsistent`` for one of another net."""
         self._check_place(saved)
         try:

@@ -93,14 +93,16 @@ def test_a_signal_counts_from_the_threshold_on() -> None:
 
 def test_a_regression_may_always_sell_short_where_shorts_are_allowed() -> None:
     file = worlds.strategy("regression")
-    sure, sells = np.full(1, 0.01, np.float32), np.array([-1], np.int8)
+    sure = np.full(1, 0.01, np.float32)
+    sells = np.array([-1], np.int8)
     assert positions_of(load_strategy(file), sells, sure).tolist() == [-1]
     assert positions_of(load_strategy(file | {"execution": {"allow_short": False}}), sells, sure).tolist() == [0]
 
 
 def test_the_gate_sees_the_signals_that_the_strategy_trades(folder: Path, bundle: ModelBundle) -> None:
     every = {"decisions": {"confidence_threshold": 0.0, "allow_short_from_flat": True}}
-    both, long_only = rows(folder, bundle, **every), rows(folder, bundle, **every, execution={"allow_short": False})
+    both = rows(folder, bundle, **every)
+    long_only = rows(folder, bundle, **every, execution={"allow_short": False})
     assert long_only.given == both.given == np.count_nonzero(both.signals)
     assert (both.signals < 0).any()
     assert long_only.signals.tolist() == np.maximum(both.signals, 0).tolist()

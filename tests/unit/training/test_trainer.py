@@ -322,7 +322,7 @@ def test_a_run_that_continues_at_any_batch_ends_with_the_same_bits(name: str) ->
     assert [state.batches_done for state in states] == list(range(len(states)))
     assert {state.batch for state in states} == set(range(-(-220 // task.rules.batch_size)))
     for state in states[::4]:  # every place in an epoch, of 5 batches and of 3
-        rest = fit(task, replace(CPU, seed=999), saved=state)  # the seed of a saved run has been used up
+        rest = fit(task, replace(CPU, seed=999), resume=state)  # the seed of a saved run has been used up
         assert same(weights(whole), weights(rest)), state.batches_done
         assert (rest.history, rest.best_epoch, rest.best_loss) == (whole.history, whole.best_epoch, whole.best_loss)
 
@@ -349,10 +349,10 @@ def test_a_state_of_another_training_is_refused() -> None:
         task_of(strategy(epochs=1)),
     ):
         with pytest.raises(SnapshotInconsistent):
-            fit(other, CPU, saved=state)
+            fit(other, CPU, resume=state)
     for changed in ({"batches_done": 8}, {"history": ()}, {"best_epoch": 2}, {"best": {}}, {"generators": {}}):
         with pytest.raises(SnapshotInconsistent):
-            fit(task_of(strategy()), CPU, saved=replace(state, **changed))
+            fit(task_of(strategy()), CPU, resume=replace(state, **changed))
 
 
 def test_the_run_says_what_a_repeat_needs() -> None:

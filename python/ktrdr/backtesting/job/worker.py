@@ -13,7 +13,7 @@ from ktrdr.backtesting.job.stored import ledger
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.operations.models import Claim, LoadedCheckpoint
 from ktrdr.operations.running.io import RunIO
-from ktrdr.operations.running.session import read_back, recorded
+from ktrdr.operations.running.session import read_checkpoint, recorded
 from ktrdr.simulation.ledger import row_counts
 from ktrdr.simulation.saved import SavedRun
 
@@ -34,7 +34,7 @@ class BacktestWorker:
 
     def resume(self, claim: Claim) -> BacktestResults:
         """Runs a backtest from its newest undamaged checkpoint; the result names the damaged ones."""
-        claim, saved = read_back(claim, self._io, self._saved_run)
+        claim, saved = read_checkpoint(claim, self._io, self._saved_run)
         return self._run_backtest(claim, saved)
 
     def _run_backtest(self, claim: Claim, resume: SavedRun | None = None) -> BacktestResults:

@@ -8,7 +8,7 @@ from ktrdr._types import Stamps
 from ktrdr.data.imports.clock import Clock, Place, SessionEnd
 from ktrdr.data.imports.stamps import Moments, shown, whole_days
 from ktrdr.errors import ArgumentInvalid, DataTimeframe
-from ktrdr.time import NS_PER_DAY, NS_PER_SECOND, Timeframe
+from ktrdr.time import NS_PER_DAY, NS_PER_HOUR, Timeframe
 
 
 def bar_opens(
@@ -80,7 +80,7 @@ def _check_spacing(dial: Stamps, timeframe: Timeframe) -> None:
             "the bars are not of this timeframe",
             field="timestamp",
             timeframe=timeframe.value,
-            found=f"stamps {usual_ns / (3_600 * NS_PER_SECOND):g} h apart",
+            found=f"stamps {usual_ns / NS_PER_HOUR:g} h apart",
             expected=timeframe.value,
         )
 

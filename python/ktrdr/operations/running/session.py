@@ -84,7 +84,9 @@ def _failed(recorder: Recorder, io: RunIO, error: Exception) -> KtrdrError:
     return known
 
 
-def read_back(claim: Claim, io: RunIO, read: Callable[[Claim, LoadedCheckpoint], _Read]) -> tuple[Claim, _Read | None]:
+def read_checkpoint(
+    claim: Claim, io: RunIO, read: Callable[[Claim, LoadedCheckpoint], _Read]
+) -> tuple[Claim, _Read | None]:
     """Reads the claimed checkpoint, or the newest one before it whose ledger is undamaged; None for bar 0.
 
     Each damaged one is put aside, and the returned claim names it.

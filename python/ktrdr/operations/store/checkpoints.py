@@ -40,7 +40,7 @@ def load(connection: Connection, operation: Operation) -> tuple[LoadedCheckpoint
         except SnapshotError as damage:
             put_aside(connection, operation.id, row.generation, damage.code)
         else:
-            saved = LoadedCheckpoint(row.generation, row.bar, row.snapshot, opened)
+            saved = LoadedCheckpoint(row.generation, row.bar, opened)
             return saved, _notices(put_aside_since_bar_0(connection, operation.id), saved)
     if operation.generation > 0:
         found = "; ".join(_notices(put_aside_since_bar_0(connection, operation.id))) or "none"

@@ -181,7 +181,8 @@ class _Assessment:
         }
 
     def _facts(self) -> JsonObject:
-        strategy, metrics = self.strategy, {} if self.bundle is None else self.bundle.metadata.metrics
+        strategy = self.strategy
+        metrics = {} if self.bundle is None else self.bundle.metadata.metrics
         longer = [frame.value for frame in strategy.timeframes if frame > strategy.base_timeframe]
         return {
             "symbol": self.request.symbol,

@@ -120,7 +120,8 @@ class _Cycle:
     def _outcome(self, designed: Designed, gates: list[Gate], done: dict[str, Result]) -> Outcome:
         """Returns the result of the cycle; ids of operations and numbers of bundles are no part of its hash."""
         assessment = done["assessment"].manifest["assessment"]
-        training, backtest = done.get("training"), done.get("backtest")
+        training = done.get("training")
+        backtest = done.get("backtest")
         facts = [gate.to_dict() for gate in gates]
         decided = [assessment, facts, {name: result.result_hash for name, result in done.items()}]
         return Outcome(

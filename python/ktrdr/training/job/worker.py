@@ -13,11 +13,11 @@ from ktrdr.neural.runtime import run_state
 from ktrdr.operations.models import Claim, LoadedCheckpoint, Segment
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.running.recorder import Recorder
-from ktrdr.operations.running.session import read_back, recorded
+from ktrdr.operations.running.session import read_checkpoint, recorded
 from ktrdr.training.job.request import TrainingRequest
 from ktrdr.training.job.snapshot import MAX_BYTES, OpenedTraining, seal, size_of
 from ktrdr.training.run.identity import TrainingIdentity
-from ktrdr.training.run.pipeline import Started, run_training
+from ktrdr.training.run.pipeline import SavedTraining, run_training
 from ktrdr.training.run.result import TrainResult
 from ktrdr.training.run.state import Pause
 from ktrdr.training.train import run_settings
@@ -37,7 +37,7 @@ class TrainingWorker:
 
     def run(self, claim: Claim) -> TrainResult:
         """Runs a training from its newest undamaged checkpoint, or from its beginning; the result names the damage."""
-        claim, started = read_back(claim, self._io, _started)
+        claim, saved = read_checkpoint(claim, self._io, _saved_training)
         operation = claim.operation
         with recorded(claim, self._io) as recorder:
             request = TrainingRequest.of_spec(operation.spec)
@@ -48,7 +48,7 @@ class TrainingWorker:
                 inputs,
                 replace(settings, bridge=recorder.progress),
                 resample=request.resample,
-                started=started,
+                resume=saved,
                 pauses_of=pauses.of,
             )
             notices = (*claim.notices, *pauses.notices)
@@ -57,7 +57,7 @@ class TrainingWorker:
         return result
 
 
-def _started(claim: Claim, saved: LoadedCheckpoint) -> Started:
+def _saved_training(claim: Claim, saved: LoadedCheckpoint) -> SavedTraining:
     """Reads the checkpoint back, without bars, so that damage is found before anything else is done."""
     assert isinstance(saved.opened, OpenedTraining)
     state = saved.opened.state()
@@ -67,7 +67,7 @@ def _started(claim: Claim, saved: LoadedCheckpoint) -> Started:
     for weights in (state.weights, *([state.best] if state.best_epoch else [])):
         if {name: tensor.shape for name, tensor in weights.items()} != {name: one.shape for name, one in net.items()}:
             raise SnapshotInconsistent("the weights of another net", where=claim.operation.id)
-    return Started(saved.opened.parts, state, claim.operation.id)
+    return SavedTraining(saved.opened.parts, state, claim.operation.id)
 
 
 @dataclass(frozen=True)

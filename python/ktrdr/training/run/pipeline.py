@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Started:
+class SavedTraining:
     """A training that was stopped.
 
     Args:
@@ -50,7 +50,7 @@ def run_training(
     settings: RunSettings,
     *,
     resample: bool = False,
-    started: Started | None = None,
+    resume: SavedTraining | None = None,
     pauses_of: PausesOf | None = None,
 ) -> TrainResult:
     """Trains a net and returns its bundle; a bundle of an equal training is returned instead of a copy.
@@ -59,12 +59,12 @@ def run_training(
         inputs: strategy, symbols, span, source of bars.
         settings: seed, device, threads, progress and cancellation.
         resample: make a missing timeframe from a finer one.
-        started: an equal training that was stopped, to be continued.
+        resume: an equal training that was stopped, to be continued.
         pauses_of: for a training that is saved.
 
     Raises:
         ConfigError, DataError, TrainingError: the strategy, the bars or the training; nothing is written.
-        IdentityMismatch: ``started`` had other inputs; ``part`` names the first that differs.
+        IdentityMismatch: ``resume`` had other inputs; ``part`` names the first that differs.
         ProfileMismatch: its inputs are the same, the numeric profile is not.
         Cancelled: the token asked to stop; no bundle is written.
     """
@@ -80,12 +80,12 @@ def run_training(
             for name in inputs.symbols
         ]
         identity = TrainingIdentity.of(inputs.strategy, inputs.symbols, matrices, run_facts(settings, device))
-        if started is not None:
-            identity.require_equal(started.parts, started.name)
+        if resume is not None:
+            identity.require_equal(resume.parts, resume.name)
         found = storage.equal(inputs.strategy.name, identity.hash)
         if found is not None:
             return _result(inputs, found.path, is_new=False)
-        return _trained(inputs, settings, storage, matrices, identity, started, pauses_of)
+        return _trained(inputs, settings, storage, matrices, identity, resume, pauses_of)
 
 
 def run_facts(settings: RunSettings, device: torch.device) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def _trained(
     storage: ModelStorage,
     matrices: list[FeatureMatrix],
     identity: TrainingIdentity,
-    started: Started | None,
+    resume: SavedTraining | None,
     pauses_of: PausesOf | None,
 ) -> TrainResult:
     """Fits the net and writes the bundle."""
@@ -121,7 +121,7 @@ def _trained(
     fitted = fit(
         samples.task,
         settings,
-        saved=None if started is None else started.state,
+        resume=None if resume is None else resume.state,
         on_pause=None if pauses_of is None else pauses_of(identity),
     )
     draft = bundle_draft(inputs.strategy, inputs.symbols, matrices, samples, fitted, identity, synthetic=synthetic)

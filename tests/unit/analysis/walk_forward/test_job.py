@@ -108,7 +108,7 @@ def test_tests_follow_their_trainings_and_each_other(desk: Workplace) -> None:
     assert len({fold["weights"] for fold in found.folds}) == FOLDS
 
 
-def test_the_tests_of_the_folds_are_the_only_trials(desk: Desk) -> None:
+def test_the_tests_of_the_folds_are_the_only_trials(desk: Workplace) -> None:
     found = desk.run()
     series = bars()
     end_ns = int(series.timestamp[-1]) + series.timeframe.ns

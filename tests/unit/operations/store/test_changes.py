@@ -73,7 +73,7 @@ def test_resume_and_restart(store: Store, state: str, change: str) -> None:
     assert claim is not None
     if change == "requeue":
         assert claim.saved is not None
-        assert (claim.saved.bar, claim.saved.snapshot) == (3, tape.snapshot(3))
+        assert (claim.saved.bar, store.snapshot(operation_id)) == (3, tape.snapshot(3))
     else:
         assert (claim.saved, claim.lease.generation, after.identity, after.profile) == (None, 0, None, None)
         assert all(frame.is_empty() for frame in ledger(store, operation_id).values())

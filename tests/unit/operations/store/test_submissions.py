@@ -142,11 +142,12 @@ def test_a_forks_own_snapshots_and_its_first_are_both_its_own(store: Store) -> N
     store.save(claim.lease, mine, 5, tape.segments(3, 5), {}, identity=tape.identity(parts))
     again = store.claim(claim.operation.id, stores.owner(), **stores.lapsed(store, claim.operation.id))
     assert again.saved is not None
-    assert (again.saved.snapshot, again.notices) == (mine, ())
+    assert (store.snapshot(claim.operation.id), again.saved.opened.bar, again.notices) == (mine, 5, ())
     stores.damage(store, claim.operation.id, 2)
     last = store.claim(claim.operation.id, stores.owner(), **stores.lapsed(store, claim.operation.id))
     assert last.saved is not None
-    assert last.saved.snapshot == tape.snapshot(3)
+    assert last.saved.opened.bar == 3
+    assert store.snapshot(claim.operation.id) == tape.snapshot(3)
 
 
 def test_nothing_can_be_forked_before_the_first_checkpoint_nor_after_the_end(store: Store) -> None:

@@ -81,7 +81,7 @@ def test_a_run_continues_from_bytes() -> None:
     made = task("lstm")
     whole = fit(made, CPU).model.state_dict()
     for state in states(made):
-        rest = fit(made, replace(CPU, seed=6), saved=open_snapshot(seal(state, PARTS)).state()).model.state_dict()
+        rest = fit(made, replace(CPU, seed=6), resume=open_snapshot(seal(state, PARTS)).state()).model.state_dict()
         assert_equal(dict(whole), dict(rest))
 
 
@@ -145,7 +145,7 @@ def test_the_bytes_of_version_1_are_still_read() -> None:
     assert opened.bar == 4 and opened.parts == PARTS and opened.header["epoch"] == 2
     state = opened.state()
     assert state.batch == 1 and len(state.history) == 1 and set(state.generators) == {"cpu", "order"}
-    fit(task(), CPU, saved=state)
+    fit(task(), CPU, resume=state)
 
 
 def test_its_content_is_described() -> None:
