@@ -87,7 +87,7 @@ _BACKTEST = Group(
 )
 _VERIFY = Group(
     "Prove that a strategy keeps a promise on your bars.",
-    {"look-ahead": Command("ktrdr.cli.commands.verify:look_ahead", "Name each feature that knows the future.")},
+    {"look-ahead": Command("ktrdr.cli.commands.studies.verify:look_ahead", "Name each feature that knows the future.")},
 )
 _OPERATIONS = Group(
     "List and manage runs: show, cancel, resume, fork, delete.",
