@@ -68,9 +68,10 @@ types: setup ## Types of the package, and of its public API as a caller sees it
 contract: setup ## Layers, stub, language, settings, README: the tests in tests/contract (part of `make test`)
 	@$(BIN)/python -m pytest -q -n auto tests/contract
 
-docs: setup ## The core's pages in target/doc, and every block of the README
+docs: setup ## The guide in target/docs, the core's pages in target/doc, and every block of README and guide
+	@$(BIN)/python -m scripts.guide target/docs
 	@RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps -p ktrdr-core
-	@$(BIN)/python -m pytest -q tests/contract/test_docs_run.py
+	@$(BIN)/python -m pytest -q tests/contract/test_docs_run.py tests/integration/guide tests/soak/guide/test_commands.py -m ""
 
 bench: setup ## Speed as ratios; every bench checks its answer
 	@cargo bench --locked -p ktrdr-core
@@ -103,7 +104,7 @@ fmt: setup ## Format Rust and Python
 lock: $(VENV)/.installed ## Compile requirements.lock anew
 	@$(BIN)/python -m pip install --quiet pip-tools
 	@$(BIN)/pip-compile --quiet --no-header --no-emit-find-links --no-emit-index-url --allow-unsafe --strip-extras \
-		--extra dev --extra notebook --extra pandas --extra plot --extra report --extra research --extra worker \
+		--extra dev --extra docs --extra notebook --extra pandas --extra plot --extra report --extra research --extra worker \
 		--upgrade-package torch==2.13.0 \
 		--output-file requirements.lock pyproject.toml
 	@sed -i 's/+cpu//' requirements.lock

@@ -1,0 +1,36 @@
+"""Settings of Sphinx for the guide; ``python -m scripts.guide`` builds it."""
+
+from __future__ import annotations
+
+from importlib.metadata import version as version_of
+from pathlib import Path
+
+project = "ktrdr"
+author = "the ktrdr authors"
+copyright = "the ktrdr authors, MIT licence"
+release = version = version_of("ktrdr")
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+
+# Markdown: headings get anchors, and an unknown page or anchor is a warning, which ends the build.
+myst_heading_anchors = 3
+myst_enable_extensions = ["colon_fence", "deflist"]
+
+# Docstrings name code between single backticks too.
+default_role = "code"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_member_order = "bysource"
+autodoc_class_signature = "separated"
+napoleon_use_ivar = True
+python_maximum_signature_line_length = 88
+
+html_theme = "furo"
+html_title = f"ktrdr {release}"
+html_static_path = [str(Path(__file__).resolve().parents[2] / "docs" / "_static")]
+html_css_files = ["guide.css"]
+html_show_sphinx = False
+html_copy_source = False
+html_theme_options = {"top_of_page_buttons": []}
+# A light and a dark style that keep enough contrast for small code.
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
