@@ -11,11 +11,13 @@ hash_of() { python -c 'import json, sys; print(json.load(sys.stdin)["result_hash
 
 whole=$(ktrdr --json backtest run "${arguments[@]}" | hash_of)
 
-# Kill the second run without warning: kill -9 gives it no chance to save.
-ktrdr --json backtest run "${arguments[@]}" --note "to be killed" > /dev/null 2>&1 &
+# The second run is killed as soon as it has read its bars: kill -9 gives it no chance to save.
+progress=$(mktemp)
+trap 'rm -f "$progress"' EXIT
+ktrdr backtest run "${arguments[@]}" --note "to be killed" > "$progress" 2>&1 &
 victim=$!
-sleep "${SECONDS_TO_LIVE:-3}"
-kill -9 $victim 2> /dev/null || echo "it was faster than the kill"
+until grep -q indicators "$progress"; do sleep 0.05; done
+kill -9 $victim
 wait $victim 2> /dev/null || true
 
 resumed=$(ktrdr --json operations resume latest | hash_of)
