@@ -1,4 +1,4 @@
-"""Every block of code of the guide runs and does what its page says; the commands run in `tests/soak/guide/test_commands.py`."""
+"""Every block of code of the guide runs and does what its page says; commands run in `tests/soak/guide`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The examples are short and shown in the guide; the quick ones run here, the others in `tests/soak/guide/test_commands.py`."""
+"""The examples are short and shown in the guide; the quick ones run here, the others in `tests/soak/guide`."""
 
 from __future__ import annotations
 
