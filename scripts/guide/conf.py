@@ -19,6 +19,11 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 default_role = "code"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
+# Names of types in place of what they are made of; the source says what each accepts.
+autodoc_type_aliases = {
+    name: name
+    for name in ("ArrayLike", "BarTable", "BarsByTimeframe", "Decisions", "Execution", "Metrics", "Moment", "Recipe")
+}
 autodoc_member_order = "bysource"
 autodoc_class_signature = "separated"
 napoleon_use_ivar = True
@@ -30,6 +35,7 @@ html_static_path = [str(Path(__file__).resolve().parents[2] / "docs" / "_static"
 html_css_files = ["guide.css"]
 html_show_sphinx = False
 html_copy_source = False
+html_show_sourcelink = False
 html_theme_options = {"top_of_page_buttons": []}
 # A light and a dark style that keep enough contrast for small code.
 pygments_style = "a11y-high-contrast-light"

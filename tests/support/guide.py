@@ -15,7 +15,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 _FENCE = re.compile(r"^```(\S[^\n]*)\n(.*?)^```$", re.M | re.S)
-NOT_CODE = {"text", "{toctree}", "{literalinclude}"}
 IN_ORDER = ("getting-started.md", "runs.md", "workers.md", "research.md")
 """Pages with commands: the first trains the net that the others use."""
 EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.suffix in {".py", ".sh", ".yaml"})
@@ -33,6 +32,11 @@ class Block:
     def language(self) -> str:
         """Returns the language of the block."""
         return self.words[0]
+
+    @property
+    def is_code(self) -> bool:
+        """Returns False for text to read, and for directives such as a picture."""
+        return self.language != "text" and not self.language.startswith("{")
 
 
 def blocks_of(page: Path) -> list[Block]:

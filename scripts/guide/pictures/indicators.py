@@ -15,9 +15,12 @@ from ktrdr.strategy.catalog.indicator import Indicator
 from ktrdr.strategy.catalog.indicators import defaults
 from ktrdr.time import Timeframe
 
-_HISTORY_BARS, _SHOWN_BARS = 400, 90
+_HISTORY_BARS = 400
+_SHOWN_BARS = 90
 _SEED = 7
-_CANDLES_HEIGHT, _PANEL_HEIGHT, _GAP = 150.0, 80.0, 16.0
+_CANDLES_HEIGHT = 150.0
+_PANEL_HEIGHT = 80.0
+_GAP = 16.0
 
 
 @cache
@@ -58,7 +61,8 @@ def indicator_picture(known: Indicator) -> str:
 
 
 def _among(values: Floats, rows: Floats) -> bool:
-    low, high = rows[:, 2].min(), rows[:, 1].max()
+    low = rows[:, 2].min()
+    high = rows[:, 1].max()
     middle = float(np.nanmedian(values))
     return low - (high - low) < middle < high + (high - low) and float(np.nanmin(values)) > 0.5 * low
 
@@ -88,10 +92,11 @@ def _draw(panel: Panel, curves: dict[str, Floats]) -> None:
 
 
 def _framed(values: Floats, top: float, height: float) -> Panel:
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    low, high = (low - 1, high + 1) if low == high else (low, high)
-    panel = Panel(low, high, _SHOWN_BARS, top, height)
-    panel.grid(ticks_of(low, high, 3), ",g")
+    low = float(np.nanmin(values))
+    high = float(np.nanmax(values))
+    room = 1.0 if low == high else 0.0
+    panel = Panel(low - room, high + room, _SHOWN_BARS, top, height)
+    panel.grid(ticks_of(panel.low, panel.high, 3), ",g")
     return panel
 
 

@@ -54,7 +54,9 @@ class Panel:
         half = min(9.0, self.width / self.bars * 0.32)
         for bar, (opened, high, low, close) in enumerate(bars):
             name = "up" if close >= opened else "down"
-            x, top, bottom = self.x(bar), self.y(max(opened, close)), self.y(min(opened, close))
+            x = self.x(bar)
+            top = self.y(max(opened, close))
+            bottom = self.y(min(opened, close))
             self.parts.append(
                 f'<line class="wick {name}" x1="{x:.1f}" x2="{x:.1f}" y1="{self.y(high):.1f}" y2="{self.y(low):.1f}"/>'
                 f'<rect class="body {name}" x="{x - half:.1f}" y="{top:.1f}" width="{2 * half:.1f}" '

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -67,7 +68,7 @@ def _type(value: Any) -> str:
 
 def _kinds(value: Schema) -> Iterator[str]:
     if "$ref" in value:
-        yield code(value["$ref"].rpartition("/")[2])
+        yield _section_name(value["$ref"].rpartition("/")[2])
     if "enum" in value:
         yield ", ".join(code(one) for one in value["enum"])
     if "const" in value:
@@ -76,6 +77,21 @@ def _kinds(value: Schema) -> Iterator[str]:
         yield f"list of {_type(value.get('items', {}))}"
     if value.get("type") == "object":
         yield "mapping"
-    bounds = " ".join(f"{sign} {value[key]:,g}" for key, sign in _SIGNS.items() if key in value)
+    bounds = " ".join(f"{sign} {_number(value[key])}" for key, sign in _SIGNS.items() if key in value)
     noun = {"integer": "whole number", "boolean": "true or false", "string": "text"}.get(value.get("type", "any"))
     yield f"{noun or value.get('type', 'any')}{' ' if bounds else ''}{bounds}"
+
+
+def _number(value: float) -> str:
+    """Returns a number with thousands apart, in full."""
+    return f"{value:,}" if isinstance(value, int) or value >= 1_000 else f"{value:g}"
+
+
+def _section_name(model: str) -> str:
+    """Returns the words for a part of the file.
+
+    >>> _section_name("TrainingDataFile"), _section_name("ReduceOnPlateau")
+    ('mapping (training data)', 'mapping (reduce on plateau)')
+    """
+    words = re.findall(r"[A-Z][a-z]*", model.removesuffix("File").removesuffix("Rules"))
+    return f"mapping ({' '.join(words).lower()})"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ktrdr.strategy.loader import load_strategy
-from support.guide import IN_ORDER, NOT_CODE, PAGES, Block, blocks_of, python_of
+from support.guide import IN_ORDER, PAGES, Block, blocks_of, python_of
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 LANGUAGES = {("sh",), ("python",), ("yaml",), ("python", "peer"), ("python", "freqtrade")}
@@ -15,7 +15,7 @@ WITH_PYTHON = [page for page in PAGES if python_of(page)]
 
 
 def test_every_block_is_of_a_kind_that_runs() -> None:
-    unknown = [one.place for one in BLOCKS if one.words not in LANGUAGES and one.language not in NOT_CODE]
+    unknown = [one.place for one in BLOCKS if one.is_code and one.words not in LANGUAGES]
     assert unknown == []
     with_commands = [page.name for page in PAGES if any(block.language == "sh" for block in blocks_of(page))]
     assert sorted(with_commands) == sorted(IN_ORDER)
