@@ -7,10 +7,12 @@ call for each tensor does: ten calls for a batch instead of seventy. Only norms 
 from __future__ import annotations
 
 from functools import cache
+from itertools import accumulate
 
 import torch
 
 _NORM_EPSILON = 1e-6  # of torch.nn.utils.clip_grad_norm_
+_ALIGNED = 16  # values of 64 bytes: torch's own tensors start at such an address, and MKL's last bits may depend on it
 
 
 class FlatUpdate:
@@ -29,8 +31,9 @@ class FlatUpdate:
         self._optimizer = optimizer
         self._owners: list[torch.nn.Parameter] = list(self._group["params"])
         self._clip = clip
-        self._weights = torch.empty(sum(owner.numel() for owner in self._owners))
-        self._gradients = torch.empty_like(self._weights)
+        self._places = _aligned_places([owner.numel() for owner in self._owners])
+        self._weights = torch.zeros(self._places[-1])
+        self._gradients = torch.zeros_like(self._weights)
         self._means = torch.zeros_like(self._weights)
         self._squares = torch.zeros_like(self._weights)
         self._scratch = torch.empty_like(self._weights)
@@ -114,8 +117,15 @@ class FlatUpdate:
 
     def _parts(self, vector: torch.Tensor) -> list[torch.Tensor]:
         """Returns views of a vector in the shapes of the weights."""
-        pieces = torch.split(vector, [owner.numel() for owner in self._owners])
-        return [piece.view(owner.shape) for piece, owner in zip(pieces, self._owners, strict=True)]
+        return [
+            vector[place : place + owner.numel()].view(owner.shape)
+            for place, owner in zip(self._places[:-1], self._owners, strict=True)
+        ]
+
+
+def _aligned_places(sizes: list[int]) -> list[int]:
+    """Returns the place of each part in a vector of aligned parts, and the vector's length at the end."""
+    return list(accumulate((-(-size // _ALIGNED) * _ALIGNED for size in sizes), initial=0))
 
 
 @cache

@@ -20,6 +20,12 @@ def test_tensor_by_tensor_is_the_same_too(seed: int, monkeypatch: pytest.MonkeyP
     assert different(outcome(drawn, plain_step), outcome(drawn, make_step)) == [], drawn
 
 
+def test_every_part_starts_where_a_tensor_of_torch_does() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.Linear(5, 1), torch.nn.Linear(1, 130))
+    flat = FlatUpdate(torch.optim.Adam(model.parameters()), 1.0)
+    assert {part.data_ptr() % 64 for part in (*flat.weights, *flat.gradients)} == {0}
+
+
 @pytest.mark.parametrize("name", ["lerp", "addcmul_", "addcdiv", "add"])
 def test_a_rest_that_rounds_otherwise_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert update._same_alone.__wrapped__()
