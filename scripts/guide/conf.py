@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import version as version_of
 from pathlib import Path
+
+from sphinx.application import Sphinx
 
 project = "ktrdr"
 author = "the ktrdr authors"
@@ -40,3 +43,19 @@ html_theme_options = {"top_of_page_buttons": []}
 # A light and a dark style that keep enough contrast for small code.
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"
+
+
+def plain_signature(
+    app: Sphinx, what: str, name: str, found: object, options: object, signature: str | None, returned: str | None
+) -> tuple[str | None, str | None]:
+    """Returns a signature in which the name of a type inside a union is that name alone."""
+
+    def plain(text: str | None) -> str | None:
+        return text and re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", text)
+
+    return plain(signature), plain(returned)
+
+
+def setup(app: Sphinx) -> None:
+    """Adds what the settings alone cannot say."""
+    app.connect("autodoc-process-signature", plain_signature)

@@ -27,4 +27,6 @@ def names(package: str) -> str:
 
 
 def _options(found: object) -> str:
-    return "   :members:\n   :inherited-members: BaseException, BaseModel\n" if inspect.isclass(found) else ""
+    return (
+        "   :members:\n   :inherited-members: Exception, BaseException, BaseModel\n" if inspect.isclass(found) else ""
+    )

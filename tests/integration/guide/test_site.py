@@ -64,6 +64,24 @@ def page_of(site: dict[Path, Reader], name: str) -> Reader:
     return next(reader for path, reader in site.items() if str(path).endswith(name))
 
 
+EXAMPLES = """
+import doctest, sys
+from importlib import import_module
+tried = [doctest.testmod(import_module(name)) for name in sys.argv[1:]]
+sys.exit(any(found.failed or not found.attempted for found in tried))
+"""
+
+
+def test_examples_of_the_builder() -> None:
+    """The examples in the docstrings of `scripts/guide` give what they say."""
+    files = [
+        file.relative_to(ROOT) for file in (ROOT / "scripts" / "guide").rglob("*.py") if ">>> " in file.read_text()
+    ]
+    modules = [".".join(file.with_suffix("").parts) for file in files]
+    done = subprocess.run([sys.executable, "-c", EXAMPLES, *modules], cwd=ROOT, capture_output=True, text=True)
+    assert modules and done.returncode == 0, done.stdout + done.stderr
+
+
 def test_every_page_is_built(site: dict[Path, Reader]) -> None:
     assert {page.stem for page in PAGES} <= {path.stem for path in site}
 
