@@ -49,8 +49,8 @@ fn every_case_comes_out_as_the_reference_says() {
     assert!(fixture.cases.len() >= 170);
     for case in &fixture.cases {
         let run = case.world().run(merged(&fixture.defaults, &case.rules));
-        let told = case.differences(&run);
-        assert!(told.is_empty(), "{}: {told:#?}", case.name);
+        let differences = case.differences(&run);
+        assert!(differences.is_empty(), "{}: {differences:#?}", case.name);
     }
 }
 
@@ -91,33 +91,33 @@ impl Case {
     }
 
     fn differences(&self, run: &Run) -> Vec<String> {
-        let mut told = Vec::new();
+        let mut differences = Vec::new();
         for (name, expected, found) in [
             ("fills", &self.expected.fills, fills(run)),
             ("trades", &self.expected.trades, trades(run)),
             ("refused", &self.expected.refused, refused(run)),
         ] {
-            table_differences(&mut told, name, expected, &found);
+            table_differences(&mut differences, name, expected, &found);
         }
         let equity = self.expected.equity.iter().map(|&value| Value::from(value)).collect::<Vec<_>>();
-        column_differences(&mut told, "equity", &equity, &numbers(&run.ledger.equity));
+        column_differences(&mut differences, "equity", &equity, &numbers(&run.ledger.equity));
         if run.decisions() != self.expected.decisions {
-            told.push(format!("decisions: {:?} expected, {:?} found", self.expected.decisions, run.decisions()));
+            differences.push(format!("decisions: {:?} expected, {:?} found", self.expected.decisions, run.decisions()));
         }
-        self.metric_differences(&mut told, run);
-        told
+        self.metric_differences(&mut differences, run);
+        differences
     }
 
-    fn metric_differences(&self, told: &mut Vec<String>, run: &Run) {
+    fn metric_differences(&self, differences: &mut Vec<String>, run: &Run) {
         let found: BTreeMap<&str, Value> =
-            run.metrics.values.iter().map(|(name, value)| (*name, told_as(*value))).collect();
+            run.metrics.values.iter().map(|(name, value)| (*name, as_json(*value))).collect();
         let names: Vec<&str> = self.expected.metrics.keys().map(String::as_str).collect();
         if names != found.keys().copied().collect::<Vec<_>>() {
-            told.push(format!("metrics: {names:?} expected, {:?} found", found.keys()));
+            differences.push(format!("metrics: {names:?} expected, {:?} found", found.keys()));
         }
         for (name, value) in &self.expected.metrics {
             if !found.get(name.as_str()).is_some_and(|found| same(value, found)) {
-                told.push(format!("{name}: {value} expected, {:?} found", found.get(name.as_str())));
+                differences.push(format!("{name}: {value} expected, {:?} found", found.get(name.as_str())));
             }
         }
         let blocks = run
@@ -131,30 +131,30 @@ impl Case {
         match (&self.expected.blocks, &blocks) {
             (None, None) => {}
             (Some(expected), Some(found)) if alike(expected, found) => {}
-            (expected, found) => told.push(format!("blocks: {expected:?} expected, {found:?} found")),
+            (expected, found) => differences.push(format!("blocks: {expected:?} expected, {found:?} found")),
         }
     }
 }
 
-fn told_as(value: Result<f64, Undefined>) -> Value {
+fn as_json(value: Result<f64, Undefined>) -> Value {
     value.map_or_else(|reason| Value::from(reason.name()), Value::from)
 }
 
-fn table_differences(told: &mut Vec<String>, name: &str, expected: &Table, found: &Table) {
+fn table_differences(differences: &mut Vec<String>, name: &str, expected: &Table, found: &Table) {
     if expected.is_empty() && found.values().all(Vec::is_empty) {
         return;
     }
     for (key, found) in found {
         match expected.get(key) {
-            Some(expected) => column_differences(told, &format!("{name}.{key}"), expected, found),
-            None => told.push(format!("{name}.{key}: nothing expected, {found:?} found")),
+            Some(expected) => column_differences(differences, &format!("{name}.{key}"), expected, found),
+            None => differences.push(format!("{name}.{key}: nothing expected, {found:?} found")),
         }
     }
 }
 
-fn column_differences(told: &mut Vec<String>, name: &str, expected: &[Value], found: &[Value]) {
+fn column_differences(differences: &mut Vec<String>, name: &str, expected: &[Value], found: &[Value]) {
     if expected.len() != found.len() || !expected.iter().zip(found).all(|(expected, found)| same(expected, found)) {
-        told.push(format!("{name}: {expected:?} expected, {found:?} found"));
+        differences.push(format!("{name}: {expected:?} expected, {found:?} found"));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Errors in the columns a run is fed: found before anything comes of them, in whichever block they stand.
+//! Errors in the columns a run is fed: found before anything comes of them, in whichever block they lie.
 #![allow(missing_docs)]
 
 use ktrdr_core::{Columns, Error, Rules, Simulation};

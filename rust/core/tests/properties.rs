@@ -51,12 +51,13 @@ fn in_pieces(world: &World, changes: &Value, cuts: &[usize], bytes: bool) -> Res
     let mut from = 0;
     for &to in cuts.iter().chain([&world.open.len()]) {
         simulation.feed(&world.columns().rows(from, to), to == world.open.len())?;
-        ledger = joined(ledger, simulation.take_ledger());
         if bytes {
+            ledger = joined(ledger, simulation.ledger().clone());
             simulation = through_bytes(&simulation);
         }
         from = to;
     }
+    ledger = joined(ledger, simulation.ledger().clone());
     Ok((simulation, ledger))
 }
 
@@ -105,7 +106,7 @@ proptest! {
         let (mut pieces, mut from) = (Ledger::default(), 0);
         for &to in cuts.iter().chain([&bars]) {
             simulation.feed(&world.columns().rows(from, to), to == bars).expect("what the known run took");
-            pieces = joined(pieces, simulation.take_ledger());
+            pieces = joined(pieces, simulation.ledger().clone());
             simulation = through_bytes(&simulation);
             from = to;
         }
@@ -134,7 +135,7 @@ proptest! {
         let run = |world: &World| {
             let mut simulation = world.simulation(rules(changes.clone()));
             let _ = simulation.feed(&world.columns(), false);
-            simulation.take_ledger()
+            simulation.ledger().clone()
         };
         // Orders execute at the open; an adverse exit has the open for reference only where it happened there.
         let at_opens = |ledger: &Ledger, row: usize| -> Vec<(i64, i8, u64, u64)> {

@@ -79,14 +79,6 @@ impl Simulation {
         Self::new(rules, spec, calendar)
     }
 
-    /// Writes into a ledger that was used before and whose rows are removed.
-    #[must_use]
-    pub fn writing_into(mut self, mut ledger: Ledger) -> Self {
-        ledger.clear();
-        self.writer = LedgerWriter::new(ledger);
-        self
-    }
-
     /// Simulates bar by bar, in the order that defines a result, and never skips. Slower, with the same bits.
     #[must_use]
     pub fn stepping(mut self) -> Self {
@@ -382,11 +374,6 @@ impl Simulation {
             multiplier: self.plan.multiplier(),
         };
         self.ledger().equity_columns(rows, bars, &terms)
-    }
-
-    /// Hands out the tables written so far and continues with an empty ledger.
-    pub fn take_ledger(&mut self) -> Ledger {
-        std::mem::take(&mut self.writer.ledger)
     }
 }
 

@@ -59,11 +59,6 @@ macro_rules! table {
                 $(self.$name.extend(other.$name);)*
             }
 
-            /// Removes all rows and keeps the memory.
-            pub(crate) fn clear(&mut self) {
-                $(self.$name.clear();)*
-            }
-
             /// Keeps the first `rows` rows.
             pub(crate) fn truncate(&mut self, rows: usize) {
                 $(self.$name.truncate(rows);)*

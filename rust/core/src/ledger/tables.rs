@@ -30,15 +30,6 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Removes all rows and keeps the memory: a run that writes into a used ledger waits for no new pages.
-    pub(crate) fn clear(&mut self) {
-        self.fills.clear();
-        self.trades.clear();
-        self.equity.clear();
-        self.refused.clear();
-        self.decisions.clear();
-    }
-
     /// Returns the number of rows of each table, in the order of `LEDGER_SCHEMA`.
     #[must_use]
     pub fn rows(&self) -> [usize; TABLES] {

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::lanes::LANES;
+use crate::lanes::{self, LANES};
 use crate::market::bars::Bars;
 
 /// One row of the input.
@@ -93,8 +93,8 @@ pub struct RowLanes<'a> {
 pub struct PreviousLanes<'a> {
     /// Last price of each row.
     pub close: &'a [f64; LANES],
-    /// Half spreads at the close.
-    pub half_spread: [f64; LANES],
+    /// Least half spread at the closes.
+    pub least_half_spread: f64,
     /// Conversion rates at the close.
     pub rate: [f64; LANES],
     /// Time from each previous row to its row, ns.
@@ -182,8 +182,7 @@ impl Rows<'_> {
         let stamps = chunk(bars.timestamp, first)?;
         let previous_stamps = chunk(bars.timestamp, before)?;
         let rates = |row| bars.conversion_rate.map_or(Some([1.0; LANES]), |column| chunk(column, row).copied());
-        let half_spreads =
-            bars.half_spread.map_or(Some([self.half_spread; LANES]), |column| chunk(column, before).copied());
+        let least = |column| chunk(column, before).map(|spreads| lanes::min_max_of_lanes(spreads, spreads).0);
         Some(RowLanes {
             high: chunk(bars.high, first)?,
             low: chunk(bars.low, first)?,
@@ -191,7 +190,7 @@ impl Rows<'_> {
             rate: rates(first)?,
             previous: PreviousLanes {
                 close: chunk(bars.close, before)?,
-                half_spread: half_spreads?,
+                least_half_spread: bars.half_spread.map_or(Some(self.half_spread), least)?,
                 rate: rates(before)?,
                 elapsed_ns: std::array::from_fn(|row| stamps[row] - previous_stamps[row]),
             },

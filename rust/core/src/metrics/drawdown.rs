@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flat_stretch_equals_its_bars() {
+    fn a_flat_run_equals_its_bars() {
         for level in [90.0, 100.0, 110.0] {
             let mut flat = one_by_one(100.0, &[100.0, 95.0]);
             flat.mark_flat(2, 3, level);

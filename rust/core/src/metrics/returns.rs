@@ -90,6 +90,7 @@ impl Returns {
     }
 
     /// Adds many bars; `equity(i)` is that of `stamps[i]`, and is asked for the last bar of each period only.
+    #[inline]
     pub fn mark_many(&mut self, stamps: &[i64], equity: impl Fn(usize) -> f64) {
         let mut row = 0;
         if let Some(period) = &mut self.running {

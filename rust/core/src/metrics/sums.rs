@@ -17,9 +17,22 @@ impl Sum {
     #[inline]
     pub fn add(&mut self, term: f64) {
         let total = self.total + term;
-        let added = total - self.total;
-        // What the addition has lost of the old total, and what it has lost of the term. Both differences are exact.
-        self.error += (self.total - (total - added)) + (term - added);
+        self.error += error_of(self.total, term, total);
+        self.total = total;
+    }
+
+    /// Adds terms one after the other, with the bits of `add` on each.
+    #[inline(always)]
+    pub fn add_all<const N: usize>(&mut self, terms: &[f64; N]) {
+        // Only the totals depend on each other. Their errors do not, so that the compiler can use vector lanes.
+        let mut total = self.total;
+        let after = terms.map(|term| {
+            total += term;
+            total
+        });
+        let before: [f64; N] = std::array::from_fn(|at| if at == 0 { self.total } else { after[at - 1] });
+        let errors: [f64; N] = std::array::from_fn(|at| error_of(before[at], terms[at], after[at]));
+        self.error = errors.iter().fold(self.error, |sum, error| sum + error);
         self.total = total;
     }
 
@@ -28,6 +41,14 @@ impl Sum {
     pub fn value(&self) -> f64 {
         self.total + self.error
     }
+}
+
+/// Returns the part of `total + term` that is lost in its rounded result `sum`.
+#[inline(always)]
+fn error_of(total: f64, term: f64, sum: f64) -> f64 {
+    let added = sum - total;
+    // What the addition has lost of the total, and what it has lost of the term. Both differences are exact.
+    (total - (sum - added)) + (term - added)
 }
 
 /// Count, mean and variance of a stream of values.
@@ -163,6 +184,17 @@ mod tests {
         sum.add(f64::MAX);
         sum.add(f64::MAX);
         assert!(!sum.value().is_finite());
+    }
+
+    #[test]
+    fn many_terms_leave_the_bits_of_one_after_the_other() {
+        let terms: [f64; 9] = std::array::from_fn(|at| (at as f64 - 3.0) * 10.0_f64.powi(at as i32 * 5 - 20));
+        let mut together = Sum { total: 0.1, error: 1e-20 };
+        let mut single = together;
+        together.add_all(&terms);
+        terms.iter().for_each(|&term| single.add(term));
+        assert_eq!(together, single);
+        assert_ne!(single.error, 1e-20);
     }
 
     #[test]

@@ -235,7 +235,7 @@ fn turnover_needs_money_to_turn_over() {
 }
 
 #[test]
-fn stretches_equal_single_bars_to_the_bit() {
+fn a_run_of_bars_equals_single_bars_to_the_bit() {
     let stamps: Vec<i64> = (0..3_000_i64).map(|i| (i * 7 + i / 100 * 61) * HOUR_NS / 4).collect();
     let equity: Vec<f64> = (0..3_000).map(|i| 1_000.0 + f64::from(i * i % 977) - 400.0).collect();
     let start = || Accumulator::new(1_000.0, Calendar::of_run(None, HOUR_NS / 4, &stamps), 0.02);
@@ -244,11 +244,11 @@ fn stretches_equal_single_bars_to_the_bit() {
         single.mark(bar, stamp, value, true);
     }
     for step in [1, 7, 64, 1_000, 3_000] {
-        let mut stretched = start();
+        let mut together = start();
         for (part, at) in stamps.chunks(step).zip((0..).step_by(step)) {
-            stretched.mark_many(at as i64, part, &equity[at..at + part.len()], true);
+            together.mark_many(at as i64, part, &equity[at..at + part.len()], true);
         }
-        assert_eq!(stretched, single, "{step}");
+        assert_eq!(together, single, "{step}");
     }
     let mut flat = single.clone();
     let later: Vec<i64> = (1..900).map(|i| stamps[2_999] + i * HOUR_NS).collect();

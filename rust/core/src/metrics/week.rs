@@ -34,12 +34,15 @@ impl OpenWeek {
     }
 
     /// Adds the equity of a bar.
+    // Kept out of the loop: of a run of known length there is no such week.
+    #[inline(never)]
     pub(super) fn mark(&mut self, stamp_ns: i64, equity: f64) {
         self.weekend.add(&[stamp_ns]);
         self.apart.mark(stamp_ns, equity);
     }
 
     /// Adds many bars, as `Returns::mark_many`.
+    #[inline(never)]
     pub(super) fn mark_many(&mut self, stamps: &[i64], equity: impl Fn(usize) -> f64) {
         self.weekend.add(stamps);
         self.apart.mark_many(stamps, equity);

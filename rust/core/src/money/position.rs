@@ -117,7 +117,12 @@ impl Position {
     pub fn trail_to(&mut self, price: f64, tick_size: Option<f64>) {
         let sign = self.sign();
         let Some(Trailing { level, distance }) = &mut self.trailing else { return };
-        let moved = tick::level(tick_size, price - sign * *distance);
+        let moved = price - sign * *distance;
+        // Most prices leave the level where it is, on whatever tick they would put it.
+        if sign * (*level - moved) > tick::most_moved(tick_size, moved) {
+            return;
+        }
+        let moved = tick::level(tick_size, moved);
         *level = if sign > 0.0 { level.max(moved) } else { level.min(moved) };
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::money::costs;
 use crate::rules::Execution;
+use crate::rules::costs::Commission;
 use crate::rules::sizing::Sizing;
 use crate::time;
 
@@ -88,20 +89,40 @@ fn is_acceptable(rules: &Execution, input: &SizingInput, quantity: f64) -> bool 
 
 /// Finds the largest acceptable count of lots below `too_many`, which is not acceptable.
 ///
-/// Margin and commission both grow with the count, so bisection finds it.
+/// Margin and commission both grow with the count, so bisection finds it. The first count asked for is the solution of
+/// the limit as an equation, which rounding leaves at most a few lots away; the next ones lie in doubling steps beside it.
 fn largest_acceptable(rules: &Execution, input: &SizingInput, too_many: f64) -> Option<f64> {
+    // More lots than any double counts: there is no middle between none and that.
+    if too_many.is_infinite() {
+        return None;
+    }
     let mut low = 0.0;
     let mut high = too_many;
+    let mut near = (limit(rules, input) / rules.instrument.lot_size).floor();
+    let mut step = (near * f64::EPSILON).max(1.0);
     while high - low > 1.0 {
-        let middle = (low + (high - low) / 2.0).floor();
+        let is_between = low < near && near < high;
+        let middle = if is_between { near } else { (low + (high - low) / 2.0).floor() };
         // Above 2^53 neighbouring doubles are more than 1 apart: there is no count between them.
         if middle <= low || middle >= high {
             break;
         }
         let fits = is_acceptable(rules, input, middle * rules.instrument.lot_size);
         *(if fits { &mut low } else { &mut high }) = middle;
+        near = (if fits { middle + step } else { middle - step }).floor();
+        step *= 2.0;
     }
     (low >= 1.0).then_some(low)
+}
+
+/// Returns the quantity at which margin and commission take all of the equity, but for rounding.
+fn limit(rules: &Execution, input: &SizingInput) -> f64 {
+    let Commission { rate, per_unit, per_fill, minimum } = rules.commission;
+    let equity = input.equity * ROUNDING;
+    let margin = input.unit_cost / rules.margin.max_leverage;
+    // The larger commission of the two decides: the one that grows with the quantity, or the least of a fill.
+    let grown = (equity - per_fill) / (margin + rate * input.unit_cost + per_unit);
+    grown.min((equity - minimum) / margin)
 }
 
 /// Returns the annual volatility of close-to-close log returns over rows of stamp and close.
@@ -124,3 +145,6 @@ pub fn annual_volatility(rows: impl Iterator<Item = (i64, f64)> + Clone) -> Opti
     let years = time::years(last_ns - first_ns);
     (years > 0.0).then(|| libm::sqrt(sum / years))
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,16 +28,25 @@ pub(crate) fn level(tick_size: Option<f64>, level: f64) -> f64 {
     if per_point * tick == 1.0 { whole / per_point } else { whole * tick }
 }
 
+/// Returns a bound of the distance by which `level` moves a price.
+///
+/// Twice the distance that counts as on the grid, and a thousand times the rounding of a quotient.
+#[must_use]
+pub(crate) fn most_moved(tick_size: Option<f64>, price: f64) -> f64 {
+    tick_size.map_or(0.0, |tick| 2.0 * ON_TICK * tick + 1e-13 * price.abs())
+}
+
 /// Returns the number of ticks of a price on the grid; `None` between two ticks.
 fn whole_ticks(tick: f64, price: f64) -> Option<f64> {
     let steps = price / tick;
-    let whole = steps.round();
+    // One instruction, where `round` takes four. They differ in the middle between two ticks, which is on neither.
+    let whole = steps.round_ties_even();
     ((steps - whole).abs() <= ON_TICK).then_some(whole)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{level, rounded};
+    use super::{level, most_moved, rounded};
 
     #[test]
     fn a_level_near_a_tick_has_the_bits_of_the_decimal() {
@@ -62,8 +71,10 @@ mod tests {
         for tick in [0.25, 0.01, 1e-5, 0.3] {
             for ticks in [7.0_f64, 12_345.0, 87_654_321.0] {
                 let around = (-200..=200).map(|step| (ticks + f64::from(step) * 2e-8) * tick);
-                let placed: Vec<f64> = around.map(|price| level(Some(tick), price)).collect();
+                let placed: Vec<f64> = around.clone().map(|price| level(Some(tick), price)).collect();
                 assert!(placed.is_sorted(), "{ticks} of {tick}");
+                let moved = |(price, placed): (f64, &f64)| (placed - price).abs() <= most_moved(Some(tick), price);
+                assert!(around.zip(&placed).all(moved), "{ticks} of {tick}");
             }
         }
     }

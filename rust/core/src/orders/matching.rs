@@ -154,33 +154,22 @@ fn adverse_level(position: &Position, liquidation: Option<f64>) -> Option<(f64, 
     Some((nearest, reason))
 }
 
-/// Returns true only if bars between `lows` and `highs` touch no level at all.
+/// Returns true only if no bar between `low` and `high` touches a level of the position, liquidation apart.
+///
+/// `half_spread` is the least of the bars.
 ///
 /// Conservative: `true` is certain, `false` may be a false alarm.
 #[must_use]
 #[inline]
-pub fn touches_nothing<const N: usize>(
-    position: &Position,
-    liquidation: Option<f64>,
-    lows: &[f64; N],
-    highs: &[f64; N],
-    half_spreads: &[f64; N],
-) -> bool {
+pub fn touches_nothing(position: &Position, low: f64, high: f64, half_spread: f64) -> bool {
     let sign = position.sign();
-    let (worst, best) = if sign > 0.0 { (lows, highs) } else { (highs, lows) };
-    // Level by level and without branches inside, so that the compiler can use vector lanes.
-    let beyond = |level: f64| {
-        let bounds = Bounds::new(sign, level);
-        worst.iter().fold(true, |far, price| far & !bounds.at_or_below(sign * price))
-    };
-    let short_of = |target: f64| {
-        let bounds = Bounds::new(sign, target);
-        let prices = best.iter().zip(half_spreads);
-        prices.fold(true, |far, (price, half_spread)| far & !bounds.at_or_above(sign * price - half_spread))
-    };
+    let (worst, best) = if sign > 0.0 { (low, high) } else { (high, low) };
     let trailing = position.trailing.map(|trailing| trailing.level);
-    let adverse = [position.stop, trailing, liquidation];
-    adverse.iter().flatten().all(|&level| beyond(level)) && position.target.is_none_or(short_of)
+    let adverse = [position.stop, trailing];
+    // Neither a product by a sign nor a difference changes the order of prices, so the extremes speak for every bar.
+    let is_behind = |level: f64| !Bounds::new(sign, level).at_or_below(sign * worst);
+    let is_ahead = |target: f64| !Bounds::new(sign, target).at_or_above(sign * best - half_spread);
+    adverse.into_iter().flatten().all(is_behind) && position.target.is_none_or(is_ahead)
 }
 
 /// Returns the exit of a position inside a bar, if there is one; `prices` are the bar's open, high and low.

@@ -200,8 +200,8 @@ mod tests {
             (json!({"sizing": {"kind": "fixed_quantity", "quantity": 0.0}}), "execution.sizing.quantity"),
             (json!({"sizing": {"kind": "volatility_target", "annual": 0.1, "window": 1}}), "execution.sizing.window"),
         ] {
-            let told = execution(changes);
-            assert!(told.starts_with(key), "{key}: {told}");
+            let message = execution(changes);
+            assert!(message.starts_with(key), "{key}: {message}");
         }
         assert!(refused(json!({"decisions": {"confidence_threshold": 1.1}})).is_some());
         assert!(refused(json!({"decisions": {"filters": {"min_signal_separation": -1.0}}})).is_some());

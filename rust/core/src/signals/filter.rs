@@ -131,20 +131,24 @@ impl Filter {
             if position == 0 { [NO_SIGNAL; 2] } else { [Columns::CLOSE_LONG * position, Columns::CLOSE_ANY] };
         let orders = [buy, sell, enter_long, enter_short, close, close_any];
         let matters = |signal: i8| orders.iter().fold(false, |any, &order| any | (signal == order));
+        // Confidences are read only where a signal matters.
         let confident = |row: usize| confidence.map_or(1.0, |column| column[row]) >= self.threshold;
-        let mut row = 0;
-        while row < signals.len() {
-            let part = &signals[row..signals.len().min(row + SIGNALS_PER_STEP)];
-            // One comparison per register first. Confidences are read only where a signal matters.
-            if part.iter().fold(false, |any, &signal| any | matters(signal)) {
-                let found = part.iter().zip(row..).find(|&(&signal, row)| matters(signal) && confident(row));
-                if let Some((_, row)) = found {
-                    return Some(row);
+        let first_of = |part: &[i8], first: usize| {
+            let mut rows = part.iter().zip(first..);
+            rows.find(|&(&signal, row)| signal != 0 && matters(signal) && confident(row)).map(|(_, row)| row)
+        };
+        let (parts, rest) = signals.as_chunks::<SIGNALS_PER_STEP>();
+        for (part, row) in parts.iter().zip((0..).step_by(SIGNALS_PER_STEP)) {
+            // The cheapest test of a whole register first: most bars have no signal.
+            let has_signal = part.iter().fold(false, |any, &signal| any | (signal != 0));
+            if has_signal && part.iter().fold(false, |any, &signal| any | matters(signal)) {
+                let found = first_of(part, row);
+                if found.is_some() {
+                    return found;
                 }
             }
-            row += SIGNALS_PER_STEP;
         }
-        None
+        first_of(rest, signals.len() - rest.len())
     }
 
     /// Returns true if a SELL may do something to a position of that direction.

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use crate::engine::fast::ranges::MinMax;
 use crate::engine::plan::Plan;
 use crate::engine::state::State;
 use crate::lanes::{self, LANES};
@@ -18,7 +19,7 @@ use crate::rules::Execution;
 
 /// Margin by which equity must exceed its requirement, as a share of the money at hand.
 ///
-/// A single bar compares prices after a division, the lanes compare equity. A price within `matching::EQUAL` of a level
+/// `BarStep` compares prices after a division, this scan compares equity. A price within `matching::EQUAL` of a level
 /// touches it, and both roundings are below 1e-14 of the money: whatever lies between falls inside this margin and is
 /// left to single bars.
 const CLEARLY_ABOVE: f64 = 4.0 * matching::EQUAL;
@@ -81,16 +82,17 @@ impl HoldScan<'_> {
     fn step_row(&mut self, index: usize) -> bool {
         let row = self.rows.row(index);
         let previous = self.rows.previous(index);
-        let charge = self.holding.charge(&previous, row.time);
+        if !matching::touches_nothing(self.position, row.low, row.high, previous.half_spread) {
+            return false;
+        }
         // The level of liquidation counts after this bar's financing, as in `BarStep::step`.
-        let charged = self.account.paid(charge.unwrap_or(0.0));
-        let requirement = self.position.requirement;
-        let liquidation = requirement.map(|equity| self.holding.liquidation_price(&charged, equity, previous.rate));
-        if !matching::touches_nothing(self.position, liquidation, &[row.low], &[row.high], &[previous.half_spread]) {
+        let charge = self.holding.charge(&previous, row.time);
+        let charged = self.account.paid(charge.unwrap_or(0.0)).balance;
+        if !self.is_far_from_liquidation(&[charged], &[previous.rate], (row.low, row.high)) {
             return false;
         }
         if let Some(charge) = charge {
-            self.pay(&[charge], charged.balance);
+            self.pay(&[charge], charged);
         }
         self.position.note_price(row.high);
         self.position.note_price(row.low);
@@ -100,17 +102,13 @@ impl HoldScan<'_> {
     }
 
     /// Books charges that leave `balance`.
-    fn pay(&mut self, charges: &[f64], balance: f64) {
+    fn pay<const N: usize>(&mut self, charges: &[f64; N], balance: f64) {
         self.account.balance = balance;
-        // Local sums stay in registers. Through memory each addition would wait twice as long for the one before it.
+        // A local sum stays in a register. Through memory each addition would wait twice as long for the one before it.
         let mut paid = self.position.financing;
-        let mut financing = self.financing;
-        for &charge in charges {
-            paid += charge;
-            financing.add(charge);
-        }
+        charges.iter().for_each(|charge| paid += charge);
         self.position.financing = paid;
-        self.financing = financing;
+        self.financing.add_all(charges);
     }
 
     /// Simulates `LANES` rows; returns false, and changes nothing, if one of them may touch a level.
@@ -118,51 +116,65 @@ impl HoldScan<'_> {
     /// Conservative: `true` is certain, `false` may be a false alarm.
     fn step_lanes(&mut self, first: usize) -> bool {
         let Some(lanes) = self.rows.lanes(first) else { return false };
+        let range = lanes::min_max_of_lanes(lanes.low, lanes.high);
+        let (lowest, highest) = range;
+        let trailing = self.position.trailing;
+        self.trail_after_all(&lanes, range);
+        let half_spread = lanes.previous.least_half_spread;
+        if !matching::touches_nothing(self.position, lowest, highest, half_spread) {
+            self.position.trailing = trailing;
+            return false;
+        }
         let charges = self.holding.charges(&lanes);
         let balances = charges.map_or([self.account.balance; LANES], |charges| self.account.balances_after(&charges));
-        let trailing = self.position.trailing;
-        self.trail_after_all(&lanes);
-        // Without the liquidation price: its division is what the lanes avoid.
-        let half_spreads = &lanes.previous.half_spread;
-        let far = matching::touches_nothing(self.position, None, lanes.low, lanes.high, half_spreads);
-        if !far || !self.is_far_from_liquidation(&balances, &lanes) {
+        if !self.is_far_from_liquidation(&balances, &lanes.previous.rate, range) {
             self.position.trailing = trailing;
             return false;
         }
         if let Some(charges) = charges {
             self.pay(&charges, balances[LANES - 1]);
         }
-        let (lowest, highest) = lanes::min_max_of_lanes(lanes.low, lanes.high);
         self.position.note_price(highest);
         self.position.note_price(lowest);
         self.equity.extend_from_slice(&self.holding.equities(&self.account, &balances, lanes.close, &lanes.rate));
         true
     }
 
-    /// Moves the trailing stop to its place after all rows. It never moves away from the market, so at none of the rows
-    /// is it nearer: a check against this place is conservative.
-    fn trail_after_all(&mut self, lanes: &RowLanes<'_>) {
+    /// Moves the trailing stop to its place after all rows between `lowest` and `highest`.
+    ///
+    /// It never moves away from the market, so at none of the rows is it nearer: a check against this place is
+    /// conservative.
+    fn trail_after_all(&mut self, lanes: &RowLanes<'_>, (lowest, highest): MinMax) {
+        if self.position.trailing.is_none() {
+            return;
+        }
         let Execution { exits, instrument, .. } = self.plan.execution();
-        let prices = self.position.followed(exits.trail_on, lanes.close, lanes.high, lanes.low);
-        let (lowest, highest) = lanes::min_max_of_lanes(prices, prices);
-        let best = if self.position.direction > 0 { highest } else { lowest };
-        self.position.trail_to(best, instrument.tick_size);
+        let closes = lanes::min_max_of_lanes(lanes.close, lanes.close);
+        let best = |(lowest, highest): MinMax| if self.position.direction > 0 { highest } else { lowest };
+        let price = self.position.followed(exits.trail_on, best(closes), highest, lowest);
+        self.position.trail_to(price, instrument.tick_size);
     }
 
-    /// Returns true if equity stays well above its requirement at the worst price of every row, without a division.
-    fn is_far_from_liquidation(&self, balances: &[f64; LANES], lanes: &RowLanes<'_>) -> bool {
+    /// Returns true if equity stays well above its requirement at the worst price of all rows.
+    ///
+    /// Equity is compared, not the price of liquidation: that would take a division for each row.
+    #[inline(always)]
+    fn is_far_from_liquidation<const N: usize>(
+        &self,
+        balances: &[f64; N],
+        rates: &[f64; N],
+        (lowest, highest): MinMax,
+    ) -> bool {
         let Some(requirement) = self.position.requirement else { return true };
-        let worst = if self.position.direction > 0 { lanes.low } else { lanes.high };
         let quote_cash = self.account.quote_cash;
-        let tick_slack = TICK_SLACKS * self.holding.tick_slack();
-        (0..LANES).fold(true, |far, row| {
-            let balance = balances[row];
-            let rate = lanes.previous.rate[row];
-            let held = self.holding.value(worst[row]);
-            // Rounding is relative to the largest amounts that are added, not to their sum.
-            let money = balance.abs() + requirement.abs() + rate * (quote_cash.abs() + held.abs());
-            let spare = balance + rate * (quote_cash + held) - requirement;
-            far & (spare > CLEARLY_ABOVE * money + rate * tick_slack)
+        let held = [lowest, highest].map(|price| self.holding.value(price));
+        let worst = quote_cash + held[0].min(held[1]);
+        // Rounding is relative to the largest amounts that are added, not to their sum.
+        let quote_money = quote_cash.abs() + held[0].abs().max(held[1].abs());
+        let quote_spare = worst - CLEARLY_ABOVE * quote_money - TICK_SLACKS * self.holding.tick_slack();
+        let needed = requirement + CLEARLY_ABOVE * requirement.abs();
+        balances.iter().zip(rates).fold(true, |far, (balance, rate)| {
+            far & (balance - CLEARLY_ABOVE * balance.abs() + rate * quote_spare > needed)
         })
     }
 }
