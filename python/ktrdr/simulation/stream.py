@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sized
 
-import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
@@ -145,10 +144,12 @@ class SimulationStream(SignalRun):
         self._conflicts = self._conflicts.plus(conflicts)
 
     def _check_spacing(self, bars: BarSeries) -> None:
+        stamps = bars.timestamp
         before = self._core.last_ns
-        stamps = bars.timestamp if before is None else np.concatenate([[before], bars.timestamp])
-        spacing = _core.spacing(stamps)
-        check_opens(bars.timestamp, self._timeframe, None if spacing is None else spacing[0])
+        distances = [] if before is None else [int(stamps[0]) - before]
+        if (spacing := _core.spacing(stamps)) is not None:
+            distances.append(spacing[0])
+        check_opens(stamps, self._timeframe, min(distances, default=None))
 
 
 def _open_page(core: _core.Simulation, timeframe: Timeframe, ledger: Ledger | None) -> GrowingColumns:

@@ -29,6 +29,8 @@ class Conflicts(NamedTuple):
 
     def plus(self, more: Conflicts) -> Conflicts:
         """Returns the sums of both."""
+        if not any(more):
+            return self
         return Conflicts(*(one + other for one, other in zip(self, more, strict=True)))
 
     @property
@@ -137,7 +139,10 @@ def _cast_without_loss(given: NDArray[Any]) -> Signals:
         if given.size:
             raise _no_signal(given, 0)
         return np.zeros(given.shape, np.int8)
-    with np.errstate(invalid="ignore", over="ignore"):
+    if given.dtype.kind == "f":
+        with np.errstate(invalid="ignore", over="ignore"):
+            cast = given.astype(np.int8)
+    else:
         cast = given.astype(np.int8)
     if not np.array_equal(again := cast.astype(given.dtype), given):
         raise _no_signal(given, int(np.argmax(again != given)))
