@@ -1,11 +1,13 @@
-"""Text of a user in messages: on one line, with the nearest valid name for a misspelt one."""
+"""Text for people: a user's text on one line, the nearest valid name for a misspelt one, values and curves as words."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 _LONGEST_SHOWN = 80
+_LEVELS = "▁▂▃▄▅▆▇█"
 
 
 def one_line(value: object) -> object:
@@ -45,3 +47,44 @@ def nearest(word: object, known: Iterable[str], shown: Mapping[str, str] | None 
     """
     found = nearest_names(word, known, at_most=1)
     return f"did you mean {(shown or {}).get(found[0], found[0])}?" if found else ""
+
+
+def rule_text(value: object) -> str:
+    """Returns a value of a rule as words; a mapping without its braces, None as ``none``.
+
+    >>> rule_text({"kind": "percent", "rate": 0.0001}), rule_text(None)
+    ('percent rate 0.0001', 'none')
+    """
+    if isinstance(value, Mapping):
+        kind = [str(value["kind"])] if "kind" in value else []
+        return " ".join([*kind, *(f"{name} {rule_text(item)}" for name, item in value.items() if name != "kind")])
+    if isinstance(value, float):
+        return f"{value:.12f}".rstrip("0").rstrip(".")
+    return "none" if value is None else str(value)
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """Returns a curve of one line, from its lowest to its highest value.
+
+    Args:
+        values: at least one; neighbours are averaged where there are more than characters.
+        width: the most characters.
+
+    >>> sparkline([4.0, 3.0, 2.0, 1.0], 8), sparkline([4.0, 4.0, 1.0, 1.0], 2), sparkline([2.0], 9)
+    ('█▆▃▁', '█▁', '▁')
+    """
+    count = min(width, len(values))
+    bounds = [place * len(values) // count for place in range(count + 1)]
+    means = [sum(values[low:high]) / (high - low) for low, high in pairwise(bounds)]
+    lowest = min(means)
+    reach = max(means) - lowest or 1.0
+    return "".join(_LEVELS[min(len(_LEVELS) - 1, int((mean - lowest) / reach * len(_LEVELS)))] for mean in means)
+
+
+def bar(share: float, width: int) -> str:
+    """Returns a bar that takes a share of the width; a share above 0 is never invisible.
+
+    >>> bar(0.5, 4), bar(0.001, 4), bar(0.0, 4)
+    ('██', '█', '')
+    """
+    return "█" * (max(1, round(share * width)) if share > 0 else 0)

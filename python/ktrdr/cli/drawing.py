@@ -7,14 +7,12 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TextIO
 
 _UNLIMITED_WIDTH = 10_000
 _PADDING = 3  # blanks between two columns; one more before the first and after the last
 _COMMAND = re.compile(r"`[^`]*`|(?:\b[A-Z_]+=\S+ )?\bktrdr [^;,]*")
 _KEPT = "\0"
-_LEVELS = "▁▂▃▄▅▆▇█"
 _COLOURS = {"warning": "yellow", "missing": "yellow", "problem": "red"}
 
 
@@ -75,33 +73,6 @@ def draw_table(table: Table) -> None:
     with console.capture() as drawing:
         console.print(drawn)
     print("\n".join(line.rstrip() for line in drawing.get().split("\n")), end="")
-
-
-def sparkline(values: Sequence[float], width: int) -> str:
-    """Returns a curve of one line, from its lowest to its highest value.
-
-    Args:
-        values: at least one; neighbours are averaged where there are more than characters.
-        width: the most characters.
-
-    >>> sparkline([4.0, 3.0, 2.0, 1.0], 8), sparkline([4.0, 4.0, 1.0, 1.0], 2), sparkline([2.0], 9)
-    ('█▆▃▁', '█▁', '▁')
-    """
-    count = min(width, len(values))
-    bounds = [place * len(values) // count for place in range(count + 1)]
-    means = [sum(values[low:high]) / (high - low) for low, high in pairwise(bounds)]
-    lowest = min(means)
-    reach = max(means) - lowest or 1.0
-    return "".join(_LEVELS[min(len(_LEVELS) - 1, int((mean - lowest) / reach * len(_LEVELS)))] for mean in means)
-
-
-def bar(share: float, width: int) -> str:
-    """Returns a bar that takes a share of the width; a share above 0 is never invisible.
-
-    >>> bar(0.5, 4), bar(0.001, 4), bar(0.0, 4)
-    ('██', '█', '')
-    """
-    return "█" * (max(1, round(share * width)) if share > 0 else 0)
 
 
 def _fitting(words: Sequence[int], whole: Sequence[int], room: int) -> list[int]:

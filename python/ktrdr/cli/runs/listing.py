@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rich.cells import cell_len
 
 from ktrdr.cli.output import Table
 from ktrdr.simulation.metrics import label, value_text
+from ktrdr.text import rule_text
 
 Json = dict[str, Any]
 _BETWEEN = 2
@@ -88,16 +89,6 @@ def reasons_of(operation: Json) -> list[str]:
     if error := operation["error"]:
         return [f"{error['code']}: {error['message']}"]
     return [f"{name}: {reason}" if name else reason for name, reason in operation["waiting"].items()]
-
-
-def rule_text(value: Any) -> str:
-    """Returns a value of a rule as words; a mapping without its braces, None as ``none``."""
-    if isinstance(value, Mapping):
-        kind = [str(value["kind"])] if "kind" in value else []
-        return " ".join([*kind, *(f"{name} {rule_text(item)}" for name, item in value.items() if name != "kind")])
-    if isinstance(value, float):
-        return f"{value:.12f}".rstrip("0").rstrip(".")
-    return "none" if value is None else str(value)
 
 
 def _figure_names(operations: Sequence[Json]) -> list[str]:
