@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+import sys
+from collections.abc import Iterator
 
 from ktrdr.cli.confirm import Yes, asks, confirm
 from ktrdr.cli.output import CommandResult, Table
-from ktrdr.cli.runs.model import shown_model
+from ktrdr.cli.runs.summary import parts_of
 from ktrdr.data.store.repository import Repository
-from ktrdr.errors import ModelFormat, ModelInUse, ModelNotFound, ReferenceAmbiguous
-from ktrdr.neural.bundle import read_metrics
-from ktrdr.neural.metadata import BundleMetadata, doubts
+from ktrdr.errors import ModelInUse, ReferenceAmbiguous
 from ktrdr.neural.storage import ModelStorage, StoredModel
 from ktrdr.operations.models import Operation, Status
-from ktrdr.time import Span, iso
+from ktrdr.training.shown_model import model_facts, model_row, model_sections
 
 _PAGE = 500
 
 
 def list_models() -> CommandResult:
     """List the trained models."""
-    stored = [_row(model) for model in ModelStorage(Repository().models_dir).models()]
+    stored = [model_row(model) for model in ModelStorage(Repository().models_dir).models()]
     rows = [
         (one["id"], one["kind"], ", ".join(one["symbols"]), ", ".join(one["timeframes"]), one["span"], one["bars"])
         for one in stored
@@ -39,25 +37,8 @@ def show(model: str, /) -> CommandResult:
         Its id, as `ktrdr models list` prints it, or the strategy's name where it has one model.
     """
     stored = _named(ModelStorage(Repository().models_dir), model)
-    facts = stored.metadata
-    history = _history(stored)
-    data = {
-        **_row(stored),
-        "strategy": facts.strategy_name,
-        "output": facts.output_type,
-        "features": list(facts.resolved_features),
-        "training": dict(facts.run),
-        "metrics": dict(facts.metrics),
-        "splits": history.get("splits", {}),
-        "judged": history.get("judged", {}),
-        "best_epoch": history.get("best_epoch"),
-        "epochs": history.get("epochs", []),
-        "versions": dict(facts.versions),
-        "warnings": list(dict.fromkeys((*facts.warnings, *doubts(facts.metrics)))),
-        "bytes": sum(file.stat().st_size for file in stored.path.iterdir()),
-        "folder": str(stored.path),
-    }
-    return CommandResult(data, shown_model(data))
+    data = {**model_facts(stored), "folder": str(stored.path)}
+    return CommandResult(data, parts_of(model_sections(data, drawn=sys.stdout.isatty())))
 
 
 def _named(storage: ModelStorage, name: str) -> StoredModel:
@@ -73,14 +54,6 @@ def _named(storage: ModelStorage, name: str) -> StoredModel:
             candidates=candidates,
         )
     return mine[0] if mine else storage.find(name)
-
-
-def _history(stored: StoredModel) -> Mapping[str, Any]:
-    """Returns losses, splits and judgement of a bundle; an older or foreign one may have none of them."""
-    try:
-        return read_metrics(stored.path)
-    except (ModelFormat, ModelNotFound):
-        return {}
 
 
 def delete(model: str, /, *, yes: Yes = False) -> CommandResult:
@@ -125,22 +98,3 @@ def _users(stored: StoredModel) -> Iterator[Operation]:
                 return
     finally:
         store.close()
-
-
-def _row(model: StoredModel) -> dict[str, Any]:
-    facts: BundleMetadata = model.metadata
-    kinds = {True: "synthetic", False: "real", None: "unknown"}
-    return {
-        "id": model.id,
-        "kind": facts.model.type,
-        "symbols": list(facts.symbols),
-        "timeframes": [timeframe.value for timeframe in facts.timeframes],
-        "span": _days(facts.training_span),
-        "bars": kinds[facts.synthetic],
-    }
-
-
-def _days(span: Span | None) -> str:
-    if span is None or span.start_ns is None or span.end_ns is None:
-        return "unknown"
-    return f"{iso(span.start_ns)[:10]} to {iso(span.end_ns - 1)[:10]}"  # the last bar ends where the next day begins

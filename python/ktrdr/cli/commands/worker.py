@@ -8,7 +8,7 @@ from ktrdr._lazy import require
 from ktrdr.cli.output import current_output
 from ktrdr.errors import ArgumentInvalid
 
-_NEEDED = ("fastapi", "uvicorn", "prometheus_client", "torch")
+_NEEDED = ("fastapi", "uvicorn", "prometheus_client", "jinja2", "litecharts", "torch")
 
 
 def worker(*, host: str = "127.0.0.1", port: int = 8000, slots: int | None = None) -> None:

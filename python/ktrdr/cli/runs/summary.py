@@ -57,11 +57,12 @@ def _report(
     }
     lines = [kind.headline(result.manifest), *([f"note: {note}"] if note else [])]
     ends = [*(f"warning: {warning}" for warning in result.warnings), last_line(operation_id, result)]
-    shown = [*_fitted(lines), *tables, *_parts(sections), *_parts(after), *_fitted(ends)]
+    shown = [*_fitted(lines), *tables, *parts_of(sections), *parts_of(after), *_fitted(ends)]
     return CommandResult(data, shown)
 
 
-def _parts(sections: Iterable[Section]) -> list[str | Table]:
+def parts_of(sections: Iterable[Section]) -> list[str | Table]:
+    """Returns the lines and tables of sections, as a command prints them."""
     parts: list[str | Table] = []
     for section in sections:
         parts += _fitted(section.lines)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ktrdr.cli.output import Table
-from ktrdr.cli.runs.model import shown_model
 from ktrdr.operations.models import Status
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.store import Store
 from ktrdr.time import Span
+from ktrdr.training.shown_model import model_sections
 from support.inputs import worlds
 
 MODEL = "walker_mlp/1h_v1"
@@ -107,13 +105,10 @@ def test_show_a_net_of_returns(ktrdr: Callable, trained: Callable[[str], Path]) 
         assert text in said
 
 
-def test_a_terminal_shows_curves_and_bars(
-    ktrdr: Callable, trained: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_terminal_shows_curves_and_bars(ktrdr: Callable, trained: Callable[[str], Path]) -> None:
     trained("regression")
     shown = ktrdr("models show walker_regression --json").object
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    tables = [part for part in shown_model(shown) if isinstance(part, Table)]
+    tables = [part for part in model_sections(shown, drawn=True) if part.headings]
     (losses,) = [table for table in tables if table.headings[0] == "loss"]
     assert [row[-1] for row in losses.rows] == ["█▁", "█▁"]
     errors = next(table for table in tables if table.headings[0] == "error")
