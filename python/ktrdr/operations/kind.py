@@ -160,6 +160,13 @@ class Kind(SnapshotFormat, Protocol):
         """Returns one table of a completed operation; ``NotFound`` for a name that is not among `tables`."""
         raise NotFound(f"an operation of kind {self.name} has no table {name}", operation=operation_id)
 
+    def equity(self, store: Store, operation_id: str) -> pl.DataFrame | None:
+        """Returns time and equity as far as they are stored, also of an operation that runs; None for a kind without.
+
+        Columns: ``time`` [datetime, ns, UTC], ``equity`` [float64, account currency].
+        """
+        return None
+
 
 def completed(store: Store, operation_id: str) -> Outcome:
     """Returns the stored result of an operation; ``NotCompleted`` before its end."""

@@ -96,5 +96,10 @@ class WalkForwardKind(Kind):
             return super().table(store, operation_id, name)
         return self.result(store, operation_id).equity
 
+    def equity(self, store: Store, operation_id: str) -> pl.DataFrame | None:
+        """Returns time and joined equity once all tests are done; None before."""
+        done = store.outcome(operation_id) is not None
+        return self.result(store, operation_id).equity.select("time", "equity") if done else None
+
 
 KIND = WalkForwardKind()

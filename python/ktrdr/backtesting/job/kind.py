@@ -122,6 +122,12 @@ class BacktestKind(Kind):
         frame: pl.DataFrame = getattr(self.result(store, operation_id), name)
         return frame
 
+    def equity(self, store: Store, operation_id: str) -> pl.DataFrame:
+        """Returns time and equity of the bars that are saved so far."""
+        from ktrdr.backtesting.job.stored import equity_so_far
+
+        return equity_so_far(store, operation_id)
+
 
 def _own(result: Result) -> BacktestResults:
     """Returns a result of this kind as its class."""

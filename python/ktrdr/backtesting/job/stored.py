@@ -59,6 +59,13 @@ def frame_of(store: Store, operation_id: str, kind: TableName, upto_generation: 
     return pl.concat(frames, rechunk=True)
 
 
+def equity_so_far(store: Store, operation_id: str) -> pl.DataFrame:
+    """Returns time and equity of the bars that are saved so far, whatever the status of the operation."""
+    names = ["time", "equity"]
+    frames = [pl.read_ipc(io.BytesIO(it.data), columns=names) for it in store.segments(operation_id, "equity")]
+    return pl.concat([pl.DataFrame(schema=SCHEMAS["equity"]).select(names), *frames])
+
+
 @dataclass(frozen=True, eq=False)
 class StoredLedger:
     """Frames of a completed operation, read from the store when first asked for, and the hash stored with them."""
