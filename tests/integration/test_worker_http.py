@@ -23,6 +23,7 @@ from ktrdr.operations.models import Claim, Status
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.store import Store
 from ktrdr.report.backtest import backtest_report
+from ktrdr.worker.app import ROUTES
 from support.process.processes import Place, furnish, strategy, wait_for
 from support.process.service import TOKEN, Service, code_of, events, service, whole_answer
 
@@ -37,6 +38,15 @@ SPECIFIED = {
     ("GET", "/workers"), ("GET", "/health"), ("GET", "/ready"), ("GET", "/metrics"), ("GET", "/"),
     ("POST", "/session"),
 }  # fmt: skip
+
+PAGES = {
+    "/dashboard/operations", "/dashboard/events", "/dashboard/compare",
+    "/dashboard/models", "/dashboard/models/{strategy}/{version}", "/dashboard/workers", "/dashboard/workers/live",
+    "/dashboard/dashboard.js", "/dashboard/dashboard.css",
+    *(f"/dashboard/operations/{{operation_id}}{part}" for part in ("", "/live", "/curve", "/fork")),
+    "/dashboard/start/{kind}",
+}  # fmt: skip
+"""For people; the document for programs leaves them out."""
 
 
 @pytest.fixture(scope="module")
@@ -591,6 +601,8 @@ def test_openapi_lists_every_route(client: httpx.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     listed = {(verb.upper(), path) for path, verbs in paths.items() for verb in verbs}
     assert listed == SPECIFIED
+    routes = {route.path for module in ROUTES for route in module.router.routes if isinstance(route, APIRoute)}
+    assert routes == {path for _, path in SPECIFIED} | PAGES | {"/docs"}
     page = client.get("/docs").text
     assert all(f"<code>{verb} {path}</code>" in page for verb, path in SPECIFIED)
     assert all("schema" in paths[path][verb.lower()]["responses"]["422"]["content"]["application/json"]
@@ -630,9 +642,13 @@ def test_a_wrong_token_on_every_verb_of_every_route(guarded: Service, wrong: str
         open_ones |= {("GET", "/"), ("POST", "/session")}
     with guarded.client() as client:
         bearer = {} if wrong is None else {"authorization": f"Bearer {wrong}"}
-        for path in {path for _, path in SPECIFIED} | {"/docs", "/openapi.json", "/nowhere"}:
+        for path in {path for _, path in SPECIFIED} | PAGES | {"/docs", "/openapi.json", "/nowhere"}:
             for verb in verbs:
-                said = client.request(verb, path.format(operation_id=UNKNOWN), headers=bearer)
+                said = client.request(
+                    verb,
+                    path.format(operation_id=UNKNOWN, kind="backtest", strategy="a", version="1h_v1"),
+                    headers=bearer,
+                )
                 assert said.status_code == 401 or (verb, path) in open_ones, (verb, path, said.status_code)
 
 
@@ -650,6 +666,10 @@ def test_strangers_see_the_login_form_and_nothing_else(guarded: Service) -> None
         assert 'type="password"' in form.text
         assert "<table>" not in form.text
         assert "default-src 'none'" in form.headers["content-security-policy"]
+        asked = {"accept": "text/html,*/*"}
+        elsewhere = client.get(f"/dashboard/operations/{UNKNOWN}", headers=asked)
+        assert (elsewhere.status_code, elsewhere.text) == (401, form.text)
+        assert client.get("/workers", headers=asked).json()["error"]["code"] == "auth_required"
 
 
 def test_a_session_of_a_browser(guarded: Service) -> None:
@@ -702,7 +722,6 @@ def test_sigterm_leaves_in_time_whoever_hangs(place: Place, mine: Claim, done: t
 def test_every_route_answers_in_the_shape_it_promises() -> None:
     """No route that takes a body reads anything but a strict model."""
     from ktrdr.config.strict import Strict
-    from ktrdr.worker.app import ROUTES
 
     for module in ROUTES:
         for route in module.router.routes:

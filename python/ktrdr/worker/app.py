@@ -12,7 +12,8 @@ from ktrdr.worker import errors
 from ktrdr.worker.access.bodies import BodyMiddleware
 from ktrdr.worker.access.middleware import AccessMiddleware
 from ktrdr.worker.metrics import MetricsMiddleware
-from ktrdr.worker.pages import docs, home, login
+from ktrdr.worker.pages import assets, compare, docs, home, login, models, operation, start, workers
+from ktrdr.worker.pages.login import login_page
 from ktrdr.worker.routes import (
     backtests,
     catalog,
@@ -39,7 +40,13 @@ ROUTES = (
     health,
     login,
     home,
+    operation,
+    start,
+    compare,
+    models,
+    workers,
     docs,
+    assets,
 )
 _ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
     422: {"model": ErrorBody, "description": "A field is missing, unknown, or outside what is accepted."},
@@ -68,4 +75,6 @@ def create_api(service: Service) -> FastAPI:
 
 def create_app(service: Service) -> ASGIApp:
     """Returns the application of a server: metrics around access checks around bodies around routes."""
-    return MetricsMiddleware(AccessMiddleware(BodyMiddleware(create_api(service)), service.access), service.meters)
+    return MetricsMiddleware(
+        AccessMiddleware(BodyMiddleware(create_api(service)), service.access, login_page), service.meters
+    )

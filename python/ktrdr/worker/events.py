@@ -1,4 +1,4 @@
-"""Server-sent events: one poll of the store for each operation, shared by all its readers.
+"""Server-sent events: one poll of the store for each operation, or for the list, shared by all its readers.
 
 A reader has no queue: it wakes, takes the newest state, and sleeps again. A reader that hangs blocks only its own
 socket; the reports that it missed are marked as a gap when it reads again.
@@ -19,13 +19,13 @@ from ktrdr.worker.views import OperationView
 
 PERIOD_SECONDS = 0.25
 KEEP_ALIVE_SECONDS = 15.0
-
-ReadView = Callable[[str], OperationView]
+LIST = ""
+"""Name of the stream that says when the list of operations, or of workers, has changed."""
 
 
 @dataclass(frozen=True)
 class State:
-    """State of an operation, encoded once for all its readers."""
+    """State of an operation, or of the list of them, encoded once for all its readers."""
 
     seq: int
     text: str
@@ -44,8 +44,11 @@ class State:
         return f"event: {kind}\nid: {self.seq}\ndata: {self.text}\n\n".encode()
 
 
+ReadState = Callable[[str], State]
+
+
 class Channel:
-    """Newest state of one operation, and the readers that wait for the next."""
+    """Newest state under one name, and the readers that wait for the next."""
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -66,10 +69,10 @@ class Channel:
 
 
 class Broadcaster:
-    """Channels by operation; each polls the store while it has readers."""
+    """Channels by name, which is an operation's id or `LIST`; each polls the store while it has readers."""
 
-    def __init__(self, read_view: ReadView) -> None:
-        self._read_view = read_view
+    def __init__(self, read_state: ReadState) -> None:
+        self._read_state = read_state
         self._channels: dict[str, Channel] = {}
         self._pollers: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -83,9 +86,9 @@ class Broadcaster:
         for poller in self._pollers:
             poller.cancel()
 
-    async def read(self, first: OperationView, after: int | None) -> AsyncIterator[bytes]:
-        """Yields events of an operation from its state ``first`` until it rests, those after ``after`` if given."""
-        channel = self._join(first)
+    async def read(self, name: str, first: State, after: int | None) -> AsyncIterator[bytes]:
+        """Yields the events under a name from the state ``first`` until the last, those after ``after`` if given."""
+        channel = self._join(name, first)
         try:
             shown: int | None = after
             state: State | None = None
@@ -105,11 +108,9 @@ class Broadcaster:
                     return
                 await changed.wait()
         finally:
-            self._leave(first.operation_id, channel)
+            self._leave(name, channel)
 
-    def _join(self, view: OperationView) -> Channel:
-        name = view.operation_id
-        state = State.of(view)
+    def _join(self, name: str, state: State) -> Channel:
         channel = self._channels.get(name)
         if channel is None:
             channel = self._channels[name] = Channel(state)
@@ -154,7 +155,7 @@ class Broadcaster:
     async def _seen(self, name: str, channel: Channel) -> State:
         """Returns the current state; the old one while the database does not answer."""
         try:
-            return State.of(await run_in_threadpool(self._read_view, name))
+            return await run_in_threadpool(self._read_state, name)
         except StorageUnavailable:
             return channel.state
 

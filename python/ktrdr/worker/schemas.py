@@ -48,8 +48,12 @@ class Keyed(Strict):
 class Submission(Keyed):
     """The part of a start that names a strategy: by name, or as YAML."""
 
-    strategy_name: Annotated[str, Field(pattern=STRATEGY_NAME)] | None = None
-    strategy_yaml: Annotated[str, Field(min_length=1)] | None = None
+    strategy_name: Annotated[str, Field(pattern=STRATEGY_NAME)] | None = Field(
+        None, description="a strategy that the worker finds by name"
+    )
+    strategy_yaml: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="the text of a strategy file, in place of a name"
+    )
 
     @model_validator(mode="after")
     def _one_strategy(self) -> Self:

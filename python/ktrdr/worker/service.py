@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Annotated, Protocol
@@ -14,7 +15,7 @@ from ktrdr.operations.models import OPERATION_ID, REFERENCE, Operation
 from ktrdr.operations.store.store import Store
 from ktrdr.text import nearest, one_line
 from ktrdr.worker.access.settings import Access
-from ktrdr.worker.events import Broadcaster
+from ktrdr.worker.events import LIST, Broadcaster, State
 from ktrdr.worker.metrics import WorkerMetrics
 from ktrdr.worker.views import OperationView, operation_view
 
@@ -50,16 +51,33 @@ class Service:
     @classmethod
     def of(cls, store: Store, runner: Runs, access: Access) -> Service:
         """Returns the parts of a worker over one store."""
-        events = Broadcaster(lambda name: operation_view(store, store.get(name)))
+        events = Broadcaster(lambda name: _list_state(store) if name == LIST else _state(store, name))
         return cls(store, runner, access, events, WorkerMetrics())
 
     def is_alone(self) -> bool:
         """Returns True if no other live worker might have the bars that are missing here."""
         return sum(worker.live for worker in self.store.workers()) <= 1
 
+    def list_state(self) -> State:
+        """Returns the state of the list, with which its stream of events begins."""
+        return _list_state(self.store)
+
     def view(self, operation_id: str) -> OperationView:
         """Returns the operation as callers see it; raises ``NotFound``."""
         return operation_view(self.store, self.store.get(operation_id))
+
+
+def _state(store: Store, operation_id: str) -> State:
+    return State.of(operation_view(store, store.get(operation_id)))
+
+
+def _list_state(store: Store) -> State:
+    """Returns a state that differs after every change of the newest operations and of the workers that live."""
+    found, _ = store.list()
+    seen = [(it.id, it.epoch, it.status, it.progress_seq, it.cancel_requested, it.note, it.unsuited) for it in found]
+    live = [worker.id for worker in store.workers() if worker.live]
+    digest = hashlib.sha256(repr((seen, live)).encode()).hexdigest()
+    return State(seq=0, text=f'{{"digest": "{digest[:16]}"}}', last=False, running=True)
 
 
 async def _service(request: Request) -> Service:

@@ -22,21 +22,56 @@ FLAGS = (
 )  # fmt: skip
 
 
-class Page:
-    """One tab of the browser."""
+class Wire:
+    """The pipe to a browser: calls in turn, and what its tabs say meanwhile."""
 
     def __init__(self, commands: int, answers: int) -> None:
         self._commands = commands
         self._answers = answers
         self._unread = b""
         self._number = 0
+        self.tabs: dict[str, Page] = {}
+
+    def call(self, session: str, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Returns the answer of the browser to a call of a tab, or of none."""
+        self._number += 1
+        call = {"id": self._number, "method": method, "params": parameters}
+        call |= {"sessionId": session} if session else {}
+        os.write(self._commands, json.dumps(call).encode() + b"\0")
+        while (said := self._next()).get("id") != self._number:
+            if tab := self.tabs.get(said.get("sessionId", "")):
+                tab.hear(said)
+        assert "error" not in said, said["error"]
+        found: dict[str, Any] = said["result"]
+        return found
+
+    def _next(self) -> dict[str, Any]:
+        while b"\0" not in self._unread:
+            piece = os.read(self._answers, 1 << 20)
+            assert piece, "the browser has gone"
+            self._unread += piece
+        message, _, self._unread = self._unread.partition(b"\0")
+        found: dict[str, Any] = json.loads(message)
+        return found
+
+
+class Page:
+    """One tab, in a window of its own so that it is seen."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
         self._session = ""
         self.complaints: list[str] = []
         self.requests: list[str] = []
-        target = self._call("Target.createTarget", url="about:blank")["targetId"]
+        target = self._call("Target.createTarget", url="about:blank", newWindow=True)["targetId"]
         self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        wire.tabs[self._session] = self
         for domain in ("Page", "Runtime", "Log", "Network"):
             self._call(f"{domain}.enable")
+
+    def beside(self) -> Page:
+        """Another tab of the same person."""
+        return Page(self._wire)
 
     def open(self, url: str) -> None:
         """Goes to an address and waits until the page is loaded."""
@@ -49,9 +84,9 @@ class Page:
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
-    def wait(self, script: str) -> None:
+    def wait(self, script: str, within_s: float = 30) -> None:
         """Until a script comes to something true."""
-        wait_for(lambda: self.run(script), 30, 0.05)
+        wait_for(lambda: self.run(script), within_s, 0.05)
 
     def screen(self, width: int, height: int, *, dark: bool = False) -> None:
         """Makes the screen so large, of a person who likes it dark or light."""
@@ -80,17 +115,9 @@ class Page:
         return base64.b64decode(self._call("Page.captureScreenshot")["data"])
 
     def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        self._number += 1
-        call = {"id": self._number, "method": method, "params": parameters}
-        call |= {"sessionId": self._session} if self._session else {}
-        os.write(self._commands, json.dumps(call).encode() + b"\0")
-        while (said := self._next()).get("id") != self._number:
-            self._hear(said)
-        assert "error" not in said, said["error"]
-        found: dict[str, Any] = said["result"]
-        return found
+        return self._wire.call(self._session, method, parameters)
 
-    def _hear(self, said: dict[str, Any]) -> None:
+    def hear(self, said: dict[str, Any]) -> None:
         """Keeps what a page complains of, and every address that it asks for."""
         if said.get("method") == "Log.entryAdded":
             self.complaints.append(said["params"]["entry"]["text"])
@@ -98,15 +125,6 @@ class Page:
             self.complaints.append(str(said["params"]["exceptionDetails"]))
         elif said.get("method") == "Network.requestWillBeSent":
             self.requests.append(said["params"]["request"]["url"])
-
-    def _next(self) -> dict[str, Any]:
-        while b"\0" not in self._unread:
-            piece = os.read(self._answers, 1 << 20)
-            assert piece, "the browser has gone"
-            self._unread += piece
-        message, _, self._unread = self._unread.partition(b"\0")
-        found: dict[str, Any] = json.loads(message)
-        return found
 
 
 @contextmanager
@@ -131,7 +149,7 @@ def browser(profile: Path) -> Iterator[Page]:
     for descriptor in (commands_out, answers_in, high_out, high_in):
         os.close(descriptor)
     try:
-        yield Page(commands_in, answers_out)
+        yield Page(Wire(commands_in, answers_out))
     finally:
         process.kill()
         process.wait()

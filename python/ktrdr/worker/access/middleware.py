@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
@@ -18,6 +19,8 @@ KNOWN = "ktrdr.known"
 """Key in a request's scope; True if its caller has a token or a session, or if none is needed."""
 
 OPEN_PATHS = frozenset({"/health", "/ready"})
+PAGES = "/dashboard"
+"""Start of the paths of pages: a stranger there is shown the login form."""
 _READING = frozenset({"GET", "HEAD"})
 _LOGIN = frozenset({("GET", "/"), ("POST", "/session")})
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^\[\]:/?#@\s]+)(:[0-9]{1,5})?")
@@ -30,11 +33,18 @@ _ANSWER_HEADERS = {
 
 
 class AccessMiddleware:
-    """Passes a request to ``app``, or answers with the error that refuses it."""
+    """Passes a request to ``app``, or answers with the error that refuses it.
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    Args:
+        app: receives what is admitted.
+        access: the settings to check against.
+        login_page: makes the form for a person who asks for a page without a session, with the status to send.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access, login_page: Callable[[int], ASGIApp]) -> None:
         self._app = app
         self._access = access
+        self._login_page = login_page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one ASGI call."""
@@ -45,9 +55,16 @@ class AccessMiddleware:
         try:
             scope[KNOWN] = self._admit(scope)
         except RequestError as error:
-            await error_response(error)(scope, receive, send)
+            await self._refusal(scope, error)(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+    def _refusal(self, scope: Scope, error: RequestError) -> ASGIApp:
+        answer = error_response(error)
+        asks_for_page = scope["method"] in _READING and scope["path"].startswith(f"{PAGES}/")
+        if isinstance(error, AuthRequired) and asks_for_page and "text/html" in Headers(scope=scope).get("accept", ""):
+            return self._login_page(answer.status_code)
+        return answer
 
     def _admit(self, scope: Scope) -> bool:
         """Returns True for a known caller; raises the error that refuses the request."""

@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-from html import escape
+from dataclasses import dataclass
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from ktrdr.worker.pages.page_style import page
+from ktrdr.worker.pages.parts.rendering import page
+from ktrdr.worker.pages.parts.route import router_of_pages
 
-router = APIRouter()
+router = router_of_pages()
 
 
-@router.get("/docs", response_class=HTMLResponse, include_in_schema=False)
+@dataclass(frozen=True)
+class Call:
+    """A route for programs; required names end in a star."""
+
+    verb: str
+    path: str
+    does: str
+    takes: str
+
+
+@router.get("/docs")
 async def docs(request: Request) -> HTMLResponse:
     """Lists every route with its description and its parameters."""
     schema = request.app.openapi()
-    calls = [(verb, path, facts) for path, verbs in schema["paths"].items() for verb, facts in verbs.items()]
-    rows = "".join(_row(verb, path, facts, schema["components"]["schemas"]) for verb, path, facts in calls)
-    table = f"<table><thead><tr><th>Call</th><th>Does</th><th>Takes</th></tr></thead><tbody>{rows}</tbody></table>"
-    note = '<p class="note">* required. For programs: <a href="/openapi.json">/openapi.json</a></p>'
-    return page(f"<h1>ktrdr <small>routes</small></h1>{table}{note}")
+    schemas = schema["components"]["schemas"]
+    calls = [
+        _call(verb, path, facts, schemas) for path, verbs in schema["paths"].items() for verb, facts in verbs.items()
+    ]
+    return page("docs.html", calls=calls)
 
 
-def _row(verb: str, path: str, facts: dict[str, Any], schemas: dict[str, Any]) -> str:
+def _call(verb: str, path: str, facts: dict[str, Any], schemas: dict[str, Any]) -> Call:
     query = [str(parameter["name"]) for parameter in facts.get("parameters", ()) if parameter["in"] == "query"]
-    taken = ", ".join([*query, *(_fields(facts["requestBody"], schemas) if "requestBody" in facts else ())])
-    cells = (f"<code>{verb.upper()} {escape(path)}</code>", escape(facts.get("description", "")), escape(taken))
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    body = _fields(facts["requestBody"], schemas) if "requestBody" in facts else ()
+    return Call(verb.upper(), path, facts.get("description", ""), ", ".join([*query, *body]))
 
 
 def _fields(body: dict[str, Any], schemas: dict[str, Any]) -> list[str]:

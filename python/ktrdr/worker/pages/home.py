@@ -1,84 +1,83 @@
-"""The page: a plain list of operations, for whoever may see it."""
+"""The page of all operations: a list that follows the store, for whoever may see it."""
 
 from __future__ import annotations
 
-from html import escape
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Literal
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, StreamingResponse
+from starlette.concurrency import run_in_threadpool
 
-from ktrdr.simulation.metrics import label, value_text
-from ktrdr.worker.access.middleware import KNOWN
+from ktrdr._types import JsonObject
+from ktrdr.operations import KINDS
+from ktrdr.operations.models import Status
+from ktrdr.worker.access.middleware import KNOWN, PAGES
+from ktrdr.worker.events import LIST
 from ktrdr.worker.pages.login import login_page
-from ktrdr.worker.pages.page_style import page
+from ktrdr.worker.pages.parts.live import Live
+from ktrdr.worker.pages.parts.rendering import page
+from ktrdr.worker.pages.parts.route import PageRoute
 from ktrdr.worker.service import Parts, Service
-from ktrdr.worker.views import OperationView, operation_views
+from ktrdr.worker.views import operation_views
 
-router = APIRouter(tags=["pages"])
+router = APIRouter(tags=["pages"], route_class=PageRoute)
 
 _PAGE_ROWS = 50
-_REFRESH_SECONDS = 5
-_HEAD = (
-    "<th>Operation</th><th>What</th><th>Status</th><th>Progress</th><th>Result</th>"
-    '<th class="number">Equity</th><th class="number">Trades</th><th class="number">Submitted (UTC)</th>'
-)
+_WITH_VERDICT = "research"
+
+# An empty text is what a form sends for a choice that was not made.
+_Status = Status | Literal[""]
+_Kind = Annotated[str, Query(pattern=r"^[a-z]{0,40}$")]
+_Cursor = Annotated[str, Query(max_length=200)]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The part of the list that a page shows; an empty text asks for every status, or every kind."""
+
+    status: str
+    kind: str
+    cursor: str
+
+    def address(self, path: str, **changes: str) -> str:
+        """Returns the address of this part under a path, empty values left out."""
+        query = urlencode({name: value for name, value in {**vars(self), **changes}.items() if value})
+        return f"{path}?{query}" if query else path
 
 
 @router.get("/", response_class=Response, responses={200: {"content": {"text/html": {}}}})
-def home(request: Request, parts: Parts, cursor: Annotated[str | None, Query(max_length=200)] = None) -> HTMLResponse:
+def home(request: Request, parts: Parts, status: _Status = "", kind: _Kind = "", cursor: _Cursor = "") -> HTMLResponse:
     """Operations with status and progress; without a session the login form and nothing else."""
     if not request.scope[KNOWN]:
         return login_page()
-    return page(_list(parts, cursor), refresh_s=_REFRESH_SECONDS)
+    wanted = Wanted(status, kind, cursor)
+    names = [each.value for each in Status]
+    return page("operations.html", wanted=wanted, statuses=names, kinds=sorted(KINDS), **_listed(parts, wanted))
 
 
-def _list(parts: Service, cursor: str | None) -> str:
-    found, following = parts.store.list(limit=_PAGE_ROWS, cursor=cursor)
-    rows = "".join(map(_row, operation_views(parts.store, found)))
-    older = f'<p><a href="/?cursor={escape(following)}">Older</a></p>' if following else ""
-    table = f"<table><thead><tr>{_HEAD}</tr></thead><tbody>{rows}</tbody></table>"
-    return f"<h1>ktrdr <small>operations</small></h1>{table if rows else '<p>No operations yet.</p>'}{older}"
+@router.get(f"{PAGES}/operations", include_in_schema=False)
+def rows(parts: Parts, status: _Status = "", kind: _Kind = "", cursor: _Cursor = "") -> HTMLResponse:
+    """Returns the list alone, to be put in the place of an older one."""
+    wanted = Wanted(status, kind, cursor)
+    return page("parts/operations.html", wanted=wanted, **_listed(parts, wanted))
 
 
-def _row(view: OperationView) -> str:
-    figures = view.progress
-    equity = "" if figures is None or figures.equity is None else f"{figures.equity:,.2f}"
-    trades = "" if figures is None or figures.trades is None else f"{figures.trades:,}"
-    return (
-        f'<tr><td><code><a href="/operations/{escape(view.operation_id)}">{escape(view.operation_id)}</a></code></td>'
-        f'<td class="text">{escape(view.title)}{_lines(_details(view))}</td>'
-        f'<td class="text"><span class="{view.status.value}">{view.status.value}</span>{_reasons(view)}</td>'
-        f"<td>{_bar(view)}</td><td>{'<br>'.join(_results(view))}</td>"
-        f'<td class="number">{equity}</td><td class="number">{trades}</td>'
-        f'<td class="number">{view.timings.created_at:%Y-%m-%d %H:%M}</td></tr>'
+@router.get(f"{PAGES}/events", include_in_schema=False)
+async def changes(parts: Parts) -> StreamingResponse:
+    """Server-sent events: one after each change of the newest operations or of the workers."""
+    first = await run_in_threadpool(parts.list_state)
+    return StreamingResponse(parts.events.read(LIST, first, None), media_type="text/event-stream")
+
+
+def _listed(parts: Service, wanted: Wanted) -> JsonObject:
+    status = Status(wanted.status) if wanted.status else None
+    found, following = parts.store.list(
+        status=status, kind=wanted.kind or None, limit=_PAGE_ROWS, cursor=wanted.cursor or None
     )
-
-
-def _details(view: OperationView) -> list[str]:
-    """Returns dates, changed rules and the note, one line each."""
-    changes = [f"{name} {change.run} (file {change.file})" for name, change in view.changes.items()]
-    return [line for line in (view.detail, *changes, view.note) if line]
-
-
-def _results(view: OperationView) -> list[str]:
-    return [escape(f"{label(name)} {value_text(name, value, digits=3)}") for name, value in view.figures.items()]
-
-
-def _bar(view: OperationView) -> str:
-    percentage = 100.0 if view.status == "completed" else view.progress.percentage if view.progress else None
-    if percentage is None:
-        return ""
-    return f'<progress max="100" value="{percentage:.1f}"></progress> {percentage:.0f} %'
-
-
-def _reasons(view: OperationView) -> str:
-    """Why it waits, or what ended it."""
-    lines = [f"{worker}: {reason}" if worker else reason for worker, reason in view.waiting.items()]
-    if view.error is not None:
-        lines.append(str(view.error.get("message", view.error.get("code", ""))))
-    return _lines(lines)
-
-
-def _lines(lines: list[str]) -> str:
-    return "".join(f'<div class="note">{escape(line)}</div>' for line in lines)
+    summaries = parts.store.summaries([it.id for it in found if it.kind == _WITH_VERDICT])
+    verdicts = {name: str(summary.get("verdict", "")) for name, summary in summaries.items()}
+    live = [Live.of(view, verdicts.get(view.operation_id, "")) for view in operation_views(parts.store, found)]
+    older = wanted.address("/", cursor=following) if following else ""
+    return {"listed": live, "older": older, "workers": sum(worker.live for worker in parts.store.workers())}

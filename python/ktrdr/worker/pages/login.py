@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
+from markupsafe import Markup
 
 from ktrdr.errors import AuthRequired, NotFound
 from ktrdr.worker.access.session import COOKIE, SESSION_SECONDS, open_session, same_token
-from ktrdr.worker.pages.page_style import page
+from ktrdr.worker.pages.assets import asset
+from ktrdr.worker.pages.parts.rendering import page
 from ktrdr.worker.schemas import SessionBody
 from ktrdr.worker.service import Parts
 
 router = APIRouter(tags=["pages"])
 
-_LOGIN = """<h1>ktrdr</h1>
-<form><input autocomplete="username" value="ktrdr" hidden><label for="token">Token of this service</label>
-<input id="token" type="password" required autofocus autocomplete="current-password">
-<button>Sign in</button><div role="alert"></div></form>
-<noscript><p>Signing in here needs JavaScript; programs send <code>Authorization: Bearer TOKEN</code>.</p></noscript>
-"""
-_SCRIPT = """
-document.querySelector("form").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const token = document.querySelector("#token").value;
-  const said = document.querySelector("[role=alert]");
-  try {
-    const answer = await fetch("/session", {
-      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ token }),
-    });
-    if (answer.ok) { location.replace("/"); return; }
-    said.textContent = (await answer.json()).error.message;
-  } catch { said.textContent = "The worker does not answer."; }
-});
-"""
 
-
-def login_page() -> HTMLResponse:
-    """Returns the page with the login form and nothing else."""
-    return page(_LOGIN, script=_SCRIPT)
+def login_page(status: int = 200) -> HTMLResponse:
+    """Returns the page with the login form and nothing else: strangers are not served a file beside it."""
+    style = asset("dashboard.css")
+    script = asset("login.js")
+    policy = (
+        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; connect-src 'self'; "
+        "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    return page("login.html", status=status, policy=policy, style=Markup(style), script=Markup(script))
 
 
 @router.post("/session")
@@ -58,3 +48,7 @@ def session(request: Request, parts: Parts, body: SessionBody) -> JSONResponse:
         secure=request.url.scheme == "https",
     )
     return answer
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Query, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
+from ktrdr.worker.events import State
 from ktrdr.worker.service import OperationId, Parts
 
 router = APIRouter(prefix="/operations/{operation_id}", tags=["operations"])
@@ -30,4 +31,6 @@ async def events(
     first = await run_in_threadpool(parts.view, operation_id)
     if after is None and last_event_id is not None and re.fullmatch(_SEQUENCE, last_event_id):
         after = int(last_event_id)
-    return StreamingResponse(parts.events.read(first, after), media_type="text/event-stream")
+    return StreamingResponse(
+        parts.events.read(first.operation_id, State.of(first), after), media_type="text/event-stream"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from starlette.responses import Response
 
 from ktrdr.worker.access.middleware import AccessMiddleware
 from ktrdr.worker.access.session import COOKIE, open_session
@@ -10,8 +11,15 @@ from ktrdr.worker.access.settings import Access
 from support.process.asgi import Said, ask, hello
 
 TOKEN = "a-token-of-thirty-two-characters!"
-OPEN = AccessMiddleware(hello, Access())
-CLOSED = AccessMiddleware(hello, Access(TOKEN))
+
+
+def form(status: int) -> Response:
+    """A stand-in for the page with the login form."""
+    return Response("form", status)
+
+
+OPEN = AccessMiddleware(hello, Access(), form)
+CLOSED = AccessMiddleware(hello, Access(TOKEN), form)
 HOST = {"host": "localhost:8000"}
 JSON = {"content-type": "application/json"}
 BEARER = {"authorization": f"Bearer {TOKEN}"}
@@ -46,7 +54,7 @@ def test_no_host_at_all() -> None:
 
 def test_the_list_of_hosts_replaces_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KTRDR_ALLOWED_HOSTS", "Worker-1, ")
-    gate = AccessMiddleware(hello, Access.from_environment())
+    gate = AccessMiddleware(hello, Access.from_environment(), form)
     assert ask(gate, "GET", "/operations", {"host": "worker-1:8000"}).status == 200
     assert ask(gate, "GET", "/operations", HOST).code == "host_not_allowed"
 

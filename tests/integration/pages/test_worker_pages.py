@@ -68,7 +68,7 @@ def test_signing_in_and_the_list(page: Page, guarded: Service) -> None:
     sign_in(page, TOKEN)
     page.wait("document.querySelector('table') !== null && document.readyState === 'complete'")
     show(page, "operations")
-    statuses = page.run("[...document.querySelectorAll('tbody tr td:nth-child(3) span')].map(e => e.textContent)")
+    statuses = page.run("[...document.querySelectorAll('tbody td .status')].map(e => e.textContent)")
     assert sorted(statuses) == ["cancelled", "failed", "pending", "running"]
     text = page.run("document.body.innerText")
     assert "42 %" in text

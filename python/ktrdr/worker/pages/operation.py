@@ -1,0 +1,79 @@
+"""The page of one operation: what it does, what can be done with it, and its result."""
+
+from __future__ import annotations
+
+from fastapi.responses import HTMLResponse
+
+from ktrdr._types import JsonObject
+from ktrdr.errors import KtrdrError
+from ktrdr.operations.kind import kind_of
+from ktrdr.operations.models import Operation, Status
+from ktrdr.worker.access.middleware import PAGES
+from ktrdr.worker.pages.parts.chart import Curve, curves_chart
+from ktrdr.worker.pages.parts.live import Live
+from ktrdr.worker.pages.parts.rendering import page
+from ktrdr.worker.pages.parts.result import Shown, shown_result
+from ktrdr.worker.pages.parts.route import router_of_pages
+from ktrdr.worker.service import OperationId, Parts, Service
+from ktrdr.worker.views import OperationView, operation_view, operation_views
+
+_MOST_OTHERS = 30
+
+router = router_of_pages(f"{PAGES}/operations/{{operation_id}}")
+
+
+@router.get("")
+def show(parts: Parts, operation_id: OperationId) -> HTMLResponse:
+    """Returns the page of an operation."""
+    operation = parts.store.get(operation_id)
+    done = operation.status is Status.COMPLETED
+    result = _result(parts, operation) if done else None
+    others = _others(parts, operation) if done else ()
+    curve = _curve(parts, operation)
+    return page("operation.html", result=result, others=others, curve=curve, **_live(parts, operation))
+
+
+@router.get("/live")
+def live(parts: Parts, operation_id: OperationId) -> HTMLResponse:
+    """Returns status, progress and actions alone, to be put in the place of older ones."""
+    return page("parts/live.html", **_live(parts, parts.store.get(operation_id)))
+
+
+@router.get("/curve")
+def curve(parts: Parts, operation_id: OperationId) -> HTMLResponse:
+    """Returns the chart of the equity so far."""
+    return page("parts/curve.html", curve=_curve(parts, parts.store.get(operation_id)))
+
+
+def _live(parts: Service, operation: Operation) -> JsonObject:
+    found = Live.of(operation_view(parts.store, operation))
+    # Changes where the stored equity has: with each save, and where a restart has removed it.
+    stored = f"{operation.epoch}-{operation.generation}-{operation.status.value}"
+    return {"one": found, "view": found.view, "stored": stored}
+
+
+def _others(parts: Service, operation: Operation) -> list[OperationView]:
+    """Returns the newest completed operations of the same kind, to be compared with."""
+    found, _ = parts.store.list(status=Status.COMPLETED, kind=operation.kind, limit=_MOST_OTHERS)
+    return operation_views(parts.store, [other for other in found if other.id != operation.id])
+
+
+def _curve(parts: Service, operation: Operation) -> JsonObject | None:
+    """Returns the equity that is stored of an operation as a chart; None where there is none."""
+    try:
+        frame = kind_of(operation.kind).equity(parts.store, operation.id)
+    except KtrdrError as error:
+        return {"problem": str(error)}
+    if frame is None or frame.is_empty():
+        return None
+    found = Curve.of(frame)
+    label = f"Equity, from {found.values[0]:,.2f} to {found.values[-1]:,.2f} in account currency"
+    return {"chart": curves_chart([found], lambda value: f"{value:,.10g}", label), "label": label, "problem": ""}
+
+
+def _result(parts: Service, operation: Operation) -> Shown | JsonObject:
+    """Returns the result of a completed operation, or the reason why it cannot be shown."""
+    try:
+        return shown_result(parts.store, operation)
+    except KtrdrError as error:
+        return {"problem": str(error)}

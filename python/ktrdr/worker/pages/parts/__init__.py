@@ -1,0 +1,1 @@
+"""Parts of pages: templates, charts, results and forms as values."""

@@ -1,0 +1,75 @@
+"""Pages from templates: text is escaped, and a policy allows this service's own script and style and nothing else."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from ktrdr._version import __version__
+from ktrdr.operations.models import OPERATION_ID
+from ktrdr.worker.access.middleware import PAGES
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+_DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
+_JOINT = re.compile(r"(_|/|\.(?=[a-z]))(?=\w)")
+_NUMBER = re.compile(r"[-+]?[\d,]*\.?\d+(e[-+]?\d+)?( %)?|-( \(\w+\))?")
+
+
+def page(template: str, *, status: int = 200, policy: str = _POLICY, **values: object) -> HTMLResponse:
+    """Returns a template as a response.
+
+    Args:
+        template: its name in ``worker/pages/templates``.
+        status: of the response.
+        policy: content security policy; by default that of pages with script and style of this service.
+        values: names of the template. Text among them is escaped, markup is not.
+    """
+    text = _environment().get_template(template).render(**values)
+    return HTMLResponse(text, status, headers={"content-security-policy": policy})
+
+
+def flowing(text: str) -> Markup:
+    """Returns text that a narrow screen breaks between words, or after an underscore, a slash or a dot of a name.
+
+    >>> flowing("execution.sizing until 2024-12-31")
+    Markup('execution.<wbr>sizing until <span class="whole">2024-12-31</span>')
+    """
+    joints = _JOINT.sub(r"\1<wbr>", str(escape(text)))
+    return Markup(_DATE.sub(r'<span class="whole">\g<0></span>', joints))
+
+
+def linked(text: str) -> Markup:
+    """Returns flowing text whose operation ids are links to their pages.
+
+    >>> linked("backtest_0123456789abcdef <b>")
+    Markup('<a href="/dashboard/operations/backtest_0123456789abcdef">backtest_<wbr>0123456789abcdef</a> &lt;b&gt;')
+    """
+    parts = re.split(f"({OPERATION_ID})", text)
+    ids = [Markup('<a href="{}/operations/{}">{}</a>').format(PAGES, it, flowing(it)) for it in parts[1::2]]
+    return Markup("").join([flowing(parts[0]), *(one + flowing(it) for one, it in zip(ids, parts[2::2], strict=True))])
+
+
+def is_number(text: str) -> bool:
+    """Returns True for text that a table sets to the right.
+
+    >>> is_number("-1,234.50"), is_number("36.26 %"), is_number("long")
+    (True, True, False)
+    """
+    return _NUMBER.fullmatch(text) is not None
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader("ktrdr.worker.pages", "templates")
+    made = Environment(autoescape=True, loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.filters |= {"flowing": flowing, "linked": linked}
+    made.tests["number_text"] = is_number
+    made.globals |= {"dashboard": PAGES, "version": __version__}
+    return made
