@@ -72,7 +72,7 @@ class Live:
         return cls(
             view=view,
             percentage=100.0 if done else view.progress.percentage if view.progress else None,
-            figures=() if done or view.progress is None else list(_figures(view.type, view.progress)),
+            figures=() if done or view.progress is None else list(_figures(_unit(view), view.progress)),
             reasons=_reasons(view),
             hint=str((view.error or {}).get("hint", "")),
             results=[Figure(label(name), value_text(name, it, digits=_DIGITS)) for name, it in view.figures.items()],
@@ -109,9 +109,15 @@ def time_text(moment: datetime | str | None) -> str:
     return f"{found.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
-def _figures(kind: str, progress: ProgressView) -> Iterator[Figure]:
+def _unit(view: OperationView) -> str:
+    """Returns what the progress counts: that of the part that runs, where an operation has parts."""
+    stage = view.progress.stage if view.progress else None
+    kinds = [part.type for part in view.parts if part.stage == stage]
+    return unit_of(kinds[0] if kinds else view.type)
+
+
+def _figures(unit: str, progress: ProgressView) -> Iterator[Figure]:
     """Yields the figures of a running operation that are known, in the order in which they are read."""
-    unit = unit_of(kind)
     if progress.stage is not None:
         yield Figure("stage", progress.stage.replace("_", " "))
     if progress.bar is None and progress.phase is not None:

@@ -9,7 +9,7 @@ import pytest
 
 from ktrdr.operations.models import Status
 from ktrdr.worker.pages.parts.live import Live
-from ktrdr.worker.views import OperationView, ProgressView, Timings
+from ktrdr.worker.views import OperationView, PartView, ProgressView, Timings
 
 NAME = "0123456789abcdef"
 
@@ -59,6 +59,17 @@ def test_figures_have_the_units_of_the_catalogue() -> None:
 def test_a_run_that_loads_shows_its_phase() -> None:
     facts = {"phase": "indicators", "percentage": 0.0, "done": 3, "total": 9}
     assert [figure.text for figure in live(Status.RUNNING, progress=ProgressView(**facts)).figures] == ["indicators"]
+
+
+def test_an_operation_with_parts_counts_what_its_part_counts() -> None:
+    part = PartView(
+        operation_id=f"training_{NAME}", stage="learn", type="training", status=Status.RUNNING, title="", percentage=1,
+        error=None,
+    )  # fmt: skip
+    facts = {"phase": "training", "stage": "learn", "bar": 5, "total_bars": 10}
+    found = live(Status.RUNNING, "research", progress=ProgressView(**facts), parts=[part])
+    assert [(it.label, it.text) for it in found.figures] == [("stage", "learn"), ("batches", "5 of 10")]
+    assert found.stages == "learn running"
 
 
 def test_what_a_training_counts_is_named() -> None:
