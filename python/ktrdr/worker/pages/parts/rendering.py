@@ -19,6 +19,7 @@ _POLICY = (
 )
 _DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 _JOINT = re.compile(r"(_|/|\.(?=[a-z]))(?=\w)")
+_NAME = re.compile(r"\S*(?:[_/]\w|\.[a-z])\S*")
 _NUMBER = re.compile(r"[-+]?[\d,]*\.?\d+(e[-+]?\d+)?( %)?|-( \(\w+\))?")
 
 
@@ -36,23 +37,28 @@ def page(template: str, *, status: int = 200, policy: str = _POLICY, **values: o
 
 
 def flowing(text: str) -> Markup:
-    """Returns text that a narrow screen breaks between words, or after an underscore, a slash or a dot of a name.
+    """Returns text that breaks between words; a name is broken at its joints, where it is wider than the line.
 
     >>> flowing("execution.sizing until 2024-12-31")
-    Markup('execution.<wbr>sizing until <span class="whole">2024-12-31</span>')
+    Markup('<span class="name">execution.<wbr>sizing</span> until <span class="whole">2024-12-31</span>')
     """
-    joints = _JOINT.sub(r"\1<wbr>", str(escape(text)))
-    return Markup(_DATE.sub(r'<span class="whole">\g<0></span>', joints))
+    names = _NAME.sub(_name, str(escape(text)))
+    return Markup(_DATE.sub(r'<span class="whole">\g<0></span>', names))
+
+
+def _name(found: re.Match[str]) -> str:
+    joints = _JOINT.sub(r"\1<wbr>", found[0])
+    return f'<span class="name">{joints}</span>'
 
 
 def linked(text: str) -> Markup:
     """Returns flowing text whose operation ids are links to their pages.
 
     >>> linked("backtest_0123456789abcdef <b>")
-    Markup('<a href="/dashboard/operations/backtest_0123456789abcdef">backtest_<wbr>0123456789abcdef</a> &lt;b&gt;')
+    Markup('<a href="/dashboard/operations/backtest_0123456789abcdef">backtest_0123456789abcdef</a> &lt;b&gt;')
     """
     parts = re.split(f"({OPERATION_ID})", text)
-    ids = [Markup('<a href="{}/operations/{}">{}</a>').format(PAGES, it, flowing(it)) for it in parts[1::2]]
+    ids = [Markup('<a href="{}/operations/{}">{}</a>').format(PAGES, it, it) for it in parts[1::2]]
     return Markup("").join([flowing(parts[0]), *(one + flowing(it) for one, it in zip(ids, parts[2::2], strict=True))])
 
 
