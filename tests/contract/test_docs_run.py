@@ -25,6 +25,12 @@ def test_readme_is_short() -> None:
     assert len(README.splitlines()) < 150
 
 
+def test_its_pictures_exist_and_are_small() -> None:
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)
+    assert pictures
+    assert all((ROOT / picture).stat().st_size <= 300_000 for picture in pictures)
+
+
 def test_the_demo_that_is_shown_has_the_metrics_of_the_core() -> None:
     shown = next(text for language, text in BLOCKS if language == "text" and " metric " in text)
     labels = re.findall(r"([a-z]+(?: [a-z]+)*) {2,}-?[0-9]", shown)

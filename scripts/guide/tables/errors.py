@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from scripts.guide.markdown import code, plain, table
 
@@ -19,15 +19,24 @@ def _below(family: type[tree.KtrdrError]) -> Iterator[type[tree.KtrdrError]]:
 
 
 def errors() -> str:
-    """Returns one table for each family, in the order of the tree."""
-    parts = []
-    for family in tree.KtrdrError.__subclasses__():
-        leaves = [one for one in (family, *_below(family)) if "code" in vars(one)]
-        rows = [_row(leaf) for leaf in sorted(leaves, key=lambda leaf: leaf.code)]
-        parts.append(
-            f"## {family.__name__}\n\n{_summary(family)}\n\n{table(('code', 'class', 'meaning', 'exit', 'HTTP'), rows)}"
-        )
-    return "\n".join(parts)
+    """Returns a heading and a table for each family of the tree, and one for the errors that belong to none."""
+    families = {family: _leaves(family) for family in tree.KtrdrError.__subclasses__()}
+    parts = [
+        f"## {family.__name__}\n\n{_summary(family)}\n\n{_table(leaves)}"
+        for family, leaves in families.items()
+        if len(leaves) > 1
+    ]
+    alone = [leaf for leaves in families.values() if len(leaves) == 1 for leaf in leaves]
+    return "\n".join([*parts, f"## Others\n\n{_table(alone)}"])
+
+
+def _leaves(family: type[tree.KtrdrError]) -> list[type[tree.KtrdrError]]:
+    found = [one for one in (family, *_below(family)) if "code" in vars(one)]
+    return sorted(found, key=lambda leaf: leaf.code)
+
+
+def _table(leaves: Iterable[type[tree.KtrdrError]]) -> str:
+    return table(("code", "class", "meaning", "exit", "HTTP"), [_row(leaf) for leaf in leaves])
 
 
 def _row(leaf: type[tree.KtrdrError]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ import ktrdr.backtesting
 import ktrdr.operations
 from ktrdr._core import METRICS, UNDEFINED
 from ktrdr.cli.catalog import COMMANDS, Group
+from ktrdr.errors import KtrdrError
 from ktrdr.strategy.catalog.indicators import INDICATORS
 from ktrdr.strategy.rule_reference import rules
 from support.guide import PAGES, ROOT
@@ -62,6 +63,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Reader]:
 def page_of(site: dict[Path, Reader], name: str) -> Reader:
     """The page whose path ends so."""
     return next(reader for path, reader in site.items() if str(path).endswith(name))
+
+
+def codes(family: type[KtrdrError]) -> set[str]:
+    """The codes of a family of errors and of all below it."""
+    own = {family.code} if "code" in vars(family) and family is not KtrdrError else set()
+    return own.union(*(codes(one) for one in family.__subclasses__()))
 
 
 EXAMPLES = """
@@ -125,6 +132,8 @@ def test_references_leave_nothing_out(site: dict[Path, Reader]) -> None:
     assert [
         rule.key for rule in rules() if rule.key.startswith(("execution", "decisions")) and rule.key not in execution
     ] == []
+    errors = page_of(site, "errors.html").text
+    assert [code for code in codes(KtrdrError) if code not in errors] == []
     commands = page_of(site, "commands.html").text
     names = [
         f"ktrdr {noun} {verb}"
