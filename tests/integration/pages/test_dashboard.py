@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -126,6 +127,12 @@ def test_a_run_whose_process_died_is_resumed_from_the_page(page: Page, running: 
     page.wait(f"{STATUS} === 'completed' && document.querySelector('#result') !== null", RUN_S)
     assert store.get(name).status is Status.COMPLETED
     store.close()
+    with sqlite3.connect(place.url.removeprefix("sqlite:///")) as database:
+        database.execute("UPDATE results SET manifest = '{}' WHERE operation_id = ?", (name,))
+    page.open(f"{running.url}/dashboard/operations/{name}")
+    assert "the stored data are damaged" in page.run("document.querySelector('main').innerText")
+    page.open(f"{running.url}/")
+    assert page.run(f"document.querySelector('tr[data-key={name}]') !== null")
 
 
 def test_a_refused_form_says_why_at_its_field(page: Page, running: Service, place: Place) -> None:

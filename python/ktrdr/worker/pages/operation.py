@@ -18,6 +18,8 @@ from ktrdr.worker.service import OperationId, Parts, Service
 from ktrdr.worker.views import OperationView, operation_view, operation_views
 
 _MOST_OTHERS = 30
+_DAMAGE = (KtrdrError, KeyError, TypeError, ValueError)
+"""Errors of reading a result that a fault of the disk, or another version, has left incomplete."""
 
 router = router_of_pages(f"{PAGES}/operations/{{operation_id}}")
 
@@ -62,8 +64,8 @@ def _curve(parts: Service, operation: Operation) -> JsonObject | None:
     """Returns the equity that is stored of an operation as a chart; None where there is none."""
     try:
         frame = kind_of(operation.kind).equity(parts.store, operation.id)
-    except KtrdrError as error:
-        return {"problem": str(error)}
+    except _DAMAGE as error:
+        return {"problem": _problem(error)}
     if frame is None or frame.is_empty():
         return None
     found = Curve.of(frame)
@@ -75,5 +77,10 @@ def _result(parts: Service, operation: Operation) -> Shown | JsonObject:
     """Returns the result of a completed operation, or the reason why it cannot be shown."""
     try:
         return shown_result(parts.store, operation)
-    except KtrdrError as error:
-        return {"problem": str(error)}
+    except _DAMAGE as error:
+        return {"problem": _problem(error)}
+
+
+def _problem(error: Exception) -> str:
+    """Returns one line about stored data that cannot be shown, so that the rest of the page stays."""
+    return str(error) if isinstance(error, KtrdrError) else f"the stored data are damaged ({type(error).__name__})"
