@@ -178,7 +178,7 @@ def test_names_with_markup_and_damage_stay_text(page: Page, running: Service, pl
         assert page.run("typeof stolen") == "undefined"
         assert is_of_this_service_alone(page, running.url)
     page.open(f"{running.url}/dashboard/operations/{claim.operation.id}")
-    assert page.run("document.querySelector('main').innerText").count(NAME) == 3
+    assert page.run("document.querySelector('main').innerText").count(NAME) == 2
     for path in (f"/dashboard/operations/backtest_{'0' * 16}", "/dashboard/operations/NO", "/dashboard/start/x"):
         page.open(running.url + path)
         assert re.search("no such|nothing", page.run("document.body.innerText"))

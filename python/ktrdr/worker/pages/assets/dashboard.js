@@ -187,11 +187,9 @@ async function press(button) {
   say("");
   const found = await send(button.dataset.post, JSON.parse(button.dataset.body));
   button.disabled = false;
-  if (found.error) say(messageOf(found.error), remedy(button, found.error));
+  if (found.error) say(found.error.message, remedy(button, found.error));
   else follow(button.dataset.then, found);
 }
-
-const messageOf = (error) => [error.message, error.hint].filter(Boolean).join(" ");
 
 // A name that means another strategy by now: the stored one is still there.
 function remedy(button, error) {
@@ -232,7 +230,7 @@ function newKey() {
 }
 
 function refused(form, error) {
-  const faults = error.faults?.map((fault) => fault.message) ?? [messageOf(error)];
+  const faults = error.faults?.map((fault) => fault.message) ?? [error.message];
   say(faults.join("\n"));
   const name = String(error.field ?? "").replace(/[.[].*/, "");
   const rules = one("[data-kind=rules]", form);

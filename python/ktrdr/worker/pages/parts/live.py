@@ -58,7 +58,6 @@ class Live:
     percentage: float | None
     figures: Sequence[Figure]
     reasons: Sequence[str]
-    hint: str
     results: Sequence[Figure]
     changes: Sequence[str]
     actions: Sequence[Action]
@@ -74,7 +73,6 @@ class Live:
             percentage=100.0 if done else view.progress.percentage if view.progress else None,
             figures=() if done or view.progress is None else list(_figures(_unit(view), view.progress)),
             reasons=_reasons(view),
-            hint=str((view.error or {}).get("hint", "")),
             results=[Figure(label(name), value_text(name, it, digits=_DIGITS)) for name, it in view.figures.items()],
             changes=[f"{name} {rule_text(it.run)} (file {rule_text(it.file)})" for name, it in view.changes.items()],
             actions=list(_actions(view)),

@@ -17,7 +17,7 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-_DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
+_DATE = re.compile(r"\b\d{4}-\d\d-\d\d(T[\d:.]+Z|\b)")
 _JOINT = re.compile(r"(_|/|\.(?=[a-z]))(?=\w)")
 _NAME = re.compile(r"\S*(?:[_/]\w|\.[a-z])\S*")
 _NUMBER = re.compile(r"[-+]?[\d,]*\.?\d+(e[-+]?\d+)?( %)?|-( \(\w+\))?")
