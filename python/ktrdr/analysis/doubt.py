@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ktrdr.analysis.statistics.bootstrap import Interval
-from ktrdr.analysis.statistics.intervals import metric_intervals
+from ktrdr.analysis.statistics.intervals import MetricIntervals, metric_intervals
 from ktrdr.analysis.statistics.overfitting import LEAST_TRIALS, probability_of_overfitting
 from ktrdr.analysis.statistics.sharpe import Moments, deflated_sharpe, minimum_track_record, probabilistic_sharpe
 from ktrdr.backtesting.job.trial import trial_of
@@ -59,12 +59,13 @@ class Doubt:
     trials: Trials
 
 
-def doubt_of(result: BacktestResults, logged: Sequence[LoggedTrial]) -> Doubt:
+def doubt_of(result: BacktestResults, logged: Sequence[LoggedTrial], intervals: MetricIntervals | None = None) -> Doubt:
     """Returns the doubt about a backtest.
 
     Args:
         result: a completed backtest.
         logged: trials on its bars, see `logged_beside`; the run itself is counted whether it is among them or not.
+        intervals: those of `metric_intervals`, where they are known already.
     """
     moments = Moments.of_metrics(result.metrics, result.conventions["periods_per_year"])
     trials = trials_among(result, logged)
@@ -73,7 +74,9 @@ def doubt_of(result: BacktestResults, logged: Sequence[LoggedTrial]) -> Doubt:
         undefined=result.undefined.get("sharpe"),
         psr=None if moments is None else probabilistic_sharpe(moments),
         min_track_record_days=None if moments is None else minimum_track_record(moments, confidence=_CONFIDENCE),
-        sharpe_interval=None if moments is None else metric_intervals(result, _CONFIDENCE).intervals["sharpe"],
+        sharpe_interval=None
+        if moments is None
+        else (intervals or metric_intervals(result, _CONFIDENCE)).intervals["sharpe"],
         dsr=None if moments is None else deflated_sharpe(moments, trials.sharpes),
         trials=trials,
     )

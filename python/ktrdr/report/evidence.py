@@ -4,24 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from ktrdr.analysis.doubt import doubt_of, doubt_section, logged_beside
 from ktrdr.analysis.sensitivity import Sensitivity, sensitivity
+from ktrdr.analysis.statistics.band import equity_band
 from ktrdr.analysis.statistics.intervals import MetricIntervals, metric_intervals
 from ktrdr.analysis.statistics.sharpe import Moments, minimum_track_record, probabilistic_sharpe
+from ktrdr.backtesting.job.stored import StoredLedger
+from ktrdr.backtesting.results import BacktestResults
 from ktrdr.errors import ArgumentInvalid
+from ktrdr.report.figures import Line, Panel, stack
 from ktrdr.report.market import Market
 from ktrdr.report.tables import Cell, Grid, number
 from ktrdr.simulation.metrics import headline_names, label, rate_text, value_text
 from ktrdr.simulation.result import RunResult
 
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
 
 @dataclass(frozen=True)
 class Part:
-    """A table under a heading, with sentences below it."""
+    """A table under a heading, with a picture and sentences below it."""
 
     title: str
     table: Grid
     lines: tuple[str, ...] = ()
+    drawing: Markup | None = None
 
 
 def evidence(result: RunResult, market: Market) -> list[Part]:
@@ -31,7 +41,8 @@ def evidence(result: RunResult, market: Market) -> list[Part]:
         result: a finished run.
         market: its bars, or the reason why there are none.
     """
-    return [*_costs_and_delay(result, market), *_doubt(result), *_intervals(result)]
+    intervals = metric_intervals(result)
+    return [*_costs_and_delay(result, market), *_doubt(result, intervals), *_intervals(result, intervals)]
 
 
 def _costs_and_delay(result: RunResult, market: Market) -> Iterator[Part]:
@@ -67,24 +78,33 @@ def _break_even(found: Sensitivity) -> str:
     return f"The profit ends {', and '.join(part for part in parts if part)}."
 
 
-def _doubt(result: RunResult) -> Iterator[Part]:
-    moments = Moments.of_metrics(result.metrics, result.conventions["periods_per_year"])
-    if moments is None:
+def _doubt(result: RunResult, found: MetricIntervals) -> Iterator[Part]:
+    if Moments.of_metrics(result.metrics, result.conventions["periods_per_year"]) is None:
         return
-    chance = probabilistic_sharpe(moments)
-    record = minimum_track_record(moments)
-    rows = [
-        ("probability that the true Sharpe ratio is above 0 (PSR)", "-" if chance is None else rate_text(chance)),
-        ("days that would show it at 95 % (MinTRL)", "never" if record is None else f"{record:,.0f}"),
-        ("days of the run", f"{moments.n:,}"),
-    ]
-    line = "PSR takes the run for the only one that was tried. The number of trials lowers it."
+    if isinstance(result, BacktestResults) and isinstance(result.source, StoredLedger):
+        logged = logged_beside(result.source.store, result)
+        line = "A trial is a completed backtest of this symbol and timeframe whose bars overlap; the store logs each."
+        rows = doubt_section(doubt_of(result, logged, found)).rows
+    else:
+        line = "PSR takes the run for the only one that was tried. The number of trials lowers it."
+        rows = _alone(result)
     grid = Grid((Cell("measure"), number("value")), [(Cell(name), number(text)) for name, text in rows])
     yield Part("Doubt about the Sharpe ratio", grid, (line,))
 
 
-def _intervals(result: RunResult) -> Iterator[Part]:
-    found = metric_intervals(result)
+def _alone(result: RunResult) -> list[tuple[str, str]]:
+    """Returns the doubt about a run that no store has, so that nobody knows of other trials."""
+    moments = Moments.of_metrics(result.metrics, result.conventions["periods_per_year"])
+    assert moments is not None
+    chance, record = probabilistic_sharpe(moments), minimum_track_record(moments)
+    return [
+        ("probability that the true Sharpe ratio is above 0 (PSR)", "-" if chance is None else rate_text(chance)),
+        ("days that would show it at 95 % (MinTRL)", "never" if record is None else f"{record:,.0f}"),
+        ("days of the run", f"{moments.n:,}"),
+    ]
+
+
+def _intervals(result: RunResult, found: MetricIntervals) -> Iterator[Part]:
     if not found.intervals:
         return
     rows = [
@@ -92,7 +112,20 @@ def _intervals(result: RunResult) -> Iterator[Part]:
         for name, interval in found.intervals.items()
     ]
     headings = (Cell("metric"), number("value"), number("from"), number("to"))
-    yield Part(f"{100 * found.level:g} % intervals", Grid(headings, rows), (_drawn(found),))
+    yield Part(f"{100 * found.level:g} % intervals", Grid(headings, rows), (_drawn(found),), _band(result))
+
+
+def _band(result: RunResult) -> Markup | None:
+    from markupsafe import Markup
+
+    band = equity_band(result)
+    if band is None:
+        return None
+    lines = (Line(band.lower, "second"), Line(band.upper, "second"), Line(band.equity, "curve"))
+    share = f"{100 * band.level:g} % of {band.resamples:,} draws of its days"
+    name = f"Equity by day, and {share} (between the dashed lines)"
+    panel = Panel(name, 150, lines, lambda value: f"{value:,.10g}")
+    return Markup(stack([panel], [f"day {day:,}" for day in band.days.tolist()], name))
 
 
 def _bounds(name: str, interval: tuple[float, float] | None) -> Iterator[Cell]:

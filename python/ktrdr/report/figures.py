@@ -25,6 +25,7 @@ _STACK_LEFT = 64
 _LOOKS = {
     "curve": 'fill="none" stroke="#0072b2" stroke-width="1.4"',
     "second": 'fill="none" stroke="#c14f00" stroke-dasharray="4 2"',
+    "third": 'fill="none" stroke="#8a6d00" stroke-dasharray="1 2"',
     "price": 'fill="none" stroke="currentColor"',
     "depth": 'fill="#c14f00" fill-opacity="0.3" stroke="#c14f00"',
 }

@@ -36,7 +36,7 @@ class State:
 
     Args:
         name: the timeframe and the fuzzy set, or the timeframe's own bars.
-        words: names of the states.
+        words: names of the states, from low to high: a page has its colour of a fall first.
         codes: a row of ``words`` for each bar, ``[n_bars, int8]``; -1 where it is undefined.
     """
 
@@ -71,7 +71,7 @@ def market_of(result: RunResult, data_dir: Path | None = None) -> Market:
     """
     source = result.source
     if isinstance(result, BacktestResults) and result.inputs is not None:
-        found = _of_features(*result.inputs)
+        found = _of_features(result.inputs.strategy, result.inputs.features)
     elif isinstance(source, StoredLedger):
         assert isinstance(result, BacktestResults)
         found = _read_again(source, result.manifest["parts"], data_dir)
@@ -158,8 +158,8 @@ def _direction(timeframe: Timeframe, bars: BarSeries, base: BarSeries, first: in
     """Returns rise or fall of the last bar of a higher timeframe that had closed at each base bar's close."""
     row = np.searchsorted(bars.close_ns, base.close_ns[first:], side="right") - 1
     step = np.sign(bars.close - bars.open)
-    codes = np.where(row < 0, -1, 1 - step[row]).astype(np.int8)
-    return State(f"{timeframe.value} bar", ("rise", "level", "fall"), codes)
+    codes = np.where(row < 0, -1, 1 + step[row]).astype(np.int8)
+    return State(f"{timeframe.value} bar", ("fall", "level", "rise"), codes)
 
 
 def _memberships(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from itertools import chain
 
 from ktrdr.report.columns import chart_frame
 from ktrdr.report.market import Market
@@ -24,7 +25,8 @@ def shown(result: RunResult) -> str:
     True
     """
     warnings = "".join(f"<li>⚠ {escape(line)}</li>" for line in result.warnings)
-    cells = [f"<td>{escape(one.label)}</td><td><b>{escape(one.text)}</b></td>" for one in headline(result)]
+    metrics = chain(*headline(result).values())
+    cells = [f"<td>{escape(one.label)}</td><td><b>{escape(one.text)}</b></td>" for one in metrics]
     rows = [f"<tr>{''.join(cells[first : first + _COLUMNS])}</tr>" for first in range(0, len(cells), _COLUMNS)]
     picture = overview(result, chart_frame(result, Market(None)), 0)
     head = f"<p>{escape(repr(result))}</p>"

@@ -29,7 +29,9 @@ def overview(result: RunResult, frame: pl.DataFrame, decimals: int) -> str:
     every = -(-frame.height // _ROWS)
     shown = condensed(frame, every)
     times = [f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d}" for second in shown["time"].to_list()]
-    panels = [*_price(result, shown, every, decimals), _equity(shown), _drawdown(shown)]
+    scaled = result.scaled_benchmark
+    money = _equity(shown, result.metrics["initial_capital"] or 0.0, None if scaled is None else scaled.position_share)
+    panels = [*_price(result, shown, every, decimals), money, _drawdown(shown)]
     return stack(panels, times, "Price with entries, equity beside buy and hold, and drawdown")
 
 
@@ -48,12 +50,15 @@ def _price(result: RunResult, shown: pl.DataFrame, every: int, decimals: int) ->
     yield Panel(name, 150, (line,), lambda value: f"{value:,.{min(decimals, 4)}f}", few)
 
 
-def _equity(shown: pl.DataFrame) -> Panel:
+def _equity(shown: pl.DataFrame, capital: float, share: float | None) -> Panel:
     lines = [Line(shown["equity"].to_numpy(), "curve")]
     name = "Equity"
     if "hold" in shown.columns:
         lines.insert(0, Line(shown["hold"].to_numpy(), "second"))
         name = "Equity, and buy and hold (dashed)"
+    if share is not None and "hold" in shown.columns:
+        lines.insert(0, Line(capital + share * (shown["hold"].to_numpy() - capital), "third"))
+        name = f"Equity, buy and hold (dashed), and the same with {100 * share:.2f} % of the capital (dotted)"
     return Panel(name, 130, lines, lambda value: f"{value:,.10g}")
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import cache
+from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
+
+    from ktrdr.report.tables import Cell
 
 
 def asset(name: str) -> str:
@@ -53,7 +57,7 @@ def _environment() -> Environment:
 
     loader = PackageLoader("ktrdr.report", "assets")
     made = Environment(autoescape=True, loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters["breakable"] = _breakable
+    made.filters |= {"breakable": _breakable, "cells": _cells}
     return made
 
 
@@ -63,6 +67,14 @@ def _breakable(text: str) -> Markup:
 
     escaped = str(escape(text))
     return Markup(escaped.replace("_", "_<wbr>").replace("/", "/<wbr>"))
+
+
+def _cells(row: Sequence[Cell]) -> Markup:
+    """Returns the cells of a row; a loop of the template takes five times as long for thousands of trades."""
+    from markupsafe import Markup
+
+    looks = {"": ""} | {cell.kind: f' class="{escape(cell.kind)}"' for cell in row if cell.kind}
+    return Markup("".join(f"<td{looks[cell.kind]}>{escape(cell.text)}</td>" for cell in row))
 
 
 def _hash(text: str) -> str:

@@ -16,6 +16,7 @@ from ktrdr.simulation.metrics import headline_names, label, names_by_kind, rate_
 from ktrdr.simulation.result import RunResult
 
 _SHADES = (0.25, 0.6)
+_HEADLINE_DIGITS = 4
 _TIME = "%Y-%m-%d %H:%M"
 MOST_TRADES = 5_000
 """Rows of the trade list; of a run with more trades those with the largest net profit or loss are listed."""
@@ -74,18 +75,18 @@ def number(text: str, sign: float | None = None) -> Cell:
     return Cell(text, f"number{kind}")
 
 
-def metric(result: RunResult, name: str) -> Metric:
-    """Returns a metric with its words from the core's catalogue."""
+def metric(result: RunResult, name: str, digits: int = 6) -> Metric:
+    """Returns a metric with its words from the core's catalogue; ``digits`` are those of a number without a unit."""
     known = _core.METRICS[name]
     better = "" if known["better"] == "none" else known["better"]
-    return Metric(
-        name, label(name), value_text(name, result.metrics[name], result.undefined), better, known["definition"]
-    )
+    text = value_text(name, result.metrics[name], result.undefined, digits)
+    return Metric(name, label(name), text, better, known["definition"])
 
 
-def headline(result: RunResult) -> list[Metric]:
-    """Returns the metrics that a person must see after every run."""
-    return [metric(result, name) for name in headline_names() if name in result.metrics]
+def headline(result: RunResult) -> dict[str, list[Metric]]:
+    """Returns the metrics that a person must see after every run, by group."""
+    groups = names_by_kind(name for name in headline_names() if name in result.metrics)
+    return {kind: [metric(result, name, _HEADLINE_DIGITS) for name in names] for kind, names in groups.items()}
 
 
 def all_metrics(result: RunResult) -> Grid:

@@ -19,7 +19,7 @@ def test_a_result_shows_itself(finished: Finished) -> None:
     result = dataclasses.replace(finished.result, warnings=("<script>x</script>",))
     shown = result._repr_html_()
     cells = re.findall(r"<td><b>(.*?)</b></td>", shown)
-    assert cells == [value_text(name, result.metrics[name], result.undefined) for name in headline_names()]
+    assert cells == [value_text(name, result.metrics[name], result.undefined, digits=4) for name in headline_names()]
     assert "<script" not in shown
     assert "polyline" in shown
 

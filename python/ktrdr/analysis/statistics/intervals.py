@@ -62,7 +62,7 @@ def metric_intervals(result: RunResult, level: float = 0.95, resamples: int = RE
     (2.87, 0.7, 5.1)
     """
     found: dict[str, Interval | None] = {}
-    seed = int((result.identity if isinstance(result, BacktestResults) else result.result_hash)[:16], 16)
+    seed = seed_of(result)
     days = trades = None
     if result.undefined.get("volatility") is None:
         returns = result.daily_returns
@@ -73,6 +73,11 @@ def metric_intervals(result: RunResult, level: float = 0.95, resamples: int = RE
         trades = optimal_block(profits)
         found |= _intervals(profits, _OF_TRADES, trades, seed, level, resamples)
     return MetricIntervals(found, days, trades, level, resamples)
+
+
+def seed_of(result: RunResult) -> int:
+    """Returns the seed of draws about a run: from its identity, or of a run from arrays from its hash."""
+    return int((result.identity if isinstance(result, BacktestResults) else result.result_hash)[:16], 16)
 
 
 def _intervals(

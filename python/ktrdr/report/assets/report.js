@@ -8,12 +8,12 @@ const { decimals, trades } = page;
 const LIGHT = {
   text: "#1c2430", faint: "#5d6875", line: "#e3e7ec", ground: "#ffffff", candle: "#4a5563", hollow: "#ffffff",
   first: "#0072b2", second: "#c14f00", third: "#8a6d00", good: "#0072b2", bad: "#c14f00", weak: "#9aa4af", band: "#0072b222",
-  states: ["#0072b2", "#8fc1e3", "#c3c9d0", "#f0b07a", "#c14f00"],
+  states: ["#c14f00", "#f0b07a", "#c3c9d0", "#8fc1e3", "#0072b2"],
 };
 const DARK = {
   text: "#dde3ea", faint: "#98a2ae", line: "#262d35", ground: "#171c22", candle: "#aab4c0", hollow: "#171c22",
   first: "#5db4f0", second: "#ff9a4d", third: "#d9c25a", good: "#5db4f0", bad: "#ff9a4d", weak: "#66707d", band: "#5db4f030",
-  states: ["#2f8fd0", "#2a5878", "#4a535d", "#8a5a2e", "#e08a45"],
+  states: ["#e08a45", "#8a5a2e", "#4a535d", "#2a5878", "#2f8fd0"],
 };
 const preference = matchMedia("(prefers-color-scheme: dark)");
 let colours = preference.matches ? DARK : LIGHT;
@@ -46,6 +46,42 @@ function times([first, [starts, steps], rows]) {
   return found;
 }
 
+/* A column of numbers that knows the extremes of each block of rows: what lies in a pixel is found without a look at
+   every row. */
+const BLOCK = 32, TRADED = 2;
+class Column {
+  constructor(values) {
+    const blocks = Math.ceil(values.length / BLOCK);
+    Object.assign(this, { values, low: new Float64Array(blocks), high: new Float64Array(blocks) });
+    for (let block = 0; block < blocks; block += 1) {
+      const [low, high] = this.scan(block * BLOCK, Math.min((block + 1) * BLOCK, values.length) - 1, Infinity, -Infinity);
+      this.low[block] = low;
+      this.high[block] = high;
+    }
+  }
+
+  scan(from, to, low, high) {
+    for (let row = from; row <= to; row += 1) {
+      const value = this.values[row];
+      if (value < low) low = value;
+      if (value > high) high = value;
+    }
+    return [low, high];
+  }
+
+  /* The least and the greatest value of rows ``from`` to ``to``, both included. */
+  extremes(from, to) {
+    const first = Math.ceil(from / BLOCK), stop = Math.floor((to + 1) / BLOCK);
+    if (first >= stop) return this.scan(from, to, Infinity, -Infinity);
+    let [low, high] = this.scan(stop * BLOCK, to, ...this.scan(from, first * BLOCK - 1, Infinity, -Infinity));
+    for (let block = first; block < stop; block += 1) {
+      if (this.low[block] < low) low = this.low[block];
+      if (this.high[block] > high) high = this.high[block];
+    }
+    return [low, high];
+  }
+}
+
 function prices(part, rows) {
   const close = numbers(part.close), scale = 10 ** part.close.s;
   const [open, high, low] = [0, 1, 2].map(() => new Float64Array(rows));
@@ -61,14 +97,15 @@ function prices(part, rows) {
 
 function viewOf(part, first, every) {
   const time = times(part.time), rows = time.length;
-  const hold = part.hold ? numbers(part.hold) : null;
+  const hold = part.hold ? numbers(part.hold) : null, signal = numbers(part.signal), traded = codes(part.traded, rows);
   return {
-    first, every, rows, time, hold,
-    candles: part.close ? prices(part, rows) : null, equity: numbers(part.equity),
-    scaled: hold && page.share ? hold.map((value) => page.initial + page.share * (value - page.initial)) : null,
-    drawdown: numbers(part.drawdown), exposure: numbers(part.exposure), signal: numbers(part.signal),
-    traded: codes(part.traded, rows), states: part.states.map((runs) => codes(runs, rows)),
-    rowOf: (bar) => Math.floor((bar - first) / every),
+    first, every, rows, time, hold: hold && new Column(hold),
+    candles: part.close ? prices(part, rows) : null, equity: new Column(numbers(part.equity)),
+    scaled: hold && page.share ? new Column(hold.map((value) => page.initial + page.share * (value - page.initial))) : null,
+    drawdown: new Column(numbers(part.drawdown)), exposure: new Column(numbers(part.exposure)), signal, traded,
+    // A traded signal lies beyond every other one of its side, so that it is the extreme of the rows in its pixel.
+    ranked: new Column(signal.map((value, row) => value + (traded[row] ? TRADED * Math.sign(value) : 0))),
+    states: part.states.map((runs) => codes(runs, rows)), rowOf: (bar) => Math.floor((bar - first) / every),
   };
 }
 
@@ -148,27 +185,16 @@ class Drawing {
   }
 }
 
-/* Calls ``take(x, low, high, first, last)`` for each row, or for each pixel where several rows share one. */
-function eachColumn(values, { from, to, x, step }, take) {
-  let row = from;
-  while (row <= to) {
-    const first = values[row], place = x(row), end = step >= 1 ? row : Math.min(to, row + Math.floor(1 / step));
-    let low = first, high = first;
-    for (let next = row + 1; next <= end; next += 1) {
-      if (values[next] < low) low = values[next];
-      if (values[next] > high) high = values[next];
-    }
-    take(place, low, high, first, values[end]);
+/* Calls ``take(left, width, low, high, first, last)`` for each row, or for each pixel where several rows share one.
+   Whole pixels beside each other have no seams, and a rectangle of whole pixels is the fastest thing to draw. */
+function eachColumn(column, { from, to, x, step }, take) {
+  const { values } = column, dense = step < 1;
+  for (let row = from, pixel = Math.floor(x(from)); row <= to; pixel += 1) {
+    const end = dense ? Math.min(to, Math.max(row, Math.ceil((pixel + 1 - x(0)) / step) - 1)) : row;
+    const [low, high] = end > row ? column.extremes(row, end) : [values[row], values[row]];
+    take(dense ? pixel : x(row) - step / 2, dense ? 1 : step, low, high, values[row], values[end]);
     row = end + 1;
   }
-}
-
-function extremes(values, from, to, found = [Infinity, -Infinity]) {
-  for (let row = from; row <= to; row += 1) {
-    if (values[row] < found[0]) found[0] = values[row];
-    if (values[row] > found[1]) found[1] = values[row];
-  }
-  return found[0] <= found[1] ? found : null;
 }
 
 class Curve extends Drawing {
@@ -177,14 +203,27 @@ class Curve extends Drawing {
     Object.assign(this, { values, colour, dash, width });
   }
 
-  limits(from, to) { return extremes(this.values(), from, to); }
+  limits(from, to) { return from <= to ? this.values().extremes(from, to) : null; }
 
   draw(context, frame) {
-    context.beginPath();
-    eachColumn(this.values(), frame, (x, low, high, first, last) => {
-      context.lineTo(x, frame.y(first));
-      if (high > low) for (const value of [low, high, last]) context.lineTo(x, frame.y(value));
+    if (frame.step < 1) this.dense(context, frame); else this.line(context, frame);
+  }
+
+  /* A column of each pixel, from the lowest to the highest value; it begins where the one before it ended. */
+  dense(context, frame) {
+    const { width } = this, [on, off] = this.dash.length ? this.dash : [1, 0];
+    let before = null;
+    context.fillStyle = colours[this.colour];
+    eachColumn(this.values(), frame, (left, _, low, high, first, last) => {
+      const top = frame.y(Math.max(high, before ?? high)), bottom = frame.y(Math.min(low, before ?? low));
+      before = last;
+      if (left % (on + off) < on) context.fillRect(left, top - width / 2, 1, bottom - top + width);
     });
+  }
+
+  line(context, frame) {
+    context.beginPath();
+    eachColumn(this.values(), frame, (left, width, low, high, value) => context.lineTo(left + width / 2, frame.y(value)));
     context.strokeStyle = colours[this.colour];
     context.lineWidth = this.width;
     context.lineJoin = "round";
@@ -202,23 +241,30 @@ class Area extends Drawing {
   }
 
   limits(from, to) {
-    const found = extremes(this.values(), from, to, [0, 0]);
-    return found && (this.sign > 0 ? found : [-found[1], -found[0]]);
+    const [low, high] = from <= to ? this.values().extremes(from, to) : [0, 0];
+    return this.sign > 0 ? [Math.min(low, 0), Math.max(high, 0)] : [-Math.max(high, 0), -Math.min(low, 0)];
   }
 
   draw(context, frame) {
-    const zero = frame.y(0), width = Math.max(frame.step, 1);
-    eachColumn(this.values(), frame, (x, low, high) => {
-      for (const value of [low * this.sign, high * this.sign]) {
-        if (!value) continue;
-        context.fillStyle = value > 0 ? colours.good : colours.bad;
-        context.globalAlpha = 0.35;
-        context.fillRect(x - width / 2, zero, width, frame.y(value) - zero);
-        context.globalAlpha = 1;
-        context.fillRect(x - width / 2, frame.y(value) - 0.75, width, 1.5);
-        if (low === high) break;
-      }
+    this.side(context, frame, (low, high) => Math.max(low, high, 0), colours.good);
+    this.side(context, frame, (low, high) => Math.min(low, high, 0), colours.bad);
+  }
+
+  /* Neighbours of one height are one rectangle. */
+  side(context, frame, reach, colour) {
+    const zero = Math.round(frame.y(0)), runs = [];
+    eachColumn(this.values(), frame, (left, width, low, high) => {
+      const value = reach(this.sign * low, this.sign * high), y = value ? Math.round(frame.y(value)) : zero;
+      const last = runs.at(-1), right = Math.round(left + width);
+      if (last?.y === y && !value === !last.value) last.right = right;
+      else runs.push({ left: last?.right ?? Math.round(left), right, y, value });
     });
+    const some = runs.filter(({ value }) => value);
+    context.fillStyle = colour;
+    context.globalAlpha = 0.35;
+    for (const { left, right, y } of some) context.fillRect(left, zero, right - left, y - zero);
+    context.globalAlpha = 1;
+    for (const { left, right, y } of some) context.fillRect(left, y - 0.75, right - left, 1.5);
   }
 }
 
@@ -227,19 +273,14 @@ class SignalBars extends Drawing {
   limits() { return [-1, 1]; }
 
   draw(context, frame) {
-    const { from, to, x, step } = frame, zero = frame.y(0), width = Math.max(Math.min(step * 0.7, 8), 1);
-    const rank = (row) => Math.abs(view.signal[row]) + (view.traded[row] ? 2 : 0);
-    for (let row = from; row <= to;) {
-      const end = step >= 1 ? row : Math.min(to, row + Math.floor(1 / step));
-      let best = row;
-      for (let next = row + 1; next <= end; next += 1) if (rank(next) > rank(best)) best = next;
-      const value = view.signal[best];
-      if (value) {
-        context.fillStyle = !view.traded[best] ? colours.weak : value > 0 ? colours.good : colours.bad;
-        context.fillRect(x(best) - width / 2, zero, width, frame.y(value) - zero);
-      }
-      row = end + 1;
-    }
+    const zero = frame.y(0);
+    eachColumn(view.ranked, frame, (left, width, low, high) => {
+      const ranked = high >= -low ? high : low, traded = Math.abs(ranked) > TRADED;
+      if (!ranked) return;
+      const value = traded ? ranked - TRADED * Math.sign(ranked) : ranked, wide = Math.max(Math.min(width * 0.7, 8), 1);
+      context.fillStyle = !traded ? colours.weak : value > 0 ? colours.good : colours.bad;
+      context.fillRect(left + (width - wide) / 2, zero, wide, frame.y(value) - zero);
+    });
   }
 }
 
@@ -274,9 +315,11 @@ class StateBands extends Drawing {
   }
 }
 
-function addHost(name, pane, formatter, drawings) {
+function addHost(name, pane, formatter, drawings, top = 0.2) {
   const priceFormat = { type: "custom", formatter, minMove: 1e-6 };
   addSeries(name, "Line", pane, { lineVisible: false, priceFormat });
+  // The words of a pane lie above its curves.
+  series[name].priceScale().applyOptions({ scaleMargins: { top, bottom: 0.05 } });
   for (const one of drawings) series[name].attachPrimitive(one);
 }
 
@@ -294,9 +337,9 @@ if (overview.candles) {
 }
 if (page.states.length) {
   const at = addPane("states", 22 * page.states.length + 4, "", () => []);
-  addHost("states", at, () => "", [new StateBands()]);
+  addHost("states", at, () => "", [new StateBands()], 0.05);
 }
-addHost("signal", addPane("signal", 90, "Signal", (row) => {
+addHost("signal", addPane("signal", small ? 104 : 96, "Signal", (row) => {
   if (row === null) return [["buy above, sell below; grey: no order", ""]];
   const value = view.signal[row];
   const side = value > 0 ? "buy" : value < 0 ? "sell" : "hold";
@@ -305,21 +348,21 @@ addHost("signal", addPane("signal", 90, "Signal", (row) => {
 
 const wealth = addPane("equity", small ? 190 : 220, "", (row) => {
   const last = row ?? view.rows - 1;
-  const found = [["equity", money(view.equity[last]), "first"]];
-  if (view.hold) found.push(["buy and hold", money(view.hold[last]), "second"]);
-  if (view.scaled) found.push([`at ${percent(page.share)} of capital`, money(view.scaled[last]), "third"]);
+  const found = [["equity", money(view.equity.values[last]), "first"]];
+  if (view.hold) found.push(["buy and hold", money(view.hold.values[last]), "second"]);
+  if (view.scaled) found.push([`at ${percent(page.share)} of capital`, money(view.scaled.values[last]), "third"]);
   return found;
 });
 addHost("equity", wealth, (value) => grouped(value, Math.abs(value) < 1000 ? 2 : 0), [
   ...(overview.hold ? [new Curve(() => view.hold, "second", { dash: [5, 3] })] : []),
   ...(overview.scaled ? [new Curve(() => view.scaled, "third", { dash: [1, 2] })] : []),
   new Curve(() => view.equity, "first", { width: 2 }),
-]);
+], small ? 0.3 : 0.12);
 const percents = (value) => `${(100 * value).toFixed(2)} %`;
-addHost("drawdown", addPane("drawdown", 90, "Drawdown", (row) =>
-  row === null ? [] : [["", percent(view.drawdown[row])]]), percents, [new Area(() => view.drawdown, -1)]);
-addHost("exposure", addPane("exposure", 90, "Exposure", (row) =>
-  row === null ? [] : [["", percent(view.exposure[row])]]), percents, [new Area(() => view.exposure, 1)]);
+addHost("drawdown", addPane("drawdown", 104, "Drawdown", (row) =>
+  row === null ? [] : [["", percent(view.drawdown.values[row])]]), percents, [new Area(() => view.drawdown, -1)]);
+addHost("exposure", addPane("exposure", 112, "Exposure", (row) =>
+  row === null ? [] : [["", percent(view.exposure.values[row])]]), percents, [new Area(() => view.exposure, 1)]);
 
 function candlesticks() {
   const { open, high, low, close } = view.candles, found = new Array(view.rows);
@@ -333,7 +376,7 @@ function candlesticks() {
    the end: the library gives no scale to a series that has nothing at or after the left edge. */
 function fillSeries() {
   const end = view.rows - 1;
-  const value = (name) => name === "equity" ? view.equity[end] : 0;
+  const value = (name) => name === "equity" ? view.equity.values[end] : 0;
   const times = view.candles ? candlesticks() : Array.from(view.time, (time) => ({ time }));
   if (!view.candles && view.rows) times[end].value = value("equity");
   for (const [name, host] of Object.entries(series)) {
@@ -344,7 +387,7 @@ function fillSeries() {
 
 /* ---- trades on the chart ---- */
 
-const MOST_MARKS = 400;
+const MOST_MARKS = 200;
 let chosen = null;
 
 function visibleTrades() {
@@ -360,18 +403,35 @@ function visibleTrades() {
 }
 
 /* Marks the largest trades where many lie side by side: a mark for each would hide the prices. */
+const bySize = trades.size.map((_, number) => number).sort((a, b) => trades.size[b] - trades.size[a]);
 function marked(visible) {
-  if (visible.length <= MOST_MARKS) return new Set(visible);
-  return new Set([...visible].sort((a, b) => trades.size[b] - trades.size[a]).slice(0, MOST_MARKS));
+  const shown = new Set(visible);
+  return shown.size <= MOST_MARKS ? shown : new Set(bySize.filter((number) => shown.has(number)).slice(0, MOST_MARKS));
 }
 
 class TradeMarks extends Drawing {
+  /* All lines of one look are one path: a stroke for each trade would take longer than everything else. */
   draw(context, { x, height }) {
     const visible = visibleTrades(), shown = marked(visible);
+    const looks = ["levels", "lines", "entries", "exits"];
+    const paths = Object.fromEntries(looks.map((look) => [look, { good: new Path2D(), bad: new Path2D() }]));
     for (const number of visible) {
       const left = x(view.rowOf(trades.from[number])), right = x(view.rowOf(trades.to[number]));
       if (number === chosen) this.band(context, left, right, height);
-      this.trade(context, number, left, right, shown.has(number));
+      this.trade(paths, number, left, right, shown.has(number));
+    }
+    for (const side of ["good", "bad"]) {
+      context.strokeStyle = context.fillStyle = colours[side];
+      context.lineWidth = 1;
+      context.setLineDash([2, 2]);
+      context.stroke(paths.levels[side]);
+      context.setLineDash([]);
+      context.lineWidth = 1.5;
+      context.stroke(paths.lines[side]);
+      context.fill(paths.entries[side]);
+      context.fillStyle = colours.ground;
+      context.fill(paths.exits[side]);
+      context.stroke(paths.exits[side]);
     }
   }
 
@@ -382,64 +442,40 @@ class TradeMarks extends Drawing {
     context.fillRect(left - 3, 0, Math.max(right - left, 1) + 6, height);
   }
 
-  trade(context, number, left, right, withMarks) {
-    const colour = trades.win[number] ? colours.good : colours.bad;
-    const wide = right - left > 6;
-    if (wide) {
-      this.level(context, left, right, this.y(trades.stop[number]), colours.bad, [2, 2]);
-      this.level(context, left, right, this.y(trades.target[number]), colours.good, [2, 2]);
+  trade(paths, number, left, right, withMarks) {
+    const side = trades.win[number] ? "good" : "bad";
+    if (right - left > 6) {
+      this.line(paths.levels.bad, left, this.y(trades.stop[number]), right);
+      this.line(paths.levels.good, left, this.y(trades.target[number]), right);
     }
     const start = this.y(trades.in[number]), end = this.y(trades.out[number]);
-    this.line(context, [left, start], [right, end], colour, 1.5, []);
-    if (!withMarks) return;
-    this.entry(context, left, start, trades.side[number], colour);
-    this.exit(context, right, end, trades.stopped[number], colour);
+    this.line(paths.lines[side], left, start, right, end);
+    if (withMarks) this.ends(paths, number, left, start, right, end);
   }
 
-  level(context, left, right, y, colour, dash) {
-    if (y !== null) this.line(context, [left, y], [right, y], colour, 1, dash);
+  line(path, left, start, right, end = start) {
+    if (start === null) return;
+    path.moveTo(left, start);
+    path.lineTo(right, end);
   }
 
-  line(context, from, to, colour, width, dash) {
-    context.strokeStyle = colour;
-    context.lineWidth = width;
-    context.setLineDash(dash);
-    context.beginPath();
-    context.moveTo(...from);
-    context.lineTo(...to);
-    context.stroke();
-    context.setLineDash([]);
-  }
-
-  entry(context, x, y, side, colour) {
-    context.fillStyle = colour;
-    context.beginPath();
-    context.moveTo(x, y + side * 2);
-    context.lineTo(x - 5, y + side * 11);
-    context.lineTo(x + 5, y + side * 11);
-    context.closePath();
-    context.fill();
-  }
-
-  exit(context, x, y, stopped, colour) {
-    context.lineWidth = 1.5;
-    context.strokeStyle = colour;
-    context.fillStyle = colours.ground;
-    context.beginPath();
-    if (stopped) context.rect(x - 3.5, y - 3.5, 7, 7); else context.arc(x, y, 3.5, 0, 2 * Math.PI);
-    context.fill();
-    context.stroke();
+  ends(paths, number, left, start, right, end) {
+    const side = trades.win[number] ? "good" : "bad", up = trades.side[number], entry = paths.entries[side];
+    entry.moveTo(left, start + up * 2);
+    entry.lineTo(left - 5, start + up * 11);
+    entry.lineTo(left + 5, start + up * 11);
+    entry.closePath();
+    const exit = paths.exits[side];
+    exit.moveTo(right + 3.5, end);
+    if (trades.stopped[number]) exit.rect(right - 3.5, end - 3.5, 7, 7); else exit.arc(right, end, 3.5, 0, 2 * Math.PI);
   }
 }
 
 /* Marks on the equity curve, where there are no bars to mark. */
 class EquityMarks extends TradeMarks {
-  trade(context, number, left, right, withMarks) {
-    if (!withMarks) return;
-    const colour = trades.win[number] ? colours.good : colours.bad;
-    const at = (bar) => this.y(view.equity[view.rowOf(bar)]);
-    this.entry(context, left, at(trades.from[number]), trades.side[number], colour);
-    this.exit(context, right, at(trades.to[number]), trades.stopped[number], colour);
+  trade(paths, number, left, right, withMarks) {
+    const at = (bar) => this.y(view.equity.values[view.rowOf(bar)]);
+    if (withMarks) this.ends(paths, number, left, at(trades.from[number]), right, at(trades.to[number]));
   }
 }
 
@@ -519,7 +555,7 @@ chart.subscribeCrosshairMove(({ logical }) => {
 /* ---- moving ---- */
 
 function showRange(from, to) { chart.timeScale().setVisibleLogicalRange({ from, to }); }
-function showAll() { showRange(-0.5, view.rows - 0.5 + Math.max(view.rows * 0.01, 1)); }
+function showAll() { showRange(-0.5 - view.rows * 0.015, view.rows - 0.5 + Math.max(view.rows * 0.015, 1)); }
 
 function zoom(factor) {
   const { from, to } = chart.timeScale().getVisibleLogicalRange();
@@ -548,12 +584,12 @@ function windowOf(number) {
   return found?.view ?? overview;
 }
 
-function select(number, { move = true, focus = false } = {}) {
+function select(number, { move = true } = {}) {
   chosen = number;
   document.querySelector("tr.chosen")?.classList.remove("chosen");
   const row = element(`trade-${number}`);
   row?.classList.add("chosen");
-  if (focus) row?.scrollIntoView({ block: "nearest" });
+  if (number >= 200) wholeList();
   if (move) {
     showView(windowOf(number));
     const from = view.rowOf(trades.from[number]), to = view.rowOf(trades.to[number]);
@@ -568,7 +604,7 @@ function select(number, { move = true, focus = false } = {}) {
 function step(by) {
   const last = trades.from.length - 1;
   if (last < 0) return;
-  select(chosen === null ? (by > 0 ? 0 : last) : Math.min(Math.max(chosen + by, 0), last), { focus: false });
+  select(chosen === null ? (by > 0 ? 0 : last) : Math.min(Math.max(chosen + by, 0), last));
 }
 
 function whole() { showView(overview); showAll(); }
@@ -603,7 +639,10 @@ chart.subscribeClick(({ logical }) => {
 /* ---- the table of trades ---- */
 
 const table = element("trades");
+/* Lays out every row of the list; until then it has the first 200. */
+function wholeList() { table.parentElement.dataset.whole = ""; }
 if (table) {
+  for (const used of ["scroll", "focusin"]) table.parentElement.addEventListener(used, wholeList, { once: true });
   const body = table.tBodies[0], rows = [...body.rows];
   const sorted = { column: 0, descending: false };
   const value = (row, column) => {
@@ -627,6 +666,7 @@ if (table) {
   const filters = [...document.querySelectorAll("#filters select")];
   const filter = () => {
     let shown = 0;
+    wholeList();
     for (const row of rows) {
       row.hidden = filters.some(({ name, value: wanted }) => wanted && row.dataset[name] !== wanted);
       shown += row.hidden ? 0 : 1;
