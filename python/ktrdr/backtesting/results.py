@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -16,6 +17,7 @@ from ktrdr.backtesting.identity import Parts, identity_of
 from ktrdr.backtesting.inputs.config import BacktestConfig
 from ktrdr.backtesting.inputs.model_bundle import ModelBundle, Seen
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
+from ktrdr.operations.registry import Explanation, explained
 from ktrdr.simulation.result import RunResult
 from ktrdr.strategy.in_force import RuleInForce, rules_in_force
 from ktrdr.strategy.schema import Strategy
@@ -34,6 +36,14 @@ class RunIdentity(NamedTuple):
         return cls(identity_of(parts).hex(), {name: value.hex() for name, value in parts})
 
 
+class RunInputs(NamedTuple):
+    """Strategy, normalised features and net of a run."""
+
+    strategy: Strategy
+    features: FeatureMatrix
+    bundle: ModelBundle
+
+
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class BacktestResults(RunResult):
     """Ledger and metrics of a backtest, with its manifest; the same class for a fresh and a stored run.
@@ -41,12 +51,12 @@ class BacktestResults(RunResult):
     Args:
         facts: the manifest without hashes, conventions and warnings.
         identify: returns the run's identity; hashing the inputs waits until it is asked for.
-        inputs: strategy and features of a run in this process; None for a stored one, which reads them again.
+        inputs: those of a run in this process; None for a stored one, which reads them again.
     """
 
     facts: Mapping[str, Any]
     identify: Callable[[], RunIdentity]
-    inputs: tuple[Strategy, FeatureMatrix] | None = None
+    inputs: RunInputs | None = None
 
     @classmethod
     def of(
@@ -89,7 +99,7 @@ class BacktestResults(RunResult):
             rules=config.rules(),
             facts=_software() | _run_facts(config, bundle) | _data_facts(features) | _model_facts(bundle, seen),
             identify=lambda: RunIdentity.of(parts()),
-            inputs=(config.strategy, features),
+            inputs=RunInputs(config.strategy, features, bundle),
         )
 
     def __repr__(self) -> str:
@@ -131,6 +141,18 @@ class BacktestResults(RunResult):
             "blocks": None if self.blocks is None else [list(block) for block in self.blocks],
             "open_position": self.open_position,
         }
+
+    def explain(self, trades: Sequence[int] | None = None, data_dir: str | Path | None = None) -> Explanation:
+        """Returns why the run entered and left its trades: inputs in words, probabilities, the part of each input.
+
+        Args:
+            trades: numbers of the trades to explain; all by default.
+            data_dir: folder of bars and models of a stored run, which are read again; by default that of the settings.
+
+        Raises ``IdentityMismatch`` if an input of the run has changed, and ``ArgumentInvalid`` for an unknown trade and
+        for an unpickled result.
+        """
+        return explained(self, trades, None if data_dir is None else Path(data_dir))
 
     @cached_property
     def manifest(self) -> dict[str, Any]:

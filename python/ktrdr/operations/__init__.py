@@ -36,6 +36,9 @@ REPORTS: dict[str, str] = {
 NOTEBOOK = "ktrdr.report.notebook:shown"
 """The function that gives the face of a backtest's result in a notebook."""
 
+EXPLANATION = "ktrdr.analysis.explanation.explain:explain"
+"""The function that says why a backtest traded."""
+
 LAZY = {
     "Kind": "ktrdr.operations.kind:Kind",
     "Operation": "ktrdr.operations.models:Operation",

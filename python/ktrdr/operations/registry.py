@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ktrdr._lazy import require, resolve
 from ktrdr.errors import ArgumentInvalid, NotFound
-from ktrdr.operations import KINDS, NOTEBOOK, REPORTS
+from ktrdr.operations import EXPLANATION, KINDS, NOTEBOOK, REPORTS
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def registered(kind: str) -> Any:
@@ -26,8 +30,14 @@ def registered(kind: str) -> Any:
 class Report(Protocol):
     """Makes the page of a finished operation's result."""
 
-    def __call__(self, result: Any, data_dir: Path | None = None) -> str:
-        """Returns one HTML file; ``data_dir`` is the folder of the bars, by default that of the settings."""
+    def __call__(self, result: Any, data_dir: Path | None = None, *, explain: bool = False) -> str:
+        """Returns one HTML file.
+
+        Args:
+            result: of the operation.
+            data_dir: folder of the bars, by default that of the settings.
+            explain: whether the page says why a net decided as it did; a kind without decisions has nothing to add.
+        """
 
 
 def report_of(kind: str) -> Report:
@@ -47,3 +57,25 @@ def in_notebook(result: Any) -> str:
     """Returns the face of a backtest's result in a notebook, as HTML."""
     face: str = resolve(NOTEBOOK)(result)
     return face
+
+
+class Explanation(Protocol):
+    """The reasons of a run's entries and exits; `ktrdr.analysis.explanation.explain` has the class."""
+
+    @property
+    def decisions(self) -> Sequence[Any]:
+        """Returns the decisions, an entry before its exit."""
+
+    @property
+    def baseline(self) -> Mapping[str, float]:
+        """Returns the input that attributions compare with."""
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """Returns one row for each input of each decision."""
+
+
+def explained(result: Any, trades: Sequence[int] | None, data_dir: Path | None) -> Explanation:
+    """Returns the reasons of a backtest's trades."""
+    found: Explanation = resolve(EXPLANATION)(result, trades, data_dir)
+    return found

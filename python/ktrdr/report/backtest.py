@@ -24,6 +24,7 @@ from ktrdr.report.library import ATTRIBUTION, SITE, chart_library
 from ktrdr.report.market import Market, market_of
 from ktrdr.report.overview import overview
 from ktrdr.report.page import asset, render
+from ktrdr.report.reasons import reasons
 from ktrdr.simulation.metrics import rate_text, value_text
 from ktrdr.simulation.result import RunResult
 from ktrdr.strategy.in_force import in_force_text
@@ -41,12 +42,13 @@ class Figure:
     caption: str
 
 
-def backtest_report(result: RunResult, data_dir: Path | None = None) -> str:
+def backtest_report(result: RunResult, data_dir: Path | None = None, *, explain: bool = False) -> str:
     """Returns the page of a finished backtest, or of a run from arrays; equal runs give equal pages.
 
     Args:
         result: fresh or stored.
         data_dir: folder of the bars of a stored run; by default ``KTRDR_DATA_DIR``, else one under the user's folder.
+        explain: whether the page says why each trade was entered and left; needs torch and the run's net.
     """
     from markupsafe import Markup
 
@@ -54,17 +56,21 @@ def backtest_report(result: RunResult, data_dir: Path | None = None) -> str:
     market = market_of(result, data_dir)
     frame = chart_frame(result, market)
     drawn = chart_data(result, market, frame)
+    parts = _trade_parts(result, price_decimals(result, market))
+    listed = [row.number for row in parts["trades"].rows]
+    why, why_note = reasons(result, listed, data_dir) if explain else ({}, "")
     return render(
         "backtest.html",
         script=script,
         style=asset("report.css"),
-        data=drawn,
+        data=drawn | {"why": why},
+        why_note=why_note,
         version=__version__,
         attribution=ATTRIBUTION,
         site=SITE,
         **_head(result),
         **_chart_words(result, drawn, market),
-        **_trade_parts(result, price_decimals(result, market)),
+        **parts,
         overview=Markup(overview(result, frame, drawn["decimals"]["price"])),
         headline=tables.headline(result),
         months=tables.months(result),

@@ -96,7 +96,8 @@ def _alone(result: RunResult) -> list[tuple[str, str]]:
     """Returns the doubt about a run that no store has, so that nobody knows of other trials."""
     moments = Moments.of_metrics(result.metrics, result.conventions["periods_per_year"])
     assert moments is not None
-    chance, record = probabilistic_sharpe(moments), minimum_track_record(moments)
+    chance = probabilistic_sharpe(moments)
+    record = minimum_track_record(moments)
     return [
         ("probability that the true Sharpe ratio is above 0 (PSR)", "-" if chance is None else rate_text(chance)),
         ("days that would show it at 95 % (MinTRL)", "never" if record is None else f"{record:,.0f}"),

@@ -302,13 +302,14 @@ class RunResult:
         """
         return pandas_frame(self.source.frame(table))
 
-    def report(self, path: str | Path) -> Path:
+    def report(self, path: str | Path, *, explain: bool = False) -> Path:
         """Writes the result as one HTML file that needs no network, and returns its path.
 
-        Bars that are not those of the run any more are left out, and the page says so. Raises ``LibraryMissing``
-        without the extra ``ktrdr[report]``, and ``OutputNotWritable``.
+        With ``explain`` the page of a backtest says why each trade was entered and left. Bars that are not those of
+        the run any more are left out, and the page says so. Raises ``LibraryMissing`` without the extra
+        ``ktrdr[report]``, and ``OutputNotWritable``.
         """
-        return write_page(report_of("backtest")(self), Path(path))
+        return write_page(report_of("backtest")(self, explain=explain), Path(path))
 
     def plot(self) -> alt.VConcatChart:
         """Returns an Altair chart of equity and drawdown.

@@ -53,10 +53,12 @@ def equity_band(result: RunResult, level: float = 0.9, resamples: int = RESAMPLE
     """
     if result.undefined.get("volatility") is not None:
         return None
-    returns, capital = result.daily_returns, result.metrics["initial_capital"]
+    returns = result.daily_returns
+    capital = result.metrics["initial_capital"]
     if len(returns) < _LEAST_DAYS or capital is None:
         return None
-    generator, block = np.random.default_rng(seed_of(result)), optimal_block(returns)
+    generator = np.random.default_rng(seed_of(result))
+    block = optimal_block(returns)
     kept = np.unique(np.linspace(0, len(returns) - 1, min(len(returns), _MOST_POINTS)).astype(np.int64))
     drawn = np.empty((resamples, len(kept)))
     for number in range(resamples):

@@ -33,6 +33,7 @@ def run(
     stored: Flag = False,
     worker: str | None = None,
     report: Path | None = None,
+    explain: Flag = False,
 ) -> CommandResult:
     """Trade a strategy over stored bars.
 
@@ -56,9 +57,13 @@ def run(
         Queue it at the worker of that address.
     report
         Write the run's report to this HTML file.
+    explain
+        Let the report say why each trade was entered and left.
     """
     from ktrdr.cli.runs.report import check_report
 
+    if explain and report is None:
+        raise UsageError("nothing to write it to", found="--explain", expected="with --report FILE")
     check_report(report, "backtest", worker)
     words = [word for word in (strategy, symbol, timeframe) if word is not None]
     if resume is not None:
@@ -67,14 +72,14 @@ def run(
             raise UsageError("a resumed run has its inputs", where="--resume", found=found[0], expected=expected)
         from ktrdr.cli.runs import client
 
-        return _reported(client.resume(resume, threads=threads, stored=stored, worker=worker), report)
+        return _reported(client.resume(resume, threads=threads, stored=stored, worker=worker), report, explain)
     missing = [flag for flag in ("--start-date", "--end-date") if flag not in options.given()]
     if len(words) < 3 or missing:
         what = ("STRATEGY", "SYMBOL", "TIMEFRAME")[len(words) :] + tuple(missing)
         raise UsageError("missing", found=f"no {' '.join(what)}", expected="STRATEGY SYMBOL TIMEFRAME and both dates")
     if stored:
         raise UsageError("a new run has nothing stored", found="--stored", expected="with --resume ID")
-    return _reported(_begin(words, options, threads, note, worker), report)
+    return _reported(_begin(words, options, threads, note, worker), report, explain)
 
 
 def _begin(
@@ -98,14 +103,14 @@ def _begin(
     return in_foreground(lambda _: begin(store, request, threads=count, note=note), store)
 
 
-def _reported(answer: CommandResult, report: Path | None) -> CommandResult:
+def _reported(answer: CommandResult, report: Path | None, explain: bool) -> CommandResult:
     from ktrdr.cli.runs.report import with_report
     from ktrdr.operations.store.store import Store
 
-    return answer if report is None else with_report(answer, Store.open(), report)
+    return answer if report is None else with_report(answer, Store.open(), report, explain=explain)
 
 
-def report(operation_id: str, /, *, out: Out = None) -> CommandResult:
+def report(operation_id: str, /, *, out: Out = None, explain: Flag = False) -> CommandResult:
     """Write a finished run as one HTML file: chart, trades, metrics, conventions; it needs no network.
 
     Parameters
@@ -114,11 +119,13 @@ def report(operation_id: str, /, *, out: Out = None) -> CommandResult:
         Its id, the start of it, or latest.
     out
         The file; by default ID.html in the working folder.
+    explain
+        Say why each trade was entered and left: inputs in words, probabilities, the part of each input.
     """
     from ktrdr.cli.runs.report import report_of_run
     from ktrdr.operations.store.store import Store
 
-    return report_of_run(Store.open(), operation_id, out)
+    return report_of_run(Store.open(), operation_id, out, explain=explain)
 
 
 def compare(*operation_ids: str) -> CommandResult:

@@ -26,23 +26,31 @@ def check_report(path: Path | None, kind: str, worker: str | None) -> None:
     check_page(path)
 
 
-def report_of_run(store: Store, operation_id: str, path: Path | None, data_dir: Path | None = None) -> CommandResult:
-    """Writes the report of a completed operation; by default ``ID.html`` in the working folder."""
+def report_of_run(
+    store: Store, operation_id: str, path: Path | None, data_dir: Path | None = None, *, explain: bool = False
+) -> CommandResult:
+    """Writes the report of a completed operation; by default ``ID.html`` in the working folder.
+
+    With ``explain`` the page of a backtest says why each trade was entered and left.
+    """
     from ktrdr.operations.kind import kind_of
 
     operation = store.get(store.find_id(operation_id))
     make = report_of(operation.kind)
     file = Path(f"{operation.id}.html") if path is None else path
     check_page(file)
-    written = write_page(make(kind_of(operation.kind).result(store, operation.id), data_dir), file)
+    result = kind_of(operation.kind).result(store, operation.id)
+    written = write_page(make(result, data_dir, explain=explain), file)
     return CommandResult(
         {"operation_id": operation.id, "status": "completed", "report": str(written)}, [f"report {written}"]
     )
 
 
-def with_report(answer: CommandResult, store: Store, path: Path | None, data_dir: Path | None = None) -> CommandResult:
+def with_report(
+    answer: CommandResult, store: Store, path: Path | None, data_dir: Path | None = None, *, explain: bool = False
+) -> CommandResult:
     """Returns the answer of a run with its report written, where one was asked for and the run has completed."""
     if path is None or answer.failure is not None:
         return answer
-    made = report_of_run(store, answer.data["operation_id"], path, data_dir)
+    made = report_of_run(store, answer.data["operation_id"], path, data_dir, explain=explain)
     return replace(answer, data={**answer.data, "report": made.data["report"]}, shown=[*answer.shown, *made.shown])

@@ -597,8 +597,39 @@ function select(number, { move = true } = {}) {
     showRange(from - margin, to + margin);
   }
   marks.update?.();
+  explain(number);
   element("said").textContent = row ? `Trade ${[...row.cells].slice(0, 6).map((cell) => cell.textContent.trim()).join(", ")}: ` +
     `net ${row.dataset.net}` : "";
+}
+
+/* Says why a trade was entered and left: what the net said, and the part of each input in its score. */
+function explain(number) {
+  element("why").replaceChildren(...(page.why[number] ?? []).map(reason));
+}
+
+function node(name, text, kind = "") {
+  const made = document.createElement(name);
+  made.textContent = text;
+  if (kind) made.className = kind;
+  return made;
+}
+
+function reason({ said, time, state, score, sum, inputs }) {
+  const whole = node("div", ""), table = node("table", "", "wide"), largest = Math.max(...inputs.map(([, part]) => Math.abs(part)));
+  const rows = [...inputs, [`difference of the score "${score}"`, sum]].map(([words, part], place) => {
+    const row = node("tr", ""), bar = node("td", ""), cell = node("td", String(part), "number");
+    if (place < inputs.length) {
+      const fill = node("span", "", part > 0 ? "more" : "less");
+      fill.style.width = `${Math.round(100 * Math.abs(part) / (largest || 1))}%`;
+      bar.append(fill);
+    }
+    bar.className = "part";
+    row.append(node("td", words), cell, bar);
+    return row;
+  });
+  table.append(...rows);
+  whole.append(node("h3", said), node("p", `At the close of ${time} UTC: ${state.join(", ")}`, "note"), table);
+  return whole;
 }
 
 function step(by) {
