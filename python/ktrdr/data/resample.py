@@ -52,10 +52,19 @@ def first_straddling(stamps: Stamps, source: Timeframe, target: Timeframe) -> in
     >>> first_straddling(hours, Timeframe.H1, Timeframe.D1), first_straddling(hours, Timeframe.H2, Timeframe.D1)
     (None, 1)
     """
-    anchor = _FIRST_MONDAY_NS if target is Timeframe.W1 else 0
-    into = (stamps - anchor) % target.ns
-    beyond = into + source.ns > target.ns
+    beyond = stamps - bin_starts(stamps, target) + source.ns > target.ns
     return int(np.argmax(beyond)) if beyond.any() else None
+
+
+def bin_starts(stamps: Stamps, target: Timeframe) -> Stamps:
+    """Returns the open of the target bar in which each stamp lies [n, int64, ns UTC].
+
+    >>> (bin_starts(np.array([5, 6, 30]) * Timeframe.H1.ns, Timeframe.H4) // Timeframe.H1.ns).tolist()
+    [4, 4, 28]
+    """
+    anchor = _FIRST_MONDAY_NS if target is Timeframe.W1 else 0
+    found: Stamps = stamps - (stamps - anchor) % target.ns
+    return found
 
 
 def _off_grid(symbol: str, stamps: Stamps, row: int, source: Timeframe, target: Timeframe) -> DataResampleGrid:

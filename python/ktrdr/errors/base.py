@@ -144,4 +144,4 @@ def _is_json(value: object) -> bool:
 
 
 def _shown(value: object) -> str:
-    return value if isinstance(value, str) and value.isprintable() else repr(value)
+    return value if isinstance(value, str) and value and value.isprintable() else repr(value)

@@ -142,17 +142,19 @@ def read_config(path: str | Path) -> dict[str, Any]:
 
 
 def read_history(path: str | Path) -> tuple[Mapping[str, Any], ...]:
-    """Returns the figures of each epoch of a bundle's training; raises ``ModelNotFound`` or ``ModelFormat``."""
+    """Returns the figures of each epoch of a bundle's training; raises as `read_metrics` does."""
     return tuple(read_metrics(path)["epochs"])
 
 
 def read_metrics(path: str | Path) -> dict[str, Any]:
-    """Returns the content of ``metrics.json``; raises ``ModelNotFound`` or ``ModelFormat``.
+    """Returns the content of ``metrics.json``; raises ``ModelNotFound``, ``ModelFormat`` or ``ModelHash``.
 
     A bundle of version 4 has ``splits`` and ``judged`` beside ``best_epoch`` and ``epochs``.
     """
     folder = Path(path)
-    metrics = _parse_json(_read_small(folder, METRICS), folder, METRICS)
+    data = _read_small(folder, METRICS)
+    _check_hash(METRICS, _sha256(data), read_metadata(folder).hashes.get(METRICS), folder)
+    metrics = _parse_json(data, folder, METRICS)
     epochs = metrics.get("epochs") if isinstance(metrics, dict) else None
     if not isinstance(epochs, list) or not all(isinstance(entry, dict) for entry in epochs):
         raise ModelFormat("no figures of epochs", where=_where(folder, METRICS), expected="epochs: a list of mappings")

@@ -20,6 +20,8 @@ LEAST_BLOCKS: Final = 10
 LEAST_TRADES: Final = 10
 HIGHEST_DRAWDOWN_RATE: Final = 0.5
 _SHORTEST_BLOCK: Final = 24
+LEAST_ROWS: Final = LEAST_BLOCKS * _SHORTEST_BLOCK
+"""Test rows under which no net passes the training gate."""
 _RUNS_IN_A_BLOCK: Final = 2
 _BASIS_POINTS: Final = 1e4
 _NORMAL: Final = NormalDist()

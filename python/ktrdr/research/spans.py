@@ -72,7 +72,7 @@ def choose_spans(
     for symbol in symbols:
         for timeframe in timeframes:
             covered = _within(covered, bars.stamps(symbol, timeframe), timeframe)
-    stamps = np.unique(np.concatenate([_inside(bars.stamps(symbol, base), covered) for symbol in symbols]))
+    stamps = _stamps_inside(bars, symbols, base, covered)
     if len(stamps) < LEAST_BARS:
         raise DataTooShort(
             "too few bars for a training and a backtest after it",
@@ -82,6 +82,16 @@ def choose_spans(
             hint="import more bars, or give other dates",
         )
     return _split(stamps, base)
+
+
+def bars_inside(source: BarSource, symbols: Sequence[str], base: Timeframe, span: Span) -> int:
+    """Returns the number of base bars in a span, those of several symbols at one moment counted once."""
+    return len(_stamps_inside(source, symbols, base, span))
+
+
+def _stamps_inside(bars: BarSource, symbols: Sequence[str], base: Timeframe, span: Span) -> Stamps:
+    found: Stamps = np.unique(np.concatenate([_inside(bars.stamps(symbol, base), span) for symbol in symbols]))
+    return found
 
 
 def _split(stamps: Stamps, base: Timeframe) -> Spans:

@@ -18,6 +18,7 @@ TEST = 2
 DROPPED = -1
 SPLITS: Final = ("train", "validation", "test")
 _EMBARGO_PERCENT = 1
+EMBARGO_RATE: Final = _EMBARGO_PERCENT / 100
 _NEVER = np.iinfo(np.int64).max
 Parts = NDArray[np.int8]
 

@@ -52,4 +52,5 @@ class FakeMarket:
 
     def figures(self, symbol: str, timeframe: Timeframe) -> Figures:
         """Returns a volatility of 0.1 % an hour."""
-        return Figures(0.001 * (timeframe.seconds / 3_600) ** 0.5, symbol not in self._without_volume)
+        volatility = 0.001 * (timeframe.seconds / 3_600) ** 0.5
+        return Figures(volatility, volatility, symbol not in self._without_volume)

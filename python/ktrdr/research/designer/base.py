@@ -82,6 +82,7 @@ class Design:
         explanation: sentences that say which words of the brief led to what.
         usage: calls, tokens and cost.
         resample: True where a timeframe is not stored, so that the run makes it from finer bars.
+        warnings: those sentences that a user must see before the result: words without effect, and choices for them.
     """
 
     strategy: Json
@@ -89,6 +90,7 @@ class Design:
     explanation: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
     resample: bool = False
+    warnings: tuple[str, ...] = ()
 
     @cached_property
     def loaded(self) -> Strategy:
@@ -136,6 +138,7 @@ class Design:
             "explanation": list(self.explanation),
             "usage": self.usage.to_dict(),
             "resample": self.resample,
+            "warnings": list(self.warnings),
         }
 
     @classmethod
@@ -147,6 +150,7 @@ class Design:
             explanation=tuple(facts["explanation"]),
             usage=Usage.of(facts["usage"]),
             resample=facts["resample"],
+            warnings=tuple(facts["warnings"]),
         )
         _ = design.loaded
         return design

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ktrdr._types import Json
+from ktrdr.data.resample import Resampling
 from ktrdr.data.store.repository import Repository
-from ktrdr.errors import DataNotFound
+from ktrdr.errors import DataEmpty, DataNotFound
 from ktrdr.operations.kind import Kind, Shown
 from ktrdr.operations.models import Claim, Outcome, Result
 from ktrdr.operations.running.io import RunIO
@@ -16,13 +18,16 @@ from ktrdr.operations.running.recorder import Recorder
 from ktrdr.operations.running.session import recorded
 from ktrdr.research.designer.base import Ask, Design
 from ktrdr.research.designer.market import StoredMarket
+from ktrdr.research.gates import LEAST_ROWS
 from ktrdr.research.job.request import ResearchRequest
 from ktrdr.research.job.shown import shown
 from ktrdr.research.job.state import JsonState, OpenedState, begun, hash_of, open_state
-from ktrdr.research.spans import Spans, choose_spans
+from ktrdr.research.spans import TRAINING_SHARE, Spans, bars_inside, choose_spans
 from ktrdr.research.strategy_file import save_strategy, strategies_folder
 from ktrdr.settings import data_root
 from ktrdr.strategy.loader import parse_strategy
+from ktrdr.time import iso
+from ktrdr.training.splits import EMBARGO_RATE, embargo_of
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ class DesignKind(Kind):
             request = ResearchRequest.of_spec(spec)
             repository = Repository(io.data_dir)
             market = StoredMarket(repository, request.span())
-            _require_bars(market)
+            _require_bars(repository, market)
             journal = _Journal(recorder, begun(claim))
             recorder.progress.report(self.name, 0, 1, {"designer": request.designer})
             ask = Ask(request.brief, request.seed or 0, market, journal, io.token)
@@ -111,7 +116,8 @@ class DesignKind(Kind):
             spans = choose_spans(
                 repository, design.symbols, design.timeframes, request.span(), resample=design.resample
             )
-            result = self._saved(request, design, spans, io).outcome(spec, claim.notices)
+            warnings = (*claim.notices, *design.warnings, *_few_rows(repository, design, spans))
+            result = self._saved(request, design, spans, io).outcome(spec, warnings)
             recorder.progress.report(self.name, 1, 1, {"designer": request.designer})
             recorder.complete(result)
         return result
@@ -125,11 +131,36 @@ class DesignKind(Kind):
         return Designed(saved.text, saved.path.name, named, spans)
 
 
-def _require_bars(market: StoredMarket) -> None:
-    """Raises ``DataNotFound`` for a data folder without bars: on a worker, another one may have them."""
-    if not market.series():
+def _require_bars(repository: Repository, market: StoredMarket) -> None:
+    """Raises ``DataNotFound`` for a data folder without bars, ``DataEmpty`` where none lies in the dates asked for.
+
+    On a worker another one may have the bars that this folder lacks.
+    """
+    if market.series():
+        return
+    stored = StoredMarket(repository, resample=False).series()
+    if not stored:
         hint = "`ktrdr data import` brings bars in, `ktrdr data sample` makes some up"
         raise DataNotFound("no bars are stored here", where="data folder", hint=hint)
+    first_ns = min(one.first_ns for one in stored)
+    last_ns = max(one.last_ns for one in stored)
+    found = f"{len(stored)} series with bars from {iso(first_ns)} to {iso(last_ns)}"
+    raise DataEmpty("no stored bar lies in the dates asked for", found=found, hint="give other dates")
+
+
+def _few_rows(repository: Repository, design: Design, spans: Spans) -> Iterator[str]:
+    """Yields a warning where the training cannot leave as many test rows as its gate needs."""
+    source = Resampling(repository) if design.resample else repository
+    bars = bars_inside(source, design.symbols, design.base_timeframe, spans.train)
+    share = design.loaded.training.data_split.test
+    rows = max(0, math.floor(share * bars) - embargo_of(bars))
+    if rows < LEAST_ROWS:
+        needed = math.ceil(LEAST_ROWS / (share - EMBARGO_RATE) / TRAINING_SHARE)
+        frame = design.base_timeframe.value
+        yield (
+            f"too few bars to pass the training gate: at most {rows} test rows, and it needs {LEAST_ROWS}: "
+            f"about {needed:,} bars of {frame} in all"
+        )
 
 
 class _Journal:

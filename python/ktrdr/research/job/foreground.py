@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ktrdr.arguments import check_threads
 from ktrdr.control import ProgressBridge
 from ktrdr.operations.models import Claim, Result
 from ktrdr.operations.owner import Owner
@@ -62,6 +63,7 @@ def research(
 
 
 def begin(store: Store, request: ResearchRequest, *, threads: int = DEFAULT_THREADS, note: str | None = None) -> Claim:
-    """Claims a new cycle of this process; raises ``ModelKeyMissing`` before that."""
+    """Claims a new cycle of this process; raises ``ArgumentInvalid`` or ``ModelKeyMissing`` before that."""
+    check_threads(threads)
     request.require_designer()
     return store.begin_here(KIND.name, request.to_spec(), Owner.me(), KIND.capability(), threads=threads, note=note)

@@ -15,6 +15,8 @@ from ktrdr.strategy.submitted import known_strategy
 from ktrdr.training.run.result import TrainResult
 
 _BARS = ("bars ", "context ")
+_SWITCHED = ("early_stopping", "lr_scheduler")
+"""Sections that are off where they are absent."""
 _LISTED = ("validation_loss", "test_accuracy")
 
 
@@ -91,7 +93,12 @@ def _changes(spec: Mapping[str, Any], strategy: Strategy) -> dict[str, Change]:
         changed = with_training(strategy, spec["training"])
     except KtrdrError:
         return {}
-    return changes(*(flat_rules({"training": each.training.canonical()}) for each in (changed, strategy)))
+    run, file = (each.training.canonical() for each in (changed, strategy))
+    found = changes(flat_rules({"training": run}), flat_rules({"training": file}))
+    for section in (f"training.{name}" for name in _SWITCHED if name in file and name not in run):
+        found = {name: change for name, change in found.items() if not name.startswith(f"{section}.")}
+        found[section] = Change(run="off", file="on")
+    return found
 
 
 def _text(value: Any) -> str:

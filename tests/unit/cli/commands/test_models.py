@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -120,11 +121,22 @@ def test_an_older_bundle_is_shown_without_splits(ktrdr: Callable, trained: Calla
     for name, keys in (("metrics.json", ("splits", "judged")), ("metadata_v3.json", ("identity", "result_hash"))):
         content: dict[str, Any] = json.loads((path / name).read_text())
         content = {key: value for key, value in content.items() if key not in keys}
-        (path / name).write_text(json.dumps(content | ({"format_version": 3} if "hashes" in content else {})))
+        if "hashes" in content:
+            figures = hashlib.sha256((path / "metrics.json").read_bytes()).hexdigest()
+            content |= {"format_version": 3, "hashes": content["hashes"] | {"metrics.json": figures}}
+        (path / name).write_text(json.dumps(content))
     shown = ktrdr(f"models show {MODEL} --json").object
     assert (shown["splits"], shown["judged"], len(shown["epochs"])) == ({}, {}, 2)
     said = ktrdr(f"models show {MODEL}").out
     assert "test accuracy" in said and "best epoch" in said and "named HOLD" not in said
+
+
+@pytest.mark.parametrize("to", ['{"epochs": []}', "no JSON"])
+def test_figures_that_were_changed_are_refused(ktrdr: Callable, model: Path, to: str) -> None:
+    (model / "metrics.json").write_text(to)
+    said = ktrdr(f"models show {MODEL}")
+    assert said.is_error("model_hash", 3)
+    assert "walker_mlp/1h_v1/metrics.json" in said.err
 
 
 def test_doubts_are_warnings_of_old_bundles_too(ktrdr: Callable, folder: Path) -> None:

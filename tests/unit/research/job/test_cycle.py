@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ktrdr.errors import LabelNotSupported
+from ktrdr.errors import ArgumentInvalid, DataEmpty, LabelNotSupported
 from ktrdr.operations import research
 from ktrdr.operations.models import Status
 from ktrdr.operations.store.store import Store
@@ -56,6 +57,24 @@ def test_a_training_without_a_net_is_a_refusal_with_its_reason(
     }
     assert (parts["training"].error or {})["code"] == error
     assert store.trials(edges.SYMBOL, "1h", 0, 2**62) == []
+
+
+def test_dates_behind_all_bars_are_no_empty_folder(store: Store) -> None:
+    with pytest.raises(DataEmpty, match="no stored bar lies in the dates asked for: found 1 series with bars from"):
+        research("RSI on 1h for EURUSD", "grammar", start="2030-12-01", threads=1, store=store)
+
+
+def test_threads_are_refused_before_anything_is_stored(store: Store) -> None:
+    with pytest.raises(ArgumentInvalid):
+        research("RSI on 1h for EURUSD", "grammar", threads=0, store=store)
+    assert store.list() == ([], None)
+
+
+def test_a_gate_that_cannot_be_passed_is_foretold(store: Store) -> None:
+    result = research("follow the trend", strategy=given(), end="2024-02-10", threads=1, store=store)
+    [warning] = [line for line in result.warnings if "test rows" in line and "training gate" in line]
+    assert re.search(r"at most \d+ test rows, and it needs 240: about 2,449 bars of 1h", warning)
+    assert not result.manifest["gates"][0]["passed"]
 
 
 def test_labels_that_nobody_can_train_are_refused_before_anything_is_stored() -> None:

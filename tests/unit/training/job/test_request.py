@@ -20,6 +20,7 @@ from ktrdr.operations.kind import Change, kind_of
 from ktrdr.strategy.submitted import StrategyText
 from ktrdr.training.job.request import OTHER_NAMES, TrainingParameters, TrainingRequest
 from ktrdr.worker.schemas import TrainingBody
+from support.inputs import worlds
 
 PARAMETERS = TrainingParameters.model_fields
 KIND = kind_of("training")
@@ -129,6 +130,12 @@ def test_lists_show_what_was_asked_for() -> None:
     assert shown.changes["training.epochs"] == Change(3, 20)
     assert shown.changes["training.labels.source"] == Change("triple_barrier", "zigzag")
     assert "training.loss" not in shown.changes
+
+
+def test_a_section_that_is_switched_off_is_one_change() -> None:
+    file = worlds.strategy(training={**worlds.strategy()["training"], "early_stopping": {"patience": 5}})
+    request = TrainingRequest.of(file, training={"early_stopping": {"enabled": False}})
+    assert KIND.shown(request.to_spec()).changes == {"training.early_stopping": Change("off", "on")}
 
 
 def test_a_spec_that_cannot_be_read_is_shown_all_the_same() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ktrdr._types import JsonObject
@@ -16,14 +16,22 @@ from ktrdr.research.designer.grammar.plan import Plan
 from ktrdr.research.designer.grammar.reading.brief import ZIGZAG, Reading
 from ktrdr.research.designer.grammar.reading.instruments import is_currency_pair
 from ktrdr.research.designer.grammar.reading.parts import Rule
-from ktrdr.research.designer.market import Market
+from ktrdr.research.designer.market import Figures, Market
 from ktrdr.time import Timeframe
 
-_LEGS = {"scalping": (10, 24), "swing": (40, 90), "trend": (30, 70), "breakout": (20, 50), "": (16, 45)}
+_LEGS = {
+    "scalping": (10, 24),
+    "reversion": (10, 24),
+    "momentum": (20, 50),
+    "breakout": (20, 50),
+    "trend": (30, 70),
+    "swing": (40, 90),
+    "": (16, 45),
+}
 """Bars of a leg by style, least and most."""
 
-_MOST_LEGS_BARS = 120
-"""A leg takes at most this share of the bars: its inverse. Splits of 15 % then hold more than ten legs."""
+_MOST_LEGS_BARS = 300
+"""A leg takes at most this share of the bars: its inverse. A split of 15 % then holds ten legs in calmer times too."""
 
 _USUAL_VOLATILITY = 0.001
 _FX_COST = 0.00002
@@ -48,9 +56,10 @@ class Target:
 
 def build(plan: Plan, reading: Reading, market: Market, draw: Draw, seed: int) -> tuple[JsonObject, list[str]]:
     """Returns the strategy file of a plan, and sentences about what the plan left open."""
-    volatility = _volatility(plan, market)
+    volatility = _least(plan, market, lambda figures: figures.volatility)
+    calm = _least(plan, market, lambda figures: figures.calm_volatility)
     cost = _cost(plan.choice.symbols)
-    target = _target(plan, reading, volatility.get(plan.choice.base, _USUAL_VOLATILITY), cost, draw)
+    target = _target(plan, reading, calm.get(plan.choice.base, _USUAL_VOLATILITY), cost, draw)
     sections = sections_of(plan.uses, volatility, draw)
     model, why = _model(plan, reading, draw)
     body: JsonObject = {
@@ -81,12 +90,12 @@ def _cost(symbols: Sequence[str]) -> float:
     return _FX_COST if symbols and all(map(is_currency_pair, symbols)) else _COST
 
 
-def _volatility(plan: Plan, market: Market) -> dict[Timeframe, float]:
-    """Returns the least volatility of the symbols on each timeframe, where it is known."""
+def _least(plan: Plan, market: Market, of: Callable[[Figures], float]) -> dict[Timeframe, float]:
+    """Returns the least of a figure among the symbols on each timeframe, where it is known."""
     found: dict[Timeframe, float] = {}
     for frame in plan.choice.timeframes:
         measured = [market.figures(symbol, frame) for symbol in plan.choice.symbols]
-        known = [figures.volatility for figures in measured if figures is not None]
+        known = [of(figures) for figures in measured if figures is not None]
         if known:
             found[frame] = min(known)
     return found
@@ -97,15 +106,18 @@ def _target(plan: Plan, reading: Reading, volatility: float, cost: float, draw: 
     style = next((style for style in plan.styles if style in _LEGS), "")
     most = max(4, plan.choice.bars // _MOST_LEGS_BARS)
     leg = max(4, min(most, round(draw.between("leg", *_LEGS[style]))))
+    asked = f", as the style {style} asks" if style else ""
     source = reading.labels or ("triple_barrier" if "breakout" in plan.styles else ZIGZAG)
     if source == "triple_barrier":
         barrier = draw.one("barrier", (1.5, 2.0, 2.5))
         labels = {"source": source, "profit_target_atr": barrier, "stop_loss_atr": barrier, "max_holding_bars": leg}
-        return Target(labels, f"Labels are triple barriers of {barrier} ATR within {leg} bars.")
+        return Target(labels, f"Labels are triple barriers of {barrier} ATR within {leg} bars{asked}.")
     if source == "forward_return":
         horizon = reading.rules["horizon"].value if reading.has("horizon") else None
-        horizon = _whole(horizon, "horizon", 1, 10_000) if horizon is not None else leg
-        return Target({"source": source, "horizon": horizon}, f"The net predicts the return of {horizon} bars.")
+        if horizon is not None:
+            leg = _whole(horizon, "horizon", 1, 10_000)
+            asked = ""
+        return Target({"source": source, "horizon": leg}, f"The net predicts the return of {leg} bars{asked}.")
     given = reading.rules["zigzag_threshold"].value if reading.has("zigzag_threshold") else None
     if given is not None:
         if not 0 < given < 1:
@@ -113,11 +125,12 @@ def _target(plan: Plan, reading: Reading, volatility: float, cost: float, draw: 
                 "out of range", where="zigzag threshold", found=given, expected="above 0 % and below 100 %"
             )
         return Target({"source": ZIGZAG, "zigzag_threshold": given}, f"Labels are legs of at least {given:.3%}.")
-    # A walk of this volatility moves that far in about `leg` bars.
+    # A walk of this volatility moves that far in about `leg` bars. It is that of calm times: they must have legs too.
     threshold = float(f"{max(volatility * math.sqrt(leg), _COSTS_OF_LEG * cost):.2g}")
     threshold = min(threshold, 0.5)
     about = plan.choice.bars // leg
-    why = f"Labels are legs of at least {threshold:.3%}, about {leg} bars each: some {about} on the bars there are."
+    count = f"some {about:,} on {plan.choice.bars:,} bars"
+    why = f"Labels are legs of at least {threshold:.3%}, about {leg} bars each{asked}: {count}."
     return Target({"source": ZIGZAG, "zigzag_threshold": threshold}, why)
 
 
@@ -256,12 +269,22 @@ def _name(plan: Plan, body: Mapping[str, object]) -> str:
     return f"{stem[:50]}_{mark}"
 
 
+def _words(value: Mapping[str, float] | float) -> str:
+    """Returns a rule's value as a sentence has it.
+
+    >>> _words({"atr": 2.0}), _words(24)
+    ('atr 2', '24')
+    """
+    return ", ".join(f"{key} {one:g}" for key, one in value.items()) if isinstance(value, Mapping) else f"{value:g}"
+
+
 def _rule_lines(reading: Reading, body: JsonObject) -> Iterator[str]:
     if reading.has("long_only"):
         yield "The brief allows no short positions."
     for name, value in body["execution"].get("exits", {}).items():
         asked = reading.has(name.removesuffix("_bars"))
-        yield f"The {name.replace('_', ' ')} is {value}, {'as the brief says' if asked else 'drawn from the seed'}."
+        origin = "as the brief says" if asked else "drawn from the seed"
+        yield f"The {name.replace('_', ' ')} is {_words(value)}, {origin}."
     excluded = sorted([*reading.no_indicators, *(frame.value for frame in reading.no_timeframes), *reading.no_styles])
     if excluded:
         yield f"The brief excludes {', '.join(excluded)}."

@@ -30,7 +30,9 @@ class Grammar:
         draw = Draw(ask.seed)
         plan = make_plan(reading, ask.market, draw)
         strategy, lines = build(plan, reading, ask.market, draw, ask.seed)
-        design = Design(strategy, NAME, (*plan.sentences, *lines), resample=plan.choice.resample)
+        sentences = (*plan.sentences, *lines)
+        warnings = (*plan.choice.defaults, *reading.idle)
+        design = Design(strategy, NAME, sentences, resample=plan.choice.resample, warnings=warnings)
         _check(design, ask)
         return design
 

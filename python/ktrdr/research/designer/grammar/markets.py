@@ -21,6 +21,7 @@ _FRAMES = {
     "swing": ("4h", "1d", "1h"),
     "": ("1h", "30m", "15m", "4h", "2h", "1d", "5m"),
 }
+_UNNAMED = "The brief names no"
 _HIGHER = (3, 50)
 """Least and greatest ratio of a higher timeframe to the base."""
 
@@ -33,6 +34,7 @@ class Choice:
         base: the timeframe of its decisions.
         bars: bars of the base that all series share.
         resample: True if a series is made from a finer one.
+        defaults: sentences about symbols and timeframes that the brief does not name.
     """
 
     symbols: tuple[str, ...]
@@ -40,6 +42,7 @@ class Choice:
     base: Timeframe
     bars: int
     resample: bool
+    defaults: tuple[str, ...]
 
 
 def choose_markets(reading: Reading, market: Market, draw: Draw) -> tuple[Choice, list[str]]:
@@ -59,7 +62,9 @@ def choose_markets(reading: Reading, market: Market, draw: Draw) -> tuple[Choice
     if made:
         more.append(f"A run makes {', '.join(dict.fromkeys(made))}, since those bars are not stored.")
     ordered = (base, *sorted(frame for frame in frames if frame != base))
-    return Choice(symbols, ordered, base, bars, resample), [*lines, *more]
+    sentences = [*lines, *more]
+    defaults = tuple(line for line in sentences if line.startswith(_UNNAMED))
+    return Choice(symbols, ordered, base, bars, resample, defaults), sentences
 
 
 def _symbols(reading: Reading, series: Sequence[Series], draw: Draw) -> tuple[tuple[str, ...], list[str]]:
@@ -83,7 +88,7 @@ def _symbols(reading: Reading, series: Sequence[Series], draw: Draw) -> tuple[tu
         raise BriefInvalid(what, where="symbol", found=f"stored: {found}", hint=hint)
     rich = [symbol for symbol in able if _most_bars(symbol, reading, series) >= _GOOD_BARS] or able
     symbol = draw.one("symbol", rich)
-    return (symbol,), [f"The brief names no symbol: {symbol} was taken of {len(able)} that fit."]
+    return (symbol,), [f"{_UNNAMED} symbol: {symbol} was taken of {len(able)} that fit."]
 
 
 def _fitting(words: SymbolWords, reading: Reading, series: Sequence[Series]) -> str:
@@ -113,7 +118,7 @@ def _frames(
     named = reading.timeframes
     if not named:
         first = _first(reading, shared, series, draw)
-        lines = [f"The brief names no timeframe: {first.value} was taken."]
+        lines = [f"{_UNNAMED} timeframe: {first.value} was taken."]
     else:
         first = min(named)
         lines = [f"The brief names {', '.join(frame.value for frame in named)}."]

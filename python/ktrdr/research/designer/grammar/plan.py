@@ -58,7 +58,12 @@ def make_plan(reading: Reading, market: Market, draw: Draw) -> Plan:
     added = [] if reading.only or len(reading.indicators) > 1 else _added(reading, market, choice, named, draw)
     uses = _covering(_beside([*named, *added], reading), choice.timeframes, bool(named))
     refuse(list(_without_volume([use for use in uses if use in named or use.type in _types(reading)], market, choice)))
-    lines = [*_indicator_lines(reading, named), *_added_lines(added, reading)]
+    beside = [use for use in uses if use.id not in {one.id for one in (*named, *added)}]
+    lines = [
+        *_indicator_lines(reading, named),
+        *_added_lines(added, reading),
+        *(f"{use.id} is read too: a level of price says little without its distance." for use in beside),
+    ]
     return Plan(choice, tuple(uses), reading.styles, (*sentences, *lines, *reading.notes))
 
 

@@ -123,6 +123,34 @@ def test_several_symbols_share_one_net() -> None:
     assert made.symbols == ("EURUSD", "SPY")
 
 
+@pytest.mark.parametrize("style", ["scalping", "mean reversion", "momentum", "breakout", "trend following", "swing"])
+def test_a_style_says_what_it_changed(style: str) -> None:
+    said = " ".join(design(f"{style} strategy with RSI and ADX on 1h for EURUSD").explanation)
+    assert ", as the style " in said
+
+
+def test_what_had_no_effect_and_what_was_taken_instead_are_warnings() -> None:
+    made = design("RSI und ADX auf Stundenbasis")
+    assert len(made.warnings) == 3
+    assert made.warnings[0].startswith("The brief names no symbol: ")
+    assert made.warnings[1].startswith("The brief names no timeframe: ")
+    assert '"Stundenbasis"' in made.warnings[2]
+    assert set(made.warnings) <= set(made.explanation)
+    assert Design.of(made.to_dict()) == made
+    assert design("RSI on EURUSD 1h").warnings == ()
+
+
+def test_rules_are_written_as_words() -> None:
+    said = " ".join(design("RSI on EURUSD 1h, stop loss 2 atr, hold at most 30 bars").explanation)
+    assert "The stop loss is atr 2, as the brief says." in said
+    assert "The max holding bars is 30, as the brief says." in said
+
+
+def test_a_distance_beside_a_level_has_its_line() -> None:
+    said = " ".join(design("EMA 50 and ADX on EURUSD 1h").explanation)
+    assert "distancefromma_50 is read too" in said
+
+
 def test_labels_leave_enough_legs() -> None:
     """A walk with the market's volatility has about as many legs as (threshold / volatility)² bars allow."""
     for style, seed in product(("", "scalping", "swing", "trend following"), range(5)):

@@ -68,6 +68,7 @@ class Reading:
     no_styles: frozenset[str] = frozenset()
     only: bool = False
     notes: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
 
     def has(self, rule: str) -> bool:
         """Returns True if the brief has this rule."""
@@ -83,7 +84,7 @@ def read_brief(brief: str, symbols: Sequence[str]) -> Reading:
     """
     scanned = scan(brief, Instruments(symbols))
     sentence = sentence_of(scanned.parts)
-    faults = [*_part_faults(sentence), *_unknown_faults(sentence), *_contradictions(sentence)]
+    faults = [*_part_faults(sentence), *_unknown_faults(sentence), *_contradictions(sentence), *_nothing(sentence)]
     refuse(faults)
     rules = _rules(sentence)
     frames = [words.timeframe for words in sentence.kept(TimeframeWords) if words.timeframe is not None]
@@ -102,8 +103,18 @@ def read_brief(brief: str, symbols: Sequence[str]) -> Reading:
         no_symbols=frozenset(words.symbol for words in sentence.refused(SymbolWords) if words.symbol),
         no_styles=frozenset(_texts(sentence, PartKind.STYLE, refused=True)),
         only=any(part.kind is PartKind.PLAIN and part.words.lower() in _ONLY for part in sentence.parts),
-        notes=tuple(_notes(sentence, scanned.corrections)),
+        notes=(*_notes(sentence, scanned.corrections), *_idle(sentence)),
+        idle=tuple(_idle(sentence)),
     )
+
+
+def _nothing(sentence: Sentence) -> Iterator[BriefInvalid]:
+    """Yields the refusal of a brief that has unknown words and nothing else."""
+    idle = (*sentence.unknown_styles, *sentence.without_effect)
+    if idle and not any(part.value is not None for part in sentence.parts):
+        hint = 'say what to trade, as in "RSI and Bollinger bands on 1h for EURUSD"'
+        expected = "an indicator, a timeframe, a symbol, a style or a rule"
+        yield BriefInvalid("no word is understood", where="brief", found=", ".join(idle), expected=expected, hint=hint)
 
 
 def _rules(sentence: Sentence) -> dict[str, Rule]:
@@ -308,15 +319,19 @@ def _asked_and_excluded(sentence: Sentence) -> Iterator[BriefInvalid]:
 def _notes(sentence: Sentence, corrections: Iterable[Correction]) -> Iterator[str]:
     for one in corrections:
         yield f'"{one.written}" was read as "{one.read}".'
-    for words in sentence.unknown_styles:
-        yield f'The style "{words}" is not known, so it had no effect.'
     for part in sentence.parts:
         if isinstance(part.value, SymbolWords) and part.value.others and part.value.symbol:
             others = ", ".join(part.value.others)
             yield f'"{part.words}" is {part.value.symbol} here; {others} would fit too.'
+
+
+def _idle(sentence: Sentence) -> Iterator[str]:
+    """Yields a sentence about the words that changed nothing."""
+    for words in sentence.unknown_styles:
+        yield f'The style "{words}" is not known, so it had no effect.'
     if sentence.without_effect:
         idle = ", ".join(f'"{words}"' for words in sentence.without_effect)
-        yield f"These words had no effect: {idle}."
+        yield f"These words of the brief had no effect: {idle}."
 
 
 def _spoken(name: str) -> str:

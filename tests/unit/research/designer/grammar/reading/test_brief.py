@@ -262,6 +262,23 @@ def test_a_misspelling_is_read_and_noted(brief: str, type_: str, note: str) -> N
     assert note in reading.notes
 
 
+@pytest.mark.parametrize("brief", ["blah blah blah", "make frobnication happen"])
+def test_a_brief_without_an_understood_word_is_refused(brief: str) -> None:
+    with pytest.raises(BriefInvalid, match=r"brief: no word is understood: found .* say what to trade"):
+        read(brief)
+
+
+def test_a_brief_of_plain_words_leaves_everything_open() -> None:
+    assert read("Design a good strategy").idle == ()
+
+
+def test_volume_alone_is_an_indicator() -> None:
+    assert [one.type for one in read("bollinger bands and volume on 5m").indicators] == [
+        "bollingerbands",
+        "volumeratio",
+    ]
+
+
 def test_words_without_effect_are_named() -> None:
     notes = " ".join(read("a quantum strategy: RSI on 1h of mars, since 2020").notes)
     assert 'The style "quantum" is not known' in notes
