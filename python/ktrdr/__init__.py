@@ -3,17 +3,24 @@
 * `simulate`, `Simulation`, `SimulationStream`: signals in, ledger and metrics out.
 * `backtest`: a strategy and its model over bars. `train`: a strategy's model from bars.
 * `features`, `labels`: the inputs and targets of a strategy's model as tables.
+* `operations`: runs that survive in a database. `analysis`: statistics against self-deception.
+* `backtesting`: the parts of a backtest. `errors`: the errors that ktrdr raises on purpose.
 
-Names are imported when first used, so ``import ktrdr`` costs milliseconds.
+Names and packages are imported when first used, so ``import ktrdr`` costs milliseconds.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ktrdr._lazy import lazy_names, resolve
 
 if TYPE_CHECKING:
+    from ktrdr import analysis as analysis
+    from ktrdr import backtesting as backtesting
+    from ktrdr import errors as errors
+    from ktrdr import operations as operations
     from ktrdr._version import __version__
     from ktrdr.backtesting.run import backtest
     from ktrdr.errors import KtrdrError
@@ -37,16 +44,23 @@ LAZY = {
     "train": "ktrdr.training.train:train",
 }
 
-# Spelled out for type checkers, which do not evaluate `sorted(LAZY)`; a test compares the two.
+PACKAGES = ("analysis", "backtesting", "errors", "operations")
+"""The packages for users. Reached through ``ktrdr`` they are there without an import statement of the caller."""
+
+# Spelled out for type checkers, which do not evaluate `sorted(...)`; a test compares it with `LAZY` and `PACKAGES`.
 __all__ = [
     "KtrdrError",
     "Simulation",
     "SimulationStream",
     "Timeframe",
     "__version__",
+    "analysis",
     "backtest",
+    "backtesting",
+    "errors",
     "features",
     "labels",
+    "operations",
     "simulate",
     "train",
 ]
@@ -60,4 +74,6 @@ if not TYPE_CHECKING:
         # an illegal instruction.
         if name == "_core":
             resolve("ktrdr._processor:require_processor")()
+        if name in PACKAGES:
+            return import_module(f"ktrdr.{name}")
         return _find(name)

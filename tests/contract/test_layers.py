@@ -74,6 +74,7 @@ def violations(module: str, source: str) -> list[str]:
     found_edges = list(edges(ast.parse(source)))
     named = {target for _, target in found_edges if module in LAZY_PAGES and LAZY_STRING.match(target)}
     lazy = named | {target.partition(":")[0] for target in named}  # a type checker needs the import as well
+    lazy |= {f"ktrdr.{name}" for name in ktrdr.PACKAGES if module == "ktrdr"}
     for line, target in found_edges:
         if target in lazy:
             continue

@@ -19,8 +19,8 @@ import ktrdr.backtesting
 
 NAMES = {
     ktrdr: [
-        "KtrdrError", "Simulation", "SimulationStream", "Timeframe", "__version__", "backtest", "features", "labels",
-        "simulate", "train",
+        "KtrdrError", "Simulation", "SimulationStream", "Timeframe", "__version__", "analysis", "backtest",
+        "backtesting", "errors", "features", "labels", "operations", "simulate", "train",
     ],
     ktrdr.analysis: [
         "Doubt", "Interval", "LookaheadReport", "MetricIntervals", "Moments", "Sensitivity", "Split",
@@ -45,10 +45,15 @@ OPEN = {
 packages = pytest.mark.parametrize("package", NAMES, ids=lambda package: package.__name__)
 
 
+def packages_of(package: ModuleType) -> tuple[str, ...]:
+    """Returns the public names that are packages."""
+    return ktrdr.PACKAGES if package is ktrdr else ()
+
+
 @packages
 def test_the_names_are_pinned(package: ModuleType) -> None:
     assert package.__all__ == NAMES[package]
-    assert sorted(package.LAZY) == NAMES[package]
+    assert sorted([*package.LAZY, *packages_of(package)]) == NAMES[package]
 
 
 @packages
@@ -60,7 +65,7 @@ def test_checkers_and_people_see_the_same_names(package: ModuleType) -> None:
     for node in block.body:
         assert isinstance(node, ast.ImportFrom)
         found |= {alias.asname or alias.name: f"{node.module}:{alias.name}" for alias in node.names}
-    assert found == package.LAZY
+    assert found == package.LAZY | {name: f"ktrdr:{name}" for name in packages_of(package)}
 
 
 @packages
@@ -69,6 +74,13 @@ def test_dir_shows_the_public_names_and_nothing_else(package: ModuleType) -> Non
     code = f"import {package.__name__} as package; import ktrdr.time; print(*dir(package))"
     fresh = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert fresh.stdout.split() == sorted(NAMES[package])
+
+
+@pytest.mark.parametrize("name", ktrdr.PACKAGES)
+def test_a_package_is_there_after_a_bare_import(name: str) -> None:
+    code = f"import ktrdr; assert 'ktrdr.{name}' not in __import__('sys').modules; print(ktrdr.{name}.__name__)"
+    fresh = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert fresh.stdout.split() == [f"ktrdr.{name}"]
 
 
 @packages
@@ -89,6 +101,8 @@ def public_signatures() -> list[tuple[str, inspect.Signature]]:
     for package, names in NAMES.items():
         for name in names:
             value = getattr(package, name)
+            if inspect.ismodule(value):
+                continue
             if inspect.isclass(value):
                 methods = [each for each in vars(value) if not each.startswith("_")]
                 calls = {f"{name}.{each}": getattr(value, each) for each in methods}
