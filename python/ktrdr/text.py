@@ -24,6 +24,17 @@ def one_line(value: object) -> object:
     return shown if len(shown) <= _LONGEST_SHOWN else shown[: _LONGEST_SHOWN - 3] + "..."
 
 
+def dates_text(start: object, end: object) -> str:
+    """Returns two dates of a request as lists print them; empty where both are open.
+
+    >>> dates_text("2024-01-01", None), dates_text("2024-01-01", "2024-02-01"), dates_text(None, None)
+    ('from 2024-01-01', '2024-01-01 to 2024-02-01', '')
+    """
+    if start and end:
+        return f"{start} to {end}"
+    return f"from {start}" if start else f"to {end}" if end else ""
+
+
 def nearest_names(word: object, known: Iterable[str], at_most: int = 3) -> list[str]:
     """Returns the known names closest to ``word``, best first, without regard to case.
 

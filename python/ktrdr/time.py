@@ -8,28 +8,13 @@ from enum import StrEnum
 
 from ktrdr.errors import ArgumentInvalid
 
-NS_PER_SECOND = 1_000_000_000
-NS_PER_HOUR = 3_600 * NS_PER_SECOND
-NS_PER_DAY = 24 * NS_PER_HOUR
+SECONDS_PER_UNIT = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+"""Seconds of each unit of time by its letter, as in the names of timeframes."""
 
-_SECONDS = {
-    "1m": 60,
-    "2m": 120,
-    "3m": 180,
-    "5m": 300,
-    "10m": 600,
-    "15m": 900,
-    "30m": 1_800,
-    "45m": 2_700,
-    "1h": 3_600,
-    "2h": 7_200,
-    "4h": 14_400,
-    "6h": 21_600,
-    "8h": 28_800,
-    "12h": 43_200,
-    "1d": 86_400,
-    "1w": 604_800,
-}
+NS_PER_SECOND = 1_000_000_000
+NS_PER_HOUR = SECONDS_PER_UNIT["h"] * NS_PER_SECOND
+NS_PER_DAY = SECONDS_PER_UNIT["d"] * NS_PER_SECOND
+
 _MONTHS = ("1M", "1mo", "1MN", "MN1", "1month")
 
 
@@ -67,7 +52,7 @@ class Timeframe(StrEnum):
         except ValueError:
             hint = "a month has no fixed length: use 1w or 1d" if text in _MONTHS else ""
             raise ArgumentInvalid(
-                "unknown timeframe", where="timeframe", found=text, expected=" ".join(_SECONDS), hint=hint
+                "unknown timeframe", where="timeframe", found=text, expected=" ".join(cls), hint=hint
             ) from None
 
     @property
@@ -83,7 +68,7 @@ class Timeframe(StrEnum):
     @property
     def intraday(self) -> bool:
         """True if several bars fit into a day."""
-        return self.seconds < 86_400
+        return self.seconds < SECONDS_PER_UNIT["d"]
 
     def __lt__(self, other: str) -> bool:
         return self.seconds < Timeframe(other).seconds
@@ -96,6 +81,9 @@ class Timeframe(StrEnum):
 
     def __ge__(self, other: str) -> bool:
         return self.seconds >= Timeframe(other).seconds
+
+
+_SECONDS = {name.value: int(name[:-1]) * SECONDS_PER_UNIT[name[-1]] for name in Timeframe}
 
 
 @dataclass(frozen=True, slots=True)

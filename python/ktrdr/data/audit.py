@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ktrdr import _core
 from ktrdr._types import Floats, Stamps
 from ktrdr.errors import DataTimeframe, KtrdrError, from_code
-from ktrdr.time import NS_PER_DAY, NS_PER_SECOND, Timeframe, iso
+from ktrdr.time import NS_PER_DAY, NS_PER_SECOND, SECONDS_PER_UNIT, Timeframe, iso
 
 PRICES = ("open", "high", "low", "close")
 MOST_ROWS = 20  # an error lists no more; it says how many there are
@@ -225,7 +225,7 @@ def duration(spacing_ns: int | np.int64) -> str:
     ('1.5 h', '1 d')
     """
     seconds = int(spacing_ns) / NS_PER_SECOND
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+    for unit, length in (("d", SECONDS_PER_UNIT["d"]), ("h", SECONDS_PER_UNIT["h"]), ("min", SECONDS_PER_UNIT["m"])):
         if seconds >= length:
             return f"{seconds / length:g} {unit}"
     return f"{seconds:g} s"

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from ktrdr.errors import DataParse
+from ktrdr.time import SECONDS_PER_UNIT
 
 _OPENS = ("open_time", "opentime")
 _BEGINS = ("window_start", "start_time", "begins_at", "candle_begin_time")
@@ -137,11 +138,11 @@ _INSTRUMENT_COLUMNS = re.compile(
 )
 _LENGTH_COLUMNS = frozenset(("interval", "timeframe", "tf", "period", "per", "resolution", "granularity", "frequency"))
 _SECONDS_OF = {
-    "": 60,
-    **dict.fromkeys(("m", "min", "mins", "minute", "minutes", "t"), 60),
-    **dict.fromkeys(("h", "hr", "hour", "hours", "hourly"), 3_600),
-    **dict.fromkeys(("d", "day", "days", "daily"), 86_400),
-    **dict.fromkeys(("w", "wk", "week", "weeks", "weekly"), 604_800),
+    "": SECONDS_PER_UNIT["m"],
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes", "t"), SECONDS_PER_UNIT["m"]),
+    **dict.fromkeys(("h", "hr", "hour", "hours", "hourly"), SECONDS_PER_UNIT["h"]),
+    **dict.fromkeys(("d", "day", "days", "daily"), SECONDS_PER_UNIT["d"]),
+    **dict.fromkeys(("w", "wk", "week", "weeks", "weekly"), SECONDS_PER_UNIT["w"]),
 }
 _PAIR = re.compile(r"\(\s*(['\"])(.*?)\1\s*,\s*(['\"])(.*?)\3\s*\)")
 _MOST_NAMES = 20

@@ -7,7 +7,7 @@ import numpy as np
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.overrun import REACH_NS, Overrun, find_overrun
 from ktrdr.errors import DataLookahead
-from ktrdr.time import NS_PER_HOUR, iso
+from ktrdr.time import NS_PER_HOUR, SECONDS_PER_UNIT, iso
 
 # Measured on EURUSD days that honestly end three hours before their date does: by chance some k fits with under half
 # in 22 % of windows of 3 bars, 7 % of 5, 0.7 % of 10, none of 20. So a few bars convict only if they fit exactly.
@@ -26,7 +26,7 @@ def check_lookahead(higher: BarSeries, base: BarSeries) -> None:
     """
     found = bars_early(higher, base)
     if found is not None:
-        hours = found * base.timeframe.seconds / 3_600
+        hours = found * base.timeframe.seconds / SECONDS_PER_UNIT["h"]
         raise DataLookahead(
             "the bars are known before they have closed",
             symbol=higher.symbol or None,

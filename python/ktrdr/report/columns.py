@@ -13,6 +13,7 @@ from ktrdr._types import Floats, JsonObject
 from ktrdr.errors import InternalError
 from ktrdr.report.market import Market, bought_and_held
 from ktrdr.simulation.result import RunResult
+from ktrdr.time import NS_PER_SECOND
 
 PRICES = ("open", "high", "low", "close")
 _PRICE_DIGITS = 7
@@ -52,7 +53,7 @@ def chart_frame(result: RunResult, market: Market) -> pl.DataFrame:
     """
     equity = result.equity
     bars = market.bars
-    columns: dict[str, object] = {"time": equity["time"].dt.timestamp("ns").to_numpy() // 1_000_000_000}
+    columns: dict[str, object] = {"time": equity["time"].dt.timestamp("ns").to_numpy() // NS_PER_SECOND}
     check_times(np.asarray(columns["time"]))
     if bars is not None:
         columns |= {name: getattr(bars, name) for name in PRICES}

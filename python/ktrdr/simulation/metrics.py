@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from ktrdr import _core
 
+_LISTED = ("total_return", "sharpe")
 _MONEY_DECIMALS = 2
 _RATE_DECIMALS = 2
 
@@ -32,6 +33,15 @@ def headline_names() -> list[str]:
     ['cagr', 'exposure', 'final_equity']
     """
     return [name for group in names_by_kind().values() for name in group if _core.METRICS[name]["headline"]]
+
+
+def listed(metrics: Mapping[str, float | int | None]) -> dict[str, float | int | None]:
+    """Returns the metrics by which a list tells runs apart, those that there are.
+
+    >>> listed({"trades": 91, "total_return": -0.003})
+    {'total_return': -0.003}
+    """
+    return {name: metrics[name] for name in _LISTED if name in metrics}
 
 
 def label(name: str) -> str:

@@ -15,7 +15,7 @@ from ktrdr.strategy.catalog.indicator import LOAD_SETTLES
 from ktrdr.strategy.catalog.indicators import INDICATORS
 from ktrdr.strategy.rules import ExecutionRules
 from ktrdr.strategy.schema import IndicatorUse, NNInput, Strategy
-from ktrdr.time import Timeframe
+from ktrdr.time import NS_PER_DAY, Timeframe
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _depth(use: IndicatorUse, output: str, timeframe: Timeframe) -> _Depth:
 
 def bars_per_day(timeframe: Timeframe) -> int:
     """Returns the bars in a UTC day: 0 for weeks."""
-    return 86_400 // timeframe.seconds
+    return NS_PER_DAY // timeframe.ns
 
 
 def _execution_depths(rules: ExecutionRules, timeframe: Timeframe) -> Iterator[_Depth]:

@@ -7,10 +7,10 @@ from typing import Any
 
 from ktrdr.operations.kind import Section, Shown
 from ktrdr.operations.models import Result
-from ktrdr.simulation.metrics import rate_text, value_text
+from ktrdr.simulation.metrics import listed, rate_text, value_text
 from ktrdr.strategy.submitted import known_strategy
+from ktrdr.text import dates_text
 
-_LISTED = ("total_return", "sharpe")
 _OVERALL = ("psr", "minimum_track_record", "profitable_folds", "sharpe_in_sample", "degradation", "efficiency")
 
 
@@ -28,7 +28,7 @@ def shown(spec: Mapping[str, Any]) -> Shown:
         "end_date": end,
     }
     title = " ".join(str(part) for part in (name, spec.get("symbol"), spec.get("timeframe")) if part)
-    span = f"{start} to {end}" if start and end else f"from {start}" if start else f"to {end}" if end else ""
+    span = dates_text(start, end)
     return Shown(title or "walk-forward", ", ".join(filter(None, (span, _folds(spec)))), fields)
 
 
@@ -39,8 +39,7 @@ def _folds(spec: Mapping[str, Any]) -> str:
 
 def figures(summary: Mapping[str, Any]) -> dict[str, float | int | None]:
     """Returns total return and Sharpe ratio of the joined tests."""
-    metrics = summary.get("metrics", {})
-    return {name: metrics[name] for name in _LISTED if name in metrics}
+    return listed(summary.get("metrics", {}))
 
 
 def headline(manifest: Mapping[str, Any]) -> str:

@@ -10,11 +10,12 @@ from ktrdr.backtesting.inputs.config import with_rules
 from ktrdr.backtesting.inputs.request import SECTIONS
 from ktrdr.errors import KtrdrError
 from ktrdr.operations.kind import Change, Shown, changes
+from ktrdr.simulation.metrics import listed
 from ktrdr.strategy.rules import flat_rules
 from ktrdr.strategy.schema import Strategy
 from ktrdr.strategy.submitted import known_strategy
+from ktrdr.text import dates_text
 
-_LISTED = ("total_return", "sharpe")
 _STORED_NAMES = {"strategy": "strategy_name", "start_date": "start", "end_date": "end"}
 _FIELDS = ("strategy", "symbol", "timeframe", "start_date", "end_date")
 
@@ -34,15 +35,14 @@ def shown(spec: Mapping[str, Any]) -> Shown:
 
 def figures(summary: Mapping[str, Any]) -> dict[str, float | int | None]:
     """Returns total return and Sharpe ratio of a result."""
-    metrics = summary.get("metrics", {})
-    return {name: metrics[name] for name in _LISTED if name in metrics}
+    return listed(summary.get("metrics", {}))
 
 
 def _detail(spec: Mapping[str, Any]) -> str:
     start = spec.get("start")
     end = spec.get("end")
     capital = spec.get("initial_capital", INITIAL_CAPITAL)
-    span = f"{start} to {end}" if start and end else f"from {start}" if start else f"to {end}" if end else ""
+    span = dates_text(start, end)
     money = "" if capital == INITIAL_CAPITAL else f"capital {capital:,.10g}"
     return ", ".join(filter(None, (span, money)))
 

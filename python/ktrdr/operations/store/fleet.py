@@ -11,9 +11,10 @@ from ktrdr.operations.store.claims import Capabilities, difference, holds
 from ktrdr.operations.store.database import now
 from ktrdr.operations.store.rows import capabilities_json, capabilities_of, moment
 from ktrdr.operations.store.tables import workers
+from ktrdr.time import SECONDS_PER_UNIT
 
 NO_WORKER = {"": "no worker"}
-_FORGOTTEN_SECONDS = 86_400
+_FORGOTTEN_SECONDS = SECONDS_PER_UNIT["d"]
 
 
 def register(

@@ -13,10 +13,10 @@ from ktrdr.operations.models import Result
 from ktrdr.research.assessment import FIGURES
 from ktrdr.research.strategy_file import strategies_folder
 from ktrdr.settings import data_root
-from ktrdr.simulation.metrics import label, value_text
+from ktrdr.simulation.metrics import label, listed, value_text
+from ktrdr.text import dates_text
 
 _TITLE_CHARACTERS = 72
-_LISTED = ("total_return", "sharpe")
 _STAGES = ("design", "training", "backtest", "assessment")
 _PARTS = ("strengths", "weaknesses", "suggestions", "hypotheses")
 
@@ -26,7 +26,7 @@ def shown(spec: Json) -> Shown:
     title = shorten(str(spec.get("brief", "")), _TITLE_CHARACTERS, placeholder=" ...")
     start = spec.get("start")
     end = spec.get("end")
-    span = f"{start} to {end}" if start and end else f"from {start}" if start else f"to {end}" if end else ""
+    span = dates_text(start, end)
     seed = "" if spec.get("seed") is None else f"seed {spec['seed']}"
     names = ("brief", "designer", "start", "end")
     fields = {name: None if spec.get(name) is None else str(spec[name]) for name in names}
@@ -35,8 +35,7 @@ def shown(spec: Json) -> Shown:
 
 def figures(summary: Json) -> Mapping[str, float | int | None]:
     """Returns total return and Sharpe ratio of the backtest, and the deflated Sharpe ratio; none without a backtest."""
-    metrics = summary.get("metrics", {})
-    found = {name: metrics[name] for name in _LISTED if name in metrics}
+    found = listed(summary.get("metrics", {}))
     return {**found, "dsr": summary["figures"]["dsr"]} if found else {}
 
 

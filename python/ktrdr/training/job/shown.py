@@ -12,6 +12,7 @@ from ktrdr.strategy.overrides import with_training
 from ktrdr.strategy.rules import flat_rules
 from ktrdr.strategy.schema import Strategy
 from ktrdr.strategy.submitted import known_strategy
+from ktrdr.text import dates_text
 from ktrdr.training.run.result import TrainResult
 
 _BARS = ("bars ", "context ")
@@ -38,7 +39,7 @@ def shown(spec: Mapping[str, Any]) -> Shown:
         "end_date": end,
     }
     title = " ".join(str(part) for part in (name, symbols, spec.get("timeframe")) if part)
-    span = f"{start} to {end}" if start and end else f"from {start}" if start else f"to {end}" if end else ""
+    span = dates_text(start, end)
     seed = "" if spec.get("seed") is None else f"seed {spec['seed']}"
     device = "" if spec.get("device", "auto") == "auto" else str(spec["device"])
     detail = ", ".join(filter(None, (span, seed, device)))

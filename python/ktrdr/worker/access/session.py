@@ -7,8 +7,10 @@ import hmac
 import secrets
 import time
 
+from ktrdr.time import SECONDS_PER_UNIT
+
 COOKIE = "ktrdr_session"
-SESSION_SECONDS = 12 * 3_600
+SESSION_SECONDS = 12 * SECONDS_PER_UNIT["h"]
 
 
 def open_session(token: str) -> str:

@@ -17,7 +17,7 @@ from ktrdr.research.designer.grammar.reading.brief import ZIGZAG, Reading
 from ktrdr.research.designer.grammar.reading.instruments import is_currency_pair
 from ktrdr.research.designer.grammar.reading.parts import Rule
 from ktrdr.research.designer.market import Figures, Market
-from ktrdr.time import Timeframe
+from ktrdr.time import SECONDS_PER_UNIT, Timeframe
 
 _LEGS = {
     "scalping": (10, 24),
@@ -154,7 +154,7 @@ def _model(plan: Plan, reading: Reading, draw: Draw) -> tuple[JsonObject, str]:
 
 
 def _decisions(plan: Plan, reading: Reading, target: Target, cost: float, draw: Draw) -> JsonObject:
-    hours = plan.choice.base.seconds / 3_600
+    hours = plan.choice.base.seconds / SECONDS_PER_UNIT["h"]
     separation = round(draw.one("separation", (1, 2, 3)) * hours, 4)
     filters: JsonObject = {"filters": {"min_signal_separation": separation}}
     if target.is_return:

@@ -7,9 +7,8 @@ import re
 from ktrdr.research.designer.grammar.reading.parts import Part, PartKind, TimeframeWords
 from ktrdr.research.designer.grammar.reading.words import NUMBER_WORDS
 from ktrdr.text import nearest_names
-from ktrdr.time import Timeframe
+from ktrdr.time import SECONDS_PER_UNIT, Timeframe
 
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _BY_SECONDS = {timeframe.seconds: timeframe for timeframe in Timeframe}
 _UNIT = (
     r"(?:minutes?|mins?|m|hours?|hourly|hrs?|h|days?|daily|d|weeks?|weekly|wks?|w|months?|monthly|mo|mn|seconds?|secs?|s"
@@ -106,7 +105,7 @@ def _is_duration(found: re.Match[str]) -> bool:
 def _value(count: int, unit: str) -> tuple[Timeframe | None, str]:
     if unit.startswith("mo"):
         return None, _NO_MONTH
-    seconds = count * _SECONDS.get(unit[0], 0)
+    seconds = count * SECONDS_PER_UNIT.get(unit[0], 0)
     if (timeframe := _BY_SECONDS.get(seconds)) is not None:
         return timeframe, ""
     near = nearest_names(f"{count}{unit[0]}", [one.value for one in Timeframe], at_most=1)

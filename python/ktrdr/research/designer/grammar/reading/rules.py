@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from ktrdr.research.designer.grammar.reading.parts import Part, PartKind, Rule
+from ktrdr.time import SECONDS_PER_UNIT
 
 _VALUE = r"(?P<value>\d{1,9}(?:\.\d{1,9})?)"
 _UNIT = (
@@ -109,7 +110,6 @@ _DIRECTIONS: Mapping[str, tuple[re.Pattern[str], ...]] = {
     ),
 }
 _NO_RISK = "no sizing depends on the distance of a stop: say a position size in % of equity"
-_SECONDS = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
 def read_rule(text: str, at: int) -> Part | None:
@@ -159,7 +159,7 @@ def _holding(found: re.Match[str]) -> Rule:
     unit = found["unit"]
     if unit.startswith(("bar", "candle", "period")):
         return Rule("max_holding", float(found["value"]), "bars")
-    return Rule("max_holding", float(found["value"]) * _SECONDS[unit[0]], "seconds")
+    return Rule("max_holding", float(found["value"]) * SECONDS_PER_UNIT[unit[0]], "seconds")
 
 
 def _rate(number: str, unit: str | None) -> float:
