@@ -29,7 +29,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     folder = tmp_path_factory.mktemp("pages")
     url = f"sqlite:///{folder / 'ktrdr.db'}"
     place = Place(furnish(folder / "data", 100, ()), url, {"KTRDR_API_TOKEN": TOKEN})
-    store = place.store()
+    with pytest.MonkeyPatch.context() as settings:
+        settings.setenv("KTRDR_LEASE_SECONDS", "600")  # the run of this process stays running on a slow machine
+        store = place.store()
     spec = place.request().to_spec() | {"strategy_name": "walker_mlp"}
     store.request_cancel(store.submit("backtest", spec).id)
     failed = store.begin_here("backtest", spec | {"strategy_name": NAME}, Owner.me())
