@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import signal
 import socket
@@ -307,7 +308,7 @@ def test_what_waits_says_why(client: httpx.Client) -> None:
     bad = started(client, model_id="nobody/1h_v1")
     reasons = wait_for(lambda: [why for why in shown(client, bad)["waiting"].values() if "model" in why], 60, 0.1)
     assert reasons[0].startswith("model_not_found")
-    assert reasons[0] in client.get("/").text.replace("&#x27;", "'").replace("&gt;", ">")
+    assert reasons[0] in html.unescape(client.get("/").text)
     client.post(f"/operations/{bad}/cancel")
 
 
