@@ -97,8 +97,8 @@ LEAKS = {
     ),
     "a value that never goes stale": (
         "feature_pipeline.alignment",
-        "_STALE_AFTER = 2\n",
-        "_STALE_AFTER = 10**6\n",
+        "STALE_AFTER = 2\n",
+        "STALE_AFTER = 10**6\n",
         STOPPED,
     ),
     "a last unfinished bar kept by resampling": (

@@ -103,6 +103,10 @@ class BarSeries:
         made.__dict__.update(fields | absent | dict(columns))
         return made
 
+    def over(self, columns: Mapping[str, Any]) -> BarSeries:
+        """Returns the same series over other rows: all its columns, of rows that were checked before."""
+        return self._with(columns)
+
     def _with(self, columns: Mapping[str, Any]) -> BarSeries:
         """Returns a copy with other columns and without another check."""
         kept = {each.name: getattr(self, each.name) for each in fields(self)}

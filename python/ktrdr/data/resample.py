@@ -26,9 +26,7 @@ def resample(bars: BarSeries, timeframe: Timeframe) -> BarSeries:
     if timeframe <= bars.timeframe:
         finest = f"longer than {bars.timeframe.value}"
         raise ArgumentInvalid("resampling makes longer bars only", where="timeframe", found=timeframe, expected=finest)
-    row = first_straddling(bars.timestamp, bars.timeframe, timeframe)
-    if row is not None:
-        raise _off_grid(bars.symbol, bars.timestamp, row, bars.timeframe, timeframe)
+    require_inside(bars, timeframe)
     every = "1w" if timeframe is Timeframe.W1 else f"{timeframe.seconds}s"
     parts = [pl.col("open").first(), pl.col("high").max(), pl.col("low").min(), pl.col("close").last()]
     frame = bars.to_frame()
@@ -65,6 +63,13 @@ def bin_starts(stamps: Stamps, target: Timeframe) -> Stamps:
     anchor = _FIRST_MONDAY_NS if target is Timeframe.W1 else 0
     found: Stamps = stamps - (stamps - anchor) % target.ns
     return found
+
+
+def require_inside(bars: BarSeries, timeframe: Timeframe) -> None:
+    """Raises ``DataResampleGrid`` unless each bar lies inside one bar of a longer timeframe."""
+    row = first_straddling(bars.timestamp, bars.timeframe, timeframe)
+    if row is not None:
+        raise _off_grid(bars.symbol, bars.timestamp, row, bars.timeframe, timeframe)
 
 
 def _off_grid(symbol: str, stamps: Stamps, row: int, source: Timeframe, target: Timeframe) -> DataResampleGrid:

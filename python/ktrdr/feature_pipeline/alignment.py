@@ -10,7 +10,7 @@ from ktrdr._types import Flags, RowNumbers, Stamps
 from ktrdr.data.bars import BarSeries
 
 _NEVER_NS = np.iinfo(np.int64).max
-_STALE_AFTER = 2
+STALE_AFTER = 2
 """Lengths of a coarser bar after which its value is stale if no next bar follows."""
 
 
@@ -53,7 +53,7 @@ def _align_coarser(base: BarSeries, coarser: BarSeries) -> Alignment:
     seen_from = np.searchsorted(base.close_ns, coarser.close_ns, side="left")
     seen_until = np.append(seen_from[1:], len(base)) if len(seen_from) else seen_from
     next_base_row = np.searchsorted(base.timestamp, coarser.close_ns, side="left")
-    stale_ns = base.timestamp[np.minimum(next_base_row, len(base) - 1)] + _STALE_AFTER * coarser.timeframe.ns
+    stale_ns = base.timestamp[np.minimum(next_base_row, len(base) - 1)] + STALE_AFTER * coarser.timeframe.ns
     stale_ns = np.where(next_base_row < len(base), stale_ns, _NEVER_NS)
     stale_from = np.searchsorted(base.close_ns, stale_ns, side="left")
     return _expand(len(base), seen_from, np.clip(stale_from, seen_from, seen_until), seen_until)

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from ktrdr.data.bars import BarSeries
+from ktrdr.data.growing import GrowingColumn
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.simulation.given.signals import Confidence, Signals
 from ktrdr.time import Timeframe
 
 BAR_COLUMNS = ("timestamp", "open", "high", "low", "close", "half_spread", "atr", "conversion_rate")
-_LEAST_ROOM = 1_024
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,30 +25,6 @@ class WholeColumns:
     signals: Signals
     confidence: Confidence | None
     first_row: int = 0
-
-
-class GrowingColumn:
-    """One column that grows at its end; views handed out earlier stay as they were."""
-
-    def __init__(self, dtype: DTypeLike) -> None:
-        self._room: NDArray[Any] = np.empty(_LEAST_ROOM, dtype)
-        self._rows = 0
-
-    def extend(self, values: NDArray[Any]) -> None:
-        """Appends the values at the end."""
-        rows = self._rows + len(values)
-        if rows > len(self._room):
-            # A new buffer, never a resize in place: views of the old one must not change.
-            room = np.empty(max(rows, 2 * len(self._room)), self._room.dtype)
-            room[: self._rows] = self._room[: self._rows]
-            self._room = room
-        self._room[self._rows : rows] = values
-        self._rows = rows
-
-    @property
-    def values(self) -> NDArray[Any]:
-        """Returns all values so far, as a view."""
-        return self._room[: self._rows]
 
 
 class GrowingColumns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sized
+from typing import Any
 
 import polars as pl
 from numpy.typing import ArrayLike
@@ -15,8 +16,9 @@ from ktrdr.errors import ArgumentInvalid
 from ktrdr.simulation._run import SignalRun, begin, input_parts, timeframe_of
 from ktrdr.simulation.columns import GrowingColumns
 from ktrdr.simulation.given.order import BarOrder
-from ktrdr.simulation.given.signals import GivenSignals
+from ktrdr.simulation.given.signals import Confidence, GivenSignals, Signals
 from ktrdr.simulation.inputs import check_opens, merged_rules, read_bars, read_timeframe, rules_to_json
+from ktrdr.simulation.ledger import to_frame
 from ktrdr.simulation.saved import Ledger, SavedRun
 from ktrdr.strategy.rule_mappings import Decisions, DecisionsMapping, Execution, ExecutionMapping, Metrics
 from ktrdr.time import Timeframe
@@ -137,11 +139,40 @@ class SimulationStream(SignalRun):
         given = read_bars(bars, self._core.symbol, self._timeframe, self._core.last_ns)
         own = GivenSignals(signals, confidence, entries, exits, short_entries, short_exits)
         read, sure, conflicts = own.read(BarOrder(bars, given.timestamp, self._timeframe))
-        self._columns.check_alike(given)
-        self._check_spacing(given)
-        self._core.advance(given, 0, read, sure, last)
-        self._columns.append(given, read, sure)
+        self.feed_codes(given, read, sure, last=last)
         self._conflicts = self._conflicts.plus(conflicts)
+
+    def feed_codes(
+        self, bars: BarSeries, signals: Signals, confidence: Confidence | None, *, last: bool = False
+    ) -> None:
+        """Simulates the next bars with signals in the core's codes, exits among them; else as `feed`."""
+        self._columns.check_alike(bars)
+        self._check_spacing(bars)
+        self._core.advance(bars, 0, signals, confidence, last)
+        self._columns.append(bars, signals, confidence)
+
+    @property
+    def last_decision(self) -> str:
+        """Returns the core's word for the decision at the last bar, such as ``traded`` or ``hold``.
+
+        Raises ``ArgumentInvalid`` before the first simulated bar.
+        """
+        rows = self._core.row_counts[4]
+        if rows == 0:
+            raise ArgumentInvalid("no bar has been simulated", where="last_decision", found=f"bar {self.next_bar}")
+        return str(_core.DECISIONS[int(self._core.table("decisions", rows - 1)["code"][0])])
+
+    @property
+    def fill_count(self) -> int:
+        """Returns the number of fills so far."""
+        return self._core.row_counts[0]
+
+    def fills_after(self, first: int) -> list[dict[str, Any]]:
+        """Returns the fills from number ``first`` on, by the names of the columns of ``result.fills``."""
+        if self.fill_count <= first:
+            return []
+        rows = self._core.table("fills", first)
+        return to_frame("fills", rows, self.fill_count - first, {"symbol": self._core.symbol}).to_dicts()
 
     def _check_spacing(self, bars: BarSeries) -> None:
         stamps = bars.timestamp

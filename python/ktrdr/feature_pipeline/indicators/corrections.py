@@ -38,11 +38,11 @@ def _still(without: Movement, columns: Columns, params: Params, reach: int) -> F
 
     The steps are counted over inputs. An average that decays would keep a trace of what moved before.
     """
-    moved = _MOVEMENTS[without](columns, params)
+    moved = MOVEMENTS[without](columns, params)
     index = np.arange(len(moved))
     last = np.maximum.accumulate(np.where(moved, index, 0))
     still: Flags = index - last >= np.minimum(index, reach)
-    return still & ~_ranged(columns) if without == "bars" else still
+    return still & ~ranged(columns) if without == "bars" else still
 
 
 def _source_moved(columns: Columns, params: Params) -> Flags:
@@ -52,7 +52,7 @@ def _source_moved(columns: Columns, params: Params) -> Flags:
 def _bars_moved(columns: Columns, params: Params) -> Flags:
     """Returns the bars that begin away from the one price of the bar before; a bar with a range has no one price."""
     moved = _changed(columns.high)
-    moved[1:] |= _ranged(columns)[:-1]
+    moved[1:] |= ranged(columns)[:-1]
     return moved
 
 
@@ -60,9 +60,10 @@ def _typical_price_moved(columns: Columns, params: Params) -> Flags:
     return _changed(columns.typical_price)
 
 
-def _ranged(columns: Columns) -> Flags:
-    ranged: Flags = columns.high != columns.low
-    return ranged
+def ranged(columns: Columns) -> Flags:
+    """Returns the bars whose high and low differ."""
+    found: Flags = columns.high != columns.low
+    return found
 
 
 def _changed(values: Floats) -> Flags:
@@ -72,4 +73,5 @@ def _changed(values: Floats) -> Flags:
     return changed
 
 
-_MOVEMENTS = {"source": _source_moved, "bars": _bars_moved, "typical price": _typical_price_moved}
+MOVEMENTS = {"source": _source_moved, "bars": _bars_moved, "typical price": _typical_price_moved}
+"""The bars that moved, by what is said to move: each bar is judged by itself and the one before it."""
