@@ -24,6 +24,7 @@ EXTRAS: Mapping[str, str] = {
     "anthropic": "research",
     "jinja2": "report",
     "litecharts": "report",
+    "websockets": "paper",
 }
 """The extra that installs each library which a plain installation lacks."""
 

@@ -117,8 +117,9 @@ def test_a_lazy_name_points_upward_from_a_page_alone() -> None:
     assert violations("ktrdr.operations", "from ktrdr.backtesting import engine")
 
 
-def test_backtesting_knows_nothing_of_decision() -> None:
-    for file in (PACKAGE / "backtesting").rglob("*.py"):
+@pytest.mark.parametrize("room", ["backtesting", "simulation"])
+def test_a_backtest_knows_nothing_of_decision(room: str) -> None:
+    for file in (PACKAGE / room).rglob("*.py"):
         assert not any("ktrdr.decision" in target for _, target in edges(ast.parse(file.read_text()))), file
 
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 import yaml
 
+from ktrdr.decision.job import snapshot as paper_snapshot
 from ktrdr.neural.metadata import FORMAT_VERSION
 from ktrdr.operations.store.migrations.schema import HEAD
 from ktrdr.training.job import snapshot
@@ -43,6 +44,7 @@ def test_stored_formats() -> None:
     assert VERSIONS["snapshot, container"] == constant("CONTAINER")
     assert VERSIONS["snapshot, payload"] == constant("SCHEMA")
     assert VERSIONS["snapshot of a training"] == str(snapshot.VERSION)
+    assert VERSIONS["snapshot of a paper run"] == str(paper_snapshot.VERSION)
     assert VERSIONS["training semantics"] == str(identity.SEMANTICS)
     assert VERSIONS["trading semantics"] == constant("SEMANTICS")
     assert VERSIONS["database"] == HEAD

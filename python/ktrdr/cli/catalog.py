@@ -89,6 +89,22 @@ _VERIFY = Group(
     "Prove that a strategy keeps a promise on your bars.",
     {"look-ahead": Command("ktrdr.cli.commands.studies.verify:look_ahead", "Name each feature that knows the future.")},
 )
+_PAPER = Group(
+    "Trade a strategy on paper, bar by bar as they close.",
+    {
+        "run": Command(
+            "ktrdr.cli.commands.live.paper:run",
+            "Trade a strategy on the bars of a feed, without money.",
+            "A feed is a file that another program appends to (CSV with a head, or JSON lines), ws://... with JSON "
+            "bars, or NAME for feeds/NAME in the data folder.\n\n"
+            "The run lasts until --end-date, until the feed says that it ends, or until `ktrdr paper stop`. Ctrl-C "
+            "saves it; it continues from its last bar. Stored bars before the first bar of the feed are its history.",
+        ),
+        "status": Command("ktrdr.cli.commands.live.paper:status", "Print what a paper run does, and its log."),
+        "kill": Command("ktrdr.cli.commands.live.paper:kill", "Stop trading at once, also while the feed is silent."),
+        "stop": Command("ktrdr.cli.commands.live.paper:stop", "End a run with its result."),
+    },
+)
 _OPERATIONS = Group(
     "List and manage runs: show, cancel, resume, fork, delete.",
     {
@@ -145,6 +161,7 @@ COMMANDS: Mapping[str, Command | Group] = {
         "ktrdr.cli.commands.studies.walk_forward:walk_forward",
         "Train again on each of several spans; trade the bars after it.",
     ),
+    "paper": _PAPER,
     "verify": _VERIFY,
     "operations": _OPERATIONS,
     "checkpoint": _CHECKPOINT,

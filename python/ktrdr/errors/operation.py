@@ -55,6 +55,10 @@ class Poisoned(OperationError, code="poisoned"):
     """An operation whose process crashed three times without progress."""
 
 
+class BrokerMismatch(OperationError, code="broker_mismatch"):
+    """A broker that holds other positions or orders than the run believes; nothing is sent to it."""
+
+
 class StorageError(KtrdrError, RuntimeError):
     """A database of operations that cannot be used."""
 

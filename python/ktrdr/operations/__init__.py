@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ktrdr.analysis.walk_forward.foreground import walk_forward
     from ktrdr.backtesting.job.foreground import run
     from ktrdr.backtesting.job.stored import stored_results
+    from ktrdr.decision.job.foreground import paper
     from ktrdr.operations.kind import Kind
     from ktrdr.operations.models import Operation, Status
     from ktrdr.operations.owner import Owner
@@ -22,6 +23,7 @@ KINDS: dict[str, str] = {
     "assessment": "ktrdr.research.job.assess:KIND",
     "backtest": "ktrdr.backtesting.job.kind:KIND",
     "design": "ktrdr.research.job.design:KIND",
+    "paper": "ktrdr.decision.job.kind:KIND",
     "research": "ktrdr.research.job.kind:KIND",
     "training": "ktrdr.training.job.kind:KIND",
     "walkforward": "ktrdr.analysis.walk_forward.kind:KIND",
@@ -45,6 +47,7 @@ LAZY = {
     "Owner": "ktrdr.operations.owner:Owner",
     "Status": "ktrdr.operations.models:Status",
     "Store": "ktrdr.operations.store.store:Store",
+    "paper": "ktrdr.decision.job.foreground:paper",
     "research": "ktrdr.research.job.foreground:research",
     "resume": "ktrdr.operations.running.foreground:resume",
     "run": "ktrdr.backtesting.job.foreground:run",
@@ -61,6 +64,7 @@ __all__ = [
     "Owner",
     "Status",
     "Store",
+    "paper",
     "research",
     "resume",
     "run",

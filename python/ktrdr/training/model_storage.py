@@ -1,4 +1,7 @@
-"""Model storage under the name that users know; the code is in ``neural/storage.py``."""
+"""Model storage under the name that users know; the code is in ``neural/storage.py``.
+
+Backtests and live trading (`ktrdr.decision.engine`) load nets through the same path, so that both trade the same net.
+"""
 
 from __future__ import annotations
 

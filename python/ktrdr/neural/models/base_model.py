@@ -1,4 +1,8 @@
-"""The base of every net: features in, scores out, and the shape of its input."""
+"""The base of every net: features in, scores out, and the shape of its input.
+
+A net is loaded once, by `ktrdr.neural.bundle`, for a backtest and for live trading alike; live bars are
+scored by `ktrdr.decision.engine`.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,188 @@
+"""``ktrdr paper``: trades a strategy on the bars of a feed, without money; its status, its kill switch and its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from cyclopts import Parameter
+
+from ktrdr.cli.output import CommandResult, Table
+from ktrdr.cli.runs.options import Settings, Whole, naming_flags, rules_of
+from ktrdr.profile import DEFAULT_THREADS
+
+if TYPE_CHECKING:
+    from ktrdr.decision.job.request import PaperOptions
+
+_FIGURES = ("equity", "position", "working", "trades", "feed", "next_bar", "refused", "missing", "late", "overrides")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class FeedOptions:
+    """Options of a paper run; help follows `ktrdr.decision.job.request`. None means the default."""
+
+    start_date: str | None = None
+    "First date or instant that may be traded; by default the first bar of the feed."
+
+    end_date: str | None = None
+    "Last date (that whole day), or the instant at which the run ends; by default there is no end."
+
+    model: str | None = None
+    "A bundle's id or path; by default the newest of the strategy trained on this symbol's bars."
+
+    capital: float | None = None
+    "Initial capital in account currency; by default 100,000."
+
+    settings: Settings = ()
+    "A rule, as metrics.periods_per_year=252 or execution.x=y; may be given many times."
+
+    largest_position: float | None = None
+    "Notional above which no position is opened, account currency."
+
+    daily_loss: float | None = None
+    "Loss of a UTC day that stops trading until the next one, account currency."
+
+    def parameters(self) -> PaperOptions:
+        """Returns the parameters that were given, by their names in a request."""
+        given = {
+            "start": self.start_date,
+            "end": self.end_date,
+            "model": self.model,
+            "initial_capital": self.capital,
+            "largest_position": self.largest_position,
+            "daily_loss": self.daily_loss,
+            **rules_of(self.settings),
+        }
+        return cast("PaperOptions", {name: value for name, value in given.items() if value is not None})
+
+
+NO_OPTIONS = FeedOptions()
+
+
+def run(
+    strategy: str,
+    symbol: str,
+    timeframe: str,
+    /,
+    *,
+    feed: str,
+    options: FeedOptions = NO_OPTIONS,
+    threads: Whole = DEFAULT_THREADS,
+    note: str | None = None,
+) -> CommandResult:
+    """Trade a strategy on the bars of a feed, without money.
+
+    Parameters
+    ----------
+    strategy
+        A strategy's name or path.
+    symbol
+        Instrument to trade.
+    timeframe
+        The strategy's base timeframe.
+    feed
+        A file, ws://..., or a name in feeds/ of the data folder.
+    threads
+        Torch threads.
+    note
+        Words by which you tell the run from others.
+    """
+    from ktrdr._lazy import require
+    from ktrdr.arguments import check_threads
+    from ktrdr.cli.runs.foreground import in_foreground
+    from ktrdr.decision.job.foreground import begin
+    from ktrdr.decision.job.request import PaperRequest
+    from ktrdr.operations.store.store import Store
+
+    require("torch", "safetensors")
+    with naming_flags():
+        check_threads(threads)
+        request = PaperRequest.of(strategy, symbol, timeframe, feed, **options.parameters())
+    store = Store.open()
+    return in_foreground(lambda _: begin(store, request, threads=threads, note=note), store)
+
+
+def status(operation_id: str = "latest", /) -> CommandResult:
+    """Print what a paper run does now, and the last lines of its log.
+
+    Parameters
+    ----------
+    operation_id
+        Its id, the start of it, or latest.
+    """
+    from ktrdr.decision.job.tables import read_events
+    from ktrdr.operations.store.store import Store
+
+    store = Store.open()
+    operation = store.get(_paper_id(operation_id))
+    progress = dict(operation.progress or {})
+    events = read_events(store, operation.id)
+    last = [row | {"time": row["time"].isoformat()} for row in events.tail(20).to_dicts()]
+    data = {"operation_id": operation.id, "status": operation.status.value, "progress": progress, "events": last}
+    rows = [[name, str(progress[name])] for name in _FIGURES if progress.get(name) is not None]
+    lines = [f"{operation.id}: {operation.status.value}, {progress.get('bar') or 0:,} bars to {progress.get('time')}"]
+    if progress.get("stopped"):
+        lines.append(f"trading is stopped: {progress['stopped']}")
+    log = Table(["time", "event", "what"], [[row["time"], row["kind"], row["text"]] for row in last])
+    return CommandResult(data, [*lines, Table(["", ""], rows), *([log] if last else [])])
+
+
+def kill(operation_id: str, /, *, reason: str = "by hand") -> CommandResult:
+    """Stop trading at once: orders that wait are cancelled, open positions are closed at the next price.
+
+    Parameters
+    ----------
+    operation_id
+        Its id, the start of it, latest, or all for every paper run of the data folder, later ones too.
+    reason
+        Words for the log.
+    """
+    from ktrdr.decision.job.controls import Controls, kill_all
+
+    if operation_id == "all":
+        path = kill_all(reason)
+        return CommandResult({"stopped": "all", "file": str(path)}, [f"no paper run trades while there is {path}"])
+    found = _paper_id(operation_id)
+    Controls(found).kill(reason)
+    return _asked(found, f"{found} stops trading: {reason}")
+
+
+def stop(operation_id: str, /) -> CommandResult:
+    """End a paper run with its result.
+
+    Parameters
+    ----------
+    operation_id
+        Its id, the start of it, or latest.
+    """
+    from ktrdr.decision.job.controls import Controls
+
+    found = _paper_id(operation_id)
+    Controls(found).finish("by hand")
+    return _asked(found, f"{found} ends after its current bar")
+
+
+def _paper_id(reference: str) -> str:
+    """Returns the id of a paper run; ``latest`` is the newest one. Raises ``ArgumentInvalid`` for another kind."""
+    from ktrdr.errors import ArgumentInvalid, NotFound
+    from ktrdr.operations.models import LATEST
+    from ktrdr.operations.store.store import Store
+
+    store = Store.open()
+    if reference == LATEST:
+        runs, _ = store.list(kind="paper", limit=1)
+        if not runs:
+            raise NotFound("no paper run yet", where=reference)
+        return runs[0].id
+    found = store.find_id(reference)
+    kind = store.get(found).kind
+    if kind != "paper":
+        raise ArgumentInvalid("not a paper run", where=found, found=kind, expected="paper")
+    return found
+
+
+def _asked(operation_id: str, line: str) -> CommandResult:
+    data: Mapping[str, Any] = {"operation_id": operation_id}
+    return CommandResult(data, [line])

@@ -1,0 +1,1 @@
+"""Live decisions, bar by bar: paper trading, and later brokers."""

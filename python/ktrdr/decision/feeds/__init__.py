@@ -1,0 +1,1 @@
+"""Sources of closed bars: a file that grows, a WebSocket."""

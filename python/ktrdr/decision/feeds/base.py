@@ -1,0 +1,128 @@
+"""The shape of a feed, and a bar as a feed writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from ktrdr.data.audit import PRICES
+from ktrdr.data.bars import BarSeries
+from ktrdr.data.units import NS_PER_UNIT, unit_of
+from ktrdr.errors import DataNonfinite, DataNoTimezone, DataParse, DataTimeUnit
+from ktrdr.simulation.inputs import check_opens
+from ktrdr.time import Timeframe
+
+OPTIONAL = ("volume", "half_spread", "conversion_rate")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Line(NamedTuple):
+    """One message of a feed.
+
+    Args:
+        values: of a bar by name, as they were written; None where the line could not be read as one.
+        where: the line of the file, or the number of the message.
+        fault: what is wrong with a line that could not be read.
+        ends: whether the feed says that no more bars will come.
+    """
+
+    values: Mapping[str, Any] | None
+    where: str
+    fault: str = ""
+    ends: bool = False
+
+
+class Feed(Protocol):
+    """A source of closed bars, oldest first."""
+
+    def start(self, after_ns: int | None) -> None:
+        """Asks for the bars after a stamp, ns UTC; None asks for all that the feed has."""
+
+    def take(self, wait_s: float) -> Sequence[Line]:
+        """Returns the lines that have come, in order; waits for the first one that long at most."""
+
+    def taken(self, last_ns: int) -> None:
+        """Notes the stamp of the newest bar that was taken: a connection that is made anew asks for those after it."""
+
+    @property
+    def state(self) -> str:
+        """Returns a few words about the connection."""
+
+    def close(self) -> None:
+        """Ends the connection, if there is one."""
+
+
+def line_of(content: object, where: str) -> Line:
+    """Returns a decoded JSON value as a line: an object with a bar's values, or ``{"end": true}``.
+
+    >>> line_of({"end": True}, "line 3").ends
+    True
+    >>> line_of([1, 2], "line 4").fault
+    'not a JSON object'
+    """
+    if not isinstance(content, dict):
+        return Line(None, where, "not a JSON object")
+    return Line(None, where, ends=True) if content.get("end") is True else Line(content, where)
+
+
+def read_bar(line: Line, symbol: str, timeframe: Timeframe) -> BarSeries:
+    """Returns the bar of a line as a series of one row, checked.
+
+    Raises:
+        DataParse: a value is missing or cannot be read; the bar is of another symbol.
+        DataError: a leaf for a bar that breaks a rule.
+    """
+    values = line.values or {}
+    other = values.get("symbol", symbol)
+    if other != symbol:
+        raise DataParse("a bar of another symbol", where=line.where, found=str(other), expected=symbol)
+    missing = [name for name in ("timestamp", *PRICES) if values.get(name) in (None, "")]
+    if missing:
+        found = ", ".join(map(str, values))
+        raise DataParse("values are missing", where=line.where, found=found, expected=", ".join(missing))
+    stamp_ns = _stamp_ns(values["timestamp"], line.where)
+    given = [*PRICES, *(name for name in OPTIONAL if values.get(name) not in (None, ""))]
+    columns: dict[str, Any] = {name: np.array([_number(values[name], name, line.where)]) for name in given}
+    bar = BarSeries(symbol, timeframe, np.array([stamp_ns], np.int64), **columns)
+    check_opens(bar.timestamp, timeframe, None)
+    return bar
+
+
+def _number(value: object, name: str, where: str) -> float:
+    try:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise ValueError
+        found = float(value)
+    except (ValueError, OverflowError):
+        raise DataParse("not a number", where=f"{where}: {name}", found=str(value)[:40]) from None
+    if not np.isfinite(found):
+        raise DataNonfinite("the value must be finite", where=where, field=name, found=found)
+    return found
+
+
+def _stamp_ns(value: object, where: str) -> int:
+    """Returns an instant as ns UTC: ISO 8601 with a zone, or a number since 1970 whose size tells its unit."""
+    if isinstance(value, str) and not value.strip().lstrip("-").isdigit():
+        return _instant_ns(value.strip(), where)
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise DataParse("not a stamp", where=f"{where}: timestamp", found=str(value)[:40])
+    number = int(value)
+    unit = unit_of(number)
+    if unit is None:
+        raise DataTimeUnit("the unit of the stamp cannot be told", where=where, found=str(number)[:40])
+    return number * NS_PER_UNIT[unit]
+
+
+def _instant_ns(text: str, where: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        found = text[:40]
+        expected = "ISO 8601 as 2024-03-01T10:00:00Z"
+        raise DataParse("not a stamp", where=f"{where}: timestamp", found=found, expected=expected) from None
+    if moment.tzinfo is None:
+        raise DataNoTimezone("the stamp has no zone", where=where, found=text[:40], expected=f"{text[:40]}Z for UTC")
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000

@@ -1,0 +1,127 @@
+"""A feed from a file that another program appends to: CSV with a head, or JSON lines. A half-written line waits."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from ktrdr.decision.feeds.base import Line, line_of
+
+_CHUNK_BYTES = 1 << 18
+_LONGEST_LINE_BYTES = 1 << 16
+_LOOK_AGAIN_S = 0.02
+_END = "end"
+
+
+class FileFeed:
+    """Lines of a growing file, from its beginning; a file that is replaced or cut is read anew.
+
+    The first line tells the format: a JSON object, or the names of the columns. A line ``end``, or ``{"end": true}``,
+    says that no more bars will come.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+        self._forget()
+
+    @property
+    def state(self) -> str:
+        """Returns the number of lines read so far."""
+        return f"{self._lines:,} lines read" if self._file is not None else "no such file yet"
+
+    def start(self, after_ns: int | None) -> None:
+        """Begins at the first line: bars that are known already are passed over by the gate."""
+        self.close()
+
+    def taken(self, last_ns: int) -> None:
+        """Does nothing: the place in the file is known."""
+
+    def close(self) -> None:
+        """Closes the file, if it is open."""
+        if self._file is not None:
+            self._file.close()
+        self._file = None
+        self._forget()
+
+    def take(self, wait_s: float) -> Sequence[Line]:
+        """Returns the whole lines that were appended; waits for the first one that long at most."""
+        deadline_s = time.monotonic() + wait_s
+        while True:
+            lines = self._read()
+            left_s = deadline_s - time.monotonic()
+            if lines or left_s <= 0:
+                return lines
+            time.sleep(min(_LOOK_AGAIN_S, left_s))
+
+    def _forget(self) -> None:
+        self._rest = b""
+        self._names: list[str] | None = None
+        self._json = False
+        self._lines = 0
+
+    def _read(self) -> list[Line]:
+        if self._file is None or self._was_replaced(self._file):
+            self.close()
+            try:
+                self._file = self._path.open("rb")
+            except OSError:
+                return []
+        data = self._rest + self._file.read(_CHUNK_BYTES)
+        *whole, self._rest = data.split(b"\n")
+        if len(self._rest) > _LONGEST_LINE_BYTES:
+            self._rest = b""
+            self._lines += 1
+            return [*self._parsed(whole), Line(None, f"line {self._lines}", "longer than 64 KiB")]
+        return self._parsed(whole)
+
+    def _was_replaced(self, file: BinaryIO) -> bool:
+        """Returns True if the path is another file now, or a shorter one than was read."""
+        try:
+            now = self._path.stat()
+        except OSError:
+            return False
+        mine = os.fstat(file.fileno())
+        return (now.st_dev, now.st_ino) != (mine.st_dev, mine.st_ino) or now.st_size < file.tell()
+
+    def _parsed(self, lines: Sequence[bytes]) -> list[Line]:
+        found = []
+        for raw in lines:
+            self._lines += 1
+            where = f"line {self._lines}"
+            try:
+                text = raw.decode("utf-8-sig" if self._lines == 1 else "utf-8").strip()
+            except UnicodeDecodeError:
+                found.append(Line(None, where, "not UTF-8"))
+                continue
+            try:
+                line = self._line(text, where) if text else None
+            except csv.Error as error:
+                line = Line(None, where, str(error))
+            if line is not None:
+                found.append(line)
+        return found
+
+    def _line(self, text: str, where: str) -> Line | None:
+        if text == _END:
+            return Line(None, where, ends=True)
+        if self._names is None and not self._json:
+            self._json = text.startswith("{")
+            if not self._json:
+                self._names = [name.strip().lower() for name in next(csv.reader([text]))]
+                return None
+        if self._json:
+            try:
+                return line_of(json.loads(text), where)
+            except (ValueError, RecursionError):
+                return Line(None, where, "not JSON")
+        assert self._names is not None
+        cells = next(csv.reader([text]))
+        if len(cells) != len(self._names):
+            return Line(None, where, f"{len(cells)} cells under {len(self._names)} names")
+        return Line(dict(zip(self._names, (cell.strip() for cell in cells), strict=True)), where)

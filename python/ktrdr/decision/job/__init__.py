@@ -1,0 +1,1 @@
+"""Paper trading as an operation: request, loop, saves, result."""

@@ -1,0 +1,86 @@
+"""Paper runs as a kind of operation. Nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ktrdr.backtesting.job.kind import BacktestKind
+from ktrdr.errors import ArgumentInvalid
+from ktrdr.operations.kind import Shown
+from ktrdr.operations.models import Claim, OpenedSnapshot
+from ktrdr.operations.running.io import RunIO
+from ktrdr.operations.store.store import Store
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from ktrdr.backtesting.results import BacktestResults
+    from ktrdr.decision.job.request import PaperRequest
+
+
+class PaperKind(BacktestKind):
+    """Paper trading of a strategy over a feed; the spec is a `PaperRequest`, the result is shaped as a backtest's."""
+
+    name = "paper"
+    tables = (*BacktestKind.tables, "events")
+
+    def parse(self, spec: Mapping[str, Any]) -> PaperRequest:  # type: ignore[override]
+        """Returns the request of a spec, checked; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
+        from ktrdr.decision.job.request import PaperRequest
+
+        request = PaperRequest.of_spec(spec)
+        request.check()
+        return request
+
+    def unchanged(self, spec: Mapping[str, Any]) -> None:
+        """Passes if the strategy's name still means the stored text; ``IdentityMismatch`` names the difference."""
+        from ktrdr.decision.job.request import PaperRequest
+
+        PaperRequest.of_spec(spec).check_name()
+
+    def forked(self, spec: Mapping[str, Any], changes: Mapping[str, Any], threads: int) -> dict[str, Any]:
+        """Raises ``ArgumentInvalid``: orders that were sent under some rules cannot be taken back."""
+        raise ArgumentInvalid("a paper run cannot be forked", where="kind", found=self.name, hint="start a new one")
+
+    def shown(self, spec: Mapping[str, Any]) -> Shown:
+        """Returns strategy, symbol, timeframe, feed and changed rules."""
+        from ktrdr.backtesting.job.shown import shown
+
+        found = shown(spec)
+        feed = str(spec.get("feed", ""))
+        place = feed.rpartition("/")[2] if feed.startswith("/") else feed
+        return Shown(found.title, f"feed {place}", {**found.fields, "feed": place}, found.changes)
+
+    def headline(self, manifest: Mapping[str, Any]) -> str:
+        """Returns strategy, symbol, span and model of a run that has ended."""
+        return f"paper: {super().headline(manifest)}"
+
+    def open_snapshot(self, snapshot: bytes) -> OpenedSnapshot:  # type: ignore[override]
+        """Returns the state of a snapshot, verified; raises ``SnapshotCorrupt``, ``SnapshotTooNew``."""
+        from ktrdr.decision.job.snapshot import PaperState
+
+        return PaperState.read(snapshot)
+
+    def described(self, snapshot: bytes) -> dict[str, Any]:
+        """Returns the header of a snapshot; raises a ``SnapshotError`` leaf."""
+        from ktrdr.decision.job.snapshot import header_of
+
+        return header_of(snapshot)
+
+    def run(self, claim: Claim, io: RunIO) -> BacktestResults:
+        """Runs a claimed paper run, fresh or resumed, and returns its stored result."""
+        from ktrdr.decision.job.worker import run
+
+        return run(claim, io)
+
+    def table(self, store: Store, operation_id: str, name: str) -> pl.DataFrame:
+        """Returns one ledger of a run that has ended, or its log; ``NotFound`` for another name."""
+        if name != "events":
+            return super().table(store, operation_id, name)
+        from ktrdr.decision.job.tables import read_events
+
+        return read_events(store, operation_id)
+
+
+KIND = PaperKind()

@@ -1,0 +1,112 @@
+"""Paper trading in real processes: killed with -9 and resumed, fed by a file and a WebSocket, stopped from outside."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ktrdr.operations import paper, resume
+from ktrdr.operations.kind import kind_of
+from ktrdr.operations.models import Status
+from ktrdr.operations.store.store import Store
+from support.decision.replays import BarServer, csv_of, expected, furnished, json_bars, serving
+from support.inputs import worlds
+from support.process.processes import Place, kill, wait_for
+
+BARS = 500
+
+
+def store_in(folder: Path) -> Store:
+    return Store.open(f"sqlite:///{folder / 'ktrdr.db'}")
+
+
+def test_a_file_and_a_socket_that_is_cut_give_the_result_of_the_backtest(tmp_path: Path) -> None:
+    file = furnished(tmp_path, "mtf")
+    want = expected(tmp_path, file, "mtf", BARS)
+    lines = tmp_path / "bars.jsonl"
+    lines.write_text("\n".join([*json_bars(worlds.frame(BARS)), '{"end": true}', ""]))
+    store = store_in(tmp_path)
+    found = paper(file, "EURUSD", "1h", str(lines), store=store, data_dir=tmp_path, threads=1)
+    assert found.result_hash == want.result_hash and found.identity == want.identity
+    assert found.fills.equals(want.fills) and found.equity.equals(want.equity)
+    server = BarServer(worlds.frame(BARS), cuts=(1, 250, 251, 400))
+    with serving(server) as address:
+        other = paper(file, "EURUSD", "1h", address, store=store, data_dir=tmp_path, threads=1)
+    assert other.result_hash == want.result_hash and server.cuts_left == 0
+    operation = str(found.manifest["operation"])
+    kind = kind_of("paper")
+    assert kind.table(store, operation, "trades").equals(want.trades)
+    assert kind.table(store, operation, "events")["kind"].to_list() == ["end"]
+    assert kind.result(store, operation).result_hash == want.result_hash
+    store.close()
+
+
+def only(store: Store) -> str | None:
+    runs, _ = store.list(kind="paper")
+    return runs[0].id if runs else None
+
+
+def bars_of(store: Store, operation: str) -> int:
+    return int((store.get(operation).progress or {}).get("bars") or 0)
+
+
+def test_a_killed_run_continues_from_its_last_bar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = furnished(tmp_path, "mtf")
+    want = expected(tmp_path, file, "mtf", BARS)
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(dict(file), sort_keys=False))
+    head, *rows = csv_of(worlds.frame(BARS)).splitlines(keepends=True)
+    feed = tmp_path / "bars.csv"
+    feed.write_text(head)
+
+    def grow(first: int, stop: int) -> None:
+        with feed.open("a") as open_file:
+            open_file.write("".join(rows[first:stop]))
+
+    place = Place(tmp_path, f"sqlite:///{tmp_path / 'ktrdr.db'}")
+    monkeypatch.setenv("KTRDR_DATA_DIR", str(tmp_path))
+    store = place.store()
+    grow(0, 120)
+    program = place.begin("paper", "run", "mine.yaml", "EURUSD", "1h", "--feed", str(feed), "--threads", "1")
+    operation = wait_for(lambda: only(store), 240)
+    wait_for(lambda: store.get(operation).generation > 0 and bars_of(store, operation) >= 120, 240)
+    kill(program)  # during the warm-up
+    program.communicate()
+    grow(120, 320)
+    program = place.begin("operations", "resume", operation)
+    wait_for(lambda: bars_of(store, operation) >= 60, 240)
+    kill(program)
+    program.communicate()
+    assert store.get(operation).status is Status.INTERRUPTED
+    grow(320, BARS)
+    feed.open("a").write("end\n")
+    found = resume(operation, store=store, data_dir=tmp_path)
+    assert found.result_hash == want.result_hash and found.fills.equals(want.fills)
+    journal = [json.loads(line) for line in (tmp_path / "paper" / f"{operation}.jsonl").read_text().splitlines()]
+    sent = [entry["order"]["id"] for entry in journal if "order" in entry]
+    booked = [entry["fill"]["id"] for entry in journal if "fill" in entry]
+    assert len(sent) == len(set(sent)) and len(booked) == len(set(booked)) == want.fills.height
+    store.close()
+
+
+def test_status_kill_and_stop_reach_a_run_whose_feed_is_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = furnished(tmp_path)
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(dict(file), sort_keys=False))
+    feed = tmp_path / "bars.csv"
+    feed.write_text(csv_of(worlds.frame(200)))
+    place = Place(tmp_path, f"sqlite:///{tmp_path / 'ktrdr.db'}")
+    store = place.store()
+    program = place.begin("--json", "paper", "run", "mine.yaml", "EURUSD", "1h", "--feed", str(feed), "--threads", "1")
+    operation = wait_for(lambda: only(store), 240)
+    wait_for(lambda: bars_of(store, operation) == 200, 240)
+    assert place.call("paper", "kill", "latest", "--reason", "a test").returncode == 0
+    wait_for(lambda: (store.get(operation).progress or {}).get("stopped") == "a test", 240)
+    status = json.loads(place.call("--json", "paper", "status").stdout)
+    assert status["status"] == "running" and status["progress"]["working"] in (None, f"{operation}-EURUSD-199-close")
+    assert [event["kind"] for event in status["events"]][:1] == ["override"]
+    assert place.call("paper", "stop", "latest").returncode == 0
+    out, _ = program.communicate(timeout=240)
+    assert json.loads(out)["status"] == "completed" and store.get(operation).status is Status.COMPLETED
+    store.close()

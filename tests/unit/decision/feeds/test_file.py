@@ -1,0 +1,67 @@
+"""A file that grows: half a line waits, damaged lines are named, a replaced file is read anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ktrdr.decision.feeds.base import Line
+from ktrdr.decision.feeds.file import FileFeed
+
+HEAD = "timestamp,open,high,low,close\n"
+
+
+def append(path: Path, text: str | bytes) -> None:
+    with path.open("ab") as file:
+        file.write(text.encode() if isinstance(text, str) else text)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "bars"
+
+
+def test_half_a_line_waits_for_its_end(path: Path) -> None:
+    feed = FileFeed(path)
+    assert feed.take(0) == [] and feed.state == "no such file yet"
+    append(path, HEAD + "2024-01-01T00:00:00Z,1,2,")
+    assert feed.take(0) == []
+    append(path, "1,2\n2024-01-01T01")
+    assert [line.values for line in feed.take(0)] == [
+        {"timestamp": "2024-01-01T00:00:00Z", "open": "1", "high": "2", "low": "1", "close": "2"}
+    ]
+    append(path, ":00:00Z,1,2,1,2\nend\n")
+    assert [line.ends for line in feed.take(0)] == [False, True]
+
+
+def test_json_lines(path: Path) -> None:
+    append(path, b'\xef\xbb\xbf{"timestamp": 1}\r\n\n{"end": true}\n[1]\n{"open"\n')
+    assert list(FileFeed(path).take(0)) == [
+        Line({"timestamp": 1}, "line 1"),
+        Line(None, "line 3", ends=True),
+        Line(None, "line 4", "not a JSON object"),
+        Line(None, "line 5", "not JSON"),
+    ]
+
+
+def test_damaged_lines_of_a_table(path: Path) -> None:
+    append(path, HEAD.encode() + b"1,2\n\xff\n" + b"x" * 70_000)
+    faults = [line.fault for line in FileFeed(path).take(0)]
+    assert faults == ["2 cells under 5 names", "not UTF-8", "longer than 64 KiB"]
+
+
+@pytest.mark.parametrize("how", ["another file", "cut"])
+def test_a_replaced_file_is_read_anew(path: Path, how: str) -> None:
+    append(path, HEAD + "1,1,1,1,1\n" * 3)
+    feed = FileFeed(path)
+    assert len(feed.take(0)) == 3
+    if how == "cut":
+        path.write_text(HEAD + "2,1,1,1,1\n")
+    else:
+        other = path.with_suffix(".new")
+        other.write_text(HEAD + "2,1,1,1,1\n")
+        other.rename(path)
+    found = feed.take(0) or feed.take(0)
+    assert [(line.values or {})["timestamp"] for line in found] == ["2"]
+    feed.close()

@@ -1,0 +1,130 @@
+"""Only sound bars that follow the last one pass the gate; the rest has a report each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ktrdr.decision.base import Event
+from ktrdr.decision.feeds.base import Line
+from ktrdr.decision.feeds.gate import BarGate
+from ktrdr.errors import DataTimeframe
+from ktrdr.time import Timeframe
+
+HOUR_NS = Timeframe.H1.ns
+FIRST = 480_000  # hours since 1970: 2024-10-04 00:00
+
+
+class Gate:
+    """A gate and what it has let pass and reported."""
+
+    def __init__(self, last: int | None = None, timeframe: Timeframe = Timeframe.H1) -> None:
+        self.events: list[Event] = []
+        last_ns = None if last is None else (FIRST + last) * HOUR_NS
+        self.gate = BarGate("EURUSD", timeframe, last_ns, self.events.append)
+
+    def bar(self, hour: float, **changes: Any) -> list[float]:
+        """The hours that pass after a bar at that hour."""
+        stamp = round((FIRST + hour) * HOUR_NS)
+        values = {"timestamp": stamp, "open": 2.0, "high": 3.0, "low": 1.0, "close": 2.0} | changes
+        passed = self.gate.admit(Line(values, "line 1"))
+        return [int(bar.timestamp[0]) / HOUR_NS - FIRST for bar in passed]
+
+    @property
+    def kinds(self) -> list[str]:
+        return [event.kind for event in self.events]
+
+
+def test_bars_in_order_pass_without_a_word() -> None:
+    gate = Gate()
+    assert [gate.bar(hour) for hour in range(3)] == [[0], [1], [2]]
+    assert gate.kinds == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"high": 1.5}, {"low": float("nan")}, {"close": float("inf")}, {"open": -1.0}, {"close": "abc"},
+        {"close": None}, {"close": True}, {"timestamp": "2024-10-04T02:00:00"}, {"timestamp": "yesterday"},
+        {"timestamp": 5}, {"timestamp": 1.5}, {"symbol": "GBPUSD"}, {"volume": -1.0}, {"volume": 5.0}, {"low": 10**400},
+    ],
+)  # fmt: skip
+def test_a_bad_bar_is_refused_and_shows_as_a_gap(changes: dict[str, Any]) -> None:
+    gate = Gate()
+    assert gate.bar(0) == [0]
+    assert gate.bar(1, **changes) == []
+    assert gate.kinds == ["bad_bar"] and "line 1" in gate.events[0].text
+    assert gate.bar(2) == [2]
+    assert gate.kinds == ["bad_bar", "gap"] and gate.gate.counts["missing"] == 1
+
+
+def test_a_corrected_bar_is_taken_in_its_place() -> None:
+    gate = Gate()
+    gate.bar(0)
+    gate.bar(1, high=0.5)
+    assert gate.bar(1) == [1]
+
+
+def test_known_bars_are_passed_over_and_revised_ones_reported() -> None:
+    gate = Gate()
+    gate.bar(0)
+    gate.bar(1)
+    assert gate.bar(1) == gate.bar(0) == [] and gate.kinds == []
+    assert gate.bar(1, close=1.5) == [] and gate.kinds == ["revised"]
+
+
+def test_a_late_bar_differs_from_a_missing_one() -> None:
+    gate = Gate()
+    gate.bar(0)
+    assert gate.bar(4) == [4]
+    assert gate.kinds == ["gap"] and gate.events[0].text.startswith("3 bars missing")
+    assert gate.bar(2) == [] and gate.kinds == ["gap", "late"]
+    assert gate.gate.counts == {"bars": 2, "refused": 1, "missing": 2, "late": 1}
+    assert gate.bar(-5) == [] and gate.kinds[-1] == "older"
+
+
+def test_bars_from_before_a_restart_are_passed_over_until_a_new_one_comes() -> None:
+    gate = Gate(last=10)
+    assert [gate.bar(hour) for hour in (8, 9, 10)] == [[], [], []] and gate.kinds == []
+    assert gate.bar(11) == [11]
+    assert gate.bar(9) == [] and gate.kinds == ["older"]
+
+
+def test_an_overlapping_bar_is_refused_and_three_in_a_row_end_the_run() -> None:
+    gate = Gate()
+    gate.bar(0)
+    assert gate.bar(0.5) == [] and gate.kinds == ["spacing"]
+    assert gate.bar(1) == [1]
+    gate.bar(1.25)
+    gate.bar(1.5)
+    with pytest.raises(DataTimeframe, match=r"3 bars in a row overlap .* found 2700 s apart, expected 3600 s"):
+        gate.bar(1.75)
+
+
+def test_a_bar_off_the_grid_waits_for_the_next_one() -> None:
+    gate = Gate()
+    gate.bar(0)
+    assert gate.bar(1.5) == [] and gate.kinds == []
+    assert gate.bar(2) == [2] and gate.kinds == ["spacing", "gap"]
+
+
+def test_a_market_whose_clock_changes_keeps_every_bar() -> None:
+    gate = Gate(timeframe=Timeframe.H4)
+    assert [gate.bar(hour) for hour in (0, 4)] == [[0], [4]]
+    assert gate.bar(9) == []  # an hour later than the grid
+    assert gate.bar(13) == [9, 13] and gate.kinds == ["grid"]
+
+
+def test_a_feed_of_longer_bars_ends_the_run() -> None:
+    gate = Gate()
+    with pytest.raises(DataTimeframe, match="no bar of the feed follows the one before it"):
+        for hour in range(0, 80, 4):
+            gate.bar(hour)
+
+
+def test_lines_that_are_no_bars() -> None:
+    gate = Gate()
+    assert gate.gate.admit(Line(None, "line 7", "not JSON")) == []
+    assert gate.bar(0, closed=False) == []
+    assert gate.kinds == ["bad_line", "unfinished"] and gate.events[0].text == "line 7: not JSON"
