@@ -10,6 +10,8 @@ from ktrdr.analysis.walk_forward.request import WalkForwardParameters
 from ktrdr.backtesting.inputs.parameters import OTHER_NAMES, BacktestParameters, StartParameters
 from ktrdr.config.fields import Instant
 from ktrdr.config.strict import Strict, reject
+from ktrdr.decision.feeds.named import NAME
+from ktrdr.decision.job.request import PaperParameters
 from ktrdr.errors import ConfigMissing, ConfigRange
 from ktrdr.operations.models import LONGEST_NOTE, REFERENCE
 from ktrdr.profile import DEFAULT_THREADS, MAX_THREADS
@@ -101,6 +103,17 @@ class WalkForwardBody(WalkForwardParameters, Submission):
     model_config = ConfigDict(alias_generator=_http_name)
 
 
+class PaperBody(PaperParameters, Submission):
+    """A paper run to start: a strategy by name or as YAML, the name of a feed, and the parameters of the run."""
+
+    model_config = ConfigDict(alias_generator=_http_name)
+
+    model: ModelId | None = Field(None, description=_described("model"))
+    feed: Annotated[str, Field(pattern=rf"^{NAME}$")] = Field(
+        description="name of a feed: feeds/NAME.csv, NAME.jsonl or NAME.url in the data folder", examples=["eurusd"]
+    )
+
+
 class ResearchBody(ResearchParameters, Keyed):
     """A research to start: a brief, a designer or a strategy in its place, and the bars to use."""
 
@@ -155,6 +168,12 @@ class NoteBody(Strict):
     """The words by which a person tells an operation from others; empty ones remove the note."""
 
     note: Note
+
+
+class KillBody(Strict):
+    """The reason for which trading stops."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=LONGEST_NOTE)] = "over HTTP"
 
 
 class NothingBody(Strict):

@@ -7,12 +7,13 @@ from ktrdr.analysis.walk_forward.request import WalkForwardParameters, WalkForwa
 from ktrdr.backtesting.inputs.parameters import BacktestParameters
 from ktrdr.backtesting.inputs.request import BacktestRequest
 from ktrdr.data.store.repository import Repository
+from ktrdr.decision.job.request import PaperParameters, PaperRequest
 from ktrdr.errors import RequestInvalid
 from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Operation
 from ktrdr.text import nearest
 from ktrdr.training.job.request import TrainingParameters, TrainingRequest
-from ktrdr.worker.schemas import ForkBody, Rules, StartBody, TrainingBody, WalkForwardBody
+from ktrdr.worker.schemas import ForkBody, PaperBody, Rules, StartBody, TrainingBody, WalkForwardBody
 
 
 def request_of(body: StartBody) -> BacktestRequest:
@@ -32,6 +33,12 @@ def walk_forward_of(body: WalkForwardBody) -> WalkForwardRequest:
     """Returns the walk-forward that a start asks for; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
     parameters = {name: getattr(body, name) for name in WalkForwardParameters.model_fields}
     return WalkForwardRequest.of(body.strategy, **parameters, allow_path=False)
+
+
+def paper_of(body: PaperBody) -> PaperRequest:
+    """Returns the paper run that a start asks for; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
+    parameters = {name: getattr(body, name) for name in PaperParameters.model_fields}
+    return PaperRequest.of(body.strategy, **parameters, allow_path=False)
 
 
 def _execution(body: StartBody) -> Rules | None:

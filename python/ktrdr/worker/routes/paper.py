@@ -1,0 +1,43 @@
+"""Routes of paper trading: start, kill switch, end with the result, and the log."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from ktrdr._types import Json
+from ktrdr.decision.job.controls import Controls
+from ktrdr.errors import RequestInvalid
+from ktrdr.worker.routes.operations import submitted
+from ktrdr.worker.routes.requests import paper_of
+from ktrdr.worker.schemas import KillBody, NothingBody, PaperBody
+from ktrdr.worker.service import OperationId, Parts
+from ktrdr.worker.views import Accepted
+
+router = APIRouter(prefix="/paper", tags=["paper"])
+
+
+@router.post("/start", status_code=202)
+def start(parts: Parts, body: PaperBody) -> Accepted:
+    """Stores a paper run for the next free slot of any worker; one key and body give one operation."""
+    return submitted(parts, "paper", paper_of(body).to_spec(), body)
+
+
+@router.post("/{operation_id}/kill")
+def kill(parts: Parts, operation_id: OperationId, body: KillBody) -> Json:
+    """Stops trading at once: orders that wait are cancelled, positions are closed at the next price."""
+    _controls(parts, operation_id).kill(body.reason)
+    return {"operation_id": operation_id}
+
+
+@router.post("/{operation_id}/stop")
+def stop(parts: Parts, operation_id: OperationId, body: NothingBody) -> Json:
+    """Ends a paper run with its result."""
+    _controls(parts, operation_id).finish("over HTTP")
+    return {"operation_id": operation_id}
+
+
+def _controls(parts: Parts, operation_id: str) -> Controls:
+    kind = parts.store.get(operation_id).kind
+    if kind != "paper":
+        raise RequestInvalid("not a paper run", field="operation_id", found=kind, expected="paper")
+    return Controls(operation_id)
