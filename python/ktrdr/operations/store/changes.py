@@ -69,10 +69,15 @@ def force_cancel(connection: Connection, operation_id: str, epoch: int) -> bool:
     read = lock(connection, operation_id)
     if read.epoch != epoch or stored(read.status) != Status.RUNNING or not change(connection, read, **_cancelled()):
         return False
+    cancel_parts(connection, operation_id)
+    return True
+
+
+def cancel_parts(connection: Connection, operation_id: str) -> None:
+    """Cancels the parts of an operation that has just been cancelled, whoever has begun them."""
     for child in lock_children(connection, operation_id):
         if child.status in (*_IDLE, Status.RUNNING):
             change(connection, child, **_cancelled())
-    return True
 
 
 def _cancelled() -> dict[str, Any]:
@@ -145,6 +150,8 @@ def count_crash(connection: Connection, operation_id: str, epoch: int) -> Operat
         what = f"its process crashed {crashes} times without progress"
         values |= failed(Poisoned(what, operation=read.id, hint="look for the cause, then resume it by hand"))
     change(connection, read, **values)
+    if read.cancel_requested:
+        cancel_parts(connection, operation_id)
     return find(connection, operation_id)
 
 
@@ -152,8 +159,7 @@ def _count_in_child(connection: Connection, parent: Operation) -> int | None:
     """Counts the crash of a parent for the part that ran in its process; a save of that part has reset its count."""
     for child in lock_children(connection, parent.id):
         if stored(child.status) == Status.RUNNING and child.owner == parent.owner:
-            ended = _cancelled() if parent.cancel_requested else {"lease_until": now()}
-            change(connection, child, crashes=child.crashes + 1, owner=None, **ended)
+            change(connection, child, crashes=child.crashes + 1, owner=None, lease_until=now())
             return child.crashes + 1
     return None
 

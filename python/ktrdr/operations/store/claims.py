@@ -20,7 +20,7 @@ from ktrdr.errors import (
 )
 from ktrdr.operations.models import Capability, Claim, Lease, Operation, Status
 from ktrdr.operations.owner import Owner
-from ktrdr.operations.store.changes import FRESH, change, failed, refuse_unless_resting, unchanged
+from ktrdr.operations.store.changes import FRESH, cancel_parts, change, failed, refuse_unless_resting, unchanged
 from ktrdr.operations.store.checkpoints import forget_beyond, load
 from ktrdr.operations.store.database import now
 from ktrdr.operations.store.rows import find, lock, operation_of, optional_json, select_operation, to_json
@@ -165,6 +165,7 @@ def _begin(connection: Connection, read: Operation, owner: Owner, claimant: Clai
     taken = find(connection, read.id)
     if taken.cancel_requested:
         change(connection, taken, status=Status.CANCELLED.value, lease_until=None, ended_at=now())
+        cancel_parts(connection, taken.id)
         return None
     try:
         return loaded(connection, taken, owner)
