@@ -182,7 +182,7 @@ def history(random_: random.Random) -> Iterator[tuple[State, Next]]:
 
 
 def follow(store: Store, seed: int) -> None:
-    """Replays one history."""
+    """Replays one history on a store, beside the model."""
     real = Replay(store)
     said: list[str] = []
     try:
