@@ -67,6 +67,9 @@ _MODELS = Group(
     {
         "list": Command("ktrdr.cli.commands.models:list_models", "List the trained models (also without list)."),
         "show": Command("ktrdr.cli.commands.models:show", "Show one model: net, training, metrics, warnings."),
+        "report": Command(
+            "ktrdr.cli.commands.models:report", "Write one model as an HTML file: losses, splits, labels."
+        ),
         "delete": Command("ktrdr.cli.commands.models:delete", "Delete a model that no unfinished run needs."),
     },
     default="list",
@@ -110,6 +113,7 @@ _OPERATIONS = Group(
     {
         "list": Command("ktrdr.cli.commands.operations:list_operations", "List operations, newest first."),
         "show": Command("ktrdr.cli.commands.operations:show", "Show one operation."),
+        "report": Command("ktrdr.cli.commands.operations:report", "Write a completed operation as one HTML file."),
         "note": Command("ktrdr.cli.commands.operations:note", "Replace the note of an operation."),
         "follow": Command("ktrdr.cli.commands.operations:follow", "Print progress until the operation ends or stops."),
         "cancel": Command("ktrdr.cli.commands.operations:cancel", "Stop an operation; it can be resumed."),

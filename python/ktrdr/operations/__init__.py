@@ -32,6 +32,9 @@ KINDS: dict[str, str] = {
 
 REPORTS: dict[str, str] = {
     "backtest": "ktrdr.report.backtest:backtest_report",
+    "research": "ktrdr.report.studies.research:research_report",
+    "training": "ktrdr.report.studies.training:training_report",
+    "walkforward": "ktrdr.report.studies.walk_forward:walk_forward_report",
 }
 """The registration of reports: the name of a kind, and the ``module:object`` that is a `Report` of its results."""
 

@@ -127,6 +127,15 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Band:
+    """A stretch of rows behind the lines of a panel, with its name: first and last row, both included."""
+
+    first: int
+    last: int
+    name: str
+
+
+@dataclass(frozen=True)
 class Panel:
     """A chart in a stack over one axis of time.
 
@@ -136,6 +145,7 @@ class Panel:
         lines: drawn in this order.
         text: the words of a value on its axis.
         marks: triangles at a row and a value: 1 up or -1 down, and the class of each.
+        bands: named stretches of rows.
     """
 
     name: str
@@ -143,6 +153,7 @@ class Panel:
     lines: Sequence[Line]
     text: Format
     marks: Sequence[tuple[float, float, int, str]] = ()
+    bands: Sequence[Band] = ()
 
 
 def stack(panels: Sequence[Panel], times: Sequence[str], label: str) -> str:
@@ -172,6 +183,10 @@ def _panel(panel: Panel, x: Scale, top: float, bottom: float) -> str:
     high = max(float(line.values.max(initial=-np.inf)) for line in panel.lines)
     y = Scale(low, high, bottom, top)
     parts = [f'<text class="name" x="{_STACK_LEFT}" y="{top - 5}">{escape(panel.name)}</text>']
+    for place, band in enumerate(panel.bands):
+        left = x(band.first)
+        parts.append(_rect(left, top, max(x(band.last) - left, 1), bottom - top, f"band{place % 2}"))
+        parts.append(_text(left + 3, bottom - 4, band.name, "start"))
     for value in ticks(y.low, y.high, 4):
         parts.append(_line(_STACK_LEFT, y(value), _STACK_WIDTH - _RIGHT, y(value), "axis"))
         parts.append(_text(_STACK_LEFT - 4, y(value) + 4, panel.text(value), "end"))

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING
 
 from ktrdr.cli.output import CommandResult
-from ktrdr.cli.runs.options import NO_OPTIONS, Flag, RunOptions, Whole, naming_flags
+from ktrdr.cli.runs.options import NO_OPTIONS, Flag, Out, RunOptions, Whole, naming_flags
 from ktrdr.errors import UsageError
 
 if TYPE_CHECKING:
     from ktrdr.operations.kind import Kind, Section
     from ktrdr.operations.models import Operation, Result
     from ktrdr.operations.store.store import Store
-
-Out = Annotated[Path | None, Parameter(name=("--out", "-o"))]
-"""The file of a report."""
 
 
 def run(

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
+from ktrdr._lazy import require
 from ktrdr.cli.confirm import Yes, asks, confirm
 from ktrdr.cli.output import CommandResult, Table
+from ktrdr.cli.runs.options import Out
 from ktrdr.cli.runs.summary import parts_of
 from ktrdr.data.store.repository import Repository
+from ktrdr.disk import check_page, write_page
 from ktrdr.errors import ModelInUse, ReferenceAmbiguous
 from ktrdr.neural.storage import ModelStorage, StoredModel
 from ktrdr.operations.models import Operation, Status
@@ -39,6 +43,26 @@ def show(model: str, /) -> CommandResult:
     stored = _named(ModelStorage(Repository().models_dir), model)
     data = {**model_facts(stored), "folder": str(stored.path)}
     return CommandResult(data, parts_of(model_sections(data, drawn=sys.stdout.isatty())))
+
+
+def report(model: str, /, *, out: Out = None) -> CommandResult:
+    """Write one model as an HTML file: losses, splits on the prices, labels, confused classes or sizes of errors.
+
+    Parameters
+    ----------
+    model
+        Its id, as `ktrdr models list` prints it, or the strategy's name where it has one model.
+    out
+        The file; by default its id with - for /, and .html, in the working folder.
+    """
+    require("jinja2")
+    from ktrdr.report.studies.training import model_page
+
+    stored = _named(ModelStorage(Repository().models_dir), model)
+    file = Path(f"{stored.id.replace('/', '-')}.html") if out is None else out
+    check_page(file)
+    written = write_page(model_page(stored.path), file)
+    return CommandResult({"model": stored.id, "report": str(written)}, [f"report {written}"])
 
 
 def _named(storage: ModelStorage, name: str) -> StoredModel:

@@ -10,7 +10,7 @@ from ktrdr.cli.runs import client
 from ktrdr.cli.runs.client import operations_client
 from ktrdr.cli.runs.following import followed
 from ktrdr.cli.runs.listing import changes_of, listed, own_figures, reasons_of, share_of, terminal_width
-from ktrdr.cli.runs.options import Flag, Settings, Whole, rules_of
+from ktrdr.cli.runs.options import Flag, Out, Settings, Whole, rules_of
 from ktrdr.errors import UsageError
 from ktrdr.operations.kind import unit_of
 from ktrdr.simulation.metrics import label, value_text
@@ -53,6 +53,24 @@ def show(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
         Ask the worker of that address.
     """
     return _shown(operations_client(worker).operation(operation_id))
+
+
+def report(operation_id: str, /, *, out: Out = None, explain: Flag = False) -> CommandResult:
+    """Write a completed backtest, training, walk-forward or research cycle as one HTML file that needs no network.
+
+    Parameters
+    ----------
+    operation_id
+        Its id, the start of it, or latest.
+    out
+        The file; by default ID.html in the working folder.
+    explain
+        Let the report of a backtest say why each trade was entered and left.
+    """
+    from ktrdr.cli.runs.report import report_of_run
+    from ktrdr.operations.store.store import Store
+
+    return report_of_run(Store.open(), operation_id, out, explain=explain)
 
 
 def note(operation_id: str, text: str, /, *, worker: str | None = None) -> CommandResult:

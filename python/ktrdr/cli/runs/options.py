@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from cyclopts import Parameter
@@ -33,6 +34,9 @@ Whole = Annotated[int, Parameter(converter=_whole)]
 
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 """An option without a value."""
+
+Out = Annotated[Path | None, Parameter(name=("--out", "-o"))]
+"""The file of a report."""
 
 Settings = Annotated[tuple[str, ...], Parameter(name="--set", negative="", consume_multiple=False, show_default=False)]
 """Rules, each given as ``--set SECTION.key=value``."""

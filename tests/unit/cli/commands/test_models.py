@@ -54,6 +54,14 @@ def test_the_verb_may_be_left_out(ktrdr: Callable, model: Path) -> None:
     assert "show" in ktrdr("models --help").out
 
 
+def test_report(ktrdr: Callable, model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "model.html"
+    written = ktrdr(f"models report {MODEL} -o {file} --json").object
+    assert written == {"model": MODEL, "report": str(file)}
+    assert f"Model {MODEL.replace('_', '_<wbr>').replace('/', '/<wbr>')}" in file.read_text("utf-8")
+    assert ktrdr("models report nobody").is_error("model_not_found", 3)
+
+
 def test_show(ktrdr: Callable, model: Path) -> None:
     shown = ktrdr(f"models show {MODEL} --json").object
     assert (shown["id"], shown["strategy"], shown["warnings"]) == (MODEL, "walker_mlp", ["few rows"])
