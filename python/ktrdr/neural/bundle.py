@@ -41,6 +41,7 @@ METRICS = "metrics.json"
 WRITING = ".writing-"
 """Start of the name of a folder in which a bundle is written; a process that was killed leaves it behind."""
 _MAX_JSON_BYTES = 16 << 20
+_OWN_HASH = "sha256"
 _VERSION = re.compile(r"(?P<timeframe>\w+)_v(?P<number>[1-9][0-9]{0,8})")
 
 
@@ -128,7 +129,7 @@ def version_of(path: Path) -> tuple[str, int] | None:
 
 
 def read_metadata(path: str | Path) -> BundleMetadata:
-    """Returns a bundle's metadata, without loading torch; raises ``ModelNotFound`` or ``ModelFormat``."""
+    """Returns a bundle's metadata, without loading torch; raises a ``ModelError`` leaf."""
     return _metadata(Path(path))[0]
 
 
@@ -159,6 +160,16 @@ def read_metrics(path: str | Path) -> dict[str, Any]:
     if not isinstance(epochs, list) or not all(isinstance(entry, dict) for entry in epochs):
         raise ModelFormat("no figures of epochs", where=_where(folder, METRICS), expected="epochs: a list of mappings")
     return dict(metrics)
+
+
+def changed_files(path: str | Path, metadata: BundleMetadata) -> list[str]:
+    """Returns the names of a bundle's files that are missing, or not as the training wrote them; needs no torch.
+
+    Args:
+        path: the bundle's directory.
+        metadata: of the bundle; it has the hash of each other file. ``read_metadata`` has checked its own.
+    """
+    return [name for name, recorded in metadata.hashes.items() if _hash_of_file(Path(path) / name) != recorded]
 
 
 def write_bundle(folder: Path, draft: BundleDraft) -> Path:
@@ -196,7 +207,21 @@ def _files(draft: BundleDraft) -> dict[str, bytes]:
         METRICS: _json_bytes(draft.history),
     }
     hashes = {name: _sha256(data) for name, data in contents.items()}
-    return contents | {METADATA: _json_bytes(replace(metadata, hashes=hashes).to_json())}
+    return contents | {METADATA: _signed(replace(metadata, hashes=hashes).to_json())}
+
+
+def _signed(facts: Mapping[str, Any]) -> bytes:
+    """Returns the metadata file: its last entry is the hash of the file in which that entry is empty."""
+    blank = _json_bytes({**facts, _OWN_HASH: ""})
+    return _json_bytes({**facts, _OWN_HASH: _sha256(blank)})
+
+
+def _check_own_hash(data: bytes, parsed: Any, folder: Path) -> None:
+    """Raises ``ModelHash`` for metadata that were changed after they were written; older ones have no hash."""
+    recorded = parsed.get(_OWN_HASH) if isinstance(parsed, dict) else None
+    if isinstance(recorded, str):
+        blank = data.replace(f'"{_OWN_HASH}": "{recorded}"'.encode(errors="replace"), f'"{_OWN_HASH}": ""'.encode())
+        _check_hash(METADATA, _sha256(blank), recorded, folder)
 
 
 def _claim(partial: Path, folder: Path, timeframe: str) -> Path:
@@ -219,6 +244,7 @@ def _metadata(folder: Path) -> tuple[BundleMetadata, str]:
         raise ModelNotFound("no such model", where=bundle_id(folder), hint="`ktrdr models list` lists them")
     data = _read_small(folder, METADATA)
     parsed = _parse_json(data, folder, METADATA)
+    _check_own_hash(data, parsed, folder)
     return metadata_from_json(parsed, lambda: read_config(folder), _where(folder, METADATA)), _sha256(data)
 
 
@@ -298,6 +324,15 @@ def _json_bytes(value: Mapping[str, Any]) -> bytes:
 
 def _compact(value: Mapping[str, Any]) -> str:
     return json.dumps(value, separators=(",", ":"), sort_keys=True)
+
+
+def _hash_of_file(file: Path) -> str | None:
+    """Returns the sha256 of a file, read in parts; None where it cannot be read."""
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def _sha256(data: bytes) -> str:

@@ -92,7 +92,13 @@ class ModelStorage:
         )
 
     def find(self, name: str, *, allow_path: bool = False) -> StoredModel:
-        """Returns the bundle of an id ``strategy/timeframe_vN``, or of a path if allowed; raises a ``ModelError`` leaf.
+        """Returns the bundle of an id, or of a path if allowed; raises a ``ModelError`` leaf."""
+        folder = self.folder_of(name, allow_path=allow_path)
+        number = version_of(folder.resolve())
+        return StoredModel(folder, number[1] if number else 0, read_metadata(folder))
+
+    def folder_of(self, name: str, *, allow_path: bool = False) -> Path:
+        """Returns the directory of the bundle ``strategy/timeframe_vN``, damaged or not; raises ``ModelNotFound``.
 
         An id is matched before the file system is touched and never leads out of ``root``.
         """
@@ -104,8 +110,7 @@ class ModelStorage:
             if not (allow_path and name and os.path.isdir(folder)):  # noqa: PTH112  (False for a name too long)
                 known = ", ".join(stored.id for stored in self.models()) or "none"
                 raise ModelNotFound("no such model", where="model", found=name[:200], expected=f"one of: {known}")
-        number = version_of(folder.resolve())
-        return StoredModel(folder, number[1] if number else 0, read_metadata(folder))
+        return folder
 
     def equal(self, strategy: str, identity: str) -> StoredModel | None:
         """Returns the newest undamaged bundle of a training of that identity; None where there is none."""
@@ -122,6 +127,7 @@ class ModelStorage:
         """
         folder = self.root / draft.metadata.strategy_name
         self.require_writable(folder.name)
+        folder.mkdir(exist_ok=True)
         with turn_at(folder) as alone:
             if (identity := draft.metadata.identity.get("hash")) and (found := self.equal(folder.name, identity)):
                 return found.path
@@ -130,19 +136,19 @@ class ModelStorage:
                     shutil.rmtree(left_behind, ignore_errors=True)
             return write_bundle(folder, draft)
 
-    def delete(self, stored: StoredModel) -> None:
-        """Removes a bundle: a reader finds the whole of it or none. Raises ``OutputNotWritable``."""
-        hidden = stored.path.with_name(f".deleting-{os.getpid()}-{secrets.token_hex(4)}")
+    def delete(self, path: Path) -> None:
+        """Removes the directory of a bundle: a reader finds the whole of it or none. Raises ``OutputNotWritable``."""
+        hidden = path.with_name(f".deleting-{os.getpid()}-{secrets.token_hex(4)}")
         try:
-            stored.path.rename(hidden)
+            path.rename(hidden)
             shutil.rmtree(hidden)
         except OSError as error:
-            raise OutputNotWritable(f"cannot be deleted: {error.strerror}", where=f"models/{stored.id}") from None
+            raise OutputNotWritable(f"cannot be deleted: {error.strerror}", where=f"models/{bundle_id(path)}") from None
 
     def require_writable(self, strategy: str) -> None:
-        """Checks that a bundle can be written, before a training instead of after its hours."""
+        """Checks that a bundle can be written, before a training instead of after its hours; leaves no folder."""
         folder = self.root / strategy
-        probe = folder / f".probe-{os.getpid()}-{secrets.token_hex(4)}"
+        probe = (folder if folder.exists() else self.root) / f".probe-{os.getpid()}-{secrets.token_hex(4)}"
         try:
             probe.mkdir(parents=True)
             probe.rmdir()

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from ktrdr.errors import ModelFormat, ModelNotFound
-from ktrdr.neural.bundle import read_metrics
+from ktrdr.neural.bundle import changed_files, read_metrics
 from ktrdr.neural.metadata import BundleMetadata, doubts
 from ktrdr.neural.storage import StoredModel
 from ktrdr.operations.kind import Section
@@ -48,7 +48,7 @@ def model_facts(stored: StoredModel) -> dict[str, Any]:
         "best_epoch": history.get("best_epoch"),
         "epochs": history.get("epochs", []),
         "versions": dict(facts.versions),
-        "warnings": list(dict.fromkeys((*facts.warnings, *doubts(facts.metrics)))),
+        "warnings": list(dict.fromkeys((*_damage(stored), *facts.warnings, *doubts(facts.metrics)))),
         "bytes": sum(file.stat().st_size for file in stored.path.iterdir()),
     }
 
@@ -73,6 +73,12 @@ def model_sections(facts: Mapping[str, Any], *, drawn: bool) -> list[Section]:
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Section:
     return Section("", None, headings=headings, rows=rows)
+
+
+def _damage(stored: StoredModel) -> list[str]:
+    """Returns a warning for each file of a bundle that is no longer what its training wrote."""
+    changed = changed_files(stored.path, stored.metadata)
+    return [f"{stored.id}/{name} is missing or was changed after the training: no run loads it" for name in changed]
 
 
 def _history(stored: StoredModel) -> Mapping[str, Any]:

@@ -47,12 +47,15 @@ def put_older(path: Path, data: bytes) -> None:
 
 def edit(path: Path, **changes: Any) -> None:
     file = path / METADATA
-    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    facts = {name: value for name, value in json.loads(file.read_text()).items() if name != "sha256"}
+    file.write_text(json.dumps(facts | changes))
 
 
 def drop(path: Path, key: str) -> None:
     file = path / METADATA
-    file.write_text(json.dumps({name: value for name, value in json.loads(file.read_text()).items() if name != key}))
+    file.write_text(
+        json.dumps({name: value for name, value in json.loads(file.read_text()).items() if name not in (key, "sha256")})
+    )
 
 
 def flip(path: Path, place: int) -> None:
@@ -99,6 +102,10 @@ BAD: dict[str, tuple[str, str, Callable[[Path], object]]] = {
     ),
     "large header of notes": ("model_format", "header", lambda path: put(path, save(state(), {"x": "y" * (1 << 20)}))),
     "file over 1 GiB": ("model_format", "too large", sparse),
+    "metadata changed": (
+        "model_hash", METADATA,
+        lambda path: (path / METADATA).write_text((path / METADATA).read_text().replace('"tiny"', '"tinx"')),
+    ),
     "metadata not JSON": ("model_format", METADATA, lambda path: (path / METADATA).write_text("{")),
     "metadata too deep": ("model_format", METADATA, lambda path: (path / METADATA).write_text("[" * 100_000)),
     "metadata a list": ("model_format", METADATA, lambda path: (path / METADATA).write_text("[]")),

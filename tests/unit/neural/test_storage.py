@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ktrdr.errors import ModelNotFound
+from ktrdr.errors import ModelNotFound, OutputNotWritable
 from ktrdr.neural.bundle import BundleDraft
 from ktrdr.neural.storage import ModelStorage
 from ktrdr.time import Timeframe
@@ -119,6 +119,15 @@ def test_a_bundle_of_one_identity_is_written_once(tmp_path: Path) -> None:
     assert storage.equal("tiny", "ef") is None and storage.equal("other", "ab") is None
     store(tmp_path)
     assert store(tmp_path) == "tiny/1h_v4"  # bundles without an identity are all different
+
+
+def test_the_check_before_a_training_leaves_no_folder(tmp_path: Path) -> None:
+    storage = ModelStorage(tmp_path / "models")
+    storage.require_writable("tiny")
+    assert list(storage.root.iterdir()) == []
+    (storage.root / "tiny").write_text("a file")
+    with pytest.raises(OutputNotWritable):
+        storage.require_writable("tiny")
 
 
 def test_of_equal_writers_at_one_time_one_writes(tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ from ktrdr.cli.runs.options import Out
 from ktrdr.cli.runs.summary import parts_of
 from ktrdr.data.store.repository import Repository
 from ktrdr.disk import check_page, write_page
-from ktrdr.errors import ModelInUse, ReferenceAmbiguous
+from ktrdr.errors import ModelError, ModelInUse, NotCompleted, NotFound, ReferenceAmbiguous
+from ktrdr.neural.bundle import bundle_id
 from ktrdr.neural.storage import ModelStorage, StoredModel
+from ktrdr.operations.kind import completed
 from ktrdr.operations.models import Operation, Status
 from ktrdr.training.shown_model import model_facts, model_row, model_sections
 
@@ -38,7 +40,7 @@ def show(model: str, /) -> CommandResult:
     Parameters
     ----------
     model
-        Its id, as `ktrdr models list` prints it, or the strategy's name where it has one model.
+        Its id, as `ktrdr models list` prints it, the strategy's name where it has one model, or a training's operation.
     """
     stored = _named(ModelStorage(Repository().models_dir), model)
     data = {**model_facts(stored), "folder": str(stored.path)}
@@ -77,7 +79,22 @@ def _named(storage: ModelStorage, name: str) -> StoredModel:
             expected=f"one of: {', '.join(candidates)}",
             candidates=candidates,
         )
-    return mine[0] if mine else storage.find(name)
+    return mine[0] if mine else storage.find(_model_of_operation(name) or name)
+
+
+def _model_of_operation(name: str) -> str | None:
+    """Returns the model that a training has made; None where no completed operation with a model has that id."""
+    from ktrdr.operations.store.store import Store
+
+    if "/" in name:
+        return None
+    store = Store.open()
+    try:
+        return completed(store, store.find_id(name)).summary.get("model")
+    except (NotCompleted, NotFound, ReferenceAmbiguous):
+        return None
+    finally:
+        store.close()
 
 
 def delete(model: str, /, *, yes: Yes = False) -> CommandResult:
@@ -91,33 +108,43 @@ def delete(model: str, /, *, yes: Yes = False) -> CommandResult:
         Delete without a question.
     """
     storage = ModelStorage(Repository().models_dir)
-    stored = storage.find(model)
-    users = list(_users(stored))
+    path = storage.folder_of(model)
+    name = bundle_id(path)
+    users = list(_users(path))
     if unfinished := [one for one in users if one.status is not Status.COMPLETED]:
         names = ", ".join(f"{one.id} ({one.status.value})" for one in unfinished)
         hint = "finish these runs, or delete them with `ktrdr operations delete`"
-        raise ModelInUse("a run that has not completed needs it", where=stored.id, found=names, hint=hint)
+        raise ModelInUse("a run that has not completed needs it", where=name, found=names, hint=hint)
     # A completed run keeps its ledger and its result, but it can no longer be restarted or forked.
     runs = f"{len(users)} completed run{'' if len(users) == 1 else 's'}"
     lost = f"{runs} of it cannot be restarted or forked any more" if users else ""
     if asks(yes=yes):
-        confirm(f"delete {stored.described}?" + (f" {lost}." if lost else ""))
-    storage.delete(stored)
-    data = {"deleted": stored.id, "completed_runs": [one.id for one in users]}
-    return CommandResult(data, [f"deleted {stored.id}", *([f"warning: {lost}"] if lost else [])])
+        confirm(f"delete {_described(storage, name)}?" + (f" {lost}." if lost else ""))
+    storage.delete(path)
+    data = {"deleted": name, "completed_runs": [one.id for one in users]}
+    return CommandResult(data, [f"deleted {name}", *([f"warning: {lost}"] if lost else [])])
 
 
-def _users(stored: StoredModel) -> Iterator[Operation]:
+def _described(storage: ModelStorage, name: str) -> str:
+    """Returns a model in the words of a question; a damaged one has an id alone."""
+    try:
+        return storage.find(name).described
+    except ModelError:
+        return f"{name} (damaged)"
+
+
+def _users(path: Path) -> Iterator[Operation]:
     """Yields the operations that have run with a bundle, or name it."""
     from ktrdr.operations.store.store import Store
 
-    names = {stored.id, str(stored.path.resolve())}
+    model_id = bundle_id(path)
+    names = {model_id, str(path.resolve())}
     cursor = None
     store = Store.open()
     try:
         while True:
             page, cursor = store.list(limit=_PAGE, cursor=cursor)
-            yield from (one for one in page if one.model_id == stored.id or one.spec.get("model") in names)
+            yield from (one for one in page if one.model_id == model_id or one.spec.get("model") in names)
             if cursor is None:
                 return
     finally:

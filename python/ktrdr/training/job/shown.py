@@ -54,17 +54,18 @@ def figures(summary: Mapping[str, Any]) -> dict[str, float | int | None]:
 
 def headline(manifest: Mapping[str, Any]) -> str:
     """Returns the model, and what it was trained on; says where an equal training had made it before."""
-    made = "" if manifest["is_new"] else ", found: an equal training had made it"
+    made = "" if manifest["is_new"] else "; reused: an earlier training with the same inputs made it"
     on = f"{', '.join(manifest['symbols'])} {manifest['timeframe']}, {manifest['start']} to {manifest['end']}"
     return f"model {manifest['model']}, trained on {on}{made}"
 
 
 def remarks(result: Result) -> list[Section]:
-    """Returns the model's id, and rows, losses and hit rates by split."""
+    """Returns the model's id, the hash of its weights, and rows, losses and hit rates by split."""
     rows = tuple((name, _text(value)) for name, value in result.summary["metrics"].items())
     return [
         Section("model", result.summary["model"]),
         Section("is_new", result.manifest["is_new"]),
+        Section("weights_sha256", result.manifest["metadata"]["hashes"].get("model.safetensors")),
         Section("", None, headings=("metric", "value"), rows=rows),
     ]
 

@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from ktrdr import operations
+from ktrdr.data.bars import BarSeries
+from ktrdr.data.store.repository import Repository
 from ktrdr.operations.models import Status
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.store import Store
-from ktrdr.time import Span
+from ktrdr.time import Span, Timeframe
 from ktrdr.training.shown_model import model_sections
 from support.inputs import worlds
 
@@ -102,6 +105,16 @@ def test_show_a_net_of_classes(ktrdr: Callable, trained: Callable[[str], Path]) 
     assert "█" not in said  # plain where it is no terminal
 
 
+def test_the_operation_of_a_training_names_its_model(ktrdr: Callable, folder: Path, store: Store) -> None:
+    Repository(folder).store(BarSeries.from_frame(worlds.frame(1_500), "EURUSD", Timeframe.H1))
+    made = operations.train(worlds.strategy(), store=store, data_dir=folder, device="cpu", threads=1)
+    shown = ktrdr(f"models show {made.operation} --json").object
+    assert shown["id"] == made.model_id
+    weights = hashlib.sha256((made.path / "model.safetensors").read_bytes()).hexdigest()
+    assert ktrdr(f"backtest show {made.operation} --json").object["weights_sha256"] == weights
+    assert ktrdr("models show training_0000000000000000").is_error("model_not_found", 3)
+
+
 def test_show_a_net_of_returns(ktrdr: Callable, trained: Callable[[str], Path]) -> None:
     trained("regression")
     shown = ktrdr("models show walker_regression --json").object
@@ -126,7 +139,10 @@ def test_a_terminal_shows_curves_and_bars(ktrdr: Callable, trained: Callable[[st
 
 def test_an_older_bundle_is_shown_without_splits(ktrdr: Callable, trained: Callable[[str], Path]) -> None:
     path = trained("mlp")
-    for name, keys in (("metrics.json", ("splits", "judged")), ("metadata_v3.json", ("identity", "result_hash"))):
+    for name, keys in (
+        ("metrics.json", ("splits", "judged")),
+        ("metadata_v3.json", ("identity", "result_hash", "sha256")),
+    ):
         content: dict[str, Any] = json.loads((path / name).read_text())
         content = {key: value for key, value in content.items() if key not in keys}
         if "hashes" in content:
@@ -180,6 +196,38 @@ def test_a_model_that_a_run_needs_stays(ktrdr: Callable, store: Store, model: Pa
     store.request_cancel(other.id)
     assert ktrdr(f"operations delete {other.id}").code == 0
     assert store.get(run.id).status is Status.RUNNING
+
+
+FILES = ("model.safetensors", "features.json", "config.json", "metrics.json", "metadata_v3.json")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_changed_file_of_a_model_is_named(ktrdr: Callable, model: Path, name: str) -> None:
+    assert "changed after" not in ktrdr(f"models show {MODEL}").out
+    data = bytearray((model / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (model / name).write_bytes(data)
+    said = ktrdr(f"models show {MODEL}")
+    assert f"{MODEL}/{name}" in said.out + said.err
+    if name != "metadata_v3.json":
+        (model / name).unlink()
+        said = ktrdr(f"models show {MODEL}")
+        assert f"{MODEL}/{name}" in said.out + said.err
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_damaged_model_can_be_deleted(ktrdr: Callable, model: Path, name: str) -> None:
+    (model / name).write_text("{")
+    assert ktrdr(f"models delete {MODEL} --json").object == {"deleted": MODEL, "completed_runs": []}
+    assert not model.exists()
+
+
+def test_a_damaged_model_that_a_run_needs_stays(ktrdr: Callable, store: Store, model: Path) -> None:
+    facts = {"strategy_name": "x", "symbol": "EURUSD", "timeframe": "1h", "model": MODEL}
+    store.submit("backtest", facts, threads=1)
+    (model / "metadata_v3.json").write_text("{")
+    assert ktrdr(f"models delete {MODEL}").is_error("model_in_use", 3)
+    assert model.exists()
 
 
 def test_a_deleted_model_leaves_nothing(ktrdr: Callable, model: Path) -> None:
