@@ -47,6 +47,16 @@ class Usage:
         """Returns the tokens read and written."""
         return self.input_tokens + self.output_tokens
 
+    @property
+    def shown(self) -> str:
+        """Returns calls, tokens and cost as a message names them.
+
+        >>> Usage(1, 0, 900, 400, 0.0029).shown
+        '1 call, 1,300 tokens and $0.0029'
+        """
+        calls = f"{self.calls} call{'' if self.calls == 1 else 's'}"
+        return f"{calls}, {self.tokens:,} tokens and ${self.cost_usd:.4f}"
+
     def __add__(self, other: Usage) -> Usage:
         return Usage(
             self.calls + other.calls,

@@ -11,6 +11,7 @@ from ktrdr._types import Json
 from ktrdr.operations.kind import Section, Shown
 from ktrdr.operations.models import Result
 from ktrdr.research.assessment import FIGURES
+from ktrdr.research.designer.base import Usage
 from ktrdr.research.strategy_file import strategies_folder
 from ktrdr.settings import data_root
 from ktrdr.simulation.metrics import label, listed, value_text
@@ -110,7 +111,7 @@ def _file(found: Json) -> str | None:
 
 def _file_lines(found: Json) -> list[str]:
     file = _file(found)
-    return ["strategy: as given" if file is None else f"strategy file: {_short(file)}"]
+    return [f"strategy: {found['strategy']}, as given" if file is None else f"strategy file: {_short(file)}"]
 
 
 def _short(file: str) -> str:
@@ -120,11 +121,8 @@ def _short(file: str) -> str:
 
 
 def _usage(found: Json) -> list[str]:
-    usage = found["usage"]
-    if not usage["calls"]:
-        return []
-    tokens = usage["input_tokens"] + usage["output_tokens"]
-    return [f"{found['designer']}: {usage['calls']} calls, {tokens:,} tokens, {usage['cost_usd']:.4f} USD"]
+    usage = Usage.of(found["usage"])
+    return [f"{found['designer']}: {usage.shown}"] if usage.calls else []
 
 
 def _next(found: Json) -> Iterator[str]:

@@ -44,13 +44,13 @@ def test_a_stage_that_did_not_run_says_why() -> None:
 
 def test_a_given_strategy_has_no_file() -> None:
     found = remarks(file=None, designer="given")
-    assert "strategy: as given" in lines(found)
+    assert "strategy: rsi_1h, as given" in lines(found)
     assert not any("ktrdr validate" in line for line in lines(found))
 
 
 def test_the_cost_of_a_language_model_is_shown() -> None:
     usage = {"calls": 2, "input_tokens": 1_800, "output_tokens": 400, "cost_usd": 0.0123}
-    assert "claude-x: 2 calls, 2,200 tokens, 0.0123 USD" in lines(remarks(usage=usage, designer="claude-x"))
+    assert "claude-x: 2 calls, 2,200 tokens and $0.0123" in lines(remarks(usage=usage, designer="claude-x"))
 
 
 def test_a_full_report_has_every_figure_and_what_to_try_next() -> None:

@@ -10,7 +10,7 @@ from operator import add
 
 from ktrdr._lazy import require
 from ktrdr._types import JsonObject
-from ktrdr.errors import BriefInvalid, Cancelled, DesignFailed, ModelKeyMissing
+from ktrdr.errors import BriefInvalid, Cancelled, DesignBudget, DesignFailed, ModelKeyMissing
 from ktrdr.research.designer.base import Ask, Design, Usage, check_brief
 from ktrdr.research.designer.grammar.reading.brief import read_brief
 from ktrdr.research.designer.language.answers import Answer, content_of
@@ -51,27 +51,49 @@ class LanguageModel:
     def design(self, ask: Ask) -> Design:
         """Returns a design that has been validated.
 
+        A valid strategy that leaves out what the brief names is asked for again, and taken if no better one comes.
+
         Raises ``BriefInvalid`` without words or bars, ``ModelKeyMissing``, ``DesignBudget``, ``DesignFailed`` after
-        three answers with faults, ``DesignerUnavailable`` and ``Cancelled``.
+        three answers with faults or one refusal, ``DesignerUnavailable`` and ``Cancelled``.
         """
-        brief = check_brief(ask.brief)
-        if not ask.market.series():
-            raise BriefInvalid("no bars are stored", where="symbol", hint="`ktrdr data import` brings bars in")
+        brief = _brief_of(ask)
         service = self.service or configured(self.model)
         budget = self.budget or Budget(model_tokens(), model_dollars())
         asked = question(brief, ask.market, ask.seed)
         answers = [Answer.of(facts) for facts in ask.journal.answers()][:MOST_TRIES]
         faults: list[str] = []
+        valid: tuple[JsonObject, Answer] | None = None
         for number in range(MOST_TRIES):
             if number == len(answers):
                 words = asked if number == 0 else f"{asked}\n\n{_again(answers[-1], faults)}"
-                answers.append(_paid(words, service, budget, answers, ask))
+                try:
+                    answers.append(_paid(words, service, budget, answers, ask))
+                except DesignBudget:
+                    if valid is None:
+                        raise
+                    break
             strategy, faults = _judged(answers[number], ask)
             if strategy is not None:
-                used = _total(answers[: number + 1])
-                lines = (*content_of(answers[number].text).explanation, *_remarks(strategy, ask, service, used))
-                return Design(strategy, self.model, lines, used, _resample(strategy, ask))
-        raise _failed(self.model, answers, faults)
+                valid = (strategy, answers[number])
+                faults = list(_omissions(strategy, ask))
+            if answers[number].declined or (strategy is not None and not faults):
+                break
+        if valid is None:
+            raise _failed(self.model, answers, faults)
+        return self._design(*valid, ask, service, _total(answers))
+
+    def _design(self, strategy: JsonObject, answer: Answer, ask: Ask, service: Service, used: Usage) -> Design:
+        lines = (*content_of(answer.text).explanation, *_remarks(strategy, ask, service, used))
+        warnings = tuple(_omissions(strategy, ask))
+        return Design(strategy, self.model, lines, used, _resample(strategy, ask), warnings)
+
+
+def _brief_of(ask: Ask) -> str:
+    """Returns the brief; raises ``BriefInvalid`` where it has no words, or no bars are stored."""
+    brief = check_brief(ask.brief)
+    if not ask.market.series():
+        raise BriefInvalid("no bars are stored", where="symbol", hint="`ktrdr data import` brings bars in")
+    return brief
 
 
 def configured(model: str) -> Service:
@@ -125,34 +147,40 @@ def _resample(strategy: JsonObject, ask: Ask) -> bool:
     )
 
 
-def _remarks(strategy: JsonObject, ask: Ask, service: Service, used: Usage) -> Iterator[str]:
-    """Yields what a reader must know: names of the brief that the strategy leaves out, and the cost."""
+def _omissions(strategy: JsonObject, ask: Ask) -> Iterator[str]:
+    """Yields a sentence for the indicators, timeframes and symbols of the brief that the strategy does not use."""
     loaded = load_strategy(strategy)
     try:
         reading = read_brief(ask.brief, [one.symbol for one in ask.market.series()])
+    except BriefInvalid:
+        return  # a remark says so; the model may have met it in another way
+    types = {use.type for use in loaded.indicators.values()}
+    missing = [wanted.type for wanted in reading.indicators if wanted.type not in types]
+    missing += [frame.value for frame in reading.timeframes if frame not in loaded.timeframes]
+    missing += [words.symbol for words in reading.symbols if words.symbol and words.symbol not in loaded.symbols]
+    if missing:
+        yield f"The brief seems to name {', '.join(dict.fromkeys(missing))}, which the strategy does not use."
+
+
+def _remarks(strategy: JsonObject, ask: Ask, service: Service, used: Usage) -> Iterator[str]:
+    """Yields what a reader must know: parts of the brief that cannot be met or are left out, and the cost."""
+    try:
+        read_brief(ask.brief, [one.symbol for one in ask.market.series()])
     except BriefInvalid as error:
         yield f"A part of the brief cannot be met: {one_line(error.what)} ({one_line(error.where)})."
-    else:
-        types = {use.type for use in loaded.indicators.values()}
-        missing = [wanted.type for wanted in reading.indicators if wanted.type not in types]
-        missing += [frame.value for frame in reading.timeframes if frame not in loaded.timeframes]
-        missing += [words.symbol for words in reading.symbols if words.symbol and words.symbol not in loaded.symbols]
-        if missing:
-            yield f"The brief seems to name {', '.join(dict.fromkeys(missing))}, which the strategy does not use."
+    yield from _omissions(strategy, ask)
     price = "" if service.price.known else ", at the price of the dearest model, since its own is not known"
-    yield f"{service.model} took {used.calls} calls, {used.tokens:,} tokens and ${used.cost_usd:.4f}{price}."
+    yield f"{service.model} took {used.shown}{price}."
 
 
 def _failed(model: str, answers: Sequence[Answer], faults: Sequence[str]) -> DesignFailed:
     used = _total(answers)
     shown = "; ".join(faults[:3]) + ("; ..." if len(faults) > 3 else "")
-    cost = f"{used.calls} calls took {used.tokens:,} tokens and ${used.cost_usd:.4f}"
-    hint = f"{cost}; try again, another model, or -m grammar"
+    tried = f"{len(answers)} answer{'' if len(answers) == 1 else 's'}"
     return DesignFailed(
-        f"no valid strategy in {MOST_TRIES} answers",
+        f"no valid strategy in {tried}, the last one: {shown}",
         where=f"model {model}",
-        found=shown,
-        hint=hint,
+        hint=f"it took {used.shown}; try again, another model, or -m grammar",
         calls=used.calls,
         parts=list(faults),
     )

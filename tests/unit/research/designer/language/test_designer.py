@@ -121,7 +121,7 @@ def test_three_invalid_answers_are_the_end() -> None:
     assert isinstance(error, DesignFailed) and error.code == "design_failed" and exit_code(error) == 3
     assert (error.calls, len(api.requests)) == (3, 3)
     assert any("unknown parameter" in part for part in error.parts or ())
-    assert "3 calls took 6,000 tokens" in str(error)
+    assert "it took 3 calls, 6,000 tokens and $" in str(error) and "in 3 answers, the last one: " in str(error)
 
 
 def test_an_overloaded_service_is_asked_again() -> None:
@@ -180,7 +180,6 @@ def test_json_in_prose_is_an_answer_too() -> None:
         text_answer("{" * 5_000),
         text_answer('{"a": ' * 4_000 + "1" + "}" * 4_000),
         text_answer('{"strategy": {"name": "' + "x" * 70_000 + '"}}'),
-        text_answer("no", stop="refusal"),
         tool_answer({"strategy": {"name": "../../etc/passwd"}}),
         tool_answer({"strategy": changed(name="x; rm -rf ~")}),
         tool_answer({"strategy": changed(name="\x1b[2Jclear")}),
@@ -279,10 +278,39 @@ def test_a_cancelled_design_stops_while_it_waits() -> None:
     assert time.monotonic() - begin < 20
 
 
-def test_what_the_brief_names_and_the_strategy_lacks_is_said() -> None:
-    with messages_api(ANSWER) as api:
+def test_a_refusal_of_the_model_is_not_paid_for_twice() -> None:
+    error, api = failure(text_answer("no", stop="refusal"), ANSWER)
+    assert isinstance(error, DesignFailed) and "declined to answer" in str(error)
+    assert (len(api.requests), error.calls) == (1, 1) and "in 1 answer," in str(error)
+
+
+BOTH: dict[str, Any] = {"rsi_14": {"type": "rsi", "period": 14}, "trend": {"type": "adx", "period": 14}}
+READS = [{"fuzzy_set": "level"}, {"raw_indicator": "trend.adx", "normalization": "zscore"}]
+
+
+def test_what_the_brief_names_and_the_strategy_lacks_is_asked_for() -> None:
+    whole = tool_answer({"strategy": changed(indicators=BOTH, nn_inputs=READS)})
+    with messages_api(ANSWER, whole) as api:
+        made = designer(api).design(Ask("ADX and RSI on 1h for EURUSD", 11, FakeMarket()))
+    assert len(api.requests) == made.usage.calls == 2
+    assert "The brief seems to name adx, which the strategy does not use." in words_of(api.requests[1])
+    assert not any("does not use" in line for line in made.explanation)
+    assert {use.type for use in made.loaded.indicators.values()} == {"adx", "rsi"}
+
+
+@pytest.mark.parametrize("replies", [(ANSWER,) * 3, (ANSWER, INVALID, INVALID)])
+def test_what_the_brief_names_and_the_strategy_lacks_is_said(replies: tuple[Reply, ...]) -> None:
+    with messages_api(*replies) as api:
         made = designer(api).design(Ask("MACD and RSI on 1h and 4h for EURUSD", 11, FakeMarket()))
-    assert "The brief seems to name macd, 4h, which the strategy does not use." in made.explanation
+    assert len(api.requests) == made.usage.calls == 3
+    said = "The brief seems to name macd, 4h, which the strategy does not use."
+    assert said in made.explanation and made.warnings == (said,)
+
+
+def test_a_budget_that_is_spent_keeps_the_valid_strategy() -> None:
+    with messages_api(ANSWER, ANSWER) as api:
+        made = designer(api, budget=Budget(14_000, 1.0)).design(Ask("MACD and RSI on 1h for EURUSD", 11, FakeMarket()))
+    assert (len(api.requests), made.name) == (1, "by_a_model")
 
 
 def test_symbols_without_bars_and_volume_that_is_not_there_are_faults() -> None:
