@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ktrdr._types import Flags
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
 
 ATR = "atr of the exit rules"
@@ -18,7 +19,7 @@ STALE = "stale bars"
 
 @dataclass(frozen=True)
 class Difference:
-    """The first row at which a feature has another value without the future.
+    """The first row at which a feature has another value without the future; one defined in both where there is one.
 
     Args:
         feature: its name.
@@ -62,8 +63,17 @@ def _differences(whole: FeatureMatrix, other: FeatureMatrix, rows: slice) -> Ite
     for name, mine, theirs in pairs:
         differs = (_bits(mine) != _bits(theirs)) & ~(np.isnan(mine) & np.isnan(theirs))
         if differs.any():
-            at = int(np.argmax(differs))
+            at = first_shown(differs, mine, theirs)
             yield Difference(name, rows.start + at, int(stamps[at]), float(mine[at]), float(theirs[at]))
+
+
+def first_shown(differs: Flags, mine: NDArray[np.floating], theirs: NDArray[np.floating]) -> int:
+    """Returns the first row that differs and is defined in both columns, else the first that differs.
+
+    A row that is undefined in one of them mostly shows where the range begins, and not how large the leak is.
+    """
+    defined = differs & ~np.isnan(mine) & ~np.isnan(theirs)
+    return int(np.argmax(defined if defined.any() else differs))
 
 
 def _same_bits(mine: NDArray[np.floating], theirs: NDArray[np.floating]) -> bool:

@@ -1,4 +1,4 @@
-"""Values that move before the market does: the rank correlation of a series with the returns after it was known."""
+"""Detects series that predict later returns: rank correlation of a series with the returns after it was known."""
 
 from __future__ import annotations
 

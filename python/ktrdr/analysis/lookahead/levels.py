@@ -51,7 +51,7 @@ def judge_series(market: Market, loaded: Mapping[Timeframe, BarSeries]) -> Itera
             verdict for finer in witnesses if (verdict := _beside(market, bars, _overlap(finer, bars))) is not None
         ]
         against = next((verdict for verdict in verdicts if verdict.honest is not None), None)
-        trusted = SeriesVerdict(timeframe.value, "no finer series to compare with: its stamps are taken on trust")
+        trusted = SeriesVerdict(timeframe.value, "no finer series is stored, so its timestamps were not checked")
         yield against or next(iter(verdicts), trusted)
 
 
@@ -125,7 +125,7 @@ def _late(bars: BarSeries, finer: BarSeries) -> int:
 
 @dataclass(frozen=True, eq=False)
 class _Inside:
-    """The bars that the finer ones inside each bar make.
+    """Bars rebuilt from the finer bars that lie inside each bar.
 
     Args:
         bars: the bars judged.
@@ -221,8 +221,8 @@ def judge_external(market: Market, base: BarSeries, id_: str) -> SeriesVerdict:
         says = f"{subject} of {id_} tell returns that follow them ({_rank(lead)}): it is stamped before it was known"
         return SeriesVerdict(id_, says, later, hint)
     if len(values) < FEWEST_VALUES:
-        return SeriesVerdict(id_, f"{len(values)} values are too few to judge: its stamps are taken on trust")
-    return SeriesVerdict(id_, "tells no later return; beyond that its stamps are taken on trust")
+        return SeriesVerdict(id_, f"{len(values)} values are too few to judge, so its timestamps were not checked")
+    return SeriesVerdict(id_, "tells no later return; its timestamps were not checked further")
 
 
 def _rank(lead: Lead) -> str:

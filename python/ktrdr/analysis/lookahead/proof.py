@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ktrdr.analysis.lookahead.comparison import Difference
+from ktrdr.analysis.lookahead.comparison import Difference, first_shown
 from ktrdr.analysis.lookahead.cuts import boundary_rows, random_rows
 from ktrdr.analysis.lookahead.held import hold
 from ktrdr.analysis.lookahead.levels import SeriesVerdict, judge_external, judge_series
@@ -194,13 +195,19 @@ class _Proof:
         verdicts = list(judge_series(market, self.whole.series))
         verdicts += [judge_external(market, self.whole.base, id_) for id_ in self.whole.context]
         own = series_of(self.trial.strategy)
-        for verdict in verdicts:
-            if verdict.honest is not None:
-                honest = self.trial.build(verdict.honest)
-                for difference in _by_value(self.whole, honest):
-                    if own[difference.feature] == verdict.name:
-                        self._add(difference, verdict.name, verdict.says, verdict.hint)
-        return verdicts
+        return [self._shown_in_features(verdict, own) for verdict in verdicts]
+
+    def _shown_in_features(self, verdict: SeriesVerdict, own: Mapping[str, str]) -> SeriesVerdict:
+        """Adds a finding for each feature that a wrong series reaches; the verdict says so where there is none."""
+        if verdict.honest is None:
+            return verdict
+        honest = self.trial.build(verdict.honest)
+        leaks = [one for one in _by_value(self.whole, honest) if own[one.feature] == verdict.name]
+        for difference in leaks:
+            self._add(difference, verdict.name, verdict.says, verdict.hint)
+        base = self.trial.strategy.base_timeframe.value
+        unseen = f"; every feature has the same value at each {base} close without that, so none sees it early"
+        return verdict if leaks else replace(verdict, says=verdict.says + unseen)
 
     def _at_random(self, rows: Sequence[int], signals: Signals | None) -> None:
         cuts = poisonings = compared = 0
@@ -242,11 +249,16 @@ class _Proof:
 
     def _add(self, difference: Difference, series: str, cause: str, hint: str = "") -> None:
         known = self.findings.get(difference.feature)
-        if known is None or difference.stamp_ns < known.stamp_ns:
+        if known is None or _rank(difference) < _rank(known):
             values = (difference.with_future, difference.without_future)
             self.findings[difference.feature] = Finding(
                 difference.feature, series, difference.stamp_ns, *values, cause, hint
             )
+
+
+def _rank(one: Difference | Finding) -> tuple[bool, int]:
+    """Returns the place among differences of a feature: those defined on both sides come first, then the earlier."""
+    return math.isnan(one.with_future) or math.isnan(one.without_future), one.stamp_ns
 
 
 def _by_value(whole: FeatureMatrix, honest: FeatureMatrix) -> Iterator[Difference]:
@@ -259,6 +271,6 @@ def _by_value(whole: FeatureMatrix, honest: FeatureMatrix) -> Iterator[Differenc
         spread = float(np.nanmax(np.abs(mine), initial=0.0)) * _MATTERS_RATE
         differs = (np.abs(mine - theirs) > spread) | (np.isnan(mine) != np.isnan(theirs))
         if differs.any():
-            at = int(np.argmax(differs))
+            at = first_shown(differs, mine, theirs)
             stamp_ns = int(whole.base.timestamp[whole.first_simulated + at])
             yield Difference(name, whole.first_simulated + at, stamp_ns, float(mine[at]), float(theirs[at]))

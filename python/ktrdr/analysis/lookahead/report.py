@@ -37,10 +37,14 @@ class Finding:
 
     @property
     def line(self) -> str:
-        """Returns the finding in a line."""
+        """Returns place and values in a line; the cause is the series', and said once for all its features."""
         place = f"{self.feature}: leaks through {self.series} at {iso(self.stamp_ns)}"
-        values = f"{shown_value(self.with_future)} with the future, {shown_value(self.without_future)} without"
-        return f"{place}: {values}: {self.cause}" + (f"; {self.hint}" if self.hint else "")
+        return f"{place}: {shown_value(self.with_future)} with the future, {shown_value(self.without_future)} without"
+
+    @property
+    def reason(self) -> str:
+        """Returns the cause, and what to do about it."""
+        return self.cause + (f"; {self.hint}" if self.hint else "")
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the finding, JSON-ready; an undefined value is None."""
@@ -125,26 +129,33 @@ class LookaheadReport:
         return "\n".join([f"<LookaheadReport {self.headline}>", *self.lines()])
 
     @property
-    def headline(self) -> str:
-        """Returns the verdict in a line."""
+    def verdict(self) -> str:
+        """Returns how many features, and what else, use future data; ``clean`` where nothing does."""
         named = [name for name in self.leaks if name in self.features]
         others = [name for name in self.leaks if name not in self.features]
         parts = [f"{len(named)} of {len(self.features)} features"] if named else []
-        verdict = f"{' and '.join([*parts, *others])} know the future" if self.leaks else "clean"
+        return f"{' and '.join([*parts, *others])} use future data" if self.leaks else "clean"
+
+    @property
+    def headline(self) -> str:
+        """Returns the verdict in a line."""
         run = f"{self.strategy} on {self.symbol} {self.timeframe}, {iso(self.first_ns)} to {iso(self.last_ns)}"
-        return f"{run}: {verdict}"
+        return f"{run}: {self.verdict}"
 
     def lines(self) -> list[str]:
         """Returns a line for each leak, and the evidence."""
         leaks = [finding.line for finding in self.findings]
-        return [*leaks, *(f"{name}: {says}" for name, says in self.series.items()), *self._tried()]
+        reasons = dict.fromkeys(f"{finding.series}: {finding.reason}" for finding in self.findings)
+        known = {finding.cause for finding in self.findings}
+        others = [f"{name}: {says}" for name, says in self.series.items() if says not in known]
+        return [*leaks, *reasons, *others, *self._tried()]
 
     def _tried(self) -> list[str]:
         found = self.evidence
         cuts = f"{found.random_cuts:,} random cuts, {found.boundary_cuts:,} of {found.boundaries:,} boundaries"
         lines = [f"tried: {cuts}, {found.poisonings:,} poisoned futures, {found.seconds:.1f} s"]
         if not found.complete:
-            lines.append("the time was over before the last boundary: --seconds gives it more")
+            lines.append("stopped by the time limit before the last boundary; raise --seconds")
         signals = f"signals of {self.model}: compared at {found.signal_cuts:,} cuts"
         return [*lines, signals if self.model else "signals: not compared, there is no model of this strategy"]
 

@@ -39,7 +39,7 @@ class Trial:
     resample: bool = False
 
     def build(self, market: Market | None = None, end_ns: int | None = None) -> FeatureMatrix:
-        """Returns the features of the span, in place of them those of another market or up to another end."""
+        """Returns the features of the span, optionally on another market or up to an earlier end."""
         span = Span(self.span.start_ns, self.span.end_ns if end_ns is None else end_ns)
         found = market or self.market
         # The series are judged elsewhere: here a wrong one is to be seen in the features.
@@ -57,7 +57,7 @@ class Trial:
     def without_future(
         self, whole: FeatureMatrix, row: int, build: Callable[[], FeatureMatrix]
     ) -> tuple[FeatureMatrix | None, list[Difference]]:
-        """Returns the features that are built, and their differences up to and with a row.
+        """Returns the features that are built, and their differences up to and including a row.
 
         A build that fails gives no features, and makes every one of them undefined at that row.
         """

@@ -34,7 +34,7 @@ def look_ahead(
     strategy
         A strategy's name or path.
     symbol
-        Whose stored bars.
+        Instrument whose stored bars are used.
     timeframe
         The strategy's base timeframe.
     start_date
@@ -46,7 +46,7 @@ def look_ahead(
     resample
         Make a missing timeframe from a finer one.
     cuts
-        Random places at which the future is cut off; every close of a higher timeframe comes on top.
+        Number of random bars after which the future is removed; each close of a higher timeframe is tried as well.
     seconds
         Time after which no further place is tried.
     """
@@ -76,11 +76,9 @@ def _answer(report: LookaheadReport) -> CommandResult:
     failure = None
     if not report.clean:
         failure = LookaheadFound(
-            "the future is known",
+            f"{report.verdict}: {', '.join(report.leaks)}",
             symbol=report.symbol,
             timeframe=report.timeframe,
-            found=", ".join(report.leaks),
-            expected="equal values without the future",
             hint="the lines above say through which series",
         )
     return CommandResult(report.to_dict(), shown, failure)
