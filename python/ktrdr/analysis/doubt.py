@@ -145,11 +145,11 @@ def _rows(doubt: Doubt) -> list[tuple[str, str]]:
     reason = f"- ({doubt.undefined})" if doubt.undefined else "-"
     interval = doubt.sharpe_interval
     record = doubt.min_track_record_days
-    needed = reason if doubt.undefined else "never" if record is None else f"{record:,.0f}, of which {doubt.days:,}"
+    needed = reason if doubt.undefined else "never" if record is None else f"{record:,.0f}; the run has {doubt.days:,}"
     few = f"- ({trials.comparable} of {LEAST_TRIALS} trials over the same days)"
     return [
         ("probability that it is above 0 (PSR)", reason if doubt.psr is None else rate_text(doubt.psr)),
-        ("days that show it with 95 % (MinTRL)", needed),
+        ("days needed to show it at 95 % (MinTRL)", needed),
         ("95 % interval", reason if interval is None else f"{interval.lower:.3g} to {interval.upper:.3g}"),
         ("trials on these bars", f"{len(trials.sharpes):,}"),
         ("probability beside so many trials (DSR)", reason if doubt.dsr is None else rate_text(doubt.dsr)),

@@ -72,7 +72,7 @@ class Interrupt:
                 interrupts += number[0] == signal.SIGINT
                 if number[0] == signal.SIGINT and interrupts == 1:
                     self.token.cancel()
-                    current_output().note("stopping at the end of the block; again to leave at once")
+                    current_output().note("stopping at the next point where it can be saved; again to leave at once")
                 elif number[0] == signal.SIGTERM:
                     self.token.shut_down()
                 elif not self._left.wait(_LEAVE_WITHIN_S):

@@ -270,8 +270,8 @@ def _weaknesses(evidence: Evidence) -> Iterator[str]:
     accuracy = evidence.facts.get("test_accuracy")
     majority = evidence.facts.get("majority_share")
     if accuracy is not None and majority is not None and accuracy <= majority:
-        always = f"always naming the commonest class knows {100 * majority:.1f} %"
-        yield f"The net knows {100 * accuracy:.1f} % of the test labels; {always}."
+        always = f"always naming the commonest class: {100 * majority:.1f} %"
+        yield f"The net names the right class on {100 * accuracy:.1f} % of the test rows; {always}."
 
 
 def _after_training(figures: Mapping[str, Any]) -> str:
@@ -304,7 +304,8 @@ def _suggestions(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
     if profit is not None and profit <= 0 and not evidence.trial_sharpes[1:]:
         yield "Look at `ktrdr backtest show` of the backtest: reasons of exit and sides tell where the losses arise."
     if verdict in (Verdict.STRONG_SIGNAL, Verdict.WEAK_SIGNAL):
-        yield "Test it on bars that no cycle has evaluated yet before it trades: each more look counts as a trial."
+        counted = "each further evaluation counts as a trial"
+        yield f"Test it on bars that no cycle has evaluated yet before it trades: {counted}."
 
 
 _FAMILIES: Final = (("macd", "adx"), ("rsi", "stochastic"), ("bollingerbands", "atr"), ("ema", "roc"))

@@ -141,7 +141,8 @@ def training_gate(signals: NDArray[np.int8], returns: Floats, *, seed: int, give
         return Gate("training", False, f"too little data: {blocks}", figures)
     found = interval(earned, np.mean, mean_block=block, seed=seed, level=covering_level(count / block))
     passed = found.lower > 0
-    known = f"95 % interval {_points(found.lower)} to {_points(found.upper)} in blocks of {block:.0f} bars"
+    ends = f"{_points(found.lower)} to {_points(found.upper)}"
+    known = f"95 % interval, expanded for few blocks, {ends} in blocks of {block:.0f} bars"
     bound = f"the lower bound is {'above' if passed else 'not above'} 0"
     mean = f"signal times the return of the next tradable bar is {_points(figures['mean'])} on average"
     sentence = f"{mean} over {count:,} test rows, {known}: {bound}"

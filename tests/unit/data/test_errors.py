@@ -139,14 +139,16 @@ def test_an_option_that_cannot_be_is_refused(
 
 def test_data_not_found_names_what_is_there(repository: Repository, walk: Callable[..., BarSeries]) -> None:
     repository.store(walk(10))
-    with pytest.raises(FileNotFoundError, match="EURUSD 4h: no such series: found stored: EURUSD 1h") as caught:
+    with pytest.raises(
+        FileNotFoundError, match="EURUSD 4h: no such series: expected a stored one: EURUSD 1h"
+    ) as caught:
         repository.stamps("EURUSD", Timeframe.H4)
     assert caught.value.code == "data_not_found"  # type: ignore[attr-defined]
     with pytest.raises(FileNotFoundError, match="--resample in a run"):
         repository.stamps("EURUSD", Timeframe.H4)
-    with pytest.raises(FileNotFoundError, match="stored: EURUSD 1h; `ktrdr data import`"):
+    with pytest.raises(FileNotFoundError, match="a stored one: EURUSD 1h; `ktrdr data import`"):
         repository.stamps("EURUSD", Timeframe.M5)
-    with pytest.raises(FileNotFoundError, match="stored: EURUSD; `ktrdr data import`"):
+    with pytest.raises(FileNotFoundError, match="a stored one: EURUSD; `ktrdr data import`"):
         repository.stamps("GBPUSD", Timeframe.H4)
     with pytest.raises(FileNotFoundError, match=r"CONTEXT-us10y.parquet"):
         repository.context("us10y")

@@ -16,12 +16,14 @@ from ktrdr.operations.running.cancellation import Token
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.store import Store
 from ktrdr.profile import DEFAULT_THREADS
+from ktrdr.training.train import run_settings
 
 
 def begin(
     store: Store, request: WalkForwardRequest, *, threads: int = DEFAULT_THREADS, note: str | None = None
 ) -> Claim:
-    """Claims a new operation of this process."""
+    """Claims a new operation of this process; a device that it does not have is reported before that."""
+    run_settings(request.inputs(), request.seed, request.device, threads)
     return store.begin_here(KIND.name, request.to_spec(), Owner.me(), KIND.capability(), threads=threads, note=note)
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from ktrdr.analysis.splits import Window
 from ktrdr.analysis.walk_forward.plan import Plan, PlanSavePoint
 from ktrdr.analysis.walk_forward.request import WalkForwardRequest
 from ktrdr.analysis.walk_forward.result import FoldRuns, WalkForwardResult
 from ktrdr.backtesting.job.stored import stored_results
 from ktrdr.backtesting.results import BacktestResults
+from ktrdr.errors import DataTooShort, KtrdrError, LabelsEmpty
 from ktrdr.operations.models import Claim
 from ktrdr.operations.running.children import Parts, parent_of
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.store import Store
+from ktrdr.time import iso
 from ktrdr.training.run.result import TrainResult
 
 _PARTS = ("training", "in-sample", "test")
@@ -44,7 +47,10 @@ def run(claim: Claim, io: RunIO) -> WalkForwardResult:
 
 def _folds(request: WalkForwardRequest, plan: Plan, parts: Parts) -> Iterator[FoldRuns]:
     for number, window in enumerate(plan.windows, 1):
-        training = parts.run(_stage(number, "training"), "training", request.training_of(window).to_spec())
+        try:
+            training = parts.run(_stage(number, "training"), "training", request.training_of(window).to_spec())
+        except (DataTooShort, LabelsEmpty) as error:
+            raise _of_fold(error, number, window, request.folds) from None
         assert isinstance(training, TrainResult)
         model = training.model_id
         fitted = training.metadata.in_sample
@@ -52,6 +58,14 @@ def _folds(request: WalkForwardRequest, plan: Plan, parts: Parts) -> Iterator[Fo
         inside = parts.run(_stage(number, "in-sample"), "backtest", request.in_sample_of(fitted, model).to_spec())
         test = parts.run(_stage(number, "test"), "backtest", request.test_of(window, model).to_spec())
         yield FoldRuns(window, training, cast("BacktestResults", inside), cast("BacktestResults", test))
+
+
+def _of_fold(error: DataTooShort | LabelsEmpty, number: int, window: Window, folds: int) -> KtrdrError:
+    """Returns the error of a fold's training, with the fold and its bars in its place."""
+    span = f"{iso(window.train_from_ns)} to {iso(window.train_until_ns)}"
+    what = f"fold {number} of {folds}, trained on {span}: {error.what}"
+    hint = "give a longer range, fewer folds, or a larger --train-share"
+    return type(error)(**error.fields() | {"what": what, "hint": hint})
 
 
 def _stage(number: int, part: str) -> str:

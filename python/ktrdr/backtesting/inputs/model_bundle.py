@@ -98,9 +98,9 @@ def seen_bars(bundle: ModelBundle, symbol: str, stamps: NDArray[np.int64], *, st
 
 def _require_unseen(bundle: ModelBundle, seen: Seen, selection_bars: int) -> None:
     known = {
-        f"{seen.in_sample_bars} in-sample bars": seen.in_sample_bars > 0,
-        f"{selection_bars} selection bars": selection_bars > 0,
-        f"later bars {' to '.join(seen.later_dates or ())}": seen.later_data is not None,
+        f"{seen.in_sample_bars:,} of its bars in the training": seen.in_sample_bars > 0,
+        f"{selection_bars:,} of its bars in the selection of the net": selection_bars > 0,
+        f"training on bars after its start, {' to '.join(seen.later_dates or ())}": seen.later_data is not None,
         "no word of the bars it was trained on": bundle.metadata.training_span is None,
     }
     if any(known.values()):

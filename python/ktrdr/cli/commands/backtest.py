@@ -43,7 +43,7 @@ def run(
     threads
         Torch threads; by default 2, or as many as the run was started with.
     note
-        Words by which you tell the run from others.
+        A note shown in `operations list`.
     resume
         Resume this operation: its id, the start of it, or latest; give no STRATEGY, SYMBOL or TIMEFRAME.
     stored

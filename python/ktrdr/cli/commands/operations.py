@@ -81,7 +81,7 @@ def note(operation_id: str, text: str, /, *, worker: str | None = None) -> Comma
     operation_id
         Its id, the start of it, or latest.
     text
-        Words by which you tell it from others.
+        A note shown in `operations list`.
     worker
         Ask the worker of that address.
     """
@@ -199,7 +199,7 @@ def fork(
     threads
         Torch threads.
     note
-        Words by which you tell the new operation from others.
+        A note shown in `operations list`.
     worker
         Queue it at the worker of that address instead.
     """

@@ -46,7 +46,7 @@ def train(
     settings
         A rule, as training.epochs=20; may be given many times.
     seed
-        Of the random generator; by default the strategy's.
+        Seed of the random generator; by default the strategy's.
     device
         auto, cpu, cuda or mps.
     threads
@@ -54,7 +54,7 @@ def train(
     resample
         Make a missing timeframe from a finer one.
     note
-        Words by which you tell the training from others.
+        A note shown in `operations list`.
     worker
         Queue it at the worker of that address.
     """

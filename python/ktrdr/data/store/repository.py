@@ -218,10 +218,10 @@ class Repository:
         names = self.names()
         mine = [length for name, length in names if name == symbol]
         stored = [f"{symbol} {length.value}" for length in mine] or sorted({name for name, _ in names}) or ["none"]
-        found = f"stored: {', '.join(stored)}"
+        expected = f"a stored one: {', '.join(stored)}"
         finer = any(length < timeframe for length in mine)
         hint = "`ktrdr data resample` (or --resample in a run) makes it from a finer one" if finer else _HOW_TO_GET_BARS
-        raise DataNotFound("no such series", symbol=symbol, timeframe=timeframe.value, found=found, hint=hint)
+        raise DataNotFound("no such series", symbol=symbol, timeframe=timeframe.value, expected=expected, hint=hint)
 
 
 def _check_stamps(stamps: Stamps, symbol: str, timeframe: Timeframe) -> None:
@@ -284,5 +284,5 @@ class MemoryBars:
     def _require(self, symbol: str, timeframe: Timeframe) -> BarSeries:
         if symbol == self.symbol and timeframe in self.series:
             return self.series[timeframe]
-        found = "given: " + ", ".join(f"{self.symbol} {name.value}" for name in self.series)
-        raise DataNotFound("no such series", symbol=symbol, timeframe=timeframe.value, found=found)
+        expected = "one that was given: " + ", ".join(f"{self.symbol} {name.value}" for name in self.series)
+        raise DataNotFound("no such series", symbol=symbol, timeframe=timeframe.value, expected=expected)

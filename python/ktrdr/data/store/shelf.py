@@ -81,7 +81,7 @@ def named_series(
     found = [name for name in repository.names() if name[0] == symbol]
     if not found:
         stored = ", ".join(sorted({name for name, _ in repository.names()})) or "none"
-        raise DataNotFound("no such series", symbol=symbol, found=f"stored: {stored}")
+        raise DataNotFound("no such series", symbol=symbol, expected=f"a stored one: {stored}")
     return found
 
 

@@ -90,4 +90,4 @@ class Heartbeat:
             self._token.lose()
             self._over.set()
         except StorageUnavailable as error:
-            log.warning("no heartbeat: %s", error)
+            log.warning("no heartbeat, the run continues and tries again: %s", error)

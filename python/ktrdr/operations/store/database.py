@@ -180,5 +180,17 @@ def _unavailable(error: DBAPIError) -> StorageUnavailable:
         text = str(cause)
         name = state or ("refused" if any(words in text for words in _REFUSED) else "no connection")
         transient = name == "no connection" or (state or "").startswith(_POSTGRESQL_TRANSIENT)
-    what = "the database is locked, full or away" if transient else "the database cannot be used"
-    return StorageUnavailable(what, found=name, transient=transient)
+    return StorageUnavailable(
+        _reason(name) if transient else "the database cannot be used", found=name, transient=transient
+    )
+
+
+def _reason(name: str) -> str:
+    """Returns what a driver's word for a failure that passes means.
+
+    >>> _reason("SQLITE_BUSY"), _reason("SQLITE_FULL"), _reason("57P01")
+    ('another process holds the database', 'the disk of the database is full', 'the database does not answer')
+    """
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or name in ("55P03", "40P01"):
+        return "another process holds the database"
+    return "the disk of the database is full" if name in ("SQLITE_FULL", "53100") else "the database does not answer"

@@ -1,4 +1,4 @@
-"""The state of a small kind as one JSON object: its save point, its snapshot, and the snapshot opened again."""
+"""State of a design, assessment or cycle as one JSON object, with its snapshot encoding and decoding."""
 
 from __future__ import annotations
 

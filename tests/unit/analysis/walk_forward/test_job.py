@@ -20,7 +20,16 @@ from ktrdr.analysis.walk_forward.result import WalkForwardResult
 from ktrdr.backtesting.job.stored import stored_results
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.store.repository import Repository
-from ktrdr.errors import ArgumentInvalid, Cancelled, IdentityMismatch, NotCompleted, SnapshotCorrupt
+from ktrdr.errors import (
+    ArgumentInvalid,
+    Cancelled,
+    DataTooShort,
+    IdentityMismatch,
+    KtrdrError,
+    LabelsEmpty,
+    NotCompleted,
+    SnapshotCorrupt,
+)
 from ktrdr.operations import resume, walk_forward
 from ktrdr.operations.running.cancellation import Token
 from ktrdr.operations.store.store import Store
@@ -106,6 +115,19 @@ def test_tests_follow_their_trainings_and_each_other(desk: Workplace) -> None:
     assert KIND.table(desk.store, found.manifest["operation"], "equity").equals(found.equity)
     assert np.array_equal(found.returns, stored.returns)
     assert len({fold["weights"] for fold in found.folds}) == FOLDS
+
+
+def test_a_device_that_is_not_there_leaves_no_operation(desk: Workplace) -> None:
+    with pytest.raises(ArgumentInvalid, match="device"):
+        desk.run(device="tpu")
+    assert desk.store.list(limit=10)[0] == []
+
+
+@pytest.mark.parametrize(("end", "kind"), [("2024-01-03", DataTooShort), ("2024-01-06", LabelsEmpty)])
+def test_a_fold_with_too_few_bars_is_named(end: str, kind: type[KtrdrError], desk: Workplace) -> None:
+    with pytest.raises(kind, match=r"fold 1 of 2, trained on 2024-\S+ to 2024-\S+: ") as caught:
+        desk.run(end=end)
+    assert "fewer folds" in caught.value.hint
 
 
 def test_the_tests_of_the_folds_are_the_only_trials(desk: Workplace) -> None:

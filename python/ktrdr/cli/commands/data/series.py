@@ -53,7 +53,7 @@ def check(symbol: str | None = None, timeframe: str | None = None, /) -> Command
     names = [name for name in repository.names() if symbol in (None, name[0]) and timeframe in (None, name[1].value)]
     if not names:
         stored = ", ".join(f"{name} {length.value}" for name, length in repository.names()) or "none"
-        raise DataNotFound("no such series", symbol=symbol, timeframe=timeframe, found=f"stored: {stored}")
+        raise DataNotFound("no such series", symbol=symbol, timeframe=timeframe, expected=f"a stored one: {stored}")
     data: list[dict[str, Any]] = []
     shown: list[str | Table] = []
     problems: list[KtrdrError] = []

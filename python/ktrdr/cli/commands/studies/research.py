@@ -42,11 +42,11 @@ def research(
     end_date
         Last date of the bars to use, included; by default the last that every series has.
     seed
-        Of the designer and of the training.
+        Seed of the designer's draws and of the training; by default 0.
     threads
         Torch threads.
     note
-        Words by which you tell it from others.
+        A note shown in `operations list`.
     worker
         Queue it at the worker of that address.
     """

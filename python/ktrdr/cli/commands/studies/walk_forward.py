@@ -39,7 +39,7 @@ class FoldOptions:
     "Capital of each test in account currency; by default 100,000."
 
     seed: Whole | None = None
-    "Of the random generator; by default the strategy's."
+    "Seed of the random generator; by default the strategy's."
 
     device: str | None = None
     "auto, cpu, cuda or mps; by default auto."
@@ -78,7 +78,7 @@ def walk_forward(
     note: str | None = None,
     worker: str | None = None,
 ) -> CommandResult:
-    """Train on each of several spans, and trade the bars that follow it; the tests are joined into one record.
+    """Retrain on successive spans and backtest each on the bars that follow it; the tests are joined into one record.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def walk_forward(
     threads
         Torch threads.
     note
-        Words by which you tell the run from others.
+        A note shown in `operations list`.
     worker
         Queue it at the worker of that address.
     """
