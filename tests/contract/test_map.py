@@ -85,6 +85,26 @@ def test_a_task_names_every_file_that_knows_its_example(name: str) -> None:
         assert found - set(listed(TASKS[name])) == set(), word
 
 
+def named_files(text: str) -> set[str]:
+    """Returns the files and folders of this tree that a page names by their whole path."""
+    trees = "python|rust|tests|scripts|benches|findings|docs|examples"
+    return set(re.findall(rf"`((?:{trees})/[\w./-]*\w)/?`", text))
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "DESIGN.md"])
+def test_a_page_names_files_that_exist(page: str) -> None:
+    found = named_files((ROOT / page).read_text())
+    assert found
+    assert [path for path in sorted(found) if not (ROOT / path).exists()] == []
+
+
+def test_a_file_that_has_moved_is_seen() -> None:
+    assert named_files("`rust/core/src/turn.rs`, `tests/model`, `make test`, tests/unit") == {
+        "rust/core/src/turn.rs",
+        "tests/model",
+    }
+
+
 def test_a_file_that_is_not_listed_is_seen() -> None:
     assert "python/ktrdr/strategy/rules.py" in mentions("max_holding_bars")
     assert mentions("no_such_word_anywhere") == set()
