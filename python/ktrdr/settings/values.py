@@ -33,7 +33,7 @@ SETTINGS = (
     Setting(
         "KTRDR_STORE_PATIENCE_SECONDS",
         "120",
-        "seconds that a save waits for a database that is locked, full or away",
+        "seconds that a save waits while the database is busy, full or away",
         kind="number",
     ),
     Setting(
