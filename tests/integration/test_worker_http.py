@@ -25,12 +25,15 @@ from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.store import Store
 from ktrdr.report.backtest import backtest_report
 from ktrdr.worker.app import ROUTES
+from support.decision.replays import csv_of
+from support.inputs import worlds
 from support.process.processes import Place, furnish, strategy, wait_for
 from support.process.service import TOKEN, Service, code_of, events, service, whole_answer
 
 UNKNOWN = "backtest_0123456789abcdef"
 SPECIFIED = {
-    ("POST", "/research/start"), ("POST", "/walk-forwards/start"),
+    ("POST", "/research/start"), ("POST", "/walk-forwards/start"), ("POST", "/paper/start"),
+    *(("POST", f"/paper/{{operation_id}}/{verb}") for verb in ("kill", "stop")), ("GET", "/paper/{operation_id}/log"),
     ("POST", "/backtests/start"), ("POST", "/backtests/resume"), ("POST", "/trainings/start"), ("GET", "/operations"),
     ("GET", "/operations/{operation_id}"), ("DELETE", "/operations/{operation_id}"),
     *(("POST", f"/operations/{{operation_id}}/{verb}") for verb in ("resume", "restart", "fork", "cancel", "delete")),
@@ -107,6 +110,29 @@ def started(client: httpx.Client, **changes: Any) -> str:
 def shown(client: httpx.Client, operation_id: str) -> dict[str, Any]:
     found: dict[str, Any] = client.get(f"/operations/{operation_id}").json()
     return found
+
+
+def test_a_paper_run_is_started_killed_and_ended_over_http(place: Place, client: httpx.Client, store: Store) -> None:
+    feed = place.folder / "feeds" / "mine.csv"
+    feed.parent.mkdir()
+    feed.write_text(csv_of(worlds.frame(320)[200:]))
+    body = start_body(start_date=None, end_date=None, feed="mine", metrics={"periods_per_year": 252})
+    said = client.post("/paper/start", json=body)
+    assert said.status_code == 202, said.text
+    run = said.json()["operation_id"]
+    wait_for(lambda: (shown(client, run)["progress"] or {}).get("bars") == 120)
+    assert client.post(f"/paper/{run}/kill", json={"reason": "enough"}).status_code == 200
+    wait_for(lambda: shown(client, run)["progress"]["stopped"] == "enough", 2)
+    log = client.get(f"/paper/{run}/log").json()["log"]
+    assert log[0]["text"] == "kill switch: enough: no orders any more"
+    assert client.post(f"/paper/{run}/stop", json={}).status_code == 200
+    with events(client, run) as stream:
+        assert next(event for event in stream if event["kind"] == "end")
+    assert client.get(f"/operations/{run}/results").json()["result_hash"] == stored_results(store, run).result_hash
+    assert client.get(f"/operations/{run}/equity").json()["equity"][-1]["bar"] > 120
+    assert client.get(f"/paper/{run}/log").json()["log"][-1]["text"] == "stop was asked for"
+    other = started(client, end_date="2024-01-22")
+    assert code_of(client.post(f"/paper/{other}/kill", json={"reason": "enough"})) == "request_invalid"
 
 
 def wait_status(client: httpx.Client, operation_id: str, *wanted: str) -> dict[str, Any]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from ktrdr.cli.app import main
 from ktrdr.operations import paper, resume
 from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Status
@@ -16,7 +18,7 @@ from support.decision.replays import BarServer, csv_of, expected, furnished, jso
 from support.inputs import worlds
 from support.process.processes import Place, kill, wait_for
 
-BARS = 500
+BARS = 320
 
 
 def store_in(folder: Path) -> Store:
@@ -32,7 +34,7 @@ def test_a_file_and_a_socket_that_is_cut_give_the_result_of_the_backtest(tmp_pat
     found = paper(file, "EURUSD", "1h", str(lines), store=store, data_dir=tmp_path, threads=1)
     assert found.result_hash == want.result_hash and found.identity == want.identity
     assert found.fills.equals(want.fills) and found.equity.equals(want.equity)
-    server = BarServer(worlds.frame(BARS), cuts=(1, 250, 251, 400))
+    server = BarServer(worlds.frame(BARS), cuts=(1, 150, 151, 250))
     with serving(server) as address:
         other = paper(file, "EURUSD", "1h", address, store=store, data_dir=tmp_path, threads=1)
     assert other.result_hash == want.result_hash and server.cuts_left == 0
@@ -68,19 +70,14 @@ def test_a_killed_run_continues_from_its_last_bar(tmp_path: Path, monkeypatch: p
     place = Place(tmp_path, f"sqlite:///{tmp_path / 'ktrdr.db'}")
     monkeypatch.setenv("KTRDR_DATA_DIR", str(tmp_path))
     store = place.store()
-    grow(0, 120)
+    grow(0, 250)
     program = place.begin("paper", "run", "mine.yaml", "EURUSD", "1h", "--feed", str(feed), "--threads", "1")
-    operation = wait_for(lambda: only(store), 240)
-    wait_for(lambda: store.get(operation).generation > 0 and bars_of(store, operation) >= 120, 240)
-    kill(program)  # during the warm-up
-    program.communicate()
-    grow(120, 320)
-    program = place.begin("operations", "resume", operation)
-    wait_for(lambda: bars_of(store, operation) >= 60, 240)
+    operation = wait_for(lambda: only(store), 60)
+    wait_for(lambda: bars_of(store, operation) >= 40, 60)  # from the anchor on: the warm-up is done
     kill(program)
     program.communicate()
     assert store.get(operation).status is Status.INTERRUPTED
-    grow(320, BARS)
+    grow(250, BARS)
     feed.open("a").write("end\n")
     found = resume(operation, store=store, data_dir=tmp_path)
     assert found.result_hash == want.result_hash and found.fills.equals(want.fills)
@@ -91,22 +88,34 @@ def test_a_killed_run_continues_from_its_last_bar(tmp_path: Path, monkeypatch: p
     store.close()
 
 
-def test_status_kill_and_stop_reach_a_run_whose_feed_is_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_status_kill_and_stop_reach_a_run_whose_feed_is_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = furnished(tmp_path)
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(dict(file), sort_keys=False))
     feed = tmp_path / "bars.csv"
     feed.write_text(csv_of(worlds.frame(200)))
-    place = Place(tmp_path, f"sqlite:///{tmp_path / 'ktrdr.db'}")
+    place = Place(tmp_path, f"sqlite:///{tmp_path / 'ktrdr.db'}", {"KTRDR_CHECKPOINT_SECONDS": "600"})
+    monkeypatch.setenv("KTRDR_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("KTRDR_DATABASE_URL", place.url)
+
+    def said(*words: str) -> dict[str, Any]:
+        main(["--json", "paper", *words])
+        answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return answer
+
     store = place.store()
     program = place.begin("--json", "paper", "run", "mine.yaml", "EURUSD", "1h", "--feed", str(feed), "--threads", "1")
-    operation = wait_for(lambda: only(store), 240)
-    wait_for(lambda: bars_of(store, operation) == 200, 240)
-    assert place.call("paper", "kill", "latest", "--reason", "a test").returncode == 0
-    wait_for(lambda: (store.get(operation).progress or {}).get("stopped") == "a test", 240)
-    status = json.loads(place.call("--json", "paper", "status").stdout)
+    operation = wait_for(lambda: only(store), 60)
+    wait_for(lambda: bars_of(store, operation) == 200, 60)
+    said("kill", "latest", "--reason", "a test")
+    # No save is due for minutes: the run saves at once what the switch has done.
+    wait_for(lambda: said("status")["events"], 2)
+    status = said("status")
+    assert status["progress"]["stopped"] == "a test"
     assert status["status"] == "running" and status["progress"]["working"] in (None, f"{operation}-EURUSD-199-close")
     assert [event["kind"] for event in status["events"]][:1] == ["override"]
-    assert place.call("paper", "stop", "latest").returncode == 0
-    out, _ = program.communicate(timeout=240)
+    said("stop", "latest")
+    out, _ = program.communicate(timeout=60)
     assert json.loads(out)["status"] == "completed" and store.get(operation).status is Status.COMPLETED
     store.close()

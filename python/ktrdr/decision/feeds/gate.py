@@ -128,7 +128,8 @@ class BarGate:
             return
         self.counts["missing"] += missing
         absent = range(expected_ns, stamp_ns - self._timeframe.ns + 1, self._timeframe.ns)
-        self._missing.update(absent[-max(_MOST_MISSING - len(self._missing), 0) :])
+        room = max(_MOST_MISSING - len(self._missing), 0)
+        self._missing.update(absent[max(len(absent) - room, 0) :])
         last = iso(absent[-1])
         self._note("gap", f"{missing} bars missing: {iso(expected_ns)} to {last}", bar)
 

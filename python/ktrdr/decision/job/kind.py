@@ -78,7 +78,7 @@ class PaperKind(BacktestKind):
         """Returns one ledger of a run that has ended, or its log; ``NotFound`` for another name."""
         if name != "events":
             return super().table(store, operation_id, name)
-        from ktrdr.decision.job.tables import read_events
+        from ktrdr.decision.job.events import read_events
 
         return read_events(store, operation_id)
 

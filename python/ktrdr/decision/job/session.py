@@ -18,9 +18,10 @@ from ktrdr.decision.engine import DecisionEngine
 from ktrdr.decision.feeds.base import Feed
 from ktrdr.decision.feeds.gate import BarGate
 from ktrdr.decision.job.controls import Controls
+from ktrdr.decision.job.events import events_frame
 from ktrdr.decision.job.request import PaperRequest
 from ktrdr.decision.job.snapshot import PaperState
-from ktrdr.decision.job.tables import bars_frame, events_frame, held_frame, longer_frame, new_rows
+from ktrdr.decision.job.tables import bars_frame, held_frame, longer_frame, new_rows
 from ktrdr.decision.orchestrator import DecisionOrchestrator
 from ktrdr.decision.risk import DayState
 from ktrdr.errors import Cancelled
@@ -115,7 +116,7 @@ class PaperSession:
                 self._take(bar, recorder)
                 if self._is_last(bar):
                     return self._has_traded("the run's end")
-        self._poll()
+        self._poll(recorder)
         if io.token.is_cancelled():
             self._save(recorder, stops=True)
             raise Cancelled("the run was stopped", found=f"bar {self._bar}")
@@ -148,13 +149,15 @@ class PaperSession:
         side = "buy" if order.side > 0 else "sell"
         log.info("%s %s %s, %s, confidence %.3f", order.id, side, order.symbol, order.reason, step.raw.confidence)
 
-    def _poll(self) -> None:
-        """Asks the kill switch; an order of a bar that is stored already is amended in the next save."""
+    def _poll(self, recorder: Recorder) -> None:
+        """Asks the kill switch; what it has done is saved and shown at once, whatever the feed does."""
         before = self.orchestrator.killed
         self.orchestrator.poll()
         if before is None and self.orchestrator.killed is not None:
             self.version += 1
             self._amend()
+            recorder.progress.report("paper", self._bar, None, self.figures())
+            self._save(recorder, stops=True)
 
     def _amend(self) -> None:
         live = self.engine.live

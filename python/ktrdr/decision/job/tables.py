@@ -1,9 +1,9 @@
-"""Tables that a paper run keeps while it lasts: bars with actions, longer bars at its start, and its log."""
+"""Tables that a paper run continues from: bars with actions, and the longer bars at its start."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,17 +12,14 @@ import polars as pl
 from ktrdr.backtesting.job.stored import segments_of
 from ktrdr.data.audit import PRICES
 from ktrdr.data.bars import EXTRAS, BarSeries, Provenance
-from ktrdr.decision.base import Event
 from ktrdr.decision.engine import Held
 from ktrdr.decision.job.snapshot import PaperState
 from ktrdr.decision.start import Loaded
 from ktrdr.errors import SnapshotCorrupt
 from ktrdr.operations.models import Segment
 from ktrdr.operations.store.store import Store
-from ktrdr.simulation.ledger import TIME
 from ktrdr.time import Timeframe
 
-EVENTS: dict[str, Any] = {"time": TIME, "symbol": pl.String, "kind": pl.String, "text": pl.String}
 _BARS = ("timestamp", *PRICES, *EXTRAS)
 
 
@@ -77,12 +74,6 @@ def held_of(state: PaperState, tables: Mapping[str, pl.DataFrame], symbol: str, 
     return Held(loaded, recent, (signals, sure, forced))
 
 
-def events_frame(events: Iterable[Event]) -> pl.DataFrame:
-    """Returns lines of a log as a frame."""
-    rows = [(event.time_ns, event.symbol, event.kind, event.text) for event in events]
-    return pl.DataFrame(rows, schema={**EVENTS, "time": pl.Int64}, orient="row").with_columns(pl.col("time").cast(TIME))
-
-
 def new_rows(name: str, first: int, frame: pl.DataFrame) -> list[Segment]:
     """Returns the rows of a table from number ``first`` on, as they are stored."""
     return list(segments_of(name, first, frame)) if frame.height else []
@@ -102,9 +93,3 @@ def read_tables(
         if frame.height:
             found[name] = frame
     return found
-
-
-def read_events(store: Store, operation_id: str) -> pl.DataFrame:
-    """Returns the log of a run, so far or whole."""
-    frames = [pl.read_ipc(io.BytesIO(one.data)) for one in store.segments(operation_id, "events")]
-    return pl.concat([pl.DataFrame(schema=EVENTS), *frames])

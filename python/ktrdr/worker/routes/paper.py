@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 
 from ktrdr._types import Json
 from ktrdr.decision.job.controls import Controls
 from ktrdr.errors import RequestInvalid
+from ktrdr.operations.kind import kind_of
 from ktrdr.worker.routes.operations import submitted
 from ktrdr.worker.routes.requests import paper_of
+from ktrdr.worker.routes.results import TABLE_FORMATS
+from ktrdr.worker.routes.tables import table_answer
 from ktrdr.worker.schemas import KillBody, NothingBody, PaperBody
 from ktrdr.worker.service import OperationId, Parts
 from ktrdr.worker.views import Accepted
@@ -36,8 +39,19 @@ def stop(parts: Parts, operation_id: OperationId, body: NothingBody) -> Json:
     return {"operation_id": operation_id}
 
 
+@router.get("/{operation_id}/log", response_class=Response, responses=TABLE_FORMATS)
+def log(request: Request, parts: Parts, operation_id: OperationId) -> Response:
+    """Returns the log of a paper run as far as it is stored: gaps, refused bars, overrides, its end."""
+    _require_paper(parts, operation_id)
+    return table_answer(request, "log", lambda: kind_of("paper").table(parts.store, operation_id, "events"))
+
+
 def _controls(parts: Parts, operation_id: str) -> Controls:
+    _require_paper(parts, operation_id)
+    return Controls(operation_id)
+
+
+def _require_paper(parts: Parts, operation_id: str) -> None:
     kind = parts.store.get(operation_id).kind
     if kind != "paper":
         raise RequestInvalid("not a paper run", field="operation_id", found=kind, expected="paper")
-    return Controls(operation_id)

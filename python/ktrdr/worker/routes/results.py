@@ -18,7 +18,7 @@ from ktrdr.worker.views import ResultView, result_view
 
 router = APIRouter(prefix="/operations/{operation_id}", tags=["results"])
 
-_FORMATS: dict[int | str, dict[str, Any]] = {
+TABLE_FORMATS: dict[int | str, dict[str, Any]] = {
     200: {"description": "The format that Accept asks for.", "content": {known.media_type: {} for known in FORMATS}}
 }
 # Not `response_class=HTMLResponse`: errors of this route are JSON, and the document would call them pages too.
@@ -35,13 +35,13 @@ def results(parts: Parts, operation_id: OperationId) -> ResultView:
     return result_view(operation, outcome)
 
 
-@router.get("/trades", response_class=Response, responses=_FORMATS)
+@router.get("/trades", response_class=Response, responses=TABLE_FORMATS)
 def trades(request: Request, parts: Parts, operation_id: OperationId) -> Response:
     """Returns the closed round trips of a backtest."""
     return table_answer(request, "trades", lambda: _table(parts, operation_id, "trades"))
 
 
-@router.get("/equity", response_class=Response, responses=_FORMATS)
+@router.get("/equity", response_class=Response, responses=TABLE_FORMATS)
 def equity(request: Request, parts: Parts, operation_id: OperationId) -> Response:
     """Returns one row for each simulated bar of a backtest."""
     return table_answer(request, "equity", lambda: _table(parts, operation_id, "equity"))

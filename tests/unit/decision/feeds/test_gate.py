@@ -102,6 +102,17 @@ def test_an_overlapping_bar_is_refused_and_three_in_a_row_end_the_run() -> None:
         gate.bar(1.75)
 
 
+def test_only_so_many_missing_bars_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ktrdr.decision.feeds.gate._MOST_MISSING", 3)
+    gate = Gate()
+    for hour in (0, 6, 12):
+        gate.bar(hour)
+    for hour in (3, 2, 9):  # the last three of the first gap are remembered; the second one finds no room
+        gate.bar(hour)
+    assert gate.kinds == ["gap", "gap", "late", "older", "older"]
+    assert gate.gate.counts["missing"] == 9
+
+
 def test_a_bar_off_the_grid_waits_for_the_next_one() -> None:
     gate = Gate()
     gate.bar(0)

@@ -112,7 +112,7 @@ def status(operation_id: str = "latest", /) -> CommandResult:
     operation_id
         Its id, the start of it, or latest.
     """
-    from ktrdr.decision.job.tables import read_events
+    from ktrdr.decision.job.events import read_events
     from ktrdr.operations.store.store import Store
 
     store = Store.open()
