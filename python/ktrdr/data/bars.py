@@ -109,7 +109,7 @@ class BarSeries:
 
     def _with(self, columns: Mapping[str, Any]) -> BarSeries:
         """Returns a copy with other columns and without another check."""
-        kept = {each.name: getattr(self, each.name) for each in fields(self)}
+        kept = {name: getattr(self, name) for name in _FIELDS}
         made = object.__new__(type(self))
         made.__dict__.update(kept | dict(columns))
         return made
@@ -159,6 +159,8 @@ class BarSeries:
                 raise
         return cls(symbol, timeframe, stamps, provenance=provenance, **widened)
 
+
+_FIELDS = tuple(each.name for each in fields(BarSeries))
 
 BarsByTimeframe = Mapping[str, BarTable | BarSeries]
 """Tables or series by timeframe, as ``{"1h": frame}``: bars that stand in for stored ones."""

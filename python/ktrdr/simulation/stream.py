@@ -18,7 +18,6 @@ from ktrdr.simulation.columns import GrowingColumns
 from ktrdr.simulation.given.order import BarOrder
 from ktrdr.simulation.given.signals import Confidence, GivenSignals, Signals
 from ktrdr.simulation.inputs import check_opens, merged_rules, read_bars, read_timeframe, rules_to_json
-from ktrdr.simulation.ledger import to_frame
 from ktrdr.simulation.saved import Ledger, SavedRun
 from ktrdr.strategy.rule_mappings import Decisions, DecisionsMapping, Execution, ExecutionMapping, Metrics
 from ktrdr.time import Timeframe
@@ -168,11 +167,13 @@ class SimulationStream(SignalRun):
         return self._core.row_counts[0]
 
     def fills_after(self, first: int) -> list[dict[str, Any]]:
-        """Returns the fills from number ``first`` on, by the names of the columns of ``result.fills``."""
+        """Returns the fills from number ``first`` on by column of the core; ``reason`` is its word, ``time`` ns UTC."""
         if self.fill_count <= first:
             return []
-        rows = self._core.table("fills", first)
-        return to_frame("fills", rows, self.fill_count - first, {"symbol": self._core.symbol}).to_dicts()
+        # No frame: it would take longer than the rest of a live decision beside the net.
+        columns = {name: values.tolist() for name, values in self._core.table("fills", first).items()}
+        columns["reason"] = [_core.REASONS[code] for code in columns["reason"]]
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def _check_spacing(self, bars: BarSeries) -> None:
         stamps = bars.timestamp

@@ -25,6 +25,7 @@ from ktrdr.decision.job.tables import bars_frame, held_frame, longer_frame, new_
 from ktrdr.decision.orchestrator import DecisionOrchestrator
 from ktrdr.decision.risk import DayState
 from ktrdr.errors import Cancelled
+from ktrdr.neural.runtime import run_state
 from ktrdr.operations.models import Segment
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.running.recorder import Recorder
@@ -94,13 +95,15 @@ class PaperSession:
 
     def run(self, recorder: Recorder, io: RunIO) -> BacktestResults:
         """Takes bars until the run ends, and returns its result; raises ``Cancelled`` where it is stopped before."""
-        self._feed.start(self.engine.last_ns)
-        try:
-            while not self._ends(recorder, io):
-                pass
-        finally:
-            self._feed.close()
-        return self.engine.finish()
+        # The switches stay set between two bars: setting them at each would double what a small net takes.
+        with run_state(self.engine.config.threads):
+            self._feed.start(self.engine.last_ns)
+            try:
+                while not self._ends(recorder, io):
+                    pass
+            finally:
+                self._feed.close()
+            return self.engine.finish()
 
     def _ends(self, recorder: Recorder, io: RunIO) -> bool:
         """Takes what the feed has now; returns True once the run has its last bar."""

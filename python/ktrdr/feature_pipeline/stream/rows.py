@@ -129,6 +129,7 @@ class _SeriesStream:
         }
         latest = {call: _latest(call, outputs, bars) for call, outputs in indicator_calls(columns).items()}
         self._cells = [_Cell(column, latest[call_of(column)][column.output], normalization) for column in columns]
+        self._calls = [call_of(column) for column in columns]
         self._fills = [cell.fill for cell in self._cells if cell.fill is not None]
 
     @property
@@ -141,8 +142,8 @@ class _SeriesStream:
         for back in range(count, 0, -1):
             tail = tail_of(self._bars, back)
             found = {call: stream.push(tail) for call, stream in self._streams.items()}
-            for cell in self._cells:
-                cell.value = found[call_of(cell.column)][cell.column.output]
+            for cell, call in zip(self._cells, self._calls, strict=True):
+                cell.value = found[call][cell.column.output]
 
     def write(self, row: NDArray[np.float32], *, stale: bool) -> None:
         """Writes the columns of this series into the row [1, n_features, float32]; stale ones are undefined."""
