@@ -27,11 +27,11 @@ METRICS: Mapping[str, Any] = {"periods_per_year": 252}
 OPEN_END = {"close_at_end": False}
 
 
-def furnished(folder: Path, kind: str = "mlp", **changes: Any) -> Mapping[str, Any]:
+def furnished(folder: Path, kind: str = "mlp", *, seed: int | None = None, **changes: Any) -> Mapping[str, Any]:
     """A strategy of ``worlds`` with a net in that folder; the strategy as a mapping."""
     folder.mkdir(parents=True, exist_ok=True)
     file = worlds.strategy(kind, execution=dict(EXECUTION), metrics=dict(METRICS), **changes)
-    worlds.untrained(folder, file, seed=worlds.SEEDS[kind])
+    worlds.untrained(folder, file, seed=worlds.SEEDS[kind] if seed is None else seed)
     return file
 
 
