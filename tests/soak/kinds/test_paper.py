@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -84,8 +85,8 @@ def test_a_run_that_is_killed_gives_the_result_of_the_backtest(
             before = store.get(operation).generation if operation else 0
             program = place.begin(*command)
             operation = operation or wait_for(partial(runs_of, store))
-            more = drawn.randrange(1, 3)
-            wait_for(partial(saved, store, operation, before + more))
+            wait_for(partial(saved, store, operation, before + 1))
+            time.sleep(0.3 * drawn.random())
             kill(program)
             program.communicate()
             assert store.get(operation).status in (Status.RUNNING, Status.INTERRUPTED)
