@@ -16,7 +16,7 @@ from ktrdr.operations.models import Status
 from ktrdr.operations.owner import Owner
 from support.dashboard import RUN_S, STATUS, click, fill, show, started
 from support.process.browser import Page, browser
-from support.process.processes import Place, furnish
+from support.process.processes import Place, furnish, wait_for
 from support.process.service import Service, service
 
 NAME = '<img src=x onerror="stolen=1">&amp;<script>stolen=1</script>'
@@ -40,7 +40,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     folder = tmp_path_factory.mktemp("dashboard")
     settings = {"KTRDR_CHECKPOINT_SECONDS": "0.2", "KTRDR_STRATEGIES_DIR": str(folder / "strategies")}
-    return Place(furnish(folder / "data", 20_000, ("mlp", "slow")), f"sqlite:///{folder / 'ktrdr.db'}", settings)
+    return Place(furnish(folder / "data", 6_000, ("mlp", "slow")), f"sqlite:///{folder / 'ktrdr.db'}", settings)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,8 @@ def test_a_run_from_its_start_to_its_report(page: Page, running: Service, place:
     click(page, "Resume")
     page.wait(f"{STATUS} === 'completed' && document.querySelector('#result') !== null", RUN_S)
     other.wait(f"{STATUS} === 'completed' && document.querySelector('#result') !== null", RUN_S)
-    assert page.run("document.querySelector('main').innerText") == other.run("document.querySelector('main').innerText")
+    said = "document.querySelector('main').innerText"
+    assert wait_for(lambda: page.run(said) == other.run(said)), "the tabs differ"
     expected = place.expected("slow", end="2026-12-31")
     text = page.run("document.body.textContent")
     assert expected.result_hash in text

@@ -48,7 +48,7 @@ def test_bash_completes(scripts: dict[str, str], tmp_path: Path) -> None:
     assert defined == "complete -o default -F _ktrdr ktrdr"
     assert [set(answer.split()) for answer in answers] == [
         {"operations"},
-        {"list", "show", "delete"},
+        {"list", "show", "report", "delete"},
         {"--start-date", "--strict", "--stored"},
         {"--repair", "--replace"},
     ]

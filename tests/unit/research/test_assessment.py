@@ -88,7 +88,7 @@ class TestSentences:
 
     def test_a_net_that_knows_no_more_than_the_commonest_class_is_said(self) -> None:
         found = assess(evidence(facts={**FACTS, "test_accuracy": 0.4, "majority_share": 0.5}))
-        assert any("always naming the commonest class knows 50.0 %" in line for line in found.weaknesses)
+        assert any("always naming the commonest class: 50.0 %" in line for line in found.weaknesses)
 
     def test_a_short_record_is_said(self) -> None:
         found = assess(evidence(out_of_sample=Moments(60, 0.05, 1.0)))
