@@ -77,7 +77,8 @@ def test_the_metrics_are_the_cores_catalogue(client: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("query", "field", "hint"),
     [("/operations?state=running", "state", "did you mean status?"), (f"{UNKNOWN}/events?aftr=1", "aftr", "after"),
-     ("/workers?x=1", "x", "none"), ("/operations?page=2", "page", "cursor"), (f"{UNKNOWN}/results?{'x' * 5_000}=1", "xxx", "")],
+     ("/workers?x=1", "x", "none"), ("/operations?page=2", "page", "cursor"),
+     (f"{UNKNOWN}/results?{'x' * 5_000}=1", "xxx", "")],
 )  # fmt: skip
 def test_a_parameter_that_no_route_knows(client: httpx.Client, query: str, field: str, hint: str) -> None:
     said = client.get(query)
