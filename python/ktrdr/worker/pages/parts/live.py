@@ -11,6 +11,7 @@ from ktrdr.operations.kind import Kind, kind_of, unit_of
 from ktrdr.operations.models import Status
 from ktrdr.simulation.metrics import label, value_text
 from ktrdr.text import rule_text
+from ktrdr.time import SECONDS_PER_UNIT
 from ktrdr.worker.access.middleware import PAGES
 from ktrdr.worker.views import OperationView, PartView, ProgressView
 
@@ -89,8 +90,8 @@ def duration_text(seconds: float) -> str:
     """
     left = round(seconds)
     parts: list[str] = []
-    for name, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
-        count, left = divmod(left, size)
+    for name, unit in (("d", "d"), ("h", "h"), ("min", "m"), ("s", "s")):
+        count, left = divmod(left, SECONDS_PER_UNIT[unit])
         parts += [f"{count} {name}"] if count else []
     return " ".join(parts[:2]) or "0 s"
 
