@@ -45,12 +45,12 @@ def iter_scores(
     stop = len(values) if stop_row is None else min(stop_row, len(values))
     rows = model.block_rows
     block = _window_block if model.windowed else _row_block
-    buffer = _buffer(model)
+    buffer = zeros(model, rows)
     # the grid begins at row 0 whatever row is wanted first, so that a row always has the same slot
     for start in range(first_row // rows * rows, stop, rows):
         with run_state(threads):  # put back before the caller sees the block
             undefined = block(values, start, buffer.numpy())
-            scores = _forward(model, buffer, scale)
+            scores = forward(model, buffer, scale)
             if undefined is not None:
                 scores[undefined] = np.nan
         lo = max(start, first_row)
@@ -79,18 +79,19 @@ def infer_row(
     if len(window) < model.sequence_length or not np.isfinite(window).all():
         return np.full(model.n_outputs, np.nan, np.float32)
     slot = row % model.block_rows
-    buffer = _buffer(model)
+    buffer = zeros(model, model.block_rows)
     buffer.numpy()[slot] = window if model.windowed else window[-1]
     with run_state(threads):
-        return cast(Scores, _forward(model, buffer, scale)[slot])
+        return cast(Scores, forward(model, buffer, scale)[slot])
 
 
-def _buffer(model: BaseNeuralModel) -> torch.Tensor:
-    """Returns a block of zeros on the CPU, float32 whatever torch's defaults are."""
-    return torch.zeros(model.input_shape(model.block_rows), dtype=torch.float32, device="cpu")
+def zeros(model: BaseNeuralModel, rows: int) -> torch.Tensor:
+    """Returns a block of that many rows of zeros on the CPU, float32 whatever torch's defaults are."""
+    return torch.zeros(model.input_shape(rows), dtype=torch.float32, device="cpu")
 
 
-def _forward(model: BaseNeuralModel, buffer: torch.Tensor, scale: float) -> Scores:
+def forward(model: BaseNeuralModel, buffer: torch.Tensor, scale: float = 1.0) -> Scores:
+    """Returns the scores [rows, n_outputs, float32] of a block; raises ``InternalError`` for a net in training."""
     if model.training:
         raise InternalError("inference with a net in training mode")
     with torch.inference_mode():
