@@ -16,6 +16,7 @@ from ktrdr.simulation.inputs import check_opens
 from ktrdr.time import Timeframe
 
 OPTIONAL = ("volume", "half_spread", "conversion_rate")
+_MOST_NS = 2**62
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -78,10 +79,10 @@ def read_bar(line: Line, symbol: str, timeframe: Timeframe) -> BarSeries:
     values = line.values or {}
     other = values.get("symbol", symbol)
     if other != symbol:
-        raise DataParse("a bar of another symbol", where=line.where, found=str(other), expected=symbol)
+        raise DataParse("a bar of another symbol", where=line.where, found=str(other)[:40], expected=symbol)
     missing = [name for name in ("timestamp", *PRICES) if values.get(name) in (None, "")]
     if missing:
-        found = ", ".join(map(str, values))
+        found = ", ".join(map(str, values))[:200]
         raise DataParse("values are missing", where=line.where, found=found, expected=", ".join(missing))
     stamp_ns = _stamp_ns(values["timestamp"], line.where)
     given = [*PRICES, *(name for name in OPTIONAL if values.get(name) not in (None, ""))]
@@ -109,7 +110,10 @@ def _stamp_ns(value: object, where: str) -> int:
         return _instant_ns(value.strip(), where)
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise DataParse("not a stamp", where=f"{where}: timestamp", found=str(value)[:40])
-    number = int(value)
+    try:
+        number = int(value)
+    except ValueError:  # a digit of another script, or thousands of them
+        raise DataParse("not a stamp", where=f"{where}: timestamp", found=str(value)[:40]) from None
     unit = unit_of(number)
     if unit is None:
         raise DataTimeUnit("the unit of the stamp cannot be told", where=where, found=str(number)[:40])
@@ -125,4 +129,7 @@ def _instant_ns(text: str, where: str) -> int:
         raise DataParse("not a stamp", where=f"{where}: timestamp", found=found, expected=expected) from None
     if moment.tzinfo is None:
         raise DataNoTimezone("the stamp has no zone", where=where, found=text[:40], expected=f"{text[:40]}Z for UTC")
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000
+    found_ns = (moment - _EPOCH) // timedelta(microseconds=1) * 1_000
+    if not -_MOST_NS <= found_ns <= _MOST_NS:
+        raise DataParse("not a stamp of a bar", where=f"{where}: timestamp", found=text[:40], expected="1970 to 2100")
+    return found_ns

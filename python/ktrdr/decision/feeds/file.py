@@ -10,19 +10,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from ktrdr.data.audit import PRICES
 from ktrdr.decision.feeds.base import Line, line_of
+from ktrdr.errors import DataParse
 
 _CHUNK_BYTES = 1 << 18
 _LONGEST_LINE_BYTES = 1 << 16
-_LOOK_AGAIN_S = 0.02
+_LOOK_AGAIN_S = 0.002
+_NEEDED = ("timestamp", *PRICES)
+_COMPARED_BYTES = 256
 _END = "end"
 
 
 class FileFeed:
-    """Lines of a growing file, from its beginning; a file that is replaced or cut is read anew.
+    """Lines of a growing file, from its beginning; a file that is replaced, cut or written anew is read anew.
 
     The first line tells the format: a JSON object, or the names of the columns. A line ``end``, or ``{"end": true}``,
     says that no more bars will come.
+
+    Raises ``DataParse`` from `take` for a first line that is neither.
     """
 
     def __init__(self, path: Path) -> None:
@@ -61,6 +67,7 @@ class FileFeed:
 
     def _forget(self) -> None:
         self._rest = b""
+        self._before = b""
         self._names: list[str] | None = None
         self._json = False
         self._lines = 0
@@ -72,7 +79,9 @@ class FileFeed:
                 self._file = self._path.open("rb")
             except OSError:
                 return []
-        data = self._rest + self._file.read(_CHUNK_BYTES)
+        read = self._file.read(_CHUNK_BYTES)
+        self._before = (self._before + read)[-_COMPARED_BYTES:]
+        data = self._rest + read
         *whole, self._rest = data.split(b"\n")
         if len(self._rest) > _LONGEST_LINE_BYTES:
             self._rest = b""
@@ -81,13 +90,21 @@ class FileFeed:
         return self._parsed(whole)
 
     def _was_replaced(self, file: BinaryIO) -> bool:
-        """Returns True if the path is another file now, or a shorter one than was read."""
+        """Returns True if the path is another file now, a shorter one than was read, or one with other text so far."""
         try:
             now = self._path.stat()
         except OSError:
             return False
         mine = os.fstat(file.fileno())
-        return (now.st_dev, now.st_ino) != (mine.st_dev, mine.st_ino) or now.st_size < file.tell()
+        place = file.tell()
+        if (now.st_dev, now.st_ino) != (mine.st_dev, mine.st_ino) or now.st_size < place:
+            return True
+        # A file may have been cut and have grown beyond this place since: the next byte would be inside another line.
+        return now.st_size > place and self._text_before(file, place) != self._before
+
+    def _text_before(self, file: BinaryIO, place: int) -> bytes:
+        file.seek(place - len(self._before))
+        return file.read(len(self._before))
 
     def _parsed(self, lines: Sequence[bytes]) -> list[Line]:
         found = []
@@ -113,7 +130,7 @@ class FileFeed:
         if self._names is None and not self._json:
             self._json = text.startswith("{")
             if not self._json:
-                self._names = [name.strip().lower() for name in next(csv.reader([text]))]
+                self._names = self._head(text, where)
                 return None
         if self._json:
             try:
@@ -125,3 +142,16 @@ class FileFeed:
         if len(cells) != len(self._names):
             return Line(None, where, f"{len(cells)} cells under {len(self._names)} names")
         return Line(dict(zip(self._names, (cell.strip() for cell in cells), strict=True)), where)
+
+    def _head(self, text: str, where: str) -> list[str]:
+        names = [name.strip().lower() for name in next(csv.reader([text]))]
+        lacking = [name for name in _NEEDED if name not in names]
+        if lacking:
+            raise DataParse(
+                f"a feed begins with the names of its columns, and these lack {', '.join(lacking)}",
+                where=f"{self._path.name}, {where}",
+                found=text[:80],
+                expected=",".join(_NEEDED),
+                hint="separate names by commas, or write one JSON object in each line",
+            )
+        return names

@@ -1,16 +1,20 @@
 """The gate between a feed and a strategy: only a sound bar that follows the last one passes, the rest is reported.
 
 * A bar that breaks a rule of bars is refused; the next one after it shows a gap.
+* A bar that its feed calls unfinished, or whose close lies in the future by this machine's clock, is refused.
 * A bar that is known already is passed over; one with other values is refused as revised.
 * A bar that begins before the last one has ended overlaps it and is refused; three in a row end the run.
 * A bar beyond the next one is taken, and the bars between are reported as missing. One of those that comes afterwards
   is late: it is reported, and never traded on.
 * A bar off the grid of the last one is kept back. The next one confirms it by following it exactly, as after a change
   of a market's clock; otherwise it is refused.
+
+A feed that sends nothing but rubbish must not fill the log: of many refusals in a row only the first are reported each.
 """
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -19,12 +23,16 @@ from ktrdr.data.bars import BarSeries
 from ktrdr.decision.base import Event
 from ktrdr.decision.feeds.base import OPTIONAL, Line, read_bar
 from ktrdr.errors import DataError, DataParse, DataTimeframe
-from ktrdr.time import Timeframe, iso
+from ktrdr.time import NS_PER_SECOND, Timeframe, iso
 
 _REMEMBERED = 4_096
 _MOST_OVERLAPS = 3
 _JUDGED_BARS = 10
 _MOST_MISSING = 100_000
+_EACH_REPORTED = 20
+_AHEAD_NS = 5 * NS_PER_SECOND
+"""The clocks of two machines differ by less."""
+_FINISHED = ("true", "1", "yes")
 
 Values = tuple[float, ...]
 
@@ -38,14 +46,23 @@ class BarGate:
         last_ns: stamp of the last bar that is known, ns UTC; older ones are passed over without a word until the feed
             has brought a newer one.
         log: receives a report on every bar that does not pass as it should.
+        now_ns: the wall clock, ns UTC.
     """
 
-    def __init__(self, symbol: str, timeframe: Timeframe, last_ns: int | None, log: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        symbol: str,
+        timeframe: Timeframe,
+        last_ns: int | None,
+        log: Callable[[Event], None],
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
         self.last_ns = last_ns
         self.counts = {"bars": 0, "refused": 0, "missing": 0, "late": 0}
         self._symbol = symbol
         self._timeframe = timeframe
         self._log = log
+        self._now_ns = now_ns
         self._catching_up = last_ns is not None
         self._columns: tuple[str, ...] | None = None
         self._recent: OrderedDict[int, Values] = OrderedDict()
@@ -53,6 +70,7 @@ class BarGate:
         self._kept_back: BarSeries | None = None
         self._overlaps = 0
         self._adjacent = 0
+        self._in_a_row = 0
 
     def admit(self, line: Line) -> list[BarSeries]:
         """Returns the bars that a line lets pass, oldest first: none, one, or two.
@@ -62,7 +80,7 @@ class BarGate:
         if line.values is None:
             self._refuse("bad_line", f"{line.where}: {line.fault}")
             return []
-        if line.values.get("closed") is False:
+        if str(line.values.get("closed", True)).strip().lower() not in _FINISHED:
             self._refuse("unfinished", f"{line.where}: a bar that has not closed")
             return []
         try:
@@ -70,6 +88,12 @@ class BarGate:
             self._require_columns(bar, line.where)
         except DataError as error:
             self._refuse("bad_bar", str(error) if line.where in str(error) else f"{line.where}: {error}")
+            return []
+        if (ahead_ns := int(bar.close_ns[0]) - self._now_ns()) > _AHEAD_NS:
+            when = (
+                f"{iso(int(bar.timestamp[0]))} closes {ahead_ns // NS_PER_SECOND:,} s from now by this machine's clock"
+            )
+            self._refuse("unfinished", f"{line.where}: {when}")
             return []
         return self._in_order(bar)
 
@@ -107,6 +131,7 @@ class BarGate:
             self._report_gap(bar, self.last_ns + self._timeframe.ns, stamp_ns)
         self.last_ns = stamp_ns
         self._overlaps = 0
+        self._in_a_row = 0
         self.counts["bars"] += 1
         self._recent[stamp_ns] = _values(bar)
         if len(self._recent) > _REMEMBERED:
@@ -171,7 +196,12 @@ class BarGate:
 
     def _refuse(self, kind: str, text: str) -> None:
         self.counts["refused"] += 1
-        self._log(Event(self.last_ns or 0, self._symbol, kind, text))
+        self._in_a_row += 1
+        count = self._in_a_row
+        if count <= _EACH_REPORTED:
+            self._log(Event(self.last_ns or 0, self._symbol, kind, text))
+        elif count == 10 ** (len(str(count)) - 1):
+            self._log(Event(self.last_ns or 0, self._symbol, kind, f"{count:,} refused in a row; the last: {text}"))
 
     def _note(self, kind: str, text: str, bar: BarSeries) -> None:
         self._log(Event(int(bar.timestamp[0]), self._symbol, kind, text))

@@ -8,6 +8,7 @@ import pytest
 
 from ktrdr.decision.feeds.base import Line
 from ktrdr.decision.feeds.file import FileFeed
+from ktrdr.errors import DataParse
 
 HEAD = "timestamp,open,high,low,close\n"
 
@@ -49,6 +50,37 @@ def test_damaged_lines_of_a_table(path: Path) -> None:
     append(path, HEAD.encode() + b"1,2\n\xff\n" + b"x" * 70_000)
     faults = [line.fault for line in FileFeed(path).take(0)]
     assert faults == ["2 cells under 5 names", "not UTF-8", "longer than 64 KiB"]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "date,open,high,low,close",
+        "timestamp;open;high;low;close",
+        "1704067200,1,1,1,1",
+        "[1]",
+        "timestamp,open,high,low",
+    ],
+)
+def test_a_first_line_that_names_no_columns_is_refused_with_what_is_expected(path: Path, head: str) -> None:
+    append(path, f"{head}\n1,1,1,1,1\n")
+    expected = r"bars, line 1: .*these lack .*expected timestamp,open,high,low,close"
+    with pytest.raises(DataParse, match=expected):
+        FileFeed(path).take(0)
+
+
+def test_a_file_that_was_written_anew_and_is_longer_now_is_read_from_its_beginning(path: Path) -> None:
+    append(path, HEAD + "1,1,1,1,1\n" * 3)
+    feed = FileFeed(path)
+    assert len(feed.take(0)) == 3
+    with path.open("r+") as file:  # as log rotation by copy and truncate does
+        file.truncate()
+        file.write(HEAD + "2,2,2,2,2\n" * 9)
+    found = feed.take(0) + feed.take(0)
+    assert [(line.values or {}).get("timestamp") for line in found] == ["2"] * 9
+    append(path, "3,3,3,3,3\n")
+    assert [(line.values or {}).get("timestamp") for line in feed.take(0)] == ["3"]
+    feed.close()
 
 
 @pytest.mark.parametrize("how", ["another file", "cut"])

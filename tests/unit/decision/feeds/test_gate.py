@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ktrdr.decision.base import Event
 from ktrdr.decision.feeds.base import Line
@@ -100,6 +102,51 @@ def test_an_overlapping_bar_is_refused_and_three_in_a_row_end_the_run() -> None:
     gate.bar(1.5)
     with pytest.raises(DataTimeframe, match=r"3 bars in a row overlap .* found 2700 s apart, expected 3600 s"):
         gate.bar(1.75)
+
+
+@pytest.mark.parametrize("closed", [False, "false", "0", 0, "no", None])
+def test_a_bar_that_has_not_closed_is_refused(closed: object) -> None:
+    gate = Gate()
+    assert gate.bar(0, closed=closed) == [] and gate.kinds == ["unfinished"]
+    assert gate.bar(0, closed="True") == [0]
+
+
+def test_a_bar_from_the_future_does_not_make_the_present_late() -> None:
+    gate = Gate()
+    now_ns = (FIRST + 2) * HOUR_NS
+    gate.gate = BarGate("EURUSD", Timeframe.H1, None, gate.events.append, now_ns=lambda: now_ns)
+    assert gate.bar(0) == [0]
+    assert gate.bar(5_000) == gate.bar(2) == [] and gate.kinds == ["unfinished"] * 2
+    assert "closes 17,996,400 s from now" in gate.events[0].text
+    assert gate.bar(1) == [1]
+
+
+def test_rubbish_does_not_fill_the_log() -> None:
+    gate = Gate()
+    for _ in range(2_000):
+        gate.bar(0, close="abc")
+    assert len(gate.events) == 20 + 2 and gate.events[-1].text.startswith("1,000 refused in a row; the last: line 1")
+    assert gate.gate.counts["refused"] == 2_000
+    gate.bar(0)
+    gate.bar(1, close="abc")
+    assert len(gate.events) == 23
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=4,
+)
+odd_stamps = st.sampled_from(["²", "--5", "9999-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "9" * 5_000, 10**4_000, -1])
+
+
+@settings(max_examples=300, deadline=None)
+@given(stamp=anything | odd_stamps, price=anything, more=st.dictionaries(st.text(max_size=6), anything, max_size=2))
+def test_no_value_ends_a_run(stamp: object, price: object, more: dict[str, object]) -> None:
+    gate = Gate()
+    assert gate.bar(0, **{**more, "timestamp": stamp}) == [] or isinstance(stamp, int | str)
+    gate.bar(1, close=price)
+    assert gate.bar(2) == [2]
 
 
 def test_only_so_many_missing_bars_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
