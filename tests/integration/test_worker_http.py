@@ -131,6 +131,10 @@ def test_a_paper_run_is_started_killed_and_ended_over_http(place: Place, client:
     assert client.get(f"/operations/{run}/results").json()["result_hash"] == stored_results(store, run).result_hash
     assert client.get(f"/operations/{run}/equity").json()["equity"][-1]["bar"] > 120
     assert client.get(f"/paper/{run}/log").json()["log"][-1]["text"] == "stop was asked for"
+    assert code_of(client.post(f"/paper/{run}/kill", json={"reason": "enough"})) == "already_completed"
+    assert list((place.folder / "paper").glob(f"{run}.*"))
+    assert client.post(f"/operations/{run}/delete").status_code == 200
+    assert not list((place.folder / "paper").glob(f"{run}.*"))
     other = started(client, end_date="2024-01-22")
     assert code_of(client.post(f"/paper/{other}/kill", json={"reason": "enough"})) == "request_invalid"
     wait_status(client, other, "completed")

@@ -9,6 +9,9 @@ from typing import NamedTuple, Protocol
 
 from ktrdr import _core
 
+OVERRIDDEN = "override"
+"""The reason of an order by which a rule of risk, or a person, closes a position."""
+
 
 class Override(Enum):
     """The replacement of the net's signal at a bar by a rule of risk."""

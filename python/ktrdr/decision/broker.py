@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ktrdr.decision.base import Broker, Fill, Order
+from ktrdr.disk import sync
 from ktrdr.errors import BrokerMismatch, OutputNotWritable
 
 _RELATIVE = 1e-9
@@ -20,7 +22,8 @@ class PaperBroker:
     """Keeps orders and executes them as the simulation does: `execute` takes the simulated fills.
 
     It knows nothing of the run's own state, as a real broker would not. Its journal is a file of JSON lines, so that it
-    outlives the run; a line that was half written when a process was killed is dropped.
+    outlives the run. An order is on the disk before `submit` returns: what was sent is known also after a loss of
+    power. Fills and cancellations follow with the next order, or with `sync`. A line that was half written is dropped.
 
     Args:
         path: the journal; None keeps it in memory.
@@ -40,6 +43,7 @@ class PaperBroker:
         self._fills: dict[str, Fill] = {}
         self._closed: set[str] = set()
         self._held: dict[str, float] = {}
+        self._unsynced = False
         if path is not None and path.exists():
             self._read(path)
 
@@ -47,7 +51,7 @@ class PaperBroker:
         """Takes an order; one that it has already is not taken twice. ``BrokerMismatch`` for another one of that id."""
         known = self._orders.get(order.id)
         if known is None:
-            self._write({"order": asdict(order)})
+            self._write({"order": asdict(order)}, durable=True)
         elif known != order:
             raise BrokerMismatch(
                 "another order of that id was sent before", operation=order.id, found=str(order), expected=str(known)
@@ -87,16 +91,29 @@ class PaperBroker:
         """Returns the orders that are neither filled nor cancelled."""
         return [order for order in self._orders.values() if order.symbol == symbol and order.id not in self._closed]
 
-    def _write(self, entry: dict[str, Any]) -> None:
+    def sync(self) -> None:
+        """Brings every line to the disk; raises ``OutputNotWritable``. A save of the run follows it, never precedes."""
+        if self._path is not None and self._unsynced:
+            with _named_errors(self._path):
+                sync(self._path)
+        self._unsynced = False
+
+    def _write(self, entry: dict[str, Any], *, durable: bool = False) -> None:
         if self._path is not None:
-            try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                with self._path.open("ab") as journal:
-                    journal.write(json.dumps(entry, allow_nan=False).encode() + b"\n")
-            except OSError as error:
-                what = f"the broker's journal cannot be written: {error.strerror}"
-                raise OutputNotWritable(what, where=f"paper/{self._path.name}") from None
+            with _named_errors(self._path):
+                self._append(self._path, json.dumps(entry, allow_nan=False).encode() + b"\n")
+        if durable:
+            self.sync()
         self._apply(entry)
+
+    def _append(self, path: Path, line: bytes) -> None:
+        is_new = not path.exists()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as journal:
+            journal.write(line)
+        self._unsynced = True
+        if is_new:
+            sync(path.parent)
 
     def _apply(self, entry: dict[str, Any]) -> None:
         if "order" in entry:
@@ -117,6 +134,8 @@ class PaperBroker:
         whole = data.rfind(b"\n") + 1
         if whole < len(data):
             os.truncate(path, whole)
+        with _named_errors(path):
+            sync(path)  # the process that wrote it may have been killed before it could
         for number, line in enumerate(data[:whole].splitlines(), 1):
             try:
                 self._apply(json.loads(line))
@@ -124,6 +143,16 @@ class PaperBroker:
                 raise BrokerMismatch(
                     "the broker's journal cannot be read", where=path.name, found=f"line {number}"
                 ) from None
+
+
+@contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
+    """Turns an ``OSError`` inside the block into ``OutputNotWritable``."""
+    try:
+        yield
+    except OSError as error:
+        what = f"the broker's journal cannot be written: {error.strerror}"
+        raise OutputNotWritable(what, where=f"paper/{path.name}") from None
 
 
 def same_quantity(one: float, other: float) -> bool:

@@ -3,8 +3,8 @@
 `DecisionEngine` is for live bars. A backtest does not use it: it has all bars at hand, computes features and scores in
 whole columns, and is a hundred times faster that way. Both rest on the same three things, so there is nothing to keep
 alike by hand: one load of the model (`ktrdr.neural.bundle`, through `backtesting.inputs.model_bundle`), features and
-padded inference with equal bits (`feature_pipeline.stream.rows`, `neural.inference.infer_row`), and one tracker of the
-position, which is the core. Position and cash are read from the core at each decision; a copy of them could drift.
+inference with equal bits (`feature_pipeline.stream.rows`, `neural.row_forward`), and one tracker of the position, which
+is the core. Position and cash are read from the core at each decision; a copy of them could drift.
 Equal bits mean the same fills, equity and result hash as the backtest over the same bars with ``close_at_end: false``;
 DESIGN has the reasons under "Why does live trading replay a backtest bit for bit?".
 """
@@ -27,14 +27,16 @@ from ktrdr.backtesting.results import BacktestResults
 from ktrdr.control import SilentBridge
 from ktrdr.data.bars import BarSeries
 from ktrdr.decision.account import Account, Terms
-from ktrdr.decision.base import Action, Fill, Order, Override, Step
+from ktrdr.decision.base import OVERRIDDEN, Action, Fill, Order, Override, Step
 from ktrdr.decision.start import Loaded, Waiting, require_streamable
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.feature_pipeline.assembly import assemble
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
 from ktrdr.feature_pipeline.stream.rows import FeatureStream
-from ktrdr.neural.inference import infer_row
+from ktrdr.neural.row_forward import RowForward
 from ktrdr.numerics import numeric_state
+
+_CLOSING = "-close"
 
 Actions = tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.bool_]]
 
@@ -76,12 +78,12 @@ class DecisionEngine:
         self.run = run
         self.config = config
         self._waiting = Waiting(config, waiting)
-        self._live: _Live | None = None
+        self._live: LiveRun | None = None
         if held is None:
             last_ns = self._waiting.last_ns
             choose_bundle(config, start_ns=2**62 if last_ns is None else last_ns, synthetic=False)
         else:
-            self._live = _Live.resume(config, held)
+            self._live = LiveRun.resume(config, held)
 
     def __repr__(self) -> str:
         return f"<DecisionEngine {self.config.strategy.name} {self.symbol}: {self.row or 0:,} bars>"
@@ -107,7 +109,7 @@ class DecisionEngine:
         return self._waiting.fed
 
     @property
-    def live(self) -> _Live | None:
+    def live(self) -> LiveRun | None:
         """Returns account, features and net of a run that has started; None before the first decision."""
         return self._live
 
@@ -128,6 +130,13 @@ class DecisionEngine:
             return None
         return self._order(self._live)
 
+    @property
+    def closing_id(self) -> str | None:
+        """Returns the id of an order by which an override closes the position after the last bar; None for none."""
+        if self._live is None or self._live.fills_at_once or not self.quantity:
+            return None
+        return f"{self.run}-{self.symbol}-{len(self._live.account) - 1}{_CLOSING}"
+
     @numeric_state()
     def on_bar(self, bar: BarSeries, override: Override = Override.NONE) -> Step | None:
         """Takes the next closed bar and decides; None while the warm-up is not done.
@@ -143,7 +152,7 @@ class DecisionEngine:
             loaded = self._waiting.add(bar)
             if loaded is None:
                 return None
-            self._live = _Live.begin(self.config, loaded)
+            self._live = LiveRun.begin(self.config, loaded)
             self._live.first_bar(override)
         else:
             self._live.on_bar(bar, override)
@@ -166,7 +175,8 @@ class DecisionEngine:
         Raises ``ArgumentInvalid`` before the first decision.
         """
         live = self._started()
-        live.account.amend(live.account.last_action(), last=True)
+        # No order of the last bar is filled. A result with the filters off would report their rules as the run's.
+        live.account.amend(live.account.last_action()._replace(forced=False), last=True)
         return live.results()
 
     def expected_notional(self) -> float:
@@ -179,12 +189,12 @@ class DecisionEngine:
         live = self._started()
         return Held(live.loaded, live.recent, live.account.actions())
 
-    def _started(self) -> _Live:
+    def _started(self) -> LiveRun:
         if self._live is None:
             raise ArgumentInvalid("the warm-up is not done", where=self.symbol, found="no decision yet")
         return self._live
 
-    def _step(self, live: _Live) -> Step:
+    def _step(self, live: LiveRun) -> Step:
         account = live.account
         row = len(account) - 1
         return Step(
@@ -197,22 +207,22 @@ class DecisionEngine:
             equity=account.stream.equity_now,
         )
 
-    def _order(self, live: _Live) -> Order | None:
+    def _order(self, live: LiveRun) -> Order | None:
         account = live.account
         decision = account.stream.last_decision
         action = account.last_action()
         if decision not in ("traded", "max_holding"):
             return None
         side = action.signal if abs(action.signal) == 1 and decision == "traded" else -int(np.sign(account.quantity))
-        reason = "override" if action.forced else "signal" if decision == "traded" else decision
+        reason = OVERRIDDEN if action.forced else "signal" if decision == "traded" else decision
         stamp = int(account.bars.last(1).timestamp[0])
         return Order(self._id(live, len(account) - 1), self.symbol, side, stamp, reason)
 
-    def _fills(self, live: _Live, row: int) -> list[Fill]:
+    def _fills(self, live: LiveRun, row: int) -> list[Fill]:
         first = live.account.fills_before
         return [self._fill(live, row, number, fill) for number, fill in enumerate(live.account.last_fills(), first)]
 
-    def _fill(self, live: _Live, row: int, number: int, fill: Mapping[str, Any]) -> Fill:
+    def _fill(self, live: LiveRun, row: int, number: int, fill: Mapping[str, Any]) -> Fill:
         ordered = fill["reason"] in ("signal", "max_holding")
         decided = row if live.fills_at_once else row - 1
         order = self._id(live, decided) if ordered else f"{self._id(live, row)}-{fill['reason']}"
@@ -228,26 +238,27 @@ class DecisionEngine:
             float(fill["commission"]),
         )
 
-    def _id(self, live: _Live, row: int) -> str:
+    def _id(self, live: LiveRun, row: int) -> str:
         """Returns the id of the order of a bar; one that closes by an override is another than the signal's."""
         forced = bool(live.account.actions(row)[2][0])
-        return f"{self.run}-{self.symbol}-{row}{'-close' if forced else ''}"
+        return f"{self.run}-{self.symbol}-{row}{_CLOSING if forced else ''}"
 
 
 @dataclass(eq=False)
-class _Live:
+class LiveRun:
     """A run that has started: its bars, features, net and account."""
 
     config: BacktestConfig
     bundle: ModelBundle
     loaded: Loaded
     features: FeatureStream
+    net: RowForward
     account: Account
     _lead: BarSeries
     raw: Action = field(default=Action(0, float("nan")))
 
     @classmethod
-    def begin(cls, config: BacktestConfig, loaded: Loaded) -> _Live:
+    def begin(cls, config: BacktestConfig, loaded: Loaded) -> LiveRun:
         """Returns a run whose last bar is its first decision; that bar is not in the account yet."""
         base = loaded.base(loaded.recent)
         warmup = loaded.first_simulated
@@ -255,14 +266,14 @@ class _Live:
         return cls._of(config, loaded, loaded.recent, base.rows(0, warmup), nothing)
 
     @classmethod
-    def resume(cls, config: BacktestConfig, held: Held) -> _Live:
+    def resume(cls, config: BacktestConfig, held: Held) -> LiveRun:
         """Returns a run as it was after its last bar."""
         return cls._of(config, held.loaded, held.recent, held.loaded.base(held.recent), held.actions)
 
     @classmethod
     def _of(
         cls, config: BacktestConfig, loaded: Loaded, recent: BarSeries, simulated: BarSeries, actions: Actions
-    ) -> _Live:
+    ) -> LiveRun:
         base = loaded.base(recent)
         first_ns = int(base.timestamp[loaded.first_simulated])
         bundle = choose_bundle(config, start_ns=first_ns, synthetic=base.provenance.synthetic)
@@ -271,7 +282,8 @@ class _Live:
         features = FeatureStream(config.strategy, loaded.series(recent), recent, normalization)
         bars = simulated if features.atr is None else simulated.with_atr(features.atr[: len(simulated)])
         account = Account(Terms(config, loaded.first_simulated), bars, actions)
-        return cls(config, bundle, loaded, features, account, recent.rows(0, loaded.lead_rows))
+        net = RowForward(bundle.model, threads=config.threads, scale=bundle.metadata.target_scale)
+        return cls(config, bundle, loaded, features, net, account, recent.rows(0, loaded.lead_rows))
 
     @property
     def fills_at_once(self) -> bool:
@@ -311,9 +323,7 @@ class _Live:
         self.account.feed(bar, raw.under(override))
 
     def _score(self, window: NDArray[np.float32], row: int) -> Action:
-        threads = self.config.threads
-        scale = self.bundle.metadata.target_scale
-        scores = infer_row(self.bundle.model, window, row, threads=threads, scale=scale)
+        scores = self.net.score(window, row)
         signals, confidences = self._decide.batch(scores[None, :])
         return Action(int(signals[0]), float(confidences[0]))
 

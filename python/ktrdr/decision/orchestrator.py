@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ktrdr.data.bars import BarSeries
-from ktrdr.decision.base import Broker, Event, Fill, Order, Override, Step
+from ktrdr.decision.base import OVERRIDDEN, Broker, Event, Fill, Order, Override, Step
 from ktrdr.decision.broker import reconcile, same_quantity
 from ktrdr.decision.engine import DecisionEngine
 from ktrdr.decision.risk import DayState, KillSwitch, RiskLimits
@@ -144,6 +144,9 @@ class DecisionOrchestrator:
         for engine in self.engines.values():
             self._note(engine, "override", reason)
             waiting = engine.working
+            if waiting is not None and waiting.reason == OVERRIDDEN:
+                self._submit(engine, waiting)  # another override closes the position already
+                continue
             if waiting is not None:
                 self._cancel(engine, waiting, "by the override")
             if waiting is None and not engine.quantity:
@@ -175,6 +178,9 @@ class DecisionOrchestrator:
         self._note(engine, "order", f"{order.id} was cancelled: {why}")
 
     def _reconcile(self, symbol: str, engine: DecisionEngine) -> None:
+        if engine.closing_id in [order.id for order in self.broker.working(symbol)]:
+            # A process that was killed had closed the position by an override, and had not saved that.
+            engine.amend(Override.CLOSE)
         working = engine.working
         last_ns = engine.last_ns
         ahead = reconcile(self.broker, symbol, quantity=engine.quantity, working=working, last_ns=last_ns)

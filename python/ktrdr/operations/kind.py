@@ -152,6 +152,10 @@ class Kind(SnapshotFormat, Protocol):
         """Returns the spec of a fork with these changes, checked as `parse` does."""
         raise ArgumentInvalid("cannot be forked", where="kind", found=self.name)
 
+    def forget(self, operation_id: str) -> None:
+        """Removes what an operation keeps outside the database, once it is deleted there."""
+        return
+
     def result(self, store: Store, operation_id: str) -> Result:
         """Returns the result of a completed operation; ``NotCompleted`` before the end."""
         return completed(store, operation_id)
@@ -181,6 +185,15 @@ def kind_of(name: str) -> Kind:
     """Returns the registered kind of that name; ``ArgumentInvalid`` for an unknown one."""
     kind: Kind = registered(name)
     return kind
+
+
+def delete(store: Store, operation_id: str) -> None:
+    """Removes an operation with its parts, their data and their files; ``AlreadyRunning`` while one runs."""
+    found = [store.get(operation_id), *store.parts([operation_id]).get(operation_id, ())]
+    store.delete(operation_id)
+    for gone in found:
+        if gone.kind in KINDS:
+            kind_of(gone.kind).forget(gone.id)
 
 
 def shown(kind: str, spec: Json) -> Shown:

@@ -46,6 +46,20 @@ def test_a_file_and_a_socket_that_is_cut_give_the_result_of_the_backtest(tmp_pat
     store.close()
 
 
+def test_two_thousand_bars_of_an_lstm_give_the_result_of_the_backtest(tmp_path: Path) -> None:
+    """All 20,000, killed and cut, are in `tests/soak/kinds`."""
+    bars = 2_000
+    file = furnished(tmp_path, "lstm")
+    want = expected(tmp_path, file, "lstm", bars)
+    feed = tmp_path / "bars.csv"
+    feed.write_text(csv_of(worlds.frame(bars)) + "end\n")
+    store = store_in(tmp_path)
+    found = paper(file, "EURUSD", "1h", str(feed), store=store, data_dir=tmp_path, threads=1)
+    assert found.result_hash == want.result_hash and found.identity == want.identity
+    assert want.fills.height > 50 and found.fills.equals(want.fills) and found.equity.equals(want.equity)
+    store.close()
+
+
 def only(store: Store) -> str | None:
     runs, _ = store.list(kind="paper")
     return runs[0].id if runs else None
@@ -113,9 +127,17 @@ def test_status_kill_and_stop_reach_a_run_whose_feed_is_silent(
     wait_for(lambda: said("status")["events"], 2)
     status = said("status")
     assert status["progress"]["stopped"] == "a test"
+    assert status["progress"]["clock"].endswith("missing by the clock")  # these bars are of another year
     assert status["status"] == "running" and status["progress"]["working"] in (None, f"{operation}-EURUSD-199-close")
     assert [event["kind"] for event in status["events"]][:1] == ["override"]
     said("stop", "latest")
     out, _ = program.communicate(timeout=60)
     assert json.loads(out)["status"] == "completed" and store.get(operation).status is Status.COMPLETED
+    assert said("kill", "latest")["error"]["code"] == "already_completed"
+    files = tmp_path / "paper"
+    assert sorted(path.name for path in files.iterdir()) == [
+        f"{operation}.{what}" for what in ("jsonl", "kill", "stop")
+    ]
+    main(["operations", "delete", operation, "--yes"])
+    assert list(files.iterdir()) == []
     store.close()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ktrdr import disk
 from ktrdr.decision.base import Fill, Order
 from ktrdr.decision.broker import PaperBroker, reconcile
 from ktrdr.errors import BrokerMismatch, OutputNotWritable
@@ -27,6 +28,37 @@ def test_a_journal_outlives_the_process_and_a_torn_line_is_dropped(tmp_path: Pat
     assert again.position("EURUSD") == 5.0 and list(again.fills()) == [BOUGHT] and not again.working("EURUSD")
     again.submit(Order("r-EURUSD-9", "EURUSD", -1, 90, "signal"))
     assert [order.id for order in PaperBroker(path).working("EURUSD")] == ["r-EURUSD-9"]
+
+
+def test_an_order_is_on_the_disk_before_it_counts_as_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "paper" / "r.jsonl"
+    synced: list[tuple[str, int]] = []
+    real = disk.sync
+
+    def noted(place: Path) -> None:
+        real(place)
+        synced.append((place.name, 0 if place.is_dir() else len(place.read_bytes().splitlines())))
+
+    monkeypatch.setattr("ktrdr.decision.broker.sync", noted)
+    broker = PaperBroker(path)
+    broker.submit(BUY)
+    assert synced == [("paper", 0), ("r.jsonl", 1)]  # the file's name too
+    broker.execute(BOUGHT)
+    assert len(synced) == 2
+    broker.sync()
+    broker.sync()
+    assert synced[2:] == [("r.jsonl", 2)]
+
+
+def test_an_order_that_cannot_reach_the_disk_is_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(path: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    broker = PaperBroker(tmp_path / "r.jsonl")
+    monkeypatch.setattr("ktrdr.decision.broker.sync", fails)
+    with pytest.raises(OutputNotWritable, match=r"paper/r\.jsonl: .*Input/output error"):
+        broker.submit(BUY)
+    assert not broker.working("EURUSD")
 
 
 def test_a_cancelled_order_no_longer_works_and_a_filled_one_stays(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ class Desk:
         )
         file = {**file, "execution": PLAIN | rest.pop("execution", {})}
         self.says = 0
-        monkeypatch.setattr(engines._Live, "_score", lambda *_: Action(self.says, 0.9))
+        monkeypatch.setattr(engines.LiveRun, "_score", lambda *_: Action(self.says, 0.9))
         self.engine = engine(folder, file)
         self.broker = PaperBroker(None)
         self.events: list[Event] = []
@@ -161,10 +163,64 @@ def test_a_kill_switch_works_while_the_feed_is_silent(make: Make, tmp_path: Path
     assert desk.overrides == ["kill switch: the flat is on fire: no orders any more"]
     working = desk.broker.working("EURUSD")
     assert [order.side for order in working] == ([-1] if held else [])
+    if held:
+        ends = engines.DecisionEngine("run", desk.engine.config, held=desk.engine.held())
+        ends.finish()
+        assert ends.live is not None  # its rules are not those of the override
+        rules = json.loads(ends.live.account.stream._core.rules)
+        assert rules["decisions"]["filters"]["min_signal_separation"] == 48.0
     desk.bar(1)
     assert desk.engine.quantity == 0 and desk.broker.position("EURUSD") == 0
     assert [desk.bar(1).order for _ in range(3)] == [None] * 3
     assert len(desk.broker.fills()) == (2 if held else 0)
+
+
+def test_a_kill_leaves_the_close_of_a_days_loss_as_it_is(make: Make, tmp_path: Path) -> None:
+    file = tmp_path / "run.kill"
+    desk = make(limits=RiskLimits(daily_loss=5.0), switch=FileSwitch([file]))
+    desk.bar(1)
+    desk.bar(0)
+    desk.bar(0, close=desk.price - 0.06)
+    closing = list(desk.broker.working("EURUSD"))
+    ask(file, "enough")
+    assert desk.desk.poll() is True
+    assert list(desk.broker.working("EURUSD")) == closing and closing[0].reason == "override"
+    assert [fill.order_id for fill in desk.bar(1).fills] == [closing[0].id]
+    assert desk.bar(1, hours=48).order is None  # the next day, but a kill has no end
+
+
+def test_a_days_loss_after_a_kill_sends_the_close_once(make: Make, tmp_path: Path) -> None:
+    file = tmp_path / "run.kill"
+    desk = make(limits=RiskLimits(daily_loss=5.0), switch=FileSwitch([file]))
+    desk.bar(1)
+    desk.bar(0)
+    ask(file, "enough")
+    desk.desk.poll()
+    closing = desk.broker.working("EURUSD")[0]
+    desk.price -= 0.06  # the bar opens there, so the close is filled at a loss beyond the limit
+    step = desk.bar(1)
+    assert [fill.order_id for fill in step.fills] == [closing.id] and step.order is None
+    assert desk.desk.day.stopped and not desk.broker.working("EURUSD") and desk.engine.quantity == 0
+    assert len(desk.broker.fills()) == 2
+
+
+def test_a_close_that_was_sent_but_not_saved_is_taken_over_at_the_start(make: Make, tmp_path: Path) -> None:
+    file = tmp_path / "run.kill"
+    desk = make(switch=FileSwitch([file]))
+    desk.bar(1)
+    desk.bar(0)
+    held = desk.engine.held()
+    signals, confidences, forced = (column.copy() for column in held.actions)
+    ask(file, "enough")
+    desk.desk.poll()
+    closing = desk.broker.working("EURUSD")[0]
+    saved = replace(held, actions=(signals, confidences, forced))
+    desk.engine = engines.DecisionEngine("run", desk.engine.config, held=saved)  # killed before its next save
+    assert desk.engine.working is None and desk.engine.quantity == 100
+    desk.make(switch=FileSwitch([file]))
+    assert desk.engine.working == closing and list(desk.broker.working("EURUSD")) == [closing]
+    desk.desk.poll()
+    assert [fill.order_id for fill in desk.bar(1).fills] == [closing.id] and desk.broker.position("EURUSD") == 0
 
 
 def test_an_order_is_never_sent_twice(make: Make) -> None:

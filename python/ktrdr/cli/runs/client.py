@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ktrdr.cli.output import CommandResult
 from ktrdr.errors import ArgumentInvalid, UsageError
+from ktrdr.operations.kind import delete
 from ktrdr.operations.models import Operation, Status
 from ktrdr.operations.store.store import Store
 
@@ -106,7 +107,7 @@ class LocalOperations:
 
     def delete(self, operation_id: str) -> Json:
         """Removes an operation and its data."""
-        self._store.delete(operation_id)
+        delete(self._store, operation_id)
         return {"operation_id": operation_id, "deleted": True}
 
     def workers(self) -> Json:

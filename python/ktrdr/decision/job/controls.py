@@ -6,8 +6,11 @@ from pathlib import Path
 
 from ktrdr.data.store.repository import Repository
 from ktrdr.decision.risk import FileSwitch, ask
+from ktrdr.errors import AlreadyCompleted
+from ktrdr.operations.models import Operation, Status
 
 _EVERY_RUN = "all"
+_SUFFIXES = (".jsonl", ".kill", ".stop")
 
 
 class Controls:
@@ -44,6 +47,18 @@ class Controls:
     def finish(self, reason: str) -> None:
         """Ends the run with its result."""
         ask(self._folder / f"{self._name}.stop", reason)
+
+    def remove(self) -> None:
+        """Deletes the files of the run, as far as they are there."""
+        for suffix in _SUFFIXES:
+            (self._folder / f"{self._name}{suffix}").unlink(missing_ok=True)
+
+
+def require_open(operation: Operation) -> None:
+    """Raises ``AlreadyCompleted`` for a run that has ended: nobody would read what is asked of it."""
+    if operation.status is Status.COMPLETED:
+        hint = "`ktrdr paper status` shows its log, `ktrdr backtest show` its result"
+        raise AlreadyCompleted("the run has ended, and trades no more", operation=operation.id, hint=hint)
 
 
 def kill_all(reason: str, data_dir: Path | None = None) -> Path:

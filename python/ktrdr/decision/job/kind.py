@@ -74,6 +74,12 @@ class PaperKind(BacktestKind):
 
         return run(claim, io)
 
+    def forget(self, operation_id: str) -> None:
+        """Removes the broker's journal, and what was asked of the run."""
+        from ktrdr.decision.job.controls import Controls
+
+        Controls(operation_id).remove()
+
     def table(self, store: Store, operation_id: str, name: str) -> pl.DataFrame:
         """Returns one ledger of a run that has ended, or its log; ``NotFound`` for another name."""
         if name != "events":

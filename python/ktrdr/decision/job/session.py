@@ -14,8 +14,9 @@ from ktrdr.backtesting.results import BacktestResults
 from ktrdr.data.bars import BarSeries
 from ktrdr.decision.base import Event, Step
 from ktrdr.decision.broker import PaperBroker
-from ktrdr.decision.engine import DecisionEngine
+from ktrdr.decision.engine import DecisionEngine, LiveRun
 from ktrdr.decision.feeds.base import Feed
+from ktrdr.decision.feeds.clock import FeedClock
 from ktrdr.decision.feeds.gate import BarGate
 from ktrdr.decision.job.controls import Controls
 from ktrdr.decision.job.events import events_frame
@@ -81,10 +82,12 @@ class PaperSession:
         )
         if state is not None:
             self.orchestrator.overrides = state.overrides
+            self._amend()  # the broker may have shown what the run had not saved
         # A feed whose start is not given begins where it begins: the history is what is stored before its first bar.
         begun = engine.live is not None or engine.waiting is not None or request.start is not None
         last_ns = engine.last_ns if begun else None
         self.gate = BarGate(engine.symbol, engine.config.timeframe, last_ns, self.note)
+        self.clock = FeedClock(engine.symbol, engine.config.timeframe, self.note)
         self.version = 0
 
     def note(self, event: Event) -> None:
@@ -112,24 +115,27 @@ class PaperSession:
             if io.token.is_cancelled():
                 break
             if line.ends:
-                return self._has_traded("the feed has ended")
+                return self._has_traded("the feed has ended", recorder)
             for bar in self.gate.admit(line):
                 if self._is_beyond(bar):
-                    return self._has_traded("the run's end")
+                    return self._has_traded("the run's end", recorder)
+                self._poll(recorder)  # a feed that catches up brings thousands of bars at once
                 self._take(bar, recorder)
                 if self._is_last(bar):
-                    return self._has_traded("the run's end")
+                    return self._has_traded("the run's end", recorder)
         self._poll(recorder)
+        self.clock.look(self.gate.last_ns)
         if io.token.is_cancelled():
             self._save(recorder, stops=True)
             raise Cancelled("the run was stopped", found=f"bar {self._bar}")
         if not lines:
             self._save(recorder)
         self._report(recorder)
-        return self._controls.stop.reason() is not None and self._has_traded("stop was asked for")
+        return self._controls.stop.reason() is not None and self._has_traded("stop was asked for", recorder)
 
-    def _has_traded(self, why: str) -> bool:
+    def _has_traded(self, why: str, recorder: Recorder) -> bool:
         self.note(Event(self.engine.last_ns or 0, self.engine.symbol, "end", why))
+        recorder.progress.report("paper", self._bar, None, self.figures())
         return True
 
     def _take(self, bar: BarSeries, recorder: Recorder) -> None:
@@ -138,13 +144,20 @@ class PaperSession:
         step = self.orchestrator.on_bar(self.engine.symbol, bar)
         self._dirty = True
         if waited and self.engine.live is not None:
-            recorder.record_start(model_id=self.engine.live.bundle.id)
+            self._started(self.engine.live, recorder)
         self._feed.taken(int(bar.timestamp[0]))
+        self.clock.took(int(bar.timestamp[0]))
         if step is not None and step.order is not None:
             self._said(step)
         recorder.progress.reached(int(bar.timestamp[0]))
         recorder.reach(PaperSavePoint(self, self.version, self._bar))
         self._report(recorder)
+
+    def _started(self, live: LiveRun, recorder: Recorder) -> None:
+        recorder.record_start(model_id=live.bundle.id)
+        short = live.net.block_rows < live.bundle.model.block_rows
+        why = "a short block has the bits of the padded one" if short else "a short block has other bits here"
+        log.info("%s: each bar is scored in a block of %d rows: %s", live.bundle.id, live.net.block_rows, why)
 
     def _said(self, step: Step) -> None:
         order = step.order
@@ -207,10 +220,12 @@ class PaperSession:
             "working": None if working is None else working.id,
             "feed": self._feed.state,
             "next_bar": self._next_bar(),
+            "clock": self.clock.state(self.engine.last_ns),
             **self.gate.counts,
             "overrides": orchestrator.overrides,
             "stopped": orchestrator.killed or ("daily loss" if orchestrator.day.stopped else None),
             "warm_up": live is None,
+            "block_rows": None if live is None else live.net.block_rows,
         }
 
     def _next_bar(self) -> str | None:
@@ -239,7 +254,8 @@ class PaperSession:
         )
 
     def unsaved(self) -> tuple[PaperState, list[Segment]]:
-        """Returns the state, and the rows since the last call."""
+        """Returns the state, and the rows since the last call; the broker's journal is on the disk before them."""
+        self.broker.sync()
         rows = dict(self._rows)
         segments: list[Segment] = []
         live = self.engine.live

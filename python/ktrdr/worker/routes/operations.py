@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from ktrdr._types import Json
+from ktrdr.operations.kind import delete as remove
 from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Operation, Status
 from ktrdr.worker.routes.requests import fork_of
@@ -78,7 +79,7 @@ def note(parts: Parts, operation_id: OperationId, body: NoteBody) -> OperationVi
 @router.post("/{operation_id}/delete")
 def delete(parts: Parts, operation_id: OperationId, body: NothingBody | None = None) -> Deleted:
     """Removes an operation with its checkpoints, ledger and result; refused while it runs."""
-    parts.store.delete(operation_id)
+    remove(parts.store, operation_id)
     return Deleted(operation_id=operation_id)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from ktrdr._types import Json
-from ktrdr.decision.job.controls import Controls
+from ktrdr.decision.job.controls import Controls, require_open
 from ktrdr.errors import RequestInvalid
 from ktrdr.operations.kind import kind_of
+from ktrdr.operations.models import Operation
 from ktrdr.worker.routes.operations import submitted
 from ktrdr.worker.routes.requests import paper_of
 from ktrdr.worker.routes.results import TABLE_FORMATS
@@ -47,11 +48,12 @@ def log(request: Request, parts: Parts, operation_id: OperationId) -> Response:
 
 
 def _controls(parts: Parts, operation_id: str) -> Controls:
-    _require_paper(parts, operation_id)
+    require_open(_require_paper(parts, operation_id))
     return Controls(operation_id)
 
 
-def _require_paper(parts: Parts, operation_id: str) -> None:
-    kind = parts.store.get(operation_id).kind
-    if kind != "paper":
-        raise RequestInvalid("not a paper run", field="operation_id", found=kind, expected="paper")
+def _require_paper(parts: Parts, operation_id: str) -> Operation:
+    found = parts.store.get(operation_id)
+    if found.kind != "paper":
+        raise RequestInvalid("not a paper run", field="operation_id", found=found.kind, expected="paper")
+    return found

@@ -15,7 +15,20 @@ from ktrdr.profile import DEFAULT_THREADS
 if TYPE_CHECKING:
     from ktrdr.decision.job.request import PaperOptions
 
-_FIGURES = ("equity", "position", "working", "trades", "feed", "next_bar", "refused", "missing", "late", "overrides")
+_FIGURES = (
+    "equity",
+    "position",
+    "working",
+    "trades",
+    "feed",
+    "next_bar",
+    "clock",
+    "refused",
+    "missing",
+    "late",
+    "overrides",
+    "block_rows",
+)
 
 
 @Parameter(name="*")
@@ -113,6 +126,7 @@ def status(operation_id: str = "latest", /) -> CommandResult:
         Its id, the start of it, or latest.
     """
     from ktrdr.decision.job.events import read_events
+    from ktrdr.operations.models import Status
     from ktrdr.operations.store.store import Store
 
     store = Store.open()
@@ -121,7 +135,8 @@ def status(operation_id: str = "latest", /) -> CommandResult:
     events = read_events(store, operation.id)
     last = [row | {"time": row["time"].isoformat()} for row in events.tail(20).to_dicts()]
     data = {"operation_id": operation.id, "status": operation.status.value, "progress": progress, "events": last}
-    rows = [[name, str(progress[name])] for name in _FIGURES if progress.get(name) is not None]
+    shown = [name for name in _FIGURES if operation.status is Status.RUNNING or name != "clock"]
+    rows = [[name, str(progress[name])] for name in shown if progress.get(name) is not None]
     lines = [f"{operation.id}: {operation.status.value}, {progress.get('bar') or 0:,} bars to {progress.get('time')}"]
     if progress.get("stopped"):
         lines.append(f"trading is stopped: {progress['stopped']}")
@@ -144,7 +159,7 @@ def kill(operation_id: str, /, *, reason: str = "by hand") -> CommandResult:
     if operation_id == "all":
         path = kill_all(reason)
         return CommandResult({"stopped": "all", "file": str(path)}, [f"no paper run trades while there is {path}"])
-    found = _paper_id(operation_id)
+    found = _open_id(operation_id)
     Controls(found).kill(reason)
     return _asked(found, f"{found} stops trading: {reason}")
 
@@ -159,7 +174,7 @@ def stop(operation_id: str, /) -> CommandResult:
     """
     from ktrdr.decision.job.controls import Controls
 
-    found = _paper_id(operation_id)
+    found = _open_id(operation_id)
     Controls(found).finish("by hand")
     return _asked(found, f"{found} ends after its current bar")
 
@@ -180,6 +195,16 @@ def _paper_id(reference: str) -> str:
     kind = store.get(found).kind
     if kind != "paper":
         raise ArgumentInvalid("not a paper run", where=found, found=kind, expected="paper")
+    return found
+
+
+def _open_id(reference: str) -> str:
+    """Returns the id of a paper run that has not ended; raises ``AlreadyCompleted`` for one that has."""
+    from ktrdr.decision.job.controls import require_open
+    from ktrdr.operations.store.store import Store
+
+    found = _paper_id(reference)
+    require_open(Store.open().get(found))
     return found
 
 
