@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 _FENCE = re.compile(r"^```(\S[^\n]*)\n(.*?)^```$", re.M | re.S)
-IN_ORDER = ("getting-started.md", "runs.md", "workers.md", "research.md")
+IN_ORDER = ("getting-started.md", "runs.md", "paper.md", "workers.md", "research.md")
 """Pages with commands: the first trains the net that the others use."""
 EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.suffix in {".py", ".sh", ".yaml"})
 
@@ -68,19 +69,22 @@ def free_port() -> int:
 def run(command: list[str], folder: Path, data: Path) -> str:
     """Runs a command over a data folder and returns what it prints; ends whatever it left in the background."""
     paths = (str(Path(sys.executable).parent), os.environ["PATH"])
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env=os.environ | {"KTRDR_DATA_DIR": str(data), "PATH": os.pathsep.join(paths)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        printed, _ = process.communicate()
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    assert process.returncode == 0, f"{command[-1]}\n{printed}"
-    return printed
+    # A file, since a worker that a failed command leaves in the background would hold a pipe open for good.
+    with tempfile.TemporaryFile("w+") as printed:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=os.environ | {"KTRDR_DATA_DIR": str(data), "PATH": os.pathsep.join(paths)},
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            process.wait()
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        printed.seek(0)
+        found = printed.read()
+    assert process.returncode == 0, f"{command[-1]}\n{found}"
+    return found
