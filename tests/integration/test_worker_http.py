@@ -478,7 +478,7 @@ ROWS = {
     "unknown field": (started_with(symbl="EURUSD"), 422, "request_invalid", "symbl"),
     "missing field": (started_with(symbol=None), 422, "request_invalid", "symbol"),
     "wrong type": (started_with(threads="2"), 422, "request_invalid", "threads"),
-    "infinite capital": (sent(b'{"initial_capital": 1e999}'), 422, "request_invalid", None),
+    "infinite capital": (sent(b'{"initial_capital": 1e999}'), 400, "json_invalid", None),
     "both strategies": (started_with(strategy_name="v3_minimal"), 422, "request_invalid", "strategy_yaml"),
     "no strategy": (started_with(strategy_yaml=None), 422, "request_invalid", "strategy_name"),
     "strategy that is a path": (

@@ -29,11 +29,13 @@ class Trials:
         sharpes: Sharpe ratio of each, per period; None where undefined.
         comparable: number of trials over the same days, the run included.
         pbo: probability that the choice among those is overfitted; None under ten of them.
+        damaged: trials among them whose rows are damaged: they count, as trials without a ratio.
     """
 
     sharpes: Sequence[float | None]
     comparable: int
     pbo: float | None
+    damaged: int = 0
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ def trials_among(result: BacktestResults, logged: Sequence[LoggedTrial]) -> Tria
     The choice is judged among the trials over the same days alone: others have no common blocks.
     """
     own = trial_of(result)
-    found = {one.identity: one.trial for one in logged} | {result.identity: own}
+    found = {one.identity: one.trial for one in logged if not one.damaged} | {result.identity: own}
+    damaged = sum(one.damaged for one in logged)
     moments = [Moments.of_metrics(one.facts["metrics"], one.facts["periods_per_year"]) for one in found.values()]
     days = _days(own.from_ns, own.until_ns, own.facts)
     same = [
@@ -111,9 +114,10 @@ def trials_among(result: BacktestResults, logged: Sequence[LoggedTrial]) -> Tria
     periods = result.conventions["periods_per_year"]
     risk_free = (1 + result.conventions["risk_free_rate"]) ** (1 / periods) - 1
     return Trials(
-        sharpes=[None if each is None else each.sharpe for each in moments],
+        sharpes=[*(None if each is None else each.sharpe for each in moments), *[None] * damaged],
         comparable=len(same),
         pbo=probability_of_overfitting(same, risk_free),
+        damaged=damaged,
     )
 
 
@@ -127,6 +131,7 @@ def doubt_section(doubt: Doubt) -> Section:
         "min_track_record_days": doubt.min_track_record_days,
         "sharpe_interval": None if doubt.sharpe_interval is None else list(doubt.sharpe_interval),
         "trials": len(trials.sharpes),
+        "damaged_trials": trials.damaged,
         "dsr": doubt.dsr,
         "comparable_trials": trials.comparable,
         "pbo": trials.pbo,
@@ -146,12 +151,13 @@ def _rows(doubt: Doubt) -> list[tuple[str, str]]:
     interval = doubt.sharpe_interval
     record = doubt.min_track_record_days
     needed = reason if doubt.undefined else "never" if record is None else f"{record:,.0f}; the run has {doubt.days:,}"
+    damaged = f", of them {trials.damaged:,} damaged" if trials.damaged else ""
     few = f"- ({trials.comparable} of {LEAST_TRIALS} trials over the same days)"
     return [
         ("probability that it is above 0 (PSR)", reason if doubt.psr is None else rate_text(doubt.psr)),
         ("days needed to show it at 95 % (MinTRL)", needed),
         ("95 % interval", reason if interval is None else f"{interval.lower:.3g} to {interval.upper:.3g}"),
-        ("trials on these bars", f"{len(trials.sharpes):,}"),
+        ("trials on these bars", f"{len(trials.sharpes):,}{damaged}"),
         ("probability beside so many trials (DSR)", reason if doubt.dsr is None else rate_text(doubt.dsr)),
         ("probability of an overfitted choice (PBO)", few if trials.pbo is None else rate_text(trials.pbo)),
     ]

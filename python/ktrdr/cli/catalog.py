@@ -89,8 +89,13 @@ _BACKTEST = Group(
     },
 )
 _VERIFY = Group(
-    "Prove that a strategy keeps a promise on your bars.",
-    {"look-ahead": Command("ktrdr.cli.commands.studies.verify:look_ahead", "Name each feature that knows the future.")},
+    "Prove that features know no future, and that a stored result is what it was.",
+    {
+        "look-ahead": Command(
+            "ktrdr.cli.commands.studies.verify:look_ahead", "Name each feature that knows the future."
+        ),
+        "result": Command("ktrdr.cli.commands.studies.verify:result", "Derive a stored result again from its ledger."),
+    },
 )
 _PAPER = Group(
     "Trade a strategy on paper, bar by bar as they close.",

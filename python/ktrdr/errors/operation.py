@@ -51,6 +51,14 @@ class LeaseLost(OperationError, code="lease_lost"):
     """A write by a process that lost its lease; nothing is written."""
 
 
+class OperationDamaged(OperationError, code="operation_damaged"):
+    """An operation whose row in the database is not what was written; ``found`` names the columns."""
+
+
+class ResultDamaged(OperationError, code="result_damaged"):
+    """A result, or a part of its ledger, that is not what was written; ``found`` names the part."""
+
+
 class Poisoned(OperationError, code="poisoned"):
     """An operation whose process crashed three times without progress."""
 

@@ -25,6 +25,10 @@ class ContentType(RequestError, code="content_type"):
     """A body, or a call that changes something, that is not ``application/json``."""
 
 
+class HttpInvalid(RequestError, code="http_invalid"):
+    """A request that breaks a rule of HTTP, or a limit of its head or its time."""
+
+
 class JsonInvalid(RequestError, code="json_invalid"):
     """A body that is not JSON, or nested too deeply."""
 

@@ -6,7 +6,7 @@ the command line then run, list, cancel and resume it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -91,6 +91,21 @@ class Section:
     rows: Sequence[Sequence[str]] = ()
 
 
+@dataclass(frozen=True)
+class Proof:
+    """One thing that was looked at in order to prove a result.
+
+    Args:
+        name: the thing, in a word or two.
+        holds: False for a result that is not what it should be; None where the proof could not be tried.
+        detail: what was found.
+    """
+
+    name: str
+    holds: bool | None
+    detail: str
+
+
 class Kind(SnapshotFormat, Protocol):
     """A kind of operation. The methods with a body are defaults for kinds that subclass this protocol.
 
@@ -159,6 +174,10 @@ class Kind(SnapshotFormat, Protocol):
     def result(self, store: Store, operation_id: str) -> Result:
         """Returns the result of a completed operation; ``NotCompleted`` before the end."""
         return completed(store, operation_id)
+
+    def proofs(self, store: Store, operation_id: str, *, rerun: bool) -> Iterable[Proof]:
+        """Returns the proofs of a result whose stored rows are sound; ``rerun`` makes it again from its inputs."""
+        return (Proof("rerun", holds=None, detail=f"a {self.name} is not run again"),) if rerun else ()
 
     def table(self, store: Store, operation_id: str, name: str) -> pl.DataFrame:
         """Returns one table of a completed operation; ``NotFound`` for a name that is not among `tables`."""

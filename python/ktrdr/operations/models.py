@@ -19,7 +19,10 @@ LONGEST_NOTE = 500
 
 
 class Status(StrEnum):
-    """Status of an operation. INTERRUPTED (running, its lease over) is computed on read and never stored."""
+    """Status of an operation. Two are computed on read and never stored.
+
+    INTERRUPTED is running with a lease that is over. DAMAGED is a row that is not what was written.
+    """
 
     PENDING = "pending"
     RUNNING = "running"
@@ -27,6 +30,7 @@ class Status(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     INTERRUPTED = "interrupted"
+    DAMAGED = "damaged"
 
     @property
     def at_rest(self) -> bool:
@@ -35,7 +39,7 @@ class Status(StrEnum):
         >>> Status.CANCELLED.at_rest, Status.INTERRUPTED.at_rest
         (True, False)
         """
-        return self in (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
+        return self in (Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.DAMAGED)
 
     @property
     def resumable(self) -> bool:
@@ -64,7 +68,8 @@ class Operation:
         id: kind and 16 hexadecimal digits.
         parent_id: id of the larger operation that this one is a part of.
         kind: name of a registered kind.
-        status: computed: a running operation whose lease is over, or whose owner is dead, is interrupted.
+        status: computed: a running operation whose lease is over, or whose owner is dead, is interrupted; one whose
+            row is not what was written is damaged, and its unreadable fields are empty.
         spec: the request, as submitted.
         model_id: id of the resolved model.
         threads: torch threads.
@@ -80,7 +85,7 @@ class Operation:
         progress_seq: number of reports so far.
         cancel_requested: True once its owner was asked to stop.
         crashes: ends of its process without a report since the last generation.
-        error: code and message of the error that ended it.
+        error: code and message of the error that ended it, or of the damage to its row.
         forked_from: operation, bar, identity and lineage of the snapshot it began with.
         unsuited: workers that returned it to the queue, each with reason (a mapping with a code) and data stamp.
         idempotency_key: key of the request that made it.
@@ -267,20 +272,23 @@ class LoggedTrial:
         operation_id: of the run, which may have been deleted since.
         kind: of that operation.
         identity: hash over all inputs of the run, as hex: equal inputs are one trial.
-        trial: the evaluation.
+        trial: the evaluation; empty where its row is damaged.
+        damaged: whether the row is not what was written.
     """
 
     operation_id: str
     kind: str
     identity: str
     trial: Trial
+    damaged: bool = False
 
 
 @dataclass(frozen=True)
 class WorkerRecord:
     """A worker as it last reported; ``live`` if that is less than a lease ago.
 
-    ``capabilities`` are by kind; None until its first child has reported them.
+    ``capabilities`` are by kind; None until its first child has reported them. A row that cannot be read is
+    ``damaged``, and what is unreadable of it is empty.
     """
 
     id: str
@@ -292,3 +300,4 @@ class WorkerRecord:
     started_at: datetime
     seen_s_ago: float
     live: bool
+    damaged: bool = False

@@ -8,12 +8,13 @@ import signal
 import socket
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ktrdr.operations.pool.runner import Runner
 from ktrdr.operations.store.store import Store
+from ktrdr.worker.access.middleware import MOST_HEADER_BYTES
 from ktrdr.worker.access.settings import Access, url_of
 from ktrdr.worker.app import create_app
+from ktrdr.worker.guard.connections import Connection
 from ktrdr.worker.logs import configure
 from ktrdr.worker.service import Service
 
@@ -44,11 +45,11 @@ class Server(uvicorn.Server):
         """Cuts off callers that neither read their answer nor send their request."""
         await asyncio.sleep(_HUNG_GRACE_SECONDS)
         for connection in list(self.server_state.connections):
-            if isinstance(connection, H11Protocol) and _hangs(connection):
+            if isinstance(connection, Connection) and _hangs(connection):
                 connection.transport.abort()
 
 
-def _hangs(connection: H11Protocol) -> bool:
+def _hangs(connection: Connection) -> bool:
     return connection.flow.write_paused or (connection.cycle is not None and connection.cycle.more_body)
 
 
@@ -60,7 +61,8 @@ def serve(listening: socket.socket, access: Access, slots: int) -> None:
     service = Service.of(store, runner, access)
     config = uvicorn.Config(
         create_app(service),
-        http=H11Protocol,
+        http=Connection,
+        h11_max_incomplete_event_size=MOST_HEADER_BYTES,
         lifespan="off",
         ws="none",
         log_config=None,

@@ -16,6 +16,7 @@ from ktrdr.operations.store.store import Store
 from ktrdr.text import nearest, one_line
 from ktrdr.worker.access.settings import Access
 from ktrdr.worker.events import LIST, Broadcaster, State
+from ktrdr.worker.guard.readiness import Readiness
 from ktrdr.worker.metrics import WorkerMetrics
 from ktrdr.worker.views import OperationView, operation_view
 
@@ -35,24 +36,31 @@ class Runs(Protocol):
 
     @property
     def alive(self) -> bool:
-        """Returns True while the runner looks for operations."""
+        """Returns True while the runner's thread runs."""
+
+    worker_id: str
+
+    @property
+    def looks(self) -> bool:
+        """Returns True while it looks for operations, and does not hang."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """Store, runner, access, event streams and metrics of one worker."""
+    """Store, runner, access, event streams, metrics and readiness of one worker."""
 
     store: Store
     runner: Runs
     access: Access
     events: Broadcaster
     meters: WorkerMetrics
+    readiness: Readiness
 
     @classmethod
     def of(cls, store: Store, runner: Runs, access: Access) -> Service:
         """Returns the parts of a worker over one store."""
         events = Broadcaster(lambda name: _list_state(store) if name == LIST else _state(store, name))
-        return cls(store, runner, access, events, WorkerMetrics())
+        return cls(store, runner, access, events, WorkerMetrics(), Readiness(store, runner))
 
     def is_alone(self) -> bool:
         """Returns True if no other live worker might have the bars that are missing here."""

@@ -8,6 +8,7 @@ from typing import Final
 from ktrdr import errors
 
 HTTP_STATUSES: Final[Mapping[type[errors.KtrdrError], int]] = {
+    errors.HttpInvalid: 400,
     errors.JsonInvalid: 400,
     errors.AuthRequired: 401,
     errors.HostNotAllowed: 403,

@@ -6,13 +6,18 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ktrdr import _core
 from ktrdr._types import Json, JsonObject
-from ktrdr.operations.kind import figures, shown
+from ktrdr.errors import KtrdrError
+from ktrdr.operations.kind import Shown, figures, shown
 from ktrdr.operations.models import Operation, Outcome, Status, WorkerRecord
+from ktrdr.operations.store.proof.outcomes import damaged
 from ktrdr.operations.store.store import Store
+
+_UNREADABLE = (KtrdrError, KeyError, TypeError, ValueError, AttributeError)
+"""Errors of reading what another version, or a fault of the disk, has left in a row."""
 
 
 class View(BaseModel):
@@ -193,13 +198,14 @@ class ResultView(View):
 
 
 class WorkerView(View):
-    """A worker; ``seen_s_ago`` since its last sign of life."""
+    """A worker; ``seen_s_ago`` since its last sign of life, ``damaged`` if its row cannot be read."""
 
     id: str
     host: str
     pid: int
     slots: int
     live: bool
+    damaged: bool
     seen_s_ago: float
     started_at: datetime
 
@@ -226,12 +232,14 @@ def operation_views(store: Store, operations: Sequence[Operation]) -> list[Opera
     done = [operation.id for operation in operations if operation.status is Status.COMPLETED]
     found = store.summaries(done) if done else {}
     parts = store.parts(operation.id for operation in operations if operation.parent_id is None)
-    return [_view(store, each, found.get(each.id), parts.get(each.id, ())) for each in operations]
+    # A completed operation has a result: one whose figures are not there has lost it.
+    figures = {operation_id: found.get(operation_id) for operation_id in done}
+    return [_view(store, each, figures.get(each.id, {}), parts.get(each.id, ())) for each in operations]
 
 
 def _view(store: Store, operation: Operation, summary: Json | None, parts: Sequence[Operation]) -> OperationView:
     waits = operation.status in (Status.PENDING, Status.INTERRUPTED)
-    asked = shown(operation.kind, operation.spec)
+    asked = _asked(operation)
     timings = Timings(created_at=operation.created_at, started_at=operation.started_at, ended_at=operation.ended_at)
     return OperationView(
         operation_id=operation.id,
@@ -242,14 +250,14 @@ def _view(store: Store, operation: Operation, summary: Json | None, parts: Seque
         note=operation.note,
         request=dict(asked.fields),
         changes={name: ChangeView(run=change.run, file=change.file) for name, change in asked.changes.items()},
-        figures={} if summary is None else dict(figures(operation.kind, summary)),
+        figures=_figures(operation.kind, summary) if summary else {},
         model_id=operation.model_id,
         threads=operation.threads,
         progress=_progress(operation.progress),
         progress_seq=operation.progress_seq,
         timings=timings,
         cancel_requested=operation.cancel_requested,
-        error=_plain(operation.error),
+        error=damaged(operation.id, "figures or hash").to_dict() if summary is None else _plain(operation.error),
         waiting=store.waiting_reasons(operation) if waits else {},
         forked_from=_plain(operation.forked_from),
         parent_id=operation.parent_id,
@@ -258,13 +266,14 @@ def _view(store: Store, operation: Operation, summary: Json | None, parts: Seque
 
 
 def _part(part: Operation) -> PartView:
+    progress = _progress(part.progress)
     return PartView(
         operation_id=part.id,
         stage=part.stage or part.kind,
         type=part.kind,
         status=part.status,
-        title=shown(part.kind, part.spec).title,
-        percentage=100.0 if part.status is Status.COMPLETED else (part.progress or {}).get("percentage"),
+        title=_asked(part).title,
+        percentage=100.0 if part.status is Status.COMPLETED else progress and progress.percentage,
         error=_plain(part.error),
     )
 
@@ -289,7 +298,26 @@ def worker_view(worker: WorkerRecord) -> WorkerView:
 
 
 def _progress(figures: Mapping[str, Any] | None) -> ProgressView | None:
-    return None if figures is None else ProgressView.model_validate(figures)
+    try:
+        return None if figures is None else ProgressView.model_validate(figures)
+    except ValidationError:  # damaged, or another version's
+        return None
+
+
+def _asked(operation: Operation) -> Shown:
+    """Returns the request to show; only its kind, where this version cannot read the rest."""
+    try:
+        return shown(operation.kind, operation.spec)
+    except _UNREADABLE:
+        return Shown(operation.kind)
+
+
+def _figures(kind: str, summary: Json) -> dict[str, int | float | None]:
+    """Returns the figures to list; none, where this version cannot read the summary."""
+    try:
+        return dict(figures(kind, summary))
+    except _UNREADABLE:
+        return {}
 
 
 def _plain(mapping: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ktrdr import _core
-from ktrdr.operations.kind import Kind, Section, Shown
+from ktrdr.operations.kind import Kind, Proof, Section, Shown
 from ktrdr.operations.models import Capability, Claim, Result
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.store import Store
@@ -121,6 +121,12 @@ class BacktestKind(Kind):
             return super().table(store, operation_id, name)
         frame: pl.DataFrame = getattr(self.result(store, operation_id), name)
         return frame
+
+    def proofs(self, store: Store, operation_id: str, *, rerun: bool) -> Iterable[Proof]:
+        """Returns the proofs of result hash and metrics, and of the run itself with ``rerun``."""
+        from ktrdr.backtesting.job.proofs import proofs
+
+        return proofs(store, operation_id, rerun=rerun)
 
     def equity(self, store: Store, operation_id: str) -> pl.DataFrame:
         """Returns time and equity of the bars that are saved so far."""

@@ -157,7 +157,7 @@ def show(operation_id: str, /, *, trades: Flag = False, out: Path | None = None)
     if out is not None:
         check_writable(out)
     store = Store.open()
-    operation = store.get(store.find_id(operation_id))
+    operation = store.whole(store.find_id(operation_id))
     kind = kind_of(operation.kind)
     result = kind.result(store, operation.id)
     more = [*_doubt(store, result), *(_trade_list(kind, store, operation) if trades else ())]

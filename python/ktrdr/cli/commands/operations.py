@@ -26,7 +26,7 @@ def list_operations(
     Parameters
     ----------
     status
-        pending, running, interrupted, cancelled, failed or completed.
+        pending, running, interrupted, cancelled, failed, completed or damaged.
     limit
         Greatest number of operations to list.
     cursor

@@ -21,7 +21,7 @@ def list_workers(*, worker: str | None = None) -> CommandResult:
             one["host"],
             str(one["pid"]),
             str(one["slots"]),
-            "live" if one["live"] else "gone",
+            "damaged" if one["damaged"] else "live" if one["live"] else "gone",
             f"{one['seen_s_ago']:.0f} s ago",
         )
         for one in found["workers"]

@@ -95,7 +95,7 @@ def fork(
     """Forks an operation and runs the fork in the foreground."""
     store = Store.open()
     operation_id = store.find_id(operation_id)
-    parent = store.get(operation_id)
+    parent = store.whole(operation_id)
     changes = {"execution": rules.get("execution"), "decisions": rules.get("decisions"), "model": model}
     spec = kind_of(parent.kind).forked(parent.spec, changes, parent.threads if threads is None else threads)
 

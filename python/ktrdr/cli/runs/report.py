@@ -35,7 +35,7 @@ def report_of_run(
     """
     from ktrdr.operations.kind import kind_of
 
-    operation = store.get(store.find_id(operation_id))
+    operation = store.whole(store.find_id(operation_id))
     make = report_of(operation.kind)
     file = Path(f"{operation.id}.html") if path is None else path
     check_page(file)

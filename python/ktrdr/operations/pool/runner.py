@@ -10,16 +10,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ktrdr.errors import StorageError
 from ktrdr.operations import KINDS
 from ktrdr.operations.models import Capability, Operation, Status
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.pool import identity
 from ktrdr.operations.pool.child import DONE, NOTHING, STORAGE
 from ktrdr.operations.pool.process import memory_share
+from ktrdr.operations.pool.steps import Causes, Step
 from ktrdr.operations.store.claims import Capabilities
 from ktrdr.operations.store.store import Store
 from ktrdr.settings import data_root, for_child
@@ -34,6 +33,7 @@ _SIGN_OF_LIFE_S = 5.0
 _KILL_BEFORE_S = 1.5
 _CANCEL_WAIT_S = 5.0
 _MOST_DOUBLINGS = 6
+_HANGS_AFTER_S = 15.0
 
 log = logging.getLogger("ktrdr.operations")
 
@@ -54,7 +54,8 @@ class _Child:
 class Runner:
     """Runs the children of a worker: one thread spawns, watches and reaps them.
 
-    The kernel kills a child when the *thread* that spawned it ends, so no other thread spawns.
+    The kernel kills a child when the *thread* that spawned it ends, so no other thread spawns. No failure ends that
+    thread: its steps fail one by one, and are tried again.
 
     Args:
         store: database of the operations.
@@ -80,7 +81,15 @@ class Runner:
         self._sign_at_s = -1e9
         self._spawn_after_s = -1e9
         self._fruitless = 0
-        self._storage_down = False
+        self._turned_at_s = time.monotonic()
+        causes = Causes()
+        self._steps = (
+            Step("reaping children", self._reap, causes),
+            Step("ending overdue children", self._end_overdue, causes),
+            Step("the sign of life", self._show_life, causes),
+            Step("looking for operations", self._look_now, causes),
+        )
+        self._last_step = Step("shutting down", self._shut_down, causes)
         self._thread = threading.Thread(target=self._run, name="ktrdr-runner", daemon=True)
 
     def start(self) -> None:
@@ -118,47 +127,42 @@ class Runner:
 
     @property
     def alive(self) -> bool:
-        """Returns True while it looks for operations."""
+        """Returns True while its thread runs."""
         return self._thread.is_alive() and not self._stop.is_set()
+
+    @property
+    def looks(self) -> bool:
+        """Returns True while it looks for operations, and does not hang in a step."""
+        return self.alive and time.monotonic() - self._turned_at_s < _HANGS_AFTER_S
 
     def _child_of(self, operation: Operation) -> _Child | None:
         with self._lock:
             return next((child for child in self._children if child.owner == operation.owner), None)
 
     def _run(self) -> None:
-        try:
-            while not self._stop.is_set():
-                self._guarded(self._tick)
-                self._woken.wait(self._pause_s())
-                self._woken.clear()
-        except Exception:
-            log.exception("the runner ends: no operation will be run here")
-        self._guarded(self._shut_down)
+        while not self._stop.is_set():
+            self._turned_at_s = time.monotonic()
+            for step in self._steps:
+                step.attempt()
+            self._woken.wait(self._pause_s())
+            self._woken.clear()
+        self._last_step.attempt()
 
     def _pause_s(self) -> float:
         if any(child.cancel_by_s is not None for child in self._children):
             return _URGENT_TICK_S
         return _BUSY_TICK_S if self._children else _IDLE_TICK_S
 
-    def _guarded(self, step: Callable[[], None]) -> None:
-        """Runs a step; a database that does not answer is logged once and waited for."""
-        try:
-            step()
-            self._storage_down = False
-        except StorageError as error:
-            if not self._storage_down:
-                log.warning("the database cannot be used: %s", error)
-            self._storage_down = True
-
-    def _tick(self) -> None:
-        self._reap()
-        self._end_overdue()
+    def _show_life(self) -> None:
         now_s = time.monotonic()
         if now_s - self._sign_at_s >= min(_SIGN_OF_LIFE_S, self._store.lease_seconds / 4):  # alive by the lease's clock
             self._sign_of_life()
-            self._log_skipped()
             self._sign_at_s = now_s
-        if now_s - self._looked_at_s >= _LOOK_S:
+            self._log_skipped()
+
+    def _look_now(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._looked_at_s >= _LOOK_S and not self._dead:  # a crash is counted before its operation is run
             self._look()
             self._looked_at_s = now_s
 
@@ -229,11 +233,16 @@ class Runner:
             stdin=subprocess.DEVNULL,
             process_group=0,
         )
+        try:
+            child = _Child(process, Owner.of_process(process.pid))
+        except BaseException:  # it would run an operation that nobody watches
+            process.kill()
+            process.wait()
+            raise
         with self._lock:
-            self._children.append(_Child(process, Owner.of_process(process.pid)))
+            self._children.append(child)
 
     def _reap(self) -> None:
-        self._count_crashes()
         for child in [child for child in self._children if child.process.poll() is not None]:
             with self._lock:
                 self._children.remove(child)

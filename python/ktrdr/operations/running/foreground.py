@@ -89,7 +89,7 @@ def claim_for_resume(
         token: ends the wait.
     """
     operation_id = store.find_id(operation_id)
-    operation = store.get(operation_id)
+    operation = store.whole(operation_id)
     kind = kind_of(operation.kind)
     _check_threads(operation, threads)
     if not stored:

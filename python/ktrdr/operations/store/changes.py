@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, Connection, delete, or_, update
 from ktrdr.errors import AlreadyCompleted, AlreadyRunning, ChildOperation, KtrdrError, Poisoned
 from ktrdr.operations.models import Operation, Status
 from ktrdr.operations.store.database import now
-from ktrdr.operations.store.rows import find, lock, lock_children, stored, to_json
+from ktrdr.operations.store.proof.columns import to_json
+from ktrdr.operations.store.rows import find, lock, lock_children, look_up, stored
 from ktrdr.operations.store.tables import checkpoints, ledger_segments, operations
 
 MAX_CRASHES = 3
@@ -128,7 +129,8 @@ def set_note(connection: Connection, operation_id: str, note: str | None) -> Ope
 
 def delete_operation(connection: Connection, operation_id: str) -> None:
     """Removes an operation with its parts and their data; ``AlreadyRunning`` while one runs."""
-    found = _with_children(connection, operation_id)
+    parent = look_up(connection, operation_id)  # also one so damaged that nothing else can be done with it
+    found = [parent] if parent.status is Status.DAMAGED else _with_children(connection, operation_id)
     for each in found:
         if each.status is Status.RUNNING:
             hint = "cancel it first"

@@ -10,7 +10,7 @@ from ktrdr import _core
 from ktrdr.errors import SnapshotCorrupt, SnapshotError, SnapshotTooNew, SnapshotUnrecoverable, SnapshotWrongOperation
 from ktrdr.operations.models import LoadedCheckpoint, OpenedSnapshot, Operation
 from ktrdr.operations.registry import registered
-from ktrdr.operations.store.tables import checkpoints, damaged_checkpoints, ledger_segments, operations
+from ktrdr.operations.store.tables import as_stored, checkpoints, damaged_checkpoints, ledger_segments, operations
 
 _KEPT = ("operation_id", "generation", "bar", "snapshot", "hash", "saved_at")
 
@@ -72,13 +72,13 @@ def _notices(aside: list[Row[Any]], saved: LoadedCheckpoint | None = None) -> tu
 
 def newest_first(connection: Connection, operation_id: str) -> list[Row[Any]]:
     """Returns the checkpoints of an operation."""
-    statement = select(checkpoints).where(checkpoints.c.operation_id == operation_id)
+    statement = select(*as_stored(checkpoints.c)).where(checkpoints.c.operation_id == operation_id)
     return list(connection.execute(statement.order_by(checkpoints.c.generation.desc())))
 
 
 def check(operation: Operation, row: Row[Any]) -> OpenedSnapshot:
     """Opens an intact checkpoint of that operation; raises the ``SnapshotError`` of its damage."""
-    if digest(row.snapshot) != row.hash:
+    if not isinstance(row.snapshot, bytes) or digest(row.snapshot) != row.hash:
         raise SnapshotCorrupt("the bytes are not those that were saved", where=operation.id)
     form: SnapshotFormat = registered(operation.kind)
     opened = form.open_snapshot(row.snapshot)

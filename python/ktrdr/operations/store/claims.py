@@ -23,7 +23,8 @@ from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.changes import FRESH, cancel_parts, change, failed, refuse_unless_resting, unchanged
 from ktrdr.operations.store.checkpoints import forget_beyond, load
 from ktrdr.operations.store.database import now
-from ktrdr.operations.store.rows import find, lock, operation_of, optional_json, select_operation, to_json
+from ktrdr.operations.store.proof.columns import optional_json, to_json
+from ktrdr.operations.store.rows import find, lease_left, lock, operation_of, select_operation
 from ktrdr.operations.store.submissions import Request, stage_key, submit
 from ktrdr.operations.store.tables import operations, workers
 
@@ -82,7 +83,7 @@ def _differs(kind: str, capability: Capability) -> ColumnElement[bool]:
 
 
 def _waiting(connection: Connection, *suits: ColumnElement[bool]) -> Iterator[Operation]:
-    """Yields the operations that wait for a worker, oldest submission first."""
+    """Yields the operations that wait for a worker, oldest submission first; damaged ones are set aside."""
     for_anyone = (
         operations.c.status.in_((Status.PENDING.value, Status.RUNNING.value)),
         func.coalesce(operations.c.parent_id, "") == "",  # so that SQLite looks by status, not through all of history
@@ -90,7 +91,7 @@ def _waiting(connection: Connection, *suits: ColumnElement[bool]) -> Iterator[Op
     )
     for row in _in_pages(connection, select_operation().where(*for_anyone, *suits)):
         found = operation_of(row)
-        if found.status is not Status.RUNNING:
+        if found.status in (Status.PENDING, Status.INTERRUPTED):
             yield found
 
 
@@ -140,7 +141,7 @@ def _take(connection: Connection, read: Operation, owner: Owner, lease_s: float,
     dead = read.owner is not None and read.owner.is_dead()
     free = or_(
         operations.c.status != Status.RUNNING.value,
-        operations.c.lease_until <= now(),
+        lease_left() <= 0.0,
         operations.c.lease_until.is_(None),
     )
     taken = update(operations).where(*unchanged(read), *(() if dead else (free,)))
@@ -154,6 +155,7 @@ def _claimed(owner: Owner, lease_s: float, **values: Any) -> dict[str, Any]:
         "owner": owner.text,
         "epoch": operations.c.epoch + 1,
         "lease_until": now() + lease_s,
+        "lease_s": lease_s,
         "started_at": func.coalesce(operations.c.started_at, now()),
         "ended_at": None,
         **values,
@@ -276,7 +278,12 @@ def _extend(connection: Connection, parent: Lease, lease_s: float) -> None:
         operations.c.epoch == parent.epoch,
         operations.c.status == Status.RUNNING.value,
     )
-    if connection.execute(update(operations).where(*mine).values(lease_until=now() + lease_s)).rowcount != 1:
+    if (
+        connection.execute(
+            update(operations).where(*mine).values(lease_until=now() + lease_s, lease_s=lease_s)
+        ).rowcount
+        != 1
+    ):
         raise LeaseLost("another process runs it now, or has ended it", operation=parent.operation_id)
 
 

@@ -22,6 +22,7 @@ from ktrdr import settings
 from ktrdr.errors import ArgumentInvalid, StorageUnavailable
 
 BUSY_SECONDS = 5
+ANSWER_SECONDS = 20
 _WRITES = "ktrdr_writes"
 _Result = TypeVar("_Result")
 
@@ -118,10 +119,16 @@ def _sqlite(url: URL) -> Engine:
 def _prepare(connection: sqlite3.Connection, _: Any) -> None:
     """Turns off the implicit transactions of Python's sqlite3, which begin only at the first change."""
     connection.isolation_level = None
+    # A text that a damaged disk has changed reaches its reader, which refuses it and keeps the other rows.
+    connection.text_factory = _decoded
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
     if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
         _keep_a_wal(connection)
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode(errors="surrogateescape")
 
 
 def _keep_a_wal(connection: sqlite3.Connection) -> None:
@@ -143,8 +150,15 @@ def _begin(connection: Connection) -> None:
 
 
 def _postgresql(url: URL) -> Engine:
-    """Makes an engine with timeouts: the server ends a frozen owner's transaction, and a lost server is noticed."""
-    settings = f"-c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout={2 * BUSY_SECONDS}s"
+    """Makes an engine with timeouts: the server ends a frozen owner's transaction, and a lost server is noticed.
+
+    A server that is frozen, or something else that listens at its address, takes bytes and says nothing. The client
+    waits ``ANSWER_SECONDS`` for each statement, and ``BUSY_SECONDS`` for a connection.
+    """
+    settings = (
+        f"-c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout={2 * BUSY_SECONDS}s "
+        f"-c statement_timeout={ANSWER_SECONDS}s"
+    )
     arguments = {
         "application_name": "ktrdr",
         "options": settings,
@@ -154,7 +168,26 @@ def _postgresql(url: URL) -> Engine:
         "keepalives_count": 2,
         "tcp_user_timeout": 3_000 * BUSY_SECONDS,
     }
-    return create_engine(url, pool_pre_ping=True, connect_args=arguments)
+    engine = create_engine(url, pool_pre_ping=True, connect_args=arguments)
+    connect = _patient_connections()
+    event.listen(engine, "do_connect", lambda _dialect, _record, words, named: connect(*words, **named))
+    return engine
+
+
+def _patient_connections() -> Callable[..., Any]:
+    """Returns the function that makes connections whose statements end in time, with psycopg imported now."""
+    import psycopg
+
+    class Patient(psycopg.Connection[Any]):
+        def wait(self, gen: Any, *words: Any, **named: Any) -> Any:
+            try:
+                return super().wait(gen, *words, **{"timeout": ANSWER_SECONDS, **named})
+            except psycopg.OperationalError:
+                if self.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
+                    self.close()  # its answer, should it still come, is nobody's
+                raise
+
+    return Patient.connect
 
 
 @contextmanager

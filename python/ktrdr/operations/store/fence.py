@@ -21,7 +21,9 @@ from ktrdr.operations.store.changes import change, failed
 from ktrdr.operations.store.checkpoints import digest, put_aside
 from ktrdr.operations.store.claims import loaded, unsuited
 from ktrdr.operations.store.database import now
-from ktrdr.operations.store.rows import find, optional_json, to_json
+from ktrdr.operations.store.proof.columns import optional_json, to_json
+from ktrdr.operations.store.proof.outcomes import outcome_row, trial_row
+from ktrdr.operations.store.rows import find
 from ktrdr.operations.store.tables import checkpoints, ledger_segments, operations, results, trials
 
 GENERATIONS_KEPT = 2
@@ -62,7 +64,7 @@ def save(
     """Writes the next generation: ledger rows, snapshot and progress."""
     following = replace(lease, generation=lease.generation + 1)
     changes = _progress(progress) | {"generation": following.generation, "identity": identity, "crashes": 0}
-    if fenced(connection, lease, lease_until=now() + lease_s, **changes) is None:
+    if fenced(connection, lease, lease_until=now() + lease_s, lease_s=lease_s, **changes) is None:
         if _is_saved(connection, following, snapshot):
             return following
         raise _lost(lease)
@@ -124,33 +126,18 @@ def complete(
             return
         raise _lost(lease)
     _add_segments(connection, following, segments)
-    connection.execute(insert(results).values(operation_id=lease.operation_id, **_outcome(outcome)))
+    connection.execute(insert(results).values(outcome_row(connection, lease.operation_id, outcome)))
     if trial is not None:
-        connection.execute(insert(trials).values(_trial(lease.operation_id, outcome, trial)))
+        kind = connection.execute(select(operations.c.kind).where(operations.c.id == lease.operation_id)).scalar_one()
+        row = trial_row(lease.operation_id, kind, outcome, trial)
+        connection.execute(insert(trials).values(recorded_at=now(), **row))
     connection.execute(delete(checkpoints).where(checkpoints.c.operation_id == lease.operation_id))
-
-
-def _outcome(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "result_hash": outcome.result_hash,
-        "identity": outcome.identity,
-        "summary": to_json(outcome.summary),
-        "manifest": to_json(outcome.manifest),
-        "warnings": to_json(outcome.warnings),
-    }
-
-
-def _trial(operation_id: str, outcome: Outcome, trial: Trial) -> dict[str, Any]:
-    values = {name: value for name, value in vars(trial).items() if name != "facts"}
-    kind = select(operations.c.kind).where(operations.c.id == operation_id).scalar_subquery()
-    known = {"operation_id": operation_id, "kind": kind, "identity": outcome.identity, "recorded_at": now()}
-    return {**values, **known, "facts": to_json(trial.facts)}
 
 
 def beat(connection: Connection, lease: Lease, progress: Json | None, lease_s: float) -> bool:
     """Extends the lease; returns True if the run is asked to stop."""
     report = {} if progress is None else _progress(progress)
-    row = fenced(connection, lease, lease_until=now() + lease_s, **report)
+    row = fenced(connection, lease, lease_until=now() + lease_s, lease_s=lease_s, **report)
     if row is None:
         raise _lost(lease)
     return bool(row.cancel_requested)
@@ -199,7 +186,7 @@ def rewind(connection: Connection, lease: Lease, code: str, lease_s: float) -> C
 
     An operation without another checkpoint ends as failed. That error is returned, so that its transaction commits.
     """
-    if fenced(connection, lease, epoch=operations.c.epoch + 1, lease_until=now() + lease_s) is None:
+    if fenced(connection, lease, epoch=operations.c.epoch + 1, lease_until=now() + lease_s, lease_s=lease_s) is None:
         raise _lost(lease)
     put_aside(connection, lease.operation_id, lease.generation, code)
     taken = find(connection, lease.operation_id)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
 from ktrdr._types import Json
-from ktrdr.errors import ArgumentInvalid, NotFound, ReferenceAmbiguous, SnapshotCorrupt
+from ktrdr.errors import ArgumentInvalid, NotFound, ReferenceAmbiguous, ResultDamaged, SnapshotCorrupt
 from ktrdr.operations.models import (
     LATEST,
     OPERATION_ID,
@@ -22,16 +20,38 @@ from ktrdr.operations.models import (
     Outcome,
     Segment,
     Status,
-    Trial,
 )
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.checkpoints import digest
+from ktrdr.operations.store.proof.columns import Column, blob, instant, read_columns, whole
+from ktrdr.operations.store.proof.outcomes import (
+    check_ledger,
+    damaged,
+    read_outcome,
+    read_summary,
+    read_trial,
+    select_results,
+    select_trials,
+)
 from ktrdr.operations.store.rows import find, moment, no_such_operation, operation_of, select_operation, stored
-from ktrdr.operations.store.tables import checkpoints, damaged_checkpoints, ledger_segments, operations, results
+from ktrdr.operations.store.tables import (
+    as_stored,
+    checkpoints,
+    damaged_checkpoints,
+    ledger_segments,
+    operations,
+    results,
+)
 from ktrdr.operations.store.tables import trials as logged
 
 MAX_PAGE = 500
 _MOST_CANDIDATES = 10
+_CHECKPOINT = {
+    "generation": Column(whole, 0),
+    "bar": Column(whole, 0),
+    "snapshot": Column(blob, b""),
+    "saved_at": Column(instant, moment(0.0)),
+}
 
 
 def list_operations(
@@ -44,7 +64,7 @@ def list_operations(
 ) -> tuple[list[Operation], str | None]:
     """Returns one page, newest first, and the cursor of the next one."""
     wanted = [operations.c.parent_id.is_(None) if parent_id is None else operations.c.parent_id == parent_id]
-    if status is not None:
+    if status not in (None, Status.DAMAGED):  # damage is found by reading, whatever the table says
         wanted.append(operations.c.status == stored(status))
     if kind is not None:
         wanted.append(operations.c.kind == kind)
@@ -108,10 +128,11 @@ def _number(cursor: str) -> int:
 
 
 def owned_by(connection: Connection, owners: Iterable[Owner]) -> list[Operation]:
-    """Returns the running operations of those processes, oldest first, without parts of another one."""
+    """Returns the running operations of those processes, oldest first, without parts and damaged ones."""
     theirs = (operations.c.owner.in_([owner.text for owner in owners]), operations.c.parent_id.is_(None))
     statement = select_operation().where(*theirs, operations.c.status == Status.RUNNING.value)
-    return [operation_of(row) for row in connection.execute(statement.order_by(operations.c.seq))]
+    found = [operation_of(row) for row in connection.execute(statement.order_by(operations.c.seq))]
+    return [operation for operation in found if operation.status is not Status.DAMAGED]
 
 
 def parts(connection: Connection, operation_ids: Iterable[str]) -> dict[str, list[Operation]]:
@@ -125,7 +146,9 @@ def parts(connection: Connection, operation_ids: Iterable[str]) -> dict[str, lis
 
 def segment_starts(connection: Connection, operation_id: str, kind: str, upto: int | None) -> list[int]:
     """Returns the first row of each segment of a ledger, in order."""
-    find(connection, operation_id)
+    found = find(connection, operation_id)
+    if found.status is Status.COMPLETED:
+        check_ledger(connection, operation_id, kind)
     mine = [ledger_segments.c.operation_id == operation_id, ledger_segments.c.kind == kind]
     if upto is not None:
         mine.append(ledger_segments.c.generation <= upto)
@@ -140,12 +163,12 @@ def segments(connection: Connection, operation_id: str, kind: str, starts: Itera
         ledger_segments.c.kind == kind,
         ledger_segments.c.seq_from.in_(list(starts)),
     )
-    rows = connection.execute(select(ledger_segments).where(*mine).order_by(ledger_segments.c.seq_from))
+    rows = connection.execute(select(*as_stored(ledger_segments.c)).where(*mine).order_by(ledger_segments.c.seq_from))
     return [_segment(row) for row in rows]
 
 
 def _segment(row: Row[Any]) -> Segment:
-    if digest(row.data) != row.hash:
+    if not isinstance(row.data, bytes) or digest(row.data) != row.hash:
         where = f"{row.operation_id}: ledger {row.kind}"
         rows = f"rows {row.seq_from} to {row.seq_to - 1}"
         raise SnapshotCorrupt("the bytes are not those that were saved", where=where, found=rows)
@@ -153,18 +176,14 @@ def _segment(row: Row[Any]) -> Segment:
 
 
 def outcome(connection: Connection, operation_id: str) -> Outcome | None:
-    """Returns the result of a completed operation, None before its end; ``NotFound`` if there is no such operation."""
-    find(connection, operation_id)
-    row = connection.execute(select(results).where(results.c.operation_id == operation_id)).one_or_none()
+    """Returns the result of a completed operation, None before its end; ``NotFound``, ``ResultDamaged``."""
+    found = find(connection, operation_id)
+    row = connection.execute(select_results().where(results.c.operation_id == operation_id)).one_or_none()
+    if row is None and found.status is Status.COMPLETED:
+        raise damaged(operation_id, "nothing")
     if row is None:
         return None
-    return Outcome(
-        result_hash=row.result_hash,
-        identity=row.identity,
-        summary=json.loads(row.summary),
-        manifest=json.loads(row.manifest),
-        warnings=tuple(json.loads(row.warnings)),
-    )
+    return read_outcome(row)
 
 
 def trials(
@@ -177,29 +196,33 @@ def trials(
         logged.c.from_ns < until_ns,
         logged.c.until_ns > from_ns,
     ]
+    statement = select_trials(*wanted)
     if upto is not None:
         last = select(logged.c.seq).where(logged.c.operation_id == upto).scalar_subquery()
-        wanted.append(logged.c.seq <= last)
-    return [_logged(row) for row in connection.execute(select(logged).where(*wanted).order_by(logged.c.seq))]
+        statement = statement.where(logged.c.seq <= last)
+    return [read_trial(row) for row in connection.execute(statement)]
 
 
-def _logged(row: Row[Any]) -> LoggedTrial:
-    trial = Trial(row.symbol, row.timeframe, row.from_ns, row.until_ns, json.loads(row.facts))
-    return LoggedTrial(row.operation_id, row.kind, row.identity, trial)
+def summaries(connection: Connection, operation_ids: Iterable[str]) -> dict[str, Json | None]:
+    """Returns the figures of those operations that have a result, by id; None for a damaged one."""
+    of = results.c
+    columns = (of.operation_id, of.result_hash, of.identity, of.summary, of.summary_seal)
+    rows = connection.execute(select(*as_stored(columns)).where(of.operation_id.in_(list(operation_ids))))
+    return {row.operation_id: _sound(row) for row in rows}
 
 
-def summaries(connection: Connection, operation_ids: Iterable[str]) -> dict[str, Json]:
-    """Returns the figures of those operations that have a result, by id."""
-    mine = results.c.operation_id.in_(list(operation_ids))
-    rows = connection.execute(select(results.c.operation_id, results.c.summary).where(mine))
-    return {row.operation_id: json.loads(row.summary) for row in rows}
+def _sound(row: Row[Any]) -> Json | None:
+    try:
+        return read_summary(row)
+    except ResultDamaged:
+        return None
 
 
 def checkpoint_records(connection: Connection, operation_id: str) -> list[CheckpointRecord]:
     """Returns the kept checkpoints, newest first, then those that were put aside."""
     find(connection, operation_id)
-    good = select(checkpoints).where(checkpoints.c.operation_id == operation_id)
-    bad = select(damaged_checkpoints).where(damaged_checkpoints.c.operation_id == operation_id)
+    good = select(*as_stored(checkpoints.c)).where(checkpoints.c.operation_id == operation_id)
+    bad = select(*as_stored(damaged_checkpoints.c)).where(damaged_checkpoints.c.operation_id == operation_id)
     return [
         *(_record(row, None) for row in connection.execute(good.order_by(checkpoints.c.generation.desc()))),
         *(_record(row, row.code) for row in connection.execute(bad.order_by(damaged_checkpoints.c.seq.desc()))),
@@ -207,9 +230,9 @@ def checkpoint_records(connection: Connection, operation_id: str) -> list[Checkp
 
 
 def _record(row: Row[Any], damage: str | None) -> CheckpointRecord:
-    saved_at = moment(row.saved_at)
-    assert isinstance(saved_at, datetime)
-    return CheckpointRecord(row.generation, row.bar, len(row.snapshot), saved_at, damage)
+    values, unreadable = read_columns(dict(row._mapping), _CHECKPOINT)
+    size_bytes = len(values.pop("snapshot"))
+    return CheckpointRecord(**values, size_bytes=size_bytes, damage=SnapshotCorrupt.code if unreadable else damage)
 
 
 def snapshot(connection: Connection, operation_id: str, generation: int | None) -> bytes:

@@ -1,61 +1,127 @@
-"""Rows of the operations table as values, the statements that read them, and the stored form of JSON."""
+"""Rows of the operations table as values, the statements that read them, and rows that cannot be read."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, select
 
-from ktrdr.errors import NotFound
+from ktrdr.errors import NotFound, OperationDamaged
 from ktrdr.operations.models import Capability, Operation, Status
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.database import now
-from ktrdr.operations.store.tables import operations
+from ktrdr.operations.store.proof.columns import (
+    Column,
+    blob,
+    from_json,
+    instant,
+    mapping,
+    mapping_with,
+    number,
+    read_columns,
+    to_json,
+    truth,
+    whole,
+    words,
+)
+from ktrdr.operations.store.proof.seals import request_seal
+from ktrdr.operations.store.tables import as_stored, operations
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST_LEASES = 2
+_STORED = frozenset(Status) - {Status.INTERRUPTED, Status.DAMAGED}
 
 
-def to_json(value: Any) -> str:
-    """Returns one text for one value, whatever the order of its keys.
-
-    >>> to_json({"b": 1, "a": [2.5, None]})
-    '{"a":[2.5,null],"b":1}'
-    """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+def _status_word(stored: Any) -> Status:
+    found = Status(words(stored))
+    if found not in _STORED:
+        raise ValueError(stored)
+    return found
 
 
-def optional_json(value: Mapping[str, Any] | None) -> str | None:
-    """Returns ``to_json(value)``, or None for NULL."""
-    return None if value is None else to_json(value)
+def _marks(stored: Any) -> dict[str, Any]:
+    """Returns the marks of workers that returned an operation to the queue."""
+    found = mapping(stored)
+    for mark in found.values():
+        if not isinstance(mark["reason"], dict) or not {"started_at", "data_stamp"} <= mark.keys():
+            raise ValueError(stored)
+    return found
+
+
+_COLUMNS: Mapping[str, Column] = {
+    "id": Column(words, ""),
+    "parent_id": Column(words, optional=True),
+    "kind": Column(words, ""),
+    "status": Column(_status_word, Status.DAMAGED),
+    "spec": Column(mapping, {}),
+    "model_id": Column(words, optional=True),
+    "threads": Column(whole, 0),
+    "profile": Column(mapping, optional=True),
+    "semantics": Column(whole, optional=True),
+    "identity": Column(blob, optional=True),
+    "placement": Column(words, optional=True),
+    "owner": Column(lambda stored: Owner.parse(words(stored)), optional=True),
+    "epoch": Column(whole, 0),
+    "lease_until": Column(number, optional=True),
+    "lease_s": Column(number, optional=True),
+    "lease_left_s": Column(number, optional=True),
+    "generation": Column(whole, 0),
+    "progress": Column(mapping, optional=True),
+    "progress_seq": Column(whole, 0),
+    "cancel_requested": Column(truth, instead=False),
+    "crashes": Column(whole, 0),
+    "error": Column(mapping_with("code", "message"), optional=True),
+    "forked_from": Column(mapping_with("operation", "bar"), optional=True),
+    "unsuited_workers": Column(_marks, {}),
+    "idempotency_key": Column(words, optional=True),
+    "created_at": Column(instant, datetime.fromisoformat("1970-01-01T00:00:00+00:00")),
+    "started_at": Column(instant, optional=True),
+    "ended_at": Column(instant, optional=True),
+    "note": Column(words, optional=True),
+}
+"""Columns of an operation, in the order in which a person would look at them."""
 
 
 def moment(seconds: float | None) -> datetime | None:
     """Returns a stored time as an aware datetime, UTC."""
-    return None if seconds is None else _EPOCH + timedelta(seconds=seconds)
+    return None if seconds is None else instant(seconds)
+
+
+def lease_left() -> ColumnElement[float]:
+    """Returns the seconds until a lease ends, by the database's clock.
+
+    A lease that ends later than two of its lengths from now was written by a clock that has been set back since. It is
+    no sign of life, and counts as over.
+    """
+    left = operations.c.lease_until - now()
+    return case((left > _LONGEST_LEASES * operations.c.lease_s, 0.0), else_=left)
 
 
 def select_operation() -> Select[Any]:
-    """Selects every column, and the seconds left of the lease by the database's clock."""
-    return select(operations, (operations.c.lease_until - now()).label("lease_left_s"))
+    """Selects every column as it is stored, and the seconds left of the lease."""
+    return select(*as_stored([*operations.c, lease_left().label("lease_left_s")]))
 
 
 def find(connection: Connection, operation_id: str) -> Operation:
-    """Returns one operation; ``NotFound``."""
+    """Returns one operation; ``NotFound``, ``OperationDamaged``."""
+    return _whole(look_up(connection, operation_id))
+
+
+def look_up(connection: Connection, operation_id: str) -> Operation:
+    """Returns one operation, also a damaged one; ``NotFound``."""
     statement = select_operation().where(operations.c.id == operation_id)
     return _one(connection.execute(statement).one_or_none(), operation_id)
 
 
 def lock(connection: Connection, operation_id: str) -> Operation:
-    """Returns one operation and locks it until this transaction ends; ``NotFound``."""
+    """Returns one operation and locks it until this transaction ends; ``NotFound``, ``OperationDamaged``."""
     statement = select_operation().where(operations.c.id == operation_id).with_for_update()
-    return _one(connection.execute(statement).one_or_none(), operation_id)
+    return _whole(_one(connection.execute(statement).one_or_none(), operation_id))
 
 
 def lock_children(connection: Connection, operation_id: str) -> list[Operation]:
-    """Returns the parts of an operation, locked, oldest first."""
+    """Returns the parts of an operation, locked, oldest first; damaged ones too."""
     statement = select_operation().where(operations.c.parent_id == operation_id).order_by(operations.c.seq)
     return [operation_of(row) for row in connection.execute(statement.with_for_update())]
 
@@ -66,50 +132,53 @@ def _one(row: Row[Any] | None, operation_id: str) -> Operation:
     return operation_of(row)
 
 
+def _whole(read: Operation) -> Operation:
+    if read.status is Status.DAMAGED:
+        raise _damage(read.id, (read.error or {}).get("found", ""))
+    return read
+
+
 def no_such_operation(reference: str) -> NotFound:
     """Returns the error of an id that no operation has."""
     return NotFound("no such operation", operation=reference, hint="`ktrdr operations list` shows what there is")
 
 
-def operation_of(row: Row[Any]) -> Operation:
-    """Returns a row of ``select_operation`` as a value."""
-    owner = None if row.owner is None else Owner.parse(row.owner)
-    return Operation(
-        id=row.id,
-        parent_id=row.parent_id,
-        kind=row.kind,
-        status=_status(row, owner),
-        spec=json.loads(row.spec),
-        model_id=row.model_id,
-        threads=row.threads,
-        profile=_mapping(row.profile),
-        semantics=row.semantics,
-        identity=row.identity,
-        placement=row.placement,
-        owner=owner,
-        epoch=row.epoch,
-        lease_left_s=row.lease_left_s,
-        generation=row.generation,
-        progress=_mapping(row.progress),
-        progress_seq=row.progress_seq,
-        cancel_requested=row.cancel_requested,
-        crashes=row.crashes,
-        error=_mapping(row.error),
-        forked_from=_mapping(row.forked_from),
-        unsuited=json.loads(row.unsuited_workers),
-        idempotency_key=row.idempotency_key,
-        created_at=_EPOCH + timedelta(seconds=row.created_at),
-        started_at=moment(row.started_at),
-        ended_at=moment(row.ended_at),
-        note=row.note,
+def _damage(operation_id: str, columns: str) -> OperationDamaged:
+    return OperationDamaged(
+        "its row in the database is damaged",
+        operation=operation_id,
+        found=columns,
+        hint="restore the database from a backup, or delete the operation and start it again",
     )
 
 
-def _status(row: Row[Any], owner: Owner | None) -> Status:
-    status = Status(row.status)
-    if status is not Status.RUNNING:
-        return status
-    over = row.lease_left_s is None or row.lease_left_s <= 0 or owner is None or owner.is_dead()
+def operation_of(row: Row[Any]) -> Operation:
+    """Returns a row of ``select_operation`` as a value.
+
+    A row that is not what was written has the status DAMAGED, an error that names the columns, and the values that
+    can be read.
+    """
+    stored = dict(row._mapping)
+    values, unreadable = read_columns(stored, _COLUMNS)
+    if not unreadable and stored["request_seal"] != _seal(stored):
+        unreadable = ["request"]
+    values["unsuited"] = values.pop("unsuited_workers")
+    del values["lease_until"], values["lease_s"]  # the seconds that are left say it
+    if unreadable:
+        values["status"] = Status.DAMAGED
+        values["error"] = _damage(values["id"], ", ".join(unreadable)).to_dict()
+    elif values["status"] is Status.RUNNING:
+        values["status"] = _of_running(values["lease_left_s"], values["owner"])
+    return Operation(**values)
+
+
+def _seal(stored: Mapping[str, Any]) -> bytes:
+    names = ("id", "parent_id", "kind", "spec", "threads", "idempotency_key")
+    return request_seal(*(stored[name] for name in names))
+
+
+def _of_running(lease_left_s: float | None, owner: Owner | None) -> Status:
+    over = lease_left_s is None or lease_left_s <= 0 or owner is None or owner.is_dead()
     return Status.INTERRUPTED if over else Status.RUNNING
 
 
@@ -125,11 +194,6 @@ def capabilities_json(capabilities: Mapping[str, Capability] | None) -> str | No
     return to_json({kind: {"profile": one.profile, "semantics": one.semantics} for kind, one in capabilities.items()})
 
 
-def capabilities_of(text: str | None) -> dict[str, Capability] | None:
+def capabilities_of(text: str) -> dict[str, Capability]:
     """Returns the capabilities that a text of ``capabilities_json`` holds."""
-    return None if text is None else {kind: Capability(**one) for kind, one in json.loads(text).items()}
-
-
-def _mapping(text: str | None) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = None if text is None else json.loads(text)
-    return found
+    return {kind: Capability(**one) for kind, one in from_json(text).items()}

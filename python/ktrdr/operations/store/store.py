@@ -30,7 +30,7 @@ from ktrdr.operations.store import changes, claims, fence, fleet, reads, submiss
 from ktrdr.operations.store.claims import Capabilities
 from ktrdr.operations.store.database import Database, database_url
 from ktrdr.operations.store.migrations.schema import bring_to_head
-from ktrdr.operations.store.rows import find
+from ktrdr.operations.store.rows import find, look_up
 from ktrdr.settings import lease_seconds
 
 _SEGMENTS_AT_ONCE = 64
@@ -306,7 +306,11 @@ class Store:
         return self._database.read(partial(reads.find_id, reference=reference))
 
     def get(self, operation_id: str) -> Operation:
-        """Returns one operation; ``NotFound``."""
+        """Returns one operation, also a damaged one, whose status says so; ``NotFound``."""
+        return self._database.read(partial(look_up, operation_id=operation_id))
+
+    def whole(self, operation_id: str) -> Operation:
+        """Returns one operation whose row is what was written; ``NotFound``, ``OperationDamaged``."""
         return self._database.read(partial(find, operation_id=operation_id))
 
     def list(
@@ -324,7 +328,7 @@ class Store:
         )
 
     def segments(self, operation_id: str, kind: str, upto_generation: int | None = None) -> Iterator[Segment]:
-        """Yields the segments of a ledger in order: all of them, or those up to a generation."""
+        """Yields the segments of a ledger in order: all of them, or those up to a generation; ``ResultDamaged``."""
         starts = self._database.read(
             lambda connection: reads.segment_starts(connection, operation_id, kind, upto_generation)
         )
@@ -333,7 +337,7 @@ class Store:
             yield from self._database.read(partial(reads.segments, operation_id=operation_id, kind=kind, starts=some))
 
     def outcome(self, operation_id: str) -> Outcome | None:
-        """Returns the result of a completed operation, None before its end."""
+        """Returns the result of a completed operation, None before its end; ``ResultDamaged``."""
         return self._database.read(partial(reads.outcome, operation_id=operation_id))
 
     def parts(self, operation_ids: Iterable[str]) -> Mapping[str, Sequence[Operation]]:
@@ -356,8 +360,8 @@ class Store:
             lambda connection: reads.trials(connection, symbol, timeframe, from_ns, until_ns, upto)
         )
 
-    def summaries(self, operation_ids: Iterable[str]) -> dict[str, Json]:
-        """Returns the figures of those operations that have a result, by id."""
+    def summaries(self, operation_ids: Iterable[str]) -> dict[str, Json | None]:
+        """Returns the figures of those operations that have a result, by id; None for one that is damaged."""
         return self._database.read(partial(reads.summaries, operation_ids=list(operation_ids)))
 
     def checkpoints(self, operation_id: str) -> Sequence[CheckpointRecord]:

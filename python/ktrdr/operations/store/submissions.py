@@ -15,7 +15,9 @@ from ktrdr.operations.models import LONGEST_NOTE, Capability, Claim, Lease, Open
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.checkpoints import check, newest_first
 from ktrdr.operations.store.database import now
-from ktrdr.operations.store.rows import find, optional_json, to_json
+from ktrdr.operations.store.proof.columns import optional_json, to_json
+from ktrdr.operations.store.proof.seals import request_seal
+from ktrdr.operations.store.rows import find
 from ktrdr.operations.store.tables import checkpoints, ledger_segments, operations
 
 
@@ -94,6 +96,7 @@ def begin_here(
         "owner": owner.text,
         "epoch": 1,
         "lease_until": now() + lease_s,
+        "lease_s": lease_s,
         "placement": f"host:{owner.host}",
         "profile": optional_json(capability.profile),
         "semantics": capability.semantics,
@@ -161,7 +164,7 @@ def _copy(connection: Connection, row: Row[Any], fork_id: str) -> None:
 
 
 def _insert(connection: Connection, operation_id: str, request: Request, **more: Any) -> None:
-    row = {
+    row: dict[str, Any] = {
         "id": operation_id,
         "kind": request.kind,
         "spec": to_json(request.spec),
@@ -179,4 +182,6 @@ def _insert(connection: Connection, operation_id: str, request: Request, **more:
         "created_at": now(),
     }
     row |= more
+    sealed = (row["id"], row.get("parent_id"), row["kind"], row["spec"], row["threads"], row.get("idempotency_key"))
+    row["request_seal"] = request_seal(*sealed)
     connection.execute(insert(operations).values(row))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     Double,
     ForeignKey,
     Index,
@@ -17,7 +21,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    type_coerce,
 )
+from sqlalchemy.types import NullType
 
 metadata = MetaData(
     naming_convention={
@@ -38,6 +44,7 @@ operations = Table(
     Column("kind", String(32), nullable=False),
     Column("status", String(16), nullable=False),
     Column("spec", Text, nullable=False),
+    Column("request_seal", LargeBinary),
     Column("model_id", Text),
     Column("threads", Integer, nullable=False),
     Column("profile", Text),
@@ -50,6 +57,7 @@ operations = Table(
     Column("owner", Text),
     Column("epoch", Integer, nullable=False),
     Column("lease_until", Double),
+    Column("lease_s", Double),
     Column("generation", Integer, nullable=False),
     Column("progress", Text),
     Column("progress_seq", Integer, nullable=False),
@@ -121,6 +129,9 @@ results = Table(
     Column("manifest", Text, nullable=False),
     Column("warnings", Text, nullable=False),
     Column("summary", Text, nullable=False, server_default="{}"),
+    Column("ledger", Text),
+    Column("summary_seal", LargeBinary),
+    Column("seal", LargeBinary),
 )
 
 trials = Table(
@@ -136,6 +147,8 @@ trials = Table(
     Column("until_ns", BigInteger, nullable=False),
     Column("facts", Text, nullable=False),
     Column("recorded_at", Double, nullable=False),
+    Column("place", Text),
+    Column("seal", LargeBinary),
     UniqueConstraint("operation_id"),
     Index(None, "symbol", "timeframe"),
     sqlite_autoincrement=True,
@@ -153,3 +166,11 @@ workers = Table(
     Column("seen_at", Double, nullable=False),
     Column("capabilities", Text),
 )
+
+
+def as_stored(columns: Iterable[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+    """Returns columns to select without their types.
+
+    A type would refuse a damaged value, and every other row of the answer with it. Readers check values one by one.
+    """
+    return [type_coerce(column, NullType()).label(column.key) for column in columns]

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ktrdr.errors import BodyTooLarge, JsonInvalid, RequestError, RequestInvalid
+from ktrdr.errors import BodyTooLarge, JsonInvalid, RequestError
 from ktrdr.text import one_line
 from ktrdr.worker.errors import error_response
 
@@ -114,7 +114,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 def check_json(body: bytes) -> None:
     """Passes for UTF-8 JSON without repeated keys, NaN, NUL or lone surrogates, at most 32 levels deep.
 
-    Raises ``JsonInvalid``; ``RequestInvalid`` for a number that no float holds.
+    Raises ``JsonInvalid``, also for a number that no float holds.
 
     >>> check_json(b'{"symbol": "EURUSD"}')
     """
@@ -171,7 +171,7 @@ def _no_constant(name: str) -> None:
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise RequestInvalid("number is too large for a float", found=str(one_line(text)))
+        raise JsonInvalid("a number is too large for a float", found=str(one_line(text)))
     return number
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ktrdr.errors import AuthRequired, ContentType, HostNotAllowed, RequestError
+from ktrdr.errors import AuthRequired, ContentType, HostNotAllowed, HttpInvalid, RequestError
 from ktrdr.worker.access.session import COOKIE, is_open, same_token
 from ktrdr.worker.access.settings import Access
 from ktrdr.worker.errors import error_response
@@ -21,14 +21,18 @@ KNOWN = "ktrdr.known"
 OPEN_PATHS = frozenset({"/health", "/ready"})
 PAGES = "/dashboard"
 """Start of the paths of pages: a stranger there is shown the login form."""
+MOST_HEADER_BYTES = 64 << 10
+_MOST_HEADERS = 100
+_ONCE = ("host", "authorization", "origin", "content-type", "content-length", "cookie", "sec-fetch-site")
 _READING = frozenset({"GET", "HEAD"})
 _LOGIN = frozenset({("GET", "/"), ("POST", "/session")})
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^\[\]:/?#@\s]+)(:[0-9]{1,5})?")
-_ANSWER_HEADERS = {
+ANSWER_HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
+    "content-security-policy": "frame-ancestors 'none'",
 }
 
 
@@ -69,6 +73,7 @@ class AccessMiddleware:
     def _admit(self, scope: Scope) -> bool:
         """Returns True for a known caller; raises the error that refuses the request."""
         headers = Headers(scope=scope)
+        _check_head(scope)
         reading = scope["method"] in _READING
         path = scope["path"]
         if reading and path in OPEN_PATHS:
@@ -81,6 +86,17 @@ class AccessMiddleware:
         if not reading:
             _check_content_type(headers)
         return known
+
+
+def _check_head(scope: Scope) -> None:
+    """Refuses a head that is too large, or that says twice what decides about access."""
+    size = sum(len(name) + len(value) for name, value in scope["headers"])
+    if size > MOST_HEADER_BYTES or len(scope["headers"]) > _MOST_HEADERS:
+        raise HttpInvalid("the headers are too large", expected=f"at most {MOST_HEADER_BYTES} bytes")
+    names = [name.decode("latin-1") for name, _ in scope["headers"]]
+    for name in _ONCE:
+        if names.count(name) > 1:
+            raise HttpInvalid("the header is given more than once", where=name, found=names.count(name))
 
 
 def _check_host(headers: Headers, allowed: frozenset[str]) -> None:
@@ -140,7 +156,7 @@ def _with_headers(send: Send) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in _ANSWER_HEADERS.items():
+            for name, value in ANSWER_HEADERS.items():
                 headers.setdefault(name, value)
         await send(message)
 

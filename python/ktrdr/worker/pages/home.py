@@ -77,7 +77,7 @@ def _listed(parts: Service, wanted: Wanted) -> JsonObject:
         status=status, kind=wanted.kind or None, limit=_PAGE_ROWS, cursor=wanted.cursor or None
     )
     summaries = parts.store.summaries([it.id for it in found if it.kind == _WITH_VERDICT])
-    verdicts = {name: str(summary.get("verdict", "")) for name, summary in summaries.items()}
+    verdicts = {name: str((summary or {}).get("verdict", "")) for name, summary in summaries.items()}
     live = [Live.of(view, verdicts.get(view.operation_id, "")) for view in operation_views(parts.store, found)]
     older = wanted.address("/", cursor=following) if following else ""
     return {"listed": live, "older": older, "workers": sum(worker.live for worker in parts.store.workers())}

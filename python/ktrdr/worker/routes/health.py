@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.concurrency import run_in_threadpool
 
 from ktrdr.errors import StorageError
 from ktrdr.worker.service import Parts, Service
@@ -13,19 +12,16 @@ from ktrdr.worker.views import Health, WorkerList, worker_view
 router = APIRouter(tags=["service"])
 
 
-@router.get("/health")
-async def health() -> Health:
-    """Ok while the process answers."""
-    return Health(status="ok")
+@router.get("/health", responses={503: {"model": Health}})
+async def health(parts: Parts, response: Response) -> Health:
+    """Ok while the process answers and its runner lives; a worker that fails here has to be started again."""
+    return _answer(response, ok=parts.runner.alive)
 
 
 @router.get("/ready", responses={503: {"model": Health}})
 async def ready(parts: Parts, response: Response) -> Health:
-    """Ok while the runner looks for operations and the database answers."""
-    if parts.runner.alive and await run_in_threadpool(_live_workers, parts) is not None:
-        return Health(status="ok")
-    response.status_code = 503
-    return Health(status="not ok")
+    """Ok while the runner looks for operations, and a write to the database has just succeeded within 3 seconds."""
+    return _answer(response, ok=await parts.readiness.is_ready())
 
 
 @router.get("/workers")
@@ -41,6 +37,11 @@ def metrics(parts: Parts) -> Response:
         streams=parts.events.readers, running=parts.runner.running, live_workers=_live_workers(parts)
     )
     return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+def _answer(response: Response, *, ok: bool) -> Health:
+    response.status_code = 200 if ok else 503
+    return Health(status="ok" if ok else "not ok")
 
 
 def _live_workers(parts: Service) -> int | None:

@@ -65,7 +65,7 @@ def restart(parts: Parts, operation_id: OperationId, body: NothingBody | None = 
 def fork(parts: Parts, operation_id: OperationId, body: ForkBody | None = None) -> Accepted:
     """Starts a new operation from this one's newest checkpoint, with other rules or another model."""
     asked = body or ForkBody()
-    spec = fork_of(parts.store.get(operation_id), asked)
+    spec = fork_of(parts.store.whole(operation_id), asked)
     made = parts.store.fork(operation_id, spec=spec, threads=asked.threads, model_id=asked.model_id, note=asked.note)
     return accepted(parts, made)
 
@@ -90,7 +90,7 @@ def cancelled(parts: Service, operation_id: str) -> OperationView:
 
 def resumed(parts: Service, operation_id: str, body: ResumeBody) -> Accepted:
     """Queues an operation again, unless its name now means another strategy."""
-    operation = parts.store.get(operation_id)
+    operation = parts.store.whole(operation_id)
     if not body.stored and operation.status.resumable:
         kind_of(operation.kind).unchanged(operation.spec)
     return accepted(parts, parts.store.requeue(operation_id))

@@ -62,7 +62,7 @@ def _table(parts: Service, operation_id: str, name: str) -> pl.DataFrame:
 
 
 def _completed(parts: Service, operation_id: str) -> Operation:
-    operation = parts.store.get(operation_id)
+    operation = parts.store.whole(operation_id)
     if operation.status is not Status.COMPLETED:
         raise NotCompleted(
             "it has no result yet",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -51,6 +52,10 @@ def locked(url: str) -> Iterator[None]:
     finally:
         connection.execute("ROLLBACK")
         connection.close()
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def two_saves(store: Store) -> Lease:
@@ -219,6 +224,33 @@ class TestPostgresql:
             stores.claim_next(store)
         assert store.get(waiting.id) == waiting
         assert stores.claim_next(store) is not None
+
+    def test_frozen_it_is_given_up_in_time(
+        self, store: Store, postgresql: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A stopped server takes bytes and says nothing: TCP sees a peer that lives."""
+        monkeypatch.setattr(database, "ANSWER_SECONDS", 1)
+        lease = two_saves(store)
+        assert postgresql._process is not None
+        pids = [postgresql._process.pid, *_children(postgresql._process.pid)]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            began_s = time.monotonic()
+            with passes():
+                store.list()
+            assert time.monotonic() - began_s < 12
+        finally:
+            for pid in reversed(pids):
+                os.kill(pid, signal.SIGCONT)
+        assert_whole(store, stores.save(store, lease, 6, after=3).operation_id, 6)
+
+    def test_something_else_at_its_address_is_given_up_in_time(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            began_s = time.monotonic()
+            with passes():
+                Store.open(f"postgresql+psycopg://ktrdr@127.0.0.1:{silent.getsockname()[1]}/ktrdr")
+            assert time.monotonic() - began_s < 12
 
     def restart_at(self, store: Store, server: Server, statement: int) -> None:
         """Crashes and starts the server before the nth statement from now."""

@@ -58,7 +58,7 @@ def test_what_is_no_json(body: bytes) -> None:
 def test_a_number_that_no_float_holds(number: str) -> None:
     body = f'{{"initial_capital": {number}}}'.encode()
     said = ask(APP, "POST", "/", {"content-length": str(len(body))}, [body])
-    assert (said.status, said.code) == (422, "request_invalid")
+    assert (said.status, said.code) == (400, "json_invalid")
 
 
 @pytest.mark.parametrize("body", [b"{}", b" 1 ", deep(MAX_DEPTH), '{"name": "M\u00fcnchen \U0001f600"}'.encode()])

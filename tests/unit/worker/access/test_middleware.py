@@ -48,6 +48,20 @@ def test_other_hosts(host: str) -> None:
     assert (said.status, said.code) == (403, "host_not_allowed")
 
 
+@pytest.mark.parametrize("name", ["host", "authorization", "origin", "content-type", "cookie", "sec-fetch-site"])
+def test_what_decides_about_access_is_said_once(name: str) -> None:
+    """A proxy in front may have judged the other one."""
+    twice = HOST | {name: "localhost", name.upper(): "localhost"}
+    said = ask(OPEN, "GET", "/operations", twice)
+    assert (said.status, said.code) == (400, "http_invalid")
+
+
+@pytest.mark.parametrize("headers", [{"x": "y" * 70_000}, {f"x-{number}": "y" for number in range(120)}])
+def test_a_head_that_is_too_large(headers: dict[str, str]) -> None:
+    said = ask(OPEN, "GET", "/health", HOST | headers)
+    assert (said.status, said.code) == (400, "http_invalid")
+
+
 def test_no_host_at_all() -> None:
     assert ask(OPEN, "GET", "/operations").code == "host_not_allowed"
 

@@ -23,6 +23,8 @@ class Looking:
 
     running: int = 0
     alive: bool = True
+    looks: bool = True
+    worker_id: str = "one"
 
     def wake(self) -> None:
         pass
@@ -33,7 +35,9 @@ class Looking:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store.open(f"sqlite:///{tmp_path / 'ktrdr.db'}")
+    opened = Store.open(f"sqlite:///{tmp_path / 'ktrdr.db'}")
+    opened.register("one", host="here", pid=1, slots=1)
+    return opened
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""``ktrdr verify``: proves on the user's strategy and bars that nothing knows the future."""
+"""``ktrdr verify``: proves that nothing knows the future, and that a stored result is what it was."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ktrdr.cli.interrupt import Interrupt
 from ktrdr.cli.output import CommandResult, Table
 from ktrdr.cli.progress import progress
 from ktrdr.cli.runs.options import Flag, Whole
-from ktrdr.errors import LookaheadFound
+from ktrdr.errors import LookaheadFound, ResultDamaged
 
 if TYPE_CHECKING:
     from ktrdr.analysis.lookahead.report import LookaheadReport
@@ -67,6 +67,29 @@ def look_ahead(
             cancellation_token=token,
         )
     return _answer(report)
+
+
+def result(operation_id: str, /, *, rerun: Flag = False) -> CommandResult:
+    """Derive a stored result again from its ledger, and name what differs; exit code 4 if something does.
+
+    Parameters
+    ----------
+    operation_id
+        Its id, the start of it, or latest.
+    rerun
+        Run it again from its bars, its strategy and its net, too.
+    """
+    from ktrdr.operations.store.store import Store
+    from ktrdr.operations.verification import verify_result
+
+    found = verify_result(Store.open(), operation_id, rerun=rerun)
+    words = {True: "holds", False: "DIFFERS", None: "not tried"}
+    table = Table(("", "", ""), [(proof.name, words[proof.holds], proof.detail) for proof in found.proofs])
+    failure = None
+    if found.failed:
+        names = ", ".join(proof.name for proof in found.failed)
+        failure = ResultDamaged("the result does not prove itself", operation=found.operation_id, found=names)
+    return CommandResult(dict(found.to_dict()), [f"{found.operation_id}, result {found.result_hash}", table], failure)
 
 
 def _answer(report: LookaheadReport) -> CommandResult:

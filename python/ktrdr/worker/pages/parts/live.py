@@ -169,7 +169,7 @@ def _actions(view: OperationView) -> Iterator[Action]:
         yield Action("Restart", f"{at}/restart", sure="Start again at the beginning? Its checkpoints are lost.")
     if view.status is Status.COMPLETED and view.type in REPORTS:
         yield Action("Report", href=f"{at}/report")
-    if view.status not in (Status.PENDING, Status.COMPLETED) and _can_be_forked(view.type):
+    if view.status not in (Status.PENDING, Status.COMPLETED, Status.DAMAGED) and _can_be_forked(view.type):
         yield Action("Fork", href=f"{PAGES}{at}/fork")
     if view.status is not Status.RUNNING:
         sure = "Delete it with its checkpoints, its ledger and its result? This cannot be undone."

@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 
 import ktrdr
 from ktrdr.errors import ArgumentInvalid, DatabaseTooNew, StorageUnavailable
+from ktrdr.operations.models import Status
 from ktrdr.operations.store.database import database_url as url_of
 from ktrdr.operations.store.migrations.schema import HEAD, MIGRATIONS
 from ktrdr.operations.store.store import Store
@@ -55,6 +56,7 @@ def test_a_database_of_an_earlier_version_keeps_what_it_holds(store: Store, data
     again = Store.open(database_url)
     assert stores.sql(again, "SELECT version_num FROM alembic_version") == [(HEAD,)]
     assert stores.facts(again, operation.id) == kept
+    assert again.get(operation.id).status is Status.RUNNING  # sealed as it was
     first = {name: tape.OUTCOME.summary[name] for name in FIRST_FIGURES}
     assert again.outcome(completed.operation.id) == replace(tape.OUTCOME, summary=first)
     assert again.workers() == []  # they register again at their next heartbeat
@@ -71,7 +73,10 @@ def _back_to_0001(store: Store) -> None:
     for name, kind in {"profile": "TEXT", "semantics": "INTEGER"}.items():
         stores.sql(store, f"ALTER TABLE workers ADD COLUMN {name} {kind}")
     stores.sql(store, "ALTER TABLE results DROP COLUMN summary")
-    stores.sql(store, "ALTER TABLE operations DROP COLUMN note")
+    for table, name in (("results", "ledger"), ("results", "summary_seal"), ("results", "seal")):
+        stores.sql(store, f"ALTER TABLE {table} DROP COLUMN {name}")
+    for name in ("note", "request_seal", "lease_s"):
+        stores.sql(store, f"ALTER TABLE operations DROP COLUMN {name}")
     stores.sql(store, "ALTER TABLE workers DROP COLUMN capabilities")
     stores.sql(store, "DROP TABLE trials")
     stores.sql(store, "UPDATE alembic_version SET version_num = '0001'")

@@ -1,0 +1,62 @@
+"""Readiness of a worker, found out and never assumed: its runner looks for operations, and a write succeeds in time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from ktrdr.operations.store.store import Store
+
+LIMIT_SECONDS = 3.0
+_FRESH_SECONDS = 1.0
+
+
+class Looks(Protocol):
+    """The part of a runner that readiness depends on."""
+
+    worker_id: str
+
+    @property
+    def looks(self) -> bool:
+        """Returns True while it looks for operations, and does not hang."""
+
+
+class Readiness:
+    """Answers whether a worker can take operations.
+
+    There is one probe of the database at a time, in a thread of its own: however many ask while the database is silent,
+    one thread waits for it, and everyone has an answer within the limit.
+
+    Args:
+        store: database that is written to.
+        runner: what looks for operations.
+        limit_s: seconds within which the database has to answer.
+    """
+
+    def __init__(self, store: Store, runner: Looks, limit_s: float = LIMIT_SECONDS) -> None:
+        self._store = store
+        self._runner = runner
+        self._limit_s = limit_s
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ktrdr-ready")
+        self._probe: asyncio.Future[bool] | None = None
+        self._begun_at_s = 0.0
+
+    async def is_ready(self) -> bool:
+        """Returns True if the runner looks for operations, and a write for this worker has just succeeded."""
+        if not self._runner.looks:
+            return False
+        now_s = time.monotonic()
+        if self._probe is None or (self._probe.done() and now_s - self._begun_at_s >= _FRESH_SECONDS):
+            self._begun_at_s = now_s
+            self._probe = asyncio.get_running_loop().run_in_executor(self._thread, self._written)
+        done, _ = await asyncio.wait({self._probe}, timeout=self._limit_s)
+        return bool(done) and self._probe.result()
+
+    def _written(self) -> bool:
+        """Returns True if this worker's sign of life could be written; it is registered then, too."""
+        try:
+            return self._store.worker_beat(self._runner.worker_id)
+        except Exception:  # whatever it is, no operation could be saved
+            return False
