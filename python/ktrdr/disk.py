@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
 from ktrdr.errors import OutputNotWritable
@@ -35,6 +38,26 @@ def write_synced(path: Path, data: bytes) -> None:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def open_regular(file: Path, folder: Path) -> BufferedReader:
+    """Opens a regular file that lies in a folder; raises ``OSError`` for a pipe, a device, or a link that leads out.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, open_regular(Path("/dev/zero"), Path(folder)) as stream:
+    ...     stream.read()
+    Traceback (most recent call last):
+    ...
+    OSError: [Errno 40] it leads out of its folder
+    """
+    if not file.resolve().is_relative_to(folder.resolve()):
+        raise OSError(errno.ELOOP, "it leads out of its folder")
+    # Without waiting: a pipe without a writer would hold up whoever opens it.
+    handle = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return os.fdopen(handle, "rb")
 
 
 @contextmanager

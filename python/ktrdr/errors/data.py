@@ -69,6 +69,10 @@ class DataParse(DataError, code="data_parse"):
     """A cell that cannot be read; ``where`` holds file, line and column."""
 
 
+class DataChanged(DataError, code="data_changed"):
+    """A stored series whose bars are not those that were imported."""
+
+
 class DataNotFound(DataError, FileNotFoundError, code="data_not_found"):
     """A series that the data folder does not hold."""
 

@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrdr._lazy import require
-from ktrdr.disk import sync, write_synced
+from ktrdr.disk import open_regular, sync, write_synced
 from ktrdr.errors import ModelError, ModelFormat, ModelHash, ModelNotFound, OutputNotWritable
-from ktrdr.neural.metadata import BundleMetadata, metadata_from_json
+from ktrdr.neural.metadata import FORMAT_VERSION, BundleMetadata, metadata_from_json
 from ktrdr.profile import DEFAULT_THREADS
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ WRITING = ".writing-"
 """Start of the name of a folder in which a bundle is written; a process that was killed leaves it behind."""
 _MAX_JSON_BYTES = 16 << 20
 _OWN_HASH = "sha256"
+_HASHED = frozenset({WEIGHTS, FEATURES, CONFIG, METRICS})
 _VERSION = re.compile(r"(?P<timeframe>\w+)_v(?P<number>[1-9][0-9]{0,8})")
 
 
@@ -217,8 +218,22 @@ def _signed(facts: Mapping[str, Any]) -> bytes:
 
 
 def _check_own_hash(data: bytes, parsed: Any, folder: Path) -> None:
-    """Raises ``ModelHash`` for metadata that were changed after they were written; older ones have no hash."""
-    recorded = parsed.get(_OWN_HASH) if isinstance(parsed, dict) else None
+    """Raises ``ModelHash`` for metadata that were changed after they were written.
+
+    Metadata of version 4 have a hash, and one of each other file: so one hash covers the whole bundle. Those of older
+    versions need none.
+    """
+    facts = parsed if isinstance(parsed, dict) else {}
+    recorded = facts.get(_OWN_HASH)
+    hashes = facts.get("hashes")
+    sealed = isinstance(recorded, str) and isinstance(hashes, dict) and hashes.keys() >= _HASHED
+    if facts.get("format_version") == FORMAT_VERSION and not sealed:
+        raise ModelHash(
+            "the metadata do not vouch for the bundle",
+            where=_where(folder, METADATA),
+            expected=f"{_OWN_HASH}, and hashes of {', '.join(sorted(_HASHED))}",
+            hint="train the model again",
+        )
     if isinstance(recorded, str):
         blank = data.replace(f'"{_OWN_HASH}": "{recorded}"'.encode(errors="replace"), f'"{_OWN_HASH}": ""'.encode())
         _check_hash(METADATA, _sha256(blank), recorded, folder)
@@ -260,10 +275,11 @@ def _model(folder: Path, metadata: BundleMetadata) -> tuple[BaseNeuralModel, str
     from ktrdr.neural.runtime import run_state
     from ktrdr.neural.weights import check_tensors, parse_safetensors, parse_state_dict, read_bounded
 
-    older = not (folder / WEIGHTS).exists() and (folder / OLDER_WEIGHTS).exists()
+    # Only older bundles have older weights: in a new one they would take the place of those that it vouches for.
+    older = WEIGHTS not in metadata.hashes and not (folder / WEIGHTS).exists() and (folder / OLDER_WEIGHTS).exists()
     name, parse = (OLDER_WEIGHTS, parse_state_dict) if older else (WEIGHTS, parse_safetensors)
     where = _where(folder, name)
-    data = read_bounded(folder / name, where)
+    data = read_bounded(folder / name, folder, where)
     sha256 = _sha256(data)
     recorded = metadata.hashes.get(name)
     with (
@@ -300,7 +316,7 @@ def _where(folder: Path, name: str) -> str:
 
 def _read_small(folder: Path, name: str) -> bytes:
     try:
-        with (folder / name).open("rb") as stream:
+        with open_regular(folder / name, folder) as stream:
             data = stream.read(_MAX_JSON_BYTES + 1)
     except FileNotFoundError:
         raise ModelNotFound("file is missing", where=_where(folder, name)) from None
@@ -329,7 +345,7 @@ def _compact(value: Mapping[str, Any]) -> str:
 def _hash_of_file(file: Path) -> str | None:
     """Returns the sha256 of a file, read in parts; None where it cannot be read."""
     try:
-        with file.open("rb") as stream:
+        with open_regular(file, file.parent) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
         return None

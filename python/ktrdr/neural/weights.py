@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 
+from ktrdr.disk import open_regular
 from ktrdr.errors import ModelFormat, ModelNonfinite, ModelNotFound, ModelShape
 from ktrdr.neural.models.base_model import BaseNeuralModel
 
@@ -24,13 +26,14 @@ _PICKLE_STARTS = (b"PK", b"\x80")  # a zip of torch.save, a bare pickle
 State = Mapping[str, torch.Tensor]
 
 
-def read_bounded(path: Path, where: str) -> bytes:
-    """Returns the bytes of a file; raises ``ModelNotFound``, or ``ModelFormat`` for more than 1 GiB."""
+def read_bounded(path: Path, folder: Path, where: str) -> bytes:
+    """Returns the bytes of a file in a folder; raises ``ModelNotFound``, or ``ModelFormat`` for more than 1 GiB."""
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise ModelFormat("file too large", where=where, found=f"{size} bytes", expected=f"<= {MAX_FILE_BYTES}")
-        return path.read_bytes()
+        with open_regular(path, folder) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if size > MAX_FILE_BYTES:
+                raise ModelFormat("file too large", where=where, found=f"{size} bytes", expected=f"<= {MAX_FILE_BYTES}")
+            return stream.read(MAX_FILE_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         raise ModelNotFound("file is missing", where=where) from None
     except OSError as error:

@@ -137,6 +137,9 @@ impl Simulation {
     }
 
     /// Returns BLAKE3 over fills, trades, equity at `times`, and metrics sorted by name.
+    ///
+    /// Of a stored ledger that is given in place of the run's own, if it has as many rows.
+    #[pyo3(signature = (times, fills, trades, metrics, ledger=None))]
     fn result_hash<'py>(
         &self,
         py: Python<'py>,
@@ -144,10 +147,13 @@ impl Simulation {
         fills: usize,
         trades: usize,
         metrics: Vec<(String, Option<f64>)>,
+        ledger: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let run = &self.saved.run;
         let times = times.as_slice()?;
-        let hash = py.detach(|| result_hash(&run.spec().symbol, run.ledger(), [fills, trades], times, &metrics));
+        let stored = ledger.map(ledger::read).transpose()?;
+        let ledger = stored.as_ref().unwrap_or(run.ledger());
+        let hash = py.detach(|| result_hash(&run.spec().symbol, ledger, [fills, trades], times, &metrics));
         Ok(PyBytes::new(py, &hash))
     }
 
@@ -173,18 +179,6 @@ impl Simulation {
     #[getter]
     fn warmup_bars(&self) -> u64 {
         self.saved.run.spec().warmup_bars
-    }
-
-    /// Initial capital, account currency.
-    #[getter]
-    fn initial_capital(&self) -> f64 {
-        self.saved.run.spec().initial_capital
-    }
-
-    /// Quote currency per point and unit.
-    #[getter]
-    fn contract_multiplier(&self) -> f64 {
-        self.saved.run.rules().execution.instrument.contract_multiplier
     }
 
     /// Index of the next bar.

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 
+from ktrdr.errors import ModelNotFound
 from ktrdr.neural.bundle import ModelBundle, bundle_id, read_config, read_metadata, write_bundle
 from ktrdr.strategy.loader import load_strategy
 from support.inputs.nets import all_scores, draft_of, net_of, strategy_of
@@ -92,7 +93,7 @@ def test_a_regressions_scores_are_in_returns(written: Written) -> None:
     file = path / "metadata_v3.json"
     facts = json.loads(file.read_text())
     del facts["sha256"]
-    file.write_text(json.dumps(facts | {"target_scale": 0.5}))
+    file.write_text(json.dumps(facts | {"target_scale": 0.5, "format_version": 3}))
     scores = np.concatenate([part for _, _, part in ModelBundle.load(path).iter_scores(VALUES)])
     assert np.array_equal(scores, all_scores(net_of("mlp"), VALUES) * np.float32(0.5))
 
@@ -176,10 +177,16 @@ def test_the_oldest_format_of_torch_loads_too(written: Written) -> None:
     ModelBundle.load(older(written(), saved(_use_new_zipfile_serialization=False)))
 
 
-def test_model_pt_beside_current_metadata_loads(written: Written) -> None:
+def test_model_pt_beside_metadata_of_an_older_version_loads(written: Written) -> None:
     path = written()
     (path / "model.safetensors").unlink()
     (path / "model.pt").write_bytes(saved())
+    with pytest.raises(ModelNotFound, match=r"model\.safetensors"):  # for which these metadata vouch
+        ModelBundle.load(path)
+    file = path / "metadata_v3.json"
+    facts = json.loads(file.read_text())
+    del facts["sha256"], facts["hashes"]["model.safetensors"]
+    file.write_text(json.dumps(facts | {"format_version": 3}))
     ModelBundle.load(path)
 
 

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pickle
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -43,12 +44,13 @@ def put(path: Path, data: bytes) -> None:
 def put_older(path: Path, data: bytes) -> None:
     (path / WEIGHTS).unlink()
     (path / "model.pt").write_bytes(data)
+    edit(path, hashes={})
 
 
 def edit(path: Path, **changes: Any) -> None:
     file = path / METADATA
     facts = {name: value for name, value in json.loads(file.read_text()).items() if name != "sha256"}
-    file.write_text(json.dumps(facts | changes))
+    file.write_text(json.dumps(facts | {"format_version": 3} | changes))
 
 
 def drop(path: Path, key: str) -> None:
@@ -56,12 +58,24 @@ def drop(path: Path, key: str) -> None:
     file.write_text(
         json.dumps({name: value for name, value in json.loads(file.read_text()).items() if name not in (key, "sha256")})
     )
+    if key != "format_version":
+        edit(path)
 
 
 def flip(path: Path, place: int) -> None:
     data = bytearray((path / WEIGHTS).read_bytes())
     data[place] ^= 1
     (path / WEIGHTS).write_bytes(data)
+
+
+def pipe(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
+def link(file: Path, target: Path) -> None:
+    file.unlink()
+    file.symlink_to(target)
 
 
 def sparse(path: Path) -> None:
@@ -105,6 +119,16 @@ BAD: dict[str, tuple[str, str, Callable[[Path], object]]] = {
     "metadata changed": (
         "model_hash", METADATA,
         lambda path: (path / METADATA).write_text((path / METADATA).read_text().replace('"tiny"', '"tinx"')),
+    ),
+    "metadata without its hash": ("model_hash", METADATA, lambda path: edit(path, format_version=4)),
+    "hashes emptied": ("model_hash", METADATA, lambda path: edit(path, format_version=4, hashes={}, sha256="0")),
+    "metadata a pipe": ("model_format", "no regular file", lambda path: pipe(path / METADATA)),
+    "strategy a pipe": ("model_format", "no regular file", lambda path: pipe(path / "config.json")),
+    "weights a pipe": ("model_format", "no regular file", lambda path: pipe(path / WEIGHTS)),
+    "weights without end": ("model_format", "leads out", lambda path: link(path / WEIGHTS, Path("/dev/zero"))),
+    "weights elsewhere": (
+        "model_format", "leads out",
+        lambda path: link(path / WEIGHTS, Path(shutil.copy(path / WEIGHTS, path.parent / "weights"))),
     ),
     "metadata not JSON": ("model_format", METADATA, lambda path: (path / METADATA).write_text("{")),
     "metadata too deep": ("model_format", METADATA, lambda path: (path / METADATA).write_text("[" * 100_000)),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +16,18 @@ import polars as pl
 
 from ktrdr._types import Floats, Stamps
 from ktrdr.data.audit import PRICES, audit, check_spacing, refusal
-from ktrdr.data.bars import BarSeries, Provenance
+from ktrdr.data.bars import BarSeries, Provenance, content_hash
 from ktrdr.data.frames import context_of, floats_of, opens_of
 from ktrdr.data.store.files import appear
-from ktrdr.errors import ArgumentInvalid, DataEmpty, DataNotFound, DataParse, OutputNotWritable
+from ktrdr.errors import ArgumentInvalid, DataChanged, DataEmpty, DataNotFound, DataParse, OutputNotWritable
 from ktrdr.settings import data_root
 from ktrdr.time import Timeframe
 
 _SYMBOL = re.compile(r"(?!CONTEXT-)[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _CONTEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _HOW_TO_GET_BARS = "`ktrdr data import` brings bars in, `ktrdr data sample` makes some up"
+_SIDECAR_HASH = "sidecar_hash"
+_PAUSES_S = (0.05, 0.2)
 STORED = ("timestamp", *PRICES, "volume", "half_spread", "conversion_rate")
 
 
@@ -63,7 +67,8 @@ class _Known(NamedTuple):
 class Repository:
     """Series on disk beneath ``root``; names are checked before they touch the file system.
 
-    Stamps are kept once read, for as long as their file stays the same.
+    Stamps are kept once read, for as long as their file stays the same: its size and its time of change, to the
+    nanosecond. Then the bars are compared with the hash that their import has noted, too.
     """
 
     def __init__(self, root: Path | None = None) -> None:
@@ -98,7 +103,7 @@ class Repository:
     def stamps(self, symbol: str, timeframe: Timeframe) -> Stamps:
         """Returns every stored bar's open, ``[n_bars, int64, ns UTC]``, in order and spaced as the timeframe has it.
 
-        Raises ``DataNotFound``, or the ``DataError`` leaf of a file that breaks a rule.
+        Raises ``DataNotFound``, ``DataChanged``, or the ``DataError`` leaf of a file that breaks a rule.
         """
         file = self._require(symbol, timeframe)
         facts = file.stat()
@@ -106,6 +111,7 @@ class Repository:
         if known is None or (known.mtime_ns, known.size) != (facts.st_mtime_ns, facts.st_size):
             stamps = opens_of(self.raw(symbol, timeframe, ("timestamp",))["timestamp"], timeframe, symbol)
             _check_stamps(stamps, symbol, timeframe)
+            self._check_content(symbol, timeframe, stamps)
             known = self._known[file] = _Known(facts.st_mtime_ns, facts.st_size, stamps)
         return known.stamps
 
@@ -172,7 +178,10 @@ class Repository:
         return Provenance(bool(facts.get("synthetic", False)), source, Timeframe.parse(finer) if finer else None)
 
     def sidecar(self, symbol: str, timeframe: Timeframe) -> Mapping[str, Any]:
-        """Returns the sidecar of a series, empty where there is none; raises ``DataParse``."""
+        """Returns the sidecar of a series, empty where there is none; raises ``DataParse``.
+
+        Sidecars of older imports have no own hash, and are taken as they are.
+        """
         file = self.path(symbol, timeframe).with_suffix(".json")
         try:
             facts = json.loads(file.read_text()) if self._holds(file) else {}
@@ -180,6 +189,10 @@ class Repository:
             facts = None
         if not isinstance(facts, dict):
             raise DataParse("the sidecar is not a JSON object", where=file.name, hint="import the series again")
+        if facts.pop(_SIDECAR_HASH, None) not in (None, _hash_of_sidecar(facts)):
+            raise DataParse(
+                "the sidecar is not the one that was written", where=file.name, hint="import the series again"
+            )
         return facts
 
     def store(
@@ -197,9 +210,28 @@ class Repository:
         if not series.provenance.synthetic and self.provenance(series.symbol, series.timeframe).synthetic:
             # Stopped half-way, made-up bars must not lie beside a sidecar that says real.
             file.unlink(missing_ok=True)
-        sidecar = json.dumps(_facts(series) | dict(notes or {}), indent=1) + "\n"
+        facts = _facts(series) | dict(notes or {})
+        sidecar = json.dumps(facts | {_SIDECAR_HASH: _hash_of_sidecar(facts)}, indent=1) + "\n"
         appear({file.with_suffix(".json"): lambda part: part.write_text(sidecar), file: frame.write_parquet})
         return file
+
+    def _check_content(self, symbol: str, timeframe: Timeframe, stamps: Stamps) -> None:
+        """Passes if the bars are those that were imported, or if nothing is known of that; else ``DataChanged``."""
+        for pause_s in (*_PAUSES_S, None):
+            recorded = self.sidecar(symbol, timeframe).get("content_hash")
+            frame = self.raw(symbol, timeframe, STORED)
+            columns = {name: floats_of(frame[name], name, symbol) for name in STORED[1:] if name in frame.columns}
+            if recorded is None or content_hash({"timestamp": stamps, **columns}) == recorded:
+                return
+            if pause_s is not None:  # an import that runs beside replaces sidecar and bars one after the other
+                time.sleep(pause_s)
+                stamps = opens_of(self.raw(symbol, timeframe, ("timestamp",))["timestamp"], timeframe, symbol)
+        raise DataChanged(
+            "the bars are not those that were imported",
+            symbol=symbol,
+            timeframe=timeframe.value,
+            hint="import the series again, with --replace",
+        )
 
     def delete(self, symbol: str, timeframe: Timeframe) -> None:
         """Removes a series and its sidecar; raises ``DataNotFound``."""
@@ -233,6 +265,10 @@ def _check_stamps(stamps: Stamps, symbol: str, timeframe: Timeframe) -> None:
     check_spacing(stamps, timeframe, symbol)
 
 
+def _hash_of_sidecar(facts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
 def _facts(series: BarSeries) -> dict[str, Any]:
     provenance = series.provenance
     return {
@@ -240,7 +276,7 @@ def _facts(series: BarSeries) -> dict[str, Any]:
         "source": provenance.source,
         "resampled_from": provenance.resampled_from,
         "rows": len(series),
-        "content_hash": series.content_hash(),
+        "content_hash": content_hash({name: getattr(series, name) for name in STORED}),
     }
 
 

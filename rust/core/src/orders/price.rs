@@ -58,7 +58,8 @@ impl Priced {
         let total = side * (self.price - self.reference) * units * self.rate;
         // The rest is slippage, tick rounding included, so that the two always add up.
         let spread = self.half_spread * units * self.rate;
-        (total - spread, spread)
+        // A sale without costs would leave -0.0, which reads as a cost.
+        (total - spread + 0.0, spread)
     }
 
     /// Checks that costs leave a price above 0.

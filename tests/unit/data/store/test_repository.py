@@ -19,7 +19,7 @@ from ktrdr.data.resample import Resampling, resample
 from ktrdr.data.sample import sample_bars, write_sample
 from ktrdr.data.store.repository import BarSource, MemoryBars, Repository, check_symbol, data_root
 from ktrdr.data.store.shelf import delete_series, list_series, resample_series
-from ktrdr.errors import ArgumentInvalid, DataError, DataExists, DataNotFound, OutputNotWritable
+from ktrdr.errors import ArgumentInvalid, DataChanged, DataError, DataExists, DataNotFound, OutputNotWritable
 from ktrdr.time import Timeframe
 
 
@@ -355,7 +355,11 @@ class TestCheck:
     ) -> None:
         file = repository.store(walk(10))
         walk(10, seed=2).to_frame().write_parquet(file)
-        assert "changed after its import" in check_series(repository, "EURUSD", "1h").warnings[0]
+        assert [problem.code for problem in check_series(repository, "EURUSD", "1h").problems] == ["data_changed"]
+        with pytest.raises(DataChanged, match="import the series again"):
+            Repository(repository.root).rows("EURUSD", Timeframe.H1, 0, 5)
+        file.with_suffix(".json").unlink()  # nobody has said what the bars should be
+        assert len(repository.load("EURUSD", Timeframe.H1)) == 10
 
 
 class TestSample:
