@@ -20,7 +20,7 @@ OFTEN = {"KTRDR_CHECKPOINT_SECONDS": "0.2"}
 
 @pytest.fixture(scope="module")
 def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = furnish(tmp_path_factory.mktemp("shared"), 30_000, ("mlp", "slow"))
+    folder = furnish(tmp_path_factory.mktemp("shared"), 16_000, ("mlp", "slow"))
     for kind in ("mlp", "slow"):
         (folder / f"{kind}.yaml").write_text(yaml.safe_dump(strategy(kind), sort_keys=False))
     return folder

@@ -17,6 +17,7 @@ from ktrdr.backtesting.results import BacktestResults
 from ktrdr.operations.models import Status
 from ktrdr.operations.pool.runner import Runner
 from ktrdr.operations.store.store import Store
+from support.database.databases import ONE_DATABASE
 from support.process.processes import (
     Place,
     assert_same,
@@ -30,12 +31,13 @@ from support.process.processes import (
 )
 
 KINDS = ("mlp", "slow")
+N_BARS = 16_000
 OFTEN = {"KTRDR_CHECKPOINT_SECONDS": "0.2"}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return furnish(tmp_path_factory.mktemp("shared"), 30_000, KINDS)
+    return furnish(tmp_path_factory.mktemp("shared"), N_BARS, KINDS)
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +77,7 @@ def test_submitted_run_completed(place: Place) -> None:
         assert store.waiting_reasons(done) == {}
 
 
+@ONE_DATABASE
 def test_killed_at_random_times_it_ends_on_the_same_bits(place: Place, slow: BacktestResults) -> None:
     """Before the first checkpoint, then somewhere behind it."""
     store = place.store()
@@ -84,7 +87,7 @@ def test_killed_at_random_times_it_ends_on_the_same_bits(place: Place, slow: Bac
         wait_until(store, operation.id, Status.RUNNING)
         kill(first)
     with worker(place) as second:
-        at = moments.randint(5_000, 15_000)
+        at = moments.randint(3_000, 9_000)
         wait_for_bar(store, operation.id, at)
         kill(second)
     assert store.get(operation.id).generation >= 1
@@ -107,6 +110,7 @@ def test_three_crashes_without_progress_are_enough(sqlite: Place) -> None:
     assert store.requeue(operation.id).crashes == 0
 
 
+@ONE_DATABASE
 def test_sigterm_saves_and_lets_go(place: Place, slow: BacktestResults) -> None:
     place = replace(place, settings={"KTRDR_LEASE_SECONDS": "60"})
     store = place.store()
@@ -149,7 +153,7 @@ def test_a_worker_without_the_data_says_so_and_finds_them_later(sqlite: Place, t
         assert waits.status is Status.PENDING
         assert reason.startswith("data_not_found: ")
         assert "EURUSD" in reason
-        furnish(bare.folder, 30_000)
+        furnish(bare.folder, N_BARS)
         assert_same(store, wait_until(store, operation.id), sqlite.expected())
 
 
@@ -176,7 +180,7 @@ def test_cancelled_here_it_is_over_in_no_time(
         assert runner.registered.wait(10)
         assert f"registered as {runner.worker_id}" in caplog.text
         waits_s = []
-        for bar in (3_000, 8_000, 14_000):
+        for bar in (2_000, 5_000, 9_000):
             wait_for_bar(store, operation.id, bar)
             began_s = time.monotonic()
             assert runner.cancel_here(operation.id).status is Status.CANCELLED

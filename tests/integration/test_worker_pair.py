@@ -10,6 +10,7 @@ import httpx
 import pytest
 import yaml
 
+from support.database.databases import ONE_DATABASE
 from support.process.processes import Place, furnish, strategy
 from support.process.service import Service, events, service
 
@@ -39,6 +40,7 @@ def started_by_all(workers: tuple[Service, Service]) -> str:
     return name
 
 
+@ONE_DATABASE
 def test_either_worker_serves_what_the_other_runs(folder: Path, database_url: str) -> None:
     place = Place(folder, database_url)
     whole = place.expected(end="2024-12-31")

@@ -28,8 +28,9 @@ def test_holds(check: Callable[[World], None], world: World) -> None:
     check(world)
 
 
-def test_five_hundred_cuts_and_every_boundary(world: World) -> None:
-    cutting_the_future_off_changes_nothing(world, cuts=500, every=1, judged=False)
+@pytest.mark.parametrize(("cuts", "every"), [(100, 5), pytest.param(500, 1, marks=pytest.mark.soak)])
+def test_cuts_and_boundaries(world: World, cuts: int, every: int) -> None:
+    cutting_the_future_off_changes_nothing(world, cuts=cuts, every=every, judged=False)
 
 
 def stored(folder: Path, name: str, timeframe: Timeframe) -> BarSeries:

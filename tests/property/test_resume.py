@@ -92,12 +92,13 @@ def expected_of(columns: tuple[Any, Any, Any], name: str) -> str:
     return result.result_hash
 
 
+@pytest.mark.parametrize("rows", [400, pytest.param(1_000, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("name", RULE_SETS)
-def test_every_cut_of_a_thousand_bars(name: str) -> None:
-    columns = market(1_000, seed=1)
+def test_every_cut(name: str, rows: int) -> None:
+    columns = market(rows, seed=1)
     expected = expected_of(columns, name)
     part = begun(columns, name)
-    for bar in range(1_001):
+    for bar in range(rows + 1):
         part.run(until=bar)
         assert continued(part, columns) == expected, bar
 

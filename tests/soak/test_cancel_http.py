@@ -69,6 +69,7 @@ def pair(place: Place, begin: Begin) -> Iterator[Pair]:
     store.close()
 
 
+@pytest.mark.soak
 def test_cancelled_over_http(tmp_path: Path) -> None:
     folder = furnish(tmp_path / "data", 30_000, ("slow",))
     place = Place(folder, f"sqlite:///{folder / 'ktrdr.db'}")

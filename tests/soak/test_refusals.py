@@ -241,6 +241,7 @@ def test_bars_appended_after_the_range_do_not_matter(ground: Ground, count: int)
     assert_same(ground.store, ground.store.get(operation.id), whole)
 
 
+@pytest.mark.soak
 def test_another_torch_profile(ground: Ground) -> None:
     """Refused by name; a worker that has it says why it leaves the run alone; a fork continues there."""
     operation = ground.stopped(1_200)

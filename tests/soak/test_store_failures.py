@@ -148,6 +148,7 @@ def give_up_at_a_lock(sqlite: Place, log: Path, bar: int, whole: BacktestResults
     store.close()
 
 
+@pytest.mark.soak
 def test_sqlite_locked_beyond_the_patience(sqlite: Place, tmp_path: Path, whole: BacktestResults) -> None:
     give_up_at_a_lock(sqlite, tmp_path / "log", 3_000, whole)
 

@@ -18,6 +18,7 @@ from ktrdr.operations import KINDS, resume
 from ktrdr.operations.models import Operation, Status
 from ktrdr.operations.store.store import Store
 from support.database import stores
+from support.database.databases import ONE_DATABASE
 from support.process import toy
 from support.process.processes import Place, answer_of, kill, wait_for, wait_for_bar, wait_until, worker
 from support.process.service import service
@@ -110,6 +111,7 @@ def test_a_command_line_that_is_killed_is_resumed_by_another(
     assert_whole(store, store.get(held.id))
 
 
+@ONE_DATABASE
 def test_the_command_line_lists_shows_and_cancels_it(place: Place, store: Store, held: Operation, gate: Path) -> None:
     with worker(place):
         wait_for_bar(store, held.id, 20)
@@ -127,6 +129,7 @@ def test_the_command_line_lists_shows_and_cancels_it(place: Place, store: Store,
     assert done["total"] == TOTAL
 
 
+@ONE_DATABASE
 def test_http_lists_cancels_and_resumes_it(place: Place, store: Store, held: Operation, gate: Path) -> None:
     with service(place) as running, running.client() as client:
         wait_for_bar(store, held.id, 20)

@@ -215,6 +215,12 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return found
 
 
+ONE_DATABASE = pytest.mark.parametrize(
+    "database_url", [pytest.param("sqlite", marks=pytest.mark.soak), "postgresql"], indirect=True
+)
+"""Marks a test of many processes whose SQLite variant belongs to the soak: cheaper tests of the store run on both."""
+
+
 @pytest.fixture
 def open_store(database_url: str) -> Iterator[Callable[[], Store]]:
     """Opens the test's database, as often as there are processes to stand for; closed after the test."""
