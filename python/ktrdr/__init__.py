@@ -1,6 +1,7 @@
 """ktrdr: a research system for neural trading strategies.
 
 * `simulate`, `Simulation`, `SimulationStream`: signals in, ledger and metrics out.
+* `sweep`: signals under many rules in, a row of metrics for each out.
 * `backtest`: a strategy and its model over bars. `train`: a strategy's model from bars.
 * `features`, `labels`: the inputs and targets of a strategy's model as tables.
 * `operations`: runs that survive in a database. `analysis`: statistics against self-deception.
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ktrdr import errors as errors
     from ktrdr import operations as operations
     from ktrdr._version import __version__
+    from ktrdr.analysis.sweep.run import sweep
     from ktrdr.backtesting.run import backtest
     from ktrdr.errors import KtrdrError
     from ktrdr.feature_pipeline.features import features
@@ -41,6 +43,7 @@ LAZY = {
     "features": "ktrdr.feature_pipeline.features:features",
     "labels": "ktrdr.training.labels:labels",
     "simulate": "ktrdr.simulation.arrays:simulate",
+    "sweep": "ktrdr.analysis.sweep.run:sweep",
     "train": "ktrdr.training.train:train",
 }
 
@@ -62,6 +65,7 @@ __all__ = [
     "labels",
     "operations",
     "simulate",
+    "sweep",
     "train",
 ]
 

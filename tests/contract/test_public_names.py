@@ -20,7 +20,8 @@ import ktrdr.backtesting
 NAMES = {
     ktrdr: [
         "KtrdrError", "Simulation", "SimulationStream", "Timeframe", "__version__", "analysis", "backtest",
-        "backtesting", "errors", "features", "labels", "operations", "simulate", "train",
+        "backtesting", "errors", "features", "labels", "operations", "simulate", "sweep",
+        "train",
     ],
     ktrdr.analysis: [
         "Doubt", "Interval", "LookaheadReport", "MetricIntervals", "Moments", "Sensitivity", "Split",

@@ -39,6 +39,7 @@ annual. Where a number has no meaning it is None.
 * `lookahead`: the proof that features and signals of a strategy do not know the future.
 * `sensitivity`: metrics at more delay and other costs, and the cost that takes the whole profit.
 * `splits`: walk-forward windows, purged and combinatorial purged cross-validation.
+* `sweep`: many scenarios of rules over the same bars and signals.
 * `statistics`: Sharpe ratios in doubt, overfitting of a selection, the bootstrap.
 * `walk_forward`: a strategy trained again on each of several spans, and traded on the bars that follow.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, TypeAlias, overload
 
 import numpy as np
@@ -91,8 +92,9 @@ def audit(stamps: Stamps, columns: Mapping[str, Floats]) -> Violations:
     >>> [violation.rule for violation in audit(np.array([0, 0]), columns)]
     ['data_ohlc_order', 'data_duplicate']
     """
-    opened, high, low, close = (np.ascontiguousarray(columns[name]) for name in PRICES)
-    rows, fields, rules = _core.audit_bars(stamps, opened, high, low, close, columns.get("volume"))
+    prices = {name: np.ascontiguousarray(columns[name]) for name in PRICES}
+    bars = SimpleNamespace(timestamp=stamps, **prices, half_spread=None, atr=None, conversion_rate=None)
+    rows, fields, rules = _core.audit_bars(bars, columns.get("volume"))
     beside = [_beside(name, columns) for name in ("half_spread", "conversion_rate") if name in columns]
     if not any(len(found) for found, _, _ in beside):
         return Violations(rows, fields, rules, stamps, columns)

@@ -131,12 +131,9 @@ class Simulation(SignalRun):
         symbol: str = "",
     ) -> None:
         rules = rules_to_json(execution, decisions, metrics)
-        given = bars.timeframe if timeframe is None and isinstance(bars, BarSeries) else read_timeframe(timeframe)
-        series = read_bars(bars, symbol, given)
-        found = find_timeframe(series.timestamp, given)
         own = GivenSignals(signals, confidence, entries, exits, short_entries, short_exits)
-        columns, conflicts = _whole_columns(series, own, BarOrder(bars, series.timestamp, found))
-        core = begin(rules, symbol, found, bars=series, initial_capital=initial_capital, warmup_bars=warmup_bars)
+        columns, found, conflicts = read_whole(bars, own, symbol, timeframe)
+        core = begin(rules, symbol, found, bars=columns.bars, initial_capital=initial_capital, warmup_bars=warmup_bars)
         super().__init__(core, columns, found)
         self._conflicts = conflicts
 
@@ -237,6 +234,17 @@ class Simulation(SignalRun):
     def _finished(self) -> RunResult:
         self.run()
         return self.result()
+
+
+def read_whole(
+    bars: BarTable | BarSeries, own: GivenSignals, symbol: str, timeframe: str | Timeframe | None
+) -> tuple[WholeColumns, Timeframe, Conflicts]:
+    """Returns bars with their signals, checked, their timeframe, and what the signals contradict each other in."""
+    given = bars.timeframe if timeframe is None and isinstance(bars, BarSeries) else read_timeframe(timeframe)
+    series = read_bars(bars, symbol, given)
+    found = find_timeframe(series.timestamp, given)
+    columns, conflicts = _whole_columns(series, own, BarOrder(bars, series.timestamp, found))
+    return columns, found, conflicts
 
 
 def _whole_columns(bars: BarSeries, own: GivenSignals, order: BarOrder) -> tuple[WholeColumns, Conflicts]:

@@ -23,7 +23,7 @@ from ktrdr.config.plain import plain
 from ktrdr.config.strict import ModelT, Strict, reject, validate
 from ktrdr.errors import ConfigMissing, ConfigRange
 
-_REPLACED_WHOLE = frozenset({"sizing", "slippage", "stop_loss", "take_profit", "trailing_stop"})
+CHOICES = frozenset({"sizing", "slippage", "stop_loss", "take_profit", "trailing_stop"})
 
 
 class CashFraction(Strict):
@@ -286,7 +286,7 @@ def merge_rules(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[st
     >>> merge_rules({"sizing": {"kind": "equity_fraction", "fraction": 0.5}}, {"sizing": {"fraction": 1}})
     {'sizing': {'kind': 'equity_fraction', 'fraction': 1}}
     """
-    merged = merge(base, override, _REPLACED_WHOLE)
+    merged = merge(base, override, CHOICES)
     old = base.get("sizing")
     new = override.get("sizing")
     if isinstance(old, Mapping) and isinstance(new, Mapping) and new.get("kind", old.get("kind")) == old.get("kind"):
@@ -303,7 +303,7 @@ def flat_rules(rules: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in rules.items():
         name = f"{path}.{key}" if path else key
-        if isinstance(value, Mapping) and key not in _REPLACED_WHOLE:
+        if isinstance(value, Mapping) and key not in CHOICES:
             flat |= flat_rules(value, name)
         else:
             flat[name] = value

@@ -70,6 +70,7 @@
 //! * `metrics`: accumulators and their report
 //! * `engine`: one bar, the run, and its fast path
 //! * `snapshot`: the state as bytes
+//! * `sweep`: many scenarios over the same bars
 //! * `features`: fuzzy memberships, apart from all others
 #![forbid(unsafe_code)]
 
@@ -85,6 +86,7 @@ mod orders;
 mod rules;
 mod signals;
 mod snapshot;
+mod sweep;
 mod time;
 
 pub use engine::simulation::Simulation;
@@ -92,7 +94,7 @@ pub use engine::state::RunSpec;
 pub use error::{Error, Problem};
 pub use features::membership::{DegreeColumn, Membership, fill as fill_memberships};
 pub use ledger::column::{ColumnMut, ColumnRef};
-pub use ledger::hash::{Content, Hash, PAGE_ROWS, identity, result as result_hash};
+pub use ledger::hash::{Content, PAGE_ROWS, identity, result as result_hash};
 pub use ledger::schema::LEDGER_SCHEMA;
 pub use ledger::tables::Ledger;
 pub use market::audit::{Field, Rule};
@@ -112,3 +114,4 @@ pub use snapshot::container::{Header, open as open_snapshot, seal as seal_snapsh
 pub use snapshot::saved::{SEMANTICS, Saved};
 pub use snapshot::v1::Parts;
 pub use snapshot::v2::SnapshotV2;
+pub use sweep::table::sweep;

@@ -2,14 +2,14 @@
 #![allow(missing_docs)]
 
 use ktrdr_core::{
-    Calendar, Columns, Error, Hash, Header, Ledger, Reason, Simulation, SnapshotV2, open_snapshot, seal_snapshot,
+    Calendar, Columns, Error, Header, Ledger, Reason, Simulation, SnapshotV2, open_snapshot, seal_snapshot,
 };
 use ktrdr_testkit::draw::{self, Draw};
 use ktrdr_testkit::{HOUR_NS, World, close_to, joined, outcome, rules};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-const IDENTITY: Hash = [7; 32];
+const IDENTITY: [u8; 32] = [7; 32];
 
 fn through_bytes(simulation: &Simulation) -> Simulation {
     let header = Header { identity: IDENTITY, bar: simulation.next_bar(), ledgers: Default::default() };

@@ -1,28 +1,21 @@
 //! Bars: audit, check, spacing.
 
-use ktrdr_core::{Bars, Spacing};
-use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
+use ktrdr_core::Spacing;
+use numpy::{IntoPyArray, PyReadonlyArray1};
 use pyo3::prelude::*;
 
-use crate::convert::{BarColumns, slice};
+use crate::convert::{BarColumns, Column, slice};
 use crate::errors::raise;
-
-type Column<'py, T> = Bound<'py, PyArray1<T>>;
 
 /// Returns every broken rule of bars, in row order: row, index into AUDIT_FIELDS, index into AUDIT_RULES.
 #[pyfunction]
-#[pyo3(signature = (timestamp, open, high, low, close, volume=None))]
+#[pyo3(signature = (bars, volume=None))]
 pub fn audit_bars<'py>(
     py: Python<'py>,
-    timestamp: PyReadonlyArray1<'py, i64>,
-    open: PyReadonlyArray1<'py, f64>,
-    high: PyReadonlyArray1<'py, f64>,
-    low: PyReadonlyArray1<'py, f64>,
-    close: PyReadonlyArray1<'py, f64>,
+    bars: BarColumns<'py>,
     volume: Option<PyReadonlyArray1<'py, f64>>,
 ) -> PyResult<(Column<'py, i64>, Column<'py, u8>, Column<'py, u8>)> {
-    let [open, high, low, close] = [&open, &high, &low, &close].map(PyReadonlyArray1::as_slice);
-    let bars = Bars::new(timestamp.as_slice()?, open?, high?, low?, close?);
+    let bars = bars.bars()?;
     let volume = slice(volume.as_ref())?;
     let found = py.detach(|| bars.violations(volume)).map_err(|error| raise(py, &error))?;
     let split = found.iter().map(|broken| (broken.row as i64, (broken.field as u8, broken.rule as u8)));

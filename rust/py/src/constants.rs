@@ -7,7 +7,7 @@ use ktrdr_core::{
 };
 use ktrdr_core::{Membership, Undefined};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{IntoPyDict, PyDict, PyTuple};
 
 /// Level of instructions that this build uses. Python finds it in the file, before the file may be loaded.
 const BUILT_FOR: &str = if cfg!(target_feature = "avx512f") {
@@ -43,9 +43,7 @@ pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 /// Returns the code of every rule of bars, with its sentence.
 fn bar_rules(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    let rules = PyDict::new(py);
-    Rule::ALL.iter().try_for_each(|rule| rules.set_item(rule.code(), rule.sentence()))?;
-    Ok(rules)
+    Rule::ALL.iter().map(|rule| (rule.code(), rule.sentence())).into_py_dict(py)
 }
 
 /// Returns the name of every table, with name, type and nullability of its columns.
@@ -60,20 +58,16 @@ fn ledger_schema(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 
 /// Returns the name of every membership function, with the names of its parameters.
 fn memberships(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    let kinds = PyDict::new(py);
-    let mut kind_of = Membership::KINDS.into_iter();
-    kind_of.try_for_each(|(name, parameters)| kinds.set_item(name, PyTuple::new(py, parameters)?))?;
-    Ok(kinds)
+    let parameters = |(name, names)| Ok((name, PyTuple::new(py, names)?));
+    Membership::KINDS.into_iter().map(parameters).collect::<PyResult<Vec<_>>>()?.into_py_dict(py)
 }
 
 /// Returns the name of every metric, with its facts.
 fn metrics(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let metrics = PyDict::new(py);
     for metric in METRICS {
-        let facts = PyDict::new(py);
-        facts.set_item("unit", metric.unit.name())?;
-        facts.set_item("kind", metric.kind.name())?;
-        facts.set_item("better", metric.better.name())?;
+        let texts = [("unit", metric.unit.name()), ("kind", metric.kind.name()), ("better", metric.better.name())];
+        let facts = texts.into_py_dict(py)?;
         facts.set_item("definition", metric.definition)?;
         facts.set_item("whole", metric.whole)?;
         facts.set_item("headline", metric.headline)?;

@@ -1,11 +1,14 @@
 //! Python objects become the core's borrowed slices, and JSON becomes rules.
 
 use ktrdr_core::{Bars, Problem};
-use numpy::{Element, PyReadonlyArray1};
+use numpy::{Element, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 use serde::de::DeserializeOwned;
 
 use crate::errors::argument;
+
+/// A column that Python receives.
+pub type Column<'py, T> = Bound<'py, PyArray1<T>>;
 
 /// The bars of any Python object that has these columns.
 #[derive(FromPyObject)]

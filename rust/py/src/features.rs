@@ -1,9 +1,10 @@
 //! Features: degrees of membership in fuzzy sets.
 
 use ktrdr_core::{DegreeColumn, Membership};
-use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadwriteArray2};
+use numpy::{IntoPyArray, PyReadonlyArray1, PyReadwriteArray2};
 use pyo3::prelude::*;
 
+use crate::convert::Column;
 use crate::errors::raise;
 
 type Fill<'py> = (usize, String, Vec<f64>, PyReadonlyArray1<'py, f64>);
@@ -15,7 +16,7 @@ pub fn degrees<'py>(
     kind: &str,
     parameters: Vec<f64>,
     values: PyReadonlyArray1<'py, f64>,
-) -> PyResult<Bound<'py, PyArray1<f64>>> {
+) -> PyResult<Column<'py, f64>> {
     let function = membership(py, kind, &parameters)?;
     let values = values.as_slice()?;
     let found = py.detach(|| {

@@ -21,17 +21,14 @@ mod snapshot;
 #[pyo3::pymodule]
 mod _core {
     #[pymodule_export]
-    use super::bars::{audit_bars, check_bars, spacing};
-    #[pymodule_export]
-    use super::features::{degrees, fill_memberships};
-    #[pymodule_export]
-    use super::hash::{content_hash, identity};
-    #[pymodule_export]
-    use super::signals::{classify, filter_decision, regress};
-    #[pymodule_export]
-    use super::simulation::Simulation;
-    #[pymodule_export]
-    use super::snapshot::Snapshot;
+    use super::{
+        bars::{audit_bars, check_bars, spacing},
+        features::{degrees, fill_memberships},
+        hash::{content_hash, identity},
+        signals::{classify, filter_decision, regress},
+        simulation::Simulation,
+        snapshot::Snapshot,
+    };
 
     use pyo3::prelude::*;
 

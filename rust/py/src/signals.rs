@@ -1,13 +1,11 @@
 //! Signals: scores to signals, signals to decisions.
 
 use ktrdr_core::{DecisionRules, Filter, Problem};
-use numpy::{IntoPyArray, PyArray1, PyReadonlyArray2, PyReadonlyArrayDyn};
+use numpy::{IntoPyArray, PyReadonlyArray2, PyReadonlyArrayDyn};
 use pyo3::prelude::*;
 
-use crate::convert::parse;
+use crate::convert::{Column, parse};
 use crate::errors::argument;
-
-type Column<'py, T> = Bound<'py, PyArray1<T>>;
 
 /// Returns signals and confidences of class scores `[n, 3, f32]`, `[BUY, HOLD, SELL]`.
 #[pyfunction]

@@ -1,20 +1,17 @@
 //! A run of the core, driven from Python by columns.
 
 use ktrdr_core::{Columns, Parts, Problem, Rules, RunSpec, Saved, Simulation as Run, Undefined, result_hash};
-use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
+use numpy::{IntoPyArray, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use crate::convert::{BarColumns, parse, slice};
+use crate::convert::{BarColumns, Column, parse, slice};
 use crate::errors::{argument, raise};
 use crate::ledger;
 use crate::snapshot::Snapshot;
 
 /// Name, value and reason of every metric, sorted by name; returns in blocks; periods of a year; Sundays in Mondays.
 type Report = (Vec<(&'static str, Option<f64>, Option<&'static str>)>, Option<Vec<(u64, f64, f64)>>, f64, bool);
-
-/// Cash, quantity and drawdown.
-type EquityColumns<'py> = [Bound<'py, PyArray1<f64>>; 3];
 
 /// One run: bars and signals in, ledger and metrics out.
 #[pyclass(module = "ktrdr._core")]
@@ -83,6 +80,29 @@ impl Simulation {
             .map_err(|error| raise(py, &error))
     }
 
+    /// Tries the run under other rules: `changes` are JSON, `choices` `[n_scenarios, n_rules]` picks among them.
+    ///
+    /// Returns metrics, returns in blocks, and the error of each scenario, row by row.
+    #[allow(clippy::too_many_arguments, clippy::type_complexity)]
+    fn sweep<'py>(
+        &self,
+        py: Python<'py>,
+        bars: BarColumns<'py>,
+        signals: PyReadonlyArray1<'py, i8>,
+        confidence: Option<PyReadonlyArray1<'py, f32>>,
+        changes: &str,
+        choices: PyReadonlyArray2<'py, i32>,
+        threads: usize,
+    ) -> PyResult<(Column<'py, f64>, Column<'py, f64>, Vec<Option<String>>)> {
+        let changes: Vec<_> = parse(py, "changes", changes)?;
+        let choices = choices.as_slice()?;
+        let rows =
+            Columns { bars: bars.bars()?, signals: signals.as_slice()?, confidence: slice(confidence.as_ref())? };
+        let found = py.detach(|| ktrdr_core::sweep(&self.saved.run, rows, &changes, choices, threads));
+        let found = found.map_err(|error| raise(py, &error))?;
+        Ok((found.values.into_pyarray(py), found.blocks.into_pyarray(py), found.errors))
+    }
+
     /// Returns named hashes of the inputs so far; row 0 of the columns is row `first_row` of the run.
     fn parts(
         &mut self,
@@ -92,10 +112,9 @@ impl Simulation {
         signals: PyReadonlyArray1<'_, i8>,
         confidence: Option<PyReadonlyArray1<'_, f32>>,
     ) -> PyResult<Parts> {
-        let signals = signals.as_slice()?;
-        let confidence = slice(confidence.as_ref())?;
-        let inputs = Columns { bars: bars.bars()?, signals, confidence };
-        py.detach(|| self.saved.parts(&inputs, first_row)).map_err(|error| raise(py, &error))
+        let rows =
+            Columns { bars: bars.bars()?, signals: signals.as_slice()?, confidence: slice(confidence.as_ref())? };
+        py.detach(|| self.saved.parts(&rows, first_row)).map_err(|error| raise(py, &error))
     }
 
     /// Returns the state as bytes, with the identity that the named hashes make.
@@ -125,7 +144,7 @@ impl Simulation {
         py: Python<'py>,
         bars: BarColumns<'py>,
         first: usize,
-    ) -> PyResult<EquityColumns<'py>> {
+    ) -> PyResult<[Column<'py, f64>; 3]> {
         let bars = bars.bars()?;
         let columns = self.saved.run.equity_columns(first..first + bars.len(), &bars);
         Ok(columns.map(|column| column.into_pyarray(py)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Final
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ktrdr._types import Floats
 from ktrdr.errors import ArgumentInvalid
 
-Trials = Sequence[Sequence[Sequence[float]]]
+Trials = Sequence[Sequence[Sequence[float]]] | NDArray[np.float64]
 """For each trial its blocks, each of them number, sum and sum of squares of its daily returns."""
 
 BLOCKS: Final = 16
@@ -21,6 +21,8 @@ _HALF: Final = BLOCKS // 2
 _LOW_MASK: Final = 2**_HALF - 1
 _CHUNK_VALUES: Final = 2**18
 """Values of an array at a time: it stays in the processor's cache, whatever the number of trials."""
+_TABLED_TRIALS: Final = 1_024
+"""Trials whose sums over sets of blocks are held at once, 8 KiB for each; more of them are looked at in turn, twice."""
 _FLAT: Final = 1e-6
 """A deviation of at most this part of the mean is rounding: sums of squares lose half of the digits of a mean."""
 
@@ -56,8 +58,14 @@ def probability_of_overfitting(trials: Trials, risk_free: float = 0.0) -> float 
     # equal bits, and a tie is seen as one. A product of matrices promises neither.
     squares = squares - risk_free * (2 * sums - risk_free * counts)
     sums = sums - risk_free * counts
-    tables = [_table(part) for part in (counts, sums, squares)]
+    parts = [
+        (counts, sums[:, at : at + _TABLED_TRIALS], squares[:, at : at + _TABLED_TRIALS])
+        for at in range(0, len(trials), _TABLED_TRIALS)
+    ]
     splits = np.array([mask for mask in _masks() if mask & 1], np.int64)
+    if len(parts) > 1:
+        return _points_in_turn(parts, splits) / (4 * len(splits))
+    tables = [_table(part) for part in parts[0]]
     step = max(1, _CHUNK_VALUES // len(trials))
     points = sum(_points(tables, splits[at : at + step]) for at in range(0, len(splits), step))
     return points / (4 * len(splits))
@@ -101,6 +109,42 @@ def _points(tables: Sequence[Floats], masks: NDArray[np.int64]) -> int:
     one = _ratios(tables, masks)
     other = _ratios(tables, masks ^ 0xFFFF)
     return _below_median(one, other) + _below_median(other, one)
+
+
+def _points_in_turn(parts: Sequence[Sequence[Floats]], masks: NDArray[np.int64]) -> int:
+    """Returns the same for any number of trials, of which a part at a time is looked at.
+
+    The best inside is known after all parts, so each part is looked at again for the trials before and behind it.
+    """
+    inside = np.full((2, len(masks)), -np.inf)
+    chosen = np.zeros((2, len(masks)))
+    for rows, ratios in _in_turn(parts, masks):
+        for way in (0, 1):
+            best = np.argmax(ratios[way], axis=1)[:, None]
+            found, outside = (np.take_along_axis(ratios[side], best, axis=1)[:, 0] for side in (way, 1 - way))
+            # Of equal ones the first: it is in an earlier part.
+            higher = found > inside[way, rows]
+            inside[way, rows] = np.where(higher, found, inside[way, rows])
+            chosen[way, rows] = np.where(higher, outside, chosen[way, rows])
+    lead = np.zeros((2, len(masks)), np.int64)
+    for rows, ratios in _in_turn(parts, masks):
+        for way in (0, 1):
+            outside = ratios[1 - way]
+            own = chosen[way, rows][:, None]
+            lead[way, rows] += (outside < own).sum(axis=1) - (outside > own).sum(axis=1)
+    return int(2 * (lead < 0).sum() + (lead == 0).sum())
+
+
+def _in_turn(
+    parts: Sequence[Sequence[Floats]], masks: NDArray[np.int64]
+) -> Iterator[tuple[slice, tuple[Floats, Floats]]]:
+    """Yields some of the splits with the ratios of some trials over each set of blocks and over the other blocks."""
+    for part in parts:
+        tables = [_table(values) for values in part]
+        step = max(1, _CHUNK_VALUES // tables[1].shape[2])
+        for at in range(0, len(masks), step):
+            some = masks[at : at + step]
+            yield slice(at, at + len(some)), (_ratios(tables, some), _ratios(tables, some ^ 0xFFFF))
 
 
 def _ratios(tables: Sequence[Floats], masks: NDArray[np.int64]) -> Floats:

@@ -23,8 +23,10 @@ use crate::rules::Execution;
 use crate::rules::costs::Margin;
 use crate::rules::sizing::Sizing;
 
-/// Rows that are skipped together if they cannot hold a new largest drawdown: four parts of `BlockRanges`.
-const SKIP_ROWS: usize = 256;
+/// Rows that are skipped together if they cannot hold a new largest drawdown, from many to few.
+///
+/// Multiples of the parts whose extremes `BlockRanges` knows.
+const SKIP_ROWS: [usize; 3] = [8_192, 1_024, 128];
 
 /// The account of a buyer who holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -165,12 +167,16 @@ impl Benchmark {
         let equity = |close: f64| holding.equity(&account, close, 1.0);
         let mut row = range.start;
         while row < range.end {
-            let stop = range.end.min((row / SKIP_ROWS + 1) * SKIP_ROWS);
-            let (lowest, highest) = ranges.closes(row..stop);
-            if !self.drawdown.try_skip(equity(lowest), equity(highest)) {
+            let stops = SKIP_ROWS.map(|rows| range.end.min((row / rows + 1) * rows));
+            let skipped = stops.into_iter().find(|&stop| {
+                let (lowest, highest) = ranges.closes(row..stop);
+                self.drawdown.try_skip(equity(lowest), equity(highest))
+            });
+            row = skipped.unwrap_or_else(|| {
+                let stop = stops[SKIP_ROWS.len() - 1];
                 closes[row..stop].iter().for_each(|&close| self.drawdown.mark(equity(close)));
-            }
-            row = stop;
+                stop
+            });
         }
     }
 

@@ -1,9 +1,12 @@
 //! All accumulators of a run.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::schema::Trade;
-use crate::metrics::calendar::Calendar;
+use crate::metrics::calendar::{Calendar, Periods};
+use crate::metrics::curve::Curve;
 use crate::metrics::drawdown::Drawdown;
 use crate::metrics::returns::Returns;
 use crate::metrics::sums::Sum;
@@ -115,6 +118,28 @@ impl Accumulator {
         self.equity = equity;
         self.drawdown.mark_flat(first_bar, stamps.len(), equity);
         self.mark_returns(stamps, |_| equity);
+    }
+
+    /// Adds rows of a run of known length whose equity follows a curve, with the bits of `mark` on each.
+    pub(crate) fn mark_curve(&mut self, rows: Range<usize>, stamps: &[i64], periods: &Periods, curve: &impl Curve) {
+        if rows.is_empty() {
+            return;
+        }
+        self.count_bars(&stamps[rows.clone()], true);
+        self.equity = curve.equity(rows.end - 1);
+        self.drawdown.mark_curve(rows.clone(), curve);
+        self.returns.mark_known(periods, rows.clone(), stamps[rows.start], |row| curve.equity(row));
+    }
+
+    /// Adds rows without a position, of a run of known length: one and the same equity.
+    pub(crate) fn mark_cash(&mut self, rows: Range<usize>, stamps: &[i64], periods: &Periods, equity: f64) {
+        if rows.is_empty() {
+            return;
+        }
+        self.count_bars(&stamps[rows.clone()], false);
+        self.equity = equity;
+        self.drawdown.mark_flat(rows.start as i64, rows.len(), equity);
+        self.returns.mark_known(periods, rows.clone(), stamps[rows.start], |_| equity);
     }
 
     fn mark_returns(&mut self, stamps: &[i64], equity: impl Fn(usize) -> f64) {

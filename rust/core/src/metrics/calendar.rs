@@ -121,6 +121,42 @@ impl Calendar {
     }
 }
 
+/// The period of each row, and the end of each period.
+#[derive(Debug)]
+pub(crate) struct Periods {
+    of_row: Vec<u32>,
+    ends: Vec<PeriodEnd>,
+}
+
+/// The end of a period.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PeriodEnd {
+    /// Last row of the period.
+    pub row: usize,
+    /// First instant after it, ns UTC.
+    pub end_ns: i64,
+}
+
+impl Periods {
+    /// Finds the periods of `stamps` `[n_rows, i64, ns UTC]`, all rows of a run.
+    pub fn of(calendar: &Calendar, stamps: &[i64]) -> Self {
+        let mut ends: Vec<PeriodEnd> = Vec::new();
+        let mut of_row = Vec::with_capacity(stamps.len());
+        while let Some(&stamp) = stamps.get(of_row.len()) {
+            let end_ns = calendar.period_end_ns(stamp);
+            let rows = rows_before(&stamps[of_row.len()..], end_ns);
+            of_row.resize(of_row.len() + rows, ends.len() as u32);
+            ends.push(PeriodEnd { row: of_row.len() - 1, end_ns });
+        }
+        Self { of_row, ends }
+    }
+
+    /// Returns the ends of the periods from that of `row` on.
+    pub fn from(&self, row: usize) -> &[PeriodEnd] {
+        &self.ends[self.of_row[row] as usize..]
+    }
+}
+
 /// Fridays and Saturdays with bars in a span of days, UTC.
 ///
 /// A market trades a weekday if more than a tenth of that weekday's dates in the span have bars: a market of weekdays may

@@ -1,8 +1,11 @@
 //! Drawdown: the fall of equity from its running peak, with the bars of peak, trough and recovery.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::lanes::min_max;
+use crate::metrics::curve::Curve;
 use crate::metrics::undefined::Undefined;
 
 /// Equity points that `Drawdown::mark_many` skips together: eight steps of the vectorised minimum and maximum.
@@ -160,6 +163,47 @@ impl Drawdown {
         }
     }
 
+    /// Adds the equity of rows that follow a curve, with the bits of `mark` on each; a row is its bar.
+    pub(crate) fn mark_curve(&mut self, rows: Range<usize>, curve: &impl Curve) {
+        let before = self.largest.peak;
+        let (low, high) = curve.extremes(rows.clone());
+        if high < before {
+            self.mark_below(rows, low, curve);
+        } else if self.largest.try_skip(low, high) {
+            let first = if self.recovers() { curve.first_at_least(rows.clone(), before) } else { Some(rows.start) };
+            let last = curve.last_at_least(rows.clone(), high);
+            if let (Some(first), Some(last)) = (first, last) {
+                self.reach_peak(first as i64, last as i64);
+            }
+        } else if rows.len() <= SKIP_ROWS {
+            rows.for_each(|row| self.mark(row as i64, curve.equity(row)));
+        } else {
+            // Cut where extremes are known without a look at the rows.
+            let middle = (rows.start + rows.len() / 2).next_multiple_of(SKIP_ROWS).min(rows.end - 1);
+            self.mark_curve(rows.start..middle, curve);
+            self.mark_curve(middle..rows.end, curve);
+        }
+    }
+
+    /// Adds rows below the peak, of which `low` is the lowest equity.
+    ///
+    /// A fall never shrinks as equity falls, also after rounding. So the lowest equity has the largest fall, and the first
+    /// row with that fall is the one that bar by bar would leave as the worst.
+    fn mark_below(&mut self, rows: Range<usize>, low: f64, curve: &impl Curve) {
+        let peak = self.largest.peak;
+        let peak_bar = *self.peak_bar.get_or_insert(rows.start as i64);
+        let fall = |equity: f64| (peak - equity) / peak;
+        let deepest = fall(low);
+        if deepest <= self.largest.worst {
+            return;
+        }
+        let Some(row) = curve.first_with(rows, |(lowest, _)| fall(lowest) >= deepest) else { return };
+        self.largest.worst = deepest;
+        self.worst_bar = row as i64;
+        self.worst_bars = row as i64 - peak_bar;
+        self.recovery_bars = None;
+    }
+
     /// Adds `rows` bars of one and the same equity.
     pub fn mark_flat(&mut self, first_bar: i64, rows: usize, equity: f64) {
         if rows == 0 {
@@ -190,9 +234,14 @@ impl Drawdown {
         true
     }
 
+    /// Returns true if the next bar at the peak ends the recovery of the largest drawdown.
+    fn recovers(&self) -> bool {
+        self.largest.worst > 0.0 && self.recovery_bars.is_none()
+    }
+
     fn reach_peak(&mut self, first_bar: i64, last_bar: i64) {
         self.peak_bar = Some(last_bar);
-        if self.largest.worst > 0.0 && self.recovery_bars.is_none() {
+        if self.recovers() {
             self.recovery_bars = Some(first_bar - self.worst_bar);
         }
     }
@@ -200,7 +249,10 @@ impl Drawdown {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::Drawdown;
+    use crate::metrics::curve::Curve;
     use crate::metrics::undefined::Undefined;
 
     fn one_by_one(initial: f64, equity: &[f64]) -> Drawdown {
@@ -278,6 +330,50 @@ mod tests {
             blocks.mark_many(0, &equity[..cut]);
             blocks.mark_many(cut as i64, &equity[cut..]);
             assert_eq!(blocks, one_by_one(100.0 * unit, &equity), "{round}");
+        }
+    }
+
+    /// Values of a curve, with extremes by a look at each.
+    struct Values(Vec<f64>);
+
+    impl Curve for Values {
+        fn equity(&self, row: usize) -> f64 {
+            self.0[row]
+        }
+
+        fn extremes(&self, rows: Range<usize>) -> (f64, f64) {
+            super::min_max(&self.0[rows])
+        }
+    }
+
+    #[test]
+    fn spans_of_a_curve_equal_single_bars_to_the_bit() {
+        let mut state = 7_u64;
+        let mut next = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as i64
+        };
+        for round in 0..600 {
+            // Steps so small that falls of neighbours round to one, and steps that cross zero.
+            let step = [1.0, 1e-14, 7.0, 0.3][round % 4];
+            let drift = round as i64 % 3 - 1;
+            let mut value = 100.0;
+            let values: Vec<f64> = (0..400)
+                .map(|_| {
+                    value += (next() % 5 - 2 + i64::from(next() % 3 == 0) * drift) as f64 * step;
+                    value
+                })
+                .collect();
+            let expected = one_by_one(100.0, &values);
+            let curve = Values(values);
+            let mut found = Drawdown::new(100.0);
+            let mut row = 0;
+            while row < 400 {
+                let stop = 400.min(row + 1 + next() as usize % 170);
+                found.mark_curve(row..stop, &curve);
+                row = stop;
+            }
+            assert_eq!(found, expected, "{round}");
         }
     }
 

@@ -9,6 +9,7 @@
 //! * `accumulator`: all accumulators of a run
 //! * `report`: the values of all metrics
 //! * `calendar`: days and periods of a year
+//! * `curve`: equity that follows from closes, with its extremes
 //! * `drawdown`: the fall from a running peak
 //! * `returns`: returns by period and what follows from them
 //! * `sums`: running sums and moments
@@ -18,6 +19,7 @@
 pub(crate) mod accumulator;
 pub(crate) mod calendar;
 pub(crate) mod catalog;
+pub(crate) mod curve;
 pub(crate) mod drawdown;
 pub(crate) mod report;
 pub(crate) mod returns;

@@ -1,8 +1,10 @@
 //! Returns from period to period: annualised figures, shape, and sums by block.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::calendar::Calendar;
+use crate::metrics::calendar::{Calendar, Periods};
 use crate::metrics::drawdown::MaxDrawdown;
 use crate::metrics::sums::{Moments, Sum, is_zero_deviation};
 use crate::metrics::undefined::{Metric, Undefined};
@@ -103,6 +105,28 @@ impl Returns {
             let rows = rows_before(&stamps[row..], self.calendar.period_end_ns(stamps[row]));
             self.begin_period(stamps[row], equity(row + rows - 1));
             row += rows;
+        }
+    }
+
+    /// Adds rows whose periods are known, with the bits of `mark_many`; `stamp_ns` is the stamp of the first of them.
+    pub(crate) fn mark_known(
+        &mut self,
+        periods: &Periods,
+        rows: Range<usize>,
+        stamp_ns: i64,
+        equity: impl Fn(usize) -> f64,
+    ) {
+        let mut begun = self.running.is_some_and(|period| stamp_ns < period.end_ns);
+        for period in periods.from(rows.start) {
+            let value = equity(period.row.min(rows.end - 1));
+            if !begun {
+                self.end_period();
+            }
+            self.running = Some(Period { end_ns: period.end_ns, equity: value });
+            begun = false;
+            if period.row + 1 >= rows.end {
+                return;
+            }
         }
     }
 

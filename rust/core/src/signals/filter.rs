@@ -123,16 +123,10 @@ impl Filter {
     /// Conservative: a row it names may still be held back, a row before it never passes.
     #[must_use]
     pub(crate) fn first_candidate(&self, signals: &[i8], confidence: Option<&[f32]>, position: i8) -> Option<usize> {
-        let buy = if !self.position_awareness || position != 1 { 1 } else { NO_SIGNAL };
-        let sell = if self.sells_matter(position) { -1 } else { NO_SIGNAL };
-        // The entry of a side that does not matter is no signal either: the product saturates.
-        let [enter_long, enter_short] = [buy, sell].map(|side| side.saturating_mul(Columns::ENTER_LONG));
-        let [close, close_any] =
-            if position == 0 { [NO_SIGNAL; 2] } else { [Columns::CLOSE_LONG * position, Columns::CLOSE_ANY] };
-        let orders = [buy, sell, enter_long, enter_short, close, close_any];
+        let orders = self.orders(position);
         let matters = |signal: i8| orders.iter().fold(false, |any, &order| any | (signal == order));
         // Confidences are read only where a signal matters.
-        let confident = |row: usize| confidence.map_or(1.0, |column| column[row]) >= self.threshold;
+        let confident = |row: usize| self.is_confident(confidence.map_or(1.0, |column| column[row]));
         let first_of = |part: &[i8], first: usize| {
             let mut rows = part.iter().zip(first..);
             rows.find(|&(&signal, row)| signal != 0 && matters(signal) && confident(row)).map(|(_, row)| row)
@@ -149,6 +143,27 @@ impl Filter {
             }
         }
         first_of(rest, signals.len() - rest.len())
+    }
+
+    /// Returns the signals that `judge` could let pass at a position of that direction; the others are `NO_SIGNAL`.
+    pub(crate) fn orders(&self, position: i8) -> [i8; 6] {
+        let buy = if !self.position_awareness || position != 1 { 1 } else { NO_SIGNAL };
+        let sell = if self.sells_matter(position) { -1 } else { NO_SIGNAL };
+        // The entry of a side that does not matter is no signal either: the product saturates.
+        let [enter_long, enter_short] = [buy, sell].map(|side| side.saturating_mul(Columns::ENTER_LONG));
+        let [close, close_any] =
+            if position == 0 { [NO_SIGNAL; 2] } else { [Columns::CLOSE_LONG * position, Columns::CLOSE_ANY] };
+        [buy, sell, enter_long, enter_short, close, close_any]
+    }
+
+    /// Returns true if a confidence reaches the threshold; one that is undefined does not.
+    pub(crate) fn is_confident(&self, confidence: f32) -> bool {
+        confidence >= self.threshold
+    }
+
+    /// Returns the threshold that confidences are compared with.
+    pub(crate) fn threshold(&self) -> f32 {
+        self.threshold
     }
 
     /// Returns true if a SELL may do something to a position of that direction.

@@ -156,3 +156,13 @@ def test_an_edge_lowers_it_step_by_step() -> None:
         means.append(np.mean(found))
     assert means == sorted(means, reverse=True)
     assert means[0] > 0.4 and means[-1] < 0.01
+
+
+def test_many_trials_are_looked_at_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = np.random.default_rng(4).normal(size=(23, 16, 6))
+    noise[[5, 11]] = noise[2]  # ties: of equal ones the first is chosen, whichever part it is in
+    trials = [[[6.0, block.sum(), (block**2).sum()] for block in trial] for trial in noise]
+    together = probability_of_overfitting(trials, 0.01)
+    for count in (1, 4, 9, 22):
+        monkeypatch.setattr("ktrdr.analysis.statistics.overfitting._TABLED_TRIALS", count)
+        assert probability_of_overfitting(trials, 0.01) == together

@@ -159,24 +159,45 @@ impl HoldScan<'_> {
     ///
     /// Equity is compared, not the price of liquidation: that would take a division for each row.
     #[inline(always)]
-    fn is_far_from_liquidation<const N: usize>(
-        &self,
-        balances: &[f64; N],
-        rates: &[f64; N],
-        (lowest, highest): MinMax,
-    ) -> bool {
-        let Some(requirement) = self.position.requirement else { return true };
-        let quote_cash = self.account.quote_cash;
-        let held = [lowest, highest].map(|price| self.holding.value(price));
-        let worst = quote_cash + held[0].min(held[1]);
-        // Rounding is relative to the largest amounts that are added, not to their sum.
-        let quote_money = quote_cash.abs() + held[0].abs().max(held[1].abs());
-        let quote_spare = worst - CLEARLY_ABOVE * quote_money - TICK_SLACKS * self.holding.tick_slack();
-        let needed = requirement + CLEARLY_ABOVE * requirement.abs();
-        balances.iter().zip(rates).fold(true, |far, (balance, rate)| {
-            far & (balance - CLEARLY_ABOVE * balance.abs() + rate * quote_spare > needed)
-        })
+    fn is_far_from_liquidation<const N: usize>(&self, balances: &[f64; N], rates: &[f64; N], range: MinMax) -> bool {
+        is_far_from_liquidation(self.position, &self.holding, self.account.quote_cash, balances, rates, range)
     }
+}
+
+/// Returns true if no row between the lowest and the highest price touches a level, liquidation included.
+///
+/// Only for a position without charges and conversion rates, whose balance stays what it is. Conservative: `true` is
+/// certain, `false` may be a false alarm.
+pub(crate) fn is_untouched(
+    position: &Position,
+    holding: &Holding,
+    account: &Account,
+    half_spread: f64,
+    (lowest, highest): MinMax,
+) -> bool {
+    matching::touches_nothing(position, lowest, highest, half_spread)
+        && is_far_from_liquidation(position, holding, account.quote_cash, &[account.balance], &[1.0], (lowest, highest))
+}
+
+#[inline(always)]
+fn is_far_from_liquidation<const N: usize>(
+    position: &Position,
+    holding: &Holding,
+    quote_cash: f64,
+    balances: &[f64; N],
+    rates: &[f64; N],
+    (lowest, highest): MinMax,
+) -> bool {
+    let Some(requirement) = position.requirement else { return true };
+    let held = [lowest, highest].map(|price| holding.value(price));
+    let worst = quote_cash + held[0].min(held[1]);
+    // Rounding is relative to the largest amounts that are added, not to their sum.
+    let quote_money = quote_cash.abs() + held[0].abs().max(held[1].abs());
+    let quote_spare = worst - CLEARLY_ABOVE * quote_money - TICK_SLACKS * holding.tick_slack();
+    let needed = requirement + CLEARLY_ABOVE * requirement.abs();
+    balances.iter().zip(rates).fold(true, |far, (balance, rate)| {
+        far & (balance - CLEARLY_ABOVE * balance.abs() + rate * quote_spare > needed)
+    })
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@
 //! | held with levels or charges, one row | exits | `touches_nothing` compares the same prices with the same levels, by the same `Bounds` | `CLEARLY_ABOVE` and `TICK_SLACKS`: liquidation is compared as equity, without the division that defines its price | `lanes_leave_what_single_bars_leave`, `fast_equals_stepping` |
 //! | held with levels or charges, eight rows | exits, one check of the extreme prices for all | the trailing stop is checked where it ends, nearer to the market than at any of the rows, also on its tick; charges are subtracted in row order | the same | `lanes_leave_the_edge_of_liquidation_alone`, `lanes_leave_the_tick_of_liquidation_alone` |
 //! | drawdown of 64 points | peak and trough of each | the deepest fall of any order stays below the worst so far | `CLEARLY_BELOW` | `blocks_equal_single_bars_to_the_bit` |
-//! | benchmark, 256 rows | the mark of each | equity rises with the close, also after rounding, so extremes of closes are extremes of equity | `CLEARLY_BELOW` | `buying_and_holding_has_a_closed_form`, `fast_equals_stepping` |
+//! | benchmark, 128 to 8,192 rows | the mark of each | equity rises with the close, also after rounding, so extremes of closes are extremes of equity | `CLEARLY_BELOW` | `buying_and_holding_has_a_closed_form`, `fast_equals_stepping` |
 //!
 //! `fast_equals_stepping` and `every_block_size_gives_the_same_bits` compare every case with the definition: state,
 //! ledger and metrics, over drawn worlds, with blocks from one row on.
@@ -24,6 +24,6 @@
 //! * `quiet`: rows at which no order is pending and none is placed
 //! * `hold`: a position with levels or charges, eight rows at a time
 
-mod hold;
+pub(crate) mod hold;
 pub(crate) mod quiet;
 pub(crate) mod ranges;

@@ -14,6 +14,9 @@ use crate::market::columns::Columns;
 /// Rows of a part: as many signals as a cache line holds, so that each line is asked for once.
 const PART_ROWS: usize = 64;
 
+/// Parts whose ranges are also known together: a position held for long is looked at in few steps.
+const PARTS_OF_COARSE: usize = 32;
+
 /// Rows between the row that is read and the row that is prefetched.
 ///
 /// Two parts: less does not cover the latency of memory, more evicts lines from the first cache before they are read.
@@ -31,10 +34,12 @@ pub(crate) struct BlockRanges<'a> {
     bars: Bars<'a>,
     /// Ranges of the whole parts; the rows after them are scanned when asked for.
     parts: Vec<RangePart>,
+    /// Ranges of `PARTS_OF_COARSE` parts each; the parts after them are asked one by one.
+    coarse: Vec<RangePart>,
 }
 
-/// Minimum and maximum of `PART_ROWS` rows.
-#[derive(Debug)]
+/// Minimum and maximum of the rows of a part, or of several parts.
+#[derive(Debug, Clone, Copy)]
 struct RangePart {
     /// Lowest low and highest high.
     range: MinMax,
@@ -58,7 +63,8 @@ impl<'a> BlockRanges<'a> {
             parts.push(RangePart::scan(&part.bars, |at| columns.prefetch(row + at + ROWS_AHEAD, opens)));
         }
         columns.rows(whole, rows).check(first_row + whole)?;
-        Ok(Self { bars: columns.bars, parts })
+        let coarse = parts.chunks_exact(PARTS_OF_COARSE).map(RangePart::of_parts).collect();
+        Ok(Self { bars: columns.bars, parts, coarse })
     }
 
     /// Returns the lowest low and the highest high of some rows.
@@ -87,11 +93,24 @@ impl<'a> BlockRanges<'a> {
             return scan(rows);
         }
         let edges = wider(scan(rows.start..first * PART_ROWS), scan(last * PART_ROWS..rows.end));
-        self.parts[first..last].iter().map(stored).fold(edges, wider)
+        let first_coarse = first.div_ceil(PARTS_OF_COARSE);
+        let last_coarse = last / PARTS_OF_COARSE;
+        if first_coarse >= last_coarse {
+            return self.parts[first..last].iter().map(stored).fold(edges, wider);
+        }
+        let before = &self.parts[first..first_coarse * PARTS_OF_COARSE];
+        let after = &self.parts[last_coarse * PARTS_OF_COARSE..last];
+        let coarse = &self.coarse[first_coarse..last_coarse];
+        before.iter().chain(coarse).chain(after).map(stored).fold(edges, wider)
     }
 }
 
 impl RangePart {
+    fn of_parts(parts: &[Self]) -> Self {
+        let joined = |of: fn(&Self) -> MinMax| parts.iter().map(of).fold((f64::INFINITY, f64::NEG_INFINITY), wider);
+        Self { range: joined(|part| part.range), close: joined(|part| part.close) }
+    }
+
     #[inline(always)]
     fn scan(bars: &Bars<'_>, prefetch: impl Fn(usize)) -> Self {
         let [low, high, close] = [bars.low, bars.high, bars.close].map(|column| column.as_chunks().0);
@@ -127,22 +146,23 @@ mod tests {
 
     #[test]
     fn known_ranges_equal_a_scan() {
-        let rows = 200;
+        let rows = 4_300;
         let timestamp: Vec<i64> = (0..rows).collect();
         let close: Vec<f64> = timestamp.iter().map(|row| 1_000.0 + (row * 37 % 101) as f64).collect();
         let high: Vec<f64> = close.iter().map(|close| close + 3.0).collect();
         let low: Vec<f64> = close.iter().map(|close| close - 2.0).collect();
         let bars = Bars::new(&timestamp, &close, &high, &low, &close);
-        let signals = vec![0; 200];
+        let signals = vec![0; 4_300];
         let ranges = BlockRanges::scan(&Columns { bars, signals: &signals, confidence: None }, 0).expect("sound");
-        for start in 0..200 {
-            for end in start + 1..=200 {
-                let seen = close[start..end]
-                    .iter()
-                    .fold((f64::MAX, f64::MIN), |(low, high), &close| (close.min(low), close.max(high)));
-                assert_eq!(ranges.closes(start..end), seen, "{start}..{end}");
-                assert_eq!(ranges.range(start..end), (seen.0 - 2.0, seen.1 + 3.0), "{start}..{end}");
-            }
+        let short = (0..200).flat_map(|start| (start + 1..=200).map(move |end| (start, end)));
+        let long =
+            (0..4_300).step_by(61).flat_map(|start| (start + 1..=4_300).step_by(37).map(move |end| (start, end)));
+        for (start, end) in short.chain(long) {
+            let seen = close[start..end]
+                .iter()
+                .fold((f64::MAX, f64::MIN), |(low, high), &close| (close.min(low), close.max(high)));
+            assert_eq!(ranges.closes(start..end), seen, "{start}..{end}");
+            assert_eq!(ranges.range(start..end), (seen.0 - 2.0, seen.1 + 3.0), "{start}..{end}");
         }
     }
 }

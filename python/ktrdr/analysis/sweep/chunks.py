@@ -1,0 +1,119 @@
+"""Runs scenarios chunk by chunk over the same bars and signals: what was found so far is never held twice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from ktrdr import _core
+from ktrdr._types import Floats
+from ktrdr.analysis.sweep.scenarios import Compiled, Scenarios
+from ktrdr.control import CancellationToken, ProgressBridge
+from ktrdr.errors import Cancelled
+from ktrdr.numerics import numeric_state
+from ktrdr.simulation._run import begin
+from ktrdr.simulation.columns import WholeColumns
+from ktrdr.time import Timeframe
+
+_BAR_SCENARIOS: Final = 200_000_000
+"""Bars times scenarios of a chunk: a fraction of a second, so that a stop is heeded soon and a kill costs little."""
+BLOCK_SHAPE: Final = (16, 3)
+"""Blocks of a run's returns, and figures of each."""
+_FEWEST: Final = 16
+_MOST: Final = 4_096
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Scenarios that were run together.
+
+    Args:
+        first: number of the first of them.
+        table: for each scenario its parameters, every metric (null where undefined) and ``error``.
+        blocks: number, sum and sum of squares of the returns in 16 blocks [n_scenarios, 16, 3, float64]; NaN where a
+            run has none.
+    """
+
+    first: int
+    table: pl.DataFrame
+    blocks: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Market:
+    """Bars and signals that scenarios are tried on.
+
+    Args:
+        columns: bars, signals and confidences.
+        timeframe: length of a bar.
+        initial_capital: account currency.
+        warmup_bars: the first simulated bar.
+    """
+
+    columns: WholeColumns
+    timeframe: Timeframe
+    initial_capital: float
+    warmup_bars: int
+
+    def prepared(self, compiled: Compiled) -> _core.Simulation:
+        """Returns a run of the core by the rules of the first scenario, before its first bar.
+
+        Raises ``DataTooShort`` for a warm-up that reaches the end of the bars.
+        """
+        bars = self.columns.bars
+        capital = self.initial_capital
+        return begin(
+            compiled.rules, "", self.timeframe, bars=bars, initial_capital=capital, warmup_bars=self.warmup_bars
+        )
+
+    def periods_per_year(self, compiled: Compiled) -> float:
+        """Returns the factor of annual figures, which is that of all scenarios."""
+        return self.prepared(compiled).metrics()[2]
+
+    def chunks(
+        self,
+        scenarios: Scenarios,
+        compiled: Compiled,
+        threads: int | None,
+        bridge: ProgressBridge,
+        token: CancellationToken,
+        first: int = 0,
+    ) -> Iterator[Chunk]:
+        """Yields the scenarios from number ``first`` on, chunk by chunk; raises ``Cancelled`` between two chunks."""
+        total = len(scenarios)
+        step = min(max(_BAR_SCENARIOS // len(self.columns.bars), _FEWEST), _MOST)
+        workers = len(os.sched_getaffinity(0)) if threads is None else threads
+        bridge.report("sweep", first, total, {})
+        for start in range(first, total, step):
+            if token.is_cancelled():
+                raise Cancelled("the sweep was cancelled", found=f"scenario {start:,} of {total:,}")
+            stop = min(start + step, total)
+            yield self._run(scenarios, compiled, start, stop, workers)
+            bridge.report("sweep", stop, total, {})
+
+    def _run(self, scenarios: Scenarios, compiled: Compiled, start: int, stop: int, workers: int) -> Chunk:
+        columns = self.columns
+        choices = np.ascontiguousarray(compiled.choices[start:stop])
+        with numeric_state():
+            found, blocks, errors = self.prepared(compiled).sweep(
+                columns.bars, columns.signals, columns.confidence, compiled.changes, choices, workers
+            )
+        values = found.reshape(stop - start, len(_core.METRICS))
+        metrics = [_metric(name, values[:, column]) for column, name in enumerate(sorted(_core.METRICS))]
+        numbers = pl.Series("scenario", range(start, stop), pl.Int64)
+        error = pl.Series("error", errors, pl.String)
+        return Chunk(
+            start,
+            pl.DataFrame([numbers, *scenarios.frame(start, stop), *metrics, error]),
+            blocks.reshape(-1, *BLOCK_SHAPE),
+        )
+
+
+def _metric(name: str, values: Floats) -> pl.Series:
+    column = pl.Series(name, values).fill_nan(None)
+    return column.cast(pl.Int64) if _core.METRICS[name]["whole"] else column

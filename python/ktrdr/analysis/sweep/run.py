@@ -1,0 +1,124 @@
+"""``ktrdr.sweep``: many scenarios of rules over the same bars and signals, on all cores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike
+
+from ktrdr.analysis.sweep.chunks import Chunk, Market
+from ktrdr.analysis.sweep.result import SweepResult
+from ktrdr.analysis.sweep.scenarios import Grid, Scenarios, Value
+from ktrdr.arguments import INITIAL_CAPITAL, check_money, check_threads
+from ktrdr.control import CancellationToken, NeverCancelled, ProgressBridge
+from ktrdr.data.bars import BarSeries
+from ktrdr.data.frames import BarTable
+from ktrdr.progress import progress_or
+from ktrdr.simulation.arrays import read_whole
+from ktrdr.simulation.given.signals import GivenSignals
+from ktrdr.simulation.inputs import read_count, rules_to_json, saved_execution
+from ktrdr.strategy.rule_mappings import Decisions, Execution, Metrics
+from ktrdr.strategy.rules import DecisionRules, ExecutionRules, merge_rules
+from ktrdr.time import Timeframe
+
+
+def sweep(
+    bars: BarTable | BarSeries,
+    signals: ArrayLike | None = None,
+    confidence: ArrayLike | None = None,
+    *,
+    grid: Grid | None = None,
+    scenarios: Sequence[Mapping[str, Value]] | None = None,
+    entries: ArrayLike | None = None,
+    exits: ArrayLike | None = None,
+    short_entries: ArrayLike | None = None,
+    short_exits: ArrayLike | None = None,
+    decisions: Decisions = None,
+    execution: Execution = None,
+    metrics: Metrics = None,
+    initial_capital: float = INITIAL_CAPITAL,
+    warmup_bars: int = 0,
+    timeframe: str | Timeframe | None = None,
+    symbol: str = "",
+    threads: int | None = None,
+    bridge: ProgressBridge | None = None,
+    cancellation_token: CancellationToken | None = None,
+) -> SweepResult:
+    """Trades signals over bars under many rules and returns a row of metrics for each scenario.
+
+    The metrics of a scenario are those of `simulate` under its rules, to the last bit; no curve and no ledger is kept.
+    The arguments are those of `simulate`, beside these; ``execution`` and ``decisions`` hold for all scenarios.
+
+    Args:
+        grid: values of each rule by dotted name; every combination is a scenario.
+        scenarios: in place of a grid, for each scenario its rules by dotted name.
+        threads: None takes every core; their number does not change a bit.
+        bridge, cancellation_token: receives progress; asked between two chunks of scenarios whether to stop.
+
+    Raises a leaf of ``KtrdrError`` for bars, rules or arguments that cannot be used, and ``Cancelled``.
+
+    >>> import polars as pl
+    >>> closes = [10.0, 11, 12, 11, 13, 12]
+    >>> bars = pl.DataFrame({"timestamp": [i * 86_400_000_000_000 for i in range(6)], "open": [10.0, *closes[:-1]],
+    ...                      "high": 13.0, "low": 10.0, "close": closes})
+    >>> found = sweep(bars, [1, 0, -1, 1, 0, 0], [0.9, 0, 0.9, 0.6, 0, 0], grid={
+    ...     "decisions.confidence_threshold": [0.5, 0.8], "execution.commission.rate": [0.0, 0.01]})
+    >>> found.table["trades"].to_list()
+    [2, 2, 1, 1]
+    >>> found.best("net_profit").parameters
+    {'decisions.confidence_threshold': 0.5, 'execution.commission.rate': 0.0}
+    """
+    tried = Scenarios.of(grid, scenarios)
+    base = _Base(_plain_execution(execution), _plain_decisions(decisions), metrics)
+    compiled = tried.compiled(base.rules_of)
+    own = GivenSignals(signals, confidence, entries, exits, short_entries, short_exits)
+    columns, found, conflicts = read_whole(bars, own, symbol, timeframe)
+    capital = check_money("initial_capital", initial_capital)
+    market = Market(columns, found, capital, read_count("warmup_bars", warmup_bars))
+    periods_per_year = market.periods_per_year(compiled)
+    workers = None if threads is None else check_threads(threads)
+    with progress_or(bridge) as shown:
+        chunks = list(market.chunks(tried, compiled, workers, shown, cancellation_token or NeverCancelled()))
+    rate = float(json.loads(compiled.rules)["metrics"]["risk_free_rate"])
+    return joined(chunks, tuple(tried.values), periods_per_year, rate, conflicts.warnings)
+
+
+def joined(
+    chunks: Sequence[Chunk],
+    parameters: tuple[str, ...],
+    periods_per_year: float,
+    risk_free_rate: float,
+    warnings: tuple[str, ...],
+) -> SweepResult:
+    """Returns the result that all chunks of a sweep make."""
+    table = pl.concat([chunk.table for chunk in chunks])
+    blocks = np.concatenate([chunk.blocks for chunk in chunks])
+    return SweepResult(table, blocks, parameters, periods_per_year, risk_free_rate, warnings)
+
+
+class _Base:
+    """The rules that all scenarios have in common."""
+
+    def __init__(self, execution: Mapping[str, Any], decisions: Mapping[str, Any], metrics: Metrics) -> None:
+        self._execution = execution
+        self._decisions = decisions
+        self._metrics = metrics
+
+    def rules_of(self, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns the rules of a scenario in the core's form."""
+        execution: Any = merge_rules(self._execution, changes.get("execution", {}))
+        decisions: Any = merge_rules(self._decisions, changes.get("decisions", {}))
+        rules: Mapping[str, Any] = json.loads(rules_to_json(execution, decisions, self._metrics))
+        return rules
+
+
+def _plain_execution(given: Execution) -> Mapping[str, Any]:
+    return saved_execution(given.to_core()) if isinstance(given, ExecutionRules) else dict(given or {})
+
+
+def _plain_decisions(given: Decisions) -> Mapping[str, Any]:
+    return given.to_core() if isinstance(given, DecisionRules) else dict(given or {})

@@ -1,0 +1,217 @@
+"""Scenarios of a sweep: a value of each parameter, from a grid or a list, and the rules that they make."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ktrdr._types import Json
+from ktrdr.config.merge import merge
+from ktrdr.errors import ArgumentInvalid
+from ktrdr.strategy.rules import CHOICES
+
+Value = bool | int | float | str | None | Mapping[str, Any]
+"""A value of a rule, as a strategy file has it."""
+Grid = Mapping[str, Sequence[Value]]
+"""The values of each parameter by its dotted name; every combination is a scenario."""
+Choices = NDArray[np.int32]
+RulesOf = Callable[[Json], Json]
+"""Returns the rules in the core's form, of changes by section; raises a ``ConfigError`` leaf."""
+
+SECTIONS: Final = ("execution", "decisions")
+MOST_SCENARIOS: Final = 10_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Scenarios:
+    """Scenarios as places in the values of each parameter.
+
+    Args:
+        values: the distinct values of each parameter, by dotted name.
+        places: for each scenario the place of its value in those of each parameter [n_scenarios, n_parameters, int32].
+
+    >>> scenarios = Scenarios.of(grid={"execution.commission.rate": [0, 0.001], "execution.allow_short": [True, False]})
+    >>> len(scenarios), scenarios.at(2)
+    (4, {'execution.commission.rate': 0.001, 'execution.allow_short': True})
+    """
+
+    values: Mapping[str, Sequence[Value]]
+    places: Choices
+
+    @classmethod
+    def of(cls, grid: Grid | None = None, scenarios: Sequence[Mapping[str, Value]] | None = None) -> Scenarios:
+        """Returns the scenarios of a grid, in which the last parameter changes fastest, or those of a list.
+
+        Raises ``ArgumentInvalid`` for names that are no rules of execution or decisions, and where nothing is given.
+        """
+        if (grid is None) == (scenarios is None):
+            raise ArgumentInvalid("a sweep needs either a grid or a list of scenarios", where="grid, scenarios")
+        found = cls._of_grid(grid) if grid is not None else cls._of_list(scenarios or ())
+        _check_names(tuple(found.values))
+        return found
+
+    @classmethod
+    def _of_grid(cls, grid: Grid) -> Scenarios:
+        values = {name: _distinct(name, given) for name, given in grid.items()}
+        shape = [len(given) for given in values.values()]
+        total = math.prod(shape)
+        if not shape or total > MOST_SCENARIOS:
+            expected = f"1 to {MOST_SCENARIOS:,} scenarios"
+            raise ArgumentInvalid("cannot be swept", where="grid", found=total if shape else "none", expected=expected)
+        places = np.stack(np.unravel_index(np.arange(total), shape), axis=1).astype(np.int32)
+        return cls(values, places)
+
+    @classmethod
+    def _of_list(cls, scenarios: Sequence[Mapping[str, Value]]) -> Scenarios:
+        if not scenarios or not all(isinstance(one, Mapping) and one for one in scenarios):
+            raise ArgumentInvalid("needs one or more mappings of rules by dotted name", where="scenarios")
+        names = tuple(scenarios[0])
+        known: dict[str, dict[str, int]] = {name: {} for name in names}
+        values: dict[str, list[Value]] = {name: [] for name in names}
+        places = np.empty((len(scenarios), len(names)), np.int32)
+        for row, scenario in enumerate(scenarios):
+            if scenario.keys() != known.keys():
+                where = f"scenarios: scenario {row}"
+                raise ArgumentInvalid(
+                    "each scenario needs the same rules", where=where, found=sorted(scenario), expected=sorted(names)
+                )
+            for column, name in enumerate(names):
+                place = known[name].setdefault(_text(name, scenario[name]), len(values[name]))
+                if place == len(values[name]):
+                    values[name].append(scenario[name])
+                places[row, column] = place
+        return cls(values, places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def at(self, row: int) -> dict[str, Value]:
+        """Returns the value of each parameter of one scenario."""
+        return {name: given[place] for (name, given), place in zip(self.values.items(), self.places[row], strict=True)}
+
+    def frame(self, first: int, stop: int) -> pl.DataFrame:
+        """Returns a column for each parameter; values of different types, and mappings, as JSON text."""
+        columns = zip(self.values.items(), self.places[first:stop].T, strict=True)
+        return pl.DataFrame([_column(name, given).gather(places.tolist()) for (name, given), places in columns])
+
+    def to_spec(self) -> dict[str, Any]:
+        """Returns the scenarios as a JSON object, which `of_spec` reads."""
+        return {"values": {name: list(given) for name, given in self.values.items()}, "places": self.places.tolist()}
+
+    def compiled(self, rules_of: RulesOf) -> Compiled:
+        """Returns the scenarios as the core takes them.
+
+        Rules are made and checked once for each value, in the first scenario that has it. What several values together
+        may break is found when a scenario is run.
+        """
+        columns = {name: column for column, name in enumerate(self.values)}
+        groups: dict[str, list[int]] = {}
+        for name in self.values:
+            groups.setdefault(rule_of(name), []).append(columns[name])
+        base = rules_of(nested(self.at(0)))
+        changes = []
+        choices = np.empty((len(self), len(groups)), np.int32)
+        for group, (rule, members) in enumerate(groups.items()):
+            _, firsts, inverse = np.unique(self.places[:, members], axis=0, return_index=True, return_inverse=True)
+            made = (rules_of(nested(self.at(int(first)))) for first in firsts)
+            changes.append([{_pointer(rule): _value_at(rules, rule)} for rules in made])
+            choices[:, group] = inverse.reshape(-1)
+        return Compiled(json.dumps(base, allow_nan=False), json.dumps(changes, allow_nan=False), choices)
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """Scenarios as the core takes them.
+
+    Args:
+        rules: every rule, in the core's form.
+        changes: for each rule that the scenarios change its values, each by its pointer into the rules; as JSON.
+        choices: for each scenario the place of its value in those of each rule [n_scenarios, n_rules, int32].
+    """
+
+    rules: str
+    changes: str
+    choices: Choices
+
+
+def rule_of(name: str) -> str:
+    """Returns the rule that a parameter changes: a choice, such as sizing or an exit level, is one rule.
+
+    >>> rule_of("execution.exits.stop_loss.rate"), rule_of("execution.commission.rate")
+    ('execution.exits.stop_loss', 'execution.commission.rate')
+    """
+    keys = name.split(".")
+    choice = next((at for at, key in enumerate(keys) if key in CHOICES), len(keys) - 1)
+    return ".".join(keys[: choice + 1])
+
+
+def nested(parameters: Mapping[str, Value]) -> dict[str, Any]:
+    """Returns rules by section, of rules by dotted name.
+
+    >>> nested({"execution.exits.stop_loss.rate": 0.01, "decisions.confidence_threshold": 0.6})
+    {'execution': {'exits': {'stop_loss': {'rate': 0.01}}}, 'decisions': {'confidence_threshold': 0.6}}
+    """
+    rules: dict[str, Any] = {}
+    for name, value in parameters.items():
+        inner: Any = value
+        for key in reversed(name.split(".")):
+            inner = {key: inner}
+        rules = merge(rules, inner)
+    return rules
+
+
+def _check_names(names: Sequence[str]) -> None:
+    for name in names:
+        if name.partition(".")[0] not in SECTIONS or not all(name.split(".")) or "." not in name:
+            expected = "execution.RULE or decisions.RULE"
+            raise ArgumentInvalid("not a rule that can be swept", where="parameter", found=name, expected=expected)
+    for name in names:
+        inside = next((other for other in names if other.startswith(f"{name}.")), None)
+        if inside is not None:
+            raise ArgumentInvalid("set as a whole and in part", where=name, found=inside, hint="leave one of them out")
+
+
+def _distinct(name: str, given: object) -> list[Value]:
+    if isinstance(given, str | Mapping) or not isinstance(given, Sequence | np.ndarray) or len(given) == 0:
+        raise ArgumentInvalid("needs a list of values", where=name, found=given, expected="[value, ...]")
+    plain = [value.item() if isinstance(value, np.generic) else value for value in given]
+    texts = sorted(_text(name, value) for value in plain)
+    twice = next((one for one, other in pairwise(texts) if one == other), None)
+    if twice is not None:
+        raise ArgumentInvalid("a value is given twice", where=name, found=twice)
+    return plain
+
+
+def _text(name: str, value: object) -> str:
+    try:
+        return json.dumps(value.item() if isinstance(value, np.generic) else value, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError):
+        raise ArgumentInvalid("not a value of a rule", where=name, found=repr(value)) from None
+
+
+def _column(name: str, given: Sequence[Value]) -> pl.Series:
+    kinds = {type(value) for value in given if value is not None}
+    if kinds <= {int, float}:
+        return pl.Series(name, [None if value is None else float(value) for value in given], pl.Float64)  # type: ignore[arg-type]
+    if kinds in ({bool}, {str}):
+        return pl.Series(name, list(given))
+    return pl.Series(name, [_text(name, value) for value in given], pl.String)
+
+
+def _pointer(rule: str) -> str:
+    return "/" + rule.replace(".", "/")
+
+
+def _value_at(rules: Json, rule: str) -> Any:
+    found: Any = rules
+    for key in rule.split("."):
+        found = found[key]
+    return found

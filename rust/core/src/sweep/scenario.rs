@@ -1,0 +1,252 @@
+//! One scenario of a sweep, from event to event.
+
+use std::ops::Range;
+
+use crate::engine::bar::BarStep;
+use crate::engine::fast::hold;
+use crate::engine::plan::Plan;
+use crate::engine::state::State;
+use crate::error::Error;
+use crate::lanes::LANES;
+use crate::ledger::tables::Ledger;
+use crate::ledger::writer::LedgerWriter;
+use crate::market::rows::Rows;
+use crate::metrics::curve::Curve;
+use crate::metrics::report::{Closing, MetricSet};
+use crate::money::account::Account;
+use crate::money::holding::Holding;
+use crate::rules::Rules;
+use crate::sweep::candidates::{Candidates, Cursor, kinds_that_matter};
+use crate::sweep::market::Market;
+use crate::time::rows_before;
+
+/// Rows of a held position that are scanned together, where charges or a trailing stop need a look at each.
+const SCAN_ROWS: usize = 4_096;
+
+/// Rows of the parts whose extremes the market knows.
+const PART_ROWS: usize = 64;
+
+/// Round trips after which the journal is emptied: it stays in the first cache.
+const JOURNAL_ROWS: usize = 64;
+
+/// Memory that a thread uses for one scenario after the other.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    journal: LedgerWriter,
+    bars_held: Vec<i64>,
+}
+
+/// A scenario under way.
+pub(super) struct Scenario<'a> {
+    market: &'a Market<'a>,
+    candidates: &'a Candidates,
+    scratch: &'a mut Scratch,
+    rows: Rows<'a>,
+    plan: Plan,
+    state: State,
+    cursor: Cursor,
+    /// Kinds of signals that matter when short, flat and long.
+    kinds: [u8; 3],
+}
+
+/// The equity of a position whose money depends on the close alone.
+struct HeldCurve<'a> {
+    market: &'a Market<'a>,
+    holding: Holding,
+    account: Account,
+}
+
+impl Curve for HeldCurve<'_> {
+    fn equity(&self, row: usize) -> f64 {
+        self.at(self.market.columns.bars.close[row])
+    }
+
+    fn extremes(&self, rows: Range<usize>) -> (f64, f64) {
+        // Equity rises with the close, or falls with it, also after rounding: its extremes are those of the closes.
+        let (low, high) = self.market.ranges.closes(rows);
+        let one = self.at(low);
+        let other = self.at(high);
+        (one.min(other), one.max(other))
+    }
+}
+
+impl HeldCurve<'_> {
+    fn at(&self, close: f64) -> f64 {
+        self.holding.equity(&self.account, close, 1.0)
+    }
+}
+
+impl<'a> Scenario<'a> {
+    /// Prepares a scenario before its first bar; `candidates` are those of its threshold.
+    pub fn new(market: &'a Market<'a>, candidates: &'a Candidates, rules: &Rules, scratch: &'a mut Scratch) -> Self {
+        let spec = &market.spec;
+        let plan = Plan::new(rules.clone(), spec.warmup_bars as i64, false);
+        let state = State::new(rules, market.calendar, spec.initial_capital);
+        let half_spread = plan.execution().spread.half;
+        let rows = Rows { bars: market.columns.bars, first_bar: 0, previous: None, half_spread };
+        let kinds = [-1, 0, 1].map(|direction| kinds_that_matter(&plan.filter, direction));
+        scratch.journal.ledger = Ledger::default();
+        scratch.bars_held.clear();
+        Self { market, candidates, scratch, rows, plan, state, cursor: Cursor::default(), kinds }
+    }
+
+    /// Simulates all bars and returns every metric.
+    ///
+    /// # Errors
+    /// As `Simulation::feed`, for consequences of the rules.
+    pub fn run(mut self) -> Result<MetricSet, Error> {
+        self.state.metrics.undefined(self.market.undefined);
+        let mut index = self.market.spec.warmup_bars as usize;
+        while index < self.rows.len() {
+            index += match self.skip(index)? {
+                0 => self.step(index)?,
+                skipped => skipped,
+            };
+            if self.scratch.journal.trades.len() >= JOURNAL_ROWS {
+                self.scratch.empty_journal();
+            }
+        }
+        self.scratch.empty_journal();
+        self.state.benchmark.take(&self.plan, &self.rows, Some(&self.market.ranges), true)?;
+        self.state.previous = Some(self.rows.as_previous(self.rows.len() - 1));
+        self.state.check_accounts(self.market.spec.initial_capital, self.plan.execution())?;
+        Ok(self.metrics())
+    }
+
+    fn metrics(&self) -> MetricSet {
+        let State { metrics, benchmark, previous, .. } = &self.state;
+        let execution = self.plan.execution();
+        let spec = &self.market.spec;
+        let closing = Closing {
+            timeframe_ns: spec.timeframe_ns,
+            open_gross: self.state.open_gross(execution),
+            bars_held: Some(&self.scratch.bars_held),
+            benchmark: benchmark.result(spec.initial_capital, execution, previous.as_ref(), metrics.bars()),
+        };
+        MetricSet::new(metrics, &closing)
+    }
+
+    /// Simulates rows together at which no order is pending and none is placed; returns their number.
+    ///
+    /// If the row after them decides an order that waits for the next open, it is taken with them.
+    fn skip(&mut self, index: usize) -> Result<usize, Error> {
+        if self.state.pending.is_some() {
+            return Ok(0);
+        }
+        // The last row ends the run, which only a step does.
+        let last = self.rows.len() - 1;
+        let deadline = self.state.position.as_ref().and_then(|position| self.plan.deadline(position));
+        let until = deadline.map_or(last, |bar| last.min(usize::try_from(bar).unwrap_or(0)));
+        if until <= index {
+            return Ok(0);
+        }
+        let found = self.next_candidate(index..until);
+        let decides = found.is_some() && !self.plan.fills_at_close();
+        let together = found.map_or(until - index, |row| row - index) + usize::from(decides);
+        let taken = self.quiet(index..index + together);
+        if let Some(row) = found.filter(|_| decides && taken == together) {
+            let signal = self.market.columns.signals[row];
+            let confidence = self.market.columns.confidence(row);
+            self.with_bar(row, |bar| bar.act_on(signal, confidence))?;
+        }
+        Ok(taken)
+    }
+
+    /// Finds the first row that may place an order.
+    fn next_candidate(&mut self, range: Range<usize>) -> Option<usize> {
+        let stamps = &self.rows.bars.timestamp[range.clone()];
+        let held_back = self.plan.filter.free_from_ns(self.state.last_fill_ns).map_or(0, |ns| rows_before(stamps, ns));
+        let kinds = self.kinds[(self.state.direction() + 1) as usize];
+        let found = self.candidates.next(&mut self.cursor, range.start + held_back, kinds)?;
+        (found < range.end).then_some(found)
+    }
+
+    fn step(&mut self, index: usize) -> Result<usize, Error> {
+        let signal = self.market.columns.signals[index];
+        let confidence = self.market.columns.confidence(index);
+        self.with_bar(index, |bar| bar.step(signal, confidence))?;
+        Ok(1)
+    }
+
+    fn with_bar(&mut self, index: usize, act: impl FnOnce(&mut BarStep<'_>) -> Result<(), Error>) -> Result<(), Error> {
+        act(&mut BarStep {
+            plan: &self.plan,
+            state: &mut self.state,
+            writer: &mut self.scratch.journal,
+            rows: &self.rows,
+            index,
+            row: &self.rows.row(index),
+            previous: &self.rows.previous(index),
+            last: index + 1 == self.rows.len(),
+        })
+    }
+
+    /// Simulates quiet rows up to the first one at which a level may be touched; returns their number.
+    fn quiet(&mut self, range: Range<usize>) -> usize {
+        let Market { columns, periods, .. } = self.market;
+        let stamps = columns.bars.timestamp;
+        let account = self.state.account;
+        let Some(position) = &self.state.position else {
+            self.state.metrics.mark_cash(range.clone(), stamps, periods, account.balance);
+            return range.len();
+        };
+        let holding = self.plan.holding(position.net());
+        let bars = &columns.bars;
+        let moves = holding.is_charged() || position.trailing.is_some();
+        if moves || bars.conversion_rate.is_some() || (position.target.is_some() && bars.half_spread.is_some()) {
+            return self.scan(range);
+        }
+        let taken = if position.has_levels() { self.untouched(&holding, range.clone()) } else { range.len() };
+        let curve = HeldCurve { market: self.market, holding, account };
+        self.state.metrics.mark_curve(range.start..range.start + taken, stamps, periods, &curve);
+        taken
+    }
+
+    /// Simulates quiet rows of a position that changes from row to row, with a look at each.
+    fn scan(&mut self, range: Range<usize>) -> usize {
+        let mut row = range.start;
+        while row < range.end {
+            let part = row..range.end.min(row + SCAN_ROWS);
+            let equity = &mut self.scratch.journal.ledger.equity;
+            equity.clear();
+            let taken = hold::scan(&self.plan, &mut self.state, &self.rows, equity, part.clone());
+            let stamps = &self.rows.bars.timestamp[row..row + taken];
+            self.state.metrics.mark_many(row as i64, stamps, equity, true);
+            row += taken;
+            if taken < part.len() {
+                break;
+            }
+        }
+        row - range.start
+    }
+
+    /// Counts the rows before the first one at which a level may be touched.
+    fn untouched(&self, holding: &Holding, range: Range<usize>) -> usize {
+        let Some(position) = &self.state.position else { return 0 };
+        let is_untouched = |rows: Range<usize>| {
+            let prices = self.market.ranges.range(rows);
+            hold::is_untouched(position, holding, &self.state.account, self.rows.half_spread, prices)
+        };
+        let mut row = range.start;
+        // From wide to narrow: parts whose extremes are known, then lanes, then rows.
+        let stops = |row: usize| [PART_ROWS, LANES, 1].map(|width| range.end.min((row / width + 1) * width));
+        while row < range.end {
+            let Some(stop) = stops(row).into_iter().find(|&stop| is_untouched(row..stop)) else { break };
+            row = stop;
+        }
+        row - range.start
+    }
+}
+
+impl Scratch {
+    /// Keeps of the journal what a metric needs.
+    fn empty_journal(&mut self) {
+        let LedgerWriter { ledger, fills, trades, refused, decisions } = &mut self.journal;
+        self.bars_held.extend(trades.iter().map(|trade| trade.bars_held));
+        trades.clear();
+        fills.clear();
+        refused.clear();
+        decisions.clear();
+        ledger.equity.clear();
+    }
+}
