@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from ktrdr import disk
 from ktrdr.cli.app import main
+from ktrdr.data.bars import BarSeries
+from ktrdr.decision.broker import PaperBroker
+from ktrdr.decision.job.session import PaperSession
+from ktrdr.errors import DataError
 from ktrdr.operations import paper, resume
 from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Status
+from ktrdr.operations.running.recorder import Recorder
 from ktrdr.operations.store.store import Store
 from support.decision.replays import BarServer, csv_of, expected, furnished, json_bars, serving
 from support.inputs import worlds
@@ -57,6 +64,73 @@ def test_two_thousand_bars_of_an_lstm_give_the_result_of_the_backtest(tmp_path: 
     found = paper(file, "EURUSD", "1h", str(feed), store=store, data_dir=tmp_path, threads=1)
     assert found.result_hash == want.result_hash and found.identity == want.identity
     assert want.fills.height > 50 and found.fills.equals(want.fills) and found.equity.equals(want.equity)
+    store.close()
+
+
+def test_a_run_that_its_feed_ends_keeps_the_log_that_says_why(tmp_path: Path) -> None:
+    file = furnished(tmp_path)
+    store = store_in(tmp_path)
+    rows = csv_of(worlds.frame(40))
+    feeds = {
+        "no zone": rows.replace("Z,", ",") + "end\n",
+        "half hours": rows[: rows.index("\n") + 1]
+        + "".join(f"2024-01-05T00:{m}:00Z,1,1,1,1,1\n" for m in (10, 20, 30, 40)),
+    }
+    errors = {"no zone": "0 bars, 40 lines refused", "half hours": "3 bars in a row overlap"}
+    logs = {"no zone": ["bad_bar"] * 20 + ["end"], "half hours": ["spacing"] * 3}
+    for name, text in feeds.items():
+        feed = tmp_path / "bars.csv"
+        feed.write_text(text)
+        with pytest.raises(DataError, match=errors[name]):
+            paper(file, "EURUSD", "1h", str(feed), store=store, data_dir=tmp_path, threads=1)
+        newest = store.list(kind="paper", limit=1)[0][0].id
+        assert kind_of("paper").table(store, newest, "events")["kind"].to_list() == logs[name]
+        assert (store.get(newest).progress or {})["next_bar"] == (None if name == "no zone" else "2024-01-05T01:10:00Z")
+    store.close()
+
+
+class PowerCut(BaseException):
+    """The end of everything at once."""
+
+
+def test_a_loss_of_power_takes_back_nothing_that_was_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lines that the journal had not brought to the disk are gone; the save in the database has survived."""
+    file = furnished(tmp_path)
+    want = expected(tmp_path, file, "mlp", BARS)
+    feed = tmp_path / "bars.csv"
+    feed.write_text(csv_of(worlds.frame(BARS)) + "end\n")
+    store = store_in(tmp_path)
+    on_disk: dict[str, int] = {}
+
+    def noted(path: Path) -> None:
+        disk.sync(path)
+        on_disk[path.name] = path.stat().st_size
+
+    take = PaperSession._take
+    stamps = worlds.frame(BARS)["timestamp"].to_list()
+    cuts = [(stamps.index(want.fills["time"][number]) + 1, every) for number, every in ((3, 7), (12, 1))]
+
+    def cut(session: PaperSession, bar: BarSeries, recorder: Recorder) -> None:
+        take(session, bar, recorder)
+        if session.gate.counts["bars"] == cuts[0][0]:
+            raise PowerCut
+
+    lost_bytes = 0
+    while cuts:
+        with monkeypatch.context() as patch:
+            patch.setattr("ktrdr.decision.broker.sync", noted)
+            patch.setattr(PaperSession, "_take", cut)
+            with pytest.raises(PowerCut):
+                paper(file, "EURUSD", "1h", str(feed), store=store, data_dir=tmp_path, threads=1, every_bars=cuts[0][1])
+        cuts.pop(0)
+        operation = store.list(kind="paper", limit=1)[0][0].id
+        journal = tmp_path / "paper" / f"{operation}.jsonl"
+        lost_bytes += journal.stat().st_size - on_disk[journal.name]
+        os.truncate(journal, on_disk[journal.name])
+        found = resume(operation, store=store, data_dir=tmp_path)
+        assert found.result_hash == want.result_hash
+        assert len(PaperBroker(journal).fills()) == want.fills.height
+    assert lost_bytes > 0
     store.close()
 
 

@@ -114,6 +114,8 @@ class FileFeed:
             try:
                 text = raw.decode("utf-8-sig" if self._lines == 1 else "utf-8").strip()
             except UnicodeDecodeError:
+                if self._names is None and not self._json:
+                    self._head("bytes that are not UTF-8", where)
                 found.append(Line(None, where, "not UTF-8"))
                 continue
             try:

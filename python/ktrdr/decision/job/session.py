@@ -25,7 +25,7 @@ from ktrdr.decision.job.snapshot import PaperState
 from ktrdr.decision.job.tables import bars_frame, held_frame, longer_frame, new_rows
 from ktrdr.decision.orchestrator import DecisionOrchestrator
 from ktrdr.decision.risk import DayState
-from ktrdr.errors import Cancelled
+from ktrdr.errors import Cancelled, DataError, DataTooShort
 from ktrdr.neural.runtime import run_state
 from ktrdr.operations.models import Segment
 from ktrdr.operations.running.io import RunIO
@@ -104,6 +104,10 @@ class PaperSession:
             try:
                 while not self._ends(recorder, io):
                     pass
+                self._require_decisions()
+            except DataError:
+                self._save(recorder)  # the log says what the feed has brought
+                raise
             finally:
                 self._feed.close()
             return self.engine.finish()
@@ -132,6 +136,18 @@ class PaperSession:
             self._save(recorder)
         self._report(recorder)
         return self._controls.stop.reason() is not None and self._has_traded("stop was asked for", recorder)
+
+    def _require_decisions(self) -> None:
+        """Raises ``DataTooShort`` for a run that ends before its first decision."""
+        if self.engine.live is None:
+            counts = self.gate.counts
+            raise DataTooShort(
+                "the run has ended before its first decision",
+                symbol=self.engine.symbol,
+                found=f"{counts['bars']} bars, {counts['refused']} lines refused",
+                expected="bars for the warm-up, stored before the feed's first one or brought by it",
+                hint="`ktrdr paper status` shows the log",
+            )
 
     def _has_traded(self, why: str, recorder: Recorder) -> bool:
         self.note(Event(self.engine.last_ns or 0, self.engine.symbol, "end", why))
@@ -220,7 +236,7 @@ class PaperSession:
             "working": None if working is None else working.id,
             "feed": self._feed.state,
             "next_bar": self._next_bar(),
-            "clock": self.clock.state(self.engine.last_ns),
+            "clock": self.clock.state(self.gate.last_ns),
             **self.gate.counts,
             "overrides": orchestrator.overrides,
             "stopped": orchestrator.killed or ("daily loss" if orchestrator.day.stopped else None),
@@ -229,7 +245,7 @@ class PaperSession:
         }
 
     def _next_bar(self) -> str | None:
-        last_ns = self.engine.last_ns
+        last_ns = self.gate.last_ns
         return None if last_ns is None else iso(last_ns + self.engine.config.timeframe.ns)
 
     def state(self, rows: Mapping[str, int]) -> PaperState:
