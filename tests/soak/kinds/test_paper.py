@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.soak
 
 BARS = 20_000
 DISTURBANCES = 20
+PATIENCE_S = 600.0
 TWO = {"training_data": worlds.strategy("mtf")["training_data"]}
 """The timeframes 1h and 4h."""
 STRATEGIES = [("mlp", {}), ("lstm", {}), ("mtf", {}), ("lstm", TWO | {"seed": 2})]
@@ -84,8 +86,8 @@ def test_a_run_that_is_killed_gives_the_result_of_the_backtest(
             growing.write("".join(part))
             before = store.get(operation).generation if operation else 0
             program = place.begin(*command)
-            operation = operation or wait_for(partial(runs_of, store))
-            wait_for(partial(saved, store, operation, before + 1))
+            operation = operation or wait_for(partial(alive, program, partial(runs_of, store)), PATIENCE_S)
+            wait_for(partial(alive, program, partial(saved, store, operation, before + 1)), PATIENCE_S)
             time.sleep(0.3 * drawn.random())
             kill(program)
             program.communicate()
@@ -95,6 +97,12 @@ def test_a_run_that_is_killed_gives_the_result_of_the_backtest(
     found = resume(operation, store=store, data_dir=tmp_path)
     store.close()
     assert found.result_hash == want.result_hash and found.fills.equals(want.fills)
+
+
+def alive(program: subprocess.Popen[str], found: Callable[[], object]) -> object:
+    """The answer, from a program that has not ended by itself."""
+    assert program.poll() is None, program.communicate()
+    return found()
 
 
 def runs_of(store: Store) -> str | None:
