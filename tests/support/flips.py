@@ -10,7 +10,7 @@ import random
 import struct
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from ktrdr.operations.models import Claim, Status
 from ktrdr.operations.store import claims
 from ktrdr.operations.store.rows import operation_of, select_operation
 from ktrdr.operations.store.store import Store
+from ktrdr.simulation.ledger import TABLES
 from ktrdr.simulation.saved import SavedRun
 from ktrdr.time import Timeframe
 from ktrdr.worker.views import operation_views, worker_view
@@ -59,6 +60,8 @@ class World:
     done: str
     stopped: str
     lineages: frozenset[bytes]
+    proven: set[Any] = field(default_factory=set)
+    """Things that have been restored or read to their end once: equal bytes need not be again."""
 
     @classmethod
     def make(cls, folder: Path) -> World:
@@ -165,19 +168,31 @@ def _listed(store: Store) -> dict[str, Any]:
     }
 
 
-def _result(store: Store, operation_id: str) -> Any:
+def _result(world: World, operation_id: str) -> Any:
+    store = world.store
     operation = store.whole(operation_id)
     if operation.status is not Status.COMPLETED:
         return operation.status
-    found = stored_results(store, operation_id)
-    return hash_of_ledger(store, operation_id, found), found.metrics, found.warnings, found.manifest
+    rows = _rows(store, operation_id, None)
+    if rows not in world.proven:
+        assert hash_of_ledger(store, operation_id, stored_results(store, operation_id))
+        world.proven.add(rows)
+    return rows, store.outcome(operation_id)
+
+
+def _rows(store: Store, operation_id: str, generation: int | None) -> bytes:
+    """Returns a hash over every stored byte of a ledger."""
+    segments = (segment for table in TABLES for segment in store.segments(operation_id, table, generation))
+    return bytes(_core.content_hash([part for one in segments for part in (str(one.seq_from).encode(), one.data)]))
 
 
 def _resumable(world: World) -> Any:
     """Returns what a worker would continue from; nothing of it is kept."""
     store = world.store
     found = store.whole(world.stopped)
-    kind_of(found.kind).unchanged(found.spec)
+    if str(found.spec) not in world.proven:
+        kind_of(found.kind).unchanged(found.spec)
+        world.proven.add(str(found.spec))
     if found.model_id is not None:
         ModelStorage(world.folder / "models").find(found.model_id)
     owner = stores.owner(99)
@@ -193,7 +208,10 @@ def _resumable(world: World) -> Any:
         return f"named {claim.notices[0]}"
     opened = claim.saved.opened
     assert isinstance(opened, _core.Snapshot)
-    SavedRun.of(opened, ledger(store, found.id, claim.saved.generation))
+    state = opened.lineage, _rows(store, found.id, claim.saved.generation)
+    if state not in world.proven:
+        SavedRun.of(opened, ledger(store, found.id, claim.saved.generation))
+        world.proven.add(state)
     return opened.lineage in world.lineages, found.spec, found.threads  # from either, the result is the same
 
 
@@ -204,7 +222,7 @@ def _trials(store: Store) -> Any:
 
 _READERS: dict[str, Callable[[World], Any]] = {
     "list": lambda world: _listed(world.store),
-    "done": lambda world: _result(world.store, world.done),
+    "done": lambda world: _result(world, world.done),
     "stopped": _resumable,
     "trials": lambda world: _trials(world.store),
     "workers": lambda world: [worker_view(one).damaged for one in world.store.workers()],
@@ -226,17 +244,22 @@ def of_database(world: World, readers: Iterable[str] = tuple(_READERS)) -> dict[
     return {name: named_or(partial(_READERS[name], world)) for name in readers}
 
 
-def of_files(world: World) -> dict[str, Any]:
+_FILE_READERS: dict[str, tuple[str, ...]] = {
+    "bars": ("bars",), "sidecar": ("bars",), "bundle": ("bundle", "history"), "strategy": ("strategy",),
+}  # fmt: skip
+"""Readers of each kind of file."""
+
+
+def of_files(world: World, readers: Iterable[str] = ("bars", "bundle", "history", "strategy")) -> dict[str, Any]:
     """Returns what a run reads of the folder: bars, their origin, the net, the strategy of a name."""
-    repository = Repository(world.folder)
     (model,) = (world.folder / "models").glob("*/*")
-    spec = world.store.get(world.done).spec
-    return {
-        "bars": named_or(lambda: _bars(repository)),
-        "bundle": named_or(lambda: _bundle(model)),
-        "history": named_or(lambda: _others(model)),
-        "strategy": named_or(lambda: BacktestRequest.of_spec(spec).check_name()),
+    known: dict[str, Callable[[], Any]] = {
+        "bars": lambda: _bars(Repository(world.folder)),
+        "bundle": lambda: _bundle(model),
+        "history": lambda: _others(model),
+        "strategy": lambda: BacktestRequest.of_spec(world.store.get(world.done).spec).check_name(),
     }
+    return {name: named_or(known[name]) for name in readers}
 
 
 def _bars(repository: Repository) -> Any:
@@ -294,7 +317,7 @@ def tried(world: World, seed: int, known: tuple[dict[str, Any], dict[str, Any]])
         before = {name: known[0][name] for name in _READ_BY[target]}
     else:
         file = draw.choice(files_of(world, target))
-        found = flip_in_file(file, draw, lambda: of_files(world))
+        found = flip_in_file(file, draw, lambda: of_files(world, _FILE_READERS[target]))
         place = f"{target} {file.name}"
-        before = known[1]
+        before = {name: known[1][name] for name in _FILE_READERS[target]}
     return place, HARMLESS if found is None else judged(before, found, f"seed {seed}, {place}")

@@ -29,6 +29,13 @@ class HttpInvalid(RequestError, code="http_invalid"):
     """A request that breaks a rule of HTTP, or a limit of its head or its time."""
 
 
+class Busy(RequestError, code="busy"):
+    """A request that would be one too many; another attempt may succeed after ``retry_after`` seconds."""
+
+    place_fields = ("retry_after",)
+    retry_after: float | None
+
+
 class JsonInvalid(RequestError, code="json_invalid"):
     """A body that is not JSON, or nested too deeply."""
 

@@ -93,7 +93,9 @@ def for_child(run_memory_mb: int) -> dict[str, str]:
     ``KTRDR_RUN_MEMORY_MB``.
     """
     given = {name: found.text for name in _BY_NAME if (found := written(name)) is not None}
-    return {**os.environ, "KTRDR_RUN_MEMORY_MB": str(run_memory_mb), **given}
+    # Threads that wait for others sleep: spinning, those of two runs at once would take the cores from each other.
+    passive = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
+    return {**passive, **os.environ, "KTRDR_RUN_MEMORY_MB": str(run_memory_mb), **given}
 
 
 def data_root() -> Path:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import Depends, FastAPI
-from starlette.types import ASGIApp
+from starlette.routing import Route
+from starlette.types import ASGIApp, Scope
 
 from ktrdr.worker import errors
 from ktrdr.worker.access.bodies import BodyMiddleware
+from ktrdr.worker.access.document import document_of
 from ktrdr.worker.access.middleware import AccessMiddleware
+from ktrdr.worker.access.verbs import VerbMiddleware
 from ktrdr.worker.metrics import MetricsMiddleware
 from ktrdr.worker.pages import assets, compare, docs, home, login, models, operation, start, workers
 from ktrdr.worker.pages.login import login_page
@@ -76,7 +80,17 @@ def create_api(service: Service) -> FastAPI:
 
 
 def create_app(service: Service) -> ASGIApp:
-    """Returns the application of a server: metrics around access checks around bodies around routes."""
+    """Returns the application of a server: metrics around access checks around verbs, bodies and routes."""
+    api = create_api(service)
+    api.openapi = document_of(api, guarded=service.access.token is not None)  # type: ignore[method-assign]
     return MetricsMiddleware(
-        AccessMiddleware(BodyMiddleware(create_api(service)), service.access, login_page), service.meters
+        AccessMiddleware(VerbMiddleware(BodyMiddleware(api), partial(_verbs, api)), service.access, login_page),
+        service.meters,
     )
+
+
+def _verbs(api: FastAPI, scope: Scope) -> frozenset[str]:
+    """Returns the verbs of the routes at an address."""
+    known = [*api.routes, *(route for module in ROUTES for route in module.router.routes)]
+    routes = (route for route in known if isinstance(route, Route))
+    return frozenset(verb for route in routes if route.path_regex.match(scope["path"]) for verb in route.methods or ())

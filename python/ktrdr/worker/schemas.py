@@ -145,35 +145,37 @@ class ResearchBody(ResearchParameters, Keyed):
 class ResumeBody(Strict):
     """Resumption of an operation: ``stored`` uses the strategy as submitted, even if its name now means another."""
 
-    stored: bool = False
+    stored: bool = Field(default=False, description="True resumes with the strategy as submitted")
 
 
 class ResumeOneBody(ResumeBody):
     """Resumption of the operation that the body names."""
 
-    operation_id: Annotated[str, Field(pattern=rf"^{REFERENCE}$")]
+    operation_id: Annotated[str, Field(pattern=rf"^{REFERENCE}$")] = Field(description="the operation to resume")
 
 
 class ForkBody(Strict):
     """Differences of a fork; rules are merged over the parent's."""
 
-    execution: Rules | None = None
-    decisions: Rules | None = None
-    model_id: ModelId | None = None
-    threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] | None = None
+    execution: Rules | None = Field(None, description="rules of execution that differ")
+    decisions: Rules | None = Field(None, description="rules of decisions that differ")
+    model_id: ModelId | None = Field(None, description="another bundle's id")
+    threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] | None = Field(None, description="torch threads")
     note: Note | None = NOTE
 
 
 class NoteBody(Strict):
     """The words by which a person tells an operation from others; empty ones remove the note."""
 
-    note: Note
+    note: Note = Field(description="the words; empty ones remove the note")
 
 
 class KillBody(Strict):
     """The reason for which trading stops."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=LONGEST_NOTE)] = "over HTTP"
+    reason: Annotated[str, Field(min_length=1, max_length=LONGEST_NOTE)] = Field(
+        "over HTTP", description="said in the log"
+    )
 
 
 class NothingBody(Strict):
@@ -183,4 +185,4 @@ class NothingBody(Strict):
 class SessionBody(Strict):
     """The token that opens a session."""
 
-    token: Annotated[str, Field(min_length=1, max_length=4_096)]
+    token: Annotated[str, Field(min_length=1, max_length=4_096)] = Field(description="the secret of this service")

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Protocol
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 from starlette.concurrency import run_in_threadpool
 
 from ktrdr.errors import NotFound, RequestInvalid
@@ -105,7 +105,16 @@ async def known_query(request: Request) -> None:
 Parts = Annotated[Service, Depends(_service)]
 
 
-async def _operation_id(parts: Parts, operation_id: str) -> str:
+_Reference = Annotated[
+    str,
+    Path(
+        description="an operation's id, the start of it, or latest",
+        json_schema_extra={"pattern": f"^{REFERENCE}$", "examples": ["backtest_0123456789abcdef"]},
+    ),
+]
+
+
+async def _operation_id(parts: Parts, operation_id: _Reference) -> str:
     """Returns the id that a reference means; one without the form of a reference is not looked up."""
     if re.fullmatch(OPERATION_ID, operation_id):
         return operation_id

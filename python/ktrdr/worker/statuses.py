@@ -30,6 +30,7 @@ HTTP_STATUSES: Final[Mapping[type[errors.KtrdrError], int]] = {
     errors.TrainingError: 422,
     errors.UsageError: 422,
     errors.KtrdrError: 500,
+    errors.Busy: 503,
     errors.DesignerUnavailable: 502,
     errors.WorkerUnreachable: 502,
     errors.StorageError: 503,

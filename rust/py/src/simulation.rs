@@ -157,7 +157,7 @@ impl Simulation {
 
     /// Returns BLAKE3 over fills, trades, equity at `times`, and metrics sorted by name.
     ///
-    /// Of a stored ledger that is given in place of the run's own, if it has as many rows.
+    /// A `ledger` that was read back from a store takes the place of the run's own. It needs those numbers of rows.
     #[pyo3(signature = (times, fills, trades, metrics, ledger=None))]
     fn result_hash<'py>(
         &self,

@@ -55,7 +55,7 @@ async def _ask(app: ASGIApp, method: str, path: str, headers: Mapping[str, str],
     sent: list[Any] = []
 
     async def receive() -> Message:
-        return pieces.pop(0)
+        return pieces.pop(0) if pieces else {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
         sent.append(message)

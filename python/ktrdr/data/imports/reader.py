@@ -30,6 +30,7 @@ from ktrdr.data.headings import (
 from ktrdr.data.imports.headers import EXTRAS, choose_columns, volumes
 from ktrdr.data.imports.numbers import points_may_group
 from ktrdr.data.imports.text import Layout, layout_of
+from ktrdr.data.store.files import check_rows
 from ktrdr.errors import ArgumentInvalid, DataEmpty, DataNotFound, DataParse, DataTimeframe
 from ktrdr.time import Timeframe
 
@@ -147,6 +148,8 @@ def _kind_of(path: Path) -> str:
 def read_binary(path: Path) -> pl.DataFrame:
     """Reads a Parquet or Feather file; raises ``DataEmpty``, ``DataParse``."""
     try:
+        if path.suffix.lower() == ".parquet":
+            check_rows(path)
         frame = pl.read_parquet(path) if path.suffix.lower() == ".parquet" else pl.read_ipc(path)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise _unreadable(path, error) from None

@@ -9,7 +9,20 @@ from pathlib import Path
 import polars as pl
 
 from ktrdr.disk import sync
-from ktrdr.errors import OutputNotWritable
+from ktrdr.errors import DataParse, OutputNotWritable
+
+MAX_ROWS = 50_000_000
+"""Three years of bars of two seconds; twenty years of bars of one minute are a fifth of it."""
+
+
+def check_rows(file: Path) -> None:
+    """Passes if a Parquet file has no more rows than bars can have; ``DataParse`` for others, before they are read.
+
+    A file of some megabytes can unpack to any number of equal rows.
+    """
+    rows = pl.scan_parquet(file).select(pl.len()).collect().item()
+    if rows > MAX_ROWS:
+        raise DataParse("too many rows", where=file.name, found=f"{rows:,}", expected=f"at most {MAX_ROWS:,}")
 
 
 def appear(files: Mapping[Path, Callable[[Path], object]]) -> None:

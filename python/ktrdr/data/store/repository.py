@@ -18,7 +18,7 @@ from ktrdr._types import Floats, Stamps
 from ktrdr.data.audit import PRICES, audit, check_spacing, refusal
 from ktrdr.data.bars import BarSeries, Provenance, content_hash
 from ktrdr.data.frames import context_of, floats_of, opens_of
-from ktrdr.data.store.files import appear
+from ktrdr.data.store.files import appear, check_rows
 from ktrdr.errors import ArgumentInvalid, DataChanged, DataEmpty, DataNotFound, DataParse, OutputNotWritable
 from ktrdr.settings import data_root
 from ktrdr.time import Timeframe
@@ -139,6 +139,7 @@ class Repository:
         """Returns the file's columns of these names, all by default, and rows, unchecked; raises ``DataParse``."""
         file = self._require(symbol, timeframe)
         try:
+            check_rows(file)
             lazy = pl.scan_parquet(file)
             if names is not None:
                 there = lazy.collect_schema().names()
@@ -164,6 +165,7 @@ class Repository:
             hint = "put its columns timestamp (when the value became known) and value there"
             raise DataNotFound("no such context series", where=file.name, hint=hint)
         try:
+            check_rows(file)
             frame = pl.read_parquet(file)
         except pl.exceptions.PolarsError as error:
             found = str(error).partition("\n")[0]

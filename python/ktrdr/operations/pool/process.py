@@ -9,10 +9,13 @@ import resource
 import signal
 from pathlib import Path
 
-from ktrdr.settings import run_memory_mb
+from ktrdr.errors import ArgumentInvalid
+from ktrdr.settings import run_memory_mb, where
 
 _PR_SET_PDEATHSIG = 1
 _MEGABYTE = 1 << 20
+LEAST_RUN_MB = 400
+"""A run that has loaded torch and one net has used three quarters of this."""
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -28,6 +31,17 @@ def limit_memory() -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         soft = limit * _MEGABYTE if hard == resource.RLIM_INFINITY else min(limit * _MEGABYTE, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def check_run_memory(slots: int) -> None:
+    """Passes if a run has memory enough to begin; else ``ArgumentInvalid``."""
+    given = run_memory_mb()
+    share = memory_share(slots) if given is None else given
+    if share < LEAST_RUN_MB:
+        place = "--slots" if given is None else where("KTRDR_RUN_MEMORY_MB")
+        hint = "a run of any kind loads torch; it would crash before it is saved"
+        expected = f"at least {LEAST_RUN_MB} MiB for each of {slots} slots"
+        raise ArgumentInvalid("too little memory for any run", where=place, found=share, expected=expected, hint=hint)
 
 
 def memory_share(slots: int) -> int:

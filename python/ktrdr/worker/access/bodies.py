@@ -18,6 +18,7 @@ from ktrdr.worker.errors import error_response
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
+MAX_KEYS = 1_000
 _PATIENCE_SECONDS = 30.0
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 32 << 20
@@ -182,6 +183,8 @@ def _whole(text: str) -> int:
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_KEYS:  # each unknown one would be looked up among the known ones
+        raise JsonInvalid("too many keys", found=len(pairs), expected=f"at most {MAX_KEYS} in one object")
     values: dict[str, Any] = {}
     for name, value in pairs:
         if name in values:

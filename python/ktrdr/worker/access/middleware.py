@@ -25,6 +25,7 @@ MOST_HEADER_BYTES = 64 << 10
 _MOST_HEADERS = 100
 _ONCE = ("host", "authorization", "origin", "content-type", "content-length", "cookie", "sec-fetch-site")
 _READING = frozenset({"GET", "HEAD"})
+_CHANGES_NOTHING = _READING | {"OPTIONS"}
 _LOGIN = frozenset({("GET", "/"), ("POST", "/session")})
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^\[\]:/?#@\s]+)(:[0-9]{1,5})?")
 ANSWER_HEADERS = {
@@ -74,9 +75,9 @@ class AccessMiddleware:
         """Returns True for a known caller; raises the error that refuses the request."""
         headers = Headers(scope=scope)
         _check_head(scope)
-        reading = scope["method"] in _READING
+        reading = scope["method"] in _CHANGES_NOTHING
         path = scope["path"]
-        if reading and path in OPEN_PATHS:
+        if scope["method"] in _READING and path in OPEN_PATHS:
             return False
         _check_host(headers, self._access.hosts)
         _check_site(headers)

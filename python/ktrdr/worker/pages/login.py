@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 
@@ -15,6 +16,8 @@ from ktrdr.worker.pages.assets import asset
 from ktrdr.worker.pages.parts.rendering import page
 from ktrdr.worker.schemas import SessionBody
 from ktrdr.worker.service import Parts
+
+_WRONG_TOKEN_SECONDS = 0.5
 
 router = APIRouter(tags=["pages"])
 
@@ -31,12 +34,13 @@ def login_page(status: int = 200) -> HTMLResponse:
 
 
 @router.post("/session")
-def session(request: Request, parts: Parts, body: SessionBody) -> JSONResponse:
-    """Gives the cookie of a session in exchange for the token; 404 where there is none."""
+async def session(request: Request, parts: Parts, body: SessionBody) -> JSONResponse:
+    """Gives the cookie of a session in exchange for the token; 404 where there is none. Answers a wrong one late."""
     token = parts.access.token
     if token is None:
         raise NotFound("nothing at this address")
     if not same_token(body.token.encode(), token):
+        await asyncio.sleep(_WRONG_TOKEN_SECONDS)
         raise AuthRequired("not the token of this service")
     answer = JSONResponse({"status": "ok"})
     answer.set_cookie(

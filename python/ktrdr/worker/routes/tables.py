@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import threading
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -10,9 +12,11 @@ import polars as pl
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from ktrdr.errors import RequestInvalid
+from ktrdr.errors import Busy, RequestInvalid
 
-_ROWS_A_PIECE = 50_000
+_ROWS_A_PIECE = 10_000
+MOST_AT_ONCE = 8
+_SENDING = threading.BoundedSemaphore(MOST_AT_ONCE)
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 Pieces = Iterator[bytes]
@@ -71,10 +75,19 @@ FORMATS = (
 def table_answer(request: Request, name: str, frame: Callable[[], pl.DataFrame]) -> Response:
     """Returns the table ``name`` in a format that the request accepts; ``frame`` is called only if there is one.
 
-    Raises ``RequestInvalid`` that lists the formats.
+    A table is in memory until it has been sent, or its reader has gone: so few are sent at once. Raises
+    ``RequestInvalid`` that lists the formats, ``Busy``.
     """
     chosen = accepted_format(request.headers.get("accept", "*/*"))
-    return StreamingResponse(chosen.write(frame(), name), media_type=chosen.media_type)
+    if not _SENDING.acquire(blocking=False):
+        raise Busy("too many tables are being sent", expected=f"at most {MOST_AT_ONCE} at once", retry_after=1.0)
+    try:
+        pieces = chosen.write(frame(), name)
+    except BaseException:
+        _SENDING.release()
+        raise
+    weakref.finalize(pieces, _SENDING.release)  # also of an answer that nobody has begun to read
+    return StreamingResponse(pieces, media_type=chosen.media_type)
 
 
 def accepted_format(accept: str) -> Format:

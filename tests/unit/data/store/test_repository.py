@@ -17,9 +17,10 @@ from ktrdr.data.bars import BarSeries
 from ktrdr.data.check import check_series
 from ktrdr.data.resample import Resampling, resample
 from ktrdr.data.sample import sample_bars, write_sample
+from ktrdr.data.store import files
 from ktrdr.data.store.repository import BarSource, MemoryBars, Repository, check_symbol, data_root
 from ktrdr.data.store.shelf import delete_series, list_series, resample_series
-from ktrdr.errors import ArgumentInvalid, DataChanged, DataError, DataExists, DataNotFound, OutputNotWritable
+from ktrdr.errors import ArgumentInvalid, DataChanged, DataError, DataExists, DataNotFound, DataParse, OutputNotWritable
 from ktrdr.time import Timeframe
 
 
@@ -360,6 +361,17 @@ class TestCheck:
             Repository(repository.root).rows("EURUSD", Timeframe.H1, 0, 5)
         file.with_suffix(".json").unlink()  # nobody has said what the bars should be
         assert len(repository.load("EURUSD", Timeframe.H1)) == 10
+
+
+def test_a_file_of_a_hundred_million_rows_is_refused_before_it_is_read(repository: Repository) -> None:
+    """Equal rows take no room in Parquet; in memory they would take all of it."""
+    repository.root.mkdir(exist_ok=True)
+    file = repository.path("EURUSD", Timeframe.M1)
+    piece = pl.DataFrame({"timestamp": pl.repeat(0, 1_000, dtype=pl.Int64, eager=True)})
+    piece.write_parquet(file)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(DataParse, match="too many rows: found 1,000"):
+        patch.setattr(files, "MAX_ROWS", 999)
+        repository.stamps("EURUSD", Timeframe.M1)
 
 
 class TestSample:

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from ktrdr.errors import ArgumentInvalid
-from ktrdr.operations.pool.process import memory_share
+from ktrdr.operations.pool.process import LEAST_RUN_MB, check_run_memory, memory_share
 from ktrdr.settings import run_memory_mb
 
 _SLEEPER = "import sys, time; from ktrdr.operations.pool.process import die_with_parent; "
@@ -59,3 +59,24 @@ def test_a_limit_that_is_no_number_of_megabytes_is_refused(text: str, monkeypatc
     monkeypatch.setenv("KTRDR_RUN_MEMORY_MB", text)
     with pytest.raises(ArgumentInvalid, match="KTRDR_RUN_MEMORY_MB"):
         run_memory_mb()
+
+
+def test_too_little_memory_for_any_run_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KTRDR_RUN_MEMORY_MB", str(LEAST_RUN_MB - 1))
+    with pytest.raises(ArgumentInvalid, match="KTRDR_RUN_MEMORY_MB: too little memory for any run: found 399"):
+        check_run_memory(1)
+    monkeypatch.setenv("KTRDR_RUN_MEMORY_MB", str(LEAST_RUN_MB))
+    check_run_memory(1)
+    monkeypatch.delenv("KTRDR_RUN_MEMORY_MB")
+    check_run_memory(1)
+    with pytest.raises(ArgumentInvalid, match="--slots: too little memory"):
+        check_run_memory(100_000)
+
+
+def test_a_run_begins_with_the_least_memory() -> None:
+    code = (
+        "from ktrdr.operations.pool.process import limit_memory; limit_memory(); import torch; "
+        "from ktrdr.operations.kind import capabilities; print(len(capabilities()) > 0)"
+    )
+    said = python(code, KTRDR_RUN_MEMORY_MB=str(LEAST_RUN_MB), OMP_NUM_THREADS="1")
+    assert said.stdout == "True\n", said.stderr[-500:]

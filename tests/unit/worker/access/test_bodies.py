@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ktrdr.errors import JsonInvalid
@@ -69,3 +71,10 @@ def test_what_is(body: bytes) -> None:
 def test_the_place_is_named() -> None:
     with pytest.raises(JsonInvalid, match="line 2, column 5"):
         check_json(b'{\n"a" 1}')
+
+
+def test_thousands_of_keys_are_refused_before_each_is_looked_up() -> None:
+    body = json.dumps({f"key{number}": 1 for number in range(20_000)}).encode()
+    said = ask(APP, "POST", "/", {"content-length": str(len(body))}, [body])
+    assert (said.status, said.code) == (400, "json_invalid")
+    check_json(json.dumps({f"key{number}": 1 for number in range(1_000)}).encode())

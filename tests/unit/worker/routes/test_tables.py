@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
+from starlette.requests import Request
 
-from ktrdr.errors import RequestInvalid
+from ktrdr.errors import Busy, RequestInvalid
 from ktrdr.worker.routes import tables
 from ktrdr.worker.routes.tables import FORMATS, accepted_format
 
@@ -49,3 +51,22 @@ def test_pieces_make_one_table(rows: int, monkeypatch: pytest.MonkeyPatch) -> No
     assert pl.read_ipc_stream(io.BytesIO(whole[ARROW])).equals(frame)
     if rows:
         assert found["equity"][0]["time"] == "2024-01-01T00:00:00Z"
+
+
+def test_few_tables_are_in_memory_at_once() -> None:
+    """An answer that is read to its end, or dropped, whether or not it was begun, makes room for another."""
+    request = Request({"type": "http", "headers": []})
+    made = []
+
+    def answer() -> object:
+        return tables.table_answer(request, "rows", lambda: made.append(1) or pl.DataFrame({"a": [1]}))
+
+    held = [answer() for _ in range(tables.MOST_AT_ONCE)]
+    with pytest.raises(Busy, match="too many tables"):
+        answer()
+    assert len(made) == tables.MOST_AT_ONCE  # the one too many was not even made
+    held.clear()
+    gc.collect()
+    for _ in range(3 * tables.MOST_AT_ONCE):
+        answer()
+        gc.collect()
