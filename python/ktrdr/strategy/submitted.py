@@ -1,4 +1,7 @@
-"""The strategy of a stored request: its text as it was submitted, and the name that it was submitted by."""
+"""The strategy of a stored request: its text as it was submitted, and the name that it was submitted by.
+
+`StrategyRequest` is the part that requests of all kinds with a strategy have in common.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,19 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
+
+from pydantic import Field
 
 from ktrdr.config.difference import differences
 from ktrdr.config.place import Place
 from ktrdr.config.plain import plain
+from ktrdr.config.stored import StoredRequest
+from ktrdr.config.strict import checked
 from ktrdr.errors import ConfigError, IdentityMismatch, KtrdrError
 from ktrdr.strategy.library import find_strategy, read_strategy_file
 from ktrdr.strategy.loader import load_strategy, parse_strategy
-from ktrdr.strategy.schema import Strategy
+from ktrdr.strategy.schema import UNDECIDING, Strategy
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class StrategyText:
     name: str | None = None
 
     @classmethod
-    def of(cls, source: str | Path | Mapping[str, Any] | StrategyText, *, allow_path: bool = True) -> StrategyText:
+    def of(cls, source: StrategySource, *, allow_path: bool = True) -> StrategyText:
         """Returns the text of a name, a path (where allowed) or a mapping; raises a ``ConfigError`` leaf."""
         if isinstance(source, StrategyText):
             return source
@@ -75,6 +82,55 @@ class StrategyText:
     def _changed(self, what: str, **facts: object) -> IdentityMismatch:
         hint = "resume with --stored to use the strategy as it was submitted"
         return IdentityMismatch(what, where=self.name or "", part="strategy", hint=hint, **facts)
+
+
+StrategySource = str | Path | Mapping[str, Any] | StrategyText
+"""A strategy as a caller gives it: a name or a path, a mapping, or a text that was read before."""
+
+
+class StrategyRequest(StoredRequest):
+    """Base of the requests that store a strategy. A subclass names it first, so that its two keys follow the others."""
+
+    undeciding: ClassVar[Collection[str]] = UNDECIDING
+    """Sections of the strategy that have no effect on the result, and may have changed since."""
+
+    strategy_name: str | None = Field(
+        description="name that the strategy was submitted by; None for a path, a text or a mapping"
+    )
+    strategy_text: str = Field(description="the strategy's file as it was when it was submitted")
+
+    @classmethod
+    def submit(
+        cls, strategy: StrategySource, values: Mapping[str, Any], sections: Collection[str], *, allow_path: bool = True
+    ) -> Self:
+        """Returns the request of a strategy with these values, their ranges checked.
+
+        Args:
+            strategy: name, path, mapping or text.
+            values: parameters of the request by name.
+            sections: names of the values that are rules, as a mapping.
+            allow_path: True if ``strategy`` may be a path.
+
+        Raises:
+            ConfigError: a leaf for a strategy that cannot be read, or rules that are no JSON.
+            ArgumentInvalid: a parameter is outside its range.
+        """
+        source = StrategyText.of(strategy, allow_path=allow_path)
+        rules = {name: values[name] for name in sections if isinstance(values.get(name), Mapping)}
+        given = {name: plain(value, Place("request"), (name,)) for name, value in rules.items()}
+        return checked(cls, {"strategy_name": source.name, "strategy_text": source.text, **values, **given})
+
+    @property
+    def submitted(self) -> StrategyText:
+        """Returns the strategy's text under the name that it was submitted by."""
+        return StrategyText(self.strategy_text, self.strategy_name)
+
+    def check_name(self) -> None:
+        """Passes if the name still means the stored strategy; a text, path or mapping always passes.
+
+        Raises ``IdentityMismatch`` that names the first difference; ``found`` is the value in the file of today.
+        """
+        self.submitted.require_unchanged(self.undeciding)
 
 
 @lru_cache(maxsize=64)

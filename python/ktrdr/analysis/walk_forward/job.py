@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from ktrdr.analysis.splits import Window
-from ktrdr.analysis.walk_forward.plan import Plan, PlanSavePoint
+from ktrdr.analysis.walk_forward.plan import Plan
 from ktrdr.analysis.walk_forward.request import WalkForwardRequest
 from ktrdr.analysis.walk_forward.result import FoldRuns, WalkForwardResult
 from ktrdr.backtesting.job.stored import stored_results
@@ -15,6 +15,7 @@ from ktrdr.errors import DataTooShort, KtrdrError, LabelsEmpty
 from ktrdr.operations.models import Claim
 from ktrdr.operations.running.children import Parts, parent_of
 from ktrdr.operations.running.io import RunIO
+from ktrdr.operations.running.save_point import StateSavePoint
 from ktrdr.operations.store.store import Store
 from ktrdr.time import iso
 from ktrdr.training.run.result import TrainResult
@@ -34,7 +35,7 @@ def run(claim: Claim, io: RunIO) -> WalkForwardResult:
         plan = Plan.of(request, operation.threads, io.data_dir)
         recorder.record_start()
         if claim.saved is None:
-            recorder.reach(PlanSavePoint(plan), stops=True)
+            recorder.reach(StateSavePoint(plan), stops=True)
         else:
             assert isinstance(claim.saved.opened, Plan)
             claim.saved.opened.require_same(plan, operation.id)

@@ -42,9 +42,9 @@ class WalkForwardKind(Kind):
 
     def unchanged(self, spec: Mapping[str, Any]) -> None:
         """Passes if the strategy's name still means the stored text; ``IdentityMismatch`` names the difference."""
-        from ktrdr.analysis.walk_forward.request import UNDECIDING, WalkForwardRequest
+        from ktrdr.analysis.walk_forward.request import WalkForwardRequest
 
-        WalkForwardRequest.of_spec(spec).submitted.require_unchanged(UNDECIDING)
+        WalkForwardRequest.of_spec(spec).check_name()
 
     def shown(self, spec: Mapping[str, Any]) -> Shown:
         """Returns strategy, symbol, timeframe, dates and folds."""

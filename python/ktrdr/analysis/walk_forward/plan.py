@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,10 @@ import numpy as np
 from ktrdr import _core
 from ktrdr._types import Stamps
 from ktrdr.analysis.splits import Window, walk_forward_windows
-from ktrdr.analysis.walk_forward.request import UNDECIDING, WalkForwardRequest
+from ktrdr.analysis.walk_forward.request import WalkForwardRequest
 from ktrdr.data.resample import Resampling
 from ktrdr.errors import ArgumentInvalid, IdentityMismatch, SnapshotCorrupt
 from ktrdr.feature_pipeline.window import rows_in_span
-from ktrdr.operations.models import Segment
 from ktrdr.strategy.history import needs
 
 VERSION = 1
@@ -106,40 +104,6 @@ class Plan:
         return json.dumps(facts).encode()
 
 
-@dataclass(frozen=True)
-class PlanSavePoint:
-    """A plan as the recorder saves it: once, before the first part."""
-
-    plan: Plan
-
-    @property
-    def bar(self) -> int:
-        """Returns the plan's bar, which is 0."""
-        return self.plan.bar
-
-    @property
-    def is_last(self) -> bool:
-        """Returns False: the parts are still to come."""
-        return False
-
-    @property
-    def is_current(self) -> bool:
-        """Returns True: a plan does not change."""
-        return True
-
-    def snapshot(self) -> bytes:
-        """Returns the plan as bytes."""
-        return self.plan.encoded()
-
-    def identity(self) -> bytes:
-        """Returns the 32 bytes that stand for all inputs."""
-        return self.plan.identity
-
-    def segments(self) -> Sequence[Segment]:
-        """Returns nothing: a walk-forward has no ledger."""
-        return ()
-
-
 def _windows(stamps: Stamps, request: WalkForwardRequest) -> tuple[Window, ...]:
     try:
         return walk_forward_windows(stamps, request.folds, train_share=request.train_share, anchored=request.anchored)
@@ -149,7 +113,7 @@ def _windows(stamps: Stamps, request: WalkForwardRequest) -> tuple[Window, ...]:
 
 
 def _hash_of(request: WalkForwardRequest, threads: int) -> str:
-    strategy = json.loads(request.submitted.parse().canonical_json(without=UNDECIDING))
+    strategy = json.loads(request.submitted.parse().canonical_json(without=request.undeciding))
     parameters = request.model_dump(exclude={"strategy_name", "strategy_text"})
     text = json.dumps([strategy, parameters, threads], sort_keys=True)
     return bytes(_core.content_hash([text.encode()])).hex()

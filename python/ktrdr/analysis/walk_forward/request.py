@@ -12,19 +12,15 @@ from ktrdr.analysis.splits import Window
 from ktrdr.arguments import INITIAL_CAPITAL
 from ktrdr.backtesting.inputs.request import SECTIONS, BacktestRequest
 from ktrdr.config.fields import Instant
-from ktrdr.config.place import Place
-from ktrdr.config.plain import plain
-from ktrdr.config.strict import Strict, checked
+from ktrdr.config.strict import Strict
 from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.strategy.sections.grammar import Symbol
-from ktrdr.strategy.submitted import StrategyText
+from ktrdr.strategy.submitted import StrategyRequest, StrategySource
 from ktrdr.time import Span, iso
 from ktrdr.training.inputs import TrainingInputs
 from ktrdr.training.job.request import TrainingRequest
 
 MOST_FOLDS: Final = 100
-UNDECIDING: Final = ("description",)
-"""Sections of a strategy that have no effect on a walk-forward."""
 
 
 class WalkForwardParameters(Strict):
@@ -69,18 +65,15 @@ class WalkForwardOptions(TypedDict, total=False):
     metrics: Mapping[str, Any] | None
 
 
-class WalkForwardRequest(WalkForwardParameters):
+class WalkForwardRequest(StrategyRequest, WalkForwardParameters):
     """One walk-forward, as the ``spec`` of an operation holds it."""
 
-    strategy_name: str | None = Field(
-        description="name that the strategy was submitted by; None for a path, a text or a mapping"
-    )
-    strategy_text: str = Field(description="the strategy's file as it was when it was submitted")
+    undeciding = ("description",)
 
     @classmethod
     def of(
         cls,
-        strategy: str | Path | Mapping[str, Any] | StrategyText,
+        strategy: StrategySource,
         symbol: str,
         timeframe: str,
         folds: int,
@@ -97,35 +90,10 @@ class WalkForwardRequest(WalkForwardParameters):
         >>> WalkForwardRequest.of("v3_minimal", "EURUSD", "1h", 4, anchored=True).folds
         4
         """
-        source = StrategyText.of(strategy, allow_path=allow_path)
-        values: dict[str, Any] = {
-            "strategy_name": source.name,
-            "strategy_text": source.text,
-            "symbol": symbol,
-            "timeframe": timeframe,
-            "folds": folds,
-            **options,
-        }
-        for section in ("training", *SECTIONS):
-            if isinstance(values.get(section), Mapping):
-                values[section] = plain(values[section], Place("request"), (section,))
-        request = checked(cls, values)
+        values: dict[str, Any] = {"symbol": symbol, "timeframe": timeframe, "folds": folds, **options}
+        request = cls.submit(strategy, values, ("training", *SECTIONS), allow_path=allow_path)
         request.check()
         return request
-
-    @classmethod
-    def of_spec(cls, spec: Mapping[str, Any]) -> WalkForwardRequest:
-        """Returns the request that `to_spec` wrote; raises ``ArgumentInvalid`` for another spec."""
-        return checked(cls, spec)
-
-    def to_spec(self) -> dict[str, Any]:
-        """Returns the request as a JSON object."""
-        return self.model_dump()
-
-    @property
-    def submitted(self) -> StrategyText:
-        """Returns the strategy's text under the name that it was submitted by."""
-        return StrategyText(self.strategy_text, self.strategy_name)
 
     def check(self) -> None:
         """Checks strategy, rules and span as the parts will; raises a ``ConfigError`` leaf or ``ArgumentInvalid``."""

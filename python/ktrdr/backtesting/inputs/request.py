@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -10,25 +9,18 @@ from pydantic import Field
 
 from ktrdr.backtesting.inputs.config import BacktestConfig, Rules
 from ktrdr.backtesting.inputs.parameters import BacktestOptions, BacktestParameters
-from ktrdr.config.place import Place
-from ktrdr.config.plain import plain
 from ktrdr.config.strict import checked
 from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.strategy.rules import merge_rules
-from ktrdr.strategy.schema import UNDECIDING
-from ktrdr.strategy.submitted import StrategyText
+from ktrdr.strategy.submitted import StrategyRequest, StrategySource
 
 SECTIONS = ("execution", "decisions", "metrics")
 """Sections of rules that a request may change."""
 
 
-class BacktestRequest(BacktestParameters):
+class BacktestRequest(StrategyRequest, BacktestParameters):
     """One backtest, as the ``spec`` of an operation holds it."""
 
-    strategy_name: str | None = Field(
-        description="name that the strategy was submitted by; None for a path, a text or a mapping"
-    )
-    strategy_text: str = Field(description="the strategy's file as it was when it was submitted")
     is_trial: bool = Field(
         True, description="False for a part that nobody chooses a strategy by: its result is not logged as a trial"
     )
@@ -36,7 +28,7 @@ class BacktestRequest(BacktestParameters):
     @classmethod
     def of(
         cls,
-        strategy: str | Path | Mapping[str, Any] | StrategyText,
+        strategy: StrategySource,
         symbol: str,
         timeframe: str,
         *,
@@ -53,24 +45,10 @@ class BacktestRequest(BacktestParameters):
         >>> BacktestRequest.of("v3_minimal", "EURUSD", "1h", start="2024-01-01").start
         '2024-01-01'
         """
-        source = StrategyText.of(strategy, allow_path=allow_path)
-        named = {"strategy_name": source.name, "strategy_text": source.text}
-        values: dict[str, Any] = {**named, "symbol": symbol, "timeframe": timeframe, **options}
-        for section in SECTIONS:
-            if isinstance(values.get(section), Mapping):
-                values[section] = plain(values[section], Place("request"), (section,))
-        request = checked(cls, values)
+        values: dict[str, Any] = {"symbol": symbol, "timeframe": timeframe, **options}
+        request = cls.submit(strategy, values, SECTIONS, allow_path=allow_path)
         request.config(threads)
         return request
-
-    @classmethod
-    def of_spec(cls, spec: Mapping[str, Any]) -> BacktestRequest:
-        """Returns the request that `to_spec` wrote; raises ``ArgumentInvalid`` for another spec."""
-        return checked(cls, spec)
-
-    def to_spec(self) -> dict[str, Any]:
-        """Returns the request as a JSON object."""
-        return self.model_dump()
 
     def without_trial(self) -> BacktestRequest:
         """Returns the request of a run that is not logged as a trial."""
@@ -80,7 +58,7 @@ class BacktestRequest(BacktestParameters):
         """Returns the configuration of a run; ``model`` is the bundle that the run was first started with."""
         parameters = {name: getattr(self, name) for name in BacktestParameters.model_fields}
         return BacktestConfig.of(
-            self._submitted.parse(),
+            self.submitted.parse(),
             **parameters | {"model": model or self.model},
             threads=threads,
             data_dir=data_dir,
@@ -94,14 +72,3 @@ class BacktestRequest(BacktestParameters):
             "model": model or self.model,
         }
         return checked(BacktestRequest, self.to_spec() | changes)
-
-    @property
-    def _submitted(self) -> StrategyText:
-        return StrategyText(self.strategy_text, self.strategy_name)
-
-    def check_name(self) -> None:
-        """Passes if the name still means the stored strategy; a text, path or mapping always passes.
-
-        Raises ``IdentityMismatch`` that names the first difference; ``found`` is the value in the file of today.
-        """
-        self._submitted.require_unchanged(UNDECIDING)

@@ -12,18 +12,15 @@ from ktrdr.arguments import INITIAL_CAPITAL
 from ktrdr.backtesting.inputs.config import BacktestConfig
 from ktrdr.backtesting.inputs.request import SECTIONS
 from ktrdr.config.fields import Instant
-from ktrdr.config.place import Place
-from ktrdr.config.plain import plain
-from ktrdr.config.strict import Strict, checked
+from ktrdr.config.strict import Strict
 from ktrdr.decision.feeds.named import place_of
 from ktrdr.decision.risk import RiskLimits
 from ktrdr.decision.start import require_streamable
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.strategy.rules import merge_rules
-from ktrdr.strategy.schema import UNDECIDING
 from ktrdr.strategy.sections.grammar import Symbol
-from ktrdr.strategy.submitted import StrategyText
+from ktrdr.strategy.submitted import StrategyRequest, StrategySource
 from ktrdr.time import Span
 
 Money = Annotated[float, Field(gt=0)]
@@ -70,18 +67,13 @@ class PaperOptions(TypedDict, total=False):
     daily_loss: float | None
 
 
-class PaperRequest(PaperParameters):
+class PaperRequest(StrategyRequest, PaperParameters):
     """One paper run, as the ``spec`` of an operation holds it."""
-
-    strategy_name: str | None = Field(
-        description="name that the strategy was submitted by; None for a path, a text or a mapping"
-    )
-    strategy_text: str = Field(description="the strategy's file as it was when it was submitted")
 
     @classmethod
     def of(
         cls,
-        strategy: str | Path | Mapping[str, Any] | StrategyText,
+        strategy: StrategySource,
         symbol: str,
         timeframe: str,
         feed: str,
@@ -100,30 +92,11 @@ class PaperRequest(PaperParameters):
         >>> request.config(2).strategy.execution.close_at_end
         False
         """
-        source = StrategyText.of(strategy, allow_path=allow_path)
-        values: dict[str, Any] = {
-            "strategy_name": source.name,
-            "strategy_text": source.text,
-            "symbol": symbol,
-            "timeframe": timeframe,
-            "feed": place_of(feed, allow_path=allow_path),
-            **options,
-        }
-        for section in SECTIONS:
-            if isinstance(values.get(section), Mapping):
-                values[section] = plain(values[section], Place("request"), (section,))
-        request = checked(cls, values)
+        place = place_of(feed, allow_path=allow_path)
+        values: dict[str, Any] = {"symbol": symbol, "timeframe": timeframe, "feed": place, **options}
+        request = cls.submit(strategy, values, SECTIONS, allow_path=allow_path)
         request.check()
         return request
-
-    @classmethod
-    def of_spec(cls, spec: Mapping[str, Any]) -> PaperRequest:
-        """Returns the request that `to_spec` wrote; raises ``ArgumentInvalid`` for another spec."""
-        return checked(cls, spec)
-
-    def to_spec(self) -> dict[str, Any]:
-        """Returns the request as a JSON object."""
-        return self.model_dump()
 
     def check(self) -> None:
         """Checks strategy, rules and limits; raises a ``ConfigError`` leaf or ``ArgumentInvalid``."""
@@ -132,11 +105,6 @@ class PaperRequest(PaperParameters):
             raise ArgumentInvalid(
                 "a live run has no last bar to close at", where="execution.close_at_end", expected="false"
             )
-
-    @property
-    def submitted(self) -> StrategyText:
-        """Returns the strategy's text under the name that it was submitted by."""
-        return StrategyText(self.strategy_text, self.strategy_name)
 
     @property
     def limits(self) -> RiskLimits:
@@ -164,7 +132,3 @@ class PaperRequest(PaperParameters):
             threads=threads,
             data_dir=data_dir,
         )
-
-    def check_name(self) -> None:
-        """Passes if the strategy's name still means the stored text; else ``IdentityMismatch``."""
-        self.submitted.require_unchanged(UNDECIDING)

@@ -8,13 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from ktrdr._types import Json
 from ktrdr.errors import KtrdrError, LeaseLost, StorageUnavailable
 from ktrdr.operations.models import Capability, Lease, Outcome, Result, Segment, Status, Trial
 from ktrdr.operations.running.cancellation import Reason, Token
 from ktrdr.operations.running.progress import Progress
+from ktrdr.operations.running.save_point import SavePoint
 from ktrdr.operations.store.store import Store
 from ktrdr.settings import checkpoint_seconds, store_patience_seconds
 
@@ -42,31 +43,6 @@ class Cadence:
         (True, False)
         """
         return elapsed_s >= self.every_s or (self.every_bars is not None and bars >= self.every_bars)
-
-
-class SavePoint(Protocol):
-    """The state of a run between two blocks of work. Nothing is encoded before the recorder asks for it."""
-
-    @property
-    def bar(self) -> int:
-        """Returns the index of the next bar."""
-
-    @property
-    def is_last(self) -> bool:
-        """Returns True at the end of the run, which is saved with the result."""
-
-    @property
-    def is_current(self) -> bool:
-        """Returns False once the run has moved past this point."""
-
-    def snapshot(self) -> bytes:
-        """Returns the state as bytes."""
-
-    def identity(self) -> bytes:
-        """Returns the 32 bytes that stand for all inputs."""
-
-    def segments(self) -> Sequence[Segment]:
-        """Returns the ledger rows since the last call."""
 
 
 def patiently(call: Callable[[], _Done], patience_s: float) -> _Done:

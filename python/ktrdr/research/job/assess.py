@@ -21,12 +21,13 @@ from ktrdr.operations.kind import Kind, Shown
 from ktrdr.operations.models import Capability, Claim, Outcome
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.running.recorder import Recorder
+from ktrdr.operations.running.save_point import StateSavePoint
 from ktrdr.operations.running.session import recorded
 from ktrdr.research.assessment import Evidence, assess
 from ktrdr.research.evidence import in_sample_results, moments_of
 from ktrdr.research.gates import Gate
 from ktrdr.research.job.request import AssessmentRequest
-from ktrdr.research.job.state import JsonState, OpenedState, begun, hash_of, open_state
+from ktrdr.research.job.state import JsonState, begun, hash_of, open_state
 from ktrdr.strategy.loader import parse_strategy
 from ktrdr.strategy.schema import Strategy
 
@@ -59,7 +60,7 @@ class AssessmentKind(Kind):
         """Returns the verdict and its reason."""
         return f"{manifest['assessment']['verdict']}: {manifest['assessment']['reason']}"
 
-    def open_snapshot(self, snapshot: bytes) -> OpenedState:
+    def open_snapshot(self, snapshot: bytes) -> JsonState:
         """Returns the numbers that are known so far; raises a ``SnapshotError`` leaf."""
         return open_state(snapshot)
 
@@ -149,7 +150,7 @@ class _Assessment:
             known = {**known, name: compute()}
             self._state = replace(self._state, bar=len(known), state=known)
             self.recorder.progress.report("assessment", len(known), _STEPS, {})
-            self.recorder.reach(self._state, stops=True)
+            self.recorder.reach(StateSavePoint(self._state), stops=True)
         found: JsonObject = known[name]
         return found
 

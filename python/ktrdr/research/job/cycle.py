@@ -17,6 +17,7 @@ from ktrdr.operations.models import Claim, Outcome, Result
 from ktrdr.operations.running.children import Parts, parent_of
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.running.recorder import Recorder
+from ktrdr.operations.running.save_point import StateSavePoint
 from ktrdr.research.evidence import selection_rows
 from ktrdr.research.gates import Gate, backtest_gate, training_gate, untrained_gate
 from ktrdr.research.job.design import Designed
@@ -94,7 +95,7 @@ class _Cycle:
         if name not in known:
             known = {**known, name: judge().to_dict()}
             self._state = replace(self._state, bar=len(known), state=known)
-            self.recorder.reach(self._state, stops=True)
+            self.recorder.reach(StateSavePoint(self._state), stops=True)
         return Gate.of(known[name])
 
     def _judge_training(self, designed: Designed, model: str, result_hash: str) -> Gate:

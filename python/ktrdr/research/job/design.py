@@ -15,13 +15,14 @@ from ktrdr.operations.kind import Kind, Shown
 from ktrdr.operations.models import Claim, Outcome, Result
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.running.recorder import Recorder
+from ktrdr.operations.running.save_point import StateSavePoint
 from ktrdr.operations.running.session import recorded
 from ktrdr.research.designer.base import Ask, Design
 from ktrdr.research.designer.market import StoredMarket
 from ktrdr.research.gates import LEAST_ROWS
 from ktrdr.research.job.request import ResearchRequest
 from ktrdr.research.job.shown import shown
-from ktrdr.research.job.state import JsonState, OpenedState, begun, hash_of, open_state
+from ktrdr.research.job.state import JsonState, begun, hash_of, open_state
 from ktrdr.research.spans import TRAINING_SHARE, Spans, bars_inside, choose_spans
 from ktrdr.research.strategy_file import save_strategy, strategies_folder
 from ktrdr.settings import data_root
@@ -97,7 +98,7 @@ class DesignKind(Kind):
         """Returns name and designer of a completed design."""
         return f"strategy {manifest['strategy']}, by {manifest['design']['designer']}"
 
-    def open_snapshot(self, snapshot: bytes) -> OpenedState:
+    def open_snapshot(self, snapshot: bytes) -> JsonState:
         """Returns the answers that a language model has given so far; raises a ``SnapshotError`` leaf."""
         return open_state(snapshot)
 
@@ -179,7 +180,7 @@ class _Journal:
         """Saves one more answer."""
         answers = [*self.answers(), dict(answer)]
         self._state = replace(self._state, bar=len(answers), state={"answers": answers})
-        self._recorder.reach(self._state, stops=True)
+        self._recorder.reach(StateSavePoint(self._state), stops=True)
 
 
 KIND = DesignKind()

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ktrdr._types import Json, JsonObject
 from ktrdr.config.fields import Instant
+from ktrdr.config.stored import StoredRequest
 from ktrdr.config.strict import Strict, checked
 from ktrdr.research.designer.base import MAX_BRIEF_CHARACTERS, Designer, check_brief
 from ktrdr.research.designer.choice import designer_of
@@ -33,7 +33,7 @@ class ResearchParameters(Strict):
     )
 
 
-class ResearchRequest(ResearchParameters):
+class ResearchRequest(StoredRequest, ResearchParameters):
     """One cycle, as the ``spec`` of an operation holds it."""
 
     designer: str = Field(description="grammar, given, or the id of a language model")
@@ -90,15 +90,6 @@ class ResearchRequest(ResearchParameters):
         request.span()
         return request
 
-    @classmethod
-    def of_spec(cls, spec: Json) -> ResearchRequest:
-        """Returns the request that `to_spec` wrote; raises ``ArgumentInvalid`` for another spec."""
-        return checked(cls, spec)
-
-    def to_spec(self) -> JsonObject:
-        """Returns the request as a JSON object."""
-        return self.model_dump()
-
     def span(self) -> Span:
         """Returns the bars that the cycle may use; raises ``ArgumentInvalid``."""
         return Span.parse(self.start, self.end)
@@ -120,7 +111,7 @@ class ResearchRequest(ResearchParameters):
             configured(designer.name)
 
 
-class AssessmentRequest(Strict):
+class AssessmentRequest(StoredRequest):
     """One assessment, as the ``spec`` of an operation holds it.
 
     Args:
@@ -138,12 +129,3 @@ class AssessmentRequest(Strict):
     resample: bool
     gates: list[dict[str, Any]]
     backtest: str | None
-
-    @classmethod
-    def of_spec(cls, spec: Json) -> AssessmentRequest:
-        """Returns the request that `to_spec` wrote; raises ``ArgumentInvalid`` for another spec."""
-        return checked(cls, spec)
-
-    def to_spec(self) -> JsonObject:
-        """Returns the request as a JSON object."""
-        return self.model_dump()

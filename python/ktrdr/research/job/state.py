@@ -4,82 +4,46 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from ktrdr._types import Json
 from ktrdr.errors import SnapshotCorrupt, SnapshotTooNew
-from ktrdr.operations.models import Claim, Segment
+from ktrdr.operations.models import Claim
 
 FORMAT: Final = 1
 
 
 @dataclass(frozen=True)
 class JsonState:
-    """A state between two steps; its own save point, and its own opened snapshot.
+    """A state between two steps; also its own opened snapshot.
 
     Args:
         identity: 32 bytes that stand for the request.
         bar: number of steps that are done.
-        state: what they gave.
+        state: the results of those steps, by name.
     """
 
-    identity_hash: bytes
+    identity: bytes
     bar: int
     state: Json
 
     @property
-    def is_last(self) -> bool:
-        """Returns False: the end is saved with the result."""
-        return False
-
-    @property
-    def is_current(self) -> bool:
-        """Returns True: the state never moves."""
-        return True
-
-    def snapshot(self) -> bytes:
-        """Returns the state as bytes."""
-        content = {"format": FORMAT, "identity": self.identity_hash.hex(), "bar": self.bar, "state": dict(self.state)}
-        return _json(content).encode()
-
-    def identity(self) -> bytes:
-        """Returns the 32 bytes that stand for the request."""
-        return self.identity_hash
-
-    def segments(self) -> Sequence[Segment]:
-        """Returns no ledger rows."""
-        return ()
-
-
-@dataclass(frozen=True)
-class OpenedState:
-    """A state that was read back."""
-
-    saved: JsonState
-
-    @property
-    def identity(self) -> bytes:
-        """Returns the 32 bytes that stand for the request."""
-        return self.saved.identity_hash
-
-    @property
-    def bar(self) -> int:
-        """Returns the number of steps that are done."""
-        return self.saved.bar
-
-    @property
     def lineage(self) -> bytes:
         """Returns the hash of the snapshot."""
-        return hashlib.sha256(self.saved.snapshot()).digest()
+        return hashlib.sha256(self.encoded()).digest()
+
+    def encoded(self) -> bytes:
+        """Returns the state as bytes."""
+        content = {"format": FORMAT, "identity": self.identity.hex(), "bar": self.bar, "state": dict(self.state)}
+        return _json(content).encode()
 
 
-def open_state(snapshot: bytes) -> OpenedState:
+def open_state(snapshot: bytes) -> JsonState:
     """Returns the state of a snapshot; raises ``SnapshotCorrupt`` or ``SnapshotTooNew``.
 
     >>> state = JsonState(bytes(32), 2, {"answers": ["a", "b"]})
-    >>> open_state(state.snapshot()).saved == state
+    >>> open_state(state.encoded()) == state
     True
     """
     try:
@@ -90,15 +54,15 @@ def open_state(snapshot: bytes) -> OpenedState:
         raise SnapshotCorrupt("not the state of a part of a research") from None
     if version != FORMAT:
         raise SnapshotTooNew("written by a later version", found=version, expected=FORMAT)
-    return OpenedState(state)
+    return state
 
 
 def begun(claim: Claim) -> JsonState:
     """Returns the state that a claimed run begins with: that of its checkpoint, else an empty one."""
     if claim.saved is None:
         return JsonState(hash_of(claim.operation.spec), 0, {})
-    assert isinstance(claim.saved.opened, OpenedState)
-    return claim.saved.opened.saved
+    assert isinstance(claim.saved.opened, JsonState)
+    return claim.saved.opened
 
 
 def hash_of(value: object) -> bytes:

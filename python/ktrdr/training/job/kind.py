@@ -38,9 +38,9 @@ class TrainingKind(Kind):
 
     def unchanged(self, spec: Mapping[str, Any]) -> None:
         """Passes if the strategy's name still means the stored text; ``IdentityMismatch`` names the difference."""
-        from ktrdr.training.job.request import UNDECIDING, TrainingRequest
+        from ktrdr.training.job.request import TrainingRequest
 
-        TrainingRequest.of_spec(spec).submitted.require_unchanged(UNDECIDING)
+        TrainingRequest.of_spec(spec).check_name()
 
     def shown(self, spec: Mapping[str, Any]) -> Shown:
         """Returns strategy, symbols, timeframe, dates and changed training rules."""

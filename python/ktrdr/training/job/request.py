@@ -10,17 +10,12 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from ktrdr.config.fields import Instant
-from ktrdr.config.place import Place
-from ktrdr.config.plain import plain
-from ktrdr.config.strict import Strict, checked
+from ktrdr.config.strict import Strict
 from ktrdr.strategy.overrides import with_training
 from ktrdr.strategy.schema import Strategy
 from ktrdr.strategy.sections.grammar import MAX_SYMBOLS, Symbol
-from ktrdr.strategy.submitted import StrategyText
+from ktrdr.strategy.submitted import StrategyRequest, StrategySource
 from ktrdr.training.inputs import Moment, TrainingInputs, training_inputs
-
-UNDECIDING = ("description", "execution", "metrics")
-"""Sections that have no effect on a net."""
 
 OTHER_NAMES: Final[Mapping[str, str]] = {"start": "start_date", "end": "end_date"}
 """Names that HTTP and the command line give to parameters instead of the model's own."""
@@ -51,18 +46,15 @@ class TrainingParameters(Strict):
     training: dict[str, Any] | None = Field(None, description="training rules, over the strategy's")
 
 
-class TrainingRequest(TrainingParameters):
+class TrainingRequest(StrategyRequest, TrainingParameters):
     """One training, as the ``spec`` of an operation holds it."""
 
-    strategy_name: str | None = Field(
-        description="name that the strategy was submitted by; None for a path, a text or a mapping"
-    )
-    strategy_text: str = Field(description="the strategy's file as it was when it was submitted")
+    undeciding = ("description", "execution", "metrics")
 
     @classmethod
     def of(
         cls,
-        strategy: str | Path | Mapping[str, Any] | StrategyText,
+        strategy: StrategySource,
         symbols: str | Sequence[str] | None = None,
         timeframe: str | None = None,
         *,
@@ -84,36 +76,21 @@ class TrainingRequest(TrainingParameters):
         >>> TrainingRequest.of("v3_minimal", training={"epochs": 3}).symbols
         ['EURUSD']
         """
-        source = StrategyText.of(strategy, allow_path=allow_path)
         given = [symbols] if isinstance(symbols, str) else symbols
-        rules = plain(training, Place("request"), ("training",)) if isinstance(training, Mapping) else training
-        request = checked(
-            cls,
-            {
-                "strategy_name": source.name,
-                "strategy_text": source.text,
-                "symbols": None if given is None else list(given),
-                "timeframe": timeframe,
-                "start": _text(start),
-                "end": _text(end),
-                "seed": seed,
-                "device": device,
-                "resample": resample,
-                "training": rules or None,
-            },
-        )
+        values: dict[str, Any] = {
+            "symbols": None if given is None else list(given),
+            "timeframe": timeframe,
+            "start": _text(start),
+            "end": _text(end),
+            "seed": seed,
+            "device": device,
+            "resample": resample,
+            "training": training or None,
+        }
+        request = cls.submit(strategy, values, ("training",), allow_path=allow_path)
         inputs = request.inputs()
         known = {"symbols": list(inputs.symbols), "timeframe": inputs.strategy.base_timeframe.value}
         return request.model_copy(update=known)
-
-    @classmethod
-    def of_spec(cls, spec: Mapping[str, Any]) -> TrainingRequest:
-        """Returns the request that `to_spec` wrote; raises ``ArgumentInvalid`` for another spec."""
-        return checked(cls, spec)
-
-    def to_spec(self) -> dict[str, Any]:
-        """Returns the request as a JSON object."""
-        return self.model_dump()
 
     def strategy(self) -> Strategy:
         """Returns the strategy with the request's training rules; raises a ``ConfigError`` leaf."""
@@ -130,11 +107,6 @@ class TrainingRequest(TrainingParameters):
             bars=None,
             data_dir=data_dir,
         )
-
-    @property
-    def submitted(self) -> StrategyText:
-        """Returns the strategy's text under the name that it was submitted by."""
-        return StrategyText(self.strategy_text, self.strategy_name)
 
 
 def _text(moment: Moment) -> str | None:

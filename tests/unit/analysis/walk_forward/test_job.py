@@ -14,7 +14,7 @@ import pytest
 
 from ktrdr.analysis.lookahead.market import poisoned
 from ktrdr.analysis.walk_forward.kind import KIND
-from ktrdr.analysis.walk_forward.plan import Plan, PlanSavePoint
+from ktrdr.analysis.walk_forward.plan import Plan
 from ktrdr.analysis.walk_forward.request import WalkForwardRequest
 from ktrdr.analysis.walk_forward.result import WalkForwardResult
 from ktrdr.backtesting.job.stored import stored_results
@@ -182,7 +182,7 @@ def test_anchored_trainings_grow(desk: Workplace) -> None:
 
 def test_a_plan_comes_back_from_its_snapshot(desk: Workplace) -> None:
     plan = Plan.of(WalkForwardRequest.of(FILE, "EURUSD", "1h", 3), 1, desk.folder)
-    snapshot = PlanSavePoint(plan).snapshot()
+    snapshot = plan.encoded()
     found = KIND.open_snapshot(snapshot)
     assert found == plan
     assert found.identity == plan.identity

@@ -13,10 +13,10 @@ STATE = JsonState(hash_of({"brief": "x"}), 2, {"answers": [{"text": "ü"}, {"tex
 
 
 def test_a_state_survives_as_bytes() -> None:
-    opened = open_state(STATE.snapshot())
-    assert opened.saved == STATE
-    assert (opened.identity, opened.bar) == (STATE.identity(), 2)
-    assert opened.lineage != open_state(JsonState(STATE.identity_hash, 1, {}).snapshot()).lineage
+    opened = open_state(STATE.encoded())
+    assert opened == STATE
+    assert (opened.identity, opened.bar) == (STATE.identity, 2)
+    assert opened.lineage != open_state(JsonState(STATE.identity, 1, {}).encoded()).lineage
 
 
 @pytest.mark.parametrize(
@@ -26,8 +26,8 @@ def test_a_state_survives_as_bytes() -> None:
         b"{",
         b"[]",
         b'{"format":1}',
-        STATE.snapshot()[:-3],
-        STATE.snapshot().replace(b'"bar":2', b'"bar":"x"'),
+        STATE.encoded()[:-3],
+        STATE.encoded().replace(b'"bar":2', b'"bar":"x"'),
         b"\xff",
     ],
 )
@@ -37,6 +37,6 @@ def test_damage_is_found(snapshot: bytes) -> None:
 
 
 def test_a_later_version_is_named() -> None:
-    later = json.dumps({**json.loads(STATE.snapshot()), "format": FORMAT + 1}).encode()
+    later = json.dumps({**json.loads(STATE.encoded()), "format": FORMAT + 1}).encode()
     with pytest.raises(SnapshotTooNew):
         open_state(later)
