@@ -37,6 +37,7 @@ class Rules:
     restart_deletes_parts: bool = True
     cancel_ends_parts: bool = True
     crash_counts_for_part: bool = True
+    crash_takes_the_lesser_count: bool = True
 
 
 class Row(NamedTuple):
@@ -171,7 +172,7 @@ def _force_cancel(state: State, rules: Rules) -> Next:
 
 
 def _ended(part: Row | None, rules: Rules) -> Row | None:
-    """Returns the part of a parent that has just been cancelled."""
+    """Returns the part of a parent that has just been cancelled, or has crashed too often."""
     over = part is None or part.status not in (PENDING, RUNNING) or not rules.cancel_ends_parts
     return part if part is None or over else _cancelled(part)
 
@@ -196,18 +197,22 @@ def _report_crash(state: State, epoch: int, rules: Rules) -> Next:
     part = state.part
     if parent.epoch != epoch or parent.status != RUNNING:
         return step, after, ""
-    # A crash outside of the part adds to the parent's count, since the parent's own generation has not risen.
+    # A save resets the count of the row that made it, so the lesser of both counts is the true one.
     crashes = parent.crashes + 1
-    inside = part is not None and part.status == RUNNING and part.owner == parent.owner
-    if part is not None and inside and rules.crash_counts_for_part:
-        crashes = part.crashes + 1
-        part = _changed(part, crashes=crashes, owner=0, leased=False)
-    part = _ended(part, rules) if parent.cancel else part
+    if part is not None and rules.crash_takes_the_lesser_count:
+        crashes = min(parent.crashes, part.crashes) + 1
+    if part is not None and part.status == RUNNING and part.owner == parent.owner:
+        part = _changed(part, owner=0, leased=False)
+    if part is not None and rules.crash_counts_for_part:
+        part = part._replace(crashes=crashes)
     status = CANCELLED if parent.cancel else FAILED if crashes >= MAX_CRASHES else RUNNING
+    part = part if status == RUNNING else _ended(part, rules)
     parent = _changed(parent, status=status, owner=0, leased=False, crashes=crashes)
     since = state.since + 1
-    early = inside and status == FAILED and since < MAX_CRASHES
-    wrong = f"poisoned after {since} crashes since the part's last save" if early else ""
+    early = status == FAILED and since < MAX_CRASHES
+    late = status == RUNNING and since >= MAX_CRASHES
+    wrong = f"poisoned after {since} crashes since the last progress" if early else ""
+    wrong = f"not poisoned after {since} crashes without progress" if late else wrong
     return step, after._replace(parent=parent, part=part, since=since), wrong
 
 
@@ -238,12 +243,12 @@ def _claim_part(state: State, slot: int, rules: Rules) -> Next:
     parent = parent._replace(leased=True)
     since = state.since
     if part is None or not rules.one_part_for_a_stage:
-        part, parent, since = Row(life=parent.life), parent._replace(crashes=0), 0
+        part = Row(life=parent.life)
+        since = 0
     if part.status == COMPLETED and rules.claim_keeps_completed:
         done = process._replace(phase=DONE)
         return Step("claim the part", process.term, "done"), _with(state._replace(parent=parent), slot, done), wrong
-    crashes = 0 if part.status in (*_RESTING, COMPLETED) else part.crashes
-    taken = {"status": RUNNING, "owner": process.term, "leased": True, "cancel": False, "crashes": crashes}
+    taken = {"status": RUNNING, "owner": process.term, "leased": True, "cancel": False}
     part = part._replace(epoch=part.epoch + rules.claim_raises_part_epoch, term=process.term, **taken)
     working = process._replace(phase=WORKS, part_life=part.life, part_epoch=part.epoch, bar=part.bar)
     after = _with(state._replace(parent=parent, part=part, since=since), slot, working)
@@ -264,12 +269,9 @@ def _write_part(state: State, slot: int) -> Next:
     bar = process.bar + 1
     part = part._replace(bar=bar, ledger=(*part.ledger, process.bar))
     if completes:
-        part, after = part._replace(status=COMPLETED, leased=False), process._replace(phase=DONE)
-        return (
-            step._replace(outcome="done"),
-            _with(state._replace(part=part, results=state.results + 1), slot, after),
-            wrong,
-        )
+        part = part._replace(status=COMPLETED, leased=False, crashes=0)
+        done = _with(state._replace(part=part, results=state.results + 1, since=0), slot, process._replace(phase=DONE))
+        return step._replace(outcome="done"), done, wrong
     part = part._replace(leased=True, crashes=0)
     after = process._replace(bar=bar)
     return step._replace(outcome="done"), _with(state._replace(part=part, since=0), slot, after), wrong
@@ -302,7 +304,8 @@ def broken(state: State, step: Step, after: State) -> str:
     parent = after.parent
     if state.parent.status == COMPLETED and parent != state.parent:
         return "a completed parent was changed"
-    if old is not None and old.status == COMPLETED and new is not None and new != old:
+    kept = None if old is None or new is None else new._replace(crashes=old.crashes)
+    if old is not None and old.status == COMPLETED and kept is not None and kept != old:
         return "a completed part was changed"
     if new is not None and new.ledger != tuple(range(len(new.ledger))):
         return f"the part's ledger holds the rows {new.ledger}"
@@ -312,9 +315,9 @@ def broken(state: State, step: Step, after: State) -> str:
         return "the result rests on a part from before a restart"
     if parent.status in _RESTING and new is not None and new.status == PENDING:
         return f"a part waits below a {parent.status} parent"
-    ends = parent.status == CANCELLED != state.parent.status and step.name != "request cancel"
+    ends = parent.status in _RESTING and parent.status != state.parent.status and step.name != "request cancel"
     if ends and new is not None and new.status in (PENDING, RUNNING):
-        return "a cancelled parent's part still runs"
+        return f"a {parent.status} parent's part still runs"
     return ""
 
 

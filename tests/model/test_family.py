@@ -44,7 +44,8 @@ WEAKER: dict[str, tuple[dict[str, bool], str]] = {
     "a part for each claim": ({"one_part_for_a_stage": False}, "a completed part was changed"),
     "a restart that keeps the part": ({"restart_deletes_parts": False}, "the result rests on a part from before"),
     "a cancel of the parent alone": ({"cancel_ends_parts": False}, "a cancelled parent's part still runs"),
-    "a crash counted for the parent alone": ({"crash_counts_for_part": False}, "poisoned after 2 crashes"),
+    "a crash counted for the parent alone": ({"crash_counts_for_part": False}, "not poisoned after 3 crashes"),
+    "a crash added to the parent's own count": ({"crash_takes_the_lesser_count": False}, "poisoned after "),
 }  # fmt: skip
 """Changed rules, and the promise that breaks first. The epoch of a parent makes up for its status."""
 BARS = (0, 4, tape.LAST)

@@ -75,7 +75,7 @@ def force_cancel(connection: Connection, operation_id: str, epoch: int) -> bool:
 
 
 def cancel_parts(connection: Connection, operation_id: str) -> None:
-    """Cancels the parts of an operation that has just been cancelled, whoever has begun them."""
+    """Cancels the parts of an operation that has just been cancelled or has failed, whoever has begun them."""
     for child in lock_children(connection, operation_id):
         if child.status in (*_IDLE, Status.RUNNING):
             change(connection, child, **_cancelled())
@@ -144,7 +144,7 @@ def count_crash(connection: Connection, operation_id: str, epoch: int) -> Operat
     read = lock(connection, operation_id)
     if read.epoch != epoch or stored(read.status) != Status.RUNNING:
         return read
-    crashes = _count_in_child(connection, read) or read.crashes + 1
+    crashes = _count_with_part(connection, read)
     values: dict[str, Any] = {"crashes": crashes, "owner": None, "lease_until": now()}
     if read.cancel_requested:
         values |= _cancelled()
@@ -152,18 +152,28 @@ def count_crash(connection: Connection, operation_id: str, epoch: int) -> Operat
         what = f"its process crashed {crashes} times without progress"
         values |= failed(Poisoned(what, operation=read.id, hint="look for the cause, then resume it by hand"))
     change(connection, read, **values)
-    if read.cancel_requested:
+    if "status" in values:
         cancel_parts(connection, operation_id)
     return find(connection, operation_id)
 
 
-def _count_in_child(connection: Connection, parent: Operation) -> int | None:
-    """Counts the crash of a parent for the part that ran in its process; a save of that part has reset its count."""
-    for child in lock_children(connection, parent.id):
-        if stored(child.status) == Status.RUNNING and child.owner == parent.owner:
-            change(connection, child, crashes=child.crashes + 1, owner=None, lease_until=now())
-            return child.crashes + 1
-    return None
+def _count_with_part(connection: Connection, read: Operation) -> int:
+    """Returns the crashes of an operation without progress, this one included, and gives its part the same count.
+
+    The part is the one that ran in the process, else the newest. A save resets the count of the operation that made it,
+    parent or part, so the lesser of both counts is the true one.
+    """
+    parts = lock_children(connection, read.id)
+    if not parts:
+        return read.crashes + 1
+    ran = [part for part in parts if stored(part.status) == Status.RUNNING and part.owner == read.owner]
+    part = (ran or parts)[-1]
+    crashes = min(read.crashes, part.crashes) + 1
+    if ran:
+        change(connection, part, crashes=crashes, owner=None, lease_until=now())
+    else:
+        connection.execute(update(operations).where(operations.c.id == part.id).values(crashes=crashes))
+    return crashes
 
 
 def failed(error: KtrdrError) -> dict[str, Any]:

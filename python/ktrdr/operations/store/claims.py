@@ -256,17 +256,14 @@ def claim_child(
     """
     _extend(connection, parent, lease_s)
     part = submit(connection, child_id, request, stage_key(parent.operation_id, stage), parent.operation_id)
-    if part.id == child_id:  # progress, as a new generation is
-        connection.execute(update(operations).where(operations.c.id == parent.operation_id).values(crashes=0))
     if part.status is Status.COMPLETED:
         return part
     check_capability(part, capability)
-    crashes = 0 if part.status.at_rest else part.crashes
     numbers = {
         "profile": func.coalesce(operations.c.profile, optional_json(capability.profile)),
         "semantics": func.coalesce(operations.c.semantics, capability.semantics),
     }
-    values = _claimed(parent.owner, lease_s, cancel_requested=False, error=None, crashes=crashes, **numbers)
+    values = _claimed(parent.owner, lease_s, cancel_requested=False, error=None, **numbers)
     connection.execute(update(operations).where(operations.c.id == part.id).values(values))
     return _loaded_or_failed(connection, part.id, parent.owner)
 

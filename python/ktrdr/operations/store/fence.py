@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Row, case, delete, func, inser
 from ktrdr._types import Json
 from ktrdr.errors import LeaseLost, SnapshotUnrecoverable
 from ktrdr.operations.models import Capability, Claim, Lease, Outcome, Segment, Status, Trial
-from ktrdr.operations.store.changes import change, failed
+from ktrdr.operations.store.changes import cancel_parts, change, failed
 from ktrdr.operations.store.checkpoints import digest, put_aside
 from ktrdr.operations.store.claims import loaded, unsuited
 from ktrdr.operations.store.database import now
@@ -144,12 +144,13 @@ def beat(connection: Connection, lease: Lease, progress: Json | None, lease_s: f
 
 
 def end(connection: Connection, lease: Lease, status: Status, error: Json | None) -> None:
-    """Ends the operation as cancelled or failed."""
+    """Ends the operation as cancelled or failed, and cancels parts of it that have not ended."""
     changes = {"status": status.value, "error": optional_json(error), "lease_until": None, "ended_at": now()}
     if fenced(connection, lease, **changes) is None and not _is_written(
         connection, lease, operations.c.status == status.value
     ):
         raise _lost(lease)
+    cancel_parts(connection, lease.operation_id)
 
 
 def release(connection: Connection, lease: Lease) -> None:

@@ -240,6 +240,32 @@ class TestChildren:
         stores.save(store, part.lease, 6, 3)
         assert store.count_crash(parent.operation.id, again.lease.epoch).crashes == 1  # the part made progress
 
+    def test_crashes_outside_of_a_part_that_makes_progress_are_no_poison(self, store: Store) -> None:
+        parent = stores.running(store)
+        for bar in (3, 6, 9):
+            part = stores.part(store, parent, "one")
+            stores.save(store, part.lease, bar, bar - 3)
+            stores.lapse(store, parent.operation.id)
+            before_the_part = self.claimed(store, bar)
+            found = store.count_crash(parent.operation.id, before_the_part.lease.epoch)
+            assert (found.status, found.crashes) == (Status.INTERRUPTED, 1), "the part has saved since"
+            parent = self.claimed(store, bar + 1)
+        stores.complete(store, stores.part(store, parent, "one").lease, 9)
+        for crashes in (1, 2, 3):
+            assert store.count_crash(parent.operation.id, parent.lease.epoch).crashes == crashes
+            parent = self.claimed(store, 20 + crashes) if crashes < 3 else parent
+        assert store.get(parent.operation.id).status is Status.FAILED
+
+    def claimed(self, store: Store, number: int) -> Claim:
+        claim = stores.claim_next(store, stores.owner(number))
+        assert claim is not None
+        return claim
+
+    def test_a_failed_parent_leaves_no_part_that_waits(self, store: Store, family: tuple[Claim, list[str]]) -> None:
+        parent, children = family
+        store.end(parent.lease, Status.FAILED, {"code": "data_empty", "message": "none"})
+        assert self.states(store, children) == ["completed", "cancelled", "cancelled"]
+
     def test_delete(self, store: Store, family: tuple[Claim, list[str]]) -> None:
         parent, children = family
         store.force_cancel(parent.operation.id, parent.lease.epoch)

@@ -527,7 +527,7 @@ class TestPart:
         again = taken(store, stores.owner(2))
         assert again.operation.crashes == 1
         stores.part(store, again, "one")
-        assert store.get(parent.operation.id).crashes == 0
+        assert store.count_crash(parent.operation.id, again.lease.epoch).crashes == 1
 
     def test_its_claim_extends_the_lease_of_its_parent(self, store: Store) -> None:
         parent = stores.running(store)
