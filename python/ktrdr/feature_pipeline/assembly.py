@@ -67,11 +67,11 @@ def assemble(
     # groupby needs columns of one series side by side; each column keeps its number in the matrix
     for key, group in groupby(sorted(columns, key=_by_length), key=lambda column: column.series):
         if key.timeframe == base.timeframe:
-            _fill_base(list(group), found, assembly)
+            _fill_base(list(group), found, base.close, assembly)
         else:
             alignment = _alignment(key, base, series, external)
             assembly.stale[:] |= alignment.stale
-            _fill_aligned(list(group), found, alignment, assembly)
+            _fill_aligned(list(group), found, inputs[key].close, alignment, assembly)
     return assembly
 
 
@@ -108,11 +108,17 @@ def _compute(
     return found
 
 
-def _fill_base(columns: Sequence[FeatureColumn], found: Outputs, assembly: Assembly) -> None:
+def _values(column: FeatureColumn, found: Outputs, close: Floats) -> Floats:
+    """Returns the values of a column on the rows of its own series, before they are graded or scaled."""
+    values = found[call_of(column)][column.output]
+    return values / close if column.is_relative else values
+
+
+def _fill_base(columns: Sequence[FeatureColumn], found: Outputs, close: Floats, assembly: Assembly) -> None:
     """Fills columns of the base timeframe in the matrix itself: degrees block by block, raw columns one by one."""
     fills = []
     for column in columns:
-        values = found[call_of(column)][column.output]
+        values = _values(column, found, close)
         if column.membership is not None:
             fills.append(DegreeColumn(column.column, column.membership.kind, column.membership.parameters, values))
         else:
@@ -121,18 +127,18 @@ def _fill_base(columns: Sequence[FeatureColumn], found: Outputs, assembly: Assem
     fill_degrees(assembly.values, fills)
 
 
-def _fill_aligned(columns: Sequence[FeatureColumn], found: Outputs, alignment: Alignment, assembly: Assembly) -> None:
+def _fill_aligned(
+    columns: Sequence[FeatureColumn], found: Outputs, close: Floats, alignment: Alignment, assembly: Assembly
+) -> None:
     """Fills columns of another series: computed on its own rows, then gathered into the matrix.
 
     A last row, which is added, is undefined: base bars that see no bar of the series take it.
     """
-    own = {
-        (call_of(column), column.output): np.append(found[call_of(column)][column.output], np.nan) for column in columns
-    }
+    own = {_source_of(column): np.append(_values(column, found, close), np.nan) for column in columns}
     small = np.empty((len(next(iter(own.values()))), len(columns)), np.float32)
     fills = []
     for number, column in enumerate(columns):
-        values = own[call_of(column), column.output]
+        values = own[_source_of(column)]
         if column.membership is not None:
             fills.append(DegreeColumn(number, column.membership.kind, column.membership.parameters, values))
         else:
@@ -141,6 +147,11 @@ def _fill_aligned(columns: Sequence[FeatureColumn], found: Outputs, alignment: A
                 _keep_raw(column, values[alignment.row], assembly)
     fill_degrees(small, fills)
     _gather(small, alignment, [column.column for column in columns], assembly.values)
+
+
+def _source_of(column: FeatureColumn) -> tuple[IndicatorCall, str, bool]:
+    """Returns what columns of one series share if their values are the same."""
+    return call_of(column), column.output, column.is_relative
 
 
 def _gather(small: Matrix, alignment: Alignment, columns: Sequence[int], matrix: Matrix) -> None:

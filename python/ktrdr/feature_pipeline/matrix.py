@@ -46,7 +46,7 @@ class FeatureMatrix:
         stale: rows at which a higher timeframe is stale, ``[n_bars, bool]``.
         raw: by column, values ``[n_bars, float64]`` of features to be normalised; ``values`` holds them as they are
             until ``normalized``.
-        kinds: by column, how it is normalised: minmax or zscore.
+        kinds: by column, how it is normalised: minmax, zscore or relative.
         context: external series by id.
         out_of_range: by feature, the share of simulated rows outside the range its normalisation was fitted on.
         warnings: what a reader of the result should know.

@@ -18,6 +18,8 @@ Normalization = Mapping[str, Scaling]
 def fit_columns(kind: str, parts: Sequence[Floats], name: str) -> Scaling:
     """Fits minmax, which maps the range to 0..1 (not clipped), or zscore, to mean 0 and deviation 1 (ddof 0).
 
+    Values of ``relative`` have been divided by the close; they are fitted as those of zscore are.
+
     Raises ``ConfigRange`` for values that are all equal, or all undefined.
 
     >>> fitted = fit_columns("minmax", [np.array([1.0, np.nan, 3.0])], "1h_rsi_raw")

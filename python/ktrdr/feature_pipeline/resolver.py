@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ktrdr.strategy.schema import IndicatorUse, Membership, Strategy, feature_names
+from ktrdr.strategy.schema import RELATIVE, IndicatorUse, Membership, Strategy, feature_names
 from ktrdr.time import Timeframe
 
 
@@ -29,6 +29,11 @@ class FeatureColumn:
     output: str
     membership: Membership | None
     normalization: str
+
+    @property
+    def is_relative(self) -> bool:
+        """Returns True if the values are divided by the closes of the same bars."""
+        return self.normalization == RELATIVE
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,10 @@ class FuzzySet:
     members: tuple[Membership, ...]
 
 
+RELATIVE = "relative"
+"""The normalization that divides a price by the close of its bar, so that it means the same at every level."""
+
+
 @dataclass(frozen=True)
 class NNInput:
     """One entry of ``nn_inputs``; ``ref`` is the indicator as written, which names raw features."""

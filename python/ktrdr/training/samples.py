@@ -13,7 +13,7 @@ from ktrdr.errors import LabelsEmpty
 from ktrdr.feature_pipeline.matrix import FeatureMatrix, fit_normalization
 from ktrdr.feature_pipeline.normalization import Normalization
 from ktrdr.strategy.catalog.indicators import INDICATORS
-from ktrdr.strategy.schema import Strategy
+from ktrdr.strategy.schema import RELATIVE, NNInput, Strategy
 from ktrdr.time import Span
 from ktrdr.training.sources.base import CLASSES, Labels
 from ktrdr.training.sources.make import make_labels
@@ -247,6 +247,11 @@ def _span_warnings(counts: Mapping[str, int], spans: Mapping[str, int]) -> list[
     ]
 
 
+def _is_price(strategy: Strategy, entry: NNInput) -> bool:
+    use = strategy.indicators[entry.indicator_id]
+    return INDICATORS[use.type].is_price(entry.output, use.params)
+
+
 def _price_warnings(strategy: Strategy, symbols: Sequence[SymbolRows]) -> list[str]:
     """Returns a warning for each column that pools prices of several symbols.
 
@@ -257,5 +262,5 @@ def _price_warnings(strategy: Strategy, symbols: Sequence[SymbolRows]) -> list[s
     return [
         f"raw input {entry.ref} is in price units and pooled over {len(symbols)} symbols"
         for entry in strategy.nn_inputs
-        if entry.fuzzy_set is None and INDICATORS[strategy.indicators[entry.indicator_id].type].in_price_units
+        if entry.fuzzy_set is None and entry.normalization != RELATIVE and _is_price(strategy, entry)
     ]

@@ -77,6 +77,7 @@ def _world(timeframes: tuple[str, ...], n: int, seed: int) -> World:
         {
             "raw_indicator": f"{id_}.{output.name}" if output.name else id_,
             "timeframes": list(timeframes[:1] if id_ in _BASE_ONLY else timeframes),
+            "normalization": "relative" if INDICATORS[use["type"]].is_price(output.name, use) else "none",
         }
         for id_, use in uses.items()
         if id_ != "rate"
@@ -240,7 +241,8 @@ def scaling_knows_only_training_rows(world: World) -> None:
     spoilt = world.build(world.market.poisoned(close_ns, "x10"), judged=False)
     fitted = fit_normalization([whole], [rows])
     assert fitted == fit_normalization([spoilt], [rows]), "the scaling moved with rows outside the training part"
-    assert list(fitted) == [f"{world.base.timeframe.value}_rate_raw"]
+    assert f"{world.base.timeframe.value}_rate_raw" in fitted
+    assert {scaling["kind"] for scaling in fitted.values()} == {"zscore", "relative"}
     same(whole.normalized(fitted), spoilt.normalized(fitted), int(rows[-1]) + 1)
 
 

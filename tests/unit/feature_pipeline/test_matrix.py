@@ -39,6 +39,7 @@ INPUTS = [
     {"raw_indicator": "macd.signal", "timeframes": ["1h"], "normalization": "minmax"},
     {"raw_indicator": "same", "timeframes": "all", "normalization": "zscore"},
     {"raw_indicator": "range", "timeframes": ["1h"]},
+    {"raw_indicator": "macd.histogram", "timeframes": "all", "normalization": "relative"},
 ]
 
 
@@ -54,7 +55,7 @@ def build(given: dict[Timeframe, BarSeries] | None = None, **options: Any) -> Fe
 def test_columns_stand_in_the_order_of_the_inputs() -> None:
     assert build().names == (
         "4h_macd_raw", "4h_level_low", "4h_level_high", "1h_level_low", "1h_level_high", "1h_macd.signal_raw",
-        "1h_same_raw", "4h_same_raw", "1h_range_raw",
+        "1h_same_raw", "4h_same_raw", "1h_range_raw", "1h_macd.histogram_raw", "4h_macd.histogram_raw",
     )  # fmt: skip
 
 
@@ -76,6 +77,7 @@ def test_every_column_is_its_indicator_joined_on_closed_bars_and_cast_last() -> 
         joined(talib.MACD(higher.close, 3, 6, 3)[0]),
         joined(degrees(*low, rsi_4h)), joined(degrees(*high, rsi_4h)), degrees(*low, rsi), degrees(*high, rsi),
         talib.MACD(base.close, 3, 6, 3)[1], rsi, joined(rsi_4h), talib.ATR(base.high, base.low, base.close, 3),
+        talib.MACD(base.close, 3, 6, 3)[2] / base.close, joined(talib.MACD(higher.close, 3, 6, 3)[2] / higher.close),
     ]  # fmt: skip
     assert found.values.dtype == np.float32
     assert found.values.flags.c_contiguous
@@ -200,7 +202,7 @@ def test_bars_a_run_refuses(code: str, timeframe: Timeframe, spoil: Any, says: s
 
 def test_volume_counts_in_the_rows_loaded_only_where_something_reads_it() -> None:
     given = {timeframe: without_volume(bars) for timeframe, bars in series().items()}
-    assert len(build(given).names) == 9
+    assert len(build(given).names) == 11
 
 
 def test_a_look_at_the_features_in_python() -> None:

@@ -112,6 +112,8 @@ CASES = [
     ("  - fuzzy_set: rsi_level\n    timeframes: all", "  - timeframes: all", "config_missing", "nn_inputs[0]",
      "- timeframes: all"),
     ("zscore", "robust", "config_range", "nn_inputs[2].normalization", "robust"),
+    ("raw_indicator: macd.line\n    normalization: zscore", "raw_indicator: rsi_14\n    normalization: relative",
+     "config_range", "nn_inputs[2].normalization", "relative"),
     ("timeframes: [4h]", "timeframes: [1d]", "config_reference", "nn_inputs[1].timeframes[0]", "[1d]"),
     ("timeframes: [4h]", "timeframes: []", "config_range", "nn_inputs[1].timeframes", "[]"),
     ("timeframes: [4h]", "timeframes: 4h", "config_type", "nn_inputs[1].timeframes", "timeframes: 4h"),

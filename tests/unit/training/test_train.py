@@ -346,6 +346,8 @@ def test_pooled_prices_are_a_warning() -> None:
     ]
     assert not [note for note in samples(file(**RAW), one)[2].warnings if "price" in note]
     assert not [note for note in samples(file(), one, two)[2].warnings if "price" in note]
+    relative = {**RAW, "nn_inputs": [{"raw_indicator": "ma", "normalization": "relative"}]}
+    assert not [note for note in samples(file(**relative), one, two)[2].warnings if "price" in note]
 
 
 # --- every key has an effect ------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -128,7 +129,10 @@ class _SeriesStream:
             for call, outputs in indicator_calls(columns).items()
         }
         latest = {call: _latest(call, outputs, bars) for call, outputs in indicator_calls(columns).items()}
-        self._cells = [_Cell(column, latest[call_of(column)][column.output], normalization) for column in columns]
+        close = float(bars.bars.close[-1])
+        self._cells = [_Cell(column, normalization) for column in columns]
+        for cell in self._cells:
+            cell.take(latest[call_of(cell.column)][cell.column.output], close)
         self._calls = [call_of(column) for column in columns]
         self._fills = [cell.fill for cell in self._cells if cell.fill is not None]
 
@@ -142,8 +146,9 @@ class _SeriesStream:
         for back in range(count, 0, -1):
             tail = tail_of(self._bars, back)
             found = {call: stream.push(tail) for call, stream in self._streams.items()}
+            close = float(tail.close[-1])
             for cell, call in zip(self._cells, self._calls, strict=True):
-                cell.value = found[call][cell.column.output]
+                cell.take(found[call][cell.column.output], close)
 
     def write(self, row: NDArray[np.float32], *, stale: bool) -> None:
         """Writes the columns of this series into the row [1, n_features, float32]; stale ones are undefined."""
@@ -156,9 +161,9 @@ class _SeriesStream:
 class _Cell:
     """One column of the matrix: its value now, and the way from an indicator to a feature."""
 
-    def __init__(self, column: FeatureColumn, value: float, normalization: Normalization) -> None:
+    def __init__(self, column: FeatureColumn, normalization: Normalization) -> None:
         self.column = column
-        self.value = value
+        self.value = math.nan
         self.fill: tuple[int, str, list[float], Floats] | None = None
         self._graded = np.empty(1)
         self._scaling: Scaling | None = None
@@ -166,6 +171,10 @@ class _Cell:
             self.fill = (column.column, column.membership.kind, list(column.membership.parameters), self._graded)
         elif column.normalization != "none":
             self._scaling = normalization[column.name]
+
+    def take(self, value: float, close: float) -> None:
+        """Takes the indicator's value at the next bar of the series, and the close of that bar."""
+        self.value = value / close if self.column.is_relative else value
 
     def write(self, row: NDArray[np.float32], value: float) -> None:
         self._graded[0] = value

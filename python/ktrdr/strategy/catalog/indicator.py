@@ -108,10 +108,10 @@ class Indicator:
     check: Callable[[Params], str | None] = _no_rule
     note: str = ""
 
-    @property
-    def in_price_units(self) -> bool:
-        """Returns True if an output is a price or a difference of prices, which symbols do not share."""
-        return any(output.unit in ("price", "source") for output in self.outputs)
+    def is_price(self, name: str, params: Params) -> bool:
+        """Returns True if an output is a price, or a difference of prices, under these parameters."""
+        unit = next(output.unit for output in self.outputs if output.name == name)
+        return unit == "price" or (unit == "source" and not _volume_as_source(params))
 
 
 def at_once(params: Params) -> int:

@@ -8,8 +8,9 @@ from typing import Any
 from ktrdr.config.faults import Faults, UnresolvedError
 from ktrdr.config.place import Place
 from ktrdr.errors import ConfigDuplicateFeature, ConfigRange, ConfigReference
+from ktrdr.strategy.catalog.indicators import INDICATORS
 from ktrdr.strategy.resolve.indicator_use import Declared, resolve_output, resolve_reference
-from ktrdr.strategy.schema import FuzzySet, IndicatorUse, NNInput, feature_names
+from ktrdr.strategy.schema import RELATIVE, FuzzySet, IndicatorUse, NNInput, feature_names
 from ktrdr.strategy.sections.grammar import MAX_FEATURES, InputFile
 from ktrdr.time import Timeframe
 
@@ -45,8 +46,10 @@ def _resolve_input(
     if entry.raw_indicator is not None:
         source = faults.attempt(resolve_output, entry.raw_indicator, uses, place.at("raw_indicator"))
         faults.raise_all()
-        if frames is None or source is None:
+        if frames is None or source is None or uses is None:
             raise UnresolvedError(entry.raw_indicator)
+        if entry.normalization == RELATIVE:
+            _require_price(uses[source[0]], source[1], place.at("normalization"))
         return NNInput("raw_indicator", None, *source, entry.raw_indicator, frames, entry.normalization or "none")
     name = entry.fuzzy_set or ""
     chosen = faults.attempt(resolve_reference, name, fuzzy_sets, "fuzzy_sets", place.at("fuzzy_set"))
@@ -55,6 +58,15 @@ def _resolve_input(
         raise UnresolvedError(name)
     ref = f"{chosen.indicator_id}.{chosen.output}" if chosen.output else chosen.indicator_id
     return NNInput("fuzzy_set", name, chosen.indicator_id, chosen.output, ref, frames, "none")
+
+
+def _require_price(use: IndicatorUse | None, output: str, place: Place) -> None:
+    """Passes if an output can be divided by the close of its bar: a price, or a difference of prices, of bars."""
+    if use is None:
+        return
+    if use.data_source is not None or not INDICATORS[use.type].is_price(output, use.params):
+        what = "only prices are relative to the close"
+        raise place.error(ConfigRange, what, found=RELATIVE, expected="none, minmax or zscore")
 
 
 def _frames(names: Sequence[str] | None, known: tuple[Timeframe, ...], place: Place) -> tuple[Timeframe, ...]:

@@ -115,7 +115,7 @@ class InputFile(Strict):
     fuzzy_set: str | None = None
     raw_indicator: str | None = None
     timeframes: Annotated[Annotated[list[str], Field(min_length=1)] | None, BeforeValidator(_all_is_none)] = None
-    normalization: Literal["none", "minmax", "zscore"] | None = None
+    normalization: Literal["none", "minmax", "zscore", "relative"] | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> InputFile:

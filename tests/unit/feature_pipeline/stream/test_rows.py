@@ -35,7 +35,11 @@ def strategy_of(types: list[str], timeframes: list[str], sequence_length: int = 
                 "slope": [-200, 40, 300],
                 "bell": {"type": "gaussian", "parameters": [50, 60]},
             }
-            inputs += [{"fuzzy_set": name}, {"raw_indicator": place, "normalization": "zscore"}]
+            relative = INDICATORS[type_].is_price(output.name, {})
+            inputs += [
+                {"fuzzy_set": name},
+                {"raw_indicator": place, "normalization": "relative" if relative else "zscore"},
+            ]
     model: dict[str, Any] = {"type": "mlp"}
     if sequence_length > 1:
         model = {"type": "lstm", "architecture": {"sequence_length": sequence_length, "hidden_size": 4}}
