@@ -156,6 +156,8 @@ def _model(plan: Plan, reading: Reading, draw: Draw) -> tuple[JsonObject, str]:
 def _decisions(plan: Plan, reading: Reading, target: Target, cost: float, draw: Draw) -> JsonObject:
     hours = plan.choice.base.seconds / SECONDS_PER_UNIT["h"]
     separation = round(draw.one("separation", (1, 2, 3)) * hours, 4)
+    if reading.has("separation"):
+        separation = _separation(reading.rules["separation"], hours)
     filters: JsonObject = {"filters": {"min_signal_separation": separation}}
     if target.is_return:
         model = {"round_trip_cost": 4 * cost, "min_edge_multiplier": 1.0}
@@ -164,6 +166,12 @@ def _decisions(plan: Plan, reading: Reading, target: Target, cost: float, draw: 
     given = reading.rules["confidence"].value if reading.has("confidence") else None
     confidence = draw.one("confidence", usual) if given is None else _within(given, "confidence", 0, 1)
     return {"confidence_threshold": confidence, "allow_short_from_flat": not reading.has("long_only"), **filters}
+
+
+def _separation(rule: Rule, hours_of_bar: float) -> float:
+    """Returns hours between a fill and the next decision, rounded up."""
+    hours = (rule.value or 0) * (hours_of_bar if rule.unit == "bars" else 1 / SECONDS_PER_UNIT["h"])
+    return math.ceil(round(hours * 1e4, 3)) / 1e4
 
 
 def _training(plan: Plan, reading: Reading, target: Target, draw: Draw, seed: int) -> JsonObject:
@@ -285,6 +293,9 @@ def _rule_lines(reading: Reading, body: JsonObject) -> Iterator[str]:
         asked = reading.has(name.removesuffix("_bars"))
         origin = "as the brief says" if asked else "drawn from the seed"
         yield f"The {name.replace('_', ' ')} is {_words(value)}, {origin}."
+    if reading.has("separation"):
+        hours = body["decisions"]["filters"]["min_signal_separation"]
+        yield f"At least {hours:g} hours pass between a fill and the next decision, as the brief says."
     excluded = sorted([*reading.no_indicators, *(frame.value for frame in reading.no_timeframes), *reading.no_styles])
     if excluded:
         yield f"The brief excludes {', '.join(excluded)}."

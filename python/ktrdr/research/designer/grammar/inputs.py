@@ -1,6 +1,6 @@
 """The inputs of an indicator: fuzzy sets with sane centres where its range is known, else its raw values.
 
-A price level says little by itself, so an average or a channel is read beside its distance from the close.
+Prices and differences of prices are read relative to the close, so that they mean the same at every level of price.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from ktrdr._types import JsonObject
 from ktrdr.research.designer.grammar.draw import Draw
-from ktrdr.research.designer.grammar.reading.parameters import is_average
 from ktrdr.strategy.catalog.indicator import Indicator, Output
 from ktrdr.strategy.catalog.indicators import INDICATORS
+from ktrdr.strategy.schema import RELATIVE
 from ktrdr.time import Timeframe
 
 _LEVELS: Mapping[tuple[str, str], tuple[float, float]] = {
@@ -39,7 +39,6 @@ _USED: Mapping[str, tuple[str, ...]] = {
     "aroon": ("oscillator",),
     "adx": ("adx", "plus_di", "minus_di"),
     "supertrend": ("direction",),
-    "ichimoku": ("tenkan", "kijun"),
     "bollingerbands": ("upper", "lower"),
     "keltnerchannels": ("upper", "lower"),
     "donchianchannels": ("upper", "lower"),
@@ -47,6 +46,9 @@ _USED: Mapping[str, tuple[str, ...]] = {
     "fishertransform": ("fisher",),
 }
 """Outputs that are read; of an indicator that is not here all are."""
+
+_ALIKE = ("stochastic",)
+"""Indicators whose outputs share the levels of a brief; elsewhere they are those of the first output that is read."""
 
 _NAMES: Mapping[str, tuple[str, str, str]] = {
     "rsi": ("oversold", "neutral", "overbought"),
@@ -59,10 +61,6 @@ _NAMES: Mapping[str, tuple[str, str, str]] = {
     "roc": ("falling", "flat", "rising"),
     "squeezeintensity": ("loose", "tight", "squeezed"),
 }
-_CHANNELS: Mapping[str, str] = {"bollingerbands": "SMA", "keltnerchannels": "EMA", "donchianchannels": "SMA"}
-"""The average that the distance beside a channel is measured from."""
-
-_DISTANCE = "distancefromma"
 _PER_BAR: Mapping[str, float] = {"distancefromma": math.sqrt(1 / 3), "roc": 1.0}
 """Standard deviation of a percentage after ``period`` bars, by that of a bar times the root of the period."""
 
@@ -103,20 +101,6 @@ class Sections:
     nn_inputs: list[JsonObject]
 
 
-def companion(use: Use) -> tuple[str, dict[str, float | int | str]] | None:
-    """Returns the distance that belongs beside a level of price: its type and parameters; None where there is none.
-
-    >>> companion(Use("ema_50", "ema", {"period": 50}, (Timeframe.H1,)))
-    ('distancefromma', {'period': 50, 'ma_type': 'EMA'})
-    """
-    average = _CHANNELS.get(use.type)
-    if average is None and is_average(use.type):
-        average = "EMA" if use.known.kind == "recursive" else "SMA"
-    if average is None or _DISTANCE not in INDICATORS:
-        return None
-    return _DISTANCE, {"period": use.full()["period"], "ma_type": average}
-
-
 def sections_of(uses: Sequence[Use], volatility: Mapping[Timeframe, float], draw: Draw) -> Sections:
     """Returns the sections for these indicators.
 
@@ -145,14 +129,14 @@ def _inputs(
     use: Use, output: Output, volatility: Mapping[Timeframe, float], draw: Draw
 ) -> Iterator[tuple[JsonObject, str, JsonObject | None]]:
     """Yields the entries of ``nn_inputs`` for one output, each with the name and content of its fuzzy set."""
-    ref = f"{use.id}.{output.name}" if output.name else use.id
+    ref = _ref(use, output)
     stem = f"{use.id}_{output.name or 'level'}"
     if use.type in _PER_BAR:
         for timeframe in use.timeframes:
             name = f"{stem}_{timeframe.value}"
             bar = volatility.get(timeframe)
             if bar is None:
-                yield _raw(ref, (timeframe,)), "", None
+                yield _raw(use, output, (timeframe,)), "", None
             else:
                 yield _fuzzy(name, (timeframe,)), name, {"indicator": ref, **_spread(use, bar, draw)}
     elif output.unit == "sign":
@@ -161,11 +145,20 @@ def _inputs(
     elif (levels := _levels(use, output)) is not None:
         yield _fuzzy(stem, use.timeframes), stem, {"indicator": ref, **_sets(use, output, levels, draw)}
     else:
-        yield _raw(ref, use.timeframes), "", None
+        yield _raw(use, output, use.timeframes), "", None
 
 
-def _raw(ref: str, frames: Sequence[Timeframe]) -> JsonObject:
-    return {"raw_indicator": ref, "timeframes": [frame.value for frame in frames], "normalization": "zscore"}
+def _ref(use: Use, output: Output) -> str:
+    return f"{use.id}.{output.name}" if output.name else use.id
+
+
+def _raw(use: Use, output: Output, frames: Sequence[Timeframe]) -> JsonObject:
+    kind = RELATIVE if use.known.is_price(output.name, use.full()) else "zscore"
+    return {
+        "raw_indicator": _ref(use, output),
+        "timeframes": [frame.value for frame in frames],
+        "normalization": kind,
+    }
 
 
 def _fuzzy(name: str, frames: Sequence[Timeframe]) -> JsonObject:
@@ -181,13 +174,21 @@ def _levels(use: Use, output: Output) -> tuple[float, float] | None:
             return None
         third = (bounds[1] - bounds[0]) / 3
         usual = (bounds[0] + third, bounds[1] - third)
+    return _named(use, usual, output) if output.name == _outputs(use.known)[0].name or use.type in _ALIKE else usual
+
+
+def _named(use: Use, usual: tuple[float, float], output: Output) -> tuple[float, float]:
+    """Returns the levels of the brief; one that it leaves open is the usual one, or lies midway to the bound."""
     low, high = usual
+    least, most = (-math.inf, math.inf) if output.bounds is None else output.bounds.of(use.full())
     if use.low is not None and use.high is not None:
         return use.low, use.high
     if use.low is not None:
-        return use.low, high if high > use.low else use.low + (high - low)
+        other = use.low + (high - low) if math.isinf(most) else (use.low + most) / 2
+        return use.low, high if high > use.low else other
     if use.high is not None:
-        return low if low < use.high else use.high - (high - low), use.high
+        other = use.high - (high - low) if math.isinf(least) else (use.high + least) / 2
+        return low if low < use.high else other, use.high
     return usual
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ktrdr.errors import BriefInvalid
 from ktrdr.research.designer.base import refuse
 from ktrdr.research.designer.grammar.draw import Draw
-from ktrdr.research.designer.grammar.inputs import Use, companion
+from ktrdr.research.designer.grammar.inputs import Use
 from ktrdr.research.designer.grammar.markets import Choice, choose_markets
 from ktrdr.research.designer.grammar.reading.brief import Reading, Wanted
 from ktrdr.research.designer.grammar.reading.parameters import completed, is_average
@@ -56,13 +56,11 @@ def make_plan(reading: Reading, market: Market, draw: Draw) -> Plan:
     choice, sentences = choose_markets(reading, market, draw)
     named = _named(reading, choice, draw)
     added = [] if reading.only or len(reading.indicators) > 1 else _added(reading, market, choice, named, draw)
-    uses = _covering(_beside([*named, *added], reading), choice.timeframes, bool(named))
+    uses = _covering([*named, *added], choice.timeframes)
     refuse(list(_without_volume([use for use in uses if use in named or use.type in _types(reading)], market, choice)))
-    beside = [use for use in uses if use.id not in {one.id for one in (*named, *added)}]
     lines = [
         *_indicator_lines(reading, named),
         *_added_lines(added, reading),
-        *(f"{use.id} is read too: a level of price says little without its distance." for use in beside),
     ]
     return Plan(choice, tuple(uses), reading.styles, (*sentences, *lines, *reading.notes))
 
@@ -139,25 +137,7 @@ def _added(reading: Reading, market: Market, choice: Choice, named: Sequence[Use
     return uses[len(named) :]
 
 
-def _beside(uses: Sequence[Use], reading: Reading) -> list[Use]:
-    """Returns the indicators with the distance that belongs beside each level of price."""
-    made: list[Use] = []
-    for use in uses:
-        made.append(use)
-        more = companion(use)
-        if more is None or more[0] in reading.no_indicators:
-            continue
-        type_, params = more
-        same = next((one for one in made if one.type == type_ and one.full() == {**one.full(), **params}), None)
-        if same is None:
-            made.append(_use([*uses, *made], type_, params, use.timeframes))
-        else:
-            frames = tuple(dict.fromkeys([*same.timeframes, *use.timeframes]))
-            made[made.index(same)] = Use(same.id, same.type, same.params, frames, same.low, same.high)
-    return made
-
-
-def _covering(uses: Sequence[Use], frames: tuple[Timeframe, ...], named: bool) -> list[Use]:
+def _covering(uses: Sequence[Use], frames: tuple[Timeframe, ...]) -> list[Use]:
     """Returns the indicators so that each timeframe is read: a timeframe without one takes all of them."""
     read = {frame for use in uses for frame in use.timeframes}
     missing = [frame for frame in frames if frame not in read]

@@ -24,14 +24,14 @@ _OMITTED = {
     "model": ("training", "features"),
 }
 _RULES = """You design trading strategies for ktrdr. Answer by one call of the tool "strategy".
-A strategy names indicators, turns them into inputs of a small neural net (fuzzy sets, or raw values with zscore), and
+A strategy names indicators, turns them into inputs of a small neural net (fuzzy sets, or scaled raw values), and
 says how the net is trained and when it trades. Rules:
 - Use every indicator, timeframe and symbol that the brief names, and only series from the list of stored series.
 - Every indicator that is declared must be read by nn_inputs, on every timeframe that it is meant for.
 - The base timeframe is the finest one, unless the brief says that signals are made on another.
 - A fuzzy set has about three membership functions, within the range of its indicator.
-- Raw inputs take normalization: zscore.
-- Price levels differ between years: read an average or a channel beside distancefromma.
+- Price levels differ between years: raw prices, and differences of prices, take normalization: relative, which divides
+  by the close; they take no fuzzy set. Other raw inputs take normalization: zscore.
 - Labels leave more than a hundred legs on the bars: a leg of zigzag takes about
   (threshold / volatility of a bar) squared bars; forward_return needs decisions.output_format: regression.
 - Nets are small (mlp [32, 16], or one recurrent layer of 32), epochs 15 to 30, early_stopping {patience: 5}.

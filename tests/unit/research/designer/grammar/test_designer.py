@@ -84,6 +84,31 @@ def test_numbers_of_the_brief_are_in_the_strategy() -> None:
     assert not rules.allow_short and not made.loaded.decisions.allow_short_from_flat
 
 
+def test_levels_of_the_brief_are_those_of_the_output_that_it_means() -> None:
+    made = design("only ADX above 25 on EURUSD 1h").loaded
+    peaks = {set_.output: set_.members[2].parameters[0] for set_ in made.fuzzy_sets.values()}
+    assert peaks == {"adx": 25, "plus_di": 66.7, "minus_di": 66.7}
+
+
+def test_a_level_beyond_the_usual_ones_leaves_the_other_within_the_bounds() -> None:
+    for seed in range(3):
+        made = design("ADX above 15 and RSI below 80 on EURUSD 1h", seed).loaded
+        levels = {
+            (made.indicators[one.indicator_id].type, one.output): [member.parameters[0] for member in one.members]
+            for one in made.fuzzy_sets.values()
+        }
+        assert levels["rsi", ""] == [80, 85, 90]
+        assert levels["adx", "adx"] == [7.5, 11.2, 15]
+
+
+def test_trades_that_are_limited_are_kept_apart() -> None:
+    filters = design("RSI on EURUSD 1h, at most 5 trades a week").loaded.decisions.filters
+    assert filters.min_signal_separation == 33.6
+    made = design("RSI on EURUSD 1h, cooldown 4 bars")
+    assert made.loaded.decisions.filters.min_signal_separation == 4
+    assert "At least 4 hours pass between a fill and the next decision, as the brief says." in made.explanation
+
+
 def test_bindings_are_kept_and_every_timeframe_is_read() -> None:
     read = read_on(design("RSI on 1h and MACD on 4h, EURUSD"))
     assert (read["rsi"], read["macd"]) == ({"1h"}, {"4h"})
@@ -146,9 +171,19 @@ def test_rules_are_written_as_words() -> None:
     assert "The max holding bars is 30, as the brief says." in said
 
 
-def test_a_distance_beside_a_level_has_its_line() -> None:
-    said = " ".join(design("EMA 50 and ADX on EURUSD 1h").explanation)
-    assert "distancefromma_50 is read too" in said
+@pytest.mark.parametrize("type_", INDICATORS)
+def test_no_input_depends_on_the_level_of_price(type_: str) -> None:
+    made = design(f"Use {INDICATORS[type_].title} on 1h and 4h for EURUSD").loaded
+    for entry in made.nn_inputs:
+        use = made.indicators[entry.indicator_id]
+        if INDICATORS[use.type].is_price(entry.output, use.params):
+            assert (entry.fuzzy_set, entry.normalization) == (None, "relative")
+
+
+def test_the_cloud_of_ichimoku_is_read() -> None:
+    made = design("ichimoku on EURUSD 1h").loaded
+    read = {entry.output for entry in made.nn_inputs if made.indicators[entry.indicator_id].type == "ichimoku"}
+    assert read == {"tenkan", "kijun", "senkou_a", "senkou_b"}
 
 
 def test_labels_leave_enough_legs() -> None:
@@ -216,7 +251,7 @@ def test_what_the_bars_cannot_give_is_refused_by_its_part(brief: str, market: Ma
 
 
 def test_too_many_together_is_refused() -> None:
-    averages = ", ".join(f"EMA {period}" for period in range(5, 60))
+    averages = ", ".join(f"EMA {period}" for period in range(5, 75))
     assert refusal(f"{averages} on 1h for EURUSD").startswith("indicators and timeframes: too many together")
 
 

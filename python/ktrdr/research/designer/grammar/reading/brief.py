@@ -27,6 +27,11 @@ from ktrdr.strategy.catalog.indicators import INDICATORS
 from ktrdr.time import Timeframe
 
 ZIGZAG = "zigzag"
+_UNITS = {"day": Timeframe.D1, "week": Timeframe.W1}
+_ALIKE = 0.7
+"""Likeness of two names, from 0 to 1, from which one may be meant by the other."""
+_SHORTEST_INSIDE = 3
+_MOST_NEAR = 3
 _ONLY = frozenset({"only", "just", "solely", "exclusively", "alone"})
 _ONE_OF = {"long_only": ("short_only", "both_ways"), "short_only": ("both_ways",), "single_frame": ("multi_frame",)}
 
@@ -87,10 +92,10 @@ def read_brief(brief: str, symbols: Sequence[str]) -> Reading:
     faults = [*_part_faults(sentence), *_unknown_faults(sentence), *_contradictions(sentence), *_nothing(sentence)]
     refuse(faults)
     rules = _rules(sentence)
-    frames = [words.timeframe for words in sentence.kept(TimeframeWords) if words.timeframe is not None]
+    frames = _timeframes(sentence)
     return Reading(
         indicators=tuple(_wanted(sentence)),
-        timeframes=tuple(dict.fromkeys(frames)),
+        timeframes=frames,
         base=_base(sentence),
         symbols=tuple({words.symbol: words for words in sentence.kept(SymbolWords)}.values()),
         styles=tuple(dict.fromkeys(_texts(sentence, PartKind.STYLE))),
@@ -103,9 +108,21 @@ def read_brief(brief: str, symbols: Sequence[str]) -> Reading:
         no_symbols=frozenset(words.symbol for words in sentence.refused(SymbolWords) if words.symbol),
         no_styles=frozenset(_texts(sentence, PartKind.STYLE, refused=True)),
         only=any(part.kind is PartKind.PLAIN and part.words.lower() in _ONLY for part in sentence.parts),
-        notes=(*_notes(sentence, scanned.corrections), *_idle(sentence)),
-        idle=tuple(_idle(sentence)),
+        notes=(
+            *_notes(sentence, scanned.corrections),
+            *_idle(sentence),
+            *_weighed(sentence),
+            *_counted_in_days(sentence, frames),
+        ),
+        idle=(*_idle(sentence), *_weighed(sentence), *_counted_in_days(sentence, frames)),
     )
+
+
+def _timeframes(sentence: Sentence) -> tuple[Timeframe, ...]:
+    """Returns the timeframes that a brief names; "a 200-day average" names daily bars where nothing else does."""
+    named = [words.timeframe for words in sentence.kept(TimeframeWords) if words.timeframe is not None]
+    counted = [_UNITS[words.unit] for words in sentence.kept(IndicatorWords) if words.unit]
+    return tuple(dict.fromkeys(named or counted))
 
 
 def _nothing(sentence: Sentence) -> Iterator[BriefInvalid]:
@@ -188,7 +205,8 @@ def _part_faults(sentence: Sentence) -> Iterator[BriefInvalid]:
         if isinstance(value, TimeframeWords) and value.timeframe is None:
             yield BriefInvalid("unknown", where=f"timeframe {part.words}", hint=value.hint)
         elif isinstance(value, SymbolWords) and value.symbol is None:
-            yield BriefInvalid("no bars", where=f"symbol {part.words}", hint=value.hint)
+            hint = f"{value.hint}; an indicator of that name is unknown too" if value.guessed else value.hint
+            yield BriefInvalid("no bars", where=f"symbol {part.words}", hint=hint)
         elif isinstance(value, Rule) and (value.fault or value.name == "short_only"):
             what = value.fault or "no rule of a strategy refuses long positions"
             yield BriefInvalid(what, where=part.words)
@@ -215,10 +233,11 @@ def unknown_indicator(name: str) -> BriefInvalid:
         return BriefInvalid("no indicator", where=f"indicator {name}", hint=hint)
     words = re.findall(r"[a-z]+", name.lower())
     near = [INDICATOR_PHRASES[word] for word in words if word in INDICATOR_PHRASES]
-    near += [
-        INDICATOR_PHRASES[phrase] for phrase in difflib.get_close_matches(name.lower(), INDICATOR_PHRASES, cutoff=0.8)
-    ]
-    asked = f"did you mean {', '.join(dict.fromkeys(near))}? " if near else ""
+    alike = difflib.get_close_matches(name.lower(), INDICATOR_PHRASES, cutoff=_ALIKE)
+    long = [phrase for phrase in INDICATOR_PHRASES if len(phrase) >= _SHORTEST_INSIDE]
+    inside = [phrase for phrase in long if any(phrase in word for word in words)]
+    near += [INDICATOR_PHRASES[phrase] for phrase in (*alike, *inside)]
+    asked = f"did you mean {', '.join(list(dict.fromkeys(near))[:_MOST_NEAR])}? " if near else ""
     return BriefInvalid("unknown", where=f"indicator {name}", hint=f"{asked}`ktrdr indicators` lists all")
 
 
@@ -332,6 +351,25 @@ def _idle(sentence: Sentence) -> Iterator[str]:
     if sentence.without_effect:
         idle = ", ".join(f'"{words}"' for words in sentence.without_effect)
         yield f"These words of the brief had no effect: {idle}."
+
+
+def _weighed(sentence: Sentence) -> Iterator[str]:
+    """Yields a sentence about each level: a net learns what it means, no rule trades by it."""
+    for index, part in enumerate(sentence.parts):
+        words = part.value
+        if (
+            isinstance(words, IndicatorWords)
+            and index not in sentence.negated
+            and (words.low, words.high) != (None, None)
+        ):
+            yield f'"{part.words}" is an edge of a fuzzy set: the net weighs it, and no rule enforces it.'
+
+
+def _counted_in_days(sentence: Sentence, frames: Sequence[Timeframe]) -> Iterator[str]:
+    """Yields a sentence about each indicator in days that is computed on other bars."""
+    for part in sentence.parts:
+        if isinstance(part.value, IndicatorWords) and part.value.unit and _UNITS[part.value.unit] not in frames:
+            yield f'"{part.words}" counts bars of {_names(frames)}, not {part.value.unit}s.'
 
 
 def _spoken(name: str) -> str:

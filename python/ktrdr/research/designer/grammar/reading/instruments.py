@@ -55,7 +55,7 @@ class Instruments:
         found = _UPPER.match(text, at)
         marked = _NAME.match(text, at) if _MARKED.search(text.lower(), 0, at) else None
         if found and not text.isupper() and not is_plain(found[0].lower()) and any(map(str.isalpha, found[0][1:])):
-            return self._missing(found.start(), found.end(), found[0], found[0])
+            return self._missing(found.start(), found.end(), found[0], found[0], guessed=marked is None)
         if marked and not is_plain(marked[0].lower()):
             return self._missing(marked.start(), marked.end(), marked[0], marked[0])
         return None
@@ -106,11 +106,11 @@ class Instruments:
         exact = chosen[0] == prefixes[0]
         return Part(PartKind.SYMBOL, start, stop, words, SymbolWords(chosen[0], () if exact else tuple(chosen[1:])))
 
-    def _missing(self, start: int, stop: int, words: str, name: str) -> Part:
+    def _missing(self, start: int, stop: int, words: str, name: str, *, guessed: bool = False) -> Part:
         near = nearest_names(name, self._symbols)
         known = ", ".join(self._symbols[:12]) or "none"
         hint = f"did you mean {', '.join(near)}?" if near else f"stored: {known}"
-        return Part(PartKind.SYMBOL, start, stop, words, SymbolWords(None, (), hint))
+        return Part(PartKind.SYMBOL, start, stop, words, SymbolWords(None, (), hint, guessed))
 
 
 def _letters(name: str) -> str:

@@ -46,7 +46,7 @@ _LOW = rf"(?:below|under|beneath|<=?|less\s+than|lower\s+than|oversold{_MARK})"
 _HIGH = rf"(?:above|over|>=?|greater\s+than|higher\s+than|more\s+than|exceed(?:s|ing)?|overbought{_MARK})"
 _LEVEL = re.compile(
     r"\s*,?\s*(?:\(|(?:and|or|is|goes|falls|drops|rises|crosses|moves|turns|when|if|with|buy|sell|buys|sells|it|at|levels?"
-    r"|entries|exits|thresholds?)\s+)*"
+    r"|entries|exits|thresholds?|as|oversold|overbought|long|short)(?:\s*,)?\s+)*"
     rf"(?:(?P<low>{_LOW})|(?P<high>{_HIGH}))\s*(?P<number>-?{_NUMBER}){_STOP}\)?"
 )
 _NAMES = {
@@ -78,6 +78,8 @@ _NAMES = {
 Value = float | int | str
 """A value of a parameter."""
 
+_DISTANCES = ("atr", "natr")
+"""Indicators that are a unit of distance: "2 ATR" is no period."""
 _PERIOD_THEN_WIDTH = ("keltnerchannels",)
 
 
@@ -104,7 +106,8 @@ def numbers_before(text: str, at: int) -> Before | None:
 
 def takes_numbers_before(type_: str, before: Before) -> bool:
     """Returns True if numbers may precede this indicator: with a unit always, bare ones before a moving average."""
-    return bool(before.unit) or is_average(type_) or len(_counts(INDICATORS[type_])) == 1
+    bare = is_average(type_) or (len(_counts(INDICATORS[type_])) == 1 and type_ not in _DISTANCES)
+    return bool(before.unit) or bare
 
 
 def indicator_words(text: str, type_: str, stop: int, before: tuple[float, ...] = ()) -> tuple[IndicatorWords, int]:

@@ -36,6 +36,7 @@ class IndicatorWords:
         named: parameters that the brief names, by the catalogue's names.
         low: the level below which it counts as low; None where the brief has none.
         high: the level above which it counts as high.
+        unit: of the numbers, such as day, where the brief counts in time; empty for bars.
     """
 
     type: str
@@ -43,6 +44,7 @@ class IndicatorWords:
     named: tuple[tuple[str, float | str], ...] = ()
     low: float | None = None
     high: float | None = None
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,15 @@ class TimeframeWords:
 
 @dataclass(frozen=True)
 class SymbolWords:
-    """A market as a brief names it; ``symbol`` is None where nothing stored fits."""
+    """A market as a brief names it; ``symbol`` is None where nothing stored fits.
+
+    ``guessed``: it only looks like a ticker, and may be the name of an indicator.
+    """
 
     symbol: str | None
     others: tuple[str, ...] = ()
     hint: str = ""
+    guessed: bool = False
 
 
 @dataclass(frozen=True)

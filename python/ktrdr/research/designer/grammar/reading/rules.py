@@ -1,11 +1,13 @@
-"""Rules with numbers in a brief: stops, targets, holding time, costs, leverage, size, labels, epochs, direction."""
+"""Rules in a brief: stops, targets, times, costs, leverage, size, labels, epochs, direction; absent ones are faults."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from ktrdr.research.designer.grammar.reading.absent_rules import MOST, read_absent
 from ktrdr.research.designer.grammar.reading.parts import Part, PartKind, Rule
+from ktrdr.research.designer.grammar.reading.words import NUMBER_WORDS
 from ktrdr.time import SECONDS_PER_UNIT
 
 _VALUE = r"(?P<value>\d{1,9}(?:\.\d{1,9})?)"
@@ -17,7 +19,7 @@ _BETWEEN = r"(?:[\s:=-]|\b(?:at|of|is|to|a|an|the|set|with|around|about|fixed|ha
 _NAMES = {
     "trailing_stop": r"(?:trailing[-\s]+stop(?:[-\s]+loss)?(?:es|s)?|trailing|trail)",
     "stop_loss": r"(?:stop[-\s]*loss(?:es)?|stops?|sl)",
-    "take_profit": r"(?:take[-\s]*profits?|taking\s+profits?|profit[-\s]+targets?|price\s+targets?|tp)",
+    "take_profit": r"(?:take[-\s]*profits?|taking\s+profits?|profit[-\s]+targets?|price\s+targets?|targets?|tp)",
 }
 _CLOCK = r"(?P<unit>bars?|candles?|periods?|minutes?|mins?|hours?|hrs?|h|days?|d|weeks?)(?![a-z0-9])"
 _HOLD = (
@@ -70,7 +72,8 @@ _RATES: Mapping[str, tuple[re.Pattern[str], ...]] = {
 _COUNTS: Mapping[str, tuple[re.Pattern[str], ...]] = {
     "epochs": (re.compile(rf"{_VALUE}\s+epochs?(?![a-z])"), re.compile(rf"epochs?{_BETWEEN}{_VALUE}")),
     "leverage": (
-        re.compile(rf"leverage{_BETWEEN}(?:up\s+to\s+)?{_VALUE}\s*x?(?![a-z0-9])"),
+        re.compile(rf"leverage{_BETWEEN}(?:up\s+to\s+)?(?:1\s*:\s*)?{_VALUE}\s*x?(?![a-z0-9:])"),
+        re.compile(rf"1\s*:\s*{_VALUE}\s+leverage(?![a-z])"),
         re.compile(rf"{_VALUE}\s*(?:x|:\s*1|times)\s*leverage(?![a-z])"),
     ),
     "horizon": (
@@ -109,6 +112,30 @@ _DIRECTIONS: Mapping[str, tuple[re.Pattern[str], ...]] = {
         ),
     ),
 }
+_COUNT = r"(?P<value>\d{1,4}|" + "|".join(NUMBER_WORDS) + ")"
+_TRADES = r"(?:trades?|entries|entry|signals?|positions?|orders?|exits?)"
+_PER = re.compile(
+    rf"(?:{MOST}\s+)?{_COUNT}\s+(?:\w+\s+)?{_TRADES}\s*(?:/|\b(?:per|a|an|each|every|in\s+a)\b)\s*"
+    r"(?P<unit>hour|day|week|month)(?![a-z])"
+)
+_APART = (
+    re.compile(
+        rf"(?:(?:at\s+least|min(?:imum|\.)?(?:\s+of)?|wait|leave|keep)\s+)*{_VALUE}\s*-?\s*{_CLOCK}\s+(?:pass\s+|in\s+)?"
+        rf"(?:apart(?![a-z])|between\s+(?:(?:two|any|the|each|consecutive|its)\s+)*{_TRADES}(?![a-z]))"
+    ),
+    re.compile(
+        r"(?:(?:cool[-\s]*downs?|pauses?|waiting)(?:\s+(?:period|time))?|wait)"
+        rf"{_BETWEEN}(?:at\s+least\s+)?{_VALUE}\s*-?\s*{_CLOCK}"
+        r"(?:\s+(?:after|between|before)\s+(?:(?:a|an|the|each|every|any|last|losing|next)\s+)*"
+        rf"(?:{_TRADES}|loss(?:es)?)(?![a-z]))?"
+    ),
+    re.compile(rf"{_VALUE}\s*-?\s*{_CLOCK}\s*-?\s*(?:cool[-\s]*downs?|pauses?)(?![a-z])"),
+)
+_SECONDS_OF_MONTH = 31 * SECONDS_PER_UNIT["d"]
+_ONE_POSITION = re.compile(
+    rf"(?:{MOST}\s+)?(?:one|1|a\s+single)\s+(?:open\s+)?(?:positions?|trades?)"
+    r"(?:\s+(?:open\s+)?at\s+(?:a|any|the\s+same|one)\s+time|\s+at\s+once|\s+open)"
+)
 _NO_RISK = "no sizing depends on the distance of a stop: say a position size in % of equity"
 
 
@@ -127,8 +154,13 @@ def read_rule(text: str, at: int) -> Part | None:
 
 def _candidates(text: str, at: int) -> Iterator[tuple[re.Match[str], Rule]]:
     """Yields the rules that fit; a rule with a number comes before the bare word."""
+    yield from _first({"separation": _APART}, text, at, _clock)
+    yield from _first({"separation": (_PER,)}, text, at, lambda name, found: _most_trades(found))
+    yield from _first({"one_position": (_ONE_POSITION,)}, text, at, lambda name, found: Rule(name))
+    if found := read_absent(text, at):
+        yield found.match, Rule(found.name, fault=found.fault)
     yield from _first(_DIRECTIONS, text, at, lambda name, found: Rule(name))
-    yield from _first({"max_holding": (_HOLDING,)}, text, at, lambda name, found: _holding(found))
+    yield from _first({"max_holding": (_HOLDING,)}, text, at, _clock)
     yield from _first(_LEVELS, text, at, _level)
     yield from _first({"risk": (_RISK,)}, text, at, lambda name, found: Rule(name, fault=_NO_RISK))
     yield from _first(_RATES, text, at, lambda name, found: Rule(name, _rate(found["value"], found["unit"]), "rate"))
@@ -155,11 +187,22 @@ def _level(name: str, found: re.Match[str]) -> Rule:
     return Rule(name, fault="a distance is a percentage of the price or a multiple of ATR, as in 2% or 1.5 ATR")
 
 
-def _holding(found: re.Match[str]) -> Rule:
+def _clock(name: str, found: re.Match[str]) -> Rule:
+    """Returns a rule of bars or seconds."""
     unit = found["unit"]
     if unit.startswith(("bar", "candle", "period")):
-        return Rule("max_holding", float(found["value"]), "bars")
-    return Rule("max_holding", float(found["value"]) * SECONDS_PER_UNIT[unit[0]], "seconds")
+        return Rule(name, float(found["value"]), "bars")
+    return Rule(name, float(found["value"]) * SECONDS_PER_UNIT[unit[0]], "seconds")
+
+
+def _most_trades(found: re.Match[str]) -> Rule:
+    """Returns the time between two trades that leaves so many in a period."""
+    count = NUMBER_WORDS.get(found["value"]) or int(found["value"])
+    if count == 0:
+        return Rule("separation", fault="a strategy without trades has no result")
+    unit = found["unit"]
+    seconds = _SECONDS_OF_MONTH if unit == "month" else SECONDS_PER_UNIT[unit[0]]
+    return Rule("separation", seconds / count, "seconds")
 
 
 def _rate(number: str, unit: str | None) -> float:

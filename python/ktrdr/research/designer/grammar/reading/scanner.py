@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ktrdr.research.designer.grammar.reading.frames import read_timeframes
 from ktrdr.research.designer.grammar.reading.instruments import Instruments
@@ -37,6 +37,7 @@ _NOT = re.compile(
     r"(?:without|instead\s+of|rather\s+than|other\s+than|apart\s+from|except(?:\s+for)?|excluding|exclude|excludes|avoid"
     r"|avoiding|ignore|ignoring|omit|skip|neither|never|nor|no|not|don't|do\s+not|free\s+of|leave\s+out|leaving\s+out)(?![a-z])"
 )
+_OF_TIME = ("day", "week")
 _CHUNK = re.compile(r"[A-Za-z][A-Za-z%]*(?:-[A-Za-z]+){1,8}(?![A-Za-z])")
 
 
@@ -127,7 +128,7 @@ def _rule(text: str, lower: str, at: int, instruments: Instruments) -> Sequence[
 
 def _timeframes(text: str, lower: str, at: int, instruments: Instruments) -> Sequence[Part]:
     before = numbers_before(lower, at)
-    if before is not None and before.unit.startswith(("day", "week")):
+    if before is not None and before.unit.startswith(_OF_TIME):
         # "a 20-day average" is one of 20 bars; "a 1-day average" is one on daily bars.
         made = _numbered_indicator(text, lower, at, instruments)
         if made and not any(number == 1 for number in before.numbers):
@@ -145,6 +146,8 @@ def _numbered_indicator(text: str, lower: str, at: int, instruments: Instruments
     if kind is not PartKind.INDICATOR or not takes_numbers_before(type_, before):
         return []
     words, stop = indicator_words(lower, type_, found.end(), before.numbers)
+    if before.unit.startswith(_OF_TIME):
+        words = replace(words, unit=before.unit.removesuffix("s"))
     return [Part(kind, at, stop, lower[at:stop].strip(), words)]
 
 

@@ -14,7 +14,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from ktrdr.research.designer.grammar.reading.parts import IndicatorWords, Part, PartKind, TimeframeWords, Value
+from ktrdr.research.designer.grammar.reading.parts import (
+    IndicatorWords,
+    Part,
+    PartKind,
+    SymbolWords,
+    TimeframeWords,
+    Value,
+)
 from ktrdr.research.designer.grammar.reading.words import listed
 from ktrdr.time import Timeframe
 
@@ -56,6 +63,7 @@ _UNKNOWN_INDICATOR = re.compile(
     r"(?:G[aP]{0,2}|I[pa]?A+a?|(?<=G)a?)(?P<names>U+)(?=$|[ABCPTSGN])|(?P<marked>U+)(?=(?P<noun>G))"
 )
 _UNKNOWN_SYMBOL = re.compile(r"(?P<lead>[Pp])(?P<names>U)(?=$|[ABCPT])")
+_BEFORE_SYMBOLS = listed("on for in of trade trading trades")
 _TRADES = listed("for on trade trading trades")
 
 
@@ -94,10 +102,12 @@ class Sentence:
 
 def sentence_of(parts: Sequence[Part]) -> Sentence:
     """Returns the parts with their syntax."""
+    guesses = _guessed_indicators(parts)
+    parts = [replace(part, kind=PartKind.UNKNOWN, value=None) if i in guesses else part for i, part in enumerate(parts)]
     parts = _with_momentum(parts)
     negated = _negated(parts)
     letters = "".join(_letter(part) if index not in negated else "N" for index, part in enumerate(parts))
-    indicators = _unknown_indicators(letters, parts)
+    indicators = _unknown_indicators(letters, parts) | (guesses - negated)
     has_symbol = any(part.kind is PartKind.SYMBOL for part in parts)
     symbols = set() if has_symbol else _unknown_symbols(letters, parts) - indicators
     styles = _unknown_styles(parts) - indicators - symbols
@@ -202,6 +212,31 @@ def _unknown_indicators(letters: str, parts: Sequence[Part]) -> set[int]:
         if noun:
             found |= {index for index in range(*match.span(group)) if not _is_number(parts[index].words)}
     return found
+
+
+def _guessed_indicators(parts: Sequence[Part]) -> set[int]:
+    """Returns the words that look like a ticker and stand where an indicator belongs.
+
+    Without a stored symbol in the brief such a word may well be one, unless it is listed with an indicator.
+    """
+    words = [index for index, part in enumerate(parts) if part.words.lower() not in _ARTICLES]
+    has_symbol = any(isinstance(part.value, SymbolWords) and part.value.symbol for part in parts)
+    found: set[int] = set()
+    for place, index in enumerate(words):
+        value = parts[index].value
+        if not isinstance(value, SymbolWords) or not value.guessed:
+            continue
+        around = [parts[words[at]] if 0 <= at < len(words) else None for at in range(place - 2, place + 3)]
+        listed = {one.kind for side in (around[1::-1], around[3:]) if _is_and(side[0]) and (one := side[1])}
+        before = around[1]
+        led = before is not None and before.words.lower() in _BEFORE_SYMBOLS
+        if PartKind.INDICATOR in listed or (has_symbol and PartKind.SYMBOL not in listed and not led):
+            found.add(index)
+    return found
+
+
+def _is_and(part: Part | None) -> bool:
+    return part is not None and part.kind is PartKind.AND
 
 
 def _unknown_symbols(letters: str, parts: Sequence[Part]) -> set[int]:

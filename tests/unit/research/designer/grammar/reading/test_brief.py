@@ -313,6 +313,31 @@ def test_words_without_effect_are_named() -> None:
         ("LSTM and GRU", "model: a strategy has one net"),
         ("stop loss 2%, stop loss 3%", "stop loss: given twice"),
         ("stop loss 20 pips", "stop loss 20 pips: a distance is a percentage"),
+        ("RSI and KDJ on EURUSD 1h", "indicator KDJ: unknown; `ktrdr indicators` lists all"),
+        ("use KDJ on EURUSD 1h", "indicator KDJ: unknown"),
+        ("EURUSD 1h with HULLX", "indicator HULLX: unknown; did you mean hma?"),
+        ("RSI on EURUSD and QQX", "symbol QQX: no bars"),
+        ("STOCHRSI on EURUSD", "indicator STOCHRSI: unknown; did you mean stochastic, rsi?"),
+        ("RSI divergence", "indicator divergence: unknown"),
+        ("no trades on Friday, RSI", "no trades on friday: no rule of a strategy knows days of the week"),
+        ("RSI, trade only Mondays and Tuesdays", "only mondays and tuesdays: no rule of a strategy knows days"),
+        ("RSI, do not hold over the weekend", "do not hold over the weekend: no rule of a strategy knows days"),
+        ("RSI during the London session", "the london session: no rule of a strategy knows the time"),
+        ("RSI, close all trades at 17:00 UTC", "at 17:00 utc: no rule of a strategy knows the time of day"),
+        ("RSI between 9 am and 5 pm", "between 9 am and 5 pm: no rule of a strategy knows the time of day"),
+        ("RSI, no overnight positions", "no overnight positions: no rule of a strategy knows the time of day"),
+        ("RSI, flat by the end of the day", "flat by the end of the day: no rule of a strategy knows the time"),
+        ("RSI, no more than 3 open positions", "no more than 3 open positions: a strategy holds one position"),
+        ("RSI with pyramiding up to 3", "pyramiding up to 3: a position is opened once"),
+        ("martingale RSI", "martingale: a position is opened once"),
+        ("RSI, take partial profits at 1 ATR", "take partial profits at 1 atr: a position closes as a whole"),
+        ("RSI, move stop to breakeven", "move stop to breakeven: no rule moves a stop"),
+        ("RSI, max drawdown of 10%", "max drawdown of 10%: no rule of a strategy watches the account's loss"),
+        ("RSI, avoid trading around news", "avoid trading around news: no calendar of news is stored"),
+        ("RSI, spread 1 pip", "spread 1 pip: a spread comes with the bars"),
+        ("RSI, risk/reward 1:2", "risk/reward 1:2: no rule sets a target by the distance of the stop"),
+        ("RSI, 0 trades a day", "0 trades a day: a strategy without trades has no result"),
+        ("pairs trading with RSI", "pairs trading: a strategy trades each symbol by itself"),
         ("risk 1% per trade", "risk 1%: no sizing depends on the distance of a stop"),
         ("RSI 20000", "indicator rsi 20000: period: out of range: found 20000"),
         ("RSI 1", "indicator rsi 1: period: out of range: found 1"),
@@ -325,6 +350,60 @@ def test_words_without_effect_are_named() -> None:
 )
 def test_a_part_that_cannot_be_met_is_named(brief: str, part: str) -> None:
     assert any(line.startswith(part) for line in refusals(brief)), refusals(brief)
+
+
+@pytest.mark.parametrize(
+    ("words", "hours"),
+    [
+        ("at most 5 trades a week", 168 / 5),
+        ("one trade per day", 24),
+        ("max 2 entries per hour", 0.5),
+        ("at least 2 hours between trades", 2),
+        ("trades 30 minutes apart", 0.5),
+        ("wait 3 hours after a loss", 3),
+        ("cooldown of 6 hours", 6),
+        ("2 day cool-down", 48),
+    ],
+)
+def test_time_between_trades(words: str, hours: float) -> None:
+    rule = read(f"RSI on EURUSD 5m, {words}").rules["separation"]
+    assert (rule.value, rule.unit) == (hours * 3_600, "seconds")
+    assert [frame.value for frame in read(f"RSI on EURUSD 5m, {words}").timeframes] == ["5m"]
+
+
+def test_time_between_trades_in_bars() -> None:
+    rule = read("RSI on 1h, cooldown 4 bars").rules["separation"]
+    assert (rule.value, rule.unit) == (4, "bars")
+
+
+@pytest.mark.parametrize("words", ["no hedging", "without pyramiding", "one position at a time", "no martingale"])
+def test_what_is_so_anyway_is_no_fault(words: str) -> None:
+    assert read(f"RSI on EURUSD 1h, {words}").idle == ()
+
+
+def test_a_level_is_said_to_be_no_rule() -> None:
+    idle = read("RSI mean reversion on EURUSD 1h, only when ADX above 25").idle
+    assert idle == ('"adx above 25" is an edge of a fuzzy set: the net weighs it, and no rule enforces it.',)
+    wanted = read("CCI(20) below -120 oversold, above 110 overbought on 1h").indicators[0]
+    assert (wanted.low, wanted.high) == (-120, 110)
+
+
+def test_an_average_of_days_means_daily_bars() -> None:
+    assert [frame.value for frame in read("buy above the 200-day moving average of EURUSD").timeframes] == ["1d"]
+    reading = read("50 day SMA on EURUSD 1h")
+    assert [frame.value for frame in reading.timeframes] == ["1h"]
+    assert reading.idle == ('"50 day sma" counts bars of 1h, not days.',)
+
+
+@pytest.mark.parametrize(("words", "leverage"), [("leverage 1:30", 30), ("1:20 leverage", 20), ("leverage of 5x", 5)])
+def test_leverage(words: str, leverage: float) -> None:
+    assert read(f"RSI on EURUSD 1h, {words}").rules["leverage"].value == leverage
+
+
+def test_a_multiple_of_atr_is_no_period() -> None:
+    reading = read("Donchian 20 on 1d, 2 ATR stop, 3 ATR target")
+    assert [wanted.type for wanted in reading.indicators] == ["donchianchannels"]
+    assert (reading.rules["stop_loss"].value, reading.rules["take_profit"].value) == (2, 3)
 
 
 def test_every_part_is_named_at_once() -> None:
