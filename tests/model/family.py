@@ -284,7 +284,7 @@ def _complete(state: State, slot: int) -> Next:
     if parent.epoch != process.epoch or parent.status != RUNNING:
         return _lost(state, slot, step, parent)
     wrong = "" if parent.term == process.term else "a fenced-out worker completed the parent"
-    row = parent._replace(status=COMPLETED, leased=False)
+    row = parent._replace(status=COMPLETED, leased=False, crashes=0)
     return step._replace(outcome="done"), _with(state._replace(parent=row), slot, Process()), wrong
 
 

@@ -16,6 +16,8 @@ from support.process.processes import RESTING, Place, furnish, kill, wait_for, w
 ASKED = ("--folds", "2", "--threads", "1", "--device", "cpu")
 QUICK = {"KTRDR_CHECKPOINT_SECONDS": "0.05"}
 N_BARS = 1_500
+PATIENCE_S = 600.0
+"""Time that a program may take to its next write: a soak may have a small share of a busy machine."""
 
 
 def placed(folder: Path, url: str) -> Place:
@@ -41,7 +43,7 @@ def killed_and_resumed(place: Place, seed: int, kills: int, expected: str) -> in
     store = place.store()
     rng = random.Random(seed)
     program = place.begin("walk-forward", "mine.yaml", "EURUSD", "1h", *ASKED)
-    operation = wait_for(lambda: only(store))
+    operation = wait_for(lambda: only(store), PATIENCE_S)
     met = 0
     for _ in range(kills):
         _let_it_get_on(store, operation.id, rng)
@@ -51,8 +53,8 @@ def killed_and_resumed(place: Place, seed: int, kills: int, expected: str) -> in
             break
         met += 1
         program = place.begin("operations", "resume", operation.id)
-        wait_until(store, operation.id, Status.RUNNING, *RESTING)
-    assert program.wait(600) in (0, -9)
+        wait_until(store, operation.id, Status.RUNNING, *RESTING, within_s=PATIENCE_S)
+    assert program.wait(PATIENCE_S) in (0, -9)
     program.communicate()
     outcome = store.outcome(operation.id)
     assert outcome is not None
@@ -71,5 +73,5 @@ def only(store: Store) -> Operation | None:
 def _let_it_get_on(store: Store, operation_id: str, rng: random.Random) -> None:
     """Waits for the next few writes of the run, then a moment more."""
     target = store.get(operation_id).progress_seq + rng.randint(0, 6)
-    wait_for(lambda: (now := store.get(operation_id)).progress_seq >= target or now.status in RESTING)
+    wait_for(lambda: (now := store.get(operation_id)).progress_seq >= target or now.status in RESTING, PATIENCE_S)
     time.sleep(rng.uniform(0.0, 0.3))
