@@ -7,6 +7,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,16 +48,30 @@ class ModelStorage:
     def models(self, strategy: str | None = None) -> list[StoredModel]:
         """Returns every bundle with readable metadata, by strategy, timeframe and version."""
         found = []
-        for folder in self.root.glob("*/*"):
-            version = version_of(folder)
-            if version is None or (strategy is not None and folder.parent.name != strategy):
+        for folder in self._folders():
+            if strategy is not None and folder.parent.name != strategy:
                 continue
+            with suppress(ModelError):  # a damaged bundle must not hide the others
+                found.append(StoredModel(folder, _number(folder), read_metadata(folder)))
+        return found
+
+    def damaged(self) -> dict[str, ModelError]:
+        """Returns the bundles without readable metadata, each with its fault, by id."""
+        found: dict[str, ModelError] = {}
+        for folder in self._folders():
             try:
-                metadata = read_metadata(folder)
-            except ModelError:  # a damaged bundle must not hide the others; loading it says what is wrong
-                continue
-            found.append((folder.parent.name, Timeframe(version[0]).seconds, StoredModel(folder, version[1], metadata)))
-        return [stored for *_, stored in sorted(found, key=lambda entry: (entry[0], entry[1], entry[2].version))]
+                read_metadata(folder)
+            except ModelError as error:
+                found[bundle_id(folder)] = error
+        return found
+
+    def _folders(self) -> list[Path]:
+        """Returns the version directories by strategy, timeframe and version."""
+        found = [(folder.parent.name, version_of(folder), folder) for folder in self.root.glob("*/*")]
+        known = [
+            (name, Timeframe(version[0]).seconds, version[1], folder) for name, version, folder in found if version
+        ]
+        return [folder for *_, folder in sorted(known)]
 
     def newest(
         self,
@@ -94,8 +109,7 @@ class ModelStorage:
     def find(self, name: str, *, allow_path: bool = False) -> StoredModel:
         """Returns the bundle of an id, or of a path if allowed; raises a ``ModelError`` leaf."""
         folder = self.folder_of(name, allow_path=allow_path)
-        number = version_of(folder.resolve())
-        return StoredModel(folder, number[1] if number else 0, read_metadata(folder))
+        return StoredModel(folder, _number(folder.resolve()), read_metadata(folder))
 
     def folder_of(self, name: str, *, allow_path: bool = False) -> Path:
         """Returns the directory of the bundle ``strategy/timeframe_vN``, damaged or not; raises ``ModelNotFound``.
@@ -163,3 +177,9 @@ def _is_whole(stored: StoredModel) -> bool:
     except ModelError:
         return False
     return True
+
+
+def _number(folder: Path) -> int:
+    """Returns the number of a version directory; 0 for another one."""
+    version = version_of(folder)
+    return version[1] if version else 0

@@ -81,7 +81,7 @@ def _checked_symbols(symbols: str | Sequence[str]) -> tuple[str, ...]:
     if not 1 <= len(set(chosen)) == len(chosen) <= MAX_SYMBOLS:
         found = ", ".join(chosen) or "none"
         raise ArgumentInvalid(
-            "not a list of symbols", where="symbol", found=found, expected=f"1 to {MAX_SYMBOLS} names"
+            "not a list of symbols", where="symbol", found=found, expected=f"1 to {MAX_SYMBOLS} different names"
         )
     return chosen
 

@@ -25,13 +25,17 @@ _PAGE = 500
 
 def list_models() -> CommandResult:
     """List the trained models."""
-    stored = [model_row(model) for model in ModelStorage(Repository().models_dir).models()]
+    storage = ModelStorage(Repository().models_dir)
+    stored = [model_row(model) for model in storage.models()]
+    damaged = {id_: str(error) for id_, error in storage.damaged().items()}
     rows = [
         (one["id"], one["kind"], ", ".join(one["symbols"]), ", ".join(one["timeframes"]), one["span"], one["bars"])
         for one in stored
     ]
     table = Table(("model", "net", "symbols", "timeframes", "trained on", "bars"), rows)
-    return CommandResult({"models": stored}, [table] if rows else ["no models yet: `ktrdr train` makes one"])
+    found = [table] if rows else [] if damaged else ["no models yet: `ktrdr train` makes one"]
+    faults = [f"damaged: {fault}; `ktrdr models delete {id_}` removes it" for id_, fault in damaged.items()]
+    return CommandResult({"models": stored, "damaged": damaged}, [*found, *faults])
 
 
 def show(model: str, /) -> CommandResult:

@@ -57,6 +57,14 @@ def test_the_verb_may_be_left_out(ktrdr: Callable, model: Path) -> None:
     assert "show" in ktrdr("models --help").out
 
 
+def test_a_damaged_model_is_named(ktrdr: Callable, model: Path) -> None:
+    (model / "metadata_v3.json").write_text("{")
+    found = ktrdr("models list --json").object
+    assert found["models"] == []
+    assert list(found["damaged"]) == [MODEL]
+    assert f"damaged: {MODEL}/metadata_v3.json: " in ktrdr("models list").out
+
+
 def test_report(ktrdr: Callable, model: Path, tmp_path: Path) -> None:
     file = tmp_path / "model.html"
     written = ktrdr(f"models report {MODEL} -o {file} --json").object
