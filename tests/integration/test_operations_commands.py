@@ -118,6 +118,10 @@ def test_a_run_is_listed_shown_written_out_and_deleted(ktrdr: Program, tmp_path:
     assert {key: written[key] for key in run} == run  # and the parts of the result beside it
     assert len(written_names) == 12
     results = stored_results(ktrdr.store, name)
+    reaction = ktrdr(f"backtest show {name} --sensitivity")["sensitivity"]
+    assert reaction["delays"]["0"]["net_profit"] == results.metrics["net_profit"]
+    assert reaction["delays"]["3"] != reaction["delays"]["1"]
+    assert "twice the costs" in ktrdr.shown(f"backtest show {name} --sensitivity")
     assert pl.read_parquet("deep/out/trades.parquet").equals(results.trades)
     assert pl.read_csv("deep/out/fills.csv").height == results.fills.height
     assert json.loads(Path("deep/out/metrics.json").read_text())["result_hash"] == run["result_hash"]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ktrdr.analysis.doubt import doubt_of, doubt_section, logged_beside
-from ktrdr.analysis.sensitivity import Sensitivity, sensitivity
+from ktrdr.analysis.sensitivity import sensitivity
+from ktrdr.analysis.sensitivity_table import sensitivity_section
 from ktrdr.analysis.statistics.band import equity_band
 from ktrdr.analysis.statistics.intervals import MetricIntervals, metric_intervals
 from ktrdr.analysis.statistics.sharpe import Moments, minimum_track_record, probabilistic_sharpe
@@ -17,7 +18,7 @@ from ktrdr.errors import ArgumentInvalid
 from ktrdr.report.figures import Line, Panel, stack
 from ktrdr.report.market import Market
 from ktrdr.report.tables import Cell, Grid, number
-from ktrdr.simulation.metrics import headline_names, label, rate_text, value_text
+from ktrdr.simulation.metrics import label, rate_text, value_text
 from ktrdr.simulation.result import RunResult
 
 if TYPE_CHECKING:
@@ -52,30 +53,10 @@ def _costs_and_delay(result: RunResult, market: Market) -> Iterator[Part]:
         found = sensitivity(result, market.loaded)
     except ArgumentInvalid:  # a fork, or a part of a run: its signals alone do not give its metrics
         return
-    cases = {f"{delay} bar{'s' * (delay > 1)} later": metrics for delay, metrics in found.delays.items() if delay}
-    cases = {"the run": found.delays[0], **cases, "twice the costs": found.double_costs}
-    rows = [
-        (Cell(label(name)), *(number(value_text(name, metrics[name], digits=4)) for metrics in cases.values()))
-        for name in headline_names()
-        if len({metrics[name] for metrics in cases.values()}) > 1  # the others say nothing here
-    ]
-    yield Part(
-        "Costs and delay",
-        Grid((Cell("signals traded"), *map(number, cases)), rows),
-        (_break_even(found), "The recorded signals are traded again over the same bars under the changed rules."),
-    )
-
-
-def _break_even(found: Sensitivity) -> str:
-    rate = found.break_even_rate
-    multiple = found.break_even_multiple
-    if rate is None and multiple is None:
-        return "No break-even: without costs the run has no profit, or its profit never ends."
-    parts = [
-        "" if rate is None else f"at {100 * rate:.4f} % of each fill, in place of commission, slippage and spread",
-        "" if multiple is None else f"at {multiple:.3g} times the costs of the run",
-    ]
-    return f"The profit ends {', and '.join(part for part in parts if part)}."
+    section = sensitivity_section(found)
+    rows = [(Cell(name), *map(number, values)) for name, *values in section.rows]
+    head = Cell(section.headings[0])
+    yield Part("Costs and delay", Grid((head, *map(number, section.headings[1:])), rows), tuple(section.lines))
 
 
 def _doubt(result: RunResult, found: MetricIntervals) -> Iterator[Part]:

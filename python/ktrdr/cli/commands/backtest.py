@@ -137,7 +137,9 @@ def compare(*operation_ids: str) -> CommandResult:
     return compare_runs(Store.open(), operation_ids)
 
 
-def show(operation_id: str, /, *, trades: Flag = False, out: Path | None = None) -> CommandResult:
+def show(
+    operation_id: str, /, *, trades: Flag = False, sensitivity: Flag = False, out: Path | None = None
+) -> CommandResult:
     """Print a finished run with all metrics, months, exits, and the doubt about its Sharpe ratio; write it out.
 
     Parameters
@@ -146,6 +148,8 @@ def show(operation_id: str, /, *, trades: Flag = False, out: Path | None = None)
         Its id, the start of it, or latest.
     trades
         Print every closed round trip.
+    sensitivity
+        Print the metrics at 1 to 3 bars of delay and at twice the costs, and the costs that take the profit.
     out
         A folder for every ledger as Parquet and CSV, metrics.json and manifest.json.
     """
@@ -160,7 +164,11 @@ def show(operation_id: str, /, *, trades: Flag = False, out: Path | None = None)
     operation = store.whole(store.find_id(operation_id))
     kind = kind_of(operation.kind)
     result = kind.result(store, operation.id)
-    more = [*_doubt(store, result), *(_trade_list(kind, store, operation) if trades else ())]
+    more = [
+        *_doubt(store, result),
+        *(_sensitivity(result) if sensitivity else ()),
+        *(_trade_list(kind, store, operation) if trades else ()),
+    ]
     answer = full_report(operation, result, more)
     if out is None:
         return answer
@@ -177,6 +185,22 @@ def _doubt(store: Store, result: Result) -> list[Section]:
     if not isinstance(result, BacktestResults):
         return []
     return [doubt_section(doubt_of(result, logged_beside(store, result)))]
+
+
+def _sensitivity(result: Result) -> list[Section]:
+    """Returns the reaction of a backtest to costs and delay; its bars are read again. Raises ``ArgumentInvalid``."""
+    from ktrdr.analysis.sensitivity import sensitivity
+    from ktrdr.analysis.sensitivity_table import sensitivity_section
+    from ktrdr.backtesting.results import BacktestResults
+    from ktrdr.errors import ArgumentInvalid
+    from ktrdr.report.market import market_of
+
+    if not isinstance(result, BacktestResults):
+        raise ArgumentInvalid("only a backtest is traded again", where="--sensitivity", expected="a backtest")
+    market = market_of(result)
+    if market.loaded is None:
+        raise ArgumentInvalid(market.reason, where="--sensitivity")
+    return [sensitivity_section(sensitivity(result, market.loaded))]
 
 
 def _trade_list(kind: Kind, store: Store, operation: Operation) -> list[Section]:
