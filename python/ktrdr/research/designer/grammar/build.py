@@ -39,6 +39,7 @@ _COST = 0.0002
 _COSTS_OF_LEG = 4
 _LARGE = 20_000
 _SIZING = "cash_fraction"
+_VOLATILITY_BARS = 64
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,8 @@ def _model(plan: Plan, reading: Reading, draw: Draw) -> tuple[JsonObject, str]:
     named = reading.model
     kind = draw.one("recurrent", ("lstm", "gru")) if named == "recurrent" else named or "mlp"
     dropout = draw.one("dropout", (0.0, 0.1, 0.2))
+    if reading.has("dropout"):
+        dropout = _within(reading.rules["dropout"].value or 0, "dropout", 0, 0.99)
     why = f"The brief asks for a net of kind {kind}." if named else "The brief names no net: an MLP was taken."
     if kind == "mlp":
         layers = draw.one(
@@ -185,6 +188,10 @@ def _training(plan: Plan, reading: Reading, target: Target, draw: Draw, seed: in
         "early_stopping": {"patience": 5},
         "seed": seed,
     }
+    if reading.has("batch_size"):
+        section["batch_size"] = _whole(reading.rules["batch_size"].value or 0, "batch size", 1, 1_000_000)
+    if reading.has("learning_rate"):
+        section["learning_rate"] = _within(reading.rules["learning_rate"].value or 0, "learning rate", 1e-9, 1)
     if target.labels["source"] == "triple_barrier":
         section["class_weights"] = True
     return section
@@ -203,11 +210,15 @@ def _execution(plan: Plan, reading: Reading, cost: float, draw: Draw) -> JsonObj
     if reading.has("position"):
         share = _within(reading.rules["position"].value or 0, "position size", 1e-6, 1)
         section["sizing"] = {"kind": _SIZING, "fraction": share}
+    if reading.has("volatility_target"):
+        annual = _within(reading.rules["volatility_target"].value or 0, "volatility target", 1e-6, 10)
+        section["sizing"] = {"kind": "volatility_target", "annual": annual, "window": _VOLATILITY_BARS}
     if reading.has("leverage"):
         leverage = _within(reading.rules["leverage"].value or 1, "leverage", 1, 1_000)
         section["margin"] = {"max_leverage": leverage}
-        share = section.pop("sizing", {"fraction": 1.0})["fraction"]
-        section["sizing"] = {"kind": "equity_fraction", "fraction": share * leverage}
+        share = section.get("sizing", {"fraction": 1.0}).get("fraction")
+        if share is not None:
+            section["sizing"] = {"kind": "equity_fraction", "fraction": share * leverage}
     return section
 
 

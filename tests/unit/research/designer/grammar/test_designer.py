@@ -109,6 +109,20 @@ def test_trades_that_are_limited_are_kept_apart() -> None:
     assert "At least 4 hours pass between a fill and the next decision, as the brief says." in made.explanation
 
 
+def test_size_and_training_of_the_brief_are_in_the_strategy() -> None:
+    made = design(
+        "RSI on EURUSD 1h, volatility target 10%, batch size 64, learning rate 0.01, dropout 30%, ATR stop 3x"
+    )
+    sizing = made.loaded.execution.sizing
+    assert (sizing.kind, sizing.annual) == ("volatility_target", 0.1)
+    training = made.loaded.training
+    assert (training.batch_size, training.learning_rate) == (64, 0.01)
+    assert made.strategy["model"]["architecture"]["dropout"] == 0.3
+    stop = made.loaded.execution.exits.stop_loss
+    assert stop is not None and stop.atr == 3
+    assert made.warnings == ()
+
+
 def test_bindings_are_kept_and_every_timeframe_is_read() -> None:
     read = read_on(design("RSI on 1h and MACD on 4h, EURUSD"))
     assert (read["rsi"], read["macd"]) == ({"1h"}, {"4h"})

@@ -49,6 +49,11 @@ _ABSENT: Mapping[str, tuple[str, str]] = {
         r"(?:end\s+of\s+(?:the\s+|each\s+)?(?:day|session)|(?:market|session|day's)\s+close|close)(?![a-z])"
         r"|intraday\s+only(?![a-z])",
     ),
+    "place of a stop": (
+        "a stop is a percentage of the price or a multiple of ATR, as in 2% or 1.5 ATR",
+        r"stops?(?:[-\s]*loss)?\s+(?:at|below|above|under|behind)\s+(?:the\s+)?(?:(?:last|previous|recent|prior)\s+)?"
+        r"(?:swing\s+)?(?:lows?|highs?|swings?|structure|support|resistance|candles?|bars?)(?![a-z])",
+    ),
     "several positions": (
         "a strategy holds one position of each symbol",
         rf"{MOST}\s+{_COUNT}\s+(?:(?:open|concurrent|simultaneous)\s+)*positions?(?![a-z])"

@@ -33,7 +33,12 @@ _ALIKE = 0.7
 _SHORTEST_INSIDE = 3
 _MOST_NEAR = 3
 _ONLY = frozenset({"only", "just", "solely", "exclusively", "alone"})
-_ONE_OF = {"long_only": ("short_only", "both_ways"), "short_only": ("both_ways",), "single_frame": ("multi_frame",)}
+_ONE_OF = {
+    "long_only": ("short_only", "both_ways"),
+    "short_only": ("both_ways",),
+    "single_frame": ("multi_frame",),
+    "volatility_target": ("position",),
+}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ktrdr.research.designer.grammar.reading.parts import IndicatorWords
+from ktrdr.research.designer.grammar.reading.words import NUMBER_WORDS
 from ktrdr.strategy.catalog.indicator import Indicator
 from ktrdr.strategy.catalog.indicators import INDICATORS
 from ktrdr.strategy.catalog.parameter import MAX_PERIOD, SOURCES
@@ -41,13 +42,14 @@ _NAMED_AFTER = re.compile(
     r"\s*,?\s*(?:(?:and|with|a|an|the|using)\s+)*(?P<name>fast|slow|signal|multiplier|mult|factor|smoothing|stdev|std)"
     rf"(?:\s+(?:period|length|line))?\s*(?:of|=|:|is)?\s*(?P<number>{_NUMBER}){_STOP}"
 )
+_NUMBER_WORD = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
 _MARK = r"(?:\s+(?:level|threshold|at|above|below|is|of|:))*"
 _LOW = rf"(?:below|under|beneath|<=?|less\s+than|lower\s+than|oversold{_MARK})"
 _HIGH = rf"(?:above|over|>=?|greater\s+than|higher\s+than|more\s+than|exceed(?:s|ing)?|overbought{_MARK})"
 _LEVEL = re.compile(
     r"\s*,?\s*(?:\(|(?:and|or|is|goes|falls|drops|rises|crosses|moves|turns|when|if|with|buy|sell|buys|sells|it|at|levels?"
     r"|entries|exits|thresholds?|as|oversold|overbought|long|short)(?:\s*,)?\s+)*"
-    rf"(?:(?P<low>{_LOW})|(?P<high>{_HIGH}))\s*(?P<number>-?{_NUMBER}){_STOP}\)?"
+    rf"(?:(?P<low>{_LOW})|(?P<high>{_HIGH}))\s*(?:(?P<number>-?{_NUMBER}){_STOP}|(?P<word>{_NUMBER_WORD})(?![a-z]))\)?"
 )
 _NAMES = {
     "period": "period",
@@ -128,8 +130,9 @@ def indicator_words(text: str, type_: str, stop: int, before: tuple[float, ...] 
         low, high = numbers
         numbers = ()
     while found := _LEVEL.match(text, stop):
-        low = float(found["number"]) if found["low"] else low
-        high = float(found["number"]) if found["high"] else high
+        level = float(found["number"] or NUMBER_WORDS[found["word"]])
+        low = level if found["low"] else low
+        high = level if found["high"] else high
         stop = found.end()
     if low is not None and high is not None and low > high:
         low, high = high, low  # "crosses above 30, crosses below 70" names the same two marks

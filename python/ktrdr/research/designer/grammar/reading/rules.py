@@ -35,6 +35,7 @@ _LEVELS: Mapping[str, tuple[re.Pattern[str], ...]] = {
     name: (
         re.compile(rf"{words}(?![a-z]){_BETWEEN}{_VALUE}\s*-?\s*{_UNIT}"),
         re.compile(rf"{_VALUE}\s*-?\s*{_UNIT}\s*-?\s*{words}(?![a-z])"),
+        re.compile(rf"(?P<unit>atr)[-\s]+(?:based\s+)?{words}(?![a-z]){_BETWEEN}{_VALUE}\s*(?:x|times)?(?![a-z0-9%])"),
     )
     for name, words in _NAMES.items()
 }
@@ -60,6 +61,14 @@ _RATES: Mapping[str, tuple[re.Pattern[str], ...]] = {
     "confidence": (
         re.compile(rf"confidence(?:\s+threshold|\s+level)?(?:{_BETWEEN}|above|over|least|>)*{_VALUE}{_RATE}"),
     ),
+    "volatility_target": (
+        re.compile(rf"(?:vol(?:atility)?)[-\s]+target(?:ing)?{_BETWEEN}{_VALUE}\s*(?P<unit>%|percent|pct)"),
+        re.compile(
+            rf"target(?:ing)?\s+(?:an?\s+)?(?:annual\s+)?vol(?:atility)?{_BETWEEN}{_VALUE}\s*(?P<unit>%|percent|pct)"
+        ),
+        re.compile(rf"{_VALUE}\s*(?P<unit>%|percent|pct)\s+(?:annual\s+)?vol(?:atility)?[-\s]+target(?![a-z])"),
+    ),
+    "dropout": (re.compile(rf"dropout{_BETWEEN}{_VALUE}{_RATE}"),),
     "position": (
         re.compile(rf"position\s+siz(?:e|ing){_BETWEEN}{_VALUE}\s*(?P<unit>%|percent|pct)"),
         re.compile(rf"{_VALUE}\s*(?P<unit>%|percent|pct)\s+position\s+siz(?:e|es|ing)(?![a-z])"),
@@ -71,6 +80,10 @@ _RATES: Mapping[str, tuple[re.Pattern[str], ...]] = {
 }
 _COUNTS: Mapping[str, tuple[re.Pattern[str], ...]] = {
     "epochs": (re.compile(rf"{_VALUE}\s+epochs?(?![a-z])"), re.compile(rf"epochs?{_BETWEEN}{_VALUE}")),
+    "batch_size": (re.compile(rf"batch(?:es)?(?:[-\s]+sizes?)?{_BETWEEN}{_VALUE}"),),
+    "learning_rate": (
+        re.compile(rf"(?:learning[-\s]+rate|lr){_BETWEEN}(?P<value>\d{{1,9}}(?:\.\d{{1,9}})?(?:e-?\d)?)"),
+    ),
     "leverage": (
         re.compile(rf"leverage{_BETWEEN}(?:up\s+to\s+)?(?:1\s*:\s*)?{_VALUE}\s*x?(?![a-z0-9:])"),
         re.compile(rf"1\s*:\s*{_VALUE}\s+leverage(?![a-z])"),

@@ -336,6 +336,8 @@ def test_words_without_effect_are_named() -> None:
         ("RSI, avoid trading around news", "avoid trading around news: no calendar of news is stored"),
         ("RSI, spread 1 pip", "spread 1 pip: a spread comes with the bars"),
         ("RSI, risk/reward 1:2", "risk/reward 1:2: no rule sets a target by the distance of the stop"),
+        ("RSI, stop below the last swing low", "stop below the last swing low: a stop is a percentage of the price"),
+        ("RSI, volatility target 10%, position size 20%", "volatility target: contradicts position"),
         ("RSI, 0 trades a day", "0 trades a day: a strategy without trades has no result"),
         ("pairs trading with RSI", "pairs trading: a strategy trades each symbol by itself"),
         ("risk 1% per trade", "risk 1%: no sizing depends on the distance of a stop"),
@@ -384,6 +386,7 @@ def test_what_is_so_anyway_is_no_fault(words: str) -> None:
 def test_a_level_is_said_to_be_no_rule() -> None:
     idle = read("RSI mean reversion on EURUSD 1h, only when ADX above 25").idle
     assert idle == ('"adx above 25" is an edge of a fuzzy set: the net weighs it, and no rule enforces it.',)
+    assert read("RSI below thirty on 1h").indicators[0].low == 30
     wanted = read("CCI(20) below -120 oversold, above 110 overbought on 1h").indicators[0]
     assert (wanted.low, wanted.high) == (-120, 110)
 
