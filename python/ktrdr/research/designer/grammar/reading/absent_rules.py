@@ -58,7 +58,7 @@ _ABSENT: Mapping[str, tuple[str, str]] = {
         "a strategy holds one position of each symbol",
         rf"{MOST}\s+{_COUNT}\s+(?:(?:open|concurrent|simultaneous)\s+)*positions?(?![a-z])"
         r"(?:\s+at\s+(?:a|any|the\s+same)\s+time|\s+at\s+once)?"
-        r"|hedg(?:e|es|ed|ing)(?![a-z])",
+        r"|hedg(?:e|es|ed|ing)(?![a-z])(?!\s+funds?)",
     ),
     "adding": (
         "a position is opened once, and nothing is added to it",
