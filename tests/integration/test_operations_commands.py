@@ -261,7 +261,7 @@ def test_nobody_waits_longer_than_he_wants_to(ktrdr: Program) -> None:
     ktrdr.place.submit(ktrdr.store, KIND, end="2024-12-31")
     claim = ktrdr.store.claim_next(stores.owner(host="far"), "one", None)
     assert claim is not None
-    stores.sql(ktrdr.store, "UPDATE operations SET profile = NULL, lease_until = lease_until + 3600")
+    stores.sql(ktrdr.store, "UPDATE operations SET profile = NULL, lease_s = 3600, lease_until = lease_until + 3600")
     timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     ktrdr.refused(f"operations resume {claim.operation.id}", "cancelled", 130)
