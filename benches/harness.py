@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-BENCHES = ("startup", "pipeline", "simulation", "training", "paper")
+BENCHES = ("startup", "pipeline", "simulation", "sweep", "training", "paper")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from ktrdr.backtesting.inputs.config import BacktestConfig
 from ktrdr.backtesting.inputs.feature_cache import FeatureCache
 from ktrdr.backtesting.inputs.model_bundle import ModelBundle, Seen, choose_bundle, seen_bars
 from ktrdr.backtesting.performance import PerformanceTracker
-from ktrdr.backtesting.results import BacktestResults
+from ktrdr.backtesting.results import BacktestResults, input_warnings
 from ktrdr.control import CancellationToken, NeverCancelled, ProgressBridge, SilentBridge
 from ktrdr.errors import Cancelled
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
@@ -70,12 +70,55 @@ class BacktestingEngine:
             self.config, inputs.features, inputs.bundle, inputs.seen, simulation.result(), lambda: inputs.parts
         )
 
+    def scored(self, bridge: ProgressBridge, token: CancellationToken) -> Scored:
+        """Returns the scores of all simulated bars, with what they were made from: a backtest without its trades.
+
+        Raises what `run` raises before and while it scores.
+        """
+        control = _Control(bridge, token, None)
+        with numeric_state():
+            inputs = self._inputs(control, None)
+            first = inputs.features.first_simulated
+            total = len(inputs.features.values)
+            blocks = []
+            for block in inputs.scores(first):
+                blocks.append(block)
+                first += len(block)
+                control.report("scores", first, total, {})
+        return Scored(self.config, inputs.features, inputs.bundle, inputs.seen, np.concatenate(blocks), inputs.parts)
+
     def _inputs(self, control: _Control, parent: bytes | None) -> _Inputs:
         raw = self.feature_cache.raw(control)
         simulated = raw.base.timestamp[raw.first_simulated :]
         bundle = choose_bundle(self.config, start_ns=int(simulated[0]), synthetic=raw.base.provenance.synthetic)
         seen = seen_bars(bundle, self.config.symbol, simulated, strict=self.config.strict)
         return _Inputs(self.config, self.feature_cache.of(bundle), bundle, seen, parent)
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """The scores of a net over the bars of a backtest.
+
+    Args:
+        config: the backtest.
+        features: its feature matrix, with the base bars.
+        bundle: its model.
+        seen: what of the bars the model knows.
+        scores: from the first simulated bar on [n_simulated, n_outputs, float32].
+        parts: named hashes of all inputs.
+    """
+
+    config: BacktestConfig
+    features: FeatureMatrix
+    bundle: ModelBundle
+    seen: Seen
+    scores: NDArray[np.float32]
+    parts: Parts
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Returns one line for each thing to mind about strategy, bars and model."""
+        return input_warnings(self.config, self.features, self.bundle, self.seen)
 
 
 @dataclass(frozen=True, eq=False)

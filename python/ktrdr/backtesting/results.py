@@ -79,9 +79,7 @@ class BacktestResults(RunResult):
             parts: returns the named hashes of the run's inputs.
         """
         warnings = (
-            *config.strategy.warnings,
-            *config.strategy.execution.warnings,
-            *features.warnings,
+            *_rule_warnings(config, features),
             *simulation.warnings,
             *_warnings(features, bundle, seen),
             *_without_a_fill(simulation, decision_function.rules_in_force(config.strategy).confidence_threshold),
@@ -164,6 +162,15 @@ class BacktestResults(RunResult):
             "conventions": dict(self.conventions),
             "warnings": list(self.warnings),
         }
+
+
+def input_warnings(config: BacktestConfig, features: FeatureMatrix, bundle: ModelBundle, seen: Seen) -> tuple[str, ...]:
+    """Returns one line for each thing to mind about the inputs of a run, before it has traded."""
+    return tuple(dict.fromkeys((*_rule_warnings(config, features), *_warnings(features, bundle, seen))))
+
+
+def _rule_warnings(config: BacktestConfig, features: FeatureMatrix) -> tuple[str, ...]:
+    return (*config.strategy.warnings, *config.strategy.execution.warnings, *features.warnings)
 
 
 def library_versions() -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ktrdr._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from ktrdr.analysis.sweep.foreground import sweep
     from ktrdr.analysis.walk_forward.foreground import walk_forward
     from ktrdr.backtesting.job.foreground import run
     from ktrdr.backtesting.job.stored import stored_results
@@ -25,6 +26,7 @@ KINDS: dict[str, str] = {
     "design": "ktrdr.research.job.design:KIND",
     "paper": "ktrdr.decision.job.kind:KIND",
     "research": "ktrdr.research.job.kind:KIND",
+    "sweep": "ktrdr.analysis.sweep.kind:KIND",
     "training": "ktrdr.training.job.kind:KIND",
     "walkforward": "ktrdr.analysis.walk_forward.kind:KIND",
 }
@@ -55,6 +57,7 @@ LAZY = {
     "resume": "ktrdr.operations.running.foreground:resume",
     "run": "ktrdr.backtesting.job.foreground:run",
     "stored_results": "ktrdr.backtesting.job.stored:stored_results",
+    "sweep": "ktrdr.analysis.sweep.foreground:sweep",
     "train": "ktrdr.training.job.foreground:train",
     "walk_forward": "ktrdr.analysis.walk_forward.foreground:walk_forward",
 }
@@ -72,6 +75,7 @@ __all__ = [
     "resume",
     "run",
     "stored_results",
+    "sweep",
     "train",
     "walk_forward",
 ]

@@ -120,13 +120,14 @@ def rules_to_json(execution: Execution, decisions: Decisions, metrics: Metrics) 
     allows it.
     """
     trade = execution if isinstance(execution, ExecutionRules) else parse_execution(execution)
-    decide = decisions if isinstance(decisions, DecisionRules) else _over_neutral(decisions)
+    decide = decisions if isinstance(decisions, DecisionRules) else over_neutral(decisions)
     measure = metrics if isinstance(metrics, MetricsRules) else parse_metrics(metrics)
     rules = {"execution": trade.to_core(), "decisions": decide.to_core(), "metrics": measure.to_core()}
     return json.dumps(rules, allow_nan=False)
 
 
-def _over_neutral(decisions: DecisionsMapping | None) -> DecisionRules:
+def over_neutral(decisions: DecisionsMapping | None) -> DecisionRules:
+    """Returns decision rules of own signals: what is not given is neutral, so that every signal passes."""
     # Parsed alone first: an error must speak of what was written.
     given = parse_decisions(decisions)
     return parse_decisions(merge_rules(_NEUTRAL, given.model_dump(mode="json", exclude_unset=True)))

@@ -115,5 +115,5 @@ class Market:
 
 
 def _metric(name: str, values: Floats) -> pl.Series:
-    column = pl.Series(name, values).fill_nan(None)
+    column = pl.Series(name, values, nan_to_null=True)
     return column.cast(pl.Int64) if _core.METRICS[name]["whole"] else column

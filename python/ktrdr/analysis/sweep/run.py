@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from ktrdr.analysis.sweep.chunks import Chunk, Market
 from ktrdr.analysis.sweep.result import SweepResult
-from ktrdr.analysis.sweep.scenarios import Grid, Scenarios, Value
+from ktrdr.analysis.sweep.scenarios import SECTIONS, Grid, Scenarios, Value
 from ktrdr.arguments import INITIAL_CAPITAL, check_money, check_threads
 from ktrdr.control import CancellationToken, NeverCancelled, ProgressBridge
 from ktrdr.data.bars import BarSeries
@@ -20,9 +20,9 @@ from ktrdr.data.frames import BarTable
 from ktrdr.progress import progress_or
 from ktrdr.simulation.arrays import read_whole
 from ktrdr.simulation.given.signals import GivenSignals
-from ktrdr.simulation.inputs import read_count, rules_to_json, saved_execution
-from ktrdr.strategy.rule_mappings import Decisions, Execution, Metrics
-from ktrdr.strategy.rules import DecisionRules, ExecutionRules, merge_rules
+from ktrdr.simulation.inputs import over_neutral, read_count, rules_to_json, saved_execution
+from ktrdr.strategy.rule_mappings import Decisions, DecisionsMapping, Execution, Metrics
+from ktrdr.strategy.rules import DecisionRules, ExecutionRules, merge_rules, parse_execution
 from ktrdr.time import Timeframe
 
 
@@ -106,14 +106,25 @@ class _Base:
     def __init__(self, execution: Mapping[str, Any], decisions: Mapping[str, Any], metrics: Metrics) -> None:
         self._execution = execution
         self._decisions = decisions
-        self._metrics = metrics
+        self._metrics: Mapping[str, Any] = json.loads(rules_to_json(None, None, metrics))["metrics"]
+        self._known: dict[str, Mapping[str, Any]] = {}
 
     def rules_of(self, changes: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Returns the rules of a scenario in the core's form."""
-        execution: Any = merge_rules(self._execution, changes.get("execution", {}))
-        decisions: Any = merge_rules(self._decisions, changes.get("decisions", {}))
-        rules: Mapping[str, Any] = json.loads(rules_to_json(execution, decisions, self._metrics))
-        return rules
+        """Returns the rules of a scenario in the core's form; a section that many scenarios share is checked once."""
+        sections = {name: self._section(name, changes.get(name, {})) for name in SECTIONS}
+        return {**sections, "metrics": self._metrics}
+
+    def _section(self, name: str, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+        key = json.dumps([name, changes], sort_keys=True)
+        if key not in self._known:
+            self._known[key] = self._execution_of(changes) if name == "execution" else self._decisions_of(changes)
+        return self._known[key]
+
+    def _execution_of(self, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+        return parse_execution(merge_rules(self._execution, changes)).to_core()
+
+    def _decisions_of(self, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+        return over_neutral(cast("DecisionsMapping", merge_rules(self._decisions, changes))).to_core()
 
 
 def _plain_execution(given: Execution) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ktrdr.analysis.sweep.request import SweepRequest
 from ktrdr.analysis.walk_forward.request import WalkForwardRequest
 from ktrdr.backtesting.inputs.request import BacktestRequest
 from ktrdr.data.bars import BarSeries
@@ -30,6 +31,9 @@ from support.inputs import worlds
 FILE = worlds.strategy("mlp")
 SPECS = {
     "backtest": BacktestRequest.of(FILE, "EURUSD", "1h", model="walker_mlp/1h_v1").to_spec(),
+    "sweep": SweepRequest.of(
+        FILE, "EURUSD", "1h", model="walker_mlp/1h_v1", grid={"execution.slippage.rate": [0.0, 0.001]}
+    ).to_spec(),
     "training": TrainingRequest.of(FILE, "EURUSD", "1h", device="cpu").to_spec(),
     "walkforward": WalkForwardRequest.of(FILE, "EURUSD", "1h", 2, device="cpu").to_spec(),
 }

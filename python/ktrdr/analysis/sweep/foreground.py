@@ -1,0 +1,65 @@
+"""``ktrdr.operations.sweep``: a sweep of a strategy in this process that is saved and can be resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Unpack
+
+from ktrdr._lazy import require
+from ktrdr.analysis.sweep.job import SweepRun
+from ktrdr.analysis.sweep.kind import KIND
+from ktrdr.analysis.sweep.request import SweepRequest
+from ktrdr.analysis.sweep.scenarios import Grid, Value
+from ktrdr.backtesting.inputs.parameters import BacktestOptions
+from ktrdr.control import ProgressBridge
+from ktrdr.operations.models import Claim
+from ktrdr.operations.owner import Owner
+from ktrdr.operations.running.cancellation import Token
+from ktrdr.operations.running.io import RunIO
+from ktrdr.operations.store.store import Store
+from ktrdr.profile import DEFAULT_THREADS
+
+
+def begin(store: Store, request: SweepRequest, *, threads: int = DEFAULT_THREADS, note: str | None = None) -> Claim:
+    """Claims a new operation of this process."""
+    require("torch", "safetensors")
+    return store.begin_here(KIND.name, request.to_spec(), Owner.me(), KIND.capability(), threads=threads, note=note)
+
+
+def sweep(
+    strategy: str | Path | Mapping[str, Any],
+    symbol: str,
+    timeframe: str,
+    *,
+    grid: Grid | None = None,
+    scenarios: Sequence[Mapping[str, Value]] | None = None,
+    threads: int = DEFAULT_THREADS,
+    note: str | None = None,
+    store: Store | None = None,
+    bridge: ProgressBridge | None = None,
+    cancellation_token: Token | None = None,
+    data_dir: Path | None = None,
+    **options: Unpack[BacktestOptions],
+) -> SweepRun:
+    """Trades a strategy's signals under many rules; saved after each chunk of scenarios, and resumable.
+
+    The net scores the bars once. Each scenario has the metrics of a backtest under its rules, to the last bit.
+
+    Args:
+        strategy: a name, a path or the file's content as a mapping.
+        symbol: instrument to trade.
+        timeframe: the strategy's base timeframe.
+        grid: values of each rule by dotted name; every combination is a scenario.
+        scenarios: in place of a grid, for each scenario its rules by dotted name.
+        threads: torch threads of the scoring; the scenarios take every core.
+        note: words by which a person tells the run from others.
+        store: database; None opens the default one.
+        bridge: receives progress reports.
+        cancellation_token: asked between chunks whether to stop.
+        data_dir: bars and models; None means the data folder.
+        options: those of a backtest.
+    """
+    request = SweepRequest.of(strategy, symbol, timeframe, grid=grid, scenarios=scenarios, **options)
+    io = RunIO(store or Store.open(), token=cancellation_token or Token(), bridge=bridge, data_dir=data_dir)
+    return KIND.run(begin(io.store, request, threads=threads, note=note), io)

@@ -1,0 +1,180 @@
+"""Runs a sweep of a strategy as an operation: bars, features and scores once, then scenarios chunk by chunk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ktrdr import _core
+from ktrdr._types import Json
+from ktrdr.analysis.sweep.chunks import Chunk, Market
+from ktrdr.analysis.sweep.request import SweepRequest
+from ktrdr.analysis.sweep.result import Best, SweepResult
+from ktrdr.analysis.sweep.run import joined
+from ktrdr.analysis.sweep.saved import SweepPoint, SweepState, hash_of, read_chunks, segments_of_chunk
+from ktrdr.backtesting.decision_function import DecisionFunction
+from ktrdr.backtesting.engine import BacktestingEngine, Scored
+from ktrdr.operations.kind import completed
+from ktrdr.operations.models import Claim, LoadedCheckpoint, Outcome
+from ktrdr.operations.running.io import RunIO
+from ktrdr.operations.running.recorder import Cadence
+from ktrdr.operations.running.session import read_checkpoint, recorded
+from ktrdr.operations.store.store import Store
+from ktrdr.simulation.columns import WholeColumns
+from ktrdr.time import iso
+
+_EACH_CHUNK = Cadence(every_bars=1)
+"""A save after each chunk: a kill loses no more than one."""
+
+
+@dataclass(frozen=True, eq=False)
+class SweepRun:
+    """The result of a sweep as an operation.
+
+    Args:
+        outcome: hash, identity, figures, manifest and warnings, as the store keeps them.
+        chunks: the scenarios; read from the store when they are asked for.
+    """
+
+    outcome: Outcome
+    chunks: Sequence[Chunk]
+
+    @property
+    def result_hash(self) -> str:
+        """Returns one hash over all scenarios, as hex."""
+        return self.outcome.result_hash
+
+    @property
+    def identity(self) -> str:
+        """Returns one hash over all inputs, as hex."""
+        return self.outcome.identity
+
+    @property
+    def summary(self) -> Json:
+        """Returns the figures: number of ``scenarios``, and the ``best`` of them with its metrics, DSR and PBO."""
+        return self.outcome.summary
+
+    @property
+    def manifest(self) -> Json:
+        """Returns what the sweep was made from, JSON-ready."""
+        return self.outcome.manifest
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Returns one line for each thing to mind about the result."""
+        return self.outcome.warnings
+
+    @cached_property
+    def sweep(self) -> SweepResult:
+        """Returns the scenarios as `ktrdr.sweep` returns them: table, best, heat map."""
+        facts = self.manifest
+        names = tuple(facts["parameters"])
+        return joined(self.chunks, names, facts["periods_per_year"], facts["risk_free_rate"], self.warnings)
+
+    @property
+    def table(self) -> pl.DataFrame:
+        """Returns a row for each scenario: parameters, every metric, and ``error``."""
+        return self.sweep.table
+
+
+def run(claim: Claim, io: RunIO) -> SweepRun:
+    """Runs a claimed sweep to its end, from its last chunk where it has one."""
+    claim, before = read_checkpoint(claim, io, lambda claim, saved: _read(claim, saved, io.store))
+    operation = claim.operation
+    with recorded(claim, replace(io, cadence=_EACH_CHUNK)) as recorder:
+        request = SweepRequest.of_spec(operation.spec)
+        config = request.config(operation.threads, operation.model_id, io.data_dir)
+        compiled = request.compiled(config)
+        scored = BacktestingEngine(config).scored(recorder.progress, io.token)
+        recorder.record_start(model_id=scored.bundle.id)
+        tried = request.tried()
+        state = SweepState(0, (*scored.parts, ("scenarios", _hash(tried.to_spec()))))
+        if claim.saved is not None:
+            assert isinstance(claim.saved.opened, SweepState)
+            claim.saved.opened.require_same(state.parts, operation.id)
+        market = _market(scored, config.initial_capital)
+        chunks = list(before or ())
+        done = sum(chunk.table.height for chunk in chunks)
+        for chunk in market.chunks(tried, compiled, None, recorder.progress, io.token, done):
+            chunks.append(chunk)
+            done += chunk.table.height
+            recorder.reach(SweepPoint(replace(state, bar=done), chunk, done == len(tried)))
+        periods = market.periods_per_year(compiled)
+        result = _result(claim, request, scored, periods, state, chunks)
+        recorder.complete(result, lambda: segments_of_chunk(chunks[-1]))
+    return result
+
+
+def stored(store: Store, operation_id: str) -> SweepRun:
+    """Returns a completed sweep; its scenarios are read at once."""
+    return SweepRun(completed(store, operation_id), read_chunks(store, operation_id))
+
+
+def _read(claim: Claim, saved: LoadedCheckpoint, store: Store) -> list[Chunk]:
+    return read_chunks(store, claim.operation.id, saved.generation, saved.bar)
+
+
+def _market(scored: Scored, initial_capital: float) -> Market:
+    base = scored.features.base
+    decide = DecisionFunction.of(scored.config.strategy, scored.bundle)
+    warmup_bars = scored.features.first_simulated
+    signals = np.zeros(len(base), np.int8)
+    confidence = np.full(len(base), np.nan, np.float32)
+    # Row by row the same arithmetic, so that one call gives what a backtest's blocks give.
+    signals[warmup_bars:], confidence[warmup_bars:] = decide.batch(scored.scores)
+    return Market(WholeColumns(base, signals, confidence), base.timeframe, initial_capital, warmup_bars)
+
+
+def _result(
+    claim: Claim,
+    request: SweepRequest,
+    scored: Scored,
+    periods_per_year: float,
+    state: SweepState,
+    chunks: Sequence[Chunk],
+) -> SweepRun:
+    strategy = scored.config.strategy
+    base = scored.features.base
+    first, last = (int(base.timestamp[row]) for row in (scored.features.first_simulated, -1))
+    manifest = {
+        "identity": state.identity.hex(),
+        "parts": {name: value.hex() for name, value in state.parts},
+        "operation": claim.operation.id,
+        "strategy": strategy.name,
+        **request.model_dump(exclude={"strategy_name", "strategy_text", "grid", "scenarios"}),
+        "model": scored.bundle.id,
+        "threads": claim.operation.threads,
+        "parameters": list(request.tried().values),
+        "first_simulated": iso(first),
+        "last_simulated": iso(last),
+        "periods_per_year": periods_per_year,
+        "risk_free_rate": strategy.metrics.risk_free_rate,
+    }
+    whole = SweepRun(Outcome("", state.identity.hex(), {}, manifest, (*claim.notices, *scored.warnings)), chunks)
+    sweep = whole.sweep
+    ratios = sweep.table["sharpe"].count()
+    summary: dict[str, Any] = {"scenarios": len(sweep), "failed": sweep.table["error"].count(), "best": None}
+    if ratios:
+        summary["best"] = _facts(sweep.best())
+    outcome = replace(whole.outcome, result_hash=hash_of(chunks), summary=summary)
+    return SweepRun(outcome, chunks)
+
+
+def _facts(best: Best) -> dict[str, Any]:
+    return {
+        "scenario": best.scenario,
+        "parameters": dict(best.parameters),
+        "metrics": dict(best.metrics),
+        "dsr": best.dsr,
+        "pbo": best.pbo,
+    }
+
+
+def _hash(value: object) -> bytes:
+    return bytes(_core.content_hash([json.dumps(value, sort_keys=True, allow_nan=False).encode()]))

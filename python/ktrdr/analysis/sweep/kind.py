@@ -1,0 +1,97 @@
+"""Sweeps of a strategy as a kind of operation. Nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ktrdr import _core
+from ktrdr.operations.kind import Kind, Section, Shown
+from ktrdr.operations.models import Capability, Claim, OpenedSnapshot, Result
+from ktrdr.operations.running.io import RunIO
+from ktrdr.operations.store.store import Store
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from ktrdr.analysis.sweep.job import SweepRun
+    from ktrdr.analysis.sweep.request import SweepRequest
+
+
+class SweepKind(Kind):
+    """Sweeps of a strategy's rules over stored bars; the spec is a `SweepRequest`."""
+
+    name = "sweep"
+    tables = ("scenarios",)
+    unit = "scenarios"
+
+    def capability(self) -> Capability:
+        """Returns the numeric profile of the scores, and the engine's semantics version; imports torch."""
+        from ktrdr.neural.numeric_profile import machine_profile
+
+        return Capability(machine_profile(), _core.SEMANTICS)
+
+    def parse(self, spec: Mapping[str, Any]) -> SweepRequest:
+        """Returns the request of a spec, checked; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
+        from ktrdr.analysis.sweep.request import SweepRequest
+
+        request = SweepRequest.of_spec(spec)
+        request.check()
+        return request
+
+    def unchanged(self, spec: Mapping[str, Any]) -> None:
+        """Passes if the strategy's name still means the stored text; ``IdentityMismatch`` names the difference."""
+        from ktrdr.analysis.sweep.request import SweepRequest
+
+        SweepRequest.of_spec(spec).check_name()
+
+    def shown(self, spec: Mapping[str, Any]) -> Shown:
+        """Returns strategy, symbol, timeframe, dates and the rules that are swept."""
+        from ktrdr.analysis.sweep.shown import shown
+
+        return shown(spec)
+
+    def figures(self, summary: Mapping[str, Any]) -> dict[str, float | int | None]:
+        """Returns total return and Sharpe ratio of the best scenario."""
+        from ktrdr.analysis.sweep.shown import figures
+
+        return figures(summary)
+
+    def headline(self, manifest: Mapping[str, Any]) -> str:
+        """Returns strategy, symbol, span, model and the rules that were swept."""
+        from ktrdr.analysis.sweep.shown import headline
+
+        return headline(manifest)
+
+    def remarks(self, result: Result) -> list[Section]:
+        """Returns the best scenario with DSR and PBO, and the ten best as a table."""
+        from ktrdr.analysis.sweep.shown import remarks
+
+        return remarks(result)
+
+    def open_snapshot(self, snapshot: bytes) -> OpenedSnapshot:
+        """Returns the state of a snapshot, verified; raises ``SnapshotCorrupt``."""
+        from ktrdr.analysis.sweep.saved import SweepState
+
+        return SweepState.read(snapshot)
+
+    def run(self, claim: Claim, io: RunIO) -> SweepRun:
+        """Runs a claimed sweep, fresh or resumed, and returns its stored result."""
+        from ktrdr.analysis.sweep.job import run
+
+        return run(claim, io)
+
+    def result(self, store: Store, operation_id: str) -> SweepRun:
+        """Returns a completed sweep with its scenarios."""
+        from ktrdr.analysis.sweep.job import stored
+
+        return stored(store, operation_id)
+
+    def table(self, store: Store, operation_id: str, name: str) -> pl.DataFrame:
+        """Returns the table of scenarios; ``NotFound`` for another name."""
+        if name not in self.tables:
+            return super().table(store, operation_id, name)
+        return self.result(store, operation_id).table
+
+
+KIND = SweepKind()

@@ -1,0 +1,153 @@
+"""Request for a sweep of a strategy: everything that an operation stores to run it here or elsewhere, now or later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Unpack
+
+from pydantic import Field
+
+from ktrdr._types import Json
+from ktrdr.analysis.sweep.scenarios import Compiled, Grid, Scenarios, Value
+from ktrdr.backtesting.decision_function import rules_in_force
+from ktrdr.backtesting.inputs.config import BacktestConfig, with_rules
+from ktrdr.backtesting.inputs.parameters import BacktestOptions, BacktestParameters
+from ktrdr.backtesting.inputs.request import SECTIONS
+from ktrdr.config.place import Place
+from ktrdr.config.plain import plain
+from ktrdr.config.strict import checked
+from ktrdr.errors import ArgumentInvalid
+from ktrdr.profile import DEFAULT_THREADS
+from ktrdr.strategy.history import needs
+from ktrdr.strategy.schema import UNDECIDING, Strategy
+from ktrdr.strategy.submitted import StrategyText
+
+_SIGNAL_RULES = ("decisions.cost_model",)
+"""Rules that make other signals of the same scores."""
+_OF_CLASSES = ("decisions.confidence_threshold", "decisions.allow_short_from_flat")
+"""Rules that a regression does not have: its edge decides."""
+
+
+class SweepRequest(BacktestParameters):
+    """One sweep, as the ``spec`` of an operation holds it: a backtest's parameters, and what is tried."""
+
+    strategy_name: str | None = Field(
+        description="name that the strategy was submitted by; None for a path, a text or a mapping"
+    )
+    strategy_text: str = Field(description="the strategy's file as it was when it was submitted")
+    grid: dict[str, list[Any]] | None = Field(None, description="values of each rule by dotted name")
+    scenarios: list[dict[str, Any]] | None = Field(None, description="in place of a grid, the rules of each scenario")
+
+    @classmethod
+    def of(
+        cls,
+        strategy: str | Path | Mapping[str, Any] | StrategyText,
+        symbol: str,
+        timeframe: str,
+        *,
+        grid: Grid | None = None,
+        scenarios: Sequence[Mapping[str, Value]] | None = None,
+        **options: Unpack[BacktestOptions],
+    ) -> SweepRequest:
+        """Returns the request for these parameters; checks all that needs no bars.
+
+        Raises:
+            ConfigError: a leaf for a fault of the strategy or of a rule.
+            ArgumentInvalid: another parameter is outside its range, or a rule cannot be swept.
+
+        >>> SweepRequest.of("v3_minimal", "EURUSD", "1h", grid={"execution.slippage.rate": [0, 0.001]}).grid
+        {'execution.slippage.rate': [0, 0.001]}
+        """
+        source = StrategyText.of(strategy)
+        tried = Scenarios.of(grid, scenarios)
+        values: dict[str, Any] = {
+            "strategy_name": source.name,
+            "strategy_text": source.text,
+            "symbol": symbol,
+            "timeframe": timeframe,
+            "grid": None if grid is None else {name: list(given) for name, given in tried.values.items()},
+            "scenarios": None if grid is not None else [tried.at(row) for row in range(len(tried))],
+            **options,
+        }
+        for section in SECTIONS:
+            if isinstance(values.get(section), Mapping):
+                values[section] = plain(values[section], Place("request"), (section,))
+        request = checked(cls, values)
+        request.check()
+        return request
+
+    @classmethod
+    def of_spec(cls, spec: Mapping[str, Any]) -> SweepRequest:
+        """Returns the request that `to_spec` wrote; raises ``ArgumentInvalid`` for another spec."""
+        return checked(cls, spec)
+
+    def to_spec(self) -> dict[str, Any]:
+        """Returns the request as a JSON object."""
+        return self.model_dump()
+
+    @property
+    def submitted(self) -> StrategyText:
+        """Returns the strategy's text under the name that it was submitted by."""
+        return StrategyText(self.strategy_text, self.strategy_name)
+
+    def check(self) -> None:
+        """Checks strategy, rules and scenarios; raises a ``ConfigError`` leaf or ``ArgumentInvalid``."""
+        self.compiled(self.config(DEFAULT_THREADS))
+
+    def check_name(self) -> None:
+        """Passes if the name still means the stored strategy; else ``IdentityMismatch`` names the difference."""
+        self.submitted.require_unchanged(UNDECIDING)
+
+    def config(self, threads: int, model: str | None = None, data_dir: str | Path | None = None) -> BacktestConfig:
+        """Returns the configuration of the backtest that all scenarios share, under the rules they have in common."""
+        parameters = {name: getattr(self, name) for name in BacktestParameters.model_fields}
+        return BacktestConfig.of(
+            self.submitted.parse(),
+            **parameters | {"model": model or self.model},
+            threads=threads,
+            data_dir=data_dir,
+        )
+
+    def tried(self) -> Scenarios:
+        """Returns the scenarios of the request."""
+        return Scenarios.of(self.grid, self.scenarios)
+
+    def compiled(self, config: BacktestConfig) -> Compiled:
+        """Returns the scenarios as the core takes them."""
+        tried = self.tried()
+        _check_names(tuple(tried.values), config.strategy)
+        return tried.compiled(_rules_of(config.strategy))
+
+
+def _check_names(names: Sequence[str], strategy: Strategy) -> None:
+    for name in names:
+        if name.startswith(_SIGNAL_RULES):
+            hint = "make a sweep for each of its values: --set"
+            raise ArgumentInvalid("makes other signals, and a sweep has one set of them", where=name, hint=hint)
+        if name in _OF_CLASSES and strategy.output_format != "classification":
+            raise ArgumentInvalid("has no effect on a regression: its edge decides", where=name)
+
+
+def _rules_of(base: Strategy) -> Callable[[Json], Json]:
+    """Returns the function that makes the rules of a scenario, in the core's form."""
+
+    def rules_of(changes: Json) -> Json:
+        strategy = with_rules(base, changes)
+        before = base.execution
+        after = strategy.execution
+        reads_atr = after.needs_atr and not (before.needs_atr and before.exits.atr_period == after.exits.atr_period)
+        if reads_atr or needs(strategy) != needs(base):
+            raise ArgumentInvalid(
+                "changes which bars and columns a run reads, and a sweep reads them once",
+                where="execution",
+                found=changes.get("execution"),
+                hint="set a level in ATR or a volatility window for all scenarios, then sweep its other values",
+            )
+        return {
+            "execution": strategy.execution.to_core(),
+            "decisions": rules_in_force(strategy).to_core(),
+            "metrics": strategy.metrics.to_core(),
+        }
+
+    return rules_of

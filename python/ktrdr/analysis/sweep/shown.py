@@ -1,0 +1,91 @@
+"""Requests and results of sweeps as lists, pages and the command line print them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ktrdr.analysis.sweep.job import SweepRun
+from ktrdr.operations.kind import Section, Shown
+from ktrdr.operations.models import Result
+from ktrdr.simulation.metrics import label, listed, rate_text, value_text
+from ktrdr.strategy.submitted import known_strategy
+from ktrdr.text import dates_text
+
+_LISTED: Final = ("sharpe", "total_return", "max_drawdown", "trades")
+_MOST_ROWS: Final = 10
+
+
+def shown(spec: Mapping[str, Any]) -> Shown:
+    """Returns strategy, symbol, timeframe, dates and rules; a spec of a later version as far as it can be read."""
+    strategy = known_strategy(str(spec.get("strategy_text", "")))
+    name = spec.get("strategy_name") or (None if strategy is None else strategy.name)
+    start = spec.get("start")
+    end = spec.get("end")
+    fields = {
+        "strategy": name,
+        "symbol": spec.get("symbol"),
+        "timeframe": spec.get("timeframe"),
+        "start_date": start,
+        "end_date": end,
+    }
+    title = " ".join(str(part) for part in (name, spec.get("symbol"), spec.get("timeframe")) if part)
+    detail = ", ".join(filter(None, (dates_text(start, end), _tried(spec))))
+    return Shown(title or "sweep", detail, fields)
+
+
+def _tried(spec: Mapping[str, Any]) -> str:
+    grid = spec.get("grid")
+    if isinstance(grid, Mapping):
+        return " x ".join(f"{len(values)} {name}" for name, values in grid.items())
+    return f"{len(spec.get('scenarios') or ())} scenarios"
+
+
+def figures(summary: Mapping[str, Any]) -> dict[str, float | int | None]:
+    """Returns total return and Sharpe ratio of the best scenario."""
+    return listed((summary.get("best") or {}).get("metrics", {}))
+
+
+def headline(manifest: Mapping[str, Any]) -> str:
+    """Returns strategy, symbol, span, model and the rules that were swept."""
+    run = (
+        f"sweep of {manifest['strategy']} on {manifest['symbol']} {manifest['timeframe']}, "
+        f"{manifest['first_simulated']} to {manifest['last_simulated']}, model {manifest['model']}"
+    )
+    return f"{run}: {', '.join(manifest['parameters'])}"
+
+
+def remarks(result: Result) -> list[Section]:
+    """Returns the best scenario with the doubt that so many trials cast, and the best scenarios as a table."""
+    best = result.summary["best"]
+    if best is None:
+        return [Section("best", None, lines=("no scenario has a Sharpe ratio",))]
+    assert isinstance(result, SweepRun)
+    names = tuple(result.manifest["parameters"])
+    top = result.table.sort("sharpe", descending=True, nulls_last=True).head(_MOST_ROWS)
+    rows = [
+        (
+            str(row["scenario"]),
+            *(_text(row[name]) for name in names),
+            *(value_text(name, row[name], digits=3) for name in _LISTED),
+        )
+        for row in top.to_dicts()
+    ]
+    headings = ("scenario", *names, *(label(name) for name in _LISTED))
+    return [Section("", None, headings=headings, rows=rows), Section("best", best, lines=_lines(best, result.summary))]
+
+
+def _lines(best: Mapping[str, Any], summary: Mapping[str, Any]) -> list[str]:
+    count = f"{summary['scenarios']:,} scenarios"
+    lines = []
+    if best["dsr"] is not None:
+        lines.append(f"probability that the best is more than luck among {count} (DSR): {rate_text(best['dsr'])}")
+    if best["pbo"] is not None:
+        lines.append(f"probability of an overfitted choice (PBO): {rate_text(best['pbo'])}")
+    if summary["failed"]:
+        lines.append(f"{summary['failed']:,} of {count} cannot be traded")
+    return lines
+
+
+def _text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

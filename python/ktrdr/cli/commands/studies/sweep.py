@@ -1,0 +1,143 @@
+"""``ktrdr sweep``: backtests a strategy under many rules, here, and judges the best of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from ktrdr.cli.output import CommandResult
+from ktrdr.cli.runs.options import NO_OPTIONS, Out, RunOptions, Whole, naming_flags
+from ktrdr.errors import ArgumentInvalid
+from ktrdr.profile import DEFAULT_THREADS
+
+if TYPE_CHECKING:
+    from ktrdr.analysis.sweep.request import SweepRequest
+
+_DIGITS = 12
+_SLACK = 1e-9
+_MOST_STEPS = 1_000_000
+
+Grids = Annotated[tuple[str, ...], Parameter(name="--grid", negative="", consume_multiple=False, show_default=False)]
+
+
+def sweep(
+    strategy: str,
+    symbol: str,
+    timeframe: str,
+    /,
+    *,
+    grid: Grids,
+    options: RunOptions = NO_OPTIONS,
+    threads: Whole = DEFAULT_THREADS,
+    note: str | None = None,
+    out: Out = None,
+) -> CommandResult:
+    """Backtest a strategy under many rules, and judge the best of them.
+
+    Parameters
+    ----------
+    strategy
+        A strategy's name or path.
+    symbol
+        Instrument to trade.
+    timeframe
+        The strategy's base timeframe.
+    grid
+        Values of a rule, as execution.x=0,0.1 or decisions.y=0.4:0.9:0.05.
+    threads
+        Torch threads of the scoring.
+    note
+        A note shown in `operations list`.
+    out
+        Write the table of scenarios to this Parquet or CSV file.
+    """
+    from ktrdr._lazy import require
+    from ktrdr.analysis.sweep.request import SweepRequest
+    from ktrdr.arguments import check_threads
+
+    require("torch", "safetensors")
+    if out is not None:
+        _check_out(out)
+    with naming_flags():
+        check_threads(threads)
+        request = SweepRequest.of(strategy, symbol, timeframe, grid=grid_of(grid), **options.parameters())
+    return _here(request, threads, note, out)
+
+
+def grid_of(given: Sequence[str]) -> dict[str, list[Any]]:
+    """Returns the values of each rule; ``a:b:step`` has a + i step, up to b. Raises ``ArgumentInvalid``.
+
+    >>> grid_of(["decisions.confidence_threshold=0.5:0.6:0.05", "execution.fill=next_open,this_close"])
+    {'decisions.confidence_threshold': [0.5, 0.55, 0.6], 'execution.fill': ['next_open', 'this_close']}
+    """
+    grid: dict[str, list[Any]] = {}
+    for one in given:
+        name, equals, text = one.partition("=")
+        if not equals or not name or not text:
+            raise ArgumentInvalid("cannot be read", where="--grid", found=one, expected="RULE=a,b,c or RULE=a:b:step")
+        if name in grid:
+            raise ArgumentInvalid("set twice", where="--grid", found=name)
+        grid[name] = _range(one, text) if text.count(":") == 2 and "{" not in text else _list(one, text)
+    return grid
+
+
+def _range(given: str, text: str) -> list[float]:
+    try:
+        first, last, step = (float(part) for part in text.split(":"))
+        count = (last - first) / step
+        steps = int(count + _SLACK / abs(step)) if count >= -_SLACK else -1
+    except (ValueError, OverflowError, ZeroDivisionError):
+        steps = -1
+    if not 0 <= steps <= _MOST_STEPS:
+        expected = "first:last:step, numbers with a step that leads from the first to the last"
+        raise ArgumentInvalid("not a range", where="--grid", found=given, expected=expected)
+    return [round(first + place * step, _DIGITS) for place in range(steps + 1)]
+
+
+def _list(given: str, text: str) -> list[Any]:
+    from ktrdr.config.yaml import read_yaml
+    from ktrdr.errors import ConfigError
+
+    try:
+        values: list[Any] = read_yaml(f"values: [{text}]", "--grid").data["values"]
+    except (ConfigError, KeyError, TypeError):
+        raise ArgumentInvalid("the values cannot be read", where="--grid", found=given) from None
+    return values
+
+
+def _check_out(path: Path) -> None:
+    if path.suffix not in (".parquet", ".csv"):
+        raise ArgumentInvalid(
+            "the kind of file is not known", where="--out", found=path.name, expected=".parquet or .csv"
+        )
+    from ktrdr.disk import check_page
+
+    check_page(path)
+
+
+def _here(request: SweepRequest, threads: int, note: str | None, out: Path | None) -> CommandResult:
+    from ktrdr.analysis.sweep.foreground import begin
+    from ktrdr.cli.runs.foreground import in_foreground
+    from ktrdr.operations.store.store import Store
+
+    store = Store.open()
+    answer = in_foreground(lambda _: begin(store, request, threads=threads, note=note), store)
+    if out is None or answer.failure is not None:
+        return answer
+    return _written(answer, store, out)
+
+
+def _written(answer: CommandResult, store: Any, out: Path) -> CommandResult:
+    from dataclasses import replace
+
+    from ktrdr.operations.kind import kind_of
+
+    table = kind_of("sweep").table(store, answer.data["operation_id"], "scenarios")
+    if out.suffix == ".csv":
+        table.write_csv(out)
+    else:
+        table.write_parquet(out)
+    return replace(answer, data={**answer.data, "out": str(out)}, shown=[*answer.shown, f"scenarios {out}"])
