@@ -100,14 +100,22 @@ class DecisionOrchestrator:
     def poll(self) -> bool:
         """Asks the kill switch, also while the feed is silent; returns True once trading has been stopped.
 
-        Orders that wait are cancelled at once, and open positions are closed at the next price there is.
+        Orders that wait are cancelled at once, and open positions are closed at the next price there is. A run that is
+        behind its broker after a restart stops once it has taken the broker's last bar again.
         """
-        if self.killed is None and self._switch is not None and not self._is_behind:
-            reason = self._switch.reason()
-            if reason is not None:
-                self.killed = reason
-                self._stop(f"kill switch: {reason}: no orders any more")
+        reason = self._switch.reason() if self.killed is None and self._switch is not None else None
+        if reason is not None and self._is_behind:
+            self._cancel_ahead(reason)
+        elif reason is not None:
+            self.killed = reason
+            self._stop(f"kill switch: {reason}: no orders any more")
         return self.killed is not None
+
+    def _cancel_ahead(self, reason: str) -> None:
+        """Cancels orders of bars that the run has yet to take a second time; it stops once it has taken them."""
+        for engine in self.engines.values():
+            for order in self.broker.working(engine.symbol):
+                self._cancel(engine, order, f"by the kill switch: {reason}; the run stops at its bar")
 
     @property
     def _is_behind(self) -> bool:

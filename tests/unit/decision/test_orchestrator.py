@@ -223,6 +223,29 @@ def test_a_close_that_was_sent_but_not_saved_is_taken_over_at_the_start(make: Ma
     assert [fill.order_id for fill in desk.bar(1).fills] == [closing.id] and desk.broker.position("EURUSD") == 0
 
 
+def test_a_kill_while_bars_are_yet_to_be_taken_again_cancels_at_once(make: Make, tmp_path: Path) -> None:
+    file = tmp_path / "run.kill"
+    desk = make(switch=FileSwitch([file]))
+    desk.bar(0)
+    held = desk.engine.held()
+    stamp = desk.stamp
+    price = desk.price
+    order = desk.bar(1).order
+    desk.engine = engines.DecisionEngine("run", desk.engine.config, held=held)  # killed before its next save
+    desk.make(switch=FileSwitch([file]))
+    assert list(desk.broker.working("EURUSD")) == [order]
+    ask(file, "enough")
+    assert desk.desk.poll() is desk.desk.poll() is False  # the feed is silent, and the run is behind its broker
+    assert not desk.broker.working("EURUSD")
+    cancelled = "was cancelled: by the kill switch: enough; the run stops at its bar"
+    assert [event.text for event in desk.events] == [f"run-EURUSD-{WARM + 1} {cancelled}"]
+    desk.stamp = stamp
+    desk.price = price
+    desk.bar(1)
+    assert desk.desk.poll() is True
+    assert desk.bar(1).fills == () and not desk.broker.fills()
+
+
 def test_an_order_is_never_sent_twice(make: Make) -> None:
     desk = make()
     desk.bar(1)
