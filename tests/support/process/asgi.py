@@ -46,8 +46,9 @@ def ask(
 
 
 async def _ask(app: ASGIApp, method: str, path: str, headers: Mapping[str, str], body: list[bytes]) -> Said:
+    address, _, query = path.partition("?")
     scope = {
-        "type": "http", "method": method, "path": path, "query_string": b"", "scheme": "http",
+        "type": "http", "method": method, "path": address, "query_string": query.encode(), "scheme": "http",
         "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()],
     }  # fmt: skip
     pieces = [{"type": "http.request", "body": piece, "more_body": True} for piece in body]

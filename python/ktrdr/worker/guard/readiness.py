@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from ktrdr.operations.store.store import Store
+from ktrdr.settings import data_root
 
 LIMIT_SECONDS = 3.0
+LEAST_FREE_BYTES = 16 << 20
+"""Room for some checkpoints of a run."""
 _FRESH_SECONDS = 1.0
 
 
@@ -25,6 +29,9 @@ class Looks(Protocol):
 
 class Readiness:
     """Answers whether a worker can take operations.
+
+    A database may still write over old pages of a full disk, but the next save of a run would find no room. So the data
+    folder needs room, too.
 
     There is one probe of the database at a time, in a thread of its own: however many ask while the database is silent,
     one thread waits for it, and everyone has an answer within the limit.
@@ -55,8 +62,14 @@ class Readiness:
         return bool(done) and self._probe.result()
 
     def _written(self) -> bool:
-        """Returns True if this worker's sign of life could be written; it is registered then, too."""
+        """Returns True if there is room, and this worker's sign of life could be written; it is registered then."""
         try:
-            return self._store.worker_beat(self._runner.worker_id)
+            return self._store.worker_beat(self._runner.worker_id) and _free_bytes() >= LEAST_FREE_BYTES
         except Exception:  # whatever it is, no operation could be saved
             return False
+
+
+def _free_bytes() -> int:
+    """Returns the room where the data folder is, or will be."""
+    root = data_root().absolute()
+    return shutil.disk_usage(next(folder for folder in (root, *root.parents) if folder.exists())).free

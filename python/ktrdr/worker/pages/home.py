@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
@@ -27,6 +27,15 @@ router = APIRouter(tags=["pages"], route_class=PageRoute)
 _PAGE_ROWS = 50
 _WITH_VERDICT = "research"
 
+_PAGE: dict[str, Any] = {"content": {"text/html": {}}}
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The page.", **_PAGE},
+    422: {"description": "A page that says which choice is none.", **_PAGE},
+    "default": {
+        "description": "Refused: a page or, before the page, JSON.",
+        "content": {"text/html": {}, "application/json": {}},
+    },
+}
 # An empty text is what a form sends for a choice that was not made.
 _Status = Status | Literal[""]
 _Kind = Annotated[str, Query(pattern=r"^[a-z]{0,40}$")]
@@ -47,7 +56,7 @@ class Wanted:
         return f"{path}?{query}" if query else path
 
 
-@router.get("/", response_class=Response, responses={200: {"content": {"text/html": {}}}})
+@router.get("/", response_class=Response, responses=_ANSWERS)
 def home(request: Request, parts: Parts, status: _Status = "", kind: _Kind = "", cursor: _Cursor = "") -> HTMLResponse:
     """Operations with status and progress; without a session the login form and nothing else."""
     if not request.scope[KNOWN]:

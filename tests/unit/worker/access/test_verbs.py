@@ -81,6 +81,11 @@ class TestDocument:
         ]
         assert silent == []
 
+    def test_the_page_is_refused_as_a_page(self, service: Service, app: ASGIApp) -> None:
+        answers = create_api(service).openapi()["paths"]["/"]["get"]["responses"]
+        said = ask(app, "GET", "/?cursor=%00&kind=0", HOST | {"accept": "text/html"})
+        assert said.headers["content-type"].partition(";")[0] in answers.get(str(said.status), {})["content"]
+
     def test_an_id_has_a_pattern(self, service: Service) -> None:
         (first, *_) = create_api(service).openapi()["paths"]["/operations/{operation_id}"]["get"]["parameters"]
         assert first["schema"]["pattern"].startswith("^[a-z0-9_]")

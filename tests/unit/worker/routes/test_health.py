@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +16,9 @@ from ktrdr.operations.pool.runner import Runner
 from ktrdr.operations.store.store import Store
 from ktrdr.worker.access.settings import Access
 from ktrdr.worker.app import create_app
+from ktrdr.worker.guard.readiness import Readiness
 from ktrdr.worker.service import Service
+from support.database.disks import full, small_disk
 from support.process.asgi import Said, ask
 
 
@@ -55,6 +60,41 @@ def test_ready_while_the_runner_looks_and_the_database_answers(asked: Callable[.
 def test_not_ready_once_nobody_looks_for_operations(asked: Callable[..., Said], store: Store) -> None:
     said = asked(Runner(store, 1))
     assert (said.status, said.body) == (503, b'{"status":"not ok"}')
+
+
+def test_unhealthy_once_the_runner_is_dead(asked: Callable[..., Said], store: Store) -> None:
+    said = asked(Looking(alive=False, looks=False), "/health")
+    assert (said.status, said.body) == (503, b'{"status":"not ok"}')
+    hangs = Looking(looks=False)
+    assert (asked(hangs, "/health").status, asked(hangs).status) == (200, 503)
+
+
+def test_not_ready_on_a_full_disk(asked: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with small_disk(tmp_path / "disk", "32m") as disk:
+        monkeypatch.setenv("KTRDR_DATA_DIR", str(disk))
+        assert asked(Looking()).status == 200
+        with full(disk):
+            assert asked(Looking()).status == 503
+            assert asked(Looking(), "/health").status == 200
+        assert asked(Looking()).status == 200
+
+
+def test_a_database_that_is_silent_holds_up_nobody(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many ask, one thread waits, and each of them has its answer in time."""
+    asked_at_once = 20
+    waiting = threading.Event()
+    beats = []
+    monkeypatch.setattr(store, "worker_beat", lambda *_: beats.append(1) or waiting.wait(30))
+    readiness = Readiness(store, Looking(), limit_s=0.2)
+
+    async def all_of_them() -> list[bool]:
+        return await asyncio.gather(*(readiness.is_ready() for _ in range(asked_at_once)))
+
+    began_s = time.monotonic()
+    assert asyncio.run(all_of_them()) == [False] * asked_at_once
+    waiting.set()
+    assert time.monotonic() - began_s < 5
+    assert len(beats) == 1
 
 
 def test_not_ready_without_a_database_and_still_alive(asked: Callable[..., Said], store: Store, tmp_path: Path) -> None:
