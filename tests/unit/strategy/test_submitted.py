@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ktrdr.analysis.sweep.request import SweepRequest
 from ktrdr.analysis.walk_forward.request import WalkForwardRequest
 from ktrdr.backtesting.inputs.request import BacktestRequest
 from ktrdr.decision.job.request import PaperRequest
@@ -20,8 +21,12 @@ REQUESTS: dict[type[StrategyRequest], tuple[Any, ...]] = {
     TrainingRequest: ("EURUSD", "1h"),
     WalkForwardRequest: ("EURUSD", "1h", 3),
     PaperRequest: ("EURUSD", "1h", "eurusd"),
+    SweepRequest: ("EURUSD", "1h"),
 }
-OPTIONS: dict[type[StrategyRequest], dict[str, Any]] = {PaperRequest: {"metrics": {"periods_per_year": 252}}}
+OPTIONS: dict[type[StrategyRequest], dict[str, Any]] = {
+    PaperRequest: {"metrics": {"periods_per_year": 252}},
+    SweepRequest: {"grid": {"execution.slippage.rate": [0.0, 0.001]}},
+}
 STORED = {
     BacktestRequest: "symbol timeframe start end model initial_capital execution decisions metrics strict resample",
     TrainingRequest: "symbols timeframe start end seed device resample training",
@@ -29,8 +34,11 @@ STORED = {
     "training execution decisions metrics",
     PaperRequest: "symbol timeframe feed start end model initial_capital execution decisions metrics "
     "largest_position daily_loss",
+    SweepRequest: "symbol timeframe start end model initial_capital execution decisions metrics strict resample",
 }
 """Keys of a spec as the first version stored them, in order; name and text of the strategy follow."""
+FURTHER = {SweepRequest: ("grid", "scenarios")}
+"""Keys that follow those."""
 
 
 @pytest.mark.parametrize("kind", REQUESTS)
@@ -39,7 +47,7 @@ def test_a_spec_of_the_first_version_is_read(kind: Any) -> None:
     spec = json.loads(json.dumps(request.to_spec()))
     keys = [*STORED[kind].split(), "strategy_name", "strategy_text"]
     assert list(spec)[: len(keys)] == keys, "the order is that of stored specs"
-    assert kind.of_spec({key: spec[key] for key in keys}) == request
+    assert kind.of_spec({key: spec[key] for key in (*keys, *FURTHER.get(kind, ()))}) == request
     with pytest.raises(ArgumentInvalid):
         kind.of_spec({**spec, "strategy": "v3_minimal"})
 

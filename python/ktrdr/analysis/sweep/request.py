@@ -14,14 +14,11 @@ from ktrdr.backtesting.decision_function import rules_in_force
 from ktrdr.backtesting.inputs.config import BacktestConfig, with_rules
 from ktrdr.backtesting.inputs.parameters import BacktestOptions, BacktestParameters
 from ktrdr.backtesting.inputs.request import SECTIONS
-from ktrdr.config.place import Place
-from ktrdr.config.plain import plain
-from ktrdr.config.strict import checked
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.strategy.history import needs
-from ktrdr.strategy.schema import UNDECIDING, Strategy
-from ktrdr.strategy.submitted import StrategyText
+from ktrdr.strategy.schema import Strategy
+from ktrdr.strategy.submitted import StrategyRequest, StrategySource
 
 _SIGNAL_RULES = ("decisions.cost_model",)
 """Rules that make other signals of the same scores."""
@@ -29,20 +26,16 @@ _OF_CLASSES = ("decisions.confidence_threshold", "decisions.allow_short_from_fla
 """Rules that a regression does not have: its edge decides."""
 
 
-class SweepRequest(BacktestParameters):
+class SweepRequest(StrategyRequest, BacktestParameters):
     """One sweep, as the ``spec`` of an operation holds it: a backtest's parameters, and what is tried."""
 
-    strategy_name: str | None = Field(
-        description="name that the strategy was submitted by; None for a path, a text or a mapping"
-    )
-    strategy_text: str = Field(description="the strategy's file as it was when it was submitted")
     grid: dict[str, list[Any]] | None = Field(None, description="values of each rule by dotted name")
     scenarios: list[dict[str, Any]] | None = Field(None, description="in place of a grid, the rules of each scenario")
 
     @classmethod
     def of(
         cls,
-        strategy: str | Path | Mapping[str, Any] | StrategyText,
+        strategy: StrategySource,
         symbol: str,
         timeframe: str,
         *,
@@ -59,45 +52,21 @@ class SweepRequest(BacktestParameters):
         >>> SweepRequest.of("v3_minimal", "EURUSD", "1h", grid={"execution.slippage.rate": [0, 0.001]}).grid
         {'execution.slippage.rate': [0, 0.001]}
         """
-        source = StrategyText.of(strategy)
         tried = Scenarios.of(grid, scenarios)
         values: dict[str, Any] = {
-            "strategy_name": source.name,
-            "strategy_text": source.text,
             "symbol": symbol,
             "timeframe": timeframe,
             "grid": None if grid is None else {name: list(given) for name, given in tried.values.items()},
             "scenarios": None if grid is not None else [tried.at(row) for row in range(len(tried))],
             **options,
         }
-        for section in SECTIONS:
-            if isinstance(values.get(section), Mapping):
-                values[section] = plain(values[section], Place("request"), (section,))
-        request = checked(cls, values)
+        request = cls.submit(strategy, values, SECTIONS)
         request.check()
         return request
-
-    @classmethod
-    def of_spec(cls, spec: Mapping[str, Any]) -> SweepRequest:
-        """Returns the request that `to_spec` wrote; raises ``ArgumentInvalid`` for another spec."""
-        return checked(cls, spec)
-
-    def to_spec(self) -> dict[str, Any]:
-        """Returns the request as a JSON object."""
-        return self.model_dump()
-
-    @property
-    def submitted(self) -> StrategyText:
-        """Returns the strategy's text under the name that it was submitted by."""
-        return StrategyText(self.strategy_text, self.strategy_name)
 
     def check(self) -> None:
         """Checks strategy, rules and scenarios; raises a ``ConfigError`` leaf or ``ArgumentInvalid``."""
         self.compiled(self.config(DEFAULT_THREADS))
-
-    def check_name(self) -> None:
-        """Passes if the name still means the stored strategy; else ``IdentityMismatch`` names the difference."""
-        self.submitted.require_unchanged(UNDECIDING)
 
     def config(self, threads: int, model: str | None = None, data_dir: str | Path | None = None) -> BacktestConfig:
         """Returns the configuration of the backtest that all scenarios share, under the rules they have in common."""
