@@ -26,6 +26,7 @@ PAINTED = """(() => {
   }
   return Object.keys(found);
 })()"""
+FRAME = "new Promise(done => requestAnimationFrame(() => setTimeout(done, 0)))"
 BLUE = "0,114,178"
 ORANGE = "193,79,0"
 
@@ -88,12 +89,16 @@ def test_a_long_page_is_small_and_opens_fast(page: Page, report: Path) -> None:
 def test_frames_are_short_at_any_zoom(page: Page, report: Path) -> None:
     opened(page, report)
     page.run("document.querySelector('#chart').focus()")
-    before = page.main_thread_s()
-    keys = ["+"] * 12 + ["ArrowLeft", "ArrowRight"] * 3 + ["-"] * 12
-    for key in keys:
+    page.run(FRAME)
+    took_s = []
+    for key in ["n", "0"] + ["+"] * 12 + ["ArrowLeft", "ArrowRight"] * 3 + ["-"] * 12:
+        before = page.main_thread_s()
         page.press(key)
-        page.run("new Promise(done => requestAnimationFrame(() => setTimeout(done, 0)))")
-    assert (page.main_thread_s() - before) / len(keys) < 0.060
+        page.run(FRAME)
+        took_s.append(page.main_thread_s() - before)
+    assert sum(took_s) / len(took_s) < 0.060
+    # No single one either: rows that the library merges anew took 100 to 200 ms at some zooms.
+    assert max(took_s) < 0.100
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ function prices(part, rows) {
     high[row] = (Math.max(begin, end) + part.up[row]) / scale;
     low[row] = (Math.min(begin, end) - part.down[row]) / scale;
   }
-  return { open, high, low, close };
+  return { open, high: new Column(high), low: new Column(low), close };
 }
 
 function viewOf(part, first, every) {
@@ -135,7 +135,7 @@ const chart = library.createChart(box, {
   width: box.clientWidth, height: 400,
   layout: { attributionLogo: false, fontFamily: "system-ui, sans-serif", fontSize: 12, panes: { enableResize: false } },
   localization: { locale: "en-GB", timeFormatter: stamp },
-  timeScale: { timeVisible: true, secondsVisible: false, minBarSpacing: 0.001, enableConflation: true, rightOffset: 2 },
+  timeScale: { timeVisible: true, secondsVisible: false, minBarSpacing: 0.001, rightOffset: 2 },
   rightPriceScale: { minimumWidth: 76 },
   handleScroll: { vertTouchDrag: false, mouseWheel: false },
   handleScale: { mouseWheel: false, axisPressedMouseMove: { time: true, price: false } },
@@ -156,9 +156,10 @@ function addSeries(name, kind, pane, options) {
   series[name] = chart.addSeries(library[`${kind}Series`], { ...quiet, ...options }, pane);
 }
 
-/* ---- curves ----
+/* ---- prices and curves ----
    A row of the data is no object of the library: a pixel's rows are summed up when it is drawn, so that a long run
-   opens at once and moves smoothly at any zoom. */
+   opens at once and moves smoothly at any zoom. The library's own candles were merged anew at every step of the zoom,
+   which made single frames of 60 to 200 ms. */
 
 class Drawing {
   attached({ series: host, requestUpdate }) { this.host = host; this.update = requestUpdate; }
@@ -230,6 +231,47 @@ class Curve extends Drawing {
     context.setLineDash(this.dash);
     context.stroke();
     context.setLineDash([]);
+  }
+}
+
+/* A bar as a candle; of bars that share a pixel, or lie too close for a body, the range from low to high. */
+const LEAST_BODY = 3;
+class Candles extends Drawing {
+  limits(from, to) {
+    return from <= to ? [view.candles.low.extremes(from, to)[0], view.candles.high.extremes(from, to)[1]] : null;
+  }
+
+  draw(context, frame) {
+    context.fillStyle = colours.candle;
+    if (frame.step < LEAST_BODY) this.ranges(context, frame); else this.bodies(context, frame);
+  }
+
+  ranges(context, frame) {
+    const tops = [];
+    let place = 0;
+    eachColumn(view.candles.high, frame, (left, width, low, high) => tops.push(frame.y(high)));
+    eachColumn(view.candles.low, frame, (left, width, low) => {
+      const top = tops[place], wide = Math.max(width * 0.6, 1);
+      place += 1;
+      context.fillRect(left + (width - wide) / 2, top, wide, Math.max(frame.y(low) - top, 1));
+    });
+  }
+
+  bodies(context, { from, to, x, y, step }) {
+    const { open, high, low, close } = view.candles, half = Math.max(Math.floor(step * 0.35), 1), hollow = new Path2D();
+    for (let row = from; row <= to; row += 1) {
+      const middle = Math.round(x(row)), top = y(Math.max(open[row], close[row])), bottom = y(Math.min(open[row], close[row]));
+      const height = Math.max(bottom - top, 1), rises = close[row] > open[row];
+      context.fillRect(middle, y(high.values[row]), 1, top - y(high.values[row]));
+      context.fillRect(middle, bottom, 1, y(low.values[row]) - bottom);
+      if (rises) hollow.rect(middle - half + 0.5, top + 0.5, 2 * half, Math.max(height - 1, 0));
+      else context.fillRect(middle - half, top, 2 * half + 1, height);
+    }
+    context.fillStyle = colours.hollow;
+    context.fill(hollow);
+    context.strokeStyle = colours.candle;
+    context.lineWidth = 1;
+    context.stroke(hollow);
   }
 }
 
@@ -315,11 +357,11 @@ class StateBands extends Drawing {
   }
 }
 
-function addHost(name, pane, formatter, drawings, top = 0.2) {
-  const priceFormat = { type: "custom", formatter, minMove: 1e-6 };
+function addHost(name, pane, formatter, drawings, top = 0.2, minMove = 1e-6) {
+  const priceFormat = { type: "custom", formatter, minMove };
   addSeries(name, "Line", pane, { lineVisible: false, priceFormat });
   // The words of a pane lie above its curves.
-  series[name].priceScale().applyOptions({ scaleMargins: { top, bottom: 0.05 } });
+  series[name].priceScale().applyOptions({ scaleMargins: { top, bottom: 0.08 }, entireTextOnly: true });
   for (const one of drawings) series[name].attachPrimitive(one);
 }
 
@@ -329,11 +371,10 @@ const small = innerWidth < 700;
 if (overview.candles) {
   const at = addPane("price", small ? 260 : 340, "Price", (row) => {
     const { open, high, low, close } = view.candles;
-    return row === null ? [] : [["open", price(open[row])], ["high", price(high[row])], ["low", price(low[row])],
+    return row === null ? [] : [["open", price(open[row])], ["high", price(high.values[row])], ["low", price(low.values[row])],
       ["close", price(close[row])]];
   });
-  const format = { type: "price", precision: decimals.price, minMove: 10 ** -decimals.price };
-  addSeries("candles", "Candlestick", at, { priceFormat: format });
+  addHost("price", at, price, [new Candles()], 0.1, 10 ** -decimals.price);
 }
 if (page.states.length) {
   const at = addPane("states", 22 * page.states.length + 4, "", () => []);
@@ -364,30 +405,22 @@ addHost("drawdown", addPane("drawdown", 104, "Drawdown", (row) =>
 addHost("exposure", addPane("exposure", 112, "Exposure", (row) =>
   row === null ? [] : [["", percent(view.exposure.values[row])]]), percents, [new Area(() => view.exposure, 1)]);
 
-function candlesticks() {
-  const { open, high, low, close } = view.candles, found = new Array(view.rows);
-  for (let row = 0; row < view.rows; row += 1) {
-    found[row] = { time: view.time[row], open: open[row], high: high[row], low: low[row], close: close[row] };
-  }
-  return found;
-}
-
-/* The first series holds every time. Another gives its pane a scale by one value that its curves have too, and has it at
-   the end: the library gives no scale to a series that has nothing at or after the left edge. */
+/* The first series holds every time, none of them a row to draw. Each gives its pane a scale by one value that its
+   curves have too, and has it at the end: the library gives no scale to a series that has nothing at or after the left
+   edge. */
 function fillSeries() {
-  const end = view.rows - 1;
-  const value = (name) => name === "equity" ? view.equity.values[end] : 0;
-  const times = view.candles ? candlesticks() : Array.from(view.time, (time) => ({ time }));
-  if (!view.candles && view.rows) times[end].value = value("equity");
-  for (const [name, host] of Object.entries(series)) {
-    const full = name === (view.candles ? "candles" : "equity");
-    host.setData(full ? times : view.rows ? [{ time: view.time[end], value: value(name) }] : []);
-  }
+  const end = view.rows - 1, ends = { price: () => view.candles.close[end], equity: () => view.equity.values[end] };
+  const value = (name) => ends[name]?.() ?? 0;
+  const times = Array.from(view.time, (time) => ({ time }));
+  Object.entries(series).forEach(([name, host], place) => {
+    const last = view.rows ? [{ time: view.time[end], value: value(name) }] : [];
+    host.setData(place ? last : [...times.slice(0, -1), ...last]);
+  });
 }
 
 /* ---- trades on the chart ---- */
 
-const MOST_MARKS = 200;
+const MOST_MARKS = 200, LEAST_LINE = 2;
 let chosen = null;
 
 function visibleTrades() {
@@ -449,7 +482,8 @@ class TradeMarks extends Drawing {
       this.line(paths.levels.good, left, this.y(trades.target[number]), right);
     }
     const start = this.y(trades.in[number]), end = this.y(trades.out[number]);
-    this.line(paths.lines[side], left, start, right, end);
+    // Lines of trades that are narrower would cover the prices, and take most of a frame.
+    if (right - left > LEAST_LINE) this.line(paths.lines[side], left, start, right, end);
     if (withMarks) this.ends(paths, number, left, start, right, end);
   }
 
@@ -480,7 +514,7 @@ class EquityMarks extends TradeMarks {
 }
 
 const marks = overview.candles ? new TradeMarks() : new EquityMarks();
-(series.candles ?? series.equity).attachPrimitive(marks);
+(series.price ?? series.equity).attachPrimitive(marks);
 
 /* ---- looks ---- */
 
@@ -491,10 +525,6 @@ function paint() {
     grid: { vertLines: { color: line }, horzLines: { color: line } },
     rightPriceScale: { borderColor: line }, timeScale: { borderColor: line },
     crosshair: { mode: library.CrosshairMode.Normal, vertLine: { color: text, labelBackgroundColor: "#3a4654" }, horzLine: { color: text, labelBackgroundColor: "#3a4654" } },
-  });
-  series.candles?.applyOptions({
-    upColor: colours.hollow, downColor: colours.candle, borderColor: colours.candle, wickColor: colours.candle,
-    borderUpColor: colours.candle, borderDownColor: colours.candle, wickUpColor: colours.candle, wickDownColor: colours.candle,
   });
 }
 
