@@ -39,7 +39,32 @@ html_css_files = ["guide.css"]
 html_show_sphinx = False
 html_copy_source = False
 html_show_sourcelink = False
-html_theme_options = {"top_of_page_buttons": []}
+# Blue and orange tell apart for colour-blind readers; the theme writes each set where a reader has chosen it.
+_LIGHT = {
+    "chart-up": "#2274b5",
+    "chart-down": "#c35a00",
+    "chart-0": "#2274b5",
+    "chart-1": "#c35a00",
+    "chart-2": "#5a8f00",
+    "chart-3": "#8a4fbf",
+    "chart-sell": "#8a4fbf",
+    "color-brand-primary": "#1f6299",
+    "color-brand-content": "#1f6299",
+    "color-brand-visited": "#6b4a94",
+}
+_DARK = {
+    "chart-up": "#6cb4ee",
+    "chart-down": "#f29a4a",
+    "chart-0": "#6cb4ee",
+    "chart-1": "#f29a4a",
+    "chart-2": "#a5d05a",
+    "chart-3": "#c9a0f0",
+    "chart-sell": "#c9a0f0",
+    "color-brand-primary": "#7fbcf0",
+    "color-brand-content": "#7fbcf0",
+    "color-brand-visited": "#c9a8ee",
+}
+html_theme_options = {"top_of_page_buttons": [], "light_css_variables": _LIGHT, "dark_css_variables": _DARK}
 # A light and a dark style that keep enough contrast for small code.
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"

@@ -12,15 +12,16 @@ from markupsafe import Markup, escape
 
 from ktrdr._types import Floats, Stamps
 from ktrdr.report.figures import Format, Scale, ticks
+from ktrdr.time import NS_PER_SECOND, SECONDS_PER_UNIT
 
 _WIDTH = 1_000.0
 _HEIGHT = 220.0
 _POINTS = 600
 """Pairs of extremes that are drawn of a curve; more would lie on the same pixels."""
-_DAY_S = 86_400.0
+_DAY_S = SECONDS_PER_UNIT["d"]
 _STEPS = (
-    *(("m", count, 60.0, "%H:%M") for count in (1, 5, 15)),
-    *(("h", count, 3_600.0, "%m-%d %H:%M") for count in (1, 3, 6, 12)),
+    *(("m", count, SECONDS_PER_UNIT["m"], "%H:%M") for count in (1, 5, 15)),
+    *(("h", count, SECONDS_PER_UNIT["h"], "%m-%d %H:%M") for count in (1, 3, 6, 12)),
     *(("D", count, _DAY_S, "%Y-%m-%d") for count in (1, 2, 7, 14)),
     *(("M", count, 30.44 * _DAY_S, "%Y-%m") for count in (1, 3, 6)),
     *(("Y", count, 365.25 * _DAY_S, "%Y") for count in (1, 2, 5, 10, 50, 200)),
@@ -91,13 +92,13 @@ def time_ticks(low_ns: int, high_ns: int, most: int = 4) -> list[tuple[int, str]
     >>> time_ticks(1_704_067_200_000_000_000, 1_735_689_600_000_000_000)
     [(1704067200000000000, '2024-01'), (1719792000000000000, '2024-07'), (1735689600000000000, '2025-01')]
     """
-    seconds = (high_ns - low_ns) / 1e9
+    seconds = (high_ns - low_ns) / NS_PER_SECOND
     unit, count, _, words = next(step for step in _STEPS if seconds <= most * step[1] * step[2])
     low, high = (int(np.datetime64(edge, "ns").astype(f"M8[{unit}]").astype(np.int64)) for edge in (low_ns, high_ns))
     first = -(-low // count) * count
     stamps = np.arange(first, high + 1, count).astype(f"M8[{unit}]").astype("M8[ns]").astype(np.int64)
     return [
-        (stamp, f"{datetime.fromtimestamp(stamp // 1_000_000_000, UTC):{words}}")
+        (stamp, f"{datetime.fromtimestamp(stamp // NS_PER_SECOND, UTC):{words}}")
         for stamp in stamps.tolist()
         if low_ns <= stamp <= high_ns
     ]
