@@ -39,6 +39,7 @@ SPECIFIED = {
     *(("POST", f"/operations/{{operation_id}}/{verb}") for verb in ("resume", "restart", "fork", "cancel", "delete")),
     ("POST", "/operations/{operation_id}/note"), ("GET", "/catalog/metrics"),
     *(("GET", f"/operations/{{operation_id}}/{part}") for part in ("results", "report", "trades", "equity", "events")),
+    ("GET", "/operations/{operation_id}/explanation"),
     ("GET", "/workers"), ("GET", "/health"), ("GET", "/ready"), ("GET", "/metrics"), ("GET", "/"),
     ("POST", "/session"),
 }  # fmt: skip
@@ -212,6 +213,19 @@ def test_the_report_of_a_run(client: httpx.Client, done: tuple[str, Any], place:
     assert (refused.status_code, code_of(refused)) == (409, "not_completed")
     store.request_cancel(waiting)
     store.delete(waiting)
+
+
+def test_the_reasons_of_a_run(client: httpx.Client, done: tuple[str, Any], place: Place, store: Store) -> None:
+    found = client.get(f"/operations/{done[0]}/explanation", params={"trade": [1, 3]}).json()
+    expected = stored_results(store, done[0]).explain([1, 3], place.folder)
+    assert [(one["trade"], one["event"]) for one in found["decisions"]] == [
+        (1, "entry"), (1, "exit"), (3, "entry"), (3, "exit"),
+    ]  # fmt: skip
+    for one, other in zip(found["decisions"], expected.decisions, strict=True):
+        assert one["inputs"][0]["words"] == other.inputs[0].words
+        assert one["margin"] == pytest.approx(other.margin)
+    refused = client.get(f"/operations/{done[0]}/explanation", params={"trade": 10**9})
+    assert (refused.status_code, code_of(refused)) == (422, "argument_invalid")
 
 
 @pytest.mark.parametrize("table", ["trades", "equity"])

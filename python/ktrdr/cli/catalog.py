@@ -85,6 +85,7 @@ _BACKTEST = Group(
         "run": Command("ktrdr.cli.commands.backtest:run", "Backtest a strategy over stored bars, or resume a run."),
         "show": Command("ktrdr.cli.commands.backtest:show", "Print a finished run in full, and write it out."),
         "report": Command("ktrdr.cli.commands.backtest:report", "Write a finished run as one HTML file."),
+        "explain": Command("ktrdr.cli.commands.backtest:explain", "Say why each trade was entered and left."),
         "compare": Command("ktrdr.cli.commands.backtest:compare", "Print finished runs side by side."),
     },
 )
@@ -118,7 +119,7 @@ _OPERATIONS = Group(
     {
         "list": Command("ktrdr.cli.commands.operations:list_operations", "List operations, newest first."),
         "show": Command("ktrdr.cli.commands.operations:show", "Show one operation."),
-        "report": Command("ktrdr.cli.commands.operations:report", "Write a completed operation as one HTML file."),
+        "report": Command("ktrdr.cli.commands.operations:report", "Write a training or a study as one HTML file."),
         "note": Command("ktrdr.cli.commands.operations:note", "Replace the note of an operation."),
         "follow": Command("ktrdr.cli.commands.operations:follow", "Print progress until the operation ends or stops."),
         "cancel": Command("ktrdr.cli.commands.operations:cancel", "Stop an operation; it can be resumed."),

@@ -60,7 +60,7 @@ def in_notebook(result: Any) -> str:
 
 
 class Explanation(Protocol):
-    """The reasons of a run's entries and exits; `ktrdr.analysis.explanation.explain` has the class."""
+    """The reasons of a run's entries and exits; `ktrdr.analysis.explanation.decision` has the class."""
 
     @property
     def decisions(self) -> Sequence[Any]:

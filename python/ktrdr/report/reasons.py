@@ -13,8 +13,6 @@ from ktrdr.operations.registry import Explanation
 from ktrdr.report.tables import MOST_TRADES
 from ktrdr.simulation.result import RunResult
 
-SHOWN_INPUTS = 6
-"""Inputs of a decision that the page has; the others are one number."""
 _SCORE_DIGITS = 4
 
 
@@ -47,18 +45,13 @@ def _by_trade(found: Explanation) -> JsonObject:
 
 
 def _decision(decision: Any) -> JsonObject:
-    shown = decision.inputs[:SHOWN_INPUTS]
-    rest = sum(one.attribution for one in decision.inputs[SHOWN_INPUTS:])
-    rows = [[one.words, _short(one.attribution)] for one in shown]
-    if len(decision.inputs) > SHOWN_INPUTS:
-        rows.append([f"{len(decision.inputs) - SHOWN_INPUTS} other inputs", _short(rest)])
     return {
         "said": decision.said,
         "time": f"{decision.time:%Y-%m-%d %H:%M}",
         "state": list(decision.state),
         "score": decision.score,
         "sum": _short(decision.difference),
-        "inputs": rows,
+        "inputs": [[words, _short(part)] for words, part in decision.largest()],
     }
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ktrdr import _core
 from ktrdr._types import Json, JsonObject
+from ktrdr.analysis.explanation.decision import Decision
 from ktrdr.errors import KtrdrError
 from ktrdr.operations.kind import Shown, figures, shown
 from ktrdr.operations.models import Operation, Outcome, Status, WorkerRecord
@@ -178,6 +179,18 @@ def _describe_metrics(schema: JsonObject) -> None:
         "description": "of a backtest; null where `undefined` has the reason",
         "properties": described,
     }
+
+
+class ExplanationView(View):
+    """The reasons of a run's entries and exits.
+
+    ``baseline`` has the mean of each feature over the simulated bars. The attributions of a decision add up to its
+    ``difference``: the score, less that of the baseline.
+    """
+
+    operation_id: str
+    baseline: Mapping[str, float]
+    decisions: Sequence[Decision]
 
 
 class ResultView(View):

@@ -22,8 +22,12 @@ import yaml
 from ktrdr import _core
 from ktrdr.backtesting.job.stored import stored_results
 from ktrdr.cli.app import main
+from ktrdr.cli.drawing import BLOCKS, Table
+from ktrdr.cli.runs.summary import summary
+from ktrdr.simulation.metrics import headline_names, label, names_by_kind
 from support.process.processes import Place, answer_of, furnish, program, strategy
 from support.process.service import Service, service
+from support.process.terminal import at_terminal
 
 RUN = "backtest run walker.yaml EURUSD 1h --start-date 2024-01-20 --threads 1"
 NOTE = "no costs, fixed size"
@@ -173,6 +177,38 @@ def test_a_run_is_shown_in_full(place: Place, say: Say, runs: tuple[str, str]) -
     assert doubt["days"] == results.metrics["daily_returns"]
     assert 0 < doubt["psr"] < 1 and 0 < doubt["dsr"] < 1 and doubt["dsr"] != doubt["psr"]
     assert "probability of an overfitted choice (PBO)" in shown
+
+
+def test_the_summary_of_a_run_groups_its_metrics(place: Place, say: Say, runs: tuple[str, str]) -> None:
+    """Plain in a pipe; a terminal also draws the equity."""
+    store = place.store()
+    operation = store.get(runs[0])
+    result = stored_results(store, runs[0])
+    table = next(part for part in summary(store, operation, result).shown if isinstance(part, Table))
+    groups = [row[0] for row in table.rows if row[0]]
+    assert groups == list(names_by_kind(headline_names()))
+    assert {cell for row in table.rows for cell in row[1::2]} == {label(name) for name in headline_names()} | {""}
+    assert not set(BLOCKS) & set(say(f"backtest show {runs[0]}"))
+    seen = at_terminal(program(["backtest", "show", runs[0]]), columns=60, environment=place.environment)
+    (drawn,) = (line for line in seen.text.splitlines() if set(BLOCKS) & set(line))
+    assert len(drawn.strip()) == 59 and set(drawn.strip()) <= set(BLOCKS)
+    assert f"{result.final_equity:,.2f}, lowest" in seen.text.replace("\n", " ")
+
+
+def test_a_run_says_why_it_traded(place: Place, say: Say, runs: tuple[str, str]) -> None:
+    """What `explain` gives, as data and in sentences."""
+    expected = stored_results(place.store(), runs[0]).explain([0, 2], place.folder)
+    found = data(say, f"backtest explain {runs[0]} 0 2")
+    assert [one["trade"] for one in found["decisions"]] == [0, 0, 2, 2]
+    assert found["baseline"] == dict(expected.baseline)
+    for one, other in zip(found["decisions"], expected.decisions, strict=True):
+        assert sum(each["attribution"] for each in one["inputs"]) == pytest.approx(one["difference"], abs=1e-3)
+        assert one["probabilities"] == dict(other.probabilities)
+        assert one["time"] == f"{other.time:%Y-%m-%dT%H:%M:%SZ}"
+    text = say(f"backtest explain {runs[0]} 0 2")
+    assert text.split("\n\n")[0].splitlines() == list(expected.decisions[0].lines)
+    assert expected.decisions[3].said in text
+    assert say(f"backtest explain {runs[0]} 99999", 2).startswith("argument_invalid")
 
 
 def test_defaults_that_surprise_are_printed_with_the_result(place: Place, say: Say, runs: tuple[str, str]) -> None:

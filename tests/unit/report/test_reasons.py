@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import ktrdr
+from ktrdr.analysis.explanation.decision import SHOWN_INPUTS
 from ktrdr.data.store.repository import Repository
 from ktrdr.report.backtest import backtest_report
-from ktrdr.report.reasons import SHOWN_INPUTS
 from ktrdr.time import Timeframe
 from support.inputs import worlds
 from support.report_page import Finished, Page

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ktrdr._types import Floats
+from ktrdr.analysis.explanation.decision import Decision, Explanation, Input
 from ktrdr.analysis.explanation.gradients import attribute
 from ktrdr.analysis.explanation.inputs import run_inputs
 from ktrdr.analysis.explanation.words import FeatureWords, feature_words, strongest
@@ -24,95 +25,6 @@ from ktrdr.feature_pipeline.resolver import resolve_columns
 OUTPUTS: Final = ("buy", "hold", "sell")
 """Names of a classification's scores, in the net's order."""
 _SIGNALS: Final = {1: "buy", 0: "hold", -1: "sell"}
-
-
-@dataclass(frozen=True)
-class Input:
-    """One input of a net at a decision.
-
-    Args:
-        feature: its name.
-        words: in words, with its value.
-        value: of the last bar of the window.
-        attribution: its part of the score, over the whole window; in the unit of the score.
-    """
-
-    feature: str
-    words: str
-    value: float
-    attribution: float
-
-
-@dataclass(frozen=True)
-class Decision:
-    """A net's answer at the close before an entry or an exit.
-
-    Args:
-        trade: number of the trade.
-        event: ``entry`` or ``exit``.
-        cause: ``signal``, or the rule that closed the trade; the net then did not decide the exit.
-        bar: number of the bar whose close was decided on.
-        time: its stamp.
-        signal: buy, hold or sell.
-        probabilities: of each class; empty for a regression.
-        predicted_return: of a regression, a rate; else None.
-        threshold: least confidence, or of a regression the least size of the return, that trades.
-        margin: the same of this decision, less the threshold; below 0 nothing would have been traded.
-        score: name of the score that is explained: the signal's class, or ``return``.
-        difference: this score less that of the baseline, which the attributions add up to; logits or a rate.
-        state: of each fuzzy set its strongest membership, in words.
-        inputs: those with the largest attribution first.
-    """
-
-    trade: int
-    event: str
-    cause: str
-    bar: int
-    time: datetime
-    signal: str
-    probabilities: Mapping[str, float]
-    predicted_return: float | None
-    threshold: float
-    margin: float
-    score: str
-    difference: float
-    state: tuple[str, ...]
-    inputs: tuple[Input, ...]
-
-    @property
-    def said(self) -> str:
-        """Returns the net's answer in one line."""
-        told = (
-            f"return {100 * self.predicted_return:+.3f} %"
-            if self.predicted_return is not None
-            else ", ".join(f"{name} {value:.3f}" for name, value in self.probabilities.items())
-        )
-        return f"{self.event} by {self.cause.replace('_', ' ')}: {self.signal} ({told}), margin {self.margin:+.4g}"
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """The reasons of a run's entries and exits.
-
-    Args:
-        decisions: in order of their trades, an entry before its exit.
-        baseline: the input that attributions compare with: the mean of each feature over the simulated bars.
-    """
-
-    decisions: tuple[Decision, ...]
-    baseline: Mapping[str, float]
-
-    def __repr__(self) -> str:
-        return f"<Explanation of {len(self.decisions)} decisions, {len(self.baseline)} inputs>"
-
-    @property
-    def frame(self) -> pl.DataFrame:
-        """Returns one row for each input of each decision, with the decision's trade, event, time, signal and score."""
-        of_decision = ("trade", "event", "time", "signal", "score")
-        of_input = ("feature", "words", "value", "attribution")
-        pairs = [(each, one) for each in self.decisions for one in each.inputs]
-        columns = {name: [getattr(each, name) for each, _ in pairs] for name in of_decision}
-        return pl.DataFrame(columns | {name: [getattr(one, name) for _, one in pairs] for name in of_input})
 
 
 def explain(result: BacktestResults, trades: Sequence[int] | None = None, data_dir: Path | None = None) -> Explanation:

@@ -66,9 +66,10 @@ def sections(result: BacktestResults) -> list[Section]:
 
 def trade_list(trades: pl.DataFrame) -> Section:
     """Returns the closed round trips, one row each."""
-    headings = ("side", "entry", "price", "exit", "price", "net profit", "reason")
+    headings = ("trade", "side", "entry", "price", "exit", "price", "net profit", "reason")
     rows = tuple(
         (
+            str(trade["trade_id"]),
             "long" if trade["direction"] > 0 else "short",
             trade["entry_time"].strftime(_TIME_FORMAT),
             f"{trade['entry_price']:.6g}",

@@ -106,7 +106,7 @@ def _reported(answer: CommandResult, report: Path | None, explain: bool) -> Comm
 
 
 def report(operation_id: str, /, *, out: Out = None, explain: Flag = False) -> CommandResult:
-    """Write a finished run as one HTML file: chart, trades, metrics, conventions; it needs no network.
+    """Write a finished backtest as one HTML file: chart, trades, metrics, conventions; it needs no network.
 
     Parameters
     ----------
@@ -117,10 +117,33 @@ def report(operation_id: str, /, *, out: Out = None, explain: Flag = False) -> C
     explain
         Say why each trade was entered and left: inputs in words, probabilities, the part of each input.
     """
-    from ktrdr.cli.runs.report import report_of_run
+    from ktrdr.cli.runs.report import report_by
     from ktrdr.operations.store.store import Store
 
-    return report_of_run(Store.open(), operation_id, out, explain=explain)
+    return report_by("backtest", Store.open(), operation_id, out, explain=explain)
+
+
+def explain(operation_id: str, /, *trades: Whole) -> CommandResult:
+    """Say why each trade was entered and left: features in words, probabilities, margin, the part of each input.
+
+    Parameters
+    ----------
+    operation_id
+        Its id, the start of it, or latest.
+    trades
+        Numbers of trades, as `backtest show --trades` prints them; all by default.
+    """
+    from ktrdr.analysis.explanation.stored import explanation_of
+    from ktrdr.cli.runs.summary import fitted
+    from ktrdr.operations.store.store import Store
+    from ktrdr.worker.views import ExplanationView
+
+    store = Store.open()
+    name = store.find_id(operation_id)
+    found = explanation_of(store, name, trades or None)
+    view = ExplanationView(operation_id=name, baseline=found.baseline, decisions=found.decisions)
+    lines = [line for decision in found.decisions for line in (*fitted(decision.lines), "")]
+    return CommandResult(view.model_dump(mode="json"), lines or ["no trade, so there is nothing to explain"])
 
 
 def compare(*operation_ids: str) -> CommandResult:
@@ -169,7 +192,7 @@ def show(
         *(_sensitivity(result) if sensitivity else ()),
         *(_trade_list(kind, store, operation) if trades else ()),
     ]
-    answer = full_report(operation, result, more)
+    answer = full_report(store, operation, result, more)
     if out is None:
         return answer
     tables = ((name, kind.table(store, operation.id, name)) for name in kind.tables)

@@ -55,8 +55,10 @@ def show(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
     return _shown(operations_client(worker).operation(operation_id))
 
 
-def report(operation_id: str, /, *, out: Out = None, explain: Flag = False) -> CommandResult:
-    """Write a completed backtest, training, walk-forward or research cycle as one HTML file that needs no network.
+def report(operation_id: str, /, *, out: Out = None) -> CommandResult:
+    """Write a completed training, walk-forward or research as one HTML file that needs no network.
+
+    The report of a backtest is written by `ktrdr backtest report`, which can also say why each trade was entered.
 
     Parameters
     ----------
@@ -64,13 +66,11 @@ def report(operation_id: str, /, *, out: Out = None, explain: Flag = False) -> C
         Its id, the start of it, or latest.
     out
         The file; by default ID.html in the working folder.
-    explain
-        Let the report of a backtest say why each trade was entered and left.
     """
-    from ktrdr.cli.runs.report import report_of_run
+    from ktrdr.cli.runs.report import report_by
     from ktrdr.operations.store.store import Store
 
-    return report_of_run(Store.open(), operation_id, out, explain=explain)
+    return report_by("operations", Store.open(), operation_id, out)
 
 
 def note(operation_id: str, text: str, /, *, worker: str | None = None) -> CommandResult:

@@ -62,7 +62,7 @@ def in_foreground(claim_in: Callable[[Token], Claim], store: Store, data_dir: Pa
         except KeyboardInterrupt:
             left = Cancelled("left at once", where=claim.operation.id, hint=resume_it)
             return _stopped(claim, "interrupted", left)
-    return summary(claim.operation, result)
+    return summary(store, claim.operation, result)
 
 
 def resume(operation_id: str, *, threads: int | None = None, stored: bool = False) -> CommandResult:

@@ -26,6 +26,29 @@ def check_report(path: Path | None, kind: str, worker: str | None) -> None:
     check_page(path)
 
 
+def report_by(noun: str, store: Store, operation_id: str, path: Path | None, *, explain: bool = False) -> CommandResult:
+    """Writes a report that a command asks for by itself; each kind belongs to one noun.
+
+    Args:
+        noun: ``backtest`` for the runs that trade, whose page can explain trades; ``operations`` for every other kind.
+        store: database of the operation.
+        operation_id: its id, the start of it, or ``latest``.
+        path: the file; None means ID.html in the working folder.
+        explain: whether the page says why each trade was entered and left.
+
+    Raises ``UsageError`` for a kind of the other noun, and all that `report_of_run` raises.
+    """
+    operation = store.get(store.find_id(operation_id))
+    right = "backtest" if operation.kind == "backtest" else "operations"
+    if noun != right:
+        raise UsageError(
+            f"an operation of kind {operation.kind} is written by another command",
+            found=f"ktrdr {noun} report",
+            expected=f"ktrdr {right} report {operation.id}",
+        )
+    return report_of_run(store, operation.id, path, explain=explain)
+
+
 def report_of_run(
     store: Store, operation_id: str, path: Path | None, data_dir: Path | None = None, *, explain: bool = False
 ) -> CommandResult:

@@ -2,36 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from typing import Any
 
+from ktrdr.cli.drawing import BLOCKS, can_print, sparkline
 from ktrdr.cli.output import CommandResult, Table
 from ktrdr.cli.runs.listing import terminal_width, wrapped
 from ktrdr.operations.kind import Section, kind_of
 from ktrdr.operations.models import Operation, Result
-from ktrdr.simulation.metrics import headline_names, label, value_text
+from ktrdr.operations.store.store import Store
+from ktrdr.simulation.metrics import headline_names, label, names_by_kind, value_text
+
+_CURVE_WIDTH = 72
 
 
-def summary(operation: Operation, result: Result) -> CommandResult:
+def summary(store: Store, operation: Operation, result: Result) -> CommandResult:
     """Returns the answer about an operation that has just completed: its headline metrics and what to mind."""
-    return summary_of(operation.id, operation.kind, operation.note, result)
+    first = [*_headline(result), *_curve(store, operation)]
+    return _report(operation.id, operation.kind, operation.note, result, first, ())
 
 
 def summary_of(operation_id: str, kind: str, note: str | None, result: Result) -> CommandResult:
     """Returns the same about an operation that is known by its view alone, such as one of a worker."""
+    return _report(operation_id, kind, note, result, list(_headline(result)), ())
+
+
+def _headline(result: Result) -> Iterator[Table]:
+    """Yields the headline metrics, two in a row, under the name of their group."""
     metrics = result.summary.get("metrics", {})
     undefined = result.summary.get("undefined", {})
-    cells = [(label(name), value_text(name, metrics[name], undefined)) for name in headline_names() if name in metrics]
-    half = (len(cells) + 1) // 2
-    paired = [(*left, *right) for left, right in zip(cells[:half], [*cells[half:], ("", "")], strict=False)]
-    table = [Table(("metric", "value", "metric", "value"), paired)] if cells else []
-    return _report(operation_id, kind, note, result, table, ())
+    rows: list[tuple[str, ...]] = []
+    for group, names in names_by_kind(name for name in headline_names() if name in metrics).items():
+        cells = [(label(name), value_text(name, metrics[name], undefined)) for name in names]
+        pairs = zip_longest(cells[::2], cells[1::2], fillvalue=("", ""))
+        rows += [("" if place else group, *left, *right) for place, (left, right) in enumerate(pairs)]
+    if rows:
+        yield Table(("", "metric", "value", "metric", "value"), rows)
 
 
-def full_report(operation: Operation, result: Result, more: Iterable[Section] = ()) -> CommandResult:
+def _curve(store: Store, operation: Operation) -> Iterator[str]:
+    """Yields the equity as a line of blocks, for a terminal alone: a program reads the ledger."""
+    width = terminal_width()
+    if width is None or not can_print(BLOCKS):
+        return
+    frame = kind_of(operation.kind).equity(store, operation.id)
+    if frame is None or frame.height < 2:
+        return
+    values = frame["equity"].to_list()
+    words = f"equity {values[0]:,.2f} to {values[-1]:,.2f}, lowest {min(values):,.2f}, highest {max(values):,.2f}"
+    yield from fitted([words])
+    yield sparkline(values, min(width - 1, _CURVE_WIDTH))
+
+
+def full_report(store: Store, operation: Operation, result: Result, more: Iterable[Section] = ()) -> CommandResult:
     """Returns the answer of `backtest show`: every section of the kind, and ``more`` after them."""
     parts = [*kind_of(operation.kind).sections(result), *more]
-    return _report(operation.id, operation.kind, operation.note, result, [], parts)
+    return _report(operation.id, operation.kind, operation.note, result, list(_curve(store, operation)), parts)
 
 
 def _report(
@@ -39,7 +66,7 @@ def _report(
     kind_name: str,
     note: str | None,
     result: Result,
-    tables: list[Table],
+    first: Sequence[str | Table],
     sections: Iterable[Section],
 ) -> CommandResult:
     kind = kind_of(kind_name)
@@ -57,7 +84,7 @@ def _report(
     }
     lines = [kind.headline(result.manifest), *([f"note: {note}"] if note else [])]
     ends = [*(f"warning: {warning}" for warning in result.warnings), last_line(operation_id, result)]
-    shown = [*_fitted(lines), *tables, *parts_of(sections), *parts_of(after), *_fitted(ends)]
+    shown = [*fitted(lines), *first, *parts_of(sections), *parts_of(after), *fitted(ends)]
     return CommandResult(data, shown)
 
 
@@ -65,13 +92,13 @@ def parts_of(sections: Iterable[Section]) -> list[str | Table]:
     """Returns the lines and tables of sections, as a command prints them."""
     parts: list[str | Table] = []
     for section in sections:
-        parts += _fitted(section.lines)
+        parts += fitted(section.lines)
         if section.headings and section.rows:
             parts.append(Table(section.headings, section.rows))
     return parts
 
 
-def _fitted(lines: Iterable[str]) -> list[str]:
+def fitted(lines: Iterable[str]) -> list[str]:
     """Returns lines that a terminal need not cut inside a word."""
     width = terminal_width()
     return [part for line in lines for part in ([line] if width is None else wrapped(line, width))]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import polars as pl
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
+from ktrdr.analysis.explanation.stored import explanation_of
 from ktrdr.errors import NotCompleted
 from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Operation, Status
 from ktrdr.operations.registry import report_of
 from ktrdr.worker.routes.tables import FORMATS, table_answer
 from ktrdr.worker.service import OperationId, Parts, Service
-from ktrdr.worker.views import ResultView, result_view
+from ktrdr.worker.views import ExplanationView, ResultView, result_view
+
+_Trades = Annotated[list[int] | None, Query(description="numbers of trades; may be given many times")]
 
 router = APIRouter(prefix="/operations/{operation_id}", tags=["results"])
 
@@ -54,6 +57,14 @@ def report(parts: Parts, operation_id: OperationId) -> HTMLResponse:
     make = report_of(operation.kind)
     text = make(kind_of(operation.kind).result(parts.store, operation_id))
     return HTMLResponse(text, headers={"content-security-policy": "frame-ancestors 'none'"})
+
+
+@router.get("/explanation")
+def explanation(parts: Parts, operation_id: OperationId, trade: _Trades = None) -> ExplanationView:
+    """Returns why a backtest entered and left its trades, or those that the query names; 404 for another kind."""
+    operation = _completed(parts, operation_id)
+    found = explanation_of(parts.store, operation.id, trade)
+    return ExplanationView(operation_id=operation.id, baseline=found.baseline, decisions=found.decisions)
 
 
 def _table(parts: Service, operation_id: str, name: str) -> pl.DataFrame:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ktrdr.analysis.explanation.explain import Decision, explain
+from ktrdr.analysis.explanation.decision import Decision
+from ktrdr.analysis.explanation.explain import explain
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.data.store.repository import Repository
 from ktrdr.errors import ArgumentInvalid, IdentityMismatch

@@ -76,3 +76,12 @@ def test_a_kind_without_a_report(ktrdr: Ktrdr, folder: Path, monkeypatch: pytest
     said = ktrdr(f"backtest report {operation.id}")
     assert said.is_error("not_found", 3)
     assert "an operation of kind backtest has no report" in said.err
+
+
+def test_each_kind_has_one_command(ktrdr: Ktrdr, folder: Path) -> None:
+    run = Store.open().submit("backtest", {"n": 1})
+    said = ktrdr(f"operations report {run.id}")
+    assert said.is_error("usage", 2)
+    assert f"ktrdr backtest report {run.id}" in said.err
+    training = Store.open().submit("training", {"n": 1})
+    assert f"ktrdr operations report {training.id}" in ktrdr(f"backtest report {training.id}").err
