@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from scripts.guide.pictures.execution import execution_picture
 from scripts.guide.pictures.memberships import membership_picture
+from scripts.guide.tables.answers import answers
 from scripts.guide.tables.commands import commands
 from scripts.guide.tables.errors import errors
 from scripts.guide.tables.http import routes
@@ -19,6 +20,7 @@ from scripts.guide.tables.strategy import rules, section
 _LINE = re.compile(r"^<!-- insert: ([a-z-]+)(?: (\S+))? -->$", re.M)
 
 INSERTS: Mapping[str, Callable[..., str]] = {
+    "answers": answers,
     "commands": commands,
     "errors": errors,
     "execution-picture": execution_picture,

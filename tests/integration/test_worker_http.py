@@ -225,7 +225,7 @@ def test_the_reasons_of_a_run(client: httpx.Client, done: tuple[str, Any], place
         assert one["inputs"][0]["words"] == other.inputs[0].words
         assert one["margin"] == pytest.approx(other.margin)
     refused = client.get(f"/operations/{done[0]}/explanation", params={"trade": 10**9})
-    assert (refused.status_code, code_of(refused)) == (422, "argument_invalid")
+    assert (refused.status_code, code_of(refused)) == (422, "request_invalid")
 
 
 @pytest.mark.parametrize("table", ["trades", "equity"])

@@ -152,7 +152,9 @@ COMMANDS: Mapping[str, Command | Group] = {
         "ktrdr.cli.commands.reference.indicators:indicators", "Print the indicators a strategy may use, or one of them."
     ),
     "rules": Command("ktrdr.cli.commands.reference.files:rules", "Print the rules, their ranges and their defaults."),
-    "schema": Command("ktrdr.cli.commands.reference.files:schema", "Print the JSON Schema of a strategy file."),
+    "schema": Command(
+        "ktrdr.cli.commands.reference.files:schema", "Print the JSON Schema of a strategy file, or of --json."
+    ),
     "models": _MODELS,
     "data": _DATA,
     "train": Command("ktrdr.cli.commands.train:train", "Train a strategy's net into a model bundle."),

@@ -19,7 +19,7 @@ _CURVE_WIDTH = 72
 
 def summary(store: Store, operation: Operation, result: Result) -> CommandResult:
     """Returns the answer about an operation that has just completed: its headline metrics and what to mind."""
-    first = [*_headline(result), *_curve(store, operation)]
+    first: list[str | Table] = [*_headline(result), *_curve(store, operation)]
     return _report(operation.id, operation.kind, operation.note, result, first, ())
 
 

@@ -1,10 +1,13 @@
-"""``ktrdr rules`` and ``ktrdr schema``: keys of a strategy file, for people and for editors."""
+"""``ktrdr rules`` and ``ktrdr schema``: keys of a strategy file and of answers, for people and for programs."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from importlib.resources import files
+from typing import Literal
 
+from ktrdr._types import JsonObject
 from ktrdr.cli.output import CommandResult, Table
 from ktrdr.strategy.json_schema import strategy_schema
 from ktrdr.strategy.rule_reference import Rule
@@ -29,7 +32,19 @@ def _default(rule: Rule) -> str:
     return str(rule.default).lower() if isinstance(rule.default, bool) else str(rule.default)
 
 
-def schema() -> CommandResult:
-    """Print the JSON Schema of a strategy file, for editors that check YAML."""
-    found = strategy_schema()
+def schema(of: Literal["strategy", "answers"] = "strategy", /) -> CommandResult:
+    """Print a JSON Schema: of a strategy file, for editors that check YAML, or of the objects that --json prints.
+
+    Parameters
+    ----------
+    of
+        strategy, or answers.
+    """
+    found = strategy_schema() if of == "strategy" else answers_schema()
     return CommandResult(found, [json.dumps(found, indent=2)])
+
+
+def answers_schema() -> JsonObject:
+    """Returns the shapes of the objects that ``--json`` prints, by command; a test compares them with real answers."""
+    found: JsonObject = json.loads(files("ktrdr.cli").joinpath("answers.json").read_text("utf-8"))
+    return found
