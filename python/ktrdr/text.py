@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 _LONGEST_SHOWN = 80
-_LEVELS = "▁▂▃▄▅▆▇█"
+LEVELS = "▁▂▃▄▅▆▇█"
+"""Characters of a curve in one line, from its lowest to its highest value."""
 
 
 def one_line(value: object) -> object:
@@ -89,7 +90,7 @@ def sparkline(values: Sequence[float], width: int) -> str:
     means = [sum(values[low:high]) / (high - low) for low, high in pairwise(bounds)]
     lowest = min(means)
     reach = max(means) - lowest or 1.0
-    return "".join(_LEVELS[min(len(_LEVELS) - 1, int((mean - lowest) / reach * len(_LEVELS)))] for mean in means)
+    return "".join(LEVELS[min(len(LEVELS) - 1, int((mean - lowest) / reach * len(LEVELS)))] for mean in means)
 
 
 def bar(share: float, width: int) -> str:

@@ -52,6 +52,7 @@ NO_SOURCE = {
     "neural/test_errors.py": "every refusal of the room in one table",
     "strategy/test_errors.py": "every refusal of the room in one table",
     "backtesting/test_fork.py": "forks go through config, engine and snapshot",
+    "cli/test_answers.py": "objects of every command against their schema, cli/answers.json",
     "cli/test_bad_inputs.py": "every bad input through the whole command line",
     "cli/test_control.py": "interrupt, progress and output together",
     "data/imports/test_foreign_files.py": "files of other programs, through the whole import",

@@ -27,7 +27,7 @@ for number, cell in enumerate(json.load(open(sys.argv[1]))["cells"]):
 
 @dataclass(frozen=True)
 class Ran:
-    """What a notebook's cells showed: the value of each by media type, and all that was printed."""
+    """The values that a notebook's cells showed, each by media type, and all that was printed."""
 
     shown: list[Mapping[str, str]]
     printed: str

@@ -7,14 +7,14 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TextIO
+
+from ktrdr.text import LEVELS
 
 _UNLIMITED_WIDTH = 10_000
 _PADDING = 3  # blanks between two columns; one more before the first and after the last
 _COMMAND = re.compile(r"`[^`]*`|(?:\b[A-Z_]+=\S+ )?\bktrdr [^;,]*")
 _KEPT = "\0"
-BLOCKS = "▁▂▃▄▅▆▇█"
 _COLOURS = {"warning": "yellow", "missing": "yellow", "problem": "red"}
 
 
@@ -77,33 +77,13 @@ def draw_table(table: Table) -> None:
     print("\n".join(line.rstrip() for line in drawing.get().split("\n")), end="")
 
 
-def can_print(text: str) -> bool:
-    """Returns True if standard output has every character of a text.
-
-    >>> can_print("plain")
-    True
-    """
+def draws_curves() -> bool:
+    """Returns True where standard output is a terminal that has the characters of a curve in one line."""
     try:
-        text.encode(sys.stdout.encoding or "ascii")
+        LEVELS.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
         return False
-    return True
-
-
-def sparkline(values: Sequence[float], width: int) -> str:
-    """Returns a curve as one line of blocks, each the mean of its part; the lowest is the lowest block.
-
-    >>> sparkline([1.0, 2.0, 3.0, 8.0], 4), sparkline([5.0, 5.0], 40)
-    ('▁▂▃█', '▄▄')
-    """
-    count = min(len(values), width)
-    edges = [place * len(values) // count for place in range(count + 1)]
-    means = [sum(values[low:high]) / (high - low) for low, high in pairwise(edges)]
-    low, high = min(means), max(means)
-    if high == low:
-        return BLOCKS[3] * count
-    top = len(BLOCKS) - 1
-    return "".join(BLOCKS[round(top * (mean - low) / (high - low))] for mean in means)
+    return sys.stdout.isatty()
 
 
 def _fitting(words: Sequence[int], whole: Sequence[int], room: int) -> list[int]:

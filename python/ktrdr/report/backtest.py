@@ -88,7 +88,11 @@ def _head(result: RunResult) -> JsonObject:
     title = " ".join(str(facts[name]) for name in ("strategy", "symbol", "timeframe") if name in facts)
     times = result.equity["time"]
     span = "" if times.is_empty() else f"{times[0]:%Y-%m-%d %H:%M} to {times[-1]:%Y-%m-%d %H:%M} UTC"
-    parts = [span, f"{times.len():,} bars", f"model {facts['model']}" if "model" in facts else ""]
+    parts = [
+        span,
+        f"{times.len():,} bar{'' if times.len() == 1 else 's'}",
+        f"model {facts['model']}" if "model" in facts else "",
+    ]
     operation, note = _operation(result)
     return {
         "title": title or f"Simulation {result.conventions['timeframe']}",
@@ -132,11 +136,12 @@ def _chart_words(result: RunResult, drawn: JsonObject, market: Market) -> JsonOb
 
 def _trade_parts(result: RunResult, decimals: int) -> JsonObject:
     trades = result.trades
-    listed = tables.trade_list(trades, decimals)
+    listed = tables.trade_list(tables.listed(trades), decimals)
     note = ""
     if trades.height > len(listed.rows):
         note = (
-            f"The {len(listed.rows):,} trades with the largest net profit or loss, of {trades.height:,}. "
+            f"List and chart have {len(listed.rows):,} of {trades.height:,} trades, "
+            "those with the largest net profit or loss. "
             "`ktrdr backtest show ID --trades --out FOLDER` writes all of them."
         )
     named = {

@@ -10,6 +10,7 @@ import polars as pl
 from ktrdr._types import JsonObject
 from ktrdr.report.columns import condensed, decimals_of, encoded, money_decimals
 from ktrdr.report.market import Market
+from ktrdr.report.tables import listed
 from ktrdr.simulation.result import RunResult
 
 MOST_BARS = 300_000
@@ -50,7 +51,7 @@ def chart_data(result: RunResult, market: Market, frame: pl.DataFrame) -> JsonOb
         "every": every,
         "overview": encoded(condensed(frame, every), decimals),
         "windows": [{"first": low, **encoded(frame[low:stop], decimals)} for low, stop in windows],
-        "trades": _trades(result.trades, first),
+        "trades": _trades(listed(result.trades), first),
         "states": [{"name": state.name, "words": state.words} for state in market.states],
         "initial": result.metrics["initial_capital"],
         "share": None if scaled is None else scaled.position_share,
@@ -83,6 +84,7 @@ def _trades(trades: pl.DataFrame, first_bar: int) -> JsonObject:
     """Returns trades as columns; rows count from the first simulated bar, prices are those of the ledger."""
     prices = {"in": "entry_price", "out": "exit_price", "stop": "stop_price", "target": "target_price"}
     return {
+        "number": trades["place"].to_list(),
         "from": (trades["entry_bar"] - first_bar).to_list(),
         "to": (trades["exit_bar"] - first_bar).to_list(),
         "side": trades["direction"].to_list(),

@@ -21,6 +21,7 @@ _BINS = 24
 _MOST_DOTS = 1_500
 _STACK_WIDTH = 720
 _STACK_LEFT = 64
+_MARK_ROOM = 9
 # Looks of a line where no style sheet of a page gives it others, as in a notebook.
 _LOOKS = {
     "curve": 'fill="none" stroke="#0072b2" stroke-width="1.4"',
@@ -181,7 +182,8 @@ def stack(panels: Sequence[Panel], times: Sequence[str], label: str) -> str:
 def _panel(panel: Panel, x: Scale, top: float, bottom: float) -> str:
     low = min(float(line.values.min(initial=np.inf)) for line in panel.lines)
     high = max(float(line.values.max(initial=-np.inf)) for line in panel.lines)
-    y = Scale(low, high, bottom, top)
+    room = _MARK_ROOM if panel.marks else 0.0
+    y = Scale(low, high, bottom - room, top + room)
     parts = [f'<text class="name" x="{_STACK_LEFT}" y="{top - 5}">{escape(panel.name)}</text>']
     for place, band in enumerate(panel.bands):
         left = x(band.first)

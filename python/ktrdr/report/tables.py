@@ -19,7 +19,7 @@ _SHADES = (0.25, 0.6)
 _HEADLINE_DIGITS = 4
 _TIME = "%Y-%m-%d %H:%M"
 MOST_TRADES = 5_000
-"""Rows of the trade list; of a run with more trades those with the largest net profit or loss are listed."""
+"""Trades of the list and of the chart; of a run with more, those with the largest net profit or loss."""
 
 
 @dataclass(frozen=True)
@@ -134,11 +134,20 @@ def parts_of(frame: pl.DataFrame) -> Grid:
     return Grid((Cell(label(first)), *(number(label(name)) for name in rest)), rows)
 
 
+def listed(trades: pl.DataFrame) -> pl.DataFrame:
+    """Returns the trades that a page has, each with its number among all as ``place``.
+
+    >>> listed(pl.DataFrame({"net_pnl": [1.5, -2.0]}))["place"].to_list()
+    [0, 1]
+    """
+    numbered = trades.with_row_index("place")
+    if numbered.height <= MOST_TRADES:
+        return numbered
+    return numbered.top_k(MOST_TRADES, by=pl.col("net_pnl").abs()).sort("place")
+
+
 def trade_list(trades: pl.DataFrame, decimals: int) -> TradeList:
-    """Returns the closed trades, one row each; ``decimals`` are those of prices."""
-    trades = trades.with_row_index("place")
-    if trades.height > MOST_TRADES:
-        trades = trades.top_k(MOST_TRADES, by=pl.col("net_pnl").abs()).sort("place")
+    """Returns the rows of trades of `listed`; ``decimals`` are those of prices."""
     headings = (
         *(Cell(name) for name in ("#", "side", "entry (UTC)", "exit (UTC)")),
         *(number(name) for name in ("entry price", "exit price", "quantity", "gross", "net", "return", "MFE", "MAE")),
@@ -182,7 +191,7 @@ def quantity_text(value: float) -> str:
 
 def _metric_cell(name: str, value: float | None) -> Cell:
     signed = _core.METRICS[name]["unit"] == "money" if name in _core.METRICS else False
-    return number(value_text(name, value), value if signed else None)
+    return number(value_text(name, value, digits=_HEADLINE_DIGITS), value if signed else None)
 
 
 def _shaded(rates: Mapping[tuple[int, int], float | None], key: tuple[int, int], largest: float) -> Cell:

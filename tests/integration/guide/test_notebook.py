@@ -40,5 +40,5 @@ def test_the_reasons_are_sentences(ran: Ran) -> None:
     at = next(number for number, line in enumerate(lines) if line.startswith("trade 0, entry by signal: "))
     first, state, score = lines[at : at + 3]
     assert "margin" in first
-    assert state.startswith("at the close of 2024-") and "RSI 1h" in state
+    assert state.startswith("at the close of the bar 2024-") and "RSI 1h" in state
     assert score.startswith('score "')

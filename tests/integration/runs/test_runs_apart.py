@@ -22,9 +22,10 @@ import yaml
 from ktrdr import _core
 from ktrdr.backtesting.job.stored import stored_results
 from ktrdr.cli.app import main
-from ktrdr.cli.drawing import BLOCKS, Table
+from ktrdr.cli.drawing import Table
 from ktrdr.cli.runs.summary import summary
 from ktrdr.simulation.metrics import headline_names, label, names_by_kind
+from ktrdr.text import LEVELS
 from support.process.processes import Place, answer_of, furnish, program, strategy
 from support.process.service import Service, service
 from support.process.terminal import at_terminal
@@ -188,15 +189,15 @@ def test_the_summary_of_a_run_groups_its_metrics(place: Place, say: Say, runs: t
     groups = [row[0] for row in table.rows if row[0]]
     assert groups == list(names_by_kind(headline_names()))
     assert {cell for row in table.rows for cell in row[1::2]} == {label(name) for name in headline_names()} | {""}
-    assert not set(BLOCKS) & set(say(f"backtest show {runs[0]}"))
+    assert not set(LEVELS) & set(say(f"backtest show {runs[0]}"))
     seen = at_terminal(program(["backtest", "show", runs[0]]), columns=60, environment=place.environment)
-    (drawn,) = (line for line in seen.text.splitlines() if set(BLOCKS) & set(line))
-    assert len(drawn.strip()) == 59 and set(drawn.strip()) <= set(BLOCKS)
+    (drawn,) = (line for line in seen.text.splitlines() if set(LEVELS) & set(line))
+    assert len(drawn.strip()) == 59 and set(drawn.strip()) <= set(LEVELS)
     assert f"{result.final_equity:,.2f}, lowest" in seen.text.replace("\n", " ")
 
 
 def test_a_run_says_why_it_traded(place: Place, say: Say, runs: tuple[str, str]) -> None:
-    """What `explain` gives, as data and in sentences."""
+    """The reasons of `explain`, as data and in sentences."""
     expected = stored_results(place.store(), runs[0]).explain([0, 2], place.folder)
     found = data(say, f"backtest explain {runs[0]} 0 2")
     assert [one["trade"] for one in found["decisions"]] == [0, 0, 2, 2]

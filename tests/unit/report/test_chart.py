@@ -8,12 +8,13 @@ import pytest
 
 import ktrdr
 from ktrdr.report import chart
+from ktrdr.report.backtest import backtest_report
 from ktrdr.report.chart import chart_data, window_ranges
 from ktrdr.report.columns import chart_frame
 from ktrdr.report.market import market_of
 from ktrdr.simulation.result import RunResult
 from support.inputs import worlds
-from support.report_page import candles, times
+from support.report_page import Page, candles, times
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +73,17 @@ def test_a_run_without_trades_has_no_window() -> None:
     assert (
         window_ranges(trades([]).cast({"entry_bar": pl.Int64, "exit_bar": pl.Int64, "net_pnl": pl.Float64}), 0, 9) == []
     )
+
+
+def test_list_and_chart_have_the_same_trades(result: RunResult, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of very many trades those with the largest net profit or loss, each with its number in the ledger."""
+    monkeypatch.setattr("ktrdr.report.tables.MOST_TRADES", 10)
+    page = Page(backtest_report(result))
+    largest = result.trades["net_pnl"].abs().arg_sort(descending=True).head(10).sort().to_list()
+    assert result.trades.height > 10
+    assert page.data["trades"]["number"] == largest
+    assert [row.attributes["id"] for row in page.id("trades").all("tbody")[0].all("tr")] == [
+        f"trade-{number}" for number in largest
+    ]
+    assert len(page.data["trades"]["from"]) == 10
+    assert f"10 of {result.trades.height} trades" in page.raw

@@ -88,7 +88,7 @@ class Decision:
         parts = ", ".join(f"{words}: {part:+.3g}" for words, part in self.largest())
         return (
             f"trade {self.trade}, {self.said}",
-            f"at the close of {self.time:%Y-%m-%d %H:%M} UTC: {', '.join(self.state)}",
+            f"at the close of the bar {self.time:%Y-%m-%d %H:%M} UTC: {', '.join(self.state)}",
             f'score "{self.score}" {self.difference:+.3g} beside mean features, by {parts}',
         )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from ktrdr._lazy import require
 from ktrdr.cli.confirm import Yes, asks, confirm
+from ktrdr.cli.drawing import draws_curves
 from ktrdr.cli.output import CommandResult, Table
 from ktrdr.cli.runs.options import Out
 from ktrdr.cli.runs.summary import parts_of
@@ -48,7 +48,7 @@ def show(model: str, /) -> CommandResult:
     """
     stored = _named(ModelStorage(Repository().models_dir), model)
     data = {**model_facts(stored), "folder": str(stored.path)}
-    return CommandResult(data, parts_of(model_sections(data, drawn=sys.stdout.isatty())))
+    return CommandResult(data, parts_of(model_sections(data, drawn=draws_curves())))
 
 
 def report(model: str, /, *, out: Out = None) -> CommandResult:

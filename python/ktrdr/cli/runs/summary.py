@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from ktrdr.cli.drawing import BLOCKS, can_print, sparkline
+from ktrdr.cli.drawing import draws_curves
 from ktrdr.cli.output import CommandResult, Table
 from ktrdr.cli.runs.listing import terminal_width, wrapped
 from ktrdr.operations.kind import Section, kind_of
 from ktrdr.operations.models import Operation, Result
 from ktrdr.operations.store.store import Store
 from ktrdr.simulation.metrics import headline_names, label, names_by_kind, value_text
+from ktrdr.text import sparkline
 
 _CURVE_WIDTH = 72
 
@@ -44,7 +45,7 @@ def _headline(result: Result) -> Iterator[Table]:
 def _curve(store: Store, operation: Operation) -> Iterator[str]:
     """Yields the equity as a line of blocks, for a terminal alone: a program reads the ledger."""
     width = terminal_width()
-    if width is None or not can_print(BLOCKS):
+    if width is None or not draws_curves():
         return
     frame = kind_of(operation.kind).equity(store, operation.id)
     if frame is None or frame.height < 2:

@@ -5,6 +5,8 @@
 const element = (id) => document.getElementById(id);
 const page = JSON.parse(element("data").textContent);
 const { decimals, trades } = page;
+/* Trades are told by their place in the data; a row of the list has the number that the ledger gives. */
+const placeOf = new Map(trades.number.map((number, place) => [number, place]));
 const LIGHT = {
   text: "#1c2430", faint: "#5d6875", line: "#e3e7ec", ground: "#ffffff", candle: "#4a5563", hollow: "#ffffff",
   first: "#0072b2", second: "#c14f00", third: "#8a6d00", good: "#0072b2", bad: "#c14f00", weak: "#9aa4af", band: "#0072b222",
@@ -235,7 +237,7 @@ class Curve extends Drawing {
 }
 
 /* A bar as a candle; of bars that share a pixel, or lie too close for a body, the range from low to high. */
-const LEAST_BODY = 3;
+const LEAST_BODY = 3, WIDEST_BODY = 40;
 class Candles extends Drawing {
   limits(from, to) {
     return from <= to ? [view.candles.low.extremes(from, to)[0], view.candles.high.extremes(from, to)[1]] : null;
@@ -258,7 +260,7 @@ class Candles extends Drawing {
   }
 
   bodies(context, { from, to, x, y, step }) {
-    const { open, high, low, close } = view.candles, half = Math.max(Math.floor(step * 0.35), 1), hollow = new Path2D();
+    const { open, high, low, close } = view.candles, half = Math.min(Math.max(Math.floor(step * 0.35), 1), WIDEST_BODY / 2), hollow = new Path2D();
     for (let row = from; row <= to; row += 1) {
       const middle = Math.round(x(row)), top = y(Math.max(open[row], close[row])), bottom = y(Math.min(open[row], close[row]));
       const height = Math.max(bottom - top, 1), rises = close[row] > open[row];
@@ -420,7 +422,7 @@ function fillSeries() {
 
 /* ---- trades on the chart ---- */
 
-const MOST_MARKS = 200, LEAST_LINE = 2;
+const MOST_MARKS = small ? 60 : 200, LEAST_LINE = 2;
 let chosen = null;
 
 function visibleTrades() {
@@ -617,7 +619,7 @@ function windowOf(number) {
 function select(number, { move = true } = {}) {
   chosen = number;
   document.querySelector("tr.chosen")?.classList.remove("chosen");
-  const row = element(`trade-${number}`);
+  const row = element(`trade-${trades.number[number]}`);
   row?.classList.add("chosen");
   if (number >= 200) wholeList();
   if (move) {
@@ -634,7 +636,7 @@ function select(number, { move = true } = {}) {
 
 /* Says why a trade was entered and left: what the net said, and the part of each input in its score. */
 function explain(number) {
-  element("why").replaceChildren(...(page.why[number] ?? []).map(reason));
+  element("why").replaceChildren(...(page.why[trades.number[number]] ?? []).map(reason));
 }
 
 function node(name, text, kind = "") {
@@ -658,7 +660,7 @@ function reason({ said, time, state, score, sum, inputs }) {
     return row;
   });
   table.append(...rows);
-  whole.append(node("h3", said), node("p", `At the close of ${time} UTC: ${state.join(", ")}`, "note"), table);
+  whole.append(node("h3", said), node("p", `At the close of the bar ${time} UTC: ${state.join(", ")}`, "note"), table);
   return whole;
 }
 
@@ -738,7 +740,7 @@ if (table) {
   body.addEventListener("click", (event) => {
     const row = event.target.closest("tr");
     if (!row) return;
-    select(Number(row.id.slice(6)));
+    select(placeOf.get(Number(row.id.slice(6))));
     box.scrollIntoView({ block: "start", behavior: "smooth" });
   });
 }

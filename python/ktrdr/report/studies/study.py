@@ -55,7 +55,8 @@ def part_of(section: Section) -> StudyPart:
     >>> part_of(Section("folds", [], headings=("fold", "sharpe"), rows=(("1", "0.5"),))).table.headings[1].kind
     'number'
     """
-    title = section.name.replace("_", " ")
+    words = section.name.replace("_", " ")
+    title = words[:1].upper() + words[1:]
     if not section.headings or not section.rows:
         return StudyPart(title, lines=tuple(section.lines))
     columns = list(zip(*section.rows, strict=True))

@@ -14,6 +14,7 @@ from ktrdr.report.tables import Cell, Grid, flat, number
 from ktrdr.simulation.metrics import label, value_text
 
 _ROWS = 700
+_PARTS = {"in_sample": "in", "test": "out"}
 
 
 def walk_forward_report(result: WalkForwardResult, data_dir: Path | None = None, *, explain: bool = False) -> str:
@@ -66,11 +67,10 @@ def _equity(result: WalkForwardResult) -> Iterator[StudyPart]:
 def _figures(result: WalkForwardResult) -> Iterator[StudyPart]:
     from markupsafe import Markup
 
-    names = [str(fold["fold"]) for fold in result.folds]
-    drawings = []
-    for part, words in (("in_sample", "in sample"), ("test", "out of sample")):
-        values = [float(fold[part]["sharpe"] or 0.0) for fold in result.folds]
-        title = f"Sharpe ratio by fold, {words}"
-        drawings.append(Markup(columns(names, values, lambda value: f"{value:.3g}", title)))
-    line = "Sharpe ratio by fold: in sample on the left, out of sample on the right; an undefined one is drawn as 0."
-    yield StudyPart("In and out of sample", None, tuple(drawings), (line,))
+    # Side by side on one scale: two pictures would each fill their own.
+    pairs = [(fold["fold"], part, fold[part]["sharpe"] or 0.0) for fold in result.folds for part in _PARTS]
+    names = [f"{fold} {_PARTS[part]}" for fold, part, _ in pairs]
+    title = "Sharpe ratio by fold, in sample and out of sample"
+    picture = columns(names, [float(value) for *_, value in pairs], lambda value: f"{value:.3g}", title)
+    line = "Sharpe ratio by fold, in sample and out of sample; an undefined one is drawn as 0."
+    yield StudyPart("In and out of sample", None, (Markup(picture),), (line,))

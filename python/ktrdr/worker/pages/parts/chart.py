@@ -23,7 +23,7 @@ _STEPS = (
     *(("m", count, SECONDS_PER_UNIT["m"], "%H:%M") for count in (1, 5, 15)),
     *(("h", count, SECONDS_PER_UNIT["h"], "%m-%d %H:%M") for count in (1, 3, 6, 12)),
     *(("D", count, _DAY_S, "%Y-%m-%d") for count in (1, 2, 7, 14)),
-    *(("M", count, 30.44 * _DAY_S, "%Y-%m") for count in (1, 3, 6)),
+    *(("M", count, 30.44 * _DAY_S, "%Y-%m") for count in (1, 2, 3, 4, 6)),
     *(("Y", count, 365.25 * _DAY_S, "%Y") for count in (1, 2, 5, 10, 50, 200)),
 )
 """Steps of an axis of time, the finest first: unit, number of units, seconds of a unit, words."""
@@ -89,8 +89,8 @@ def curves_chart(curves: Sequence[Curve], text: Format, label: str) -> Markup:
 def time_ticks(low_ns: int, high_ns: int, most: int = 4) -> list[tuple[int, str]]:
     """Returns round instants between two limits, ns UTC, each with its words.
 
-    >>> time_ticks(1_704_067_200_000_000_000, 1_735_689_600_000_000_000)
-    [(1704067200000000000, '2024-01'), (1719792000000000000, '2024-07'), (1735689600000000000, '2025-01')]
+    >>> [words for _, words in time_ticks(1_704_067_200_000_000_000, 1_735_689_600_000_000_000)]
+    ['2024-01', '2024-05', '2024-09', '2025-01']
     """
     seconds = (high_ns - low_ns) / NS_PER_SECOND
     unit, count, _, words = next(step for step in _STEPS if seconds <= most * step[1] * step[2])

@@ -19,6 +19,7 @@ from ktrdr.simulation.metrics import headline_names, label, names_by_kind, value
 from ktrdr.time import iso
 
 MOST_TRADES = 200
+_CARD_DIGITS = 4
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,14 @@ def shown_result(store: Store, operation: Operation) -> Shown:
     kind = kind_of(operation.kind)
     result = kind.result(store, operation.id)
     metrics = _catalogued(result.summary)
+    cards = _catalogued(result.summary, _CARD_DIGITS)
     groups = names_by_kind(metrics)
     backtest = result if isinstance(result, BacktestResults) else None
     judged = _backtest_of(store, result) if operation.kind == "research" else backtest
     return Shown(
         headline=kind.headline(result.manifest),
         warnings=result.warnings,
-        cards=[metrics[name] for name in headline_names() if name in metrics],
+        cards=[cards[name] for name in headline_names() if name in cards],
         groups={group: [metrics[name] for name in names] for group, names in groups.items()},
         sections=[it for it in (*kind.remarks(result), *kind.sections(result)) if _is_for_people(it, groups)],
         trades=None if backtest is None else trade_list(backtest.trades.head(MOST_TRADES)),
@@ -91,10 +93,10 @@ def _backtest_of(store: Store, cycle: Result) -> BacktestResults | None:
     return None if name is None else stored_results(store, name)
 
 
-def _catalogued(summary: Mapping[str, Any]) -> dict[str, Metric]:
+def _catalogued(summary: Mapping[str, Any], digits: int = 6) -> dict[str, Metric]:
     """Returns the metrics of the core's catalogue that a summary has, by name."""
     found = {name: value for name, value in summary.get("metrics", {}).items() if name in _core.METRICS}
-    return {name: Metric.of(name, value_text(name, it, summary.get("undefined"))) for name, it in found.items()}
+    return {name: Metric.of(name, value_text(name, it, summary.get("undefined"), digits)) for name, it in found.items()}
 
 
 def _is_for_people(section: Section, groups: Mapping[str, object]) -> bool:
