@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
+from ktrdr.operations import run
 from ktrdr.operations.models import Status
 from ktrdr.operations.owner import Owner
 from support.dashboard import RUN_S, STATUS, click, fill, show, started
 from support.process.browser import Page, browser
-from support.process.processes import Place, furnish, wait_for
+from support.process.processes import Place, furnish, strategy, wait_for
 from support.process.service import Service, service
 
 NAME = '<img src=x onerror="stolen=1">&amp;<script>stolen=1</script>'
@@ -60,7 +61,10 @@ def is_of_this_service_alone(page: Page, url: str) -> bool:
 
 def test_a_run_from_its_start_to_its_report(page: Page, running: Service, place: Place) -> None:
     store = place.store()
-    quick = place.submit(store, "mlp", end="2026-12-31").id
+    # In this process, which needs torch anyway: a worker's child would import it once more.
+    span = {"start": "2024-01-20", "end": "2026-12-31"}
+    other_run = run(strategy("mlp"), "EURUSD", "1h", **span, store=store, data_dir=place.folder, threads=1)
+    quick = other_run.manifest["operation"]
     other = page.beside()
     other.open(f"{running.url}/")
     name = started(page, running.url, "slow", note="first <b>try</b>")
