@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from html import escape
-from itertools import chain
 
 from ktrdr.report.columns import chart_frame
 from ktrdr.report.market import Market
 from ktrdr.report.overview import overview
-from ktrdr.report.tables import headline
+from ktrdr.report.tables import Metric, headline
 from ktrdr.simulation.result import RunResult
 
 _COLUMNS = 4
@@ -25,9 +25,15 @@ def shown(result: RunResult) -> str:
     True
     """
     warnings = "".join(f"<li>⚠ {escape(line)}</li>" for line in result.warnings)
-    metrics = chain(*headline(result).values())
-    cells = [f"<td>{escape(one.label)}</td><td><b>{escape(one.text)}</b></td>" for one in metrics]
-    rows = [f"<tr>{''.join(cells[first : first + _COLUMNS])}</tr>" for first in range(0, len(cells), _COLUMNS)]
+    rows = [row for group, metrics in headline(result).items() for row in _rows(group, metrics)]
     picture = overview(result, chart_frame(result, Market(None)), 0)
     head = f"<p>{escape(repr(result))}</p>"
     return f"{head}{f'<ul>{warnings}</ul>' if warnings else ''}<table>{''.join(rows)}</table>{picture}"
+
+
+def _rows(group: str, metrics: Sequence[Metric]) -> Iterator[str]:
+    """Yields the rows of a group, which its first row names."""
+    cells = [f"<td>{escape(one.label)}</td><td><b>{escape(one.text)}</b></td>" for one in metrics]
+    for first in range(0, len(cells), _COLUMNS):
+        name = "" if first else escape(group)
+        yield f"<tr><th>{name}</th>{''.join(cells[first : first + _COLUMNS])}</tr>"

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 
 import ktrdr
-from ktrdr.simulation.metrics import headline_names, value_text
+from ktrdr.simulation.metrics import headline_names, names_by_kind, value_text
 from support.inputs import worlds
 from support.report_page import Finished
 
@@ -20,6 +20,7 @@ def test_a_result_shows_itself(finished: Finished) -> None:
     shown = result._repr_html_()
     cells = re.findall(r"<td><b>(.*?)</b></td>", shown)
     assert cells == [value_text(name, result.metrics[name], result.undefined, digits=4) for name in headline_names()]
+    assert [name for name in re.findall(r"<th>(.*?)</th>", shown) if name] == list(names_by_kind(headline_names()))
     assert "<script" not in shown
     assert "polyline" in shown
 
