@@ -135,7 +135,7 @@ def test_a_run_whose_process_died_is_resumed_from_the_page(page: Page, running: 
     with sqlite3.connect(place.url.removeprefix("sqlite:///")) as database:
         database.execute("UPDATE results SET manifest = '{}' WHERE operation_id = ?", (name,))
     page.open(f"{running.url}/dashboard/operations/{name}")
-    assert "the stored data are damaged" in page.run("document.querySelector('main').innerText")
+    assert "its result in the database is damaged" in page.run("document.querySelector('main').innerText")
     page.open(f"{running.url}/")
     assert page.run(f"document.querySelector('tr[data-key={name}]') !== null")
 

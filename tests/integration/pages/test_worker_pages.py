@@ -60,6 +60,14 @@ def sign_in(page: Page, token: str) -> None:
     page.run(f"document.querySelector('#token').value = '{token}'; document.querySelector('button').click()")
 
 
+def signed_in(page: Page, url: str) -> None:
+    """Opens the list as a person who has signed in: tests of this file may run in another order, or apart."""
+    page.open(f"{url}/")
+    if page.run("document.querySelector('#token') !== null"):
+        sign_in(page, TOKEN)
+    page.wait("document.querySelector('table') !== null && document.readyState === 'complete'")
+
+
 def test_signing_in_and_the_list(page: Page, guarded: Service) -> None:
     page.open(f"{guarded.url}/")
     assert page.run("document.querySelectorAll('input[type=password]').length") == 1
@@ -84,6 +92,7 @@ def test_signing_in_and_the_list(page: Page, guarded: Service) -> None:
 
 def test_a_signed_in_page_reads_and_changes(page: Page, guarded: Service) -> None:
     """The cookie carries reads, event streams and, from this origin, changes."""
+    signed_in(page, guarded.url)
     page.open(f"{guarded.url}/docs")
     show(page, "routes")
     found = page.run("fetch('/operations?status=running').then(r => r.json()).then(o => o.operations[0].operation_id)")
@@ -97,6 +106,7 @@ def test_a_signed_in_page_reads_and_changes(page: Page, guarded: Service) -> Non
 
 def test_a_page_of_another_port_can_do_nothing(page: Page, guarded: Service, place: Place) -> None:
     """The same site, so the cookie travels; another origin, so the worker refuses."""
+    signed_in(page, guarded.url)
     with service(Place(place.folder, place.url)) as other:
         page.open(f"{other.url}/health")
         status = "fetch('%s/operations', {credentials: 'include', mode: '%s'}).then(r => r.type, () => 'refused')"
