@@ -26,9 +26,9 @@ LINES = (
     "data delete EURUSD 4h --yes", "models list", "models show walker_mlp/1h_v1", "models report walker_mlp/1h_v1",
     "workers list", f"{RUN} --report run.html", f"{RUN} --commission 0",
     "operations list", "operations show latest", "operations note latest x", "operations follow latest",
-    "backtest show latest --trades --out ledgers", "backtest explain latest 0", "backtest report latest",
+    "backtest show latest --trades --sensitivity --out ledgers", "backtest explain latest 0", "backtest report latest",
     "operations delete latest --yes", f"train walker.yaml {SPAN} --set training.epochs=1", "operations report latest",
-    "operations list --limit 1",
+    f"sweep walker.yaml {SPAN} --grid decisions.confidence_threshold=0.4,0.6", "operations list --limit 1",
 )  # fmt: skip
 FAILING = ("validate nowhere.yaml", "operations show nothing", "backtest show", "paper status")
 
@@ -67,7 +67,7 @@ def test_answers_have_their_shapes(ktrdr: Ktrdr, folder: Path) -> None:
         last = shapes[-1] if line == "indicators rsi" else shapes[0]
         checked(said.object, last)
     runs = [one["operation_id"] for one in ktrdr("operations list --json").object["operations"]]
-    assert len(runs) == 2
+    assert len(runs) == 3
 
 
 @pytest.mark.parametrize("line", FAILING)
