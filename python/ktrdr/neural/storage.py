@@ -48,26 +48,28 @@ class ModelStorage:
     def models(self, strategy: str | None = None) -> list[StoredModel]:
         """Returns every bundle with readable metadata, by strategy, timeframe and version."""
         found = []
-        for folder in self._folders():
-            if strategy is not None and folder.parent.name != strategy:
-                continue
+        for folder in self._folders(strategy):
             with suppress(ModelError):  # a damaged bundle must not hide the others
                 found.append(StoredModel(folder, _number(folder), read_metadata(folder)))
         return found
 
-    def damaged(self) -> dict[str, ModelError]:
+    def damaged(self, strategy: str | None = None) -> dict[str, ModelError]:
         """Returns the bundles without readable metadata, each with its fault, by id."""
         found: dict[str, ModelError] = {}
-        for folder in self._folders():
+        for folder in self._folders(strategy):
             try:
                 read_metadata(folder)
             except ModelError as error:
                 found[bundle_id(folder)] = error
         return found
 
-    def _folders(self) -> list[Path]:
-        """Returns the version directories by strategy, timeframe and version."""
-        found = [(folder.parent.name, version_of(folder), folder) for folder in self.root.glob("*/*")]
+    def _folders(self, strategy: str | None) -> list[Path]:
+        """Returns the version directories of one strategy, or of all, by strategy, timeframe and version."""
+        found = [
+            (folder.parent.name, version_of(folder), folder)
+            for folder in self.root.glob("*/*")
+            if strategy in (None, folder.parent.name)
+        ]
         known = [
             (name, Timeframe(version[0]).seconds, version[1], folder) for name, version, folder in found if version
         ]
@@ -97,7 +99,8 @@ class ModelStorage:
         for stored in (*(one for one in fitting if preferred(one.metadata)), *fitting):
             return stored
         kind = "synthetic" if synthetic else "real"
-        others = "; ".join(stored.described for stored in mine) or "none"
+        damaged = [f"damaged: {name} ({error.code})" for name, error in self.damaged(strategy).items()]
+        others = "; ".join([*(stored.described for stored in mine), *damaged]) or "none"
         raise ModelNotFound(
             "no model trained for this run",
             where=strategy,

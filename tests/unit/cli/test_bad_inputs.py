@@ -238,7 +238,7 @@ def break_bundle(bundle: Path, how: str) -> None:
 
     weights = bundle / "model.safetensors"
     metadata = bundle / "metadata_v3.json"
-    facts = json.loads(metadata.read_text())
+    facts = json.loads(metadata.read_text()) | {"format_version": 3}  # which vouches for no file
     facts["hashes"].pop("model.safetensors")
     del facts["sha256"]
     tensors = load(weights.read_bytes())  # mapping the file would crash when it is written again
@@ -280,6 +280,12 @@ def break_bundle(bundle: Path, how: str) -> None:
 def test_bundles_a_run_cannot_use(ktrdr: Callable, world: Path, how: str, code: str) -> None:
     break_bundle(world / "models" / "walker_mlp" / "1h_v1", how)
     refused(ktrdr(f"{RUN} --json"), code)
+
+
+def test_the_only_bundle_is_damaged(ktrdr: Callable, world: Path) -> None:
+    with (world / "models" / "walker_mlp" / "1h_v1" / "metadata_v3.json").open("a") as file:
+        file.write(" ")
+    assert "damaged: walker_mlp/1h_v1 (model_hash)" in refused(ktrdr(f"{RUN} --json"), "model_not_found")
 
 
 def test_models_that_do_not_fit(ktrdr: Callable, world: Path) -> None:
