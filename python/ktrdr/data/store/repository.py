@@ -228,6 +228,7 @@ class Repository:
             if pause_s is not None:  # an import that runs beside replaces sidecar and bars one after the other
                 time.sleep(pause_s)
                 stamps = opens_of(self.raw(symbol, timeframe, ("timestamp",))["timestamp"], timeframe, symbol)
+        BarSeries(symbol, timeframe, stamps, **columns)  # bars that are no bars any more are named by their fault
         raise DataChanged(
             "the bars are not those that were imported",
             symbol=symbol,
