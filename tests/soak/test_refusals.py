@@ -23,6 +23,7 @@ from ktrdr.data.store.repository import Repository
 from ktrdr.errors import Cancelled, IdentityMismatch, ModelFeatureMismatch, ProfileMismatch
 from ktrdr.operations.models import Operation, Status
 from ktrdr.operations.running.foreground import resume
+from ktrdr.operations.store.proof.seals import request_seal
 from ktrdr.operations.store.store import Store
 from support.database import stores
 from support.inputs import worlds
@@ -145,7 +146,11 @@ def other_rules(**rules: Any) -> Callable[..., AbstractContextManager[None]]:
 
 
 def _write_spec(store: Store, operation: Operation, spec: Mapping[str, Any]) -> None:
-    stores.sql(store, "UPDATE operations SET spec = :spec WHERE id = :id", spec=json.dumps(spec), id=operation.id)
+    """With its seal: a request without one is damaged, and no resume asks what it says."""
+    text = json.dumps(spec)
+    seal = request_seal(operation.id, None, operation.kind, text, operation.threads, operation.idempotency_key)
+    sql = "UPDATE operations SET spec = :spec, request_seal = :seal WHERE id = :id"
+    stores.sql(store, sql, spec=text, seal=seal, id=operation.id)
 
 
 @contextmanager

@@ -58,7 +58,7 @@ def loads(place: Place) -> list[dict[str, Any]]:
 def test_a_worker_without_the_device_runs_nets_of_it(place: Place) -> None:
     store = place.store()
     expected = {kind: place.expected(kind).result_hash for kind in ("mlp", "gru")}
-    # an older program's bundle, and weights of torch.save beside today's metadata; safetensors is in the unit tests
+    # an older program's bundle, and weights of torch.save beside metadata of version 3; unit tests have safetensors
     for kind, tag, changed in (("mlp", "mps", older), ("gru", "cuda:0", with_pickle)):
         path = place.folder / "models" / f"walker_{kind}" / "1h_v1"
         changed(path, pickled(path, tag))

@@ -43,9 +43,12 @@ def on_device(data: bytes, tag: str) -> bytes:
 
 
 def with_pickle(path: Path, data: bytes) -> Path:
-    """The bundle with these bytes as `model.pt` in the place of its safetensors."""
+    """The bundle with these bytes as `model.pt` in the place of its safetensors, and metadata of version 3."""
     (path / "model.safetensors").unlink()
     (path / "model.pt").write_bytes(data)
+    facts = json.loads((path / "metadata_v3.json").read_text()) | {"format_version": 3}
+    del facts["sha256"], facts["hashes"]["model.safetensors"]
+    (path / "metadata_v3.json").write_text(json.dumps(facts))
     return path
 
 
