@@ -20,7 +20,7 @@ from ktrdr.worker.pages.parts.live import Live
 from ktrdr.worker.pages.parts.rendering import page
 from ktrdr.worker.pages.parts.route import PageRoute
 from ktrdr.worker.service import Parts, Service
-from ktrdr.worker.views import operation_views
+from ktrdr.worker.views import ErrorBody, operation_views
 
 router = APIRouter(tags=["pages"], route_class=PageRoute)
 
@@ -30,11 +30,8 @@ _WITH_VERDICT = "research"
 _PAGE: dict[str, Any] = {"content": {"text/html": {}}}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "The page.", **_PAGE},
-    422: {"description": "A page that says which choice is none.", **_PAGE},
-    "default": {
-        "description": "Refused: a page or, before the page, JSON.",
-        "content": {"text/html": {}, "application/json": {}},
-    },
+    422: {"model": ErrorBody, "description": "A choice that is none: a page for browsers, else JSON.", **_PAGE},
+    "default": {"model": ErrorBody, "description": "Refused: a page for browsers, else JSON.", **_PAGE},
 }
 # An empty text is what a form sends for a choice that was not made.
 _Status = Status | Literal[""]
