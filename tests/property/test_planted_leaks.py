@@ -22,9 +22,9 @@ RESAMPLED = "resampling_makes_closed_bars_only"
 LEAKS = {
     "a base column shifted by -1": (
         "feature_pipeline.assembly",
-        "        values = found[call_of(column)][column.output]\n        if column.membership is not None:\n"
+        "        values = _values(column, found, close)\n        if column.membership is not None:\n"
         "            fills.append(DegreeColumn(column.column,",
-        "        values = np.append(found[call_of(column)][column.output][1:], np.nan)\n"
+        "        values = np.append(_values(column, found, close)[1:], np.nan)\n"
         "        if column.membership is not None:\n            fills.append(DegreeColumn(column.column,",
         CUT,
     ),

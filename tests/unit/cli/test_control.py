@@ -128,4 +128,4 @@ def test_an_interrupted_training_ends_with_130_and_writes_no_model(folder: Path,
         run.kill()
     assert run.returncode == 130, said
     assert said.splitlines()[-1].startswith("cancelled: ")
-    assert ktrdr("models --json").object == {"models": []}
+    assert ktrdr("models --json").object == {"models": [], "damaged": {}}

@@ -222,7 +222,9 @@ class Repository:
         for pause_s in (*_PAUSES_S, None):
             recorded = self.sidecar(symbol, timeframe).get("content_hash")
             frame = self.raw(symbol, timeframe, STORED)
-            columns = {name: floats_of(frame[name], name, symbol) for name in STORED[1:] if name in frame.columns}
+            columns: dict[str, Any] = {
+                name: floats_of(frame[name], name, symbol) for name in STORED[1:] if name in frame.columns
+            }
             if recorded is None or content_hash({"timestamp": stamps, **columns}) == recorded:
                 return
             if pause_s is not None:  # an import that runs beside replaces sidecar and bars one after the other
