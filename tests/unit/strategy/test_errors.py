@@ -256,6 +256,14 @@ def test_a_mapping_obeys_the_same_rules_without_lines() -> None:
     assert (error.code, error.path, error.line) == ("config_nonfinite", "indicators.rsi_14.period", None)
 
 
+def test_a_name_with_a_line_break_leaves_every_fault_on_one_line() -> None:
+    mapping = {**load_strategy("v3_minimal").canonical(), "fuzzy_sets": {"\n": None}}
+    with pytest.raises(ConfigError) as caught:
+        load_strategy(mapping)
+    assert "fuzzy_sets: none" in str(caught.value)
+    assert all("\n" not in str(fault) for fault in caught.value.faults)
+
+
 def test_a_mapping_that_contains_itself_is_too_deep() -> None:
     loop: dict[str, Any] = {}
     loop["scope"] = loop

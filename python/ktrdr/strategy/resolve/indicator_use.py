@@ -173,7 +173,8 @@ def resolve_output(ref: str, uses: Declared[IndicatorUse] | None, place: Place) 
 
 
 def _known(name: str, known: Any, kind: str) -> str:
-    return nearest(name, known) or f"{kind}: {', '.join(known) or 'none'}"
+    one_line = [one for one in known if one.isprintable()]  # a name with a line break has a fault of its own
+    return nearest(name, one_line) or f"{kind}: {', '.join(one_line) or 'none'}"
 
 
 def resolve_reference(name: str, known: Declared[T] | None, kind: str, place: Place, found: str | None = None) -> T:

@@ -116,7 +116,7 @@ def indicator_words(text: str, type_: str, stop: int, before: tuple[float, ...] 
     """Returns an indicator with the numbers after its name, and the place where they end.
 
     >>> indicator_words("rsi(7) below 25", "rsi", 3)
-    (IndicatorWords(type='rsi', numbers=(7.0,), named=(), low=25.0, high=None), 15)
+    (IndicatorWords(type='rsi', numbers=(7.0,), named=(), low=25.0, high=None, unit=''), 15)
     """
     numbers, named, stop = (before, (), stop) if before else _numbers_after(text, type_, stop)
     if (found := _WIDTH.match(text, stop)) and _parameter(INDICATORS[type_], "multiplier"):
