@@ -66,9 +66,10 @@ class ModelStorage:
     def _folders(self, strategy: str | None) -> list[Path]:
         """Returns the version directories of one strategy, or of all, by strategy, timeframe and version."""
         found = [
-            (folder.parent.name, version_of(folder), folder)
-            for folder in self.root.glob("*/*")
-            if strategy in (None, folder.parent.name)
+            (parent.name, version_of(folder), folder)
+            for parent in self.root.glob("[!.]*")  # hidden folders are probes of other writers, and may vanish
+            if strategy in (None, parent.name)
+            for folder in parent.glob("*")
         ]
         known = [
             (name, Timeframe(version[0]).seconds, version[1], folder) for name, version, folder in found if version
