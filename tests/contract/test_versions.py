@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 import yaml
 
+from ktrdr.analysis.sweep import saved as sweep_saved
 from ktrdr.decision.job import snapshot as paper_snapshot
 from ktrdr.neural.metadata import FORMAT_VERSION
 from ktrdr.operations.store.migrations.schema import HEAD
@@ -45,6 +46,7 @@ def test_stored_formats() -> None:
     assert VERSIONS["snapshot, payload"] == constant("SCHEMA")
     assert VERSIONS["snapshot of a training"] == str(snapshot.VERSION)
     assert VERSIONS["snapshot of a paper run"] == str(paper_snapshot.VERSION)
+    assert VERSIONS["snapshot of a sweep"] == str(sweep_saved.VERSION)
     assert VERSIONS["training semantics"] == str(identity.SEMANTICS)
     assert VERSIONS["trading semantics"] == constant("SEMANTICS")
     assert VERSIONS["database"] == HEAD

@@ -144,3 +144,28 @@ def known_strategy(text: str) -> Strategy | None:
         return parse_strategy(text)
     except KtrdrError:
         return None
+
+
+def request_fields(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns strategy, symbol, timeframe and dates of a stored spec as lists name them; None for what it lacks.
+
+    >>> request_fields({"symbols": ["EURUSD", "GBPUSD"], "start": "2024-01-01"})["symbol"]
+    'EURUSD, GBPUSD'
+    """
+    strategy = known_strategy(str(spec.get("strategy_text", "")))
+    return {
+        "strategy": spec.get("strategy_name") or (None if strategy is None else strategy.name),
+        "symbol": spec.get("symbol") or ", ".join(map(str, spec.get("symbols") or ())) or None,
+        "timeframe": spec.get("timeframe"),
+        "start_date": spec.get("start"),
+        "end_date": spec.get("end"),
+    }
+
+
+def request_title(fields: Mapping[str, Any], kind: str) -> str:
+    """Returns strategy, symbol and timeframe of ``request_fields`` as a title; the kind where there is none of them.
+
+    >>> request_title({"strategy": "walker", "symbol": "EURUSD", "timeframe": None}, "sweep")
+    'walker EURUSD'
+    """
+    return " ".join(str(fields[name]) for name in ("strategy", "symbol", "timeframe") if fields[name]) or kind

@@ -9,7 +9,7 @@ from ktrdr.analysis.sweep.job import SweepRun
 from ktrdr.operations.kind import Section, Shown
 from ktrdr.operations.models import Result
 from ktrdr.simulation.metrics import label, listed, rate_text, value_text
-from ktrdr.strategy.submitted import known_strategy
+from ktrdr.strategy.submitted import request_fields, request_title
 from ktrdr.text import dates_text
 
 _LISTED: Final = ("sharpe", "total_return", "max_drawdown", "trades")
@@ -18,20 +18,9 @@ _MOST_ROWS: Final = 10
 
 def shown(spec: Mapping[str, Any]) -> Shown:
     """Returns strategy, symbol, timeframe, dates and rules; a spec of a later version as far as it can be read."""
-    strategy = known_strategy(str(spec.get("strategy_text", "")))
-    name = spec.get("strategy_name") or (None if strategy is None else strategy.name)
-    start = spec.get("start")
-    end = spec.get("end")
-    fields = {
-        "strategy": name,
-        "symbol": spec.get("symbol"),
-        "timeframe": spec.get("timeframe"),
-        "start_date": start,
-        "end_date": end,
-    }
-    title = " ".join(str(part) for part in (name, spec.get("symbol"), spec.get("timeframe")) if part)
-    detail = ", ".join(filter(None, (dates_text(start, end), _tried(spec))))
-    return Shown(title or "sweep", detail, fields)
+    fields = request_fields(spec)
+    detail = ", ".join(filter(None, (dates_text(fields["start_date"], fields["end_date"]), _tried(spec))))
+    return Shown(request_title(fields, "sweep"), detail, fields)
 
 
 def _tried(spec: Mapping[str, Any]) -> str:

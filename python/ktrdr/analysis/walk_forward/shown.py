@@ -8,7 +8,7 @@ from typing import Any
 from ktrdr.operations.kind import Section, Shown
 from ktrdr.operations.models import Result
 from ktrdr.simulation.metrics import listed, rate_text, value_text
-from ktrdr.strategy.submitted import known_strategy
+from ktrdr.strategy.submitted import request_fields, request_title
 from ktrdr.text import dates_text
 
 _OVERALL = ("psr", "minimum_track_record", "profitable_folds", "sharpe_in_sample", "degradation", "efficiency")
@@ -16,20 +16,9 @@ _OVERALL = ("psr", "minimum_track_record", "profitable_folds", "sharpe_in_sample
 
 def shown(spec: Mapping[str, Any]) -> Shown:
     """Returns strategy, symbol, timeframe, dates and folds; a spec of a later version as far as it can be read."""
-    strategy = known_strategy(str(spec.get("strategy_text", "")))
-    name = spec.get("strategy_name") or (None if strategy is None else strategy.name)
-    start = spec.get("start")
-    end = spec.get("end")
-    fields = {
-        "strategy": name,
-        "symbol": spec.get("symbol"),
-        "timeframe": spec.get("timeframe"),
-        "start_date": start,
-        "end_date": end,
-    }
-    title = " ".join(str(part) for part in (name, spec.get("symbol"), spec.get("timeframe")) if part)
-    span = dates_text(start, end)
-    return Shown(title or "walk-forward", ", ".join(filter(None, (span, _folds(spec)))), fields)
+    fields = request_fields(spec)
+    detail = ", ".join(filter(None, (dates_text(fields["start_date"], fields["end_date"]), _folds(spec))))
+    return Shown(request_title(fields, "walk-forward"), detail, fields)
 
 
 def _folds(spec: Mapping[str, Any]) -> str:

@@ -13,11 +13,8 @@ from ktrdr.operations.kind import Change, Shown, changes
 from ktrdr.simulation.metrics import listed
 from ktrdr.strategy.rules import flat_rules
 from ktrdr.strategy.schema import Strategy
-from ktrdr.strategy.submitted import known_strategy
+from ktrdr.strategy.submitted import known_strategy, request_fields, request_title
 from ktrdr.text import dates_text
-
-_STORED_NAMES = {"strategy": "strategy_name", "start_date": "start", "end_date": "end"}
-_FIELDS = ("strategy", "symbol", "timeframe", "start_date", "end_date")
 
 
 def shown(spec: Mapping[str, Any]) -> Shown:
@@ -26,11 +23,9 @@ def shown(spec: Mapping[str, Any]) -> Shown:
     A spec that this version cannot read is shown as far as it can be read.
     """
     strategy = known_strategy(str(spec.get("strategy_text", "")))
-    fields = {name: spec.get(_STORED_NAMES.get(name, name)) for name in _FIELDS}
-    if fields["strategy"] is None and strategy is not None:
-        fields["strategy"] = strategy.name  # submitted as a text, as the command line does for a worker
-    title = " ".join(str(fields[name]) for name in _FIELDS[:3] if fields[name])
-    return Shown(title or "backtest", _detail(spec), fields, {} if strategy is None else _changes(spec, strategy))
+    fields = request_fields(spec)
+    changed = {} if strategy is None else _changes(spec, strategy)
+    return Shown(request_title(fields, "backtest"), _detail(spec), fields, changed)
 
 
 def figures(summary: Mapping[str, Any]) -> dict[str, float | int | None]:

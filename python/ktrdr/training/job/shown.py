@@ -11,7 +11,7 @@ from ktrdr.operations.models import Result
 from ktrdr.strategy.overrides import with_training
 from ktrdr.strategy.rules import flat_rules
 from ktrdr.strategy.schema import Strategy
-from ktrdr.strategy.submitted import known_strategy
+from ktrdr.strategy.submitted import known_strategy, request_fields, request_title
 from ktrdr.text import dates_text
 from ktrdr.training.run.result import TrainResult
 
@@ -27,23 +27,14 @@ def shown(spec: Mapping[str, Any]) -> Shown:
     A spec that this version cannot read is shown as far as it can be read.
     """
     strategy = known_strategy(str(spec.get("strategy_text", "")))
-    name = spec.get("strategy_name") or (None if strategy is None else strategy.name)
-    symbols = ", ".join(map(str, spec.get("symbols") or ())) or None
-    start = spec.get("start")
-    end = spec.get("end")
-    fields = {
-        "strategy": name,
-        "symbol": symbols,
-        "timeframe": spec.get("timeframe"),
-        "start_date": start,
-        "end_date": end,
-    }
-    title = " ".join(str(part) for part in (name, symbols, spec.get("timeframe")) if part)
-    span = dates_text(start, end)
+    fields = request_fields(spec)
+    span = dates_text(fields["start_date"], fields["end_date"])
     seed = "" if spec.get("seed") is None else f"seed {spec['seed']}"
     device = "" if spec.get("device", "auto") == "auto" else str(spec["device"])
     detail = ", ".join(filter(None, (span, seed, device)))
-    return Shown(title or "training", detail, fields, {} if strategy is None else _changes(spec, strategy))
+    return Shown(
+        request_title(fields, "training"), detail, fields, {} if strategy is None else _changes(spec, strategy)
+    )
 
 
 def figures(summary: Mapping[str, Any]) -> dict[str, float | int | None]:
