@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group};
 use ktrdr_core::{Bars, Calendar, ColumnMut, Columns, Ledger, Rules, RunSpec, Simulation};
+use ktrdr_testkit::rules_json;
 use serde_json::{Value, json};
 
 const FIVE_MINUTES_NS: i64 = 300_000_000_000;
@@ -65,7 +66,8 @@ fn market(bars: usize, density: f64) -> Market {
         signals: Vec::with_capacity(bars),
         confidence: Vec::with_capacity(bars),
     };
-    let (mut time, mut price) = (1_600_041_600_000_000_000_i64, 1.1);
+    let mut time = 1_600_041_600_000_000_000_i64;
+    let mut price = 1.1;
     for bar in 0..bars {
         let open = price;
         let close: f64 = open * (1.0 + 0.0004 * (unit() - 0.5));
@@ -143,25 +145,19 @@ impl Market {
     }
 }
 
-/// The defaults, but for cheaper fills: without exits, financing, conversion and borrowed positions.
+/// A quarter of the cash in each long position, cheap fills, and four hours between two of them.
 fn plain() -> Value {
-    json!({
+    rules_json(json!({
         "execution": {
-            "fill": "next_open", "sizing": {"kind": "cash_fraction", "fraction": 0.25},
-            "commission": {"rate": 1e-5, "per_unit": 0.0, "per_fill": 0.0, "minimum": 0.0},
-            "slippage": {"rate": 1e-5}, "spread": {"half": 0.0},
-            "financing": {"long_rate": 0.0, "short_rate": 0.0, "day_count": 365.0},
-            "exits": {"stop_loss": null, "take_profit": null, "trailing_stop": null, "trail_on": "close",
-                      "max_holding_bars": null, "atr_period": 14},
-            "intrabar": "pessimistic", "on_opposite": "close", "allow_short": true,
-            "margin": {"max_leverage": 1.0, "maintenance": 0.5},
-            "instrument": {"tick_size": null, "lot_size": 1.0e-8, "contract_multiplier": 1.0},
-            "close_at_end": true
+            "sizing": {"kind": "cash_fraction", "fraction": 0.25},
+            "commission": {"rate": 1e-5},
+            "slippage": {"rate": 1e-5}
         },
-        "decisions": {"confidence_threshold": 0.5, "position_awareness": true, "allow_short_from_flat": false,
-                      "filters": {"min_signal_separation": 4.0}},
-        "metrics": {"periods_per_year": null, "risk_free_rate": 0.0}
-    })
+        "decisions": {
+            "confidence_threshold": 0.5, "allow_short_from_flat": false, "filters": {"min_signal_separation": 4.0}
+        },
+        "metrics": {"periods_per_year": null}
+    }))
 }
 
 /// The same without a time between fills, and with all of the cash in each position.
@@ -219,7 +215,8 @@ fn ratios() {
     println!("| --- | --- | --- | --- | --- | --- |");
     for scenario in scenarios() {
         let market = Market::of(&scenario, bars);
-        let (sum, mut used) = (market.pass(), Ledger::default());
+        let sum = market.pass();
+        let mut used = Ledger::default();
         let expected = market.run(&mut market.simulation(&scenario.rules));
         let mut least = [f64::INFINITY; 3];
         for _ in 0..ROUNDS {
@@ -229,7 +226,7 @@ fn ratios() {
             let (outcome, new_pages) = seconds(|| market.run(&mut fresh));
             assert_eq!(outcome, expected);
             let begun = market.simulation(&scenario.rules).run_state();
-            let mut again = Simulation::resume(begun, emptied(used));
+            let mut again = Simulation::from_state(begun, emptied(used));
             let (outcome, run) = seconds(|| market.run(&mut again));
             assert_eq!(outcome, expected);
             used = again.ledger().clone();

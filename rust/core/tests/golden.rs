@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use ktrdr_core::{Decision, Reason, RejectionReason, Undefined};
-use ktrdr_testkit::{Run, World};
+use ktrdr_testkit::{Run, World, merge};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -48,22 +48,12 @@ fn every_case_comes_out_as_the_reference_says() {
     let fixture: Fixture = serde_json::from_str(include_str!("data/golden.json")).expect("the fixture");
     assert!(fixture.cases.len() >= 170);
     for case in &fixture.cases {
-        let run = case.world().run(merged(&fixture.defaults, &case.rules));
+        let mut rules = fixture.defaults.clone();
+        merge(&mut rules, case.rules.clone());
+        let run = case.world().run(rules);
         let differences = case.differences(&run);
         assert!(differences.is_empty(), "{}: {differences:#?}", case.name);
     }
-}
-
-/// Sizing, slippage and exit levels are replaced whole, other mappings merge by key.
-fn merged(below: &Value, above: &Value) -> Value {
-    let (Value::Object(below), Value::Object(above)) = (below, above) else { return above.clone() };
-    let mut all = below.clone();
-    for (key, value) in above {
-        let whole = ["sizing", "slippage", "stop_loss", "take_profit", "trailing_stop"].contains(&key.as_str());
-        let value = if whole { value.clone() } else { merged(&below[key], value) };
-        all.insert(key.clone(), value);
-    }
-    Value::Object(all)
 }
 
 impl Case {

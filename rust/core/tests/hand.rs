@@ -85,7 +85,9 @@ fn a_level_is_the_tick_it_lies_on() {
     for (atr, stop) in [(1.000_000_2, 99.25), (0.999_999_8, 99.25), (1.1, 99.15)] {
         let mut world = entered(1, &[[100.25, 100.25, 99.25, 100.0]]);
         world.atr = Some(vec![atr; 3]);
-        (world.open[1], world.high[1], world.low[1]) = (100.25, 100.25, 100.0);
+        world.open[1] = 100.25;
+        world.high[1] = 100.25;
+        world.low[1] = 100.0;
         let run = world.run(execution(near(1.0)));
         close_to(run.ledger.trades.stop_price[0].expect("a stop"), stop, 1e-12);
     }

@@ -20,8 +20,10 @@ fn rows_that_are_refused_can_be_given_again() {
     let mut whole = in_blocks(&world, rules(json!({})));
     whole.run(&world.columns(), None).expect("a run");
     let mut again = in_blocks(&world, rules(json!({})));
-    let (mut signals, mut confidence) = (world.signals.clone(), vec![0.9; 350]);
-    (signals[260], confidence[270]) = (5, 1.5);
+    let mut signals = world.signals.clone();
+    signals[260] = 5;
+    let mut confidence = vec![0.9; 350];
+    confidence[270] = 1.5;
     let broken = Columns { signals: &signals, ..world.columns() };
     assert_eq!(again.feed(&broken, true).expect_err("a signal"), Error::Signal { row: 260, found: 5 });
     let broken = Columns { confidence: Some(&confidence), ..world.columns() };

@@ -16,7 +16,7 @@ fn through_bytes(simulation: &Simulation) -> Simulation {
     let bytes = seal_snapshot(&header, &SnapshotV2::of(simulation.run_state(), Vec::new())).expect("plain data");
     let (_, payload) = open_snapshot::<SnapshotV2>(&bytes).expect("its own bytes");
     let (state, _) = payload.into_state().expect("one symbol");
-    Simulation::resume(state, Ledger::default())
+    Simulation::from_state(state, Ledger::default())
 }
 
 fn drawn(seed: u64, bars: usize) -> (World, Value) {
@@ -27,7 +27,8 @@ fn drawn(seed: u64, bars: usize) -> (World, Value) {
 /// Drawn worlds, as they are, of the two kinds in which most bars are skipped, and with levels met exactly.
 fn drawn_of_kind(seed: u64, bars: usize, kind: usize) -> (World, Value) {
     let mut draw = Draw::new(seed);
-    let (mut world, mut changes) = (draw::world(&mut draw, bars), draw::rules(&mut draw));
+    let mut world = draw::world(&mut draw, bars);
+    let mut changes = draw::rules(&mut draw);
     match kind {
         0 => {}
         1 => draw::undisturbed(&mut draw, &mut world, &mut changes),
@@ -103,7 +104,8 @@ proptest! {
         let Ok((known, ledger)) = in_pieces(&world, &changes, &[], false) else { return Ok(()) };
         let calendar = Calendar::open_ended(252.0, HOUR_NS);
         let mut simulation = Simulation::new(rules(changes), world.spec(), calendar).expect("terms");
-        let (mut pieces, mut from) = (Ledger::default(), 0);
+        let mut pieces = Ledger::default();
+        let mut from = 0;
         for &to in cuts.iter().chain([&bars]) {
             simulation.feed(&world.columns().rows(from, to), to == bars).expect("what the known run took");
             pieces = joined(pieces, simulation.ledger().clone());
@@ -155,7 +157,9 @@ proptest! {
             let mut poisoned = world.head(row + 1);
             let open = world.open[row];
             // A close and extremes that can never be the open: fills there are not taken for fills at the open.
-            (poisoned.high[row], poisoned.low[row], poisoned.close[row]) = (open * 1.9, open * 0.4, open * 1.7);
+            poisoned.high[row] = open * 1.9;
+            poisoned.low[row] = open * 0.4;
+            poisoned.close[row] = open * 1.7;
             for column in [&mut poisoned.half_spread, &mut poisoned.atr, &mut poisoned.conversion_rate].into_iter().flatten() {
                 column[row] *= 3.0;
             }
@@ -188,7 +192,9 @@ proptest! {
     #[test]
     fn buying_and_holding_has_a_closed_form(seed: u64, bars in 3_usize..100) {
         let (mut world, _) = drawn(seed, bars);
-        (world.half_spread, world.conversion_rate, world.confidence) = (None, None, None);
+        world.half_spread = None;
+        world.conversion_rate = None;
+        world.confidence = None;
         world.warmup_bars = 0;
         world.signals.fill(0);
         world.signals[0] = 1;

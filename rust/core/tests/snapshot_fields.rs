@@ -85,7 +85,7 @@ fn finish(world: &World, snapshot: &Value, cut: usize) -> Option<String> {
     let payload: SnapshotV2 = serde_json::from_value(snapshot.clone()).ok()?;
     payload.check().ok()?;
     let (state, _) = payload.into_state()?;
-    let mut simulation = Simulation::resume(state, Ledger::default());
+    let mut simulation = Simulation::from_state(state, Ledger::default());
     let now = simulation.metrics(None);
     simulation.feed(&world.columns().rows(cut, world.open.len()), true).ok()?;
     Some(format!("{now:?} {:?} {:?}", simulation.ledger(), simulation.metrics(None)))
@@ -114,7 +114,8 @@ fn reset(value: &Value) -> Value {
 
 #[test]
 fn every_field_is_noticed() {
-    let (mut seen, mut noticed) = (BTreeSet::new(), BTreeSet::new());
+    let mut seen = BTreeSet::new();
+    let mut noticed = BTreeSet::new();
     for (seed, changes) in (0..20).zip(rule_sets().into_iter().cycle()) {
         let mut world = world(seed);
         let mut simulation = simulation(&mut world, seed, changes);

@@ -82,7 +82,8 @@ fn a_scenario_of_long_holdings_has_the_metrics_of_its_own_run() {
     for seed in 0..12 {
         let mut draw = Draw::new(seed);
         let mut world = draw::world(&mut draw, 6_000);
-        (world.conversion_rate, world.half_spread) = (None, None);
+        world.conversion_rate = None;
+        world.half_spread = None;
         let density = [0.001, 0.01, 0.1][seed as usize % 3];
         world.signals.iter_mut().for_each(|signal| *signal *= i8::from(draw.chance(density)));
         let levels = [Value::Null, json!({"rate": 0.08}), json!({"rate": 0.5})];

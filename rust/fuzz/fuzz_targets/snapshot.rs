@@ -32,7 +32,7 @@ fn exercise(header: &Header, snapshot: SnapshotV2) {
     let again = seal_snapshot(header, &snapshot).expect("a state that was read can be written");
     assert!(open_snapshot::<SnapshotV2>(&again).is_ok());
     let (state, _) = snapshot.into_state().expect("one symbol");
-    let mut run = Simulation::resume(state, Ledger::default());
+    let mut run = Simulation::from_state(state, Ledger::default());
     let _ = run.metrics(None);
     let stamps = [run.last_ns().unwrap_or(0).saturating_add(1)];
     let prices = [100.0];

@@ -171,12 +171,14 @@ pub fn touching(draw: &mut Draw, world: &mut World, changes: &mut Value) {
         let [open, close] = [world.open[row], world.close[row]].map(&mut on_decimal);
         world.high[row] = on_decimal(world.high[row]).max(open).max(close);
         world.low[row] = on_decimal(world.low[row]).min(open).min(close);
-        (world.open[row], world.close[row]) = (open, close);
+        world.open[row] = open;
+        world.close[row] = close;
     }
     let side = draw.pick(&[1, -1]);
     world.signals = vec![side; world.open.len()];
     world.atr = Some(vec![step * draw.pick(&[1.0, 2.0]); world.open.len()]);
-    (world.half_spread, world.confidence) = (None, None);
+    world.half_spread = None;
+    world.confidence = None;
     let execution = &mut changes["execution"];
     let mut level = || draw.pick(&[Value::Null, json!({"atr": 1.0}), json!({"atr": 3.0}), json!({"rate": 0.01})]);
     for name in ["stop_loss", "take_profit", "trailing_stop"] {

@@ -10,4 +10,4 @@
 pub mod draw;
 mod world;
 
-pub use world::{DAY_NS, HOUR_NS, Run, World, close_to, joined, outcome, rules, rules_json};
+pub use world::{DAY_NS, HOUR_NS, Run, World, close_to, joined, merge, outcome, rules, rules_json};

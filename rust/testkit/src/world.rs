@@ -38,7 +38,7 @@ pub fn rules_json(changes: Value) -> Value {
 }
 
 /// Merges by key; sizing, slippage and exit levels are replaced whole.
-fn merge(base: &mut Value, changes: Value) {
+pub fn merge(base: &mut Value, changes: Value) {
     let Value::Object(changes) = changes else { return };
     for (key, value) in changes {
         let whole = ["sizing", "slippage", "stop_loss", "take_profit", "trailing_stop"].contains(&key.as_str());

@@ -66,7 +66,7 @@ impl Simulation {
         require_positive("timeframe", spec.timeframe_ns as f64)?;
         let state = State::new(&rules, calendar, spec.initial_capital);
         let run = RunState { spec, rules, next_bar: 0, ended: false, state };
-        Ok(Self::resume(run, Ledger::default()))
+        Ok(Self::from_state(run, Ledger::default()))
     }
 
     /// Prepares a run whose calendar follows from the rules; `stamps` are those of all bars, if its length is known.
@@ -99,7 +99,7 @@ impl Simulation {
 
     /// Continues from a state and the ledger written so far (an empty one keeps only later rows).
     #[must_use]
-    pub fn resume(run: RunState, ledger: Ledger) -> Self {
+    pub fn from_state(run: RunState, ledger: Ledger) -> Self {
         let RunState { spec, rules, next_bar, ended, state } = run;
         let plan = Plan::new(rules, spec.warmup_bars as i64, spec.record_decisions);
         let writer = LedgerWriter::new(ledger);

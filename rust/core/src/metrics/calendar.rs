@@ -252,7 +252,9 @@ mod tests {
                 let (Some(&from), Some(&to)) = (open.first(), open.last()) else { continue };
                 // Whatever day of the set lies in the span has a bar, so a weekday trades if it has any date there.
                 let trades = |weekday: i64| (from..=to).any(|day| (day + 3) % 7 == weekday && is_open(days, day));
-                let (fridays, saturdays, join) = (trades(4), trades(5), trades(4) && !trades(5));
+                let fridays = trades(4);
+                let saturdays = trades(5);
+                let join = fridays && !saturdays;
                 let year = of_days(None, &open);
                 assert_eq!(year.periods_per_year, if saturdays { 365.0 } else { 252.0 }, "{days:b} {first} {length}");
                 assert_eq!(year.sundays_join, join, "{days:b} {first} {length} {fridays}");

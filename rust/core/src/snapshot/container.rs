@@ -135,7 +135,7 @@ pub(crate) fn encode(payload: &impl Serialize) -> Result<Vec<u8>, Error> {
 /// assert_eq!(error.code(), "snapshot_corrupt");
 /// ```
 pub fn open<P: Payload>(bytes: &[u8]) -> Result<(Header, P), Error> {
-    let (header, schema, payload) = split(bytes, P::SCHEMA)?;
+    let Intact { header, schema, payload } = intact(bytes, P::SCHEMA)?;
     let state = P::decode(schema, payload)?;
     if state.bar() != header.bar {
         return Err(inconsistent("header and payload name different bars"));
@@ -157,8 +157,15 @@ pub(crate) fn decode<P: Serialize + DeserializeOwned>(payload: &[u8]) -> Result<
     Ok(state)
 }
 
-/// Splits header, schema and payload. Lengths come first: nothing is allocated for a length that does not fit the bytes.
-fn split(bytes: &[u8], schema: u16) -> Result<(Header, u16, &[u8]), Error> {
+/// A snapshot's bytes after their checksums, with the schema that its payload is written in.
+struct Intact<'a> {
+    header: Header,
+    schema: u16,
+    payload: &'a [u8],
+}
+
+/// Splits a snapshot. Lengths come first: nothing is allocated for a length that does not fit the bytes.
+fn intact(bytes: &[u8], newest: u16) -> Result<Intact<'_>, Error> {
     let Some((head, payload)) = bytes.split_at_checked(HEADER_BYTES) else {
         return Err(corrupt("it is shorter than its header"));
     };
@@ -171,8 +178,8 @@ fn split(bytes: &[u8], schema: u16) -> Result<(Header, u16, &[u8]), Error> {
     }
     let mut fields = Fields(&head[MAGIC.len()..]);
     let container = fields.u16();
-    let version = fields.u16();
-    for (found, supported) in [(container, CONTAINER), (version, schema)] {
+    let schema = fields.u16();
+    for (found, supported) in [(container, CONTAINER), (schema, newest)] {
         if found > supported {
             return Err(Error::SnapshotTooNew { found, supported });
         }
@@ -185,7 +192,7 @@ fn split(bytes: &[u8], schema: u16) -> Result<(Header, u16, &[u8]), Error> {
     if *blake3::hash(payload).as_bytes() != fields.take::<32>() {
         return Err(corrupt("the payload's hash does not fit"));
     }
-    Ok((header, version, payload))
+    Ok(Intact { header, schema, payload })
 }
 
 /// Reads a header whose length has been checked.

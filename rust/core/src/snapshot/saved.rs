@@ -47,7 +47,7 @@ impl Saved {
         if let Some(name) = ledger.uneven_table() {
             return Err(Error::IdentityMismatch { part: format!("ledger {name}") });
         }
-        let mut found = Self::new(Simulation::resume(state, ledger));
+        let mut found = Self::new(Simulation::from_state(state, ledger));
         found.parent = part(&parts, "parent");
         found.compare_ledgers(header)?;
         found.continue_inputs(header, &parts);

@@ -91,13 +91,18 @@ fn position(plan: &Plan, direction: i8, borrowed: bool) -> Position {
     }
 }
 
-/// Returns everything that `take` can change, after it: its answer, the position, the account, sums and equity.
-fn left(
-    plan: &Plan,
-    world: &World,
-    mut position: Position,
-    take: impl FnOnce(&mut HoldScan<'_>) -> bool,
-) -> (bool, Position, Account, Sum, Vec<f64>) {
+/// Everything that `take` can change, after it.
+#[derive(Debug, PartialEq)]
+struct Left {
+    taken: bool,
+    position: Position,
+    account: Account,
+    financing: Sum,
+    equity: Vec<f64>,
+}
+
+/// Returns everything that `take` can change, after it.
+fn left(plan: &Plan, world: &World, mut position: Position, take: impl FnOnce(&mut HoldScan<'_>) -> bool) -> Left {
     let rows = Rows { bars: bars(world), first_bar: 1, previous: None, half_spread: 0.02 };
     // Equity is 100 at the entry price: a move of 7 against the position is its liquidation.
     let account = Account { balance: 100.0, quote_cash: -position.net() * ENTRY };
@@ -107,8 +112,9 @@ fn left(
     let mut scan =
         HoldScan { plan, rows: &rows, equity: &mut equity, position: &mut position, holding, account, financing };
     let taken = take(&mut scan);
-    let (account, financing) = (scan.account, scan.financing);
-    (taken, position, account, financing, equity)
+    let account = scan.account;
+    let financing = scan.financing;
+    Left { taken, position, account, financing, equity }
 }
 
 #[test]
@@ -118,10 +124,11 @@ fn lanes_leave_what_single_bars_leave() {
         for (direction, borrowed, with_columns) in
             [1, -1].into_iter().flat_map(|side| [(side, false, false), (side, true, false), (side, true, true)])
         {
-            let (world, held) = (world(with_columns), position(&plan, direction, borrowed));
+            let world = world(with_columns);
+            let held = position(&plan, direction, borrowed);
             let lanes = left(&plan, &world, held.clone(), |scan| scan.step_lanes(1));
             let single = left(&plan, &world, held, |scan| (1..=LANES).all(|row| scan.step_row(row)));
-            assert!(lanes.0, "{execution} {direction} {borrowed}");
+            assert!(lanes.taken, "{execution} {direction} {borrowed}");
             assert_eq!(lanes, single, "{execution} {direction} {borrowed}");
         }
     }
@@ -135,7 +142,8 @@ fn lanes_take_nothing_where_a_bar_may_touch_a_level() {
             let held = position(&plan, direction, true);
             let mut world = world(true);
             // Both ways: one of them is the target's.
-            (world.high[row], world.low[row]) = (ENTRY + FAR, ENTRY - FAR);
+            world.high[row] = ENTRY + FAR;
+            world.low[row] = ENTRY - FAR;
             let found = left(&plan, &world, held.clone(), |scan| scan.step_lanes(1));
             let nothing = left(&plan, &world, held, |_| false);
             assert_eq!(found, nothing, "{execution} {direction} {row}");
@@ -149,7 +157,7 @@ fn lanes_take(execution: &Value, direction: i8, spare: f64) -> bool {
     let mut world = world(false);
     let edge = ENTRY + f64::from(direction) * (spare - 7.0);
     *(if direction > 0 { &mut world.low } else { &mut world.high }).last_mut().expect("rows") = edge;
-    left(&plan, &world, position(&plan, direction, true), |scan| scan.step_lanes(1)).0
+    left(&plan, &world, position(&plan, direction, true), |scan| scan.step_lanes(1)).taken
 }
 
 /// Single bars divide where lanes do not, and touch a level within `EQUAL` of it: both are left to single bars.
