@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
+import polars as pl
+
+from ktrdr._types import Floats
 from ktrdr.analysis.statistics.bootstrap import Interval
 from ktrdr.analysis.statistics.intervals import MetricIntervals, metric_intervals
 from ktrdr.analysis.statistics.overfitting import LEAST_TRIALS, probability_of_overfitting
 from ktrdr.analysis.statistics.sharpe import Moments, deflated_sharpe, minimum_track_record, probabilistic_sharpe
+from ktrdr.analysis.sweep.chunks import BLOCK_SHAPE
+from ktrdr.analysis.sweep.trials import SCHEMA, rows_of
 from ktrdr.backtesting.job.trial import trial_of
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.operations.kind import Section
-from ktrdr.operations.models import LoggedTrial
+from ktrdr.operations.models import LoggedTrial, Trial
 from ktrdr.operations.store.store import Store
 from ktrdr.simulation.metrics import rate_text
 from ktrdr.time import NS_PER_DAY
@@ -102,23 +107,53 @@ def trials_among(result: BacktestResults, logged: Sequence[LoggedTrial]) -> Tria
     The choice is judged among the trials over the same days alone: others have no common blocks.
     """
     own = trial_of(result)
-    found = {one.identity: one.trial for one in logged if not one.damaged} | {result.identity: own}
+    sound = [(one.identity, one.trial) for one in logged if not one.damaged]
+    found = pl.concat([_rows(*one) for one in [*sound, (result.identity, own)]])
+    found = found.unique("identity", keep="first", maintain_order=True)
     damaged = sum(one.damaged for one in logged)
-    moments = [Moments.of_metrics(one.facts["metrics"], one.facts["periods_per_year"]) for one in found.values()]
-    days = _days(own.from_ns, own.until_ns, own.facts)
-    same = [
-        one.facts["blocks"]
-        for one in found.values()
-        if own.facts["blocks"] is not None and _days(one.from_ns, one.until_ns, one.facts) == days
-    ]
+    same = _comparable(found, own)
     periods = result.conventions["periods_per_year"]
     risk_free = (1 + result.conventions["risk_free_rate"]) ** (1 / periods) - 1
     return Trials(
-        sharpes=[*(None if each is None else each.sharpe for each in moments), *[None] * damaged],
+        sharpes=[*found["sharpe"].to_list(), *[None] * damaged],
         comparable=len(same),
         pbo=probability_of_overfitting(same, risk_free),
         damaged=damaged,
     )
+
+
+def _rows(identity: str, trial: Trial) -> pl.DataFrame:
+    """Returns the trials of an entry of the log as `rows_of` does, with their span."""
+    if trial.rows is None:
+        moments = Moments.of_metrics(trial.facts["metrics"], trial.facts["periods_per_year"])
+        blocks = trial.facts["blocks"]
+        values = {
+            "identity": bytes.fromhex(identity),
+            "sharpe": None if moments is None else moments.sharpe,
+            "blocks": None if blocks is None else [float(figure) for block in blocks for figure in block],
+        }
+        rows = pl.DataFrame([values], schema=SCHEMA)
+    else:
+        rows = rows_of(trial)
+    return rows.with_columns(from_ns=pl.lit(trial.from_ns, pl.Int64), until_ns=pl.lit(trial.until_ns, pl.Int64))
+
+
+def _comparable(found: pl.DataFrame, own: Trial) -> Floats:
+    """Returns the blocks of the trials over the days of a run [n_trials, 16, 3, float64]; none for one without blocks.
+
+    Trials have the same days if they agree in the first and the last day and in the number of days in each block.
+    """
+    if own.facts["blocks"] is None:
+        return np.empty((0, *BLOCK_SHAPE))
+    days = found.filter(
+        pl.col("from_ns") // NS_PER_DAY == own.from_ns // NS_PER_DAY,
+        (pl.col("until_ns") - 1) // NS_PER_DAY == (own.until_ns - 1) // NS_PER_DAY,
+        pl.col("blocks").is_not_null(),
+    )
+    blocks = days["blocks"].to_numpy().reshape(-1, *BLOCK_SHAPE)
+    counts = np.array([block[0] for block in own.facts["blocks"]], np.float64)
+    same: Floats = blocks[(blocks[:, :, 0] == counts).all(axis=1)]
+    return same
 
 
 def doubt_section(doubt: Doubt) -> Section:
@@ -136,16 +171,10 @@ def doubt_section(doubt: Doubt) -> Section:
         "comparable_trials": trials.comparable,
         "pbo": trials.pbo,
     }
-    return Section("doubt", data, headings=("doubt about the Sharpe ratio", "value"), rows=tuple(_rows(doubt)))
+    return Section("doubt", data, headings=("doubt about the Sharpe ratio", "value"), rows=tuple(_lines(doubt)))
 
 
-def _days(from_ns: int, until_ns: int, facts: Mapping[str, Any]) -> tuple[object, ...]:
-    """Returns first and last day of a trial and its days in each block; trials that agree have the same days."""
-    counts = None if facts["blocks"] is None else tuple(block[0] for block in facts["blocks"])
-    return from_ns // NS_PER_DAY, (until_ns - 1) // NS_PER_DAY, counts
-
-
-def _rows(doubt: Doubt) -> list[tuple[str, str]]:
+def _lines(doubt: Doubt) -> list[tuple[str, str]]:
     trials = doubt.trials
     reason = f"- ({doubt.undefined})" if doubt.undefined else "-"
     interval = doubt.sharpe_interval

@@ -36,7 +36,7 @@ def identity_parts(config: BacktestConfig, features: FeatureMatrix, bundle: Mode
         (f"context {name}", bytes(_core.content_hash([context.known_ns, context.values])))
         for name, context in features.context.items()
     ]
-    return (*bars, *((name, _hash(value)) for name, value in facts.items()))
+    return (*bars, *((name, hash_of_rules(value)) for name, value in facts.items()))
 
 
 def identity_of(parts: Parts) -> bytes:
@@ -49,6 +49,7 @@ def numeric_profile(config: BacktestConfig, bundle: ModelBundle) -> dict[str, An
     return machine_profile() | {"threads": config.threads, "block_rows": bundle.metadata.inference_block}
 
 
-def _hash(value: Any) -> bytes:
+def hash_of_rules(value: Any) -> bytes:
+    """Returns the hash of JSON values as they are written, in the order of their keys."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return bytes(_core.content_hash([text.encode()]))

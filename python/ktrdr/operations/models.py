@@ -247,7 +247,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Trial:
-    """A completed evaluation, logged with its result so that later ones can be measured against it.
+    """A completed evaluation, or many of one kind, logged with the result so that later ones are measured against it.
 
     Args:
         symbol: instrument of the evaluation.
@@ -255,6 +255,7 @@ class Trial:
         from_ns: first bar's stamp, ns UTC.
         until_ns: last bar's close, ns UTC.
         facts: what its kind knows of it, JSON-ready, such as strategy, metrics and block sums.
+        rows: a table of evaluations as an Arrow file, one row for each; None for a single evaluation.
     """
 
     symbol: str
@@ -262,6 +263,7 @@ class Trial:
     from_ns: int
     until_ns: int
     facts: Json
+    rows: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -271,7 +273,7 @@ class LoggedTrial:
     Args:
         operation_id: of the run, which may have been deleted since.
         kind: of that operation.
-        identity: hash over all inputs of the run, as hex: equal inputs are one trial.
+        identity: hash over all inputs of the run, as hex: equal inputs are one trial. Rows have one of each.
         trial: the evaluation; empty where its row is damaged.
         damaged: whether the row is not what was written.
     """

@@ -11,8 +11,10 @@ import polars as pl
 import pytest
 
 from ktrdr import _core, backtest
+from ktrdr.analysis.doubt import logged_beside, trials_among
 from ktrdr.analysis.sweep import chunks
 from ktrdr.analysis.sweep.scenarios import nested
+from ktrdr.analysis.sweep.trials import rows_of
 from ktrdr.errors import ArgumentInvalid, Cancelled, ConfigUnknownKey, IdentityMismatch, SnapshotCorrupt
 from ktrdr.operations import resume, sweep
 from ktrdr.operations.kind import kind_of
@@ -61,6 +63,12 @@ def here(place: Place, store: Store, **options: Any) -> Any:
     )
 
 
+def tried(store: Store) -> list[bytes]:
+    """The identity of each scenario in the log of trials, oldest first."""
+    logged = [one.trial for one in store.trials("EURUSD", "1h", 0, 2**62) if one.trial.rows is not None]
+    return [identity for trial in logged for identity in rows_of(trial)["identity"]]
+
+
 def only(store: Store) -> Operation | None:
     found, _ = store.list(kind="sweep")
     return found[0] if found else None
@@ -70,7 +78,8 @@ def only(store: Store) -> Operation | None:
 def test_each_scenario_is_a_backtest_of_its_own(place: Place, store: Store) -> None:
     found = here(place, store, start="2024-01-20", initial_capital=5_000.0)
     rows = found.table.to_dicts()
-    assert len(rows) == 18
+    identities = tried(store)
+    assert len(rows) == len(identities) == len(set(identities)) == 18
     for row in (rows[0], rows[9], rows[17]):
         changes = nested({name: row[name] for name in GRID if name != "execution.exits.stop_loss"})
         stop = GRID["execution.exits.stop_loss"][row["scenario"] % 2]
@@ -79,6 +88,10 @@ def test_each_scenario_is_a_backtest_of_its_own(place: Place, store: Store) -> N
             execution={**changes["execution"], "exits": {"stop_loss": stop}}, decisions=changes["decisions"],
         )  # fmt: skip
         assert {name: row[name] for name in _core.METRICS} == dict(alone.metrics)
+        assert identities[row["scenario"]].hex() == alone.identity
+        among = trials_among(alone, logged_beside(store, alone))
+        assert (len(among.sharpes), among.comparable) == (18, 18)
+        assert among.pbo == found.sweep.pbo
     assert found.summary["best"]["metrics"]["sharpe"] == found.table["sharpe"].max()
     kept = kind_of("sweep").result(store, found.manifest["operation"])
     assert kept.result_hash == found.result_hash
@@ -87,6 +100,7 @@ def test_each_scenario_is_a_backtest_of_its_own(place: Place, store: Store) -> N
 
 def test_a_killed_sweep_is_resumed_from_its_last_chunk(place: Place, store: Store, tmp_path: Path) -> None:
     expected = here(place, store)
+    known = tried(store)
     slow = tmp_path / "site"
     slow.mkdir()
     (slow / "sitecustomize.py").write_text(SLOWLY)
@@ -103,9 +117,13 @@ def test_a_killed_sweep_is_resumed_from_its_last_chunk(place: Place, store: Stor
     saved = store.checkpoints(operation.id)[0].bar
     assert sum(segment.seq_to - segment.seq_from for segment in store.segments(operation.id, "scenarios")) == saved
     assert saved >= 2 * 3
+    assert tried(store)[18:] == known[:saved]
     resumed = resume(operation.id, store=store, data_dir=place.folder)
     assert resumed.result_hash == expected.result_hash
     assert sum(one.seq_to - one.seq_from for one in store.segments(operation.id, "scenarios")) == 18
+    assert tried(store) == [*known, *known]
+    store.delete(operation.id)
+    assert tried(store) == [*known, *known]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -77,6 +77,9 @@ class State:
     def segments(self) -> list[Segment]:
         return []
 
+    def trial(self) -> None:
+        return None
+
 
 @dataclass(frozen=True)
 class Opened:

@@ -12,6 +12,7 @@ from statistics import NormalDist, variance
 from typing import Final
 
 import numpy as np
+import polars as pl
 
 from ktrdr._types import Floats
 from ktrdr.errors import ArgumentInvalid
@@ -108,6 +109,25 @@ class Moments:
         root = math.sqrt(periods_per_year)
         deviation = volatility / root
         return cls(int(count), ratio / root * deviation, deviation, skew, kurtosis)
+
+
+def ratios_of(runs: pl.DataFrame, periods_per_year: float) -> pl.Series:
+    """Returns the Sharpe ratio per period of each run in a table of metrics, with the bits of `Moments.of_metrics`.
+
+    Args:
+        runs: a row for each run, with every metric as a column.
+        periods_per_year: of the runs' conventions.
+
+    >>> runs = pl.DataFrame({"daily_returns": [500, 0], "sharpe": [1.0, None], "volatility": [0.16, None],
+    ...                      "skew": [-1.0, None], "kurtosis": [5.0, None]})
+    >>> ratios_of(runs, 256).to_list()
+    [0.0625, None]
+    """
+    root = math.sqrt(periods_per_year)
+    deviation = pl.col("volatility") / root
+    known = pl.all_horizontal(pl.col("daily_returns", "skew", "kurtosis").is_not_null())
+    ratio = pl.when(known).then(pl.col("sharpe") / root * deviation / deviation)
+    return runs.select(ratio.alias("sharpe"))["sharpe"]
 
 
 def probabilistic_sharpe(moments: Moments, benchmark: float = 0.0) -> float | None:

@@ -17,7 +17,8 @@ from ktrdr.analysis.sweep.chunks import Chunk, Market
 from ktrdr.analysis.sweep.request import SweepRequest
 from ktrdr.analysis.sweep.result import Best, SweepResult
 from ktrdr.analysis.sweep.run import joined
-from ktrdr.analysis.sweep.saved import SweepPoint, SweepState, hash_of, read_chunks, segments_of_chunk
+from ktrdr.analysis.sweep.saved import SweepPoint, SweepState, hash_of, read_chunks
+from ktrdr.analysis.sweep.trials import Identities, TrialsOf
 from ktrdr.backtesting.decision_function import DecisionFunction
 from ktrdr.backtesting.engine import BacktestingEngine, Scored
 from ktrdr.operations.kind import completed
@@ -99,15 +100,17 @@ def run(claim: Claim, io: RunIO) -> SweepRun:
             assert isinstance(claim.saved.opened, SweepState)
             claim.saved.opened.require_same(state.parts, operation.id)
         market = _market(scored, config.initial_capital)
+        periods = market.periods_per_year(compiled)
+        trials = TrialsOf(scored, Identities(scored.parts, config.rules(), compiled), periods)
         chunks = list(before or ())
         done = sum(chunk.table.height for chunk in chunks)
         for chunk in market.chunks(tried, compiled, None, recorder.progress, io.token, done):
             chunks.append(chunk)
             done += chunk.table.height
-            recorder.reach(SweepPoint(replace(state, bar=done), chunk, done == len(tried)))
-        periods = market.periods_per_year(compiled)
+            point = SweepPoint(replace(state, bar=done), chunk, trials.of(chunk), done == len(tried))
+            recorder.reach(point)
         result = _result(claim, request, scored, periods, state, chunks)
-        recorder.complete(result, lambda: segments_of_chunk(chunks[-1]))
+        recorder.complete(result, point.segments, trial=point.trial())
     return result
 
 

@@ -15,7 +15,7 @@ from ktrdr import _core
 from ktrdr._lazy import require
 from ktrdr._types import Floats
 from ktrdr.analysis.statistics.overfitting import probability_of_overfitting
-from ktrdr.analysis.statistics.sharpe import Moments, deflated_sharpe
+from ktrdr.analysis.statistics.sharpe import Moments, deflated_sharpe, ratios_of
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.simulation.metrics import label, rate_text, value_text
 
@@ -152,7 +152,7 @@ class SweepResult:
     @property
     def _sharpes(self) -> Sequence[float | None]:
         """Returns the Sharpe ratio of each scenario, per period."""
-        ratios: Sequence[float | None] = (self.table["sharpe"] / self.periods_per_year**0.5).to_list()
+        ratios: Sequence[float | None] = ratios_of(self.table, self.periods_per_year).to_list()
         return ratios
 
     def _row_of_best(self, metric: str) -> int | None:

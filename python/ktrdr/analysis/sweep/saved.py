@@ -16,7 +16,7 @@ from ktrdr.analysis.sweep.chunks import BLOCK_SHAPE, Chunk
 from ktrdr.backtesting.identity import Parts
 from ktrdr.backtesting.job.stored import segments_of
 from ktrdr.errors import IdentityMismatch, SnapshotCorrupt
-from ktrdr.operations.models import Segment
+from ktrdr.operations.models import Segment, Trial
 from ktrdr.operations.store.store import Store
 
 TABLE: Final = "scenarios"
@@ -81,6 +81,7 @@ class SweepPoint:
 
     state: SweepState
     chunk: Chunk
+    tried: Trial
     is_last: bool
     is_current: bool = True
 
@@ -99,10 +100,14 @@ class SweepPoint:
 
     def segments(self) -> list[Segment]:
         """Returns the rows of the chunk."""
-        return segments_of_chunk(self.chunk)
+        return _segments(self.chunk)
+
+    def trial(self) -> Trial:
+        """Returns the scenarios of the chunk as trials."""
+        return self.tried
 
 
-def segments_of_chunk(chunk: Chunk) -> list[Segment]:
+def _segments(chunk: Chunk) -> list[Segment]:
     """Returns the rows of a chunk as they are stored, with its returns in blocks as one more column."""
     blocks = pl.Series(_BLOCKS, chunk.blocks.reshape(len(chunk.blocks), -1))
     return list(segments_of(TABLE, chunk.first, chunk.table.with_columns(blocks)))

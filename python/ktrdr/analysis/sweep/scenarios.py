@@ -88,6 +88,11 @@ class Scenarios:
                 if place == len(values[name]):
                     values[name].append(scenario[name])
                 places[row, column] = place
+        _, firsts, inverse = np.unique(places, axis=0, return_index=True, return_inverse=True)
+        again = np.flatnonzero(firsts[inverse.reshape(-1)] != np.arange(len(places)))
+        if len(again):
+            first = int(firsts[inverse.reshape(-1)[again[0]]])
+            raise ArgumentInvalid("given twice", where=f"scenarios: scenario {again[0]}", found=f"scenario {first}")
         return cls(values, places)
 
     def __len__(self) -> int:
@@ -191,9 +196,12 @@ def _distinct(name: str, given: object) -> list[Value]:
 
 
 def _text(name: str, value: object) -> str:
+    plain = value.item() if isinstance(value, np.generic) else value
     try:
-        return json.dumps(value.item() if isinstance(value, np.generic) else value, sort_keys=True, allow_nan=False)
-    except (TypeError, ValueError):
+        # 1 and 1.0 are one value of a rule.
+        same = float(plain) if isinstance(plain, int) and not isinstance(plain, bool) else plain
+        return json.dumps(same, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError, OverflowError):
         raise ArgumentInvalid("not a value of a rule", where=name, found=repr(value)) from None
 
 

@@ -43,6 +43,9 @@ class _SavePoint:
     def segments(self) -> list[Segment]:
         return new_segments(self.cursor)
 
+    def trial(self) -> None:
+        return None
+
 
 class LedgerRecorder:
     """Records a backtest: called by the engine after every block.

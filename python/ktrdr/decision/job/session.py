@@ -326,3 +326,6 @@ class PaperSavePoint:
     def segments(self) -> list[Segment]:
         """Returns the rows since the last save."""
         return self._unsaved()[1]
+
+    def trial(self) -> None:
+        """Returns None: trading on live bars chooses nothing."""

@@ -113,10 +113,11 @@ class Recorder:
         snapshot = point.snapshot()
         identity = point.identity()
         segments = point.segments()
+        trial = point.trial()
 
         def write() -> Lease:
             figures = self.progress.figures()
-            return self._store.save(self._lease, snapshot, point.bar, segments, figures, identity=identity)
+            return self._store.save(self._lease, snapshot, point.bar, segments, figures, identity=identity, trial=trial)
 
         with self._turn:
             self._lease = self._patiently(write)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ktrdr.operations.models import Segment
+from ktrdr.operations.models import Segment, Trial
 
 
 class SavePoint(Protocol):
@@ -32,6 +32,9 @@ class SavePoint(Protocol):
 
     def segments(self) -> Sequence[Segment]:
         """Returns the ledger rows since the last call."""
+
+    def trial(self) -> Trial | None:
+        """Returns the evaluations since the last save, which are logged with it; None for a run that is one itself."""
 
 
 class FrozenState(Protocol):
@@ -81,3 +84,6 @@ class StateSavePoint:
     def segments(self) -> Sequence[Segment]:
         """Returns no ledger rows."""
         return ()
+
+    def trial(self) -> None:
+        """Returns None: the state evaluates nothing."""

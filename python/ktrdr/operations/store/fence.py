@@ -8,8 +8,8 @@ unknown (the connection was lost) is repeated: the fence then changes nothing, a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, case, delete, func, insert, select, true, update
@@ -27,6 +27,25 @@ from ktrdr.operations.store.rows import find
 from ktrdr.operations.store.tables import checkpoints, ledger_segments, operations, results, trials
 
 GENERATIONS_KEPT = 2
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The state of a run as it is saved.
+
+    Args:
+        snapshot: its bytes.
+        bar: index of the next bar.
+        segments: ledger rows since the last save.
+        identity: the 32 bytes that stand for all inputs.
+        trial: evaluations since the last save.
+    """
+
+    snapshot: bytes
+    bar: int
+    segments: Sequence[Segment]
+    identity: bytes
+    trial: Trial | None = None
 
 
 def fenced(connection: Connection, lease: Lease, **values: Any) -> Row[Any] | None:
@@ -51,26 +70,20 @@ def _is_written(connection: Connection, lease: Lease, *conditions: ColumnElement
     return connection.execute(select(true()).where(*mine, *conditions)).scalar() is not None
 
 
-def save(
-    connection: Connection,
-    lease: Lease,
-    snapshot: bytes,
-    bar: int,
-    segments: Iterable[Segment],
-    progress: Json,
-    identity: bytes,
-    lease_s: float,
-) -> Lease:
-    """Writes the next generation: ledger rows, snapshot and progress."""
+def save(connection: Connection, lease: Lease, point: Saved, progress: Json, lease_s: float) -> Lease:
+    """Writes the next generation: ledger rows, snapshot, trials and progress."""
     following = replace(lease, generation=lease.generation + 1)
-    changes = _progress(progress) | {"generation": following.generation, "identity": identity, "crashes": 0}
+    changes = _progress(progress) | {"generation": following.generation, "identity": point.identity, "crashes": 0}
     if fenced(connection, lease, lease_until=now() + lease_s, lease_s=lease_s, **changes) is None:
-        if _is_saved(connection, following, snapshot):
+        if _is_saved(connection, following, point.snapshot):
             return following
         raise _lost(lease)
-    _add_segments(connection, following, segments)
-    row = {"generation": following.generation, "bar": bar, "snapshot": snapshot, "hash": digest(snapshot)}
+    _add_segments(connection, following, point.segments)
+    snapshot = point.snapshot
+    row = {"generation": following.generation, "bar": point.bar, "snapshot": snapshot, "hash": digest(snapshot)}
     connection.execute(insert(checkpoints).values(operation_id=lease.operation_id, saved_at=now(), **row))
+    if point.trial is not None:
+        _log(connection, lease, point.identity.hex(), point.trial)
     old = checkpoints.c.generation <= following.generation - GENERATIONS_KEPT
     connection.execute(delete(checkpoints).where(checkpoints.c.operation_id == lease.operation_id, old))
     return following
@@ -128,10 +141,17 @@ def complete(
     _add_segments(connection, following, segments)
     connection.execute(insert(results).values(outcome_row(connection, lease.operation_id, outcome)))
     if trial is not None:
-        kind = connection.execute(select(operations.c.kind).where(operations.c.id == lease.operation_id)).scalar_one()
-        row = trial_row(lease.operation_id, kind, outcome, trial)
-        connection.execute(insert(trials).values(recorded_at=now(), **row))
+        _log(connection, lease, outcome.identity, trial)
     connection.execute(delete(checkpoints).where(checkpoints.c.operation_id == lease.operation_id))
+
+
+def _log(connection: Connection, lease: Lease, identity: str, trial: Trial) -> None:
+    """Logs a trial unless the log has it of this operation."""
+    kind = connection.execute(select(operations.c.kind).where(operations.c.id == lease.operation_id)).scalar_one()
+    row = trial_row(lease.operation_id, kind, identity, trial)
+    same = (trials.c.operation_id == lease.operation_id, trials.c.seal == row["seal"])
+    if connection.execute(select(true()).where(*same)).first() is None:
+        connection.execute(insert(trials).values(recorded_at=now(), **row))
 
 
 def beat(connection: Connection, lease: Lease, progress: Json | None, lease_s: float) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from ktrdr._types import Json
 from ktrdr.errors import ArgumentInvalid, NotFound, ReferenceAmbiguous, ResultDamaged, SnapshotCorrupt
@@ -198,7 +198,7 @@ def trials(
     ]
     statement = select_trials(*wanted)
     if upto is not None:
-        last = select(logged.c.seq).where(logged.c.operation_id == upto).scalar_subquery()
+        last = select(func.max(logged.c.seq)).where(logged.c.operation_id == upto).scalar_subquery()
         statement = statement.where(logged.c.seq <= last)
     return [read_trial(row) for row in connection.execute(statement)]
 

@@ -241,13 +241,22 @@ class Store:
     # fenced writes of the owner: LeaseLost if another process owns the operation now
 
     def save(
-        self, lease: Lease, snapshot: bytes, bar: int, segments: Iterable[Segment], progress: Json, *, identity: bytes
+        self,
+        lease: Lease,
+        snapshot: bytes,
+        bar: int,
+        segments: Iterable[Segment],
+        progress: Json,
+        *,
+        identity: bytes,
+        trial: Trial | None = None,
     ) -> Lease:
-        """Commits a checkpoint with the ledger rows before it; repeating a committed save changes nothing."""
-        kept = tuple(segments)
-        return self._database.repeat(
-            lambda connection: fence.save(connection, lease, snapshot, bar, kept, progress, identity, self._lease_s)
-        )
+        """Commits a checkpoint with the ledger rows and trials before it; repeating a committed save changes nothing.
+
+        A trial that the log has of this operation already, as after a damaged checkpoint, is not logged again.
+        """
+        point = fence.Saved(snapshot, bar, tuple(segments), identity, trial)
+        return self._database.repeat(lambda connection: fence.save(connection, lease, point, progress, self._lease_s))
 
     def complete(
         self,

@@ -149,7 +149,8 @@ trials = Table(
     Column("recorded_at", Double, nullable=False),
     Column("place", Text),
     Column("seal", LargeBinary),
-    UniqueConstraint("operation_id"),
+    Column("rows", LargeBinary),
+    UniqueConstraint("operation_id", "seal"),
     Index(None, "symbol", "timeframe"),
     sqlite_autoincrement=True,
 )

@@ -98,6 +98,9 @@ class _SavePoint:
     def segments(self) -> list[Segment]:
         return []
 
+    def trial(self) -> None:
+        return None
+
 
 class _Pauses:
     """Offers every pause of a training to the recorder, unless its net is too large for a database."""

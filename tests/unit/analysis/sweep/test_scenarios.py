@@ -78,6 +78,8 @@ def test_values_of_several_types_are_shown_as_text() -> None:
         ({"grid": {RATE: []}}, RATE),
         ({"grid": {RATE: 0.001}}, RATE),
         ({"grid": {RATE: [0.001, 0.001]}}, RATE),
+        ({"grid": {RATE: [0, 0.0]}}, RATE),
+        ({"grid": {RATE: [10**400]}}, RATE),
         ({"grid": {RATE: [float("nan")]}}, RATE),
         ({"grid": {RATE: [object()]}}, RATE),
         ({"grid": {"metrics.risk_free_rate": [0.0]}}, "parameter"),
@@ -85,6 +87,7 @@ def test_values_of_several_types_are_shown_as_text() -> None:
         ({"grid": {"execution.commission": [{}], RATE: [0.0]}}, "execution.commission"),
         ({"grid": {f"execution.exits.{name}": range(1, 5_000) for name in ("atr_period", "max_holding_bars")}}, "grid"),
         ({"scenarios": []}, "scenarios"),
+        ({"scenarios": [{RATE: 0.0}, {RATE: 0.1}, {RATE: 0}]}, "scenarios: scenario 2"),
         ({"scenarios": [{RATE: 0.0}, {THRESHOLD: 0.5}]}, "scenarios: scenario 1"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -99,6 +100,21 @@ class TestTrials:
         for _ in range(2):
             stores.complete(store, claim.lease, trial=self.TRIAL)
         assert len(store.trials("EURUSD", "1h", 0, 1_000)) == 1
+
+    def test_many_are_logged_with_the_saves_that_hold_them(self, store: Store) -> None:
+        """A save that is made again, after a damaged checkpoint, logs nothing again."""
+        parts = [replace(self.TRIAL, rows=rows) for rows in (b"one", b"two", b"three")]
+        claim = stores.running(store)
+        lease = claim.lease
+        for bar, part in ((3, parts[0]), (6, parts[1])):
+            lease = store.save(lease, tape.snapshot(bar), bar, (), {}, identity=tape.IDENTITY, trial=part)
+        again = store.rewind(lease, "snapshot_corrupt").lease
+        again = store.save(again, tape.snapshot(6), 6, (), {}, identity=tape.IDENTITY, trial=parts[1])
+        stores.complete(store, again, after=6, trial=parts[2])
+        found = store.trials("EURUSD", "1h", 0, 1_000)
+        assert [one.trial for one in found] == parts
+        assert [one.identity for one in found] == [tape.IDENTITY.hex()] * 2 + [tape.OUTCOME.identity]
+        assert store.trials("EURUSD", "1h", 0, 1_000, upto=claim.operation.id) == found
 
     def test_an_owner_of_yesterday_logs_none(self, store: Store) -> None:
         claim = stores.running(store)

@@ -98,12 +98,16 @@ def damaged(operation_id: str, part: str) -> ResultDamaged:
     )
 
 
-def trial_row(operation_id: str, kind: str, outcome: Outcome, trial: Trial) -> dict[str, Any]:
+def trial_row(operation_id: str, kind: str, identity: str, trial: Trial) -> dict[str, Any]:
     """Returns the row of a trial, sealed."""
     facts = to_json(trial.facts)
     place = (trial.symbol, trial.timeframe, trial.from_ns, trial.until_ns)
-    values = (operation_id, kind, outcome.identity, *place, facts)
-    return dict(zip(_TRIAL, values, strict=True)) | {"place": trial_place(*place), "seal": trial_seal(*values)}
+    values = (operation_id, kind, identity, *place, facts)
+    return dict(zip(_TRIAL, values, strict=True)) | {
+        "rows": trial.rows,
+        "place": trial_place(*place),
+        "seal": trial_seal(*values, rows=trial.rows),
+    }
 
 
 def select_trials(*wanted: ColumnElement[bool]) -> Select[Any]:
@@ -118,9 +122,9 @@ def read_trial(row: Row[Any]) -> LoggedTrial:
     """Returns the trial of a row; one that is not what was written has no facts, and says so."""
     stored = dict(row._mapping)
     try:
-        if row.seal == trial_seal(*(stored[name] for name in _TRIAL)):
+        if row.seal == trial_seal(*(stored[name] for name in _TRIAL), rows=row.rows):
             place = (words(row.symbol), words(row.timeframe), whole(row.from_ns), whole(row.until_ns))
-            return LoggedTrial(row.operation_id, row.kind, row.identity, Trial(*place, mapping(row.facts)))
+            return LoggedTrial(row.operation_id, row.kind, row.identity, Trial(*place, mapping(row.facts), row.rows))
     except _UNREADABLE:
         pass
     return LoggedTrial(str(row.operation_id), str(row.kind), str(row.identity), Trial("", "", 0, 0, {}), damaged=True)

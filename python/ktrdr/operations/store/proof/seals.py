@@ -50,9 +50,10 @@ def trial_place(symbol: str, timeframe: str, from_ns: int, until_ns: int) -> str
     return f"{symbol} {timeframe} {from_ns} {until_ns}"
 
 
-def trial_seal(*columns: str | int) -> bytes:
-    """Returns the hash over the columns of a logged trial, in their order in the table."""
-    return bytes(_core.content_hash([b"ktrdr-trial-1", _bytes(to_json(columns))]))
+def trial_seal(*columns: str | int, rows: bytes | None = None) -> bytes:
+    """Returns the hash over the columns of a logged trial, in their order in the table, and its rows."""
+    table = [] if rows is None else [rows]
+    return bytes(_core.content_hash([b"ktrdr-trial-1", _bytes(to_json(columns)), *table]))
 
 
 def ledger_heads(segments: Iterable[tuple[str, int, int, bytes]]) -> dict[str, list[int | str]]:

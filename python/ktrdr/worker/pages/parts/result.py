@@ -109,7 +109,8 @@ def _trial(one: LoggedTrial) -> tuple[str, ...]:
     trial = one.trial
     metrics = trial.facts.get("metrics", {})
     figures = (value_text(name, metrics.get(name), digits=3) for name in ("sharpe", "total_return", "trades"))
-    strategy = str(trial.facts.get("strategy", ""))
+    count = trial.facts.get("scenarios")
+    strategy = f"{trial.facts.get('strategy', '')}{'' if count is None else f', best of {count:,} scenarios'}"
     return (one.operation_id, strategy, iso(trial.from_ns)[:10], iso(trial.until_ns)[:10], *figures)
 
 

@@ -90,9 +90,9 @@ def test_bytes_that_changed_alone_are_corrupt(store: Store, done: str) -> None:
         list(store.segments(done, "equity"))
 
 
-@pytest.mark.parametrize("column", ["facts", "identity", "seal", "until_ns"])
+@pytest.mark.parametrize("column", ["facts", "identity", "seal", "until_ns", "rows"])
 def test_a_damaged_trial_counts_and_says_so(store: Store, done: str, column: str) -> None:
-    values = {"facts": json.dumps({"metrics": {}}), "identity": "00", "seal": None, "until_ns": 30}
+    values = {"facts": json.dumps({"metrics": {}}), "identity": "00", "seal": None, "until_ns": 30, "rows": b"x"}
     stores.sql(store, f"UPDATE trials SET {column} = :it", it=values[column])
     (found,) = store.trials("EURUSD", "1h", 0, 100)
     assert found.damaged and found.trial.facts == {}
