@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,25 +135,6 @@ def test_two_assignments_are_two_lines() -> None:
 
 def test_an_assignment_side_by_side_is_seen() -> None:
     assert side_by_side("a, b = 1, 2\na, b = b, a\na, b = pair\nself.a, self.b = x, y\na, (b, c) = 1, two") == [1, 4, 5]
-
-
-RUST_SIDE_BY_SIDE = re.compile(r"^ *(?:let )?\([^()]*,[^()]*\) = \(.*\);$")
-
-
-def test_two_assignments_of_rust_are_two_lines() -> None:
-    rust = [file for file in own_files() if file.suffix == ".rs"]
-    lines = [(file, line) for file in rust for line in (ROOT / file).read_text().splitlines()]
-    assert [f"{file}:{line}" for file, line in lines if RUST_SIDE_BY_SIDE.match(line)] == []
-
-
-def test_an_assignment_side_by_side_is_seen_in_rust() -> None:
-    lines = [
-        "    let (mut a, b) = (1, f(2));",
-        "(w.a[0], b) = (1, 2);",
-        "let (a, b) = pair();",
-        "let (Some(a), b) = (c, d) else {",
-    ]
-    assert [bool(RUST_SIDE_BY_SIDE.match(line)) for line in lines] == [True, True, False, False]
 
 
 def test_a_short_file_has_a_reason() -> None:
