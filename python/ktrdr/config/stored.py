@@ -25,6 +25,12 @@ class StoredRequest(Strict):
         """
         return checked(cls, spec)
 
+    def check(self) -> None:
+        """Checks all that a model of fields cannot, and that needs no data; raises a ``KtrdrError`` leaf."""
+
+    def check_name(self) -> None:
+        """Passes if the names in the request still mean what they meant at submission; else ``IdentityMismatch``."""
+
     def to_spec(self) -> dict[str, Any]:
         """Returns the request as a JSON object."""
         return self.model_dump()

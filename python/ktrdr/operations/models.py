@@ -245,6 +245,42 @@ class Outcome:
         return cls(result.result_hash, result.identity, result.summary, result.manifest, tuple(result.warnings))
 
 
+@dataclass(frozen=True, eq=False)
+class OutcomeResult:
+    """Base of results that read their facts from an `Outcome`.
+
+    Args:
+        outcome: hash, identity, figures, manifest and warnings, as the store keeps them.
+    """
+
+    outcome: Outcome
+
+    @property
+    def result_hash(self) -> str:
+        """Returns one hash over the result, as hex."""
+        return self.outcome.result_hash
+
+    @property
+    def identity(self) -> str:
+        """Returns one hash over all inputs, as hex."""
+        return self.outcome.identity
+
+    @property
+    def summary(self) -> Json:
+        """Returns the figures, JSON-ready."""
+        return self.outcome.summary
+
+    @property
+    def manifest(self) -> Json:
+        """Returns what the run was made from, JSON-ready."""
+        return self.outcome.manifest
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Returns one line for each thing to mind about the result."""
+        return self.outcome.warnings
+
+
 @dataclass(frozen=True)
 class Trial:
     """A completed evaluation, or many of one kind, logged with the result so that later ones are measured against it.

@@ -12,7 +12,6 @@ import numpy as np
 import polars as pl
 
 from ktrdr import _core
-from ktrdr._types import Json
 from ktrdr.analysis.sweep.chunks import Chunk, Market
 from ktrdr.analysis.sweep.request import SweepRequest
 from ktrdr.analysis.sweep.result import Best, SweepResult
@@ -22,7 +21,7 @@ from ktrdr.analysis.sweep.trials import Identities, TrialsOf
 from ktrdr.backtesting.decision_function import DecisionFunction
 from ktrdr.backtesting.engine import BacktestingEngine, Scored
 from ktrdr.operations.kind import completed
-from ktrdr.operations.models import Claim, LoadedCheckpoint, Outcome
+from ktrdr.operations.models import Claim, LoadedCheckpoint, Outcome, OutcomeResult
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.running.recorder import Cadence
 from ktrdr.operations.running.session import read_checkpoint, recorded
@@ -35,41 +34,17 @@ _EACH_CHUNK = Cadence(every_bars=1)
 
 
 @dataclass(frozen=True, eq=False)
-class SweepRun:
+class SweepRun(OutcomeResult):
     """The result of a sweep as an operation.
+
+    Its summary has the number of ``scenarios`` and the ``best`` of them, with its metrics, DSR and PBO.
 
     Args:
         outcome: hash, identity, figures, manifest and warnings, as the store keeps them.
         chunks: the scenarios; read from the store when they are asked for.
     """
 
-    outcome: Outcome
     chunks: Sequence[Chunk]
-
-    @property
-    def result_hash(self) -> str:
-        """Returns one hash over all scenarios, as hex."""
-        return self.outcome.result_hash
-
-    @property
-    def identity(self) -> str:
-        """Returns one hash over all inputs, as hex."""
-        return self.outcome.identity
-
-    @property
-    def summary(self) -> Json:
-        """Returns the figures: number of ``scenarios``, and the ``best`` of them with its metrics, DSR and PBO."""
-        return self.outcome.summary
-
-    @property
-    def manifest(self) -> Json:
-        """Returns what the sweep was made from, JSON-ready."""
-        return self.outcome.manifest
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """Returns one line for each thing to mind about the result."""
-        return self.outcome.warnings
 
     @cached_property
     def sweep(self) -> SweepResult:

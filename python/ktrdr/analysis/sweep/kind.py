@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ktrdr import _core
-from ktrdr.operations.kind import Kind, Section, Shown
+from ktrdr.operations.deferred import DeferredKind, Words
+from ktrdr.operations.kind import Section
 from ktrdr.operations.models import Capability, Claim, OpenedSnapshot, Result
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.store import Store
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ktrdr.analysis.sweep.request import SweepRequest
 
 
-class SweepKind(Kind):
+class SweepKind(DeferredKind):
     """Sweeps of a strategy's rules over stored bars; the spec is a `SweepRequest`."""
 
     name = "sweep"
@@ -31,37 +31,17 @@ class SweepKind(Kind):
 
         return Capability(machine_profile(), _core.SEMANTICS)
 
-    def parse(self, spec: Mapping[str, Any]) -> SweepRequest:
-        """Returns the request of a spec, checked; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
+    def request_class(self) -> type[SweepRequest]:
+        """Returns the class of its requests; imports the strategy's grammar."""
         from ktrdr.analysis.sweep.request import SweepRequest
 
-        request = SweepRequest.of_spec(spec)
-        request.check()
-        return request
+        return SweepRequest
 
-    def unchanged(self, spec: Mapping[str, Any]) -> None:
-        """Passes if the strategy's name still means the stored text; ``IdentityMismatch`` names the difference."""
-        from ktrdr.analysis.sweep.request import SweepRequest
+    def words(self) -> Words:
+        """Returns the module of its words."""
+        from ktrdr.analysis.sweep import shown
 
-        SweepRequest.of_spec(spec).check_name()
-
-    def shown(self, spec: Mapping[str, Any]) -> Shown:
-        """Returns strategy, symbol, timeframe, dates and the rules that are swept."""
-        from ktrdr.analysis.sweep.shown import shown
-
-        return shown(spec)
-
-    def figures(self, summary: Mapping[str, Any]) -> dict[str, float | int | None]:
-        """Returns total return and Sharpe ratio of the best scenario."""
-        from ktrdr.analysis.sweep.shown import figures
-
-        return figures(summary)
-
-    def headline(self, manifest: Mapping[str, Any]) -> str:
-        """Returns strategy, symbol, span, model and the rules that were swept."""
-        from ktrdr.analysis.sweep.shown import headline
-
-        return headline(manifest)
+        return shown
 
     def remarks(self, result: Result) -> list[Section]:
         """Returns the best scenario with DSR and PBO, and the ten best as a table."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ktrdr.operations.kind import Kind, Section, Shown, completed
+from ktrdr.operations.deferred import DeferredKind, Words
+from ktrdr.operations.kind import Section, completed
 from ktrdr.operations.models import Capability, Claim, OpenedSnapshot, Result
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.store import Store
@@ -20,7 +20,7 @@ SEMANTICS = 1
 """Version of the rules by which folds are made and joined; trainings and backtests have versions for their rules."""
 
 
-class WalkForwardKind(Kind):
+class WalkForwardKind(DeferredKind):
     """Walk-forwards of a strategy over stored bars; the spec is a `WalkForwardRequest`."""
 
     name = "walkforward"
@@ -32,37 +32,17 @@ class WalkForwardKind(Kind):
 
         return Capability(machine_profile(), SEMANTICS)
 
-    def parse(self, spec: Mapping[str, Any]) -> WalkForwardRequest:
-        """Returns the request of a spec, checked; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
+    def request_class(self) -> type[WalkForwardRequest]:
+        """Returns the class of its requests; imports the strategy's grammar."""
         from ktrdr.analysis.walk_forward.request import WalkForwardRequest
 
-        request = WalkForwardRequest.of_spec(spec)
-        request.check()
-        return request
+        return WalkForwardRequest
 
-    def unchanged(self, spec: Mapping[str, Any]) -> None:
-        """Passes if the strategy's name still means the stored text; ``IdentityMismatch`` names the difference."""
-        from ktrdr.analysis.walk_forward.request import WalkForwardRequest
+    def words(self) -> Words:
+        """Returns the module of its words."""
+        from ktrdr.analysis.walk_forward import shown
 
-        WalkForwardRequest.of_spec(spec).check_name()
-
-    def shown(self, spec: Mapping[str, Any]) -> Shown:
-        """Returns strategy, symbol, timeframe, dates and folds."""
-        from ktrdr.analysis.walk_forward.shown import shown
-
-        return shown(spec)
-
-    def figures(self, summary: Mapping[str, Any]) -> dict[str, float | int | None]:
-        """Returns total return and Sharpe ratio of the joined tests."""
-        from ktrdr.analysis.walk_forward.shown import figures
-
-        return figures(summary)
-
-    def headline(self, manifest: Mapping[str, Any]) -> str:
-        """Returns strategy, symbol, number and sort of folds, and the span that was tested."""
-        from ktrdr.analysis.walk_forward.shown import headline
-
-        return headline(manifest)
+        return shown
 
     def remarks(self, result: Result) -> list[Section]:
         """Returns the folds as a table, and the verdict of the joined record."""

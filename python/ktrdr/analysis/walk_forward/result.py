@@ -15,7 +15,7 @@ from ktrdr._types import Floats, Json
 from ktrdr.analysis.splits import Window
 from ktrdr.analysis.walk_forward.stitch import Stitched, comparison
 from ktrdr.backtesting.results import BacktestResults
-from ktrdr.operations.models import Outcome
+from ktrdr.operations.models import Outcome, OutcomeResult
 from ktrdr.time import iso
 from ktrdr.training.run.result import TrainResult
 
@@ -61,15 +61,16 @@ class FoldRuns:
 
 
 @dataclass(frozen=True, eq=False)
-class WalkForwardResult:
+class WalkForwardResult(OutcomeResult):
     """The result of a walk-forward, whichever process ran it.
+
+    Its summary has the ``metrics`` of the joined tests, and the ``folds``; its hash is over weights and ledgers of all.
 
     Args:
         outcome: hash, identity, figures, manifest and warnings, as the store keeps them.
         tests: returns the results of the tests in order; they are read when a frame is asked for.
     """
 
-    outcome: Outcome
     tests: Callable[[], Sequence[BacktestResults]]
 
     @classmethod
@@ -102,31 +103,6 @@ class WalkForwardResult:
         ratio = "none" if metrics["sharpe"] is None else f"{metrics['sharpe']:.2f}"
         share = f"{round(self.summary['profitable_folds'] * folds)} of {folds} folds profitable"
         return f"<WalkForwardResult: total return {100 * metrics['total_return']:.2f} %, sharpe {ratio}, {share}>"
-
-    @property
-    def result_hash(self) -> str:
-        """Returns one hash over weights and ledgers of all folds, as hex."""
-        return self.outcome.result_hash
-
-    @property
-    def identity(self) -> str:
-        """Returns one hash over all inputs, as hex."""
-        return self.outcome.identity
-
-    @property
-    def summary(self) -> Json:
-        """Returns the figures: ``metrics`` of the joined tests, and ``folds``."""
-        return self.outcome.summary
-
-    @property
-    def manifest(self) -> Json:
-        """Returns what the walk-forward was made from, JSON-ready."""
-        return self.outcome.manifest
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """Returns one line for each thing to mind about the result."""
-        return self.outcome.warnings
 
     @property
     def metrics(self) -> Mapping[str, Any]:

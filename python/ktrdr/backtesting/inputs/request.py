@@ -50,6 +50,10 @@ class BacktestRequest(StrategyRequest, BacktestParameters):
         request.config(threads)
         return request
 
+    def check(self) -> None:
+        """Checks strategy and rules; raises a ``ConfigError`` leaf or ``ArgumentInvalid``."""
+        self.config(DEFAULT_THREADS)
+
     def without_trial(self) -> BacktestRequest:
         """Returns the request of a run that is not logged as a trial."""
         return self.model_copy(update={"is_trial": False})

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ktrdr import _core
-from ktrdr.operations.kind import Kind, Proof, Section, Shown
+from ktrdr.operations.deferred import DeferredKind, Words
+from ktrdr.operations.kind import Proof, Section
 from ktrdr.operations.models import Capability, Claim, Result
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.store import Store
@@ -15,11 +16,11 @@ from ktrdr.operations.store.store import Store
 if TYPE_CHECKING:
     import polars as pl
 
-    from ktrdr.backtesting.inputs.request import BacktestRequest
     from ktrdr.backtesting.results import BacktestResults
+    from ktrdr.config.stored import StoredRequest
 
 
-class BacktestKind(Kind):
+class BacktestKind(DeferredKind):
     """Backtests of a strategy over stored bars; the spec is a `BacktestRequest`."""
 
     name = "backtest"
@@ -31,20 +32,17 @@ class BacktestKind(Kind):
 
         return Capability(machine_profile(), _core.SEMANTICS)
 
-    def parse(self, spec: Mapping[str, Any]) -> BacktestRequest:
-        """Returns the request of a spec, checked; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
-        from ktrdr.backtesting.inputs.request import BacktestRequest
-        from ktrdr.profile import DEFAULT_THREADS
-
-        request = BacktestRequest.of_spec(spec)
-        request.config(DEFAULT_THREADS)
-        return request
-
-    def unchanged(self, spec: Mapping[str, Any]) -> None:
-        """Passes if the strategy's name still means the stored text; ``IdentityMismatch`` names the difference."""
+    def request_class(self) -> type[StoredRequest]:
+        """Returns the class of its requests, `BacktestRequest`; imports the strategy's grammar."""
         from ktrdr.backtesting.inputs.request import BacktestRequest
 
-        BacktestRequest.of_spec(spec).check_name()
+        return BacktestRequest
+
+    def words(self) -> Words:
+        """Returns the module of its words."""
+        from ktrdr.backtesting.job import shown
+
+        return shown
 
     def forked(self, spec: Mapping[str, Any], changes: Mapping[str, Any], threads: int) -> dict[str, Any]:
         """Returns the spec with ``execution`` and ``decisions`` merged over its own, and another ``model``."""
@@ -53,27 +51,6 @@ class BacktestKind(Kind):
         request = BacktestRequest.of_spec(spec).forked(**changes)
         request.config(threads)
         return request.to_spec()
-
-    def shown(self, spec: Mapping[str, Any]) -> Shown:
-        """Returns strategy, symbol, timeframe, dates and changed rules."""
-        from ktrdr.backtesting.job.shown import shown
-
-        return shown(spec)
-
-    def figures(self, summary: Mapping[str, Any]) -> dict[str, float | int | None]:
-        """Returns total return and Sharpe ratio."""
-        from ktrdr.backtesting.job.shown import figures
-
-        return figures(summary)
-
-    def headline(self, manifest: Mapping[str, Any]) -> str:
-        """Returns strategy, symbol, span, model and origin of a completed backtest."""
-        run = (
-            f"{manifest['strategy']} on {manifest['symbol']} {manifest['timeframe']}, "
-            f"{manifest['first_simulated']} to {manifest['last_simulated']}, model {manifest['model']}"
-        )
-        forked = manifest.get("forked_from")
-        return run if forked is None else f"{run}, forked from {forked['operation']} at bar {forked['bar']}"
 
     def remarks(self, result: Result) -> list[Section]:
         """Returns size and costs in force, and the benchmark at the strategy's exposure."""

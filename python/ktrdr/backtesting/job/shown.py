@@ -33,6 +33,16 @@ def figures(summary: Mapping[str, Any]) -> dict[str, float | int | None]:
     return listed(summary.get("metrics", {}))
 
 
+def headline(manifest: Mapping[str, Any]) -> str:
+    """Returns strategy, symbol, span, model and origin of a completed backtest."""
+    run = (
+        f"{manifest['strategy']} on {manifest['symbol']} {manifest['timeframe']}, "
+        f"{manifest['first_simulated']} to {manifest['last_simulated']}, model {manifest['model']}"
+    )
+    forked = manifest.get("forked_from")
+    return run if forked is None else f"{run}, forked from {forked['operation']} at bar {forked['bar']}"
+
+
 def _detail(spec: Mapping[str, Any]) -> str:
     start = spec.get("start")
     end = spec.get("end")

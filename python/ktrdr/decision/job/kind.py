@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from ktrdr.backtesting.results import BacktestResults
-    from ktrdr.decision.job.request import PaperRequest
+    from ktrdr.config.stored import StoredRequest
 
 
 class PaperKind(BacktestKind):
@@ -25,19 +25,11 @@ class PaperKind(BacktestKind):
     name = "paper"
     tables = (*BacktestKind.tables, "events")
 
-    def parse(self, spec: Mapping[str, Any]) -> PaperRequest:  # type: ignore[override]
-        """Returns the request of a spec, checked; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
+    def request_class(self) -> type[StoredRequest]:
+        """Returns the class of its requests, `PaperRequest`; imports the strategy's grammar."""
         from ktrdr.decision.job.request import PaperRequest
 
-        request = PaperRequest.of_spec(spec)
-        request.check()
-        return request
-
-    def unchanged(self, spec: Mapping[str, Any]) -> None:
-        """Passes if the strategy's name still means the stored text; ``IdentityMismatch`` names the difference."""
-        from ktrdr.decision.job.request import PaperRequest
-
-        PaperRequest.of_spec(spec).check_name()
+        return PaperRequest
 
     def forked(self, spec: Mapping[str, Any], changes: Mapping[str, Any], threads: int) -> dict[str, Any]:
         """Raises ``ArgumentInvalid``: orders that were sent under some rules cannot be taken back."""
@@ -45,9 +37,7 @@ class PaperKind(BacktestKind):
 
     def shown(self, spec: Mapping[str, Any]) -> Shown:
         """Returns strategy, symbol, timeframe, feed and changed rules."""
-        from ktrdr.backtesting.job.shown import shown
-
-        found = shown(spec)
+        found = super().shown(spec)
         feed = str(spec.get("feed", ""))
         place = feed.rpartition("/")[2] if feed.startswith("/") else feed
         return Shown(found.title, f"feed {place}", {**found.fields, "feed": place}, found.changes)

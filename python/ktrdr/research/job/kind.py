@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ktrdr._types import Json
-from ktrdr.operations.kind import Kind, Section, Shown
+from ktrdr.operations.deferred import DeferredKind, Words
+from ktrdr.operations.kind import Section
 from ktrdr.operations.models import Capability, Claim, OpenedSnapshot, Outcome, Result
 from ktrdr.operations.running.io import RunIO
 
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from ktrdr.research.job.request import ResearchRequest
 
 
-class ResearchKind(Kind):
+class ResearchKind(DeferredKind):
     """Cycles from a brief to a verdict; the spec is a `ResearchRequest`."""
 
     name = "research"
@@ -25,37 +24,17 @@ class ResearchKind(Kind):
 
         return Capability(machine_profile())
 
-    def parse(self, spec: Json) -> ResearchRequest:
-        """Returns the request of a spec; raises ``ArgumentInvalid``."""
+    def request_class(self) -> type[ResearchRequest]:
+        """Returns the class of its requests; imports the strategy's grammar."""
         from ktrdr.research.job.request import ResearchRequest
 
-        return ResearchRequest.of_spec(spec)
+        return ResearchRequest
 
-    def unchanged(self, spec: Json) -> None:
-        """Passes if the name of a given strategy still means the stored text; else ``IdentityMismatch``."""
-        from ktrdr.strategy.schema import UNDECIDING
+    def words(self) -> Words:
+        """Returns the module of its words."""
+        from ktrdr.research.job import shown
 
-        given = self.parse(spec).given
-        if given is not None:
-            given.require_unchanged(UNDECIDING)
-
-    def shown(self, spec: Json) -> Shown:
-        """Returns brief, designer and dates."""
-        from ktrdr.research.job.shown import shown
-
-        return shown(spec)
-
-    def figures(self, summary: Json) -> Mapping[str, float | int | None]:
-        """Returns total return and Sharpe ratio of the backtest, and the deflated Sharpe ratio."""
-        from ktrdr.research.job.shown import figures
-
-        return figures(summary)
-
-    def headline(self, manifest: Json) -> str:
-        """Returns the verdict, and its reason."""
-        from ktrdr.research.job.shown import headline
-
-        return headline(manifest)
+        return shown
 
     def remarks(self, result: Result) -> list[Section]:
         """Returns stages, gates with reasons, strategy file, and the commands that continue."""

@@ -13,6 +13,7 @@ from ktrdr.config.strict import Strict, checked
 from ktrdr.research.designer.base import MAX_BRIEF_CHARACTERS, Designer, check_brief
 from ktrdr.research.designer.choice import designer_of
 from ktrdr.research.designer.language.designer import LanguageModel, configured
+from ktrdr.strategy.schema import UNDECIDING
 from ktrdr.strategy.submitted import StrategyText
 from ktrdr.time import Span
 from ktrdr.training.job.request import TrainingRequest
@@ -98,6 +99,11 @@ class ResearchRequest(StoredRequest, ResearchParameters):
     def given(self) -> StrategyText | None:
         """Returns the strategy that the user has given; None where it has to be designed."""
         return None if self.strategy_text is None else StrategyText(self.strategy_text, self.strategy_name)
+
+    def check_name(self) -> None:
+        """Passes if the name of a given strategy still means the stored text; else ``IdentityMismatch``."""
+        if self.given is not None:
+            self.given.require_unchanged(UNDECIDING)
 
     def make_designer(self) -> Designer:
         """Returns the designer of the cycle."""

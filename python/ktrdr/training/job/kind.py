@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ktrdr.operations.kind import Kind, Section, Shown
+from ktrdr.operations.deferred import DeferredKind, Words
+from ktrdr.operations.kind import Section
 from ktrdr.operations.models import Capability, Claim, OpenedSnapshot, Result
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.store import Store
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ktrdr.training.run.result import TrainResult
 
 
-class TrainingKind(Kind):
+class TrainingKind(DeferredKind):
     """Trainings of a strategy's net over stored bars; the spec is a `TrainingRequest`."""
 
     name = "training"
@@ -28,37 +29,17 @@ class TrainingKind(Kind):
 
         return Capability(machine_profile(), SEMANTICS)
 
-    def parse(self, spec: Mapping[str, Any]) -> TrainingRequest:
-        """Returns the request of a spec, checked; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
+    def request_class(self) -> type[TrainingRequest]:
+        """Returns the class of its requests; imports the strategy's grammar."""
         from ktrdr.training.job.request import TrainingRequest
 
-        request = TrainingRequest.of_spec(spec)
-        request.inputs()
-        return request
+        return TrainingRequest
 
-    def unchanged(self, spec: Mapping[str, Any]) -> None:
-        """Passes if the strategy's name still means the stored text; ``IdentityMismatch`` names the difference."""
-        from ktrdr.training.job.request import TrainingRequest
+    def words(self) -> Words:
+        """Returns the module of its words."""
+        from ktrdr.training.job import shown
 
-        TrainingRequest.of_spec(spec).check_name()
-
-    def shown(self, spec: Mapping[str, Any]) -> Shown:
-        """Returns strategy, symbols, timeframe, dates and changed training rules."""
-        from ktrdr.training.job.shown import shown
-
-        return shown(spec)
-
-    def figures(self, summary: Mapping[str, Any]) -> dict[str, float | int | None]:
-        """Returns the validation loss and the hit rate on the test rows."""
-        from ktrdr.training.job.shown import figures
-
-        return figures(summary)
-
-    def headline(self, manifest: Mapping[str, Any]) -> str:
-        """Returns the model of a completed training, and strategy, symbols and span."""
-        from ktrdr.training.job.shown import headline
-
-        return headline(manifest)
+        return shown
 
     def remarks(self, result: Result) -> list[Section]:
         """Returns the model, and rows, losses and hit rates by split."""

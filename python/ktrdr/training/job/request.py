@@ -92,6 +92,10 @@ class TrainingRequest(StrategyRequest, TrainingParameters):
         known = {"symbols": list(inputs.symbols), "timeframe": inputs.strategy.base_timeframe.value}
         return request.model_copy(update=known)
 
+    def check(self) -> None:
+        """Checks strategy, training rules and span; raises a ``ConfigError`` leaf or ``ArgumentInvalid``."""
+        self.inputs()
+
     def strategy(self) -> Strategy:
         """Returns the strategy with the request's training rules; raises a ``ConfigError`` leaf."""
         return with_training(self.submitted.parse(), self.training)
