@@ -23,6 +23,7 @@ SHORT = {
     "python/ktrdr/profile.py": "the numeric profile, below every room that records it",
     "python/ktrdr/backtesting/backtest_worker.py": "public path of the worker, which lives in backtesting/job",
     "python/ktrdr/cli/commands/strategies.py": "one command group, one file",
+    "python/ktrdr/cli/commands/workers.py": "one command group, one file",
     "python/ktrdr/cli/completion.py": "one command, one file; it reads the program itself",
     "python/ktrdr/cli/progress.py": "progress by the output mode of a call, above the room that draws it",
     "python/ktrdr/config/fields.py": "number types of rules, training and labels",

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from ktrdr.errors import Cancelled
 
-Yes = Annotated[bool, Parameter(name="--yes", negative="", show_default=False)]
+Yes = Annotated[bool, Parameter(name="--yes", negative="", show_default=False, help="Delete without a question.")]
 """The flag of a deletion that asks nothing."""
 
 

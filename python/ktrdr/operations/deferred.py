@@ -1,4 +1,4 @@
-"""The base of kinds whose requests, and whose words about them, are modules of their own, imported late."""
+"""The base of kinds that import the class of their requests, and the words about them, only when they are needed."""
 
 from __future__ import annotations
 

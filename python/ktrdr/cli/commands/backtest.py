@@ -6,7 +6,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ktrdr.cli.output import CommandResult
-from ktrdr.cli.runs.options import NO_OPTIONS, Flag, Out, RunOptions, Whole, naming_flags
+from ktrdr.cli.runs.options import (
+    NO_OPTIONS,
+    AsSubmitted,
+    BaseTimeframe,
+    Flag,
+    Note,
+    OperationId,
+    Out,
+    QueueWorker,
+    RunOptions,
+    StrategyName,
+    Symbol,
+    Whole,
+    naming_flags,
+)
 from ktrdr.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,17 +30,17 @@ if TYPE_CHECKING:
 
 
 def run(
-    strategy: str | None = None,
-    symbol: str | None = None,
-    timeframe: str | None = None,
+    strategy: StrategyName | None = None,
+    symbol: Symbol | None = None,
+    timeframe: BaseTimeframe | None = None,
     /,
     *,
     options: RunOptions = NO_OPTIONS,
     threads: Whole | None = None,
-    note: str | None = None,
+    note: Note = None,
     resume: str | None = None,
-    stored: Flag = False,
-    worker: str | None = None,
+    stored: AsSubmitted = False,
+    worker: QueueWorker = None,
     report: Path | None = None,
     explain: Flag = False,
 ) -> CommandResult:
@@ -34,22 +48,10 @@ def run(
 
     Parameters
     ----------
-    strategy
-        A strategy's name or path.
-    symbol
-        Instrument to trade.
-    timeframe
-        The strategy's base timeframe.
     threads
         Torch threads; by default 2, or as many as the run was started with.
-    note
-        A note shown in `operations list`.
     resume
         Resume this operation: its id, the start of it, or latest; give no STRATEGY, SYMBOL or TIMEFRAME.
-    stored
-        Resume with the strategy as submitted, even if its name now means another one.
-    worker
-        Queue it at the worker of that address.
     report
         Write the run's report to this HTML file.
     explain
@@ -105,13 +107,11 @@ def _reported(answer: CommandResult, report: Path | None, explain: bool) -> Comm
     return answer if report is None else with_report(answer, Store.open(), report, explain=explain)
 
 
-def report(operation_id: str, /, *, out: Out = None, explain: Flag = False) -> CommandResult:
+def report(operation_id: OperationId, /, *, out: Out = None, explain: Flag = False) -> CommandResult:
     """Write a finished backtest as one HTML file: chart, trades, metrics, conventions; it needs no network.
 
     Parameters
     ----------
-    operation_id
-        Its id, the start of it, or latest.
     out
         The file; by default ID.html in the working folder.
     explain
@@ -123,13 +123,11 @@ def report(operation_id: str, /, *, out: Out = None, explain: Flag = False) -> C
     return report_by("backtest", Store.open(), operation_id, out, explain=explain)
 
 
-def explain(operation_id: str, /, *trades: Whole) -> CommandResult:
+def explain(operation_id: OperationId, /, *trades: Whole) -> CommandResult:
     """Say why each trade was entered and left: features in words, probabilities, margin, the part of each input.
 
     Parameters
     ----------
-    operation_id
-        Its id, the start of it, or latest.
     trades
         Numbers of trades, as `backtest show --trades` prints them; all by default.
     """
@@ -161,14 +159,12 @@ def compare(*operation_ids: str) -> CommandResult:
 
 
 def show(
-    operation_id: str, /, *, trades: Flag = False, sensitivity: Flag = False, out: Path | None = None
+    operation_id: OperationId, /, *, trades: Flag = False, sensitivity: Flag = False, out: Path | None = None
 ) -> CommandResult:
     """Print a finished run with all metrics, months, exits, and the doubt about its Sharpe ratio; write it out.
 
     Parameters
     ----------
-    operation_id
-        Its id, the start of it, or latest.
     trades
         Print every closed round trip.
     sensitivity

@@ -108,8 +108,6 @@ def delete(model: str, /, *, yes: Yes = False) -> CommandResult:
     ----------
     model
         Its id, as `ktrdr models list` prints it.
-    yes
-        Delete without a question.
     """
     storage = ModelStorage(Repository().models_dir)
     path = storage.folder_of(model)

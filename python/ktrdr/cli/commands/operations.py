@@ -10,7 +10,18 @@ from ktrdr.cli.runs import client
 from ktrdr.cli.runs.client import operations_client
 from ktrdr.cli.runs.following import followed
 from ktrdr.cli.runs.listing import changes_of, listed, own_figures, reasons_of, share_of, terminal_width
-from ktrdr.cli.runs.options import Flag, Out, Settings, Whole, rules_of
+from ktrdr.cli.runs.options import (
+    AskedWorker,
+    AsSubmitted,
+    Note,
+    OperationId,
+    Out,
+    QueueWorker,
+    Settings,
+    Threads,
+    Whole,
+    rules_of,
+)
 from ktrdr.errors import UsageError
 from ktrdr.operations.kind import unit_of
 from ktrdr.simulation.metrics import label, value_text
@@ -19,7 +30,7 @@ Json = dict[str, Any]
 
 
 def list_operations(
-    *, status: str | None = None, limit: int = 50, cursor: str | None = None, worker: str | None = None
+    *, status: str | None = None, limit: int = 50, cursor: str | None = None, worker: AskedWorker = None
 ) -> CommandResult:
     """List operations, newest first.
 
@@ -31,8 +42,6 @@ def list_operations(
         Greatest number of operations to list.
     cursor
         Cursor that the page before has given.
-    worker
-        Ask the worker of that address.
     """
     query = {"status": status, "limit": limit, "cursor": cursor}
     found = operations_client(worker).operations(**{name: value for name, value in query.items() if value is not None})
@@ -42,28 +51,18 @@ def list_operations(
     return CommandResult(found, [*listed(found["operations"], terminal_width()), *more])
 
 
-def show(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
-    """Show one operation: status, progress, timings, error, and reasons of waiting.
-
-    Parameters
-    ----------
-    operation_id
-        Its id, the start of it, or latest.
-    worker
-        Ask the worker of that address.
-    """
+def show(operation_id: OperationId, /, *, worker: AskedWorker = None) -> CommandResult:
+    """Show one operation: status, progress, timings, error, and reasons of waiting."""
     return _shown(operations_client(worker).operation(operation_id))
 
 
-def report(operation_id: str, /, *, out: Out = None) -> CommandResult:
+def report(operation_id: OperationId, /, *, out: Out = None) -> CommandResult:
     """Write a completed training, walk-forward or research as one HTML file that needs no network.
 
     The report of a backtest is written by `ktrdr backtest report`, which can also say why each trade was entered.
 
     Parameters
     ----------
-    operation_id
-        Its id, the start of it, or latest.
     out
         The file; by default ID.html in the working folder.
     """
@@ -73,62 +72,32 @@ def report(operation_id: str, /, *, out: Out = None) -> CommandResult:
     return report_by("operations", Store.open(), operation_id, out)
 
 
-def note(operation_id: str, text: str, /, *, worker: str | None = None) -> CommandResult:
+def note(operation_id: OperationId, text: str, /, *, worker: AskedWorker = None) -> CommandResult:
     """Replace the note of an operation; an empty text removes it.
 
     Parameters
     ----------
-    operation_id
-        Its id, the start of it, or latest.
     text
         A note shown in `operations list`.
-    worker
-        Ask the worker of that address.
     """
     place = operations_client(worker)
     return _shown(place.note(place.find(operation_id), text))
 
 
-def follow(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
-    """Follow an operation until it rests.
-
-    Parameters
-    ----------
-    operation_id
-        Its id, the start of it, or latest.
-    worker
-        Ask the worker of that address.
-    """
+def follow(operation_id: OperationId, /, *, worker: AskedWorker = None) -> CommandResult:
+    """Follow an operation until it rests."""
     place = operations_client(worker)
     return _shown(followed(place, place.find(operation_id)))
 
 
-def cancel(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
-    """Stop an operation; it can be resumed.
-
-    Parameters
-    ----------
-    operation_id
-        Its id, the start of it, or latest.
-    worker
-        Ask the worker of that address.
-    """
+def cancel(operation_id: OperationId, /, *, worker: AskedWorker = None) -> CommandResult:
+    """Stop an operation; it can be resumed."""
     place = operations_client(worker)
     return _shown(place.cancel(place.find(operation_id)))
 
 
-def delete(operation_id: str, /, *, yes: Yes = False, worker: str | None = None) -> CommandResult:
-    """Delete an operation with its ledger and result; on a terminal it asks first.
-
-    Parameters
-    ----------
-    operation_id
-        Its id, the start of it, or latest.
-    yes
-        Delete without a question.
-    worker
-        Ask the worker of that address.
-    """
+def delete(operation_id: OperationId, /, *, yes: Yes = False, worker: AskedWorker = None) -> CommandResult:
+    """Delete an operation with its ledger and result; on a terminal it asks first."""
     place = operations_client(worker)
     name = place.find(operation_id)
     if asks(yes=yes):
@@ -138,34 +107,25 @@ def delete(operation_id: str, /, *, yes: Yes = False, worker: str | None = None)
 
 
 def resume(
-    operation_id: str, /, *, threads: Whole | None = None, stored: Flag = False, worker: str | None = None
+    operation_id: OperationId,
+    /,
+    *,
+    threads: Whole | None = None,
+    stored: AsSubmitted = False,
+    worker: QueueWorker = None,
 ) -> CommandResult:
     """Resume an operation, in the foreground.
 
     Parameters
     ----------
-    operation_id
-        Its id, the start of it, or latest.
     threads
         Torch threads: those it was started with.
-    stored
-        Resume with the strategy as submitted, even if its name now means another one.
-    worker
-        Queue it at the worker of that address instead.
     """
     return client.resume(operation_id, threads=threads, stored=stored, worker=worker)
 
 
-def restart(operation_id: str, /, *, worker: str | None = None) -> CommandResult:
-    """Run an operation again from its first bar, in the foreground.
-
-    Parameters
-    ----------
-    operation_id
-        Its id, the start of it, or latest.
-    worker
-        Queue it at the worker of that address instead.
-    """
+def restart(operation_id: OperationId, /, *, worker: QueueWorker = None) -> CommandResult:
+    """Run an operation again from its first bar, in the foreground."""
     if worker is not None:
         from ktrdr.worker.client import WorkerClient
 
@@ -182,9 +142,9 @@ def fork(
     *,
     settings: Settings = (),
     model: str | None = None,
-    threads: Whole | None = None,
-    note: str | None = None,
-    worker: str | None = None,
+    threads: Threads | None = None,
+    note: Note = None,
+    worker: QueueWorker = None,
 ) -> CommandResult:
     """Start a new operation from an operation's newest checkpoint, with other rules, model or threads.
 
@@ -196,12 +156,6 @@ def fork(
         A rule, as execution.x=y or decisions.x=y; may be given many times.
     model
         Another bundle's id.
-    threads
-        Torch threads.
-    note
-        A note shown in `operations list`.
-    worker
-        Queue it at the worker of that address instead.
     """
     rules = rules_of(settings)
     if "metrics" in rules:

@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ktrdr.cli.output import CommandResult
-from ktrdr.cli.runs.options import Flag, Settings, Whole, naming_flags, rules_of
+from ktrdr.cli.runs.options import (
+    Note,
+    QueueWorker,
+    Resample,
+    Settings,
+    StrategyName,
+    Threads,
+    Whole,
+    naming_flags,
+    rules_of,
+)
 from ktrdr.profile import DEFAULT_THREADS
 
 if TYPE_CHECKING:
@@ -14,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    strategy: str,
+    strategy: StrategyName,
     symbols: str | None = None,
     timeframe: str | None = None,
     /,
@@ -24,17 +34,15 @@ def train(
     settings: Settings = (),
     seed: Whole | None = None,
     device: str = "auto",
-    threads: Whole = DEFAULT_THREADS,
-    resample: Flag = False,
-    note: str | None = None,
-    worker: str | None = None,
+    threads: Threads = DEFAULT_THREADS,
+    resample: Resample = False,
+    note: Note = None,
+    worker: QueueWorker = None,
 ) -> CommandResult:
     """Train a strategy's net into a model bundle; one that an equal training has made is found again.
 
     Parameters
     ----------
-    strategy
-        A strategy's name or path.
     symbols
         One symbol, or several with commas between them; by default the strategy's own.
     timeframe
@@ -49,14 +57,6 @@ def train(
         Seed of the random generator; by default the strategy's.
     device
         auto, cpu, cuda or mps.
-    threads
-        Torch threads.
-    resample
-        Make a missing timeframe from a finer one.
-    note
-        A note shown in `operations list`.
-    worker
-        Queue it at the worker of that address.
     """
     asked = {"timeframe": timeframe, "start": start_date, "end": end_date, "seed": seed}
     options = asked | {"device": device, "resample": resample}

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from ktrdr.cli.output import CommandResult, Table
 from ktrdr.cli.runs.client import operations_client
+from ktrdr.cli.runs.options import AskedWorker
 
 
-def list_workers(*, worker: str | None = None) -> CommandResult:
-    """List the registered workers.
-
-    Parameters
-    ----------
-    worker
-        Ask the worker of that address.
-    """
+def list_workers(*, worker: AskedWorker = None) -> CommandResult:
+    """List the registered workers."""
     found = operations_client(worker).workers()
     rows = [
         (

@@ -35,6 +35,30 @@ Whole = Annotated[int, Parameter(converter=_whole)]
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 """An option without a value."""
 
+OperationId = Annotated[str, Parameter(help="Its id, the start of it, or latest.")]
+"""An operation of the database, or of the worker that is asked."""
+
+AskedWorker = Annotated[str | None, Parameter(help="Ask the worker of that address.")]
+"""A worker that answers in place of this machine's database."""
+
+QueueWorker = Annotated[str | None, Parameter(help="Queue it at the worker of that address.")]
+"""A worker that runs in place of this process."""
+
+Note = Annotated[str | None, Parameter(help="A note shown in `operations list`.")]
+"""Words by which a person tells an operation from others."""
+
+# Each is one fact that several commands have in their help.
+StrategyName = Annotated[str, Parameter(help="A strategy's name or path.")]
+Symbol = Annotated[str, Parameter(help="Instrument to trade.")]
+BaseTimeframe = Annotated[str, Parameter(help="The strategy's base timeframe.")]
+Threads = Annotated[Whole, Parameter(help="Torch threads.")]
+Resample = Annotated[Flag, Parameter(help="Make a missing timeframe from a finer one.")]
+
+AsSubmitted = Annotated[
+    Flag, Parameter(help="Resume with the strategy as submitted, even if its name now means another one.")
+]
+"""Skips the check that a strategy's name still means what it meant."""
+
 Out = Annotated[Path | None, Parameter(name=("--out", "-o"))]
 """The file of a report."""
 

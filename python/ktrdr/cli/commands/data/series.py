@@ -122,8 +122,6 @@ def delete(symbol: str, timeframe: str | None = None, /, *, yes: Yes = False) ->
         Whose bars.
     timeframe
         By default all of the symbol.
-    yes
-        Delete without a question.
     """
     repository = Repository()
     if asks(yes=yes):

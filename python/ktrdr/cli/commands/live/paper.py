@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, cast
 from cyclopts import Parameter
 
 from ktrdr.cli.output import CommandResult, Table
-from ktrdr.cli.runs.options import Settings, Whole, naming_flags, rules_of
+from ktrdr.cli.runs.options import (
+    BaseTimeframe,
+    OperationId,
+    Settings,
+    StrategyName,
+    Symbol,
+    Threads,
+    naming_flags,
+    rules_of,
+)
 from ktrdr.profile import DEFAULT_THREADS
 
 if TYPE_CHECKING:
@@ -75,30 +84,22 @@ NO_OPTIONS = FeedOptions()
 
 
 def run(
-    strategy: str,
-    symbol: str,
-    timeframe: str,
+    strategy: StrategyName,
+    symbol: Symbol,
+    timeframe: BaseTimeframe,
     /,
     *,
     feed: str,
     options: FeedOptions = NO_OPTIONS,
-    threads: Whole = DEFAULT_THREADS,
+    threads: Threads = DEFAULT_THREADS,
     note: str | None = None,
 ) -> CommandResult:
     """Trade a strategy on the bars of a feed, without money.
 
     Parameters
     ----------
-    strategy
-        A strategy's name or path.
-    symbol
-        Instrument to trade.
-    timeframe
-        The strategy's base timeframe.
     feed
         A file, ws://..., or a name in feeds/ of the data folder.
-    threads
-        Torch threads.
     note
         Words by which you tell the run from others.
     """
@@ -117,14 +118,8 @@ def run(
     return in_foreground(lambda _: begin(store, request, threads=threads, note=note), store)
 
 
-def status(operation_id: str = "latest", /) -> CommandResult:
-    """Print what a paper run does now, and the last lines of its log.
-
-    Parameters
-    ----------
-    operation_id
-        Its id, the start of it, or latest.
-    """
+def status(operation_id: OperationId = "latest", /) -> CommandResult:
+    """Print what a paper run does now, and the last lines of its log."""
     from ktrdr.decision.job.events import read_events
     from ktrdr.operations.models import Status
     from ktrdr.operations.store.store import Store
@@ -164,14 +159,8 @@ def kill(operation_id: str, /, *, reason: str = "by hand") -> CommandResult:
     return _asked(found, f"{found} stops trading: {reason}")
 
 
-def stop(operation_id: str, /) -> CommandResult:
-    """End a paper run with its result.
-
-    Parameters
-    ----------
-    operation_id
-        Its id, the start of it, or latest.
-    """
+def stop(operation_id: OperationId, /) -> CommandResult:
+    """End a paper run with its result."""
     from ktrdr.decision.job.controls import Controls
 
     found = _open_id(operation_id)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from ktrdr.cli.output import CommandResult
-from ktrdr.cli.runs.options import Flag, Whole
+from ktrdr.cli.runs.options import Flag, Note, QueueWorker, Threads, Whole
 from ktrdr.profile import DEFAULT_THREADS
 
 
@@ -21,9 +21,9 @@ def research(
     start_date: str | None = None,
     end_date: str | None = None,
     seed: Whole | None = None,
-    threads: Whole = DEFAULT_THREADS,
-    note: str | None = None,
-    worker: str | None = None,
+    threads: Threads = DEFAULT_THREADS,
+    note: Note = None,
+    worker: QueueWorker = None,
 ) -> CommandResult:
     """Design, train, backtest and judge a strategy from a brief; without --worker it runs here, until its end.
 
@@ -43,12 +43,6 @@ def research(
         Last date of the bars to use, included; by default the last that every series has.
     seed
         Seed of the designer's draws and of the training; by default 0.
-    threads
-        Torch threads.
-    note
-        A note shown in `operations list`.
-    worker
-        Queue it at the worker of that address.
     """
     from ktrdr.research.job.request import ResearchRequest
 

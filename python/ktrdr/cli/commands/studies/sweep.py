@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from ktrdr.cli.output import CommandResult
-from ktrdr.cli.runs.options import NO_OPTIONS, Out, RunOptions, Whole, naming_flags
+from ktrdr.cli.runs.options import (
+    NO_OPTIONS,
+    BaseTimeframe,
+    Note,
+    Out,
+    RunOptions,
+    StrategyName,
+    Symbol,
+    Whole,
+    naming_flags,
+)
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.profile import DEFAULT_THREADS
 
@@ -24,33 +34,25 @@ Grids = Annotated[tuple[str, ...], Parameter(name="--grid", negative="", consume
 
 
 def sweep(
-    strategy: str,
-    symbol: str,
-    timeframe: str,
+    strategy: StrategyName,
+    symbol: Symbol,
+    timeframe: BaseTimeframe,
     /,
     *,
     grid: Grids,
     options: RunOptions = NO_OPTIONS,
     threads: Whole = DEFAULT_THREADS,
-    note: str | None = None,
+    note: Note = None,
     out: Out = None,
 ) -> CommandResult:
     """Backtest a strategy under many rules, and judge the best of them.
 
     Parameters
     ----------
-    strategy
-        A strategy's name or path.
-    symbol
-        Instrument to trade.
-    timeframe
-        The strategy's base timeframe.
     grid
         Values of a rule, as execution.x=0,0.1 or decisions.y=0.4:0.9:0.05.
     threads
         Torch threads of the scoring.
-    note
-        A note shown in `operations list`.
     out
         Write the table of scenarios to this Parquet or CSV file.
     """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ktrdr.cli.interrupt import Interrupt
 from ktrdr.cli.output import CommandResult, Table
 from ktrdr.cli.progress import progress
-from ktrdr.cli.runs.options import Flag, Whole
+from ktrdr.cli.runs.options import BaseTimeframe, Flag, OperationId, Resample, StrategyName, Whole
 from ktrdr.errors import LookaheadFound, ResultDamaged
 
 if TYPE_CHECKING:
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 def look_ahead(
-    strategy: str,
+    strategy: StrategyName,
     symbol: str,
-    timeframe: str,
+    timeframe: BaseTimeframe,
     /,
     *,
     start_date: str | None = None,
     end_date: str | None = None,
     model: str | None = None,
-    resample: Flag = False,
+    resample: Resample = False,
     cuts: Whole = 500,
     seconds: float = 60.0,
 ) -> CommandResult:
@@ -31,20 +31,14 @@ def look_ahead(
 
     Parameters
     ----------
-    strategy
-        A strategy's name or path.
     symbol
         Instrument whose stored bars are used.
-    timeframe
-        The strategy's base timeframe.
     start_date
         First date or instant of the range.
     end_date
         Last date (that whole day), or the instant before which the range ends.
     model
         A bundle's id or path, whose signals are compared; by default the newest of the strategy on this symbol.
-    resample
-        Make a missing timeframe from a finer one.
     cuts
         Number of random bars after which the future is removed; each close of a higher timeframe is tried as well.
     seconds
@@ -69,13 +63,11 @@ def look_ahead(
     return _answer(report)
 
 
-def result(operation_id: str, /, *, rerun: Flag = False) -> CommandResult:
+def result(operation_id: OperationId, /, *, rerun: Flag = False) -> CommandResult:
     """Derive a stored result again from its ledger, and name what differs; exit code 4 if something does.
 
     Parameters
     ----------
-    operation_id
-        Its id, the start of it, or latest.
     rerun
         Run it again from its bars, its strategy and its net, too.
     """

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, cast
 from cyclopts import Parameter
 
 from ktrdr.cli.output import CommandResult
-from ktrdr.cli.runs.options import Flag, Settings, Whole, naming_flags, rules_of
+from ktrdr.cli.runs.options import (
+    BaseTimeframe,
+    Flag,
+    Note,
+    QueueWorker,
+    Settings,
+    StrategyName,
+    Threads,
+    Whole,
+    naming_flags,
+    rules_of,
+)
 from ktrdr.profile import DEFAULT_THREADS
 
 if TYPE_CHECKING:
@@ -67,35 +78,25 @@ NO_OPTIONS = FoldOptions()
 
 
 def walk_forward(
-    strategy: str,
+    strategy: StrategyName,
     symbol: str,
-    timeframe: str,
+    timeframe: BaseTimeframe,
     /,
     *,
     folds: Whole,
     options: FoldOptions = NO_OPTIONS,
-    threads: Whole = DEFAULT_THREADS,
-    note: str | None = None,
-    worker: str | None = None,
+    threads: Threads = DEFAULT_THREADS,
+    note: Note = None,
+    worker: QueueWorker = None,
 ) -> CommandResult:
     """Retrain on successive spans and backtest each on the bars that follow it; the tests are joined into one record.
 
     Parameters
     ----------
-    strategy
-        A strategy's name or path.
     symbol
         Instrument to train on and to trade.
-    timeframe
-        The strategy's base timeframe.
     folds
         Number of trainings, each with its test.
-    threads
-        Torch threads.
-    note
-        A note shown in `operations list`.
-    worker
-        Queue it at the worker of that address.
     """
     from ktrdr._lazy import require
     from ktrdr.analysis.walk_forward.request import WalkForwardRequest
