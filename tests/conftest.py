@@ -11,11 +11,16 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 pytest_plugins = ["support.database.databases"]
-settings.register_profile("ktrdr", deadline=None)  # a busy machine is no bug
-settings.load_profile("ktrdr")
+# No deadline: a busy machine is no bug. No shrinking: it has kept `make test` busy for 92 seconds. What failed stays in
+# .hypothesis, and `pytest --hypothesis-profile soak THE_TEST` shrinks it.
+settings.register_profile(
+    "quick", deadline=None, max_examples=60, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.target]
+)
+settings.register_profile("soak", deadline=None, max_examples=1_000)
+settings.load_profile("quick")
 _DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
