@@ -190,6 +190,14 @@ impl Error {
         }
     }
 
+    /// Returns the error of a bar with its row counted from the start of the run; `first_row` is the row counted as 0.
+    pub(crate) fn in_rows_from(mut self, first_row: usize) -> Self {
+        if let Self::BadBar { row, .. } = &mut self {
+            *row += first_row;
+        }
+        self
+    }
+
     // The four accessors below are the fields of Python's error of the same code.
 
     /// Returns the row of the bar the error is about, if it is about one.

@@ -53,3 +53,67 @@ fn what_was_given_is_judged_before_what_comes_of_it() {
         assert!(matches!(error, Error::FillPrice { row, .. } if row < 200), "{error}");
     }
 }
+
+/// Breaks one bar of a world: a price, or the stamp.
+fn broken_bar(world: &World, row: usize, kind: usize) -> World {
+    let mut broken = world.clone();
+    match kind {
+        0 => broken.high[row] = f64::NAN,
+        1 => broken.low[row] = -1.0,
+        2 => broken.close[row] = broken.high[row] * 2.0,
+        _ => broken.timestamp[row] = broken.timestamp[row - 1],
+    }
+    broken
+}
+
+/// Bars that nobody has checked: the first broken one is named as the check of all of them would, wherever it lies.
+#[test]
+fn unchecked_bars_are_refused_at_the_first_look() {
+    let mut draw = Draw::new(7);
+    let world = draw::world(&mut draw, 350);
+    let mut whole = in_blocks(&world, rules(json!({})));
+    whole.run(&world.columns(), None).expect("a run");
+    for row in [1, 2, 63, 64, 65, 99, 100, 127, 255, 320, 348, 349] {
+        for kind in 0..4 {
+            let broken = broken_bar(&world, row, kind);
+            let expected = broken.columns().bars.check(None).expect_err("a broken bar");
+            let mut run = in_blocks(&world, rules(json!({}))).checking();
+            let found = run.run(&broken.columns(), None).expect_err("a broken bar");
+            assert_eq!(
+                (found.code(), found.row(), found.field()),
+                (expected.code(), Some(row), expected.field()),
+                "{row} {kind}"
+            );
+            // Nothing of it was simulated.
+            run.run(&world.columns(), None).expect("the same bars, mended");
+            assert!(outcome(&run, run.ledger()) == outcome(&whole, whole.ledger()), "{row} {kind}");
+        }
+    }
+}
+
+/// A later feed continues the rows before it: its stamps must too, and its rows are counted from the start of the run.
+#[test]
+fn unchecked_bars_must_follow_those_before_them() {
+    let mut draw = Draw::new(7);
+    let world = draw::world(&mut draw, 350);
+    let mut broken = world.clone();
+    broken.timestamp[200] = broken.timestamp[199];
+    let mut run = in_blocks(&world, rules(json!({}))).checking();
+    run.feed(&world.columns().rows(0, 200), false).expect("sound rows");
+    let error = run.feed(&broken.columns().rows(200, 350), true).expect_err("a stamp that does not rise");
+    assert_eq!((error.code(), error.row()), ("data_duplicate", Some(200)));
+}
+
+/// A broken bar is named before what comes of the rows before it, and before a broken signal.
+#[test]
+fn broken_bars_come_before_their_consequences() {
+    let mut draw = Draw::new(7);
+    let mut world = draw::world(&mut draw, 350);
+    world.signals[10] = -1;
+    world.half_spread = Some(vec![1e6; 350]);
+    let mut broken = broken_bar(&world, 300, 0);
+    broken.signals[20] = 5;
+    let mut run = in_blocks(&world, rules(json!({}))).checking();
+    let error = run.feed(&broken.columns(), true).expect_err("a bar");
+    assert_eq!((error.code(), error.row()), ("data_nonfinite", Some(300)));
+}

@@ -112,7 +112,7 @@ impl BarStep<'_> {
             order = Some((-direction, None));
         }
         if self.plan.record_decisions {
-            self.writer.decisions.push(DecisionRow { signal, confidence, code: decision as u8 });
+            self.writer.ledger.decisions.push(DecisionRow { signal, confidence, code: decision as u8 });
         }
         order
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::engine::bar::BarStep;
 use crate::engine::fast::quiet::{QuietRows, QuietStep};
-use crate::engine::fast::ranges::BlockRanges;
+use crate::engine::fast::ranges::{BlockRanges, Unchecked};
 use crate::engine::plan::Plan;
 use crate::engine::state::{RunSpec, RunState, State};
 use crate::error::{Error, Problem};
@@ -27,8 +27,8 @@ const BLOCK_ROWS: usize = 16_384;
 
 /// One run of one symbol, which can be stopped and resumed at any bar.
 ///
-/// The owner of the columns calls `Bars::check` once; the run does not check prices again. The crate's page has an
-/// example.
+/// The owner of the columns calls `Bars::check` once, and the run does not check prices again; or it lets the run check
+/// them at its first look, see `checking`. The crate's page has an example.
 #[derive(Debug, Clone)]
 pub struct Simulation {
     plan: Plan,
@@ -41,6 +41,7 @@ pub struct Simulation {
     broken: Option<Error>,
     block_rows: usize,
     skips: bool,
+    checks_bars: bool,
 }
 
 impl Simulation {
@@ -86,6 +87,13 @@ impl Simulation {
         self
     }
 
+    /// Checks the rules of bars as they come by: one look at bars that nobody has checked, instead of two.
+    #[must_use]
+    pub fn checking(mut self) -> Self {
+        self.checks_bars = true;
+        self
+    }
+
     /// Processes blocks of so many rows. Any number gives the same bits.
     ///
     /// # Panics
@@ -103,7 +111,19 @@ impl Simulation {
         let RunState { spec, rules, next_bar, ended, state } = run;
         let plan = Plan::new(rules, spec.warmup_bars as i64, spec.record_decisions);
         let writer = LedgerWriter::new(ledger);
-        Self { plan, spec, next_bar, ended, state, writer, broken: None, block_rows: BLOCK_ROWS, skips: true }
+        let broken = None;
+        Self {
+            plan,
+            spec,
+            next_bar,
+            ended,
+            state,
+            writer,
+            broken,
+            block_rows: BLOCK_ROWS,
+            skips: true,
+            checks_bars: false,
+        }
     }
 
     /// Continues by other rules. The open position keeps the levels set at its entry.
@@ -141,7 +161,7 @@ impl Simulation {
     /// Simulates the next bars, with the signal and confidence known at each close; `last` ends the run with them.
     ///
     /// # Errors
-    /// `Argument`, `Signal`, `Confidence`, `TooShort` for the input: the run stays as it was. `FillPrice`,
+    /// `Argument`, `BadBar`, `Signal`, `Confidence`, `TooShort` for the input: the run stays as it was. `FillPrice`,
     /// `AccountingIdentity` for its consequences: every later call repeats them.
     pub fn feed(&mut self, columns: &Columns<'_>, last: bool) -> Result<(), Error> {
         if let Some(error) = &self.broken {
@@ -155,7 +175,7 @@ impl Simulation {
         let Err(error) = self.take(columns, last) else { return Ok(()) };
         // Blocks check their own rows only. An error of the input comes first, in whichever block it is found, and then
         // nothing of the input has been simulated.
-        if let Err(input) = columns.check(first_row as usize) {
+        if let Err(input) = self.check(columns, state.previous.map(|previous| previous.time), first_row as usize) {
             self.next_bar = first_row;
             self.state = state;
             self.writer.ledger.truncate(written);
@@ -163,6 +183,14 @@ impl Simulation {
         }
         self.broken = Some(error.clone());
         Err(error)
+    }
+
+    /// Checks the input: bars first, if that is up to the run.
+    fn check(&self, columns: &Columns<'_>, previous_ns: Option<i64>, first_row: usize) -> Result<(), Error> {
+        if self.checks_bars {
+            columns.bars.check(previous_ns).map_err(|error| error.in_rows_from(first_row))?;
+        }
+        columns.check(first_row)
     }
 
     fn accept(&self, columns: &Columns<'_>, last: bool) -> Result<(), Error> {
@@ -190,12 +218,20 @@ impl Simulation {
         let rows = columns.bars.len();
         // All at once: a curve that grows in steps would be copied each time.
         self.writer.ledger.equity.reserve(rows);
+        if self.plan.record_decisions {
+            self.writer.ledger.decisions.reserve(rows);
+        }
+        let blocks = rows.div_ceil(self.block_rows);
+        let written = self.writer.ledger.rows();
         for start in (0..rows).step_by(self.block_rows) {
             let stop = rows.min(start + self.block_rows);
             let outcome = self.take_block(&columns.rows(start, stop), last && stop == rows);
             // Before the error is returned: the rows until then are part of the ledger.
             self.writer.post();
             outcome?;
+            if start == 0 {
+                self.writer.expect(written, blocks - 1);
+            }
         }
         self.ended = last;
         if last { self.state.check_accounts(self.spec.initial_capital, self.plan.execution()) } else { Ok(()) }
@@ -206,7 +242,8 @@ impl Simulation {
         let bars = columns.bars;
         let half_spread = self.plan.execution().spread.half;
         let rows = Rows { bars, first_bar: self.next_bar as i64, previous: self.state.previous, half_spread };
-        let ranges = BlockRanges::scan(columns, self.next_bar as usize)?;
+        let unchecked = self.checks_bars.then(|| Unchecked { previous_ns: self.last_ns() });
+        let ranges = BlockRanges::scan(columns, self.next_bar as usize, unchecked)?;
         let first = rows.before(self.plan.first_bar);
         self.state.metrics.undefined(columns.rows(first, rows.len()).undefined());
         let mut index = first;
@@ -215,6 +252,9 @@ impl Simulation {
                 0 => self.step(columns, &rows, index, last && index + 1 == rows.len())?,
                 skipped => skipped,
             };
+            if self.writer.is_full() {
+                self.writer.post();
+            }
         }
         let known = self.skips.then_some(&ranges);
         self.state.benchmark.take(&self.plan, &rows, known, last)?;

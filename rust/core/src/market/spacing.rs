@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+/// Stamps that are compared in one step: enough for vector lanes, few enough that a gap costs one short loop.
+const ROWS_PER_STEP: usize = 32;
+
 /// The smallest and the most frequent distance between stamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spacing {
@@ -24,18 +27,26 @@ impl Spacing {
     /// ```
     #[must_use]
     pub fn of(stamps: &[i64]) -> Option<Self> {
-        // Equal distances come in long runs, so the map is touched once per run.
+        // Equal distances come in long runs, so the map is touched once per run, and most steps are compared as a whole.
         let mut counts = BTreeMap::new();
-        let mut run = (0, 0);
-        for pair in stamps.windows(2) {
-            let distance = pair[1] - pair[0];
-            if distance != run.0 {
-                *counts.entry(run.0).or_insert(0) += run.1;
-                run = (distance, 0);
+        let (mut common, mut times) = (0, 0);
+        let later = stamps.get(1..).unwrap_or_default();
+        for (before, after) in stamps.chunks(ROWS_PER_STEP).zip(later.chunks(ROWS_PER_STEP)) {
+            let pairs = || before.iter().zip(after);
+            if pairs().fold(true, |all, (before, after)| all & (after - before == common)) {
+                times += after.len() as u64;
+                continue;
             }
-            run.1 += 1;
+            for (before, after) in pairs() {
+                let distance = after - before;
+                if distance != common {
+                    *counts.entry(common).or_insert(0) += times;
+                    (common, times) = (distance, 0);
+                }
+                times += 1;
+            }
         }
-        *counts.entry(run.0).or_insert(0) += run.1;
+        *counts.entry(common).or_insert(0) += times;
         counts.retain(|_, count| *count > 0);
         let (&smallest_ns, _) = counts.first_key_value()?;
         let (common_ns, count) = counts.into_iter().rev().max_by_key(|&(_, count)| count)?;
@@ -54,5 +65,18 @@ mod tests {
         assert_eq!(spacing(&[5]), None);
         assert_eq!(spacing(&[0, 3, 4, 7, 10]), Some((1, 3, 3)));
         assert_eq!(spacing(&[0, 3, 4, 7, 8]), Some((1, 1, 2)));
+    }
+
+    /// Steps are compared as a whole: a gap counts wherever in a step it lies.
+    #[test]
+    fn a_gap_is_found_wherever_it_lies() {
+        for rows in [2, 3, 32, 33, 34, 64, 65, 100] {
+            for gap in 1..rows {
+                let stamps: Vec<i64> = (0..rows).map(|row| row * 5 + if row >= gap { 2 } else { 0 }).collect();
+                let found = Spacing::of(&stamps).expect("stamps");
+                let common = if rows == 2 { (7, 7, 1) } else { (5, 5, rows as u64 - 2) };
+                assert_eq!((found.smallest_ns, found.common_ns, found.count), common, "{rows} {gap}");
+            }
+        }
     }
 }

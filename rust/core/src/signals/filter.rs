@@ -1,5 +1,7 @@
 //! Filters between a signal and an order: the part of a decision that needs the open position.
 
+use wide::i8x32;
+
 use crate::market::columns::Columns;
 use crate::rules::Decisions;
 use crate::time;
@@ -124,25 +126,29 @@ impl Filter {
     #[must_use]
     pub(crate) fn first_candidate(&self, signals: &[i8], confidence: Option<&[f32]>, position: i8) -> Option<usize> {
         let orders = self.orders(position);
-        let matters = |signal: i8| orders.iter().fold(false, |any, &order| any | (signal == order));
+        let splats = orders.map(i8x32::splat);
         // Confidences are read only where a signal matters.
-        let confident = |row: usize| self.is_confident(confidence.map_or(1.0, |column| column[row]));
-        let first_of = |part: &[i8], first: usize| {
-            let mut rows = part.iter().zip(first..);
-            rows.find(|&(&signal, row)| signal != 0 && matters(signal) && confident(row)).map(|(_, row)| row)
-        };
-        let (parts, rest) = signals.as_chunks::<SIGNALS_PER_STEP>();
-        for (part, row) in parts.iter().zip((0..).step_by(SIGNALS_PER_STEP)) {
+        let is_confident = |row: usize| self.is_confident(confidence.map_or(1.0, |column| column[row]));
+        let (steps, rest) = signals.as_chunks::<SIGNALS_PER_STEP>();
+        for (step, first) in steps.iter().zip((0..).step_by(SIGNALS_PER_STEP)) {
+            let step = i8x32::new(*step);
             // The cheapest test of a whole register first: most bars have no signal.
-            let has_signal = part.iter().fold(false, |any, &signal| any | (signal != 0));
-            if has_signal && part.iter().fold(false, |any, &signal| any | matters(signal)) {
-                let found = first_of(part, row);
-                if found.is_some() {
-                    return found;
+            if step.simd_eq(i8x32::ZERO).all() {
+                continue;
+            }
+            // A bit for each row, so that the first one is found without a branch for each row before it.
+            let matters = splats.iter().fold(i8x32::ZERO, |any, &order| any | step.simd_eq(order));
+            let mut left = matters.to_bitmask();
+            while left != 0 {
+                let row = first + left.trailing_zeros() as usize;
+                if is_confident(row) {
+                    return Some(row);
                 }
+                left &= left - 1;
             }
         }
-        first_of(rest, signals.len() - rest.len())
+        let first = signals.len() - rest.len();
+        (first..signals.len()).find(|&row| orders.contains(&signals[row]) && is_confident(row))
     }
 
     /// Returns the signals that `judge` could let pass at a position of that direction; the others are `NO_SIGNAL`.

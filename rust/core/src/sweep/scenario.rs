@@ -241,12 +241,11 @@ impl<'a> Scenario<'a> {
 impl Scratch {
     /// Keeps of the journal what a metric needs.
     fn empty_journal(&mut self) {
-        let LedgerWriter { ledger, fills, trades, refused, decisions } = &mut self.journal;
+        let LedgerWriter { ledger, fills, trades, refused } = &mut self.journal;
         self.bars_held.extend(trades.iter().map(|trade| trade.bars_held));
         trades.clear();
         fills.clear();
         refused.clear();
-        decisions.clear();
         ledger.equity.clear();
     }
 }

@@ -12,12 +12,14 @@ use crate::engine::fast::hold;
 use crate::engine::fast::ranges::BlockRanges;
 use crate::engine::plan::Plan;
 use crate::engine::state::State;
-use crate::ledger::schema::DecisionRow;
 use crate::ledger::writer::LedgerWriter;
 use crate::market::columns::Columns;
 use crate::market::rows::Rows;
-use crate::signals::filter::Verdict;
+use crate::signals::filter::{Decision, Verdict};
 use crate::time::rows_before;
+
+/// Rows that are judged together if none of them has a signal: one AVX2 register of signals.
+const CODE_ROWS: usize = 32;
 
 /// Rows that place no order. A position may still end in them.
 #[derive(Debug, Clone, Copy, Default)]
@@ -75,21 +77,37 @@ impl QuietStep<'_> {
     /// Simulates quiet rows up to the first one at which a level may be touched; returns their number.
     pub fn step(mut self, quiet: Range<usize>) -> usize {
         let marked = self.writer.ledger.equity.len();
-        let held = self.state.position.as_ref().map(|position| {
-            let charged = self.plan.holding(position.net()).is_charged();
-            position.has_levels() || charged
-        });
-        let taken = match held {
-            None => self.flat(quiet.len()),
-            Some(false) => self.held_freely(quiet.clone()),
-            Some(true) => hold::scan(self.plan, self.state, self.rows, &mut self.writer.ledger.equity, quiet.clone()),
+        let is_held = self.state.position.is_some();
+        let taken = if !is_held {
+            self.flat(quiet.len())
+        } else if self.is_held_freely(quiet.clone()) {
+            self.held_freely(quiet.clone())
+        } else {
+            hold::scan(self.plan, self.state, self.rows, &mut self.writer.ledger.equity, quiet.clone())
         };
         self.writer.prefetch(taken);
-        self.mark(quiet.start..quiet.start + taken, marked, held.is_some());
+        self.mark(quiet.start..quiet.start + taken, marked, is_held);
         if self.plan.record_decisions {
             self.record(quiet.start..quiet.start + taken);
         }
         taken
+    }
+
+    /// Returns true if nothing but the mark of the position changes in these rows.
+    fn is_held_freely(&self, rows: Range<usize>) -> bool {
+        let State { position: Some(position), account, .. } = &*self.state else { return false };
+        let holding = self.plan.holding(position.net());
+        if holding.is_charged() {
+            return false;
+        }
+        if !position.has_levels() {
+            return true;
+        }
+        // One look at the extremes of all rows. It needs a level that stays where it is, and no column beside the prices.
+        let is_fixed = position.trailing.is_none() && position.target.is_none();
+        is_fixed
+            && self.rows.bars.conversion_rate.is_none()
+            && hold::is_untouched(position, &holding, account, 0.0, self.ranges.range(rows))
     }
 
     /// Adds the new equity points, from point `marked` on, to the metrics.
@@ -111,7 +129,7 @@ impl QuietStep<'_> {
         rows
     }
 
-    /// Writes the equity of rows with a position that has no level and no charge.
+    /// Writes the equity of rows at which nothing but the mark of a position changes.
     fn held_freely(&mut self, rows: Range<usize>) -> usize {
         let State { position: Some(position), account, .. } = &mut *self.state else { return 0 };
         let bars = &self.rows.bars;
@@ -133,20 +151,44 @@ impl QuietStep<'_> {
 
     /// Records the decisions of rows at which no order was placed.
     fn record(&mut self, rows: Range<usize>) {
-        let direction = self.state.direction();
-        let judged = |row: usize| {
-            let signal = self.columns.signals[row];
-            let confidence = self.columns.confidence(row);
-            let stamp = self.columns.bars.timestamp[row];
-            let verdict = self.plan.filter.judge(signal, confidence, stamp, self.state.last_fill_ns, direction);
-            (verdict, DecisionRow { signal, confidence, code: verdict.decision() as u8 })
-        };
         let Some(last) = rows.clone().last() else { return };
-        // Rows before the last one never pass. Without a check for each, their number is known and room is made once.
-        self.writer.decisions.extend((rows.start..last).map(|row| judged(row).1));
-        // The row that decides is recorded when its order is placed.
-        if let (Verdict::Pass(_), decided) = judged(last) {
-            self.writer.decisions.push(decided);
+        // The row that decides is recorded when its order is placed. Rows before the last one never pass.
+        let end = if matches!(self.judge(last), Verdict::Pass(_)) { rows.end } else { last };
+        let rows = rows.start..end;
+        let decisions = &mut self.writer.ledger.decisions;
+        decisions.signal.extend_from_slice(&self.columns.signals[rows.clone()]);
+        let recorded = decisions.signal.len();
+        match self.columns.confidence {
+            Some(column) => decisions.confidence.extend_from_slice(&column[rows.clone()]),
+            None => decisions.confidence.resize(recorded, 1.0),
         }
+        self.record_codes(rows);
+    }
+
+    /// Records what became of the signals of rows at which no order was placed.
+    fn record_codes(&mut self, rows: Range<usize>) {
+        let columns = self.columns;
+        for start in rows.clone().step_by(CODE_ROWS) {
+            let part = start..rows.end.min(start + CODE_ROWS);
+            let has_signal = columns.signals[part.clone()].iter().fold(false, |any, &signal| any | (signal != 0));
+            let is_undefined = columns.confidence.is_some_and(|column| {
+                column[part.clone()].iter().fold(false, |any, &confidence| any | confidence.is_nan())
+            });
+            if has_signal || is_undefined {
+                for row in part {
+                    let code = self.judge(row).decision() as u8;
+                    self.writer.ledger.decisions.code.push(code);
+                }
+            } else {
+                let codes = &mut self.writer.ledger.decisions.code;
+                codes.resize(codes.len() + part.len(), Decision::Hold as u8);
+            }
+        }
+    }
+
+    fn judge(&self, row: usize) -> Verdict {
+        let (confidence, stamp) = (self.columns.confidence(row), self.columns.bars.timestamp[row]);
+        let State { last_fill_ns, .. } = *self.state;
+        self.plan.filter.judge(self.columns.signals[row], confidence, stamp, last_fill_ns, self.state.direction())
     }
 }

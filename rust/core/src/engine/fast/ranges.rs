@@ -28,6 +28,13 @@ const SPARSE_PARTS: usize = 4;
 /// The lowest and the highest of some prices.
 pub(crate) type MinMax = (f64, f64);
 
+/// Bars whose rules nobody has checked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unchecked {
+    /// Stamp of the bar before them, ns UTC; `None` at the start of a run.
+    pub previous_ns: Option<i64>,
+}
+
 /// Minimum and maximum of the prices of a block.
 #[derive(Debug)]
 pub(crate) struct BlockRanges<'a> {
@@ -51,18 +58,24 @@ impl<'a> BlockRanges<'a> {
     /// Scans a block whose first row is row `first_row` of the run.
     ///
     /// # Errors
-    /// As `Columns::check`.
-    pub fn scan(columns: &Columns<'a>, first_row: usize) -> Result<Self, Error> {
+    /// As `Columns::check`, and for `unchecked` bars as `Bars::check`.
+    pub fn scan(columns: &Columns<'a>, first_row: usize, unchecked: Option<Unchecked>) -> Result<Self, Error> {
         let rows = columns.bars.len();
         let opens = has_many_signals(columns.signals);
         let whole = rows - rows % PART_ROWS;
         let mut parts = Vec::with_capacity(whole / PART_ROWS);
+        let check = |part: &Columns<'_>, row: usize| {
+            part.check(first_row + row)?;
+            let Some(Unchecked { previous_ns }) = unchecked else { return Ok(()) };
+            let previous_ns = row.checked_sub(1).map_or(previous_ns, |above| Some(columns.bars.timestamp[above]));
+            part.bars.check(previous_ns).map_err(|error| error.in_rows_from(first_row + row))
+        };
         for row in (0..whole).step_by(PART_ROWS) {
             let part = columns.rows(row, row + PART_ROWS);
-            part.check(first_row + row)?;
+            check(&part, row)?;
             parts.push(RangePart::scan(&part.bars, |at| columns.prefetch(row + at + ROWS_AHEAD, opens)));
         }
-        columns.rows(whole, rows).check(first_row + whole)?;
+        check(&columns.rows(whole, rows), whole)?;
         let coarse = parts.chunks_exact(PARTS_OF_COARSE).map(RangePart::of_parts).collect();
         Ok(Self { bars: columns.bars, parts, coarse })
     }
@@ -153,7 +166,7 @@ mod tests {
         let low: Vec<f64> = close.iter().map(|close| close - 2.0).collect();
         let bars = Bars::new(&timestamp, &close, &high, &low, &close);
         let signals = vec![0; 4_300];
-        let ranges = BlockRanges::scan(&Columns { bars, signals: &signals, confidence: None }, 0).expect("sound");
+        let ranges = BlockRanges::scan(&Columns { bars, signals: &signals, confidence: None }, 0, None).expect("sound");
         let short = (0..200).flat_map(|start| (start + 1..=200).map(move |end| (start, end)));
         let long =
             (0..4_300).step_by(61).flat_map(|start| (start + 1..=4_300).step_by(37).map(move |end| (start, end)));
