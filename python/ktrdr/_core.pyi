@@ -123,6 +123,7 @@ class Simulation:
         warmup_bars: int,
         record_decisions: bool,
         stamps: _Ints | None,
+        checks_bars: bool = False,
     ) -> Simulation: ...
     @staticmethod
     def restore(

@@ -199,9 +199,8 @@ def _absent(name: str, column: pl.Series) -> bool:
 
 def check_rows(bars: BarSeries) -> None:
     """Raises for the first row that breaks a rule; the error lists the others in its table."""
-    volume = bars.volume
     # The fast check stops at the first broken row; the audit, which lists all, runs only when there is one.
-    sound = volume is None or (volume.min(initial=0) >= 0 and volume.max(initial=0) < np.inf)
+    sound = has_sound_volume(bars)
     failure: DataError | None = None
     try:
         _core.check_bars(bars)
@@ -215,3 +214,9 @@ def check_rows(bars: BarSeries) -> None:
         raise refusal(found, symbol=bars.symbol or None) from None
     if failure is not None:
         raise failure
+
+
+def has_sound_volume(bars: BarSeries) -> bool:
+    """Returns True if every volume is finite and not below 0, or there is no such column; the core reads none."""
+    volume = bars.volume
+    return volume is None or bool(volume.min(initial=0) >= 0 and volume.max(initial=0) < np.inf)

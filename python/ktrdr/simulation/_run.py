@@ -159,6 +159,7 @@ def begin(
     bars: BarSeries | None,
     initial_capital: float,
     warmup_bars: int,
+    checks_bars: bool = False,
 ) -> _core.Simulation:
     """Returns a run of the core before its first bar.
 
@@ -169,6 +170,7 @@ def begin(
         bars: all bars of the run; None for a run of unknown length.
         initial_capital: account currency.
         warmup_bars: the first simulated bar.
+        checks_bars: True if the run checks the rules of bars as they come by, since nobody has before.
 
     Raises:
         ArgumentInvalid: for a capital or a warm-up that cannot be used.
@@ -184,7 +186,7 @@ def begin(
         )
     capital = check_money("initial_capital", initial_capital)
     stamps = None if bars is None else bars.timestamp
-    return _core.Simulation(rules, symbol, timeframe.ns, capital, first, True, stamps)
+    return _core.Simulation(rules, symbol, timeframe.ns, capital, first, True, stamps, checks_bars)
 
 
 def input_parts(core: _core.Simulation, columns: WholeColumns | GrowingColumns) -> Parts:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import overload
+from typing import NamedTuple, overload
 
 from numpy.typing import ArrayLike
 
 from ktrdr import _core
 from ktrdr.arguments import INITIAL_CAPITAL
-from ktrdr.data.bars import BarSeries
+from ktrdr.data.bars import BarSeries, check_rows, has_sound_volume
 from ktrdr.data.frames import BarTable
+from ktrdr.errors import KtrdrError
 from ktrdr.numerics import numeric_state
 from ktrdr.simulation._run import SignalRun, begin, input_parts, timeframe_of
 from ktrdr.simulation.columns import WholeColumns
@@ -22,6 +23,7 @@ from ktrdr.simulation.inputs import (
     read_count,
     read_timeframe,
     rules_to_json,
+    unchecked_bars,
 )
 from ktrdr.simulation.result import RunResult
 from ktrdr.simulation.saved import Ledger, SavedRun
@@ -74,22 +76,31 @@ def simulate(
     >>> result.trades["exit_bar"].to_list(), result.signal_counts["traded"]
     ([3], 2)
     """
-    return Simulation(
-        bars,
-        signals,
-        confidence,
-        entries=entries,
-        exits=exits,
-        short_entries=short_entries,
-        short_exits=short_exits,
-        decisions=decisions,
-        execution=execution,
-        metrics=metrics,
-        initial_capital=initial_capital,
-        warmup_bars=warmup_bars,
-        timeframe=timeframe,
-        symbol=symbol,
-    )._finished()
+    rules = rules_to_json(execution, decisions, metrics)
+    own = GivenSignals(signals, confidence, entries, exits, short_entries, short_exits)
+    terms = _Terms(rules, symbol, initial_capital, warmup_bars)
+    if isinstance(bars, BarSeries):
+        return Simulation._begun(terms, *read_whole(bars, own, symbol, timeframe))._finished()
+    given = read_timeframe(timeframe)
+    series = unchecked_bars(bars, symbol, given)
+    try:
+        if not has_sound_volume(series):
+            check_rows(series)
+        found = find_timeframe(series.timestamp, given)
+        columns, conflicts = _whole_columns(series, own, BarOrder(bars, series.timestamp, found))
+        return Simulation._begun(terms, columns, found, conflicts, checks_bars=True)._finished()
+    except KtrdrError:
+        check_rows(series)  # What is wrong with the bars comes before all that follows from it.
+        raise
+
+
+class _Terms(NamedTuple):
+    """The terms of a run as `begin` takes them."""
+
+    rules: str
+    symbol: str
+    initial_capital: float
+    warmup_bars: int
 
 
 class Simulation(SignalRun):
@@ -132,9 +143,39 @@ class Simulation(SignalRun):
     ) -> None:
         rules = rules_to_json(execution, decisions, metrics)
         own = GivenSignals(signals, confidence, entries, exits, short_entries, short_exits)
-        columns, found, conflicts = read_whole(bars, own, symbol, timeframe)
-        core = begin(rules, symbol, found, bars=columns.bars, initial_capital=initial_capital, warmup_bars=warmup_bars)
-        super().__init__(core, columns, found)
+        self._begin(_Terms(rules, symbol, initial_capital, warmup_bars), *read_whole(bars, own, symbol, timeframe))
+
+    @classmethod
+    def _begun(
+        cls,
+        terms: _Terms,
+        columns: WholeColumns,
+        timeframe: Timeframe,
+        conflicts: Conflicts,
+        checks_bars: bool = False,
+    ) -> Simulation:
+        run = cls.__new__(cls)
+        run._begin(terms, columns, timeframe, conflicts, checks_bars)
+        return run
+
+    def _begin(
+        self,
+        terms: _Terms,
+        columns: WholeColumns,
+        timeframe: Timeframe,
+        conflicts: Conflicts,
+        checks_bars: bool = False,
+    ) -> None:
+        core = begin(
+            terms.rules,
+            terms.symbol,
+            timeframe,
+            bars=columns.bars,
+            initial_capital=terms.initial_capital,
+            warmup_bars=terms.warmup_bars,
+            checks_bars=checks_bars,
+        )
+        SignalRun.__init__(self, core, columns, timeframe)
         self._conflicts = conflicts
 
     open = SimulationStream

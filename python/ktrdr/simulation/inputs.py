@@ -61,6 +61,16 @@ def read_bars(
     return found
 
 
+def unchecked_bars(bars: BarTable, symbol: str, timeframe: Timeframe | None) -> BarSeries:
+    """Returns the bars of a table as a series whose rows nobody has checked: a run that checks them is the only reader.
+
+    Raises:
+        DataError: for a table that cannot be read.
+    """
+    stamps, given = read_columns(bars, symbol, timeframe)
+    return BarSeries.of_checked(symbol, timeframe or Timeframe.M1, {"timestamp": stamps, **given})
+
+
 def find_timeframe(stamps: NDArray[np.int64], timeframe: Timeframe | None) -> Timeframe:
     """Returns the given timeframe, or the most frequent spacing of the stamps [n_bars, int64, ns UTC].
 

@@ -32,6 +32,8 @@ _DTYPES: dict[str, Any] = {
     "refusal": pl.Enum(_core.REFUSALS),
     "decision": pl.Enum(_core.DECISIONS),
 }
+_CATEGORIES = {kind: pl.Series(kind.categories, dtype=kind) for kind in _DTYPES.values() if isinstance(kind, pl.Enum)}
+"""Every value of an enum, in the order of the core's codes."""
 _FRAME_NAMES = {"signal": "raw_signal", "code": "decision"}
 """Columns of decisions that have another name in frames than in the core."""
 _CORE_NAMES = {frame_name: core_name for core_name, frame_name in _FRAME_NAMES.items()}
@@ -85,12 +87,22 @@ def _series(name: str, kind: Any, columns: CoreColumns, rows: int, extra: Extra)
     core_name = _CORE_NAMES.get(name, name)
     values = pl.Series(name, columns[core_name][:rows])
     if isinstance(kind, pl.Enum):
-        # The core's codes are the enum's physical values: a reinterpretation, not a cast by name.
-        return values.cat.to(kind)
+        # By its place in the list: a third of the time of `cat.to`.
+        return _CATEGORIES[kind].gather(values.cast(pl.UInt32)).alias(name)
     if f"{core_name}_valid" in columns:
-        valid = pl.Series(columns[f"{core_name}_valid"][:rows])
-        return pl.select(pl.when(valid).then(values).alias(name)).to_series()
-    return values.cast(kind)
+        return _nullable(values, columns[f"{core_name}_valid"][:rows])
+    # All other types are those of the core's columns already.
+    return values.cast(TIME) if kind == TIME else values
+
+
+def _nullable(values: pl.Series, valid: NDArray[np.bool_]) -> pl.Series:
+    """Returns the values with null where they are not valid."""
+    # Most runs set no level at all, or one for every trade. A `when` plans and runs a query, 100 us for a single row.
+    if valid.all():
+        return values
+    if not valid.any():
+        return values.clear(len(values))
+    return pl.select(pl.when(pl.Series(valid)).then(values).alias(values.name)).to_series()
 
 
 def to_columns(ledger: Mapping[str, Any] | None) -> dict[str, dict[str, NDArray[Any]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict, cast
 
@@ -385,7 +385,8 @@ def result_of(
 ) -> RunResult:
     """Returns the result of a run up to its next bar, with warnings about its inputs before those about the run."""
     values, blocks, periods_per_year, sundays_join = core.metrics()
-    rules = json.loads(core.rules)
+    text = core.rules
+    rules = json.loads(text)
     counts = _signal_counts(core.decision_counts())
     metrics = {name: _number(name, value) for name, value, _ in values}
     return RunResult(
@@ -394,7 +395,7 @@ def result_of(
         conventions=_conventions(
             rules, timeframe, periods_per_year, _day_rule(timeframe, sundays_join), forked_from_bar
         ),
-        warnings=(*warnings, *_warnings(rules), *_filter_warnings(rules, counts)),
+        warnings=(*warnings, *_warnings(text), *_filter_warnings(rules, counts)),
         source=CoreLedger(core, curve, metrics, row_counts(core)),
         signal_counts=counts,
         blocks=None if blocks is None else tuple(Block(*block) for block in blocks),
@@ -450,8 +451,10 @@ def _conventions(
     return conventions
 
 
-def _warnings(rules: Mapping[str, Any]) -> tuple[str, ...]:
-    execution = saved_execution(rules["execution"])
+# Reading rules takes as long as a short run, and loops over signals run the same rules again and again.
+@lru_cache(maxsize=64)
+def _warnings(rules: str) -> tuple[str, ...]:
+    execution = saved_execution(json.loads(rules)["execution"])
     found = list(parse_execution(execution).warnings)
     if execution["fill"] == "this_close":
         found.append("execution.fill is this_close: orders trade at the close that decided them (optimistic)")

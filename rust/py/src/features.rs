@@ -9,6 +9,9 @@ use crate::errors::raise;
 
 type Fill<'py> = (usize, String, Vec<f64>, PyReadonlyArray1<'py, f64>);
 
+/// A matrix to be filled, `[n_rows, n_inputs]`.
+type Matrix<'py> = PyReadwriteArray2<'py, f32>;
+
 /// Returns degrees of membership of `values` `[n, f64]`; NaN stays NaN.
 #[pyfunction]
 pub fn degrees<'py>(
@@ -29,11 +32,7 @@ pub fn degrees<'py>(
 
 /// Writes degrees into columns of `matrix` `[n, n_features, f32]`, in place.
 #[pyfunction]
-pub fn fill_memberships<'py>(
-    py: Python<'py>,
-    mut matrix: PyReadwriteArray2<'py, f32>,
-    fills: Vec<Fill<'py>>,
-) -> PyResult<()> {
+pub fn fill_memberships(py: Python<'_>, mut matrix: Matrix<'_>, fills: Vec<Fill<'_>>) -> PyResult<()> {
     let width = matrix.as_array().ncols();
     let mut columns = Vec::with_capacity(fills.len());
     for (index, kind, parameters, values) in &fills {

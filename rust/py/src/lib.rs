@@ -6,6 +6,9 @@
 //! * `bars`, `signals`, `features`, `hash`: functions over arrays
 //! * `simulation`, `ledger`, `snapshot`: a run, its tables, its bytes
 
+// Functions that Python calls take their arguments one by one.
+#![allow(clippy::too_many_arguments)]
+
 mod bars;
 mod constants;
 mod convert;
@@ -16,6 +19,10 @@ mod ledger;
 mod signals;
 mod simulation;
 mod snapshot;
+
+/// Memory that a run has used serves the next one: the system's allocator gives it back, and each page costs a fault.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The compiled core of ktrdr.
 #[pyo3::pymodule]

@@ -7,12 +7,12 @@ use pyo3::prelude::*;
 use crate::convert::{Column, parse};
 use crate::errors::argument;
 
+/// A signal and a confidence for each row.
+type Signals<'py> = (Column<'py, i8>, Column<'py, f32>);
+
 /// Returns signals and confidences of class scores `[n, 3, f32]`, `[BUY, HOLD, SELL]`.
 #[pyfunction]
-pub fn classify<'py>(
-    py: Python<'py>,
-    scores: PyReadonlyArray2<'py, f32>,
-) -> PyResult<(Column<'py, i8>, Column<'py, f32>)> {
+pub fn classify<'py>(py: Python<'py>, scores: PyReadonlyArray2<'py, f32>) -> PyResult<Signals<'py>> {
     let rows = scores.as_slice()?;
     let classes = scores.as_array().ncols();
     if classes != 3 {
@@ -25,11 +25,7 @@ pub fn classify<'py>(
 
 /// Returns signals and confidences of predicted returns `[n, f32]` or `[n, 1, f32]` against `edge`.
 #[pyfunction]
-pub fn regress<'py>(
-    py: Python<'py>,
-    scores: PyReadonlyArrayDyn<'py, f32>,
-    edge: f64,
-) -> PyResult<(Column<'py, i8>, Column<'py, f32>)> {
+pub fn regress<'py>(py: Python<'py>, scores: PyReadonlyArrayDyn<'py, f32>, edge: f64) -> PyResult<Signals<'py>> {
     let values = scores.as_slice()?;
     let (signals, confidences): (Vec<i8>, Vec<f32>) =
         py.detach(|| values.iter().map(|&value| ktrdr_core::regress(value, edge)).unzip());
@@ -40,7 +36,6 @@ pub fn regress<'py>(
 ///
 /// `decisions` are the decision rules as JSON; `position` is the direction of the open position.
 #[pyfunction]
-#[allow(clippy::too_many_arguments)]
 pub fn filter_decision(
     py: Python<'_>,
     decisions: &str,

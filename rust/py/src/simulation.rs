@@ -22,8 +22,10 @@ pub struct Simulation {
 #[pymethods]
 impl Simulation {
     /// Prepares a run before its first bar; `stamps` of all bars, or None if its length is not known.
+    ///
+    /// With `checks_bars` the run checks the rules of bars as they come by; without, they were checked before.
     #[new]
-    #[allow(clippy::too_many_arguments)]
+    #[pyo3(signature = (rules, symbol, timeframe_ns, initial_capital, warmup_bars, record_decisions, stamps, checks_bars=false))]
     fn new(
         py: Python<'_>,
         rules: &str,
@@ -33,12 +35,13 @@ impl Simulation {
         warmup_bars: u64,
         record_decisions: bool,
         stamps: Option<PyReadonlyArray1<'_, i64>>,
+        checks_bars: bool,
     ) -> PyResult<Self> {
         let rules: Rules = parse(py, "rules", rules)?;
         let spec = RunSpec { symbol, timeframe_ns, initial_capital, warmup_bars, record_decisions };
         let stamps = slice(stamps.as_ref())?;
         let run = Run::over(rules, spec, stamps).map_err(|error| raise(py, &error))?;
-        Ok(Self { saved: Saved::new(run) })
+        Ok(Self { saved: Saved::new(if checks_bars { run.checking() } else { run }) })
     }
 
     /// Continues from a snapshot and the ledger written so far; also returns the named hashes it was saved with.
@@ -51,16 +54,15 @@ impl Simulation {
 
     /// Returns a copy of a restored run with its bars from row 0 on at hand.
     fn over(&self, py: Python<'_>, bars: BarColumns<'_>) -> PyResult<Self> {
-        let saved = self.saved.clone().over(&bars.bars()?).map_err(|error| raise(py, &error))?;
-        Ok(Self { saved })
+        self.saved.clone().over(&bars.bars()?).map(|saved| Self { saved }).map_err(|error| raise(py, &error))
     }
 
     /// Returns a copy of a restored run under other rules; `parent` is the lineage of its snapshot.
     fn fork(&self, py: Python<'_>, parent: [u8; 32], rules: &str, bars: Option<BarColumns<'_>>) -> PyResult<Self> {
         let rules: Rules = parse(py, "rules", rules)?;
         let bars = bars.as_ref().map(BarColumns::bars).transpose()?;
-        let saved = self.saved.clone().fork(parent, rules, bars.as_ref()).map_err(|error| raise(py, &error))?;
-        Ok(Self { saved })
+        let saved = self.saved.clone().fork(parent, rules, bars.as_ref());
+        saved.map(|saved| Self { saved }).map_err(|error| raise(py, &error))
     }
 
     /// Simulates the rows of `bars` from `row` on that have a signal; `last` ends the run with them.
@@ -83,7 +85,7 @@ impl Simulation {
     /// Tries the run under other rules: `changes` are JSON, `choices` `[n_scenarios, n_rules]` picks among them.
     ///
     /// Returns metrics, returns in blocks, and the error of each scenario, row by row.
-    #[allow(clippy::too_many_arguments, clippy::type_complexity)]
+    #[allow(clippy::type_complexity)]
     fn sweep<'py>(
         &self,
         py: Python<'py>,
@@ -132,10 +134,13 @@ impl Simulation {
         (values, blocks, set.periods_per_year, set.sundays_join)
     }
 
-    /// Returns the columns of one ledger by name, from row `first` on.
+    /// Returns the columns of one ledger by name, from row `first` on; those of a run that has ended cannot be written.
     #[pyo3(signature = (name, first=0))]
-    fn table<'py>(&self, py: Python<'py>, name: &str, first: usize) -> PyResult<Bound<'py, PyDict>> {
-        ledger::write(py, self.saved.run.ledger(), name, first)?.ok_or_else(|| argument(py, "name", Problem::NoTable))
+    fn table<'py>(slf: &Bound<'py, Self>, name: &str, first: usize) -> PyResult<Bound<'py, PyDict>> {
+        let run = &slf.borrow().saved.run;
+        let lender = run.ended().then(|| slf.as_any());
+        let table = ledger::write(slf.py(), run.ledger(), name, first, lender)?;
+        table.ok_or_else(|| argument(slf.py(), "name", Problem::NoTable))
     }
 
     /// Returns cash, quantity and drawdown of the rows of the equity table from `first` on that have a bar in `bars`.

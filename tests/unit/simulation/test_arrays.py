@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 import struct
 from typing import Any
@@ -132,6 +133,62 @@ def test_bad_bars_are_refused_with_row_and_field(kind: type[KtrdrError], bars: A
     for key in ("row", "field"):
         if key in about:
             assert getattr(caught.value, key) == about[key]
+
+
+def test_broken_bars_are_named_before_what_follows_from_them() -> None:
+    broken = market().with_columns(
+        low=pl.when(pl.int_range(pl.len()).is_in([7, 250])).then(-1.0).otherwise(pl.col("low")),
+        volume=pl.lit(1.0),
+    )
+    for signals, more in (
+        (signals_for(299), {}),
+        (signals_for(), {"warmup_bars": -1}),
+        (signals_for(), {"timeframe": "4h"}),
+    ):
+        with pytest.raises(DataPriceRange) as caught:
+            ktrdr.simulate(broken, signals, **more)
+        assert caught.value.row == 7
+        assert "250" in str(caught.value.to_dict()), "the error lists every broken row"
+
+
+def test_a_broken_volume_is_refused_although_the_core_reads_none() -> None:
+    for volume in (-1.0, float("nan"), float("inf")):
+        column = pl.when(pl.int_range(pl.len()) == 9).then(volume).otherwise(5.0)
+        with pytest.raises(KtrdrError) as caught:
+            ktrdr.simulate(market().with_columns(volume=column), signals_for())
+        assert (getattr(caught.value, "row", None), getattr(caught.value, "field", None)) == (9, "volume")
+
+
+def test_stamps_that_fall_far_behind_are_refused_as_unsorted() -> None:
+    stamps = market()["timestamp"].to_list()
+    stamps[150] = stamps[0] - 10**15
+    with pytest.raises(DataUnsorted) as caught:
+        ktrdr.simulate(market().with_columns(timestamp=pl.Series(stamps)), signals_for())
+    assert caught.value.row == 150
+
+
+def test_frames_keep_their_values_after_the_run_is_gone() -> None:
+    result = whole()
+    fills = result.fills
+    trades = result.trades
+    digest = result.result_hash
+    before = (fills.to_dicts(), trades.to_dicts())
+    del result
+    gc.collect()
+    again = [whole() for _ in range(5)]
+    assert (fills.to_dicts(), trades.to_dicts()) == before
+    assert {run.result_hash for run in again} == {digest}
+
+
+def test_the_ledger_of_an_ended_run_cannot_be_written() -> None:
+    run = ktrdr.Simulation(market(), signals_for(), **RULES)
+    run.run(until=200)
+    # A run that has not ended gives copies.
+    run._core.table("equity")["equity"][0] = 0.0
+    assert run.equity_now > 0 and run._core.table("equity")["equity"][0] > 0
+    run.run()
+    with pytest.raises(ValueError, match="read-only"):
+        run._core.table("equity")["equity"][0] = 0.0
 
 
 BAD_ARGUMENTS: list[dict[str, Any]] = [

@@ -195,7 +195,7 @@ table! {
 }
 
 impl Decisions {
-    /// Appends a row.
+    /// Appends a row, past the journal.
     #[inline]
     pub(crate) fn push(&mut self, row: DecisionRow) {
         self.signal.push(row.signal);

@@ -29,7 +29,8 @@ impl Spacing {
     pub fn of(stamps: &[i64]) -> Option<Self> {
         // Equal distances come in long runs, so the map is touched once per run, and most steps are compared as a whole.
         let mut counts = BTreeMap::new();
-        let (mut common, mut times) = (0, 0);
+        let mut common = 0;
+        let mut times = 0;
         let later = stamps.get(1..).unwrap_or_default();
         for (before, after) in stamps.chunks(ROWS_PER_STEP).zip(later.chunks(ROWS_PER_STEP)) {
             let pairs = || before.iter().zip(after);
@@ -41,7 +42,8 @@ impl Spacing {
                 let distance = after - before;
                 if distance != common {
                     *counts.entry(common).or_insert(0) += times;
-                    (common, times) = (distance, 0);
+                    common = distance;
+                    times = 0;
                 }
                 times += 1;
             }

@@ -174,6 +174,7 @@ impl QuietStep<'_> {
             let is_undefined = columns.confidence.is_some_and(|column| {
                 column[part.clone()].iter().fold(false, |any, &confidence| any | confidence.is_nan())
             });
+            // Most parts have neither, and a look at each row of them would cost as much as marking it.
             if has_signal || is_undefined {
                 for row in part {
                     let code = self.judge(row).decision() as u8;
@@ -187,8 +188,9 @@ impl QuietStep<'_> {
     }
 
     fn judge(&self, row: usize) -> Verdict {
-        let (confidence, stamp) = (self.columns.confidence(row), self.columns.bars.timestamp[row]);
-        let State { last_fill_ns, .. } = *self.state;
-        self.plan.filter.judge(self.columns.signals[row], confidence, stamp, last_fill_ns, self.state.direction())
+        let signal = self.columns.signals[row];
+        let stamp = self.columns.bars.timestamp[row];
+        let direction = self.state.direction();
+        self.plan.filter.judge(signal, self.columns.confidence(row), stamp, self.state.last_fill_ns, direction)
     }
 }

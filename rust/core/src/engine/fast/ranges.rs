@@ -66,6 +66,7 @@ impl<'a> BlockRanges<'a> {
         let mut parts = Vec::with_capacity(whole / PART_ROWS);
         let check = |part: &Columns<'_>, row: usize| {
             part.check(first_row + row)?;
+            // Here the part is in the first cache; a check before the run would read all of memory once more.
             let Some(Unchecked { previous_ns }) = unchecked else { return Ok(()) };
             let previous_ns = row.checked_sub(1).map_or(previous_ns, |above| Some(columns.bars.timestamp[above]));
             part.bars.check(previous_ns).map_err(|error| error.in_rows_from(first_row + row))
