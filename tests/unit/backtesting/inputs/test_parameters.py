@@ -16,6 +16,7 @@ from ktrdr import operations
 from ktrdr.backtesting.inputs.config import BacktestConfig
 from ktrdr.backtesting.inputs.parameters import OTHER_NAMES, BacktestOptions, BacktestParameters, StartParameters
 from ktrdr.cli.commands.backtest import run
+from ktrdr.cli.runs import options
 from ktrdr.cli.runs.options import RunOptions
 from ktrdr.worker.schemas import StartBody
 
@@ -88,16 +89,19 @@ def test_http_derives_from_the_model() -> None:
 def test_the_command_line_has_the_names_and_descriptions() -> None:
     names = OTHER_NAMES["command line"]
     rules = {"execution", "decisions", "metrics"}
-    options = {field.name for field in fields(RunOptions)} | set(inspect.signature(run).parameters)
-    assert {names.get(name, name) for name in set(PARAMETERS) - rules} <= options
+    known = {field.name for field in fields(RunOptions)} | set(inspect.signature(run).parameters)
+    assert {names.get(name, name) for name in set(PARAMETERS) - rules} <= known
     source = inspect.getsource(RunOptions)
     for name in set(PARAMETERS) - rules - {"symbol", "timeframe", "threads"}:
         shown = re.search(rf'    {names.get(name, name)}: .*\n    "(.*)"\n', source)
         assert shown is not None, name
         assert shown[1].replace("; by default 100,000", "") == sentence(name)
-    help_text = inspect.getdoc(run) or ""
-    for name in ("symbol", "timeframe", "threads"):
-        shown = re.search(rf"^{name}\n    (.*)$", help_text, flags=re.MULTILINE)
-        assert shown is not None, name
-        assert shown[1].startswith(sentence(name).rstrip("."))
+    given = run.__annotations__
+    words = {
+        name: getattr(options, given[name].partition(" |")[0]).__metadata__[0].help for name in ("symbol", "timeframe")
+    }
+    own = re.search(r"^threads\n    (.*)$", inspect.getdoc(run) or "", flags=re.MULTILINE)
+    assert own is not None
+    for name, shown_help in (words | {"threads": own[1]}).items():
+        assert shown_help.startswith(sentence(name).rstrip(".")), name
     assert f"by default {PARAMETERS['initial_capital'].default:,.0f}" in source
