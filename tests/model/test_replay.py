@@ -272,15 +272,22 @@ SEEN = {
 }  # fmt: skip
 
 
+COVERING = {
+    ANY_HOST: (873, 389, 1304, 569, 535, 1308, 919, 1496, 591, 946, 291),
+    BOUNDS: (69, 535, 304, 949, 125, 185, 1272, 175, 205, 778, 219, 749),
+}
+"""Seeds, chosen among 1,500, whose short histories take every step of the model with each of its outcomes."""
+
+
 def test_the_store_follows_the_model(sqlite_store: Store) -> None:
-    seen = set().union(*(follow(sqlite_store, seed, ANY_HOST) for seed in range(60)))
+    seen = set().union(*(follow(sqlite_store, seed, ANY_HOST) for seed in (*COVERING[ANY_HOST], *range(12))))
     assert seen >= SEEN
 
 
 def test_the_store_follows_the_model_with_real_processes(sqlite_store: Store) -> None:
-    """Owners of this host, killed, stopped and gone on with: a dead one is taken over within its lease."""
-    for seed in range(1000, 1030):
-        follow(sqlite_store, seed, BOUNDS)
+    """Owners of this host, killed, frozen and thawed: a dead one is taken over within its lease."""
+    seen = set().union(*(follow(sqlite_store, seed, BOUNDS) for seed in COVERING[BOUNDS]))
+    assert seen >= SEEN
 
 
 @pytest.fixture
@@ -292,8 +299,9 @@ def postgresql_store(postgresql_url: str) -> Iterator[Store]:
 
 @pytest.mark.parametrize("bounds", [BOUNDS, ANY_HOST], ids=str)
 def test_postgresql_follows_the_model(postgresql_store: Store, bounds: Bounds) -> None:
-    for seed in range(2000, 2010):
-        follow(postgresql_store, seed, bounds)
+    """The first seeds suffice for what a database could do in its own way; the soak has 2,000 on each."""
+    seen = set().union(*(follow(postgresql_store, seed, bounds) for seed in COVERING[bounds][:7]))
+    assert seen >= SEEN
 
 
 @pytest.mark.soak
