@@ -42,9 +42,10 @@ SHORT = {
     "python/ktrdr/training/model_storage.py": "public path of the model storage, which lives in neural",
     "python/ktrdr/training/sources/forward_return.py": "one label source, one file",
     "python/ktrdr/worker/routes/backtests.py": "one noun of routes, one file",
-    "python/ktrdr/worker/routes/research.py": "one noun of routes, one file",
+    "python/ktrdr/worker/routes/studies/research.py": "one noun of routes, one file",
+    "python/ktrdr/worker/routes/studies/sweeps.py": "one noun of routes, one file",
     "python/ktrdr/worker/routes/trainings.py": "one noun of routes, one file",
-    "python/ktrdr/worker/routes/walk_forwards.py": "one noun of routes, one file",
+    "python/ktrdr/worker/routes/studies/walk_forwards.py": "one noun of routes, one file",
     "rust/py/src/hash.rs": "one function of the door, one file",
     "rust/core/tests/snapshot_versions.rs": "frozen snapshots, one test target",
 }

@@ -32,13 +32,14 @@ from support.process.service import TOKEN, Service, code_of, events, service, wh
 
 UNKNOWN = "backtest_0123456789abcdef"
 SPECIFIED = {
-    ("POST", "/research/start"), ("POST", "/walk-forwards/start"), ("POST", "/paper/start"),
+    ("POST", "/research/start"), ("POST", "/walk-forwards/start"), ("POST", "/paper/start"), ("POST", "/sweeps/start"),
     *(("POST", f"/paper/{{operation_id}}/{verb}") for verb in ("kill", "stop")), ("GET", "/paper/{operation_id}/log"),
     ("POST", "/backtests/start"), ("POST", "/backtests/resume"), ("POST", "/trainings/start"), ("GET", "/operations"),
     ("GET", "/operations/{operation_id}"), ("DELETE", "/operations/{operation_id}"),
     *(("POST", f"/operations/{{operation_id}}/{verb}") for verb in ("resume", "restart", "fork", "cancel", "delete")),
     ("POST", "/operations/{operation_id}/note"), ("GET", "/catalog/metrics"),
     *(("GET", f"/operations/{{operation_id}}/{part}") for part in ("results", "report", "trades", "equity", "events")),
+    ("GET", "/operations/{operation_id}/scenarios"),
     ("GET", "/operations/{operation_id}/explanation"),
     ("GET", "/workers"), ("GET", "/health"), ("GET", "/ready"), ("GET", "/metrics"), ("GET", "/"),
     ("POST", "/session"),

@@ -178,7 +178,8 @@ COMMANDS: Mapping[str, Command | Group] = {
         "Backtest a strategy under many rules, and judge the best of them.",
         "A grid is --grid RULE=a,b,c, or --grid RULE=first:last:step for numbers, and may be given many times; every "
         "combination is a scenario. Any rule of execution and decisions can be swept.\n\n"
-        "The scenarios run here on all cores. Ctrl-C saves; a kill loses no more than the last few of them.\n\n"
+        "The scenarios run here on all cores, with --worker there. Ctrl-C saves; a kill loses no more than the last "
+        "few of them.\n\n"
         "--json prints operation_id, status, result_hash, scenarios, failed, best (scenario, parameters, metrics, dsr, "
         "pbo) and warnings. --out FILE.parquet or FILE.csv writes a row for each scenario.",
     ),

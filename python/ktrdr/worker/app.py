@@ -24,12 +24,11 @@ from ktrdr.worker.routes import (
     health,
     operations,
     paper,
-    research,
     results,
     streams,
     trainings,
-    walk_forwards,
 )
+from ktrdr.worker.routes.studies import research, sweeps, walk_forwards
 from ktrdr.worker.service import Service, known_query
 from ktrdr.worker.views import ErrorBody
 
@@ -37,6 +36,7 @@ ROUTES = (
     backtests,
     trainings,
     walk_forwards,
+    sweeps,
     research,
     paper,
     operations,

@@ -64,6 +64,10 @@ class WorkerClient:
         """Submits a walk-forward; returns operation_id and status."""
         return self._call("POST", "/walk-forwards/start", body)
 
+    def sweep(self, body: Mapping[str, Any]) -> Json:
+        """Submits a sweep; returns operation_id and status."""
+        return self._call("POST", "/sweeps/start", body)
+
     def start_research(self, body: Mapping[str, Any]) -> Json:
         """Submits a research; returns operation_id and status."""
         return self._call("POST", "/research/start", body)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from ktrdr.analysis.sweep.request import SweepParameters
 from ktrdr.analysis.walk_forward.request import WalkForwardParameters
 from ktrdr.backtesting.inputs.parameters import OTHER_NAMES, BacktestParameters, StartParameters
 from ktrdr.config.fields import Instant
@@ -101,6 +102,14 @@ class WalkForwardBody(WalkForwardParameters, Submission):
     """A walk-forward to start: a strategy by name or as YAML, and the parameters of the run."""
 
     model_config = ConfigDict(alias_generator=_http_name)
+
+
+class SweepBody(SweepParameters, Submission):
+    """A sweep to start: a strategy by name or as YAML, a grid or a list of scenarios, and the parameters of the run."""
+
+    model_config = ConfigDict(alias_generator=_http_name)
+
+    model: ModelId | None = Field(None, description=_described("model"))
 
 
 class PaperBody(PaperParameters, Submission):

@@ -197,7 +197,8 @@ class ResultView(View):
     """A completed operation: hash, warnings, manifest, and the figures of its kind.
 
     The figures of a backtest are ``metrics`` (null where ``undefined`` has the reason), ``trades`` and ``signals``: how
-    many there were, were traded, and were stopped by which filter.
+    many there were, were traded, and were stopped by which filter. Those of a sweep are the number of ``scenarios``, of
+    those that ``failed``, and the ``best`` with its parameters, metrics, DSR and PBO.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", json_schema_extra=_describe_metrics)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import polars as pl
 import pytest
 
@@ -21,8 +22,10 @@ from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Operation, Status
 from ktrdr.operations.running.cancellation import Token
 from ktrdr.operations.store.store import Store
+from ktrdr.worker.client import WorkerClient
 from support.inputs import worlds
 from support.process.processes import Place, answer_of, furnish, kill, wait_for
+from support.process.service import service
 
 FILE = worlds.strategy("mlp")
 GRID: Mapping[str, Any] = {
@@ -159,6 +162,33 @@ def test_a_cancelled_sweep_goes_no_further_and_is_resumed(
     assert operation.status is Status.CANCELLED
     assert store.checkpoints(operation.id)[0].bar == 8
     assert resume(operation.id, store=store, data_dir=place.folder).result_hash == here(place, store).result_hash
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_worker_runs_cancels_and_resumes_it(place: Place, store: Store, tmp_path: Path) -> None:
+    expected = here(place, store)
+    known = tried(store)
+    (tmp_path / "sitecustomize.py").write_text(SLOWLY)
+    paths = f"{tmp_path}:{place.environment['PYTHONPATH']}"
+    with service(Place(place.folder, place.url, {"PYTHONPATH": paths})) as running, WorkerClient(running.url) as client:
+        at = ("--worker", running.url)
+        name = answer_of(place.call("--json", *ASKED, *GRIDS, *at))["operation_id"]
+        wait_for(lambda: store.get(name).generation >= 2)
+        client.cancel(name)
+        wait_for(lambda: store.get(name).status is Status.CANCELLED)
+        saved = store.checkpoints(name)[0].bar
+        assert 0 < saved < 18
+        answer_of(place.call("--json", "operations", "resume", name, *at))
+        assert answer_of(place.call("--json", "operations", "follow", name, *at))["status"] == "completed"
+        found = client.results(name)
+        assert found["result_hash"] == expected.result_hash
+        assert {part: found[part] for part in expected.summary} == expected.summary
+        assert client.operations(type="sweep")["operations"][0]["operation_id"] == name
+        table = httpx.get(f"{running.url}/operations/{name}/scenarios", headers={"accept": "text/csv"})
+        assert pl.read_csv(table.content)["sharpe"].to_list() == pytest.approx(expected.table["sharpe"].to_list())
+        refused = place.call(*ASKED, *GRIDS, *at, "--out", "s.csv")
+        assert (refused.returncode, "a worker writes no file here" in refused.stderr) == (2, True)
+    assert tried(store) == [*known, *known]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

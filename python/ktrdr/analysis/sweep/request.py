@@ -26,11 +26,15 @@ _OF_CLASSES = ("decisions.confidence_threshold", "decisions.allow_short_from_fla
 """Rules that a regression does not have: its edge decides."""
 
 
-class SweepRequest(StrategyRequest, BacktestParameters):
-    """One sweep, as the ``spec`` of an operation holds it: a backtest's parameters, and what is tried."""
+class SweepParameters(BacktestParameters):
+    """Parameters of a sweep: those of a backtest, and what is tried."""
 
     grid: dict[str, list[Any]] | None = Field(None, description="values of each rule by dotted name")
     scenarios: list[dict[str, Any]] | None = Field(None, description="in place of a grid, the rules of each scenario")
+
+
+class SweepRequest(StrategyRequest, SweepParameters):
+    """One sweep, as the ``spec`` of an operation holds it."""
 
     @classmethod
     def of(
@@ -41,6 +45,7 @@ class SweepRequest(StrategyRequest, BacktestParameters):
         *,
         grid: Grid | None = None,
         scenarios: Sequence[Mapping[str, Value]] | None = None,
+        allow_path: bool = True,
         **options: Unpack[BacktestOptions],
     ) -> SweepRequest:
         """Returns the request for these parameters; checks all that needs no bars.
@@ -60,7 +65,7 @@ class SweepRequest(StrategyRequest, BacktestParameters):
             "scenarios": None if grid is not None else [tried.at(row) for row in range(len(tried))],
             **options,
         }
-        request = cls.submit(strategy, values, SECTIONS)
+        request = cls.submit(strategy, values, SECTIONS, allow_path=allow_path)
         request.check()
         return request
 

@@ -45,11 +45,16 @@ def headline(manifest: Mapping[str, Any]) -> str:
 
 
 def remarks(result: Result) -> list[Section]:
-    """Returns the best scenario with the doubt that so many trials cast, and the best scenarios as a table."""
+    """Returns the doubt that so many trials cast on the best scenario, after a table of the best ones if it has one."""
     best = result.summary["best"]
     if best is None:
         return [Section("best", None, lines=("no scenario has a Sharpe ratio",))]
-    assert isinstance(result, SweepRun)
+    judged = Section("best", best, lines=_lines(best, result.summary))
+    return [_top(result), judged] if isinstance(result, SweepRun) else [judged]
+
+
+def _top(result: SweepRun) -> Section:
+    """Returns the best scenarios as a table."""
     names = tuple(result.manifest["parameters"])
     top = result.table.sort("sharpe", descending=True, nulls_last=True).head(_MOST_ROWS)
     rows = [
@@ -61,7 +66,7 @@ def remarks(result: Result) -> list[Section]:
         for row in top.to_dicts()
     ]
     headings = ("scenario", *names, *(label(name) for name in _LISTED))
-    return [Section("", None, headings=headings, rows=rows), Section("best", best, lines=_lines(best, result.summary))]
+    return Section("", None, headings=headings, rows=rows)
 
 
 def _lines(best: Mapping[str, Any], summary: Mapping[str, Any]) -> list[str]:

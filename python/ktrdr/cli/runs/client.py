@@ -13,6 +13,7 @@ from ktrdr.operations.models import Operation, Status
 from ktrdr.operations.store.store import Store
 
 if TYPE_CHECKING:
+    from ktrdr.analysis.sweep.request import SweepRequest
     from ktrdr.analysis.walk_forward.request import WalkForwardRequest
     from ktrdr.backtesting.inputs.request import BacktestRequest
     from ktrdr.training.job.request import TrainingRequest
@@ -154,7 +155,9 @@ def resume(operation_id: str, *, threads: int | None, stored: bool, worker: str 
 
 
 def start_body(
-    request: BacktestRequest | TrainingRequest | WalkForwardRequest, threads: int, note: str | None = None
+    request: BacktestRequest | TrainingRequest | WalkForwardRequest | SweepRequest,
+    threads: int,
+    note: str | None = None,
 ) -> Json:
     """Returns the body of a start: a built-in strategy goes by its name, any other as its text."""
     from ktrdr.backtesting.inputs.parameters import OTHER_NAMES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ktrdr._types import Json
+from ktrdr.analysis.sweep.request import SweepParameters, SweepRequest
 from ktrdr.analysis.walk_forward.request import WalkForwardParameters, WalkForwardRequest
 from ktrdr.backtesting.inputs.parameters import BacktestParameters
 from ktrdr.backtesting.inputs.request import BacktestRequest
@@ -13,7 +14,7 @@ from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Operation
 from ktrdr.text import nearest
 from ktrdr.training.job.request import TrainingParameters, TrainingRequest
-from ktrdr.worker.schemas import ForkBody, PaperBody, Rules, StartBody, TrainingBody, WalkForwardBody
+from ktrdr.worker.schemas import ForkBody, PaperBody, Rules, StartBody, SweepBody, TrainingBody, WalkForwardBody
 
 
 def request_of(body: StartBody) -> BacktestRequest:
@@ -33,6 +34,12 @@ def walk_forward_of(body: WalkForwardBody) -> WalkForwardRequest:
     """Returns the walk-forward that a start asks for; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
     parameters = {name: getattr(body, name) for name in WalkForwardParameters.model_fields}
     return WalkForwardRequest.of(body.strategy, **parameters, allow_path=False)
+
+
+def sweep_of(body: SweepBody) -> SweepRequest:
+    """Returns the sweep that a start asks for; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
+    parameters = {name: getattr(body, name) for name in SweepParameters.model_fields}
+    return SweepRequest.of(body.strategy, **parameters, allow_path=False)
 
 
 def paper_of(body: PaperBody) -> PaperRequest:

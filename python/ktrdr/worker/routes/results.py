@@ -50,6 +50,12 @@ def equity(request: Request, parts: Parts, operation_id: OperationId) -> Respons
     return table_answer(request, "equity", lambda: _table(parts, operation_id, "equity"))
 
 
+@router.get("/scenarios", response_class=Response, responses=TABLE_FORMATS)
+def scenarios(request: Request, parts: Parts, operation_id: OperationId) -> Response:
+    """Returns one row for each scenario of a sweep: its parameters, every metric, and its error."""
+    return table_answer(request, "scenarios", lambda: _table(parts, operation_id, "scenarios"))
+
+
 @router.get("/report", response_class=Response, responses=_PAGE)
 def report(parts: Parts, operation_id: OperationId) -> HTMLResponse:
     """Returns the report of a completed run as one HTML page; 404 for a kind without one."""

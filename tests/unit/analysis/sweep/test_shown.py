@@ -56,6 +56,11 @@ def test_the_best_come_first_and_are_doubted() -> None:
     ]
 
 
+def test_a_result_that_came_over_http_has_no_table() -> None:
+    outcome = Outcome("hash", "", {"scenarios": 2, "failed": 1, "best": BEST}, MANIFEST, ())
+    assert [section.name for section in KIND.remarks(outcome)] == ["best"]
+
+
 @pytest.mark.parametrize("summary", [{"scenarios": 2, "failed": 2, "best": None}])
 def test_without_a_ratio_nothing_is_chosen(summary: dict[str, object]) -> None:
     (only,) = KIND.remarks(result(summary))

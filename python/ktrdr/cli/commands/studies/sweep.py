@@ -44,6 +44,7 @@ def sweep(
     threads: Whole = DEFAULT_THREADS,
     note: Note = None,
     out: Out = None,
+    worker: str | None = None,
 ) -> CommandResult:
     """Backtest a strategy under many rules, and judge the best of them.
 
@@ -55,18 +56,26 @@ def sweep(
         Torch threads of the scoring.
     out
         Write the table of scenarios to this Parquet or CSV file.
+    worker
+        Queue it at the worker of that address.
     """
     from ktrdr._lazy import require
     from ktrdr.analysis.sweep.request import SweepRequest
     from ktrdr.arguments import check_threads
 
-    require("torch", "safetensors")
+    if worker is None:
+        require("torch", "safetensors")
     if out is not None:
-        _check_out(out)
+        _check_out(out, worker)
     with naming_flags():
         check_threads(threads)
         request = SweepRequest.of(strategy, symbol, timeframe, grid=grid_of(grid), **options.parameters())
-    return _here(request, threads, note, out)
+    if worker is None:
+        return _here(request, threads, note, out)
+    from ktrdr.cli.runs import client
+    from ktrdr.worker.client import WorkerClient
+
+    return client.queued(WorkerClient(worker).sweep(client.start_body(request, threads, note)), worker)
 
 
 def grid_of(given: Sequence[str]) -> dict[str, list[Any]]:
@@ -110,7 +119,10 @@ def _list(given: str, text: str) -> list[Any]:
     return values
 
 
-def _check_out(path: Path) -> None:
+def _check_out(path: Path, worker: str | None) -> None:
+    if worker is not None:
+        expected = f"GET {worker.rstrip('/')}/operations/ID/scenarios once it has completed"
+        raise ArgumentInvalid("a worker writes no file here", where="--out", found=path.name, expected=expected)
     if path.suffix not in (".parquet", ".csv"):
         raise ArgumentInvalid(
             "the kind of file is not known", where="--out", found=path.name, expected=".parquet or .csv"
