@@ -35,6 +35,7 @@ KINDS: dict[str, str] = {
 REPORTS: dict[str, str] = {
     "backtest": "ktrdr.report.backtest:backtest_report",
     "research": "ktrdr.report.studies.research:research_report",
+    "sweep": "ktrdr.report.studies.sweep.page:sweep_report",
     "training": "ktrdr.report.studies.training:training_report",
     "walkforward": "ktrdr.report.studies.walk_forward:walk_forward_report",
 }

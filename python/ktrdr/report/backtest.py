@@ -52,7 +52,7 @@ def backtest_report(result: RunResult, data_dir: Path | None = None, *, explain:
     """
     from markupsafe import Markup
 
-    script = f"{chart_library()}\n{asset('report.js')}"
+    script = "\n".join((chart_library(), asset("sort.js"), asset("report.js")))
     market = market_of(result, data_dir)
     frame = chart_frame(result, market)
     drawn = chart_data(result, market, frame)

@@ -65,7 +65,9 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
     return [round(number * step, 12) for number in range(first, last + 1)]
 
 
-def histogram(values: Floats, text: Format, label: str, *, whole: bool = False) -> str:
+def histogram(
+    values: Floats, text: Format, label: str, *, whole: bool = False, marks: Sequence[tuple[float, str]] = ()
+) -> str:
     """Returns the counts of values in bins of equal width; bars below 0 have another colour.
 
     Args:
@@ -73,9 +75,11 @@ def histogram(values: Floats, text: Format, label: str, *, whole: bool = False) 
         text: the words of a value on the axis.
         label: the description that a screen reader speaks.
         whole: values are whole numbers, so bins are as well.
+        marks: named values, each a dashed line.
     """
-    low = float(values.min())
-    high = float(values.max())
+    ends = [float(values.min()), float(values.max()), *(value for value, _ in marks)]
+    low = min(ends)
+    high = max(ends)
     edges = _edges(low, high, whole)
     counts, _ = np.histogram(values, edges)
     x = Scale(edges[0], edges[-1], _LEFT, _WIDTH - _RIGHT)
@@ -86,7 +90,8 @@ def histogram(values: Floats, text: Format, label: str, *, whole: bool = False) 
         if count
     ]
     zero = _line(x(0), _TOP, x(0), y(0), "zero") if edges[0] < 0 < edges[-1] else ""
-    return _svg("".join([_y_axis(y, lambda count: f"{count:,.0f}"), *bars, zero, _x_axis(x, text)]), label)
+    named = [_mark(x(value), name, line) for line, (value, name) in enumerate(marks)]
+    return _svg("".join([_y_axis(y, lambda count: f"{count:,.0f}"), *bars, zero, *named, _x_axis(x, text)]), label)
 
 
 def columns(names: Sequence[str], values: Sequence[float], text: Format, label: str) -> str:
@@ -232,6 +237,13 @@ def _rect(x: float, y: float, width: float, height: float, kind: str) -> str:
 
 def _line(x: float, y: float, to_x: float, to_y: float, kind: str) -> str:
     return f'<line class="{kind}" x1="{x}" y1="{y}" x2="{to_x}" y2="{to_y}"/>'
+
+
+def _mark(x: float, name: str, line: int) -> str:
+    """Returns a named line; the names of several lines lie below each other."""
+    right = x > (_LEFT + _WIDTH) / 2
+    words = _text(x + (-4 if right else 4), _TOP + 10 + 13 * line, name, "end" if right else "start")
+    return _line(x, _TOP, x, _HEIGHT - _BOTTOM, "mark") + words
 
 
 def _text(x: float, y: float, text: str, anchor: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from functools import cache
 from html import escape
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from ktrdr.report.tables import Cell
+
+_JOINT = re.compile(r"[_/]|\.(?=[a-z])")
 
 
 def asset(name: str) -> str:
@@ -62,11 +65,10 @@ def _environment() -> Environment:
 
 
 def _breakable(text: str) -> Markup:
-    """Returns text that a narrow screen may break after an underscore or a slash, and not inside a word."""
+    """Returns text that a narrow screen may break at the joints of a name, such as an underscore, and not in a word."""
     from markupsafe import Markup, escape
 
-    escaped = str(escape(text))
-    return Markup(escaped.replace("_", "_<wbr>").replace("/", "/<wbr>"))
+    return Markup(_JOINT.sub(r"\g<0><wbr>", str(escape(text))))
 
 
 def _cells(row: Sequence[Cell]) -> Markup:

@@ -203,6 +203,20 @@ def sharpe_by_chance(n_trials: int, variance_of_trials: float) -> float:
     return math.sqrt(variance_of_trials) * expected_maximum(n_trials)
 
 
+def sharpe_of_luck(trial_sharpes: Sequence[float | None]) -> float:
+    """Returns the Sharpe ratio that the best of these trials would reach without any skill, per period: SR* of the DSR.
+
+    Trials without a ratio count as `deflated_sharpe` says; with fewer than two trials it is 0.
+
+    Args:
+        trial_sharpes: ratios of all trials per period; None where undefined.
+
+    >>> sharpe_of_luck([0.1]), round(sharpe_of_luck([-0.05, 0.05] * 50), 3)
+    (0.0, 0.127)
+    """
+    return sharpe_by_chance(max(len(trial_sharpes), 1), _variance(trial_sharpes))
+
+
 def deflated_sharpe(moments: Moments, trial_sharpes: Sequence[float | None]) -> float | None:
     """Returns the probability that the true ratio is above that of the best of so many trials without skill: DSR.
 
@@ -221,7 +235,7 @@ def deflated_sharpe(moments: Moments, trial_sharpes: Sequence[float | None]) -> 
     >>> round(deflated_sharpe(chosen, few), 2), round(deflated_sharpe(chosen, many), 2)
     (1.0, 0.77)
     """
-    return probabilistic_sharpe(moments, sharpe_by_chance(max(len(trial_sharpes), 1), _variance(trial_sharpes)))
+    return probabilistic_sharpe(moments, sharpe_of_luck(trial_sharpes))
 
 
 def _variance(ratios: Sequence[float | None]) -> float:

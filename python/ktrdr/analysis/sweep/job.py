@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,10 @@ from ktrdr.analysis.sweep.saved import SweepPoint, SweepState, hash_of, read_chu
 from ktrdr.analysis.sweep.trials import Identities, TrialsOf
 from ktrdr.backtesting.decision_function import DecisionFunction
 from ktrdr.backtesting.engine import BacktestingEngine, Scored
+from ktrdr.disk import write_page
 from ktrdr.operations.kind import completed
 from ktrdr.operations.models import Claim, LoadedCheckpoint, Outcome, OutcomeResult
+from ktrdr.operations.registry import report_of
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.running.recorder import Cadence
 from ktrdr.operations.running.session import read_checkpoint, recorded
@@ -57,6 +60,13 @@ class SweepRun(OutcomeResult):
     def table(self) -> pl.DataFrame:
         """Returns a row for each scenario: parameters, every metric, and ``error``."""
         return self.sweep.table
+
+    def report(self, path: str | Path) -> Path:
+        """Writes the result as one HTML file that needs no network, and returns its path.
+
+        Raises ``LibraryMissing`` without the extra ``ktrdr[report]``, and ``OutputNotWritable``.
+        """
+        return write_page(report_of("sweep")(self), Path(path))
 
 
 def run(claim: Claim, io: RunIO) -> SweepRun:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -16,7 +17,9 @@ from ktrdr._lazy import require
 from ktrdr._types import Floats
 from ktrdr.analysis.statistics.overfitting import probability_of_overfitting
 from ktrdr.analysis.statistics.sharpe import Moments, deflated_sharpe, ratios_of
+from ktrdr.disk import write_page
 from ktrdr.errors import ArgumentInvalid
+from ktrdr.operations.registry import report_of
 from ktrdr.simulation.metrics import label, rate_text, value_text
 
 if TYPE_CHECKING:
@@ -136,6 +139,13 @@ class SweepResult:
         )
         drawn: alt.Chart = placed.properties(width=480, height=320)
         return drawn
+
+    def report(self, path: str | Path) -> Path:
+        """Writes heat maps, doubt, neighbours and scenarios as one HTML file that needs no network; returns its path.
+
+        Raises ``LibraryMissing`` without the extra ``ktrdr[report]``, and ``OutputNotWritable``.
+        """
+        return write_page(report_of("sweep")(self), Path(path))
 
     def _axes(self, rows: str | None, columns: str | None) -> tuple[str, str]:
         given = [name for name in (rows, columns) if name is not None]

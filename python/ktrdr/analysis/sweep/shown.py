@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ktrdr.analysis.sweep.grid import parameter_text
 from ktrdr.analysis.sweep.job import SweepRun
 from ktrdr.operations.kind import Section, Shown
 from ktrdr.operations.models import Result
@@ -60,7 +61,7 @@ def _top(result: SweepRun) -> Section:
     rows = [
         (
             str(row["scenario"]),
-            *(_text(row[name]) for name in names),
+            *(parameter_text(row[name]) for name in names),
             *(value_text(name, row[name], digits=3) for name in _LISTED),
         )
         for row in top.to_dicts()
@@ -79,7 +80,3 @@ def _lines(best: Mapping[str, Any], summary: Mapping[str, Any]) -> list[str]:
     if summary["failed"]:
         lines.append(f"{summary['failed']:,} of {count} cannot be traded")
     return lines
-
-
-def _text(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -15,7 +16,9 @@ from ktrdr._types import Floats, Json
 from ktrdr.analysis.splits import Window
 from ktrdr.analysis.walk_forward.stitch import Stitched, comparison
 from ktrdr.backtesting.results import BacktestResults
+from ktrdr.disk import write_page
 from ktrdr.operations.models import Outcome, OutcomeResult
+from ktrdr.operations.registry import report_of
 from ktrdr.time import iso
 from ktrdr.training.run.result import TrainResult
 
@@ -124,6 +127,13 @@ class WalkForwardResult(OutcomeResult):
     def equity(self) -> pl.DataFrame:
         """Returns time, fold and equity, a row for each bar of a test."""
         return self._stitched.equity
+
+    def report(self, path: str | Path) -> Path:
+        """Writes the result as one HTML file that needs no network, and returns its path.
+
+        Raises ``LibraryMissing`` without the extra ``ktrdr[report]``, and ``OutputNotWritable``.
+        """
+        return write_page(report_of("walkforward")(self), Path(path))
 
     @property
     def returns(self) -> Floats:

@@ -57,7 +57,7 @@ def show(operation_id: OperationId, /, *, worker: AskedWorker = None) -> Command
 
 
 def report(operation_id: OperationId, /, *, out: Out = None) -> CommandResult:
-    """Write a completed training, walk-forward or research as one HTML file that needs no network.
+    """Write a completed training, walk-forward, sweep or research as one HTML file that needs no network.
 
     The report of a backtest is written by `ktrdr backtest report`, which can also say why each trade was entered.
 

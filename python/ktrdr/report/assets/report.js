@@ -707,25 +707,7 @@ function wholeList() { table.parentElement.dataset.whole = ""; }
 if (table) {
   for (const used of ["scroll", "focusin"]) table.parentElement.addEventListener(used, wholeList, { once: true });
   const body = table.tBodies[0], rows = [...body.rows];
-  const sorted = { column: 0, descending: false };
-  const value = (row, column) => {
-    const text = row.cells[column].textContent.trim(), number = Number(text.replace(/[,% ]/g, ""));
-    return text === "" || text === "-" ? -Infinity : Number.isNaN(number) ? text : number;
-  };
-  const order = (column) => {
-    sorted.descending = sorted.column === column && !sorted.descending;
-    sorted.column = column;
-    const keyed = rows.map((row) => [value(row, column), row]);
-    const sign = sorted.descending ? -1 : 1;
-    keyed.sort(([a], [b]) => (a < b ? -sign : a > b ? sign : 0));
-    body.append(...keyed.map(([, row]) => row));
-    [...table.tHead.rows[0].cells].forEach((cell, index) => {
-      if (index === column) cell.setAttribute("aria-sort", sorted.descending ? "descending" : "ascending");
-      else cell.removeAttribute("aria-sort");
-    });
-  };
-  [...table.tHead.rows[0].cells].forEach((cell, column) =>
-    cell.querySelector("button").addEventListener("click", () => order(column)));
+  sortable(table);
   const filters = [...document.querySelectorAll("#filters select")];
   const filter = () => {
     let shown = 0;

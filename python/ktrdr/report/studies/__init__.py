@@ -1,1 +1,1 @@
-"""Pages about trainings, walk-forwards and research cycles: text, tables and small charts, without a script."""
+"""Pages about trainings, walk-forwards, sweeps and research cycles: text, tables, small charts and heat maps."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Result
-from ktrdr.report.studies.study import StudyPart, parts_of, study_page
-from ktrdr.report.tables import Cell, Grid, flat, number
-from ktrdr.simulation.metrics import label, names_by_kind, value_text
+from ktrdr.report.studies.study import StudyPart, metric_grid, parts_of, study_page
+from ktrdr.report.tables import flat
 
 
 def research_report(result: Result, data_dir: Path | None = None, *, explain: bool = False) -> str:
@@ -19,15 +17,6 @@ def research_report(result: Result, data_dir: Path | None = None, *, explain: bo
     summary = result.summary
     parts = parts_of([*kind.remarks(result), *kind.sections(result)])
     if summary.get("metrics"):
-        parts.append(StudyPart("Backtest", _metrics(summary["metrics"], summary.get("undefined", {}))))
+        parts.append(StudyPart("Backtest", metric_grid(summary["metrics"], summary.get("undefined", {}))))
     parts.append(StudyPart("Manifest", flat({name: value for name, value in found.items() if name != "assessment"})))
     return study_page(str(found["brief"]), kind.headline(found), result.warnings, parts)
-
-
-def _metrics(metrics: Mapping[str, float | None], undefined: Mapping[str, str]) -> Grid:
-    rows = [
-        (Cell(group), Cell(label(name)), number(value_text(name, metrics[name], undefined)))
-        for group, names in names_by_kind(metrics).items()
-        for name in names
-    ]
-    return Grid((Cell("group"), Cell("metric"), number("value")), rows)

@@ -1,8 +1,8 @@
-"""A page of parts: tables, pictures and sentences under headings; it runs no script."""
+"""A page of parts: tables, pictures, heat maps and sentences under headings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,9 +10,12 @@ from ktrdr._version import __version__
 from ktrdr.operations.kind import Section
 from ktrdr.report.page import asset, render
 from ktrdr.report.tables import Cell, Grid, number
+from ktrdr.simulation.metrics import label, names_by_kind, value_text
 
 if TYPE_CHECKING:
     from markupsafe import Markup
+
+    from ktrdr.report.studies.sweep.heat_map import HeatMap
 
 _NUMERIC = frozenset("0123456789-+.,%e ")
 
@@ -26,19 +29,25 @@ class StudyPart:
         table: under the heading; None without one.
         drawings: pictures, in order.
         lines: sentences below.
+        maps: heat maps, of which a reader chooses one; the first is shown.
+        sorts: whether the headings of the table sort its rows.
     """
 
     title: str
     table: Grid | None = None
     drawings: tuple[Markup, ...] = ()
     lines: tuple[str, ...] = ()
+    maps: tuple[HeatMap, ...] = ()
+    sorts: bool = False
 
 
-def study_page(title: str, subtitle: str, warnings: Sequence[str], parts: Iterable[StudyPart]) -> str:
+def study_page(
+    title: str, subtitle: str, warnings: Sequence[str], parts: Iterable[StudyPart], *, script: str = ""
+) -> str:
     """Returns the page as one HTML text; equal content gives an equal page."""
     return render(
         "study.html",
-        script="",
+        script=script,
         style=asset("report.css"),
         data=None,
         version=__version__,
@@ -78,6 +87,16 @@ def parts_of(sections: Iterable[Section]) -> list[StudyPart]:
             continue
         found.append(part)
     return found
+
+
+def metric_grid(metrics: Mapping[str, float | int | None], undefined: Mapping[str, str]) -> Grid:
+    """Returns metrics by group of the core's catalogue."""
+    rows = [
+        (Cell(group), Cell(label(name)), number(value_text(name, metrics[name], undefined)))
+        for group, names in names_by_kind(metrics).items()
+        for name in names
+    ]
+    return Grid((Cell("group"), Cell("metric"), number("value")), rows)
 
 
 def _is_number(text: str) -> bool:
