@@ -108,6 +108,26 @@ def columns(names: Sequence[str], values: Sequence[float], text: Format, label: 
     return _svg("".join([*parts, _line(_LEFT, y(0), _WIDTH - _RIGHT, y(0), "axis")]), label)
 
 
+def interval_line(lower: float, middle: float, upper: float, text: Format, label: str) -> str:
+    """Returns an interval as a line with its middle as a dot, over an axis that holds 0; blue where it lies above 0."""
+    low = min(lower, 0.0)
+    high = max(upper, 0.0)
+    room = 0.06 * (high - low or 1.0)
+    x = Scale(low - room, high + room, _LEFT, _WIDTH - _RIGHT)
+    row = (_TOP + _HEIGHT - _BOTTOM) / 2
+    kind = _sign(1.0 if lower > 0 else -1.0)
+    ends = [_rect(x(end) - 1, row - 9, 2, 18, kind) for end in (lower, upper)]
+    names = [
+        _text(x(value), row - 16, text(value), "start" if x(value) < _LEFT + 30 else "middle")
+        for value in (lower, upper)
+    ]
+    line = _rect(x(lower), row - 1.5, x(upper) - x(lower), 3, kind)
+    dot = f'<circle class="{kind}" cx="{x(middle)}" cy="{row}" r="5"/>'
+    names.append(_text(x(middle), row + 24, text(middle), "middle"))
+    zero = _line(x(0), _TOP, x(0), _HEIGHT - _BOTTOM, "zero")
+    return _svg("".join([zero, line, *ends, dot, *names, _x_axis(x, text)]), label)
+
+
 def scatter(across: Floats, up: Floats, won: Sequence[bool], text: Format, label: str) -> str:
     """Returns a point for each pair: a full one for a trade that won, a ring for one that lost.
 

@@ -187,5 +187,29 @@ def backtest_gate(metrics: Mapping[str, float | None]) -> Gate:
     return Gate("backtest", enough and bounded, f"net of costs: {'; '.join(parts)}", figures)
 
 
+def measures(gate: Gate) -> list[tuple[str, str, str]]:
+    """Returns what a gate has measured, what was found, and what it needs; empty for a training that gave no net.
+
+    >>> measures(backtest_gate({"trades": 4, "max_drawdown": 0.6, "net_profit": -60.0}))
+    [('trades', '4', 'at least 10'), ('largest drawdown', '60.0 %', 'below 50 %')]
+    """
+    found = gate.figures
+    if gate.name == "backtest":
+        fall = found["max_drawdown"]
+        limit = f"below {100 * HIGHEST_DRAWDOWN_RATE:.0f} %"
+        return [
+            ("trades", f"{found['trades']:,}", f"at least {LEAST_TRADES}"),
+            ("largest drawdown", "0 %" if fall is None else f"{100 * fall:.1f} %", limit),
+        ]
+    if "lower" in found:
+        return [("lower bound of signal times return", _points(found["lower"]), "above 0")]
+    if found.get("signals") == 0:
+        return [("signals that may be traded", "0", "1 or more")]
+    if "rows" not in found:
+        return []
+    needed = LEAST_BLOCKS * found.get("mean_block_bars", _SHORTEST_BLOCK)
+    return [("test rows", f"{found['rows']:,}", f"{needed:,.0f} or more")]
+
+
 def _points(rate: float) -> str:
     return f"{_BASIS_POINTS * rate:+.3f} bp"

@@ -9,7 +9,12 @@ from ktrdr.research.assessment import FIGURES
 
 GATES = [
     {"name": "training", "passed": True, "reason": "it is above 0", "figures": {"rows": 900}},
-    {"name": "backtest", "passed": True, "reason": "net of costs: 12 trades", "figures": {"trades": 12}},
+    {
+        "name": "backtest",
+        "passed": True,
+        "reason": "net of costs: 12 trades",
+        "figures": {"trades": 12, "max_drawdown": 0.1},
+    },
 ]
 ASSESSMENT: dict[str, Any] = {
     "verdict": "weak_signal",

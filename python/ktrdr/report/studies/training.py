@@ -47,7 +47,7 @@ def model_page(path: Path, data_dir: Path | None = None) -> str:
     subtitle = f"{facts.model.type}, {facts.output_type}, trained on {', '.join(facts.symbols)}{ends}"
     warnings = dict.fromkeys((*facts.warnings, *doubts(facts.metrics)))
     parts = [
-        *_losses(metrics),
+        *losses(metrics),
         *_pictures(path, facts, metrics.get("splits", {}), data_dir),
         *_splits(metrics.get("splits", {})),
         *(part for name, found in metrics.get("judged", {}).items() for part in _judged(name, found)),
@@ -65,7 +65,8 @@ def _metrics(path: Path) -> Mapping[str, Any]:
         return {}
 
 
-def _losses(metrics: Mapping[str, Any]) -> Iterator[StudyPart]:
+def losses(metrics: Mapping[str, Any]) -> Iterator[StudyPart]:
+    """Yields the losses of each epoch as a picture and a table; nothing for a bundle that has none."""
     from markupsafe import Markup
 
     epochs = metrics.get("epochs", ())

@@ -12,6 +12,7 @@ from ktrdr.operations.kind import Section, Shown
 from ktrdr.operations.models import Result
 from ktrdr.research.assessment import FIGURES
 from ktrdr.research.designer.base import Usage
+from ktrdr.research.gates import Gate, measures
 from ktrdr.research.strategy_file import strategies_folder
 from ktrdr.settings import data_root
 from ktrdr.simulation.metrics import label, listed, value_text
@@ -59,7 +60,9 @@ def remarks(result: Result) -> list[Section]:
         Section("verdict", assessment["verdict"]),
         Section("reason", assessment["reason"]),
         Section("stages", dict(found["parts"]), headings=("stage", "operation", ""), rows=stages),
-        Section("gates", list(found["gates"]), lines=gates),
+        Section(
+            "gates", list(found["gates"]), gates, ("gate", "measure", "found", "needed"), _measured(found["gates"])
+        ),
         Section("spans", dict(spans), lines=_spans(spans)),
         Section("strategy", found["strategy"]),
         Section("strategy_file", _file(found), lines=_file_lines(found)),
@@ -81,6 +84,11 @@ def sections(result: Result) -> list[Section]:
         Section("", None, headings=("figure", "value"), rows=rows),
         *(Section("", None, lines=[f"{name}: {line}" for line in assessment[name]]) for name in _PARTS[2:]),
     ]
+
+
+def _measured(gates: Sequence[Json]) -> list[tuple[str, ...]]:
+    """Returns a row for each thing that a gate has measured."""
+    return [(gate["name"], *row) for gate in gates for row in measures(Gate.of(gate))]
 
 
 def _judged(assessment: Json) -> Sequence[str]:
@@ -127,9 +135,11 @@ def _usage(found: Json) -> list[str]:
 
 def _next(found: Json) -> Iterator[str]:
     parts = found["parts"]
-    yield f"ktrdr backtest show {found['operation']}"
+    yield f"ktrdr operations report {found['operation']}"
     if "backtest" in parts:
         yield f"ktrdr backtest show {parts['backtest']}"
+    elif found["model"] is not None:
+        yield f"ktrdr models show {found['model']}"
     if found["file"] is not None:
         yield f"ktrdr validate {found['strategy']}"
     yield from (f'ktrdr research "{hypothesis}"' for hypothesis in found["assessment"]["hypotheses"][:1])

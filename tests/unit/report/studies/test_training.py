@@ -8,10 +8,12 @@ import pytest
 
 from ktrdr.data.store.repository import Repository
 from ktrdr.neural.bundle import read_metrics
+from ktrdr.report.studies.research import research_report
 from ktrdr.report.studies.training import model_page, training_report
 from ktrdr.training.run.result import TrainResult
 from ktrdr.training.train import train
 from support.inputs import worlds
+from support.inputs.research_results import outcome
 from support.report_page import Page, is_printed, rows_of
 
 
@@ -48,6 +50,10 @@ def test_every_figure_is_the_bundles(tmp_path: Path, kind: str) -> None:
     assert {"train", "validation", "test"} <= {text.text for text in page.root.all("text")}
     assert len(page.root.all("svg")) == (3 if kind == "mlp" else 5)  # two histograms of errors
     assert page.policy["default-src"] == ["'none'"]
+    # A cycle draws the losses of its net as the training does.
+    cycle = Page(research_report(outcome(model=result.model_id), tmp_path))
+    drawn = [[line.attributes["points"] for line in one.root.all("polyline")][:2] for one in (page, cycle)]
+    assert drawn[0] == drawn[1] and len(drawn[0]) == 2
 
 
 def test_a_page_without_bars_says_so(tmp_path: Path) -> None:

@@ -42,6 +42,36 @@ def test_a_stage_that_did_not_run_says_why() -> None:
     assert stages.rows[2] == ("backtest", "not run", "the training gate failed")
 
 
+def test_the_next_steps_exist_for_what_ran() -> None:
+    """A cycle that ended at its first gate has no backtest to show, and one without a net no model."""
+    said = lines(remarks())
+    assert "next: ktrdr operations report research_0123456789abcdef" in said
+    assert "next: ktrdr backtest show backtest_0123456789abcdef" in said
+    parts = {name: f"{name}_1" for name in ("design", "training", "assessment")}
+    failed = lines(remarks(parts=parts))
+    assert "next: ktrdr models show rsi_1h/1h_v1" in failed
+    assert not any("backtest show" in line for line in failed)
+    assert not any("models show" in line for line in lines(remarks(parts=parts, model=None)))
+
+
+def test_gates_say_by_how_much() -> None:
+    gates = [
+        {"name": "training", "passed": False, "reason": "no", "figures": {"lower": -2e-5, "upper": 1e-5, "mean": 0.0}},
+        {"name": "backtest", "passed": False, "reason": "no", "figures": {"trades": 3, "max_drawdown": 0.25}},
+        {"name": "training", "passed": False, "reason": "", "figures": {"rows": 100, "mean_block_bars": 30}},
+        {"name": "training", "passed": False, "reason": "none", "figures": {"rows": 900, "signals": 0}},
+        {"name": "training", "passed": False, "reason": "none", "figures": {"error": "labels_empty", "hint": ""}},
+    ]  # fmt: skip
+    [found] = [section for section in remarks(gates=gates) if section.name == "gates"]
+    assert [row[1:] for row in found.rows] == [
+        ("lower bound of signal times return", "-0.200 bp", "above 0"),
+        ("trades", "3", "at least 10"),
+        ("largest drawdown", "25.0 %", "below 50 %"),
+        ("test rows", "100", "300 or more"),
+        ("signals that may be traded", "0", "1 or more"),
+    ]
+
+
 def test_a_given_strategy_has_no_file() -> None:
     found = remarks(file=None, designer="given")
     assert "strategy: rsi_1h, as given" in lines(found)
