@@ -83,10 +83,9 @@ def create_app(service: Service) -> ASGIApp:
     """Returns the application of a server: metrics around access checks around verbs, bodies and routes."""
     api = create_api(service)
     api.openapi = document_of(api, guarded=service.access.token is not None)  # type: ignore[method-assign]
-    return MetricsMiddleware(
-        AccessMiddleware(VerbMiddleware(BodyMiddleware(api), partial(_verbs, api)), service.access, login_page),
-        service.meters,
-    )
+    verbs = partial(_verbs, api)
+    app = VerbMiddleware(BodyMiddleware(api), verbs)
+    return MetricsMiddleware(AccessMiddleware(app, service.access, login_page, verbs), service.meters)
 
 
 def _verbs(api: FastAPI, scope: Scope) -> frozenset[str]:

@@ -109,7 +109,7 @@ _Reference = Annotated[
     str,
     Path(
         description="an operation's id, the start of it, or latest",
-        json_schema_extra={"pattern": f"^{REFERENCE}$", "examples": ["backtest_0123456789abcdef"]},
+        json_schema_extra={"pattern": f"^{REFERENCE}$", "examples": ["backtest_0123456789abcdef", "latest"]},
     ),
 ]
 

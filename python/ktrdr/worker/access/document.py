@@ -1,4 +1,4 @@
-"""The OpenAPI document: that of the routes, with the way in that a service asks for."""
+"""The OpenAPI document: that of the routes, with links between them, and the way in that a service asks for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from ktrdr.worker.access.links import add_links
 from ktrdr.worker.access.session import COOKIE
 
 _OPEN = {("/health", "get"), ("/ready", "get"), ("/", "get"), ("/session", "post")}
@@ -27,6 +28,7 @@ def document_of(api: FastAPI, *, guarded: bool) -> Callable[[], dict[str, Any]]:
 
     def document() -> dict[str, Any]:
         found = plain()
+        add_links(found)
         if guarded and "security" not in found:
             found["components"]["securitySchemes"] = _SCHEMES
             found["security"] = [{name: []} for name in _SCHEMES]

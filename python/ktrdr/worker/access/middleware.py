@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ktrdr.errors import AuthRequired, ContentType, HostNotAllowed, HttpInvalid, RequestError
 from ktrdr.worker.access.session import COOKIE, is_open, same_token
 from ktrdr.worker.access.settings import Access
+from ktrdr.worker.access.verbs import Verbs
 from ktrdr.worker.errors import error_response
 
 KNOWN = "ktrdr.known"
@@ -44,12 +45,21 @@ class AccessMiddleware:
         app: receives what is admitted.
         access: the settings to check against.
         login_page: makes the form for a person who asks for a page without a session, with the status to send.
+        verbs: returns the verbs that an address has; a verb that it does not have is refused behind these checks, and
+            needs no content type.
     """
 
-    def __init__(self, app: ASGIApp, access: Access, login_page: Callable[[int], ASGIApp]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        access: Access,
+        login_page: Callable[[int], ASGIApp],
+        verbs: Verbs = lambda _: frozenset(),
+    ) -> None:
         self._app = app
         self._access = access
         self._login_page = login_page
+        self._verbs = verbs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one ASGI call."""
@@ -84,7 +94,7 @@ class AccessMiddleware:
         known = self._access.token is None or _is_known(headers, self._access.token, reading=reading)
         if not known and (scope["method"], path) not in _LOGIN:
             raise AuthRequired("a token is needed", expected="Authorization: Bearer TOKEN, or a session")
-        if not reading:
+        if not reading and scope["method"] in (self._verbs(scope) or {scope["method"]}):
             _check_content_type(headers)
         return known
 

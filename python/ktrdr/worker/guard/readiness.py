@@ -58,8 +58,9 @@ class Readiness:
         if self._probe is None or (self._probe.done() and now_s - self._begun_at_s >= _FRESH_SECONDS):
             self._begun_at_s = now_s
             self._probe = asyncio.get_running_loop().run_in_executor(self._thread, self._written)
-        done, _ = await asyncio.wait({self._probe}, timeout=self._limit_s)
-        return bool(done) and self._probe.result()
+        probe = self._probe  # another caller may begin the next one before this one has its answer
+        done, _ = await asyncio.wait({probe}, timeout=self._limit_s)
+        return bool(done) and probe.result()
 
     def _written(self) -> bool:
         """Returns True if there is room, and this worker's sign of life could be written; it is registered then."""

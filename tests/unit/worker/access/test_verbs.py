@@ -54,6 +54,12 @@ def test_other_verbs_hear_which_there_are(app: ASGIApp, path: str, allowed: str,
         assert said.code == "request_invalid"
 
 
+@pytest.mark.parametrize("verb", ["TRACE", "FOO", "PUT", "POST", "DELETE"])
+def test_a_verb_that_an_address_does_not_have_needs_no_content_type(app: ASGIApp, verb: str) -> None:
+    said = ask(app, verb, "/operations", {"host": "localhost"})
+    assert (said.status, said.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
+
+
 @pytest.mark.parametrize("verb", ["HEAD", "OPTIONS", "GET", "FOO"])
 def test_an_address_that_is_none_has_no_verbs(app: ASGIApp, verb: str) -> None:
     assert ask(app, verb, "/nowhere", HOST).status == 404
@@ -89,3 +95,17 @@ class TestDocument:
     def test_an_id_has_a_pattern(self, service: Service) -> None:
         (first, *_) = create_api(service).openapi()["paths"]["/operations/{operation_id}"]["get"]["parameters"]
         assert first["schema"]["pattern"].startswith("^[a-z0-9_]")
+
+    def test_an_answer_that_names_an_operation_links_to_its_routes(self, service: Service) -> None:
+        paths = document_of(create_api(service), guarded=False)()["paths"]
+        started = paths["/backtests/start"]["post"]["responses"]["202"]["links"]
+        cancel = paths["/operations/{operation_id}/cancel"]["post"]["operationId"]
+        there = {"operation_id": "$response.body#/operation_id"}
+        assert started["post cancel"] == {"operationId": cancel, "parameters": there}
+        assert started.keys() >= {"get", "delete", "get results", "get trades", "post resume", "post delete"}
+        assert paths["/paper/start"]["post"]["responses"]["202"]["links"].keys() == started.keys() | {
+            "post kill", "post stop", "get log",
+        }  # fmt: skip
+        listed = paths["/operations"]["get"]["responses"]["200"]["links"]["get"]["parameters"]
+        assert listed == {"operation_id": "$response.body#/operations/0/operation_id"}
+        assert "links" not in paths["/workers"]["get"]["responses"]["200"]

@@ -97,6 +97,20 @@ def test_a_database_that_is_silent_holds_up_nobody(store: Store, monkeypatch: py
     assert len(beats) == 1
 
 
+def test_a_probe_that_a_later_caller_begins_is_nobody_elses(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first caller has its answer, though the second begins a probe of its own before the first one hears."""
+    monkeypatch.setattr("ktrdr.worker.guard.readiness._FRESH_SECONDS", 0.0)
+    readiness = Readiness(store, Looking())
+
+    async def one_after_the_other() -> list[bool]:
+        first = asyncio.create_task(readiness.is_ready())
+        while readiness._probe is None or not readiness._probe.done():
+            await asyncio.sleep(0)
+        return [await readiness.is_ready(), await first]
+
+    assert asyncio.run(one_after_the_other()) == [True, True]
+
+
 def test_not_ready_without_a_database_and_still_alive(asked: Callable[..., Said], store: Store, tmp_path: Path) -> None:
     store.close()
     (tmp_path / "ktrdr.db").write_bytes(b"no database" * 1_000)
