@@ -13,6 +13,7 @@ JOBS ?= $(shell echo $$(( $$(nproc) + 1 )))
 SHARD ?= 0/1
 SOAK_PART ?=
 SECONDS ?= 60
+SEED ?=
 TAG ?=
 # Tests start some hundred programs: each would compile the whole package for itself.
 unexport PYTHONDONTWRITEBYTECODE
@@ -81,8 +82,9 @@ mutants: setup ## cargo-mutants over the core's money (SHARD=k/n, or ARGS=--in-d
 	@command -v cargo-mutants >/dev/null || cargo install --locked cargo-mutants
 	@cargo mutants --package ktrdr-core --shard $(SHARD) $(ARGS)
 
-soak: setup ## The slow, exhaustive tests; SOAK_PART=kills for one (tests/soak/README.md)
-	@$(BIN)/python -m pytest -q -n auto tests -m soak -k "$(SOAK_PART)"
+soak: SECONDS = 7200
+soak: setup ## The slow, exhaustive tests; SOAK_PART=kills for one (tests/soak/README.md); chaos has SECONDS=7200 SEED=1
+	@SOAK_SECONDS=$(SECONDS) SOAK_SEED=$(SEED) $(BIN)/python -m pytest -q -n auto tests -m soak -k "$(SOAK_PART)"
 
 fuzz-yaml: setup ## Hostile files for the YAML reader and the strategy loader (SECONDS=600)
 	@cd tests && ../$(BIN)/python -m fuzz.yaml_reader --seconds $(SECONDS)

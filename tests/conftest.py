@@ -54,3 +54,13 @@ def real_data() -> Path:
     if not (folder / "GOOG_1d.parquet").exists():
         pytest.skip(f"no real market bars at {folder} (set KTRDR_REAL_DATA)")
     return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints the tables of a soak, whichever process has counted."""
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "call":
+                for name, text in report.user_properties:
+                    if name == "table":
+                        terminalreporter.write_line(str(text))

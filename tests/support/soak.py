@@ -1,9 +1,11 @@
-"""Record of a soak: the cases of each part that have passed, so that a later call continues after them."""
+"""Record of a soak, so that a later call continues after the cases that have passed; and environments of its own."""
 
 from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -57,3 +59,11 @@ def _append(record: Path, line: dict[str, object]) -> None:
         os.write(handle, (json.dumps(line) + "\n").encode())
     finally:
         os.close(handle)
+
+
+def interpreter(folder: Path, *packages: str) -> str:
+    """Returns Python of a fresh environment with these packages."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    python = str(folder / "bin" / "python")
+    subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
+    return python

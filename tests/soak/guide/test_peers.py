@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from support.guide import PAGES, ROOT, blocks_of
+from support.soak import interpreter
 
 pytestmark = pytest.mark.soak
 PAGE = next(page for page in PAGES if page.name == "coming-from.md")
-
-
-def interpreter(folder: Path, *packages: str) -> str:
-    """Returns Python of a fresh environment with these packages."""
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    python = str(folder / "bin" / "python")
-    subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
-    return python
 
 
 def written(folder: Path, name: str, *words: tuple[str, ...]) -> str:

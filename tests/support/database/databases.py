@@ -50,16 +50,26 @@ class Server:
     Args:
         programs: their folder.
         environment: variables besides this process's own.
+        folder: where it makes its own folder; by default that of temporary files.
+        settings: those of PostgreSQL that differ.
     """
 
-    def __init__(self, programs: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        programs: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        folder: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self._programs = programs
+        self._settings = dict(settings or {})
         self._environment = os.environ | dict(environment or {})
         self._thread = ThreadPoolExecutor(1)
         self._process: subprocess.Popen[bytes] | None = None
         self._count = itertools.count()
         self._clean = list[str]()
-        self._root = Path(tempfile.mkdtemp(prefix="ktrdr-postgresql-"))
+        self._root = Path(tempfile.mkdtemp(prefix="ktrdr-postgresql-", dir=folder))
         self._user = _unprivileged_user() if os.geteuid() == 0 else None
         if self._user is not None:
             os.chown(self._root, self._user.pw_uid, self._user.pw_gid)
@@ -83,7 +93,7 @@ class Server:
         """Starts it, and waits until it answers."""
         settings = {
             "listen_addresses": "127.0.0.1", "port": str(self.port), "unix_socket_directories": str(self._root),
-            "max_connections": "200", "shared_buffers": "32MB", "autovacuum": "off",
+            "max_connections": "200", "shared_buffers": "32MB", "autovacuum": "off", **self._settings,
         }  # fmt: skip
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         start = partial(self._spawn, "postgres", "-D", str(self._root / "data"), *words)
@@ -109,6 +119,17 @@ class Server:
         assert self._process is not None
         self._process.send_signal(signal.SIGQUIT if crash else signal.SIGINT)
         self._process.wait()
+
+    @property
+    def is_up(self) -> bool:
+        """Returns True unless it has ended by itself, as it does where its disk is full."""
+        return self._process is not None and self._process.poll() is None
+
+    def processes(self) -> list[int]:
+        """Returns the ids of the server and of the processes that serve its connections."""
+        assert self._process is not None
+        tasks = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
+        return [self._process.pid, *map(int, tasks.split())]
 
     def restart(self, *, crash: bool = False) -> None:
         """``stop`` and ``start``, at the same address."""
