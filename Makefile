@@ -14,11 +14,12 @@ SHARD ?= 0/1
 SOAK_PART ?=
 SECONDS ?= 60
 SEED ?=
+BARS ?= 1000000
 TAG ?=
 # Tests start some hundred programs: each would compile the whole package for itself.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-rust test-python test-container check lint types contract docs bench mutants soak fuzz-yaml fuzz-snapshot build release-check fmt lock clean
+.PHONY: help setup demo test test-rust test-python test-container check lint types contract docs bench bench-peers mutants soak fuzz-yaml fuzz-snapshot build release-check fmt lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -77,6 +78,9 @@ docs: setup ## The guide in target/docs, the core's pages in target/doc, and eve
 bench: setup ## Speed as ratios; every bench checks its answer
 	@cargo bench --locked -p ktrdr-core
 	@$(BIN)/python -m benches.harness
+
+bench-peers: setup ## ktrdr beside vectorbt, raptorbt and backtesting.py, which it installs in target/peers (BARS=1000000)
+	@BARS=$(BARS) $(BIN)/python -m benches.peers
 
 mutants: setup ## cargo-mutants over the core's money (SHARD=k/n, or ARGS=--in-diff=FILE)
 	@command -v cargo-mutants >/dev/null || cargo install --locked cargo-mutants

@@ -1,0 +1,25 @@
+"""Bars and signals that every program reads from the same file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+FIVE_MINUTES_NS = 300_000_000_000
+START_NS = 1_600_041_600_000_000_000
+"""2020-09-14 00:00 UTC, a Monday."""
+
+
+def write(file: Path, bars: int, share: float, seed: int) -> None:
+    """Writes a random walk of five-minute bars with entries and exits on ``share`` of them, half of each."""
+    random = np.random.default_rng(seed)
+    close = 100 * np.exp(np.cumsum(random.normal(0, 5e-4, bars)))
+    before = np.concatenate([[100.0], close[:-1]])
+    opens = before * (1 + random.normal(0, 1e-5, bars))
+    high = np.maximum(opens, close) * (1 + np.abs(random.normal(0, 2e-4, bars)))
+    low = np.minimum(opens, close) * (1 - np.abs(random.normal(0, 2e-4, bars)))
+    chance = random.random(bars)
+    stamps = START_NS + FIVE_MINUTES_NS * np.arange(bars, dtype=np.int64)
+    signals = {"entries": chance < share / 2, "exits": (chance >= share / 2) & (chance < share)}
+    np.savez(file, timestamp=stamps, open=opens, high=high, low=low, close=close, **signals)
