@@ -10,8 +10,13 @@ import pytest
 
 from ktrdr import Simulation, _core
 from ktrdr.errors import ArgumentInvalid
-from ktrdr.simulation.ledger import SCHEMAS, TABLES, TableName, row_counts, to_columns
+from ktrdr.simulation.ledger import SCHEMAS, TABLES, TableName, row_counts, to_columns, to_frame
 from support.runs.signal_runs import RULES, market, signals_for
+
+COLUMN_TYPES = {
+    name: column.dtype for name, column in Simulation(market(), signals_for(), **RULES)._core.table("trades").items()
+}
+"""Types of the core's columns of trades."""
 
 
 def run() -> Simulation:
@@ -41,6 +46,16 @@ def test_frames_turn_back_into_the_core_s_columns() -> None:
         for column, values in made._core.table(name).items():
             assert np.array_equal(columns[name][column], values, equal_nan=values.dtype.kind == "f"), (name, column)
             assert columns[name][column].dtype == values.dtype, (name, column)
+
+
+@pytest.mark.parametrize("given", [[], [True, True], [False, False], [True, False]], ids=str)
+def test_a_value_that_is_absent_is_null(given: list[bool]) -> None:
+    columns = {name: np.zeros(len(given), kind) for name, kind in COLUMN_TYPES.items()}
+    columns |= {"stop_price_valid": np.array(given, bool), "exit_reason": np.arange(len(given), dtype=np.uint8)}
+    found = to_frame("trades", columns, len(given), {"symbol": "X"})
+    assert found.schema == pl.Schema(SCHEMAS["trades"])
+    assert found["stop_price"].to_list() == [0.0 if there else None for there in given]
+    assert found["exit_reason"].to_list() == list(_core.REASONS[: len(given)])
 
 
 def test_arrow_tables_are_read_too() -> None:
