@@ -34,6 +34,7 @@ KINDS: dict[str, str] = {
 
 REPORTS: dict[str, str] = {
     "backtest": "ktrdr.report.backtest:backtest_report",
+    "paper": "ktrdr.report.backtest:backtest_report",
     "research": "ktrdr.report.studies.research:research_report",
     "sweep": "ktrdr.report.studies.sweep.page:sweep_report",
     "training": "ktrdr.report.studies.training:training_report",

@@ -91,7 +91,12 @@ def histogram(
     ]
     zero = _line(x(0), _TOP, x(0), y(0), "zero") if edges[0] < 0 < edges[-1] else ""
     named = [_mark(x(value), name, line) for line, (value, name) in enumerate(marks)]
-    return _svg("".join([_y_axis(y, lambda count: f"{count:,.0f}"), *bars, zero, *named, _x_axis(x, text)]), label)
+    return _svg(
+        "".join(
+            [_y_axis(y, lambda count: f"{count:,.0f}", whole=True), *bars, zero, *named, _x_axis(x, text, whole=whole)]
+        ),
+        label,
+    )
 
 
 def columns(names: Sequence[str], values: Sequence[float], text: Format, label: str) -> str:
@@ -270,19 +275,24 @@ def _text(x: float, y: float, text: str, anchor: str) -> str:
     return f'<text x="{x}" y="{y}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
-def _x_axis(x: Scale, text: Format) -> str:
+def _x_axis(x: Scale, text: Format, *, whole: bool = False) -> str:
     bottom = _HEIGHT - _BOTTOM
     found = [_line(_LEFT, bottom, _WIDTH - _RIGHT, bottom, "axis")]
-    for value in ticks(x.low, x.high):
+    for value in _ticks(x.low, x.high, 5, whole=whole):
         # A label in the middle of the last tick would be cut off by the edge.
         anchor = "end" if x(value) > _WIDTH - 24 else "middle"
         found.append(_text(x(value), _HEIGHT - 6, text(value), anchor))
     return "".join(found)
 
 
-def _y_axis(y: Scale, text: Format) -> str:
+def _y_axis(y: Scale, text: Format, *, whole: bool = False) -> str:
     found = []
-    for value in ticks(y.low, y.high, 4):
+    for value in _ticks(y.low, y.high, 4, whole=whole):
         found.append(_line(_LEFT, y(value), _WIDTH - _RIGHT, y(value), "axis"))
         found.append(_text(_LEFT - 4, y(value) + 4, text(value), "end"))
     return "".join(found)
+
+
+def _ticks(low: float, high: float, most: int, *, whole: bool) -> list[float]:
+    """Returns round values between two limits; of counts whole ones only, since half a trade has no name."""
+    return [value for value in ticks(low, high, most) if not whole or value == round(value)]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from ktrdr import _core
@@ -17,6 +18,7 @@ from ktrdr.backtesting.inputs.request import BacktestRequest
 from ktrdr.backtesting.job.stored import StoredLedger
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.data.bars import BarSeries
+from ktrdr.decision.job.so_far import bars_of, held_rows
 from ktrdr.errors import KtrdrError
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
 from ktrdr.feature_pipeline.resolver import FeatureColumn, resolve_columns
@@ -72,6 +74,8 @@ def market_of(result: RunResult, data_dir: Path | None = None) -> Market:
     source = result.source
     if isinstance(result, BacktestResults) and result.inputs is not None:
         found = _of_features(result.inputs.strategy, result.inputs.features)
+    elif isinstance(source, StoredLedger) and source.store.get(source.operation_id).kind == "paper":
+        found = _of_feed(source, result)
     elif isinstance(source, StoredLedger):
         assert isinstance(result, BacktestResults)
         found = _read_again(source, result.manifest["parts"], data_dir)
@@ -130,6 +134,16 @@ def _read_again(source: StoredLedger, parts: Mapping[str, str], data_dir: Path |
     if changed := _changed(features, config.symbol, parts):
         return Market(None, reason=f"changed since the run: {', '.join(changed)}")
     return _of_features(config.strategy, features)
+
+
+def _of_feed(source: StoredLedger, result: RunResult) -> Market:
+    """Returns the bars that a feed brought to a paper run, which the run has stored; none of a higher timeframe."""
+    held = held_rows(source.store, source.operation_id)
+    simulated = held.join(result.equity.select(pl.col("time").dt.timestamp("ns").alias("timestamp")), on="timestamp")
+    if simulated.is_empty():
+        return Market(None, reason="no bar of the feed was stored")
+    spec = source.store.get(source.operation_id).spec
+    return Market(bars_of(simulated, str(spec["symbol"]), Timeframe.parse(str(spec["timeframe"]))))
 
 
 def _of_features(strategy: Strategy, features: FeatureMatrix) -> Market:

@@ -23,6 +23,7 @@ from ktrdr.operations.models import Operation, Status
 from ktrdr.operations.running.cancellation import Token
 from ktrdr.operations.store.store import Store
 from ktrdr.worker.client import WorkerClient
+from ktrdr.worker.pages.parts.so_far import sweep_so_far
 from support.inputs import worlds
 from support.process.processes import Place, answer_of, furnish, kill, wait_for
 from support.process.service import service
@@ -120,6 +121,8 @@ def test_a_killed_sweep_is_resumed_from_its_last_chunk(place: Place, store: Stor
     saved = store.checkpoints(operation.id)[0].bar
     assert sum(segment.seq_to - segment.seq_from for segment in store.segments(operation.id, "scenarios")) == saved
     assert saved >= 2 * 3
+    shown = sweep_so_far(store, operation.id)
+    assert shown is not None and (shown.chunks, shown.scenarios) == (saved // 2, saved)
     assert tried(store)[18:] == known[:saved]
     resumed = resume(operation.id, store=store, data_dir=place.folder)
     assert resumed.result_hash == expected.result_hash

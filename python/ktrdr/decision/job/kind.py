@@ -78,5 +78,16 @@ class PaperKind(BacktestKind):
 
         return read_events(store, operation_id)
 
+    def equity(self, store: Store, operation_id: str) -> pl.DataFrame:
+        """Returns time and equity of the bars that are saved so far; a run that has ended has its ledger."""
+        from ktrdr.operations.models import Status
+
+        operation = store.get(operation_id)
+        if operation.status is Status.COMPLETED:
+            return super().equity(store, operation_id)
+        from ktrdr.decision.job.so_far import equity_so_far
+
+        return equity_so_far(store, operation)
+
 
 KIND = PaperKind()

@@ -14,6 +14,7 @@ from ktrdr.worker.pages.parts.live import Live
 from ktrdr.worker.pages.parts.rendering import page
 from ktrdr.worker.pages.parts.result import Shown, shown_result
 from ktrdr.worker.pages.parts.route import router_of_pages
+from ktrdr.worker.pages.parts.so_far import feed_rows, paper_so_far, sweep_so_far
 from ktrdr.worker.service import OperationId, Parts, Service
 from ktrdr.worker.views import OperationView, operation_view, operation_views
 
@@ -31,8 +32,8 @@ def show(parts: Parts, operation_id: OperationId) -> HTMLResponse:
     done = operation.status is Status.COMPLETED
     result = _result(parts, operation) if done else None
     others = _others(parts, operation) if done else ()
-    curve = _curve(parts, operation)
-    return page("operation.html", result=result, others=others, curve=curve, **_live(parts, operation))
+    found = _so_far(parts, operation)
+    return page("operation.html", result=result, others=others, **found, **_live(parts, operation))
 
 
 @router.get("/live")
@@ -43,15 +44,29 @@ def live(parts: Parts, operation_id: OperationId) -> HTMLResponse:
 
 @router.get("/curve")
 def curve(parts: Parts, operation_id: OperationId) -> HTMLResponse:
-    """Returns the chart of the equity so far."""
-    return page("parts/curve.html", curve=_curve(parts, parts.store.get(operation_id)))
+    """Returns what is stored so far: equity, the heat map of a sweep, decisions and orders of a paper run."""
+    return page("parts/curve.html", **_so_far(parts, parts.store.get(operation_id)))
 
 
 def _live(parts: Service, operation: Operation) -> JsonObject:
     found = Live.of(operation_view(parts.store, operation))
     # Changes where the stored equity has: with each save, and where a restart has removed it.
     stored = f"{operation.epoch}-{operation.generation}-{operation.status.value}"
-    return {"one": found, "view": found.view, "stored": stored}
+    feed = feed_rows(operation) if operation.kind == "paper" else []
+    return {"one": found, "view": found.view, "stored": stored, "feed": feed}
+
+
+def _so_far(parts: Service, operation: Operation) -> JsonObject:
+    """Returns what is stored of an operation for people, also while it runs."""
+    found: JsonObject = {"curve": _curve(parts, operation), "sweep": None, "paper": None}
+    try:
+        if operation.kind == "sweep":
+            found["sweep"] = sweep_so_far(parts.store, operation.id)
+        elif operation.kind == "paper":
+            found["paper"] = paper_so_far(parts.store, operation.id)
+    except _DAMAGE as error:
+        found["curve"] = {"problem": _problem(error)}
+    return found
 
 
 def _others(parts: Service, operation: Operation) -> list[OperationView]:

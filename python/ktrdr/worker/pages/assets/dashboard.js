@@ -146,7 +146,11 @@ class Follower {
     this.curveAt = Date.now();
     curve.dataset.version = version;
     const now = await fetched(this.area.dataset.curve).catch(() => null);
-    if (now) curve.replaceChildren(...now.childNodes);
+    if (!now) return;
+    const chosen = [...curve.querySelectorAll(".chooser select")].map(({ value }) => value);
+    curve.replaceChildren(...now.childNodes);
+    curve.querySelectorAll(".chooser select").forEach((select, place) => { select.value = chosen[place] ?? select.value; });
+    curve.querySelectorAll(".chooser").forEach(choose);
   }
 }
 
@@ -282,5 +286,19 @@ function addRules(body, text, sections) {
   }
   return "";
 }
+
+/* ---- the heat map that a reader chooses ---- */
+
+function choose(chooser) {
+  const choices = [...chooser.querySelectorAll("select")];
+  for (const map of chooser.parentElement.querySelectorAll(".map")) {
+    map.classList.toggle("chosen", choices.every(({ name, value }) => map.dataset[name] === value));
+  }
+}
+
+document.addEventListener("change", (event) => {
+  const chooser = event.target.closest(".chooser");
+  if (chooser) choose(chooser);
+});
 
 const followers = [...document.querySelectorAll("[data-live]")].map((area) => new Follower(area));

@@ -17,9 +17,14 @@ from ktrdr.worker.views import OperationView, PartView, ProgressView
 
 _DIGITS = 3
 _MOST_STAGES = 4
-_KNOWN = frozenset({*ProgressView.model_fields} - {"equity", "trades"})
+_KNOWN = frozenset({*ProgressView.model_fields, "bars", "block_rows"} - {"equity", "trades"})
+_ENDLESS = frozenset({"paper"})
+"""Kinds that run as long as their feed; orders that were sent cannot be taken back, so they are not forked either."""
 _METRIC_OF = {"equity": "final_equity"}
 """Metrics of the catalogue whose units figures of a progress have under another name."""
+
+_KILL = '{"reason": "from the dashboard"}'
+_SURE_KILL = "Cancel orders that wait, close positions at the next price, and order nothing any more?"
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ class Live:
         done = view.status is Status.COMPLETED
         return cls(
             view=view,
-            percentage=100.0 if done else view.progress.percentage if view.progress else None,
+            percentage=100.0 if done else _percentage(view),
             figures=() if done or view.progress is None else list(_figures(_unit(view), view.progress)),
             reasons=_reasons(view),
             results=[Figure(label(name), value_text(name, it, digits=_DIGITS)) for name, it in view.figures.items()],
@@ -106,6 +111,11 @@ def time_text(moment: datetime | str | None) -> str:
         return ""
     found = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     return f"{found.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def _percentage(view: OperationView) -> float | None:
+    """Returns the share that is done; None where nobody knows the end, as of a feed."""
+    return view.progress.percentage if view.progress and view.type not in _ENDLESS else None
 
 
 def _unit(view: OperationView) -> str:
@@ -167,6 +177,9 @@ def _actions(view: OperationView) -> Iterator[Action]:
     if view.status.resumable:
         yield Action("Resume", f"{at}/resume")
         yield Action("Restart", f"{at}/restart", sure="Start again at the beginning? Its checkpoints are lost.")
+    if view.type == "paper" and not view.at_rest:
+        yield Action("Stop trading", f"/paper/{view.operation_id}/kill", body=_KILL, sure=_SURE_KILL)
+        yield Action("End run", f"/paper/{view.operation_id}/stop", sure="End the run with its result?")
     if view.status is Status.COMPLETED and view.type in REPORTS:
         yield Action("Report", href=f"{at}/report")
     if view.status not in (Status.PENDING, Status.COMPLETED, Status.DAMAGED) and _can_be_forked(view.type):
@@ -177,4 +190,4 @@ def _actions(view: OperationView) -> Iterator[Action]:
 
 
 def _can_be_forked(kind: str) -> bool:
-    return kind in KINDS and type(kind_of(kind)).forked is not Kind.forked
+    return kind in KINDS and kind not in _ENDLESS and type(kind_of(kind)).forked is not Kind.forked

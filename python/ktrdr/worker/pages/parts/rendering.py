@@ -6,7 +6,7 @@ import re
 from functools import cache
 
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from ktrdr._version import __version__
@@ -73,9 +73,11 @@ def is_number(text: str) -> bool:
 
 @cache
 def _environment() -> Environment:
-    loader = PackageLoader("ktrdr.worker.pages", "templates")
+    # A heat map looks as in the report of its sweep.
+    packages = (("ktrdr.worker.pages", "templates"), ("ktrdr.report", "assets"))
+    loader = ChoiceLoader([PackageLoader(*package) for package in packages])
     made = Environment(autoescape=True, loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters |= {"flowing": flowing, "linked": linked}
+    made.filters |= {"flowing": flowing, "linked": linked, "breakable": flowing}
     made.tests["number_text"] = is_number
     made.globals |= {"dashboard": PAGES, "version": __version__}
     return made
