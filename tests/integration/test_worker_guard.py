@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -74,6 +75,19 @@ def test_silent_and_slow_clients_are_shown_out(running: Service) -> None:
             assert client.get("/health").json() == {"status": "ok"}
         assert wait_closed(silent[0], 5) == b""
     assert len(running.log.splitlines()) < 30
+
+
+def test_a_burst_of_connections_takes_no_files_from_the_rest(running: Service) -> None:
+    """More connections at once than the process may open files: they wait in the kernel until their turn."""
+    resource.prlimit(running.process.pid, resource.RLIMIT_NOFILE, (FILES, FILES))
+    with ExitStack() as stack:
+        running.process.send_signal(signal.SIGSTOP)
+        for _ in range(2 * FILES):
+            stack.enter_context(running.connect())
+        running.process.send_signal(signal.SIGCONT)
+        with running.client() as client:
+            wait_for(lambda: client.get("/ready").status_code == 200, 30)
+    assert "Too many open files" not in running.log
 
 
 @pytest.mark.parametrize(

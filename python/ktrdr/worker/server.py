@@ -12,7 +12,7 @@ import uvicorn
 from ktrdr.operations.pool.runner import Runner
 from ktrdr.operations.store.store import Store
 from ktrdr.worker.access.middleware import MOST_HEADER_BYTES
-from ktrdr.worker.access.settings import Access, url_of
+from ktrdr.worker.access.settings import BACKLOG, Access, url_of
 from ktrdr.worker.app import create_app
 from ktrdr.worker.guard.connections import Connection
 from ktrdr.worker.logs import configure
@@ -21,6 +21,7 @@ from ktrdr.worker.service import Service
 RUNNER_GRACE_SECONDS = 9.0
 _HUNG_GRACE_SECONDS = 0.5
 _REQUEST_GRACE_SECONDS = 5
+_TAKEN_AT_ONCE = 16
 
 log = logging.getLogger("ktrdr.worker")
 
@@ -32,6 +33,15 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._service = service
         self._runner = runner
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begins to listen. Few connections are taken at once, and the kernel keeps many waiting.
+
+        One beyond the limit has a file until it has been refused, and a burst of them would take every file.
+        """
+        await super().startup(sockets)
+        for listening in sockets or ():
+            listening.listen(BACKLOG)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Ends streams, runs and open requests; a signal leads here."""
@@ -62,6 +72,7 @@ def serve(listening: socket.socket, access: Access, slots: int) -> None:
     config = uvicorn.Config(
         create_app(service),
         http=Connection,
+        backlog=_TAKEN_AT_ONCE,
         h11_max_incomplete_event_size=MOST_HEADER_BYTES,
         lifespan="off",
         ws="none",

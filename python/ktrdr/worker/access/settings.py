@@ -11,7 +11,7 @@ from ktrdr.errors import ArgumentInvalid
 
 TOKEN = "KTRDR_API_TOKEN"
 SHORTEST_TOKEN = 32
-_BACKLOG = 512
+BACKLOG = 512
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -68,7 +68,7 @@ def listen(host: str, port: int, access: Access) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
-        listening.listen(_BACKLOG)
+        listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
         raise ArgumentInvalid(f"cannot listen: {error.strerror}", where=f"{host}:{port}") from None
