@@ -13,6 +13,7 @@ from ktrdr.cli.catalog import COMMANDS, Group
 from ktrdr.cli.output import CommandResult, output_mode
 from ktrdr.cli.usage_errors import as_usage_error
 from ktrdr.errors import InternalError, KtrdrError, UsageError
+from ktrdr.settings import let_waiting_threads_sleep
 
 INTERRUPTED = 130
 _GLOBAL_FLAGS = ("--json", "--verbose")
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if arguments is not None:
         return _call(list(arguments))
+    let_waiting_threads_sleep()
     code = _call(sys.argv[1:])
     # Interpreter shutdown with torch loaded takes half a second. `os._exit` skips it, and with it every atexit
     # handler and destructor: a command must close what it opened before it returns. Streams were flushed above.

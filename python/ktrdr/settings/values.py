@@ -64,6 +64,9 @@ SETTINGS = (
     Setting("KTRDR_MODEL_DOLLARS", "1", "dollars that one design by a language model may cost", kind="number"),
     Setting("KTRDR_PROGRESS", "on", "`off` draws no progress where the caller has named no bridge"),
 )
+_SLEEPING = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
+"""Threads that wait for others sleep. Spinning, those of two runs at once take the cores from each other."""
+
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
@@ -93,9 +96,13 @@ def for_child(run_memory_mb: int) -> dict[str, str]:
     ``KTRDR_RUN_MEMORY_MB``.
     """
     given = {name: found.text for name in _BY_NAME if (found := written(name)) is not None}
-    # Threads that wait for others sleep: spinning, those of two runs at once would take the cores from each other.
-    passive = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
-    return {**passive, **os.environ, "KTRDR_RUN_MEMORY_MB": str(run_memory_mb), **given}
+    return {**_SLEEPING, **os.environ, "KTRDR_RUN_MEMORY_MB": str(run_memory_mb), **given}
+
+
+def let_waiting_threads_sleep() -> None:
+    """Sets the environment of this process so; OpenMP reads it when torch is loaded. What a user has set stays."""
+    for name, value in _SLEEPING.items():
+        os.environ.setdefault(name, value)
 
 
 def data_root() -> Path:

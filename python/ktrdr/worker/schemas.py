@@ -15,7 +15,7 @@ from ktrdr.decision.feeds.named import NAME
 from ktrdr.decision.job.request import PaperParameters
 from ktrdr.errors import ConfigMissing, ConfigRange
 from ktrdr.operations.models import LONGEST_NOTE, REFERENCE
-from ktrdr.profile import DEFAULT_THREADS, MAX_THREADS
+from ktrdr.profile import MAX_THREADS
 from ktrdr.research.job.request import ResearchParameters
 from ktrdr.strategy.sections.grammar import STRATEGY_NAME
 from ktrdr.strategy.submitted import StrategyText
@@ -25,6 +25,8 @@ MODEL_ID = rf"{STRATEGY_NAME.rstrip('$')}/[0-9a-z]{{2,3}}_v[1-9][0-9]{{0,8}}$"
 
 Rules = dict[str, Any]
 Note = Annotated[str, Field(max_length=LONGEST_NOTE)]
+Threads = Annotated[int, Field(ge=1, le=MAX_THREADS)]
+THREADS: Any = Field(None, description="torch threads; by default those that the worker's slots leave, at most 2")
 NOTE: Any = Field(None, description="words by which a person tells the run from others", examples=["wider stop"])
 ModelId = Annotated[str, Field(pattern=MODEL_ID, examples=["trend/1h_v3"])]
 
@@ -41,7 +43,7 @@ def _http_name(name: str) -> str:
 class Keyed(Strict):
     """The part of a start that every kind has: threads, a key, a note."""
 
-    threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = Field(DEFAULT_THREADS, description="torch threads")
+    threads: Threads | None = THREADS
     idempotency_key: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,200}$")] | None = Field(
         None, description="a repeated request with the same key and body returns the same operation"
     )
@@ -80,6 +82,7 @@ class StartBody(StartParameters, Submission):
 
     model_config = ConfigDict(alias_generator=_http_name)
 
+    threads: Threads | None = THREADS  # type: ignore[assignment]
     model: ModelId | None = Field(None, description=_described("model"))
     start: Instant = Field(description=_described("start"), examples=["2024-01-01"])
     end: Instant = Field(description=_described("end"), examples=["2024-12-31"])
@@ -169,7 +172,7 @@ class ForkBody(Strict):
     execution: Rules | None = Field(None, description="rules of execution that differ")
     decisions: Rules | None = Field(None, description="rules of decisions that differ")
     model_id: ModelId | None = Field(None, description="another bundle's id")
-    threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] | None = Field(None, description="torch threads")
+    threads: Threads | None = Field(None, description="torch threads")
     note: Note | None = NOTE
 
 

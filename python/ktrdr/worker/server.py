@@ -10,6 +10,7 @@ import socket
 import uvicorn
 
 from ktrdr.operations.pool.runner import Runner
+from ktrdr.operations.pool.share import Share
 from ktrdr.operations.store.store import Store
 from ktrdr.worker.access.middleware import MOST_HEADER_BYTES
 from ktrdr.worker.access.settings import BACKLOG, Access, url_of
@@ -63,12 +64,12 @@ def _hangs(connection: Connection) -> bool:
     return connection.flow.write_paused or (connection.cycle is not None and connection.cycle.more_body)
 
 
-def serve(listening: socket.socket, access: Access, slots: int) -> None:
+def serve(listening: socket.socket, access: Access, share: Share) -> None:
     """Serves until SIGTERM or SIGINT; then operations that run here are saved and their leases end."""
     configure()
     store = Store.open()
-    runner = Runner(store, slots)
-    service = Service.of(store, runner, access)
+    runner = Runner(store, share.slots, most_threads=share.most_threads)
+    service = Service.of(store, runner, access, share.threads)
     config = uvicorn.Config(
         create_app(service),
         http=Connection,
@@ -84,7 +85,7 @@ def serve(listening: socket.socket, access: Access, slots: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # the server repeats the signal once it has left
     runner.start()
-    log.info("listening on %s, %d slots", url_of(listening), slots)
+    log.info("listening on %s, %d slots, torch threads: %d each", url_of(listening), share.slots, share.threads)
     Server(config, service, runner).run(sockets=[listening])
     store.close()
     log.info("stopped")

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from ktrdr.errors import NotFound, RequestInvalid
 from ktrdr.operations.models import OPERATION_ID, REFERENCE, Operation
 from ktrdr.operations.store.store import Store
+from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.text import nearest, one_line
 from ktrdr.worker.access.settings import Access
 from ktrdr.worker.events import LIST, Broadcaster, State
@@ -47,7 +48,7 @@ class Runs(Protocol):
 
 @dataclass(frozen=True)
 class Service:
-    """Store, runner, access, event streams, metrics and readiness of one worker."""
+    """Store, runner, access, event streams, metrics, readiness and default threads of one worker."""
 
     store: Store
     runner: Runs
@@ -55,12 +56,13 @@ class Service:
     events: Broadcaster
     meters: WorkerMetrics
     readiness: Readiness
+    threads: int
 
     @classmethod
-    def of(cls, store: Store, runner: Runs, access: Access) -> Service:
-        """Returns the parts of a worker over one store."""
+    def of(cls, store: Store, runner: Runs, access: Access, threads: int = DEFAULT_THREADS) -> Service:
+        """Returns the parts of a worker over one store; ``threads`` are those of a start that names none."""
         events = Broadcaster(lambda name: _list_state(store) if name == LIST else _state(store, name))
-        return cls(store, runner, access, events, WorkerMetrics(), Readiness(store, runner))
+        return cls(store, runner, access, events, WorkerMetrics(), Readiness(store, runner), threads)
 
     def is_alone(self) -> bool:
         """Returns True if no other live worker might have the bars that are missing here."""

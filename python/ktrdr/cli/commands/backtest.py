@@ -49,7 +49,7 @@ def run(
     Parameters
     ----------
     threads
-        Torch threads; by default 2, or as many as the run was started with.
+        Torch threads; by default 2, on a worker those that its slots leave; of a resumed run those of its start.
     resume
         Resume this operation: its id, the start of it, or latest; give no STRATEGY, SYMBOL or TIMEFRAME.
     report
@@ -92,7 +92,7 @@ def _begin(
         from ktrdr.cli.runs import client
         from ktrdr.worker.client import WorkerClient
 
-        return client.queued(WorkerClient(worker).start(client.start_body(request, count, note)), worker)
+        return client.queued(WorkerClient(worker).start(client.start_body(request, threads, note)), worker)
     from ktrdr.cli.runs.foreground import begin, in_foreground
     from ktrdr.operations.store.store import Store
 

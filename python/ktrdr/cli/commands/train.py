@@ -11,8 +11,8 @@ from ktrdr.cli.runs.options import (
     QueueWorker,
     Resample,
     Settings,
+    SlotThreads,
     StrategyName,
-    Threads,
     Whole,
     naming_flags,
     rules_of,
@@ -34,7 +34,7 @@ def train(
     settings: Settings = (),
     seed: Whole | None = None,
     device: str = "auto",
-    threads: Threads = DEFAULT_THREADS,
+    threads: SlotThreads = None,
     resample: Resample = False,
     note: Note = None,
     worker: QueueWorker = None,
@@ -68,7 +68,7 @@ def _begin(
     symbols: str | None,
     settings: Sequence[str],
     options: dict[str, Any],
-    threads: int,
+    threads: int | None,
     note: str | None,
     worker: str | None,
 ) -> CommandResult:
@@ -81,10 +81,10 @@ def _begin(
     rules = rules_of(settings, sections=("training",)).get("training")
     names = None if symbols is None else symbols.split(",")
     with naming_flags():
-        check_threads(threads)
+        here = check_threads(DEFAULT_THREADS if threads is None else threads)
         request = TrainingRequest.of(strategy, names, training=rules, **options)
         if worker is None:
-            return _here(request, threads, note)
+            return _here(request, here, note)
     from ktrdr.cli.runs import client
     from ktrdr.worker.client import WorkerClient
 

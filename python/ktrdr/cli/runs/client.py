@@ -156,10 +156,13 @@ def resume(operation_id: str, *, threads: int | None, stored: bool, worker: str 
 
 def start_body(
     request: BacktestRequest | TrainingRequest | WalkForwardRequest | SweepRequest,
-    threads: int,
+    threads: int | None,
     note: str | None = None,
 ) -> Json:
-    """Returns the body of a start: a built-in strategy goes by its name, any other as its text."""
+    """Returns the body of a start: a built-in strategy goes by its name, any other as its text.
+
+    Without ``threads`` the worker takes its own.
+    """
     from ktrdr.backtesting.inputs.parameters import OTHER_NAMES
     from ktrdr.strategy.library import find_strategy
 
@@ -169,4 +172,5 @@ def start_body(
     parameters = request.model_dump(exclude={"strategy_name", "strategy_text", "is_trial"}, exclude_none=True)
     names = OTHER_NAMES["HTTP"]
     named = {names.get(name, name): value for name, value in parameters.items()}
-    return {**strategy, **named, "threads": threads, **({"note": note} if note else {})}
+    more = {"threads": threads, "note": note}
+    return {**strategy, **named, **{name: value for name, value in more.items() if value}}

@@ -52,6 +52,9 @@ StrategyName = Annotated[str, Parameter(help="A strategy's name or path.")]
 Symbol = Annotated[str, Parameter(help="Instrument to trade.")]
 BaseTimeframe = Annotated[str, Parameter(help="The strategy's base timeframe.")]
 Threads = Annotated[Whole, Parameter(help="Torch threads.")]
+SlotThreads = Annotated[
+    Whole | None, Parameter(help="Torch threads; by default 2, on a worker those that its slots leave.")
+]
 Resample = Annotated[Flag, Parameter(help="Make a missing timeframe from a finer one.")]
 
 AsSubmitted = Annotated[

@@ -21,6 +21,7 @@ from ktrdr.operations.pool.process import memory_share
 from ktrdr.operations.pool.steps import Causes, Step
 from ktrdr.operations.store.claims import Capabilities
 from ktrdr.operations.store.store import Store
+from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.settings import data_root, for_child
 
 CANCEL_GRACE_S = 0.12
@@ -44,6 +45,7 @@ class _Child:
 
     process: subprocess.Popen[bytes]
     owner: Owner
+    threads: int
     operation_id: str | None = None
     epoch: int = 0
     cancel_by_s: float | None = None
@@ -61,13 +63,17 @@ class Runner:
         store: database of the operations.
         slots: number of operations that run at once.
         worker_id: id of this worker in the store.
+        most_threads: torch threads of all that run at once; by default two for each slot.
     """
 
-    def __init__(self, store: Store, slots: int, worker_id: str | None = None) -> None:
+    def __init__(
+        self, store: Store, slots: int, worker_id: str | None = None, *, most_threads: int | None = None
+    ) -> None:
         self.worker_id = worker_id or identity.new_worker_id()
         self.registered = threading.Event()
         self._store = store
         self._slots = slots
+        self._most_threads = most_threads or slots * DEFAULT_THREADS
         self._environment = for_child(memory_share(slots))
         self._children: list[_Child] = []
         self._dead: list[Owner] = []
@@ -198,10 +204,14 @@ class Runner:
             if child is not None:
                 child.operation_id = operation.id
                 child.epoch = operation.epoch
+                child.threads = operation.threads
                 if operation.cancel_requested:
                     self._ask_to_stop(child, operation, time.monotonic())
-        while len(self._children) < self._slots and time.monotonic() >= self._spawn_after_s and self._work_waits():
-            self._spawn()
+        while len(self._children) < self._slots and time.monotonic() >= self._spawn_after_s:
+            waiting = self._oldest_waiting()
+            if waiting is None or not self._fits(waiting):
+                break
+            self._spawn(waiting.threads)
 
     def _ask_to_stop(self, child: _Child, operation: Operation, asked_at_s: float) -> None:
         """Signals the child once. The grace begins with the request, but the child has at least half of it."""
@@ -212,21 +222,29 @@ class Runner:
                 child.cancel_by_s = max(asked_at_s + CANCEL_GRACE_S, time.monotonic() + CANCEL_GRACE_S / 2)
                 child.process.send_signal(signal.SIGUSR1)
 
-    def _work_waits(self) -> bool:
-        """Returns True if more operations wait than the children that have not claimed yet will take."""
+    def _fits(self, operation: Operation) -> bool:
+        """Returns True if its threads find cores beside those that run, or if nothing runs.
+
+        None is passed over: one with many threads would wait for ever behind others with few.
+        """
+        taken = sum(child.threads for child in self._children)
+        return not self._children or taken + operation.threads <= self._most_threads
+
+    def _oldest_waiting(self) -> Operation | None:
+        """Returns the oldest operation that waits behind those that the children will claim."""
         if self._capabilities is None:
             self._capabilities = self._reported()
         able = dict.fromkeys(KINDS, Capability()) if self._capabilities is None else self._capabilities
         starting = sum(child.operation_id is None for child in self._children)
         stamp = identity.data_stamp(data_root())
-        return self._store.claimable(self.worker_id, able, data_stamp=stamp, behind=starting) is not None
+        return self._store.claimable(self.worker_id, able, data_stamp=stamp, behind=starting)
 
     def _reported(self) -> Capabilities | None:
         """Returns the capabilities that a child has reported for this machine."""
         me = next((worker for worker in self._store.workers() if worker.id == self.worker_id), None)
         return None if me is None else me.capabilities
 
-    def _spawn(self) -> None:
+    def _spawn(self, threads: int) -> None:
         process = subprocess.Popen(
             [sys.executable, "-m", "ktrdr.operations.pool.child", self.worker_id, str(os.getpid())],
             env=self._environment,
@@ -234,7 +252,7 @@ class Runner:
             process_group=0,
         )
         try:
-            child = _Child(process, Owner.of_process(process.pid))
+            child = _Child(process, Owner.of_process(process.pid), threads)
         except BaseException:  # it would run an operation that nobody watches
             process.kill()
             process.wait()

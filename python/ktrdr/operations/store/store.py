@@ -31,6 +31,7 @@ from ktrdr.operations.store.claims import Capabilities
 from ktrdr.operations.store.database import Database, database_url
 from ktrdr.operations.store.migrations.schema import bring_to_head
 from ktrdr.operations.store.rows import find, look_up
+from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.settings import lease_seconds
 
 _SEGMENTS_AT_ONCE = 64
@@ -78,17 +79,19 @@ class Store:
         kind: str,
         spec: Json,
         *,
-        threads: int = 2,
+        threads: int = DEFAULT_THREADS,
+        threads_named: bool = True,
         model_id: str | None = None,
         idempotency_key: str | None = None,
         note: str | None = None,
     ) -> Operation:
         """Returns a new pending operation, or the one made before with that key and request.
 
+        ``threads_named`` is False where the worker has chosen the threads: they are then no part of the request.
         ``IdempotencyConflict`` if the key was used for another request.
         """
         new = submissions.new_id(kind)
-        request = submissions.Request(kind, spec, threads, model_id, submissions.read_note(note))
+        request = submissions.Request(kind, spec, threads, model_id, submissions.read_note(note), threads_named)
         work = partial(submissions.submit, operation_id=new, request=request, key=idempotency_key)
         try:
             return self._database.repeat(work)
@@ -102,7 +105,7 @@ class Store:
         owner: Owner,
         capability: Capability | None = None,
         *,
-        threads: int = 2,
+        threads: int = DEFAULT_THREADS,
         model_id: str | None = None,
         note: str | None = None,
     ) -> Claim:
@@ -170,13 +173,12 @@ class Store:
         *,
         data_stamp: str | None = None,
         behind: int = 0,
-    ) -> str | None:
+    ) -> Operation | None:
         """Returns the operation that ``claim_next`` would take after ``behind`` others, without taking it."""
         claimant = claims.Claimant(worker_id, capabilities, data_stamp)
 
-        def look(connection: Connection) -> str | None:
-            found = islice(claims.candidates(connection, claimant), behind, None)
-            return next((operation.id for operation in found), None)
+        def look(connection: Connection) -> Operation | None:
+            return next(islice(claims.candidates(connection, claimant), behind, None), None)
 
         return self._database.read(look)
 

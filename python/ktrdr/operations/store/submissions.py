@@ -30,11 +30,13 @@ class Request:
     threads: int
     model_id: str | None
     note: str | None = None
+    threads_named: bool = True
 
     @property
     def body_hash(self) -> bytes:
         """Returns the hash by which two requests are compared."""
-        body = [self.kind, self.spec, self.threads, self.model_id, *([self.note] if self.note else [])]
+        threads = self.threads if self.threads_named else None
+        body = [self.kind, self.spec, threads, self.model_id, *([self.note] if self.note else [])]
         return hashlib.sha256(to_json(body).encode()).digest()
 
 

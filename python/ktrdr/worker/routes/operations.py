@@ -99,7 +99,13 @@ def resumed(parts: Service, operation_id: str, body: ResumeBody) -> Accepted:
 def submitted(parts: Service, kind: str, spec: Json, body: Keyed, *, model_id: str | None = None) -> Accepted:
     """Stores an operation for the next free slot of any worker; one key and body give one operation."""
     made = parts.store.submit(
-        kind, spec, threads=body.threads, model_id=model_id, idempotency_key=body.idempotency_key, note=body.note
+        kind,
+        spec,
+        threads=body.threads or parts.threads,
+        threads_named=body.threads is not None,
+        model_id=model_id,
+        idempotency_key=body.idempotency_key,
+        note=body.note,
     )
     return accepted(parts, made)
 

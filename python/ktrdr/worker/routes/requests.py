@@ -12,6 +12,7 @@ from ktrdr.decision.job.request import PaperParameters, PaperRequest
 from ktrdr.errors import RequestInvalid
 from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Operation
+from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.text import nearest
 from ktrdr.training.job.request import TrainingParameters, TrainingRequest
 from ktrdr.worker.schemas import ForkBody, PaperBody, Rules, StartBody, SweepBody, TrainingBody, WalkForwardBody
@@ -21,7 +22,7 @@ def request_of(body: StartBody) -> BacktestRequest:
     """Returns the backtest that a start asks for; raises ``ConfigError`` leaves and ``ArgumentInvalid``."""
     parameters = {name: getattr(body, name) for name in BacktestParameters.model_fields}
     parameters["execution"] = _execution(body)
-    return BacktestRequest.of(body.strategy, **parameters, allow_path=False, threads=body.threads)
+    return BacktestRequest.of(body.strategy, **parameters, allow_path=False, threads=body.threads or DEFAULT_THREADS)
 
 
 def training_of(body: TrainingBody) -> TrainingRequest:

@@ -82,7 +82,8 @@ def test_a_worker_stores_its_profile_and_another_one_is_kept_away(folder: Path, 
     assert left.profile is not None
     other = {kind: Capability({**left.profile, "torch": "another"}, mine.semantics)}
     assert store.claimable("two", other) is None
-    assert store.claimable("two", {kind: mine}) == left.id
+    seen = store.claimable("two", {kind: mine})
+    assert seen is not None and seen.id == left.id
     stores.sql(store, 'UPDATE operations SET profile = \'{"torch": "another"}\'')
     with pytest.raises(ProfileMismatch):
         claim_for_resume(store, left.id)

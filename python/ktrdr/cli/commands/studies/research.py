@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from ktrdr.cli.output import CommandResult
-from ktrdr.cli.runs.options import Flag, Note, QueueWorker, Threads, Whole
+from ktrdr.cli.runs.options import Flag, Note, QueueWorker, SlotThreads, Whole
 from ktrdr.profile import DEFAULT_THREADS
 
 
@@ -21,7 +21,7 @@ def research(
     start_date: str | None = None,
     end_date: str | None = None,
     seed: Whole | None = None,
-    threads: Threads = DEFAULT_THREADS,
+    threads: SlotThreads = None,
     note: Note = None,
     worker: QueueWorker = None,
 ) -> CommandResult:
@@ -63,10 +63,11 @@ def research(
     from ktrdr.research.job.foreground import begin
 
     store = Store.open()
-    return in_foreground(lambda _: begin(store, request, threads=threads, note=note), store)
+    here = DEFAULT_THREADS if threads is None else threads
+    return in_foreground(lambda _: begin(store, request, threads=here, note=note), store)
 
 
-def start_body(spec: dict[str, Any], model: str | None, threads: int, note: str | None) -> dict[str, Any]:
+def start_body(spec: dict[str, Any], model: str | None, threads: int | None, note: str | None) -> dict[str, Any]:
     """Returns the body of a start; a strategy that was given goes as its text."""
     given = {
         "brief": spec["brief"],
@@ -75,6 +76,7 @@ def start_body(spec: dict[str, Any], model: str | None, threads: int, note: str 
         "end_date": spec["end"],
         "seed": spec["seed"],
         "strategy_yaml": spec["strategy_text"],
+        "threads": threads,
         "note": note,
     }
-    return {**{name: value for name, value in given.items() if value is not None}, "threads": threads}
+    return {name: value for name, value in given.items() if value is not None}

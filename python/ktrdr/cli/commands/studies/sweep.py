@@ -41,7 +41,7 @@ def sweep(
     *,
     grid: Grids,
     options: RunOptions = NO_OPTIONS,
-    threads: Whole = DEFAULT_THREADS,
+    threads: Whole | None = None,
     note: Note = None,
     out: Out = None,
     worker: str | None = None,
@@ -53,7 +53,7 @@ def sweep(
     grid
         Values of a rule, as execution.x=0,0.1 or decisions.y=0.4:0.9:0.05.
     threads
-        Torch threads of the scoring.
+        Torch threads of the scoring; by default 2, on a worker those that its slots leave.
     out
         Write the table of scenarios to this Parquet or CSV file.
     worker
@@ -68,10 +68,10 @@ def sweep(
     if out is not None:
         _check_out(out, worker)
     with naming_flags():
-        check_threads(threads)
+        here = check_threads(DEFAULT_THREADS if threads is None else threads)
         request = SweepRequest.of(strategy, symbol, timeframe, grid=grid_of(grid), **options.parameters())
     if worker is None:
-        return _here(request, threads, note, out)
+        return _here(request, here, note, out)
     from ktrdr.cli.runs import client
     from ktrdr.worker.client import WorkerClient
 

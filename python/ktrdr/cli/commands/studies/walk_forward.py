@@ -14,8 +14,8 @@ from ktrdr.cli.runs.options import (
     Note,
     QueueWorker,
     Settings,
+    SlotThreads,
     StrategyName,
-    Threads,
     Whole,
     naming_flags,
     rules_of,
@@ -85,7 +85,7 @@ def walk_forward(
     *,
     folds: Whole,
     options: FoldOptions = NO_OPTIONS,
-    threads: Threads = DEFAULT_THREADS,
+    threads: SlotThreads = None,
     note: Note = None,
     worker: QueueWorker = None,
 ) -> CommandResult:
@@ -105,10 +105,10 @@ def walk_forward(
     if worker is None:
         require("torch", "safetensors")
     with naming_flags():
-        check_threads(threads)
+        here = check_threads(DEFAULT_THREADS if threads is None else threads)
         request = WalkForwardRequest.of(strategy, symbol, timeframe, folds, **options.parameters())
     if worker is None:
-        return _here(request, threads, note)
+        return _here(request, here, note)
     from ktrdr.cli.runs import client
     from ktrdr.worker.client import WorkerClient
 

@@ -17,8 +17,8 @@ from support.process.asgi import Said, ask
 HEADERS = {"host": "localhost", "content-type": "application/json"}
 
 
-def start(store: Store, **body: Any) -> Said:
-    app = create_app(Service.of(store, Runner(store, 1), Access()))
+def start(store: Store, slot_threads: int = 2, **body: Any) -> Said:
+    app = create_app(Service.of(store, Runner(store, 1), Access(), slot_threads))
     return ask(app, "POST", "/research/start", HEADERS, [json.dumps(body).encode()])
 
 
@@ -72,3 +72,14 @@ def test_what_is_refused_is_not_stored(store: Store, body: dict[str, Any], code:
     assert said.code == code, said.body
     assert said.status == 422
     assert store.list()[0] == []
+
+
+def test_threads_that_nobody_named_are_those_of_the_slots(store: Store) -> None:
+    body = {"brief": "RSI on 1h for EURUSD", "model": "grammar", "idempotency_key": "k"}
+    said = [json.loads(start(store, slot_threads, **body).body) for slot_threads in (1, 2)]
+    assert said[0] == said[1], "a worker with other slots gets the same request"
+    assert store.get(said[0]["operation_id"]).threads == 1
+    named = json.loads(start(store, 1, **body | {"threads": 5, "idempotency_key": "another"}).body)
+    assert store.get(named["operation_id"]).threads == 5
+    conflict = start(store, 1, **body, threads=1)
+    assert (conflict.status, json.loads(conflict.body)["error"]["code"]) == (409, "idempotency_conflict")
