@@ -42,7 +42,7 @@ SPECIFIED = {
     ("GET", "/operations/{operation_id}/scenarios"),
     ("GET", "/operations/{operation_id}/explanation"),
     ("GET", "/workers"), ("GET", "/health"), ("GET", "/ready"), ("GET", "/metrics"), ("GET", "/"),
-    ("POST", "/session"),
+    ("POST", "/session"), ("POST", "/session/end"),
 }  # fmt: skip
 
 PAGES = {
@@ -736,6 +736,32 @@ def test_a_session_of_a_browser(guarded: Service) -> None:
         own = {"origin": guarded.url}
         assert client.post(f"/operations/{UNKNOWN}/cancel", headers=own).status_code == 404
         assert client.post(f"/operations/{UNKNOWN}/cancel").status_code == 403
+
+
+def test_a_sign_out_ends_the_session_and_every_copy_of_its_cookie(guarded: Service, place: Place) -> None:
+    with guarded.client() as client:
+        own = {"origin": guarded.url}
+        opened = client.post("/session", json={"token": TOKEN})
+        copied = {"cookie": opened.headers["set-cookie"].partition(";")[0]}
+        assert 'data-post="/session/end"' in client.get("/").text
+        assert client.post("/session/end", json={}).status_code == 403, "no origin"
+        said = client.post("/session/end", json={}, headers=own)
+        assert (said.status_code, said.json()) == (200, {"status": "ok"})
+        assert "Max-Age=0" in said.headers["set-cookie"]
+        assert dict(client.cookies) == {}
+        assert client.get("/operations").status_code == client.get("/operations", headers=copied).status_code == 401
+        assert client.post("/session/end", json={}, headers=own).status_code == 401
+        client.post("/session", json={"token": TOKEN})
+        assert client.get("/operations").status_code == 200, "another session is another session"
+    with guarded.client(TOKEN) as program:
+        assert code_of(program.post("/session/end", json={})) == "not_found"
+        assert "/session/end" not in program.get("/").text
+    settings = {"KTRDR_API_TOKEN": TOKEN}
+    with (
+        service(Place(place.folder, place.url, dict(place.settings) | settings)) as another,
+        another.client() as client,
+    ):
+        assert client.get("/operations", headers=copied).status_code == 401, "another worker of this data folder"
 
 
 def test_no_address_that_others_reach_without_a_token(place: Place) -> None:

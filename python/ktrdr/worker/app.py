@@ -84,8 +84,9 @@ def create_app(service: Service) -> ASGIApp:
     api = create_api(service)
     api.openapi = document_of(api, guarded=service.access.token is not None)  # type: ignore[method-assign]
     verbs = partial(_verbs, api)
-    app = VerbMiddleware(BodyMiddleware(api), verbs)
-    return MetricsMiddleware(AccessMiddleware(app, service.access, login_page, verbs), service.meters)
+    behind = VerbMiddleware(BodyMiddleware(api), verbs)
+    gate = AccessMiddleware(behind, service.access, login_page, verbs, service.signed_out)
+    return MetricsMiddleware(gate, service.meters)
 
 
 def _verbs(api: FastAPI, scope: Scope) -> frozenset[str]:

@@ -14,9 +14,12 @@ from ktrdr.errors import NotFound, RequestInvalid
 from ktrdr.operations.models import OPERATION_ID, REFERENCE, Operation
 from ktrdr.operations.store.store import Store
 from ktrdr.profile import DEFAULT_THREADS
+from ktrdr.settings import data_root
 from ktrdr.text import nearest, one_line
+from ktrdr.worker.access.session import SignedOut
 from ktrdr.worker.access.settings import Access
 from ktrdr.worker.events import LIST, Broadcaster, State
+from ktrdr.worker.guard.guesses import Guesses
 from ktrdr.worker.guard.readiness import Readiness
 from ktrdr.worker.metrics import WorkerMetrics
 from ktrdr.worker.views import OperationView, operation_view
@@ -48,7 +51,7 @@ class Runs(Protocol):
 
 @dataclass(frozen=True)
 class Service:
-    """Store, runner, access, event streams, metrics, readiness and default threads of one worker."""
+    """Store, runner, access, event streams, metrics, readiness, default threads and logins of one worker."""
 
     store: Store
     runner: Runs
@@ -57,12 +60,15 @@ class Service:
     meters: WorkerMetrics
     readiness: Readiness
     threads: int
+    signed_out: SignedOut
+    guesses: Guesses
 
     @classmethod
     def of(cls, store: Store, runner: Runs, access: Access, threads: int = DEFAULT_THREADS) -> Service:
         """Returns the parts of a worker over one store; ``threads`` are those of a start that names none."""
         events = Broadcaster(lambda name: _list_state(store) if name == LIST else _state(store, name))
-        return cls(store, runner, access, events, WorkerMetrics(), Readiness(store, runner), threads)
+        logins = SignedOut(data_root() / "signed_out"), Guesses()
+        return cls(store, runner, access, events, WorkerMetrics(), Readiness(store, runner), threads, *logins)
 
     def is_alone(self) -> bool:
         """Returns True if no other live worker might have the bars that are missing here."""

@@ -104,6 +104,16 @@ def test_a_signed_in_page_reads_and_changes(page: Page, guarded: Service) -> Non
     assert page.run("fetch('http://127.0.0.1:9/').then(() => 'sent', () => 'refused')") == "refused"
 
 
+def test_a_person_signs_out(page: Page, guarded: Service) -> None:
+    """The button is on every page, and leads to the form; the way back shows nothing."""
+    signed_in(page, guarded.url)
+    page.open(f"{guarded.url}/dashboard/workers")
+    page.run("document.querySelector('header button').click()")
+    page.wait("document.querySelector('#token') !== null")
+    page.open(f"{guarded.url}/dashboard/workers")
+    assert page.run("document.querySelector('#token') !== null && document.querySelector('table') === null")
+
+
 def test_a_page_of_another_port_can_do_nothing(page: Page, guarded: Service, place: Place) -> None:
     """The same site, so the cookie travels; another origin, so the worker refuses."""
     signed_in(page, guarded.url)

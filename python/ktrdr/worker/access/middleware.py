@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
@@ -18,6 +18,9 @@ from ktrdr.worker.errors import error_response
 
 KNOWN = "ktrdr.known"
 """Key in a request's scope; True if its caller has a token or a session, or if none is needed."""
+
+SESSION = "ktrdr.session"
+"""Key in a request's scope; the cookie of the session that its caller is known by, else None."""
 
 OPEN_PATHS = frozenset({"/health", "/ready"})
 PAGES = "/dashboard"
@@ -47,6 +50,7 @@ class AccessMiddleware:
         login_page: makes the form for a person who asks for a page without a session, with the status to send.
         verbs: returns the verbs that an address has; a verb that it does not have is refused behind these checks, and
             needs no content type.
+        signed_out: the cookies of sessions that their owner has ended.
     """
 
     def __init__(
@@ -55,11 +59,13 @@ class AccessMiddleware:
         access: Access,
         login_page: Callable[[int], ASGIApp],
         verbs: Verbs = lambda _: frozenset(),
+        signed_out: Container[str] = (),
     ) -> None:
         self._app = app
         self._access = access
         self._login_page = login_page
         self._verbs = verbs
+        self._signed_out = signed_out
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one ASGI call."""
@@ -91,12 +97,31 @@ class AccessMiddleware:
             return False
         _check_host(headers, self._access.hosts)
         _check_site(headers)
-        known = self._access.token is None or _is_known(headers, self._access.token, reading=reading)
+        known = self._access.token is None or self._is_known(scope, self._access.token, reading=reading)
         if not known and (scope["method"], path) not in _LOGIN:
             raise AuthRequired("a token is needed", expected="Authorization: Bearer TOKEN, or a session")
         if not reading and scope["method"] in (self._verbs(scope) or {scope["method"]}):
             _check_content_type(headers)
         return known
+
+    def _is_known(self, scope: Scope, token: str, *, reading: bool) -> bool:
+        """Returns True for the right bearer token, or for an open session, which the scope then names.
+
+        A bearer token decides alone. A request that changes something in a session needs this service's own Origin.
+        """
+        headers = Headers(scope=scope)
+        if "authorization" in headers:
+            scheme, _, bearer = headers["authorization"].partition(" ")
+            if scheme.lower() != "bearer" or not same_token(bearer.strip().encode("latin-1"), token):
+                raise AuthRequired("not the token of this service", where="Authorization")
+            return True
+        cookie = _session_cookie(headers)
+        if cookie is None or not is_open(cookie, token) or cookie in self._signed_out:
+            return False
+        if not reading and not _is_own_origin(headers):
+            raise HostNotAllowed("with a session a request that changes something needs this origin", where="Origin")
+        scope[SESSION] = cookie
+        return True
 
 
 def _check_head(scope: Scope) -> None:
@@ -132,29 +157,12 @@ def _is_own_origin(headers: Headers) -> bool:
         return False
 
 
-def _is_known(headers: Headers, token: str, *, reading: bool) -> bool:
-    """Returns True for the right bearer token, or for an open session.
-
-    A bearer token decides alone. A request that changes something in a session needs this service's own Origin.
-    """
-    if given := headers.getlist("authorization"):
-        scheme, _, bearer = given[0].partition(" ")
-        if len(given) > 1 or scheme.lower() != "bearer" or not same_token(bearer.strip().encode("latin-1"), token):
-            raise AuthRequired("not the token of this service", where="Authorization")
-        return True
-    if not any(is_open(cookie, token) for cookie in _session_cookies(headers)):
-        return False
-    if not reading and not _is_own_origin(headers):
-        raise HostNotAllowed("with a session a request that changes something needs this origin", where="Origin")
-    return True
-
-
-def _session_cookies(headers: Headers) -> list[str]:
+def _session_cookie(headers: Headers) -> str | None:
     try:
         parsed = SimpleCookie(headers.get("cookie", ""))
     except CookieError:
-        return []
-    return [parsed[COOKIE].value] if COOKIE in parsed else []
+        return None
+    return parsed[COOKIE].value if COOKIE in parsed else None
 
 
 def _check_content_type(headers: Headers) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextvars import ContextVar
 from functools import cache
 
 from fastapi.responses import HTMLResponse
@@ -12,6 +13,9 @@ from markupsafe import Markup, escape
 from ktrdr._version import __version__
 from ktrdr.operations.models import OPERATION_ID
 from ktrdr.worker.access.middleware import PAGES
+
+IN_SESSION: ContextVar[bool] = ContextVar("in_session", default=False)
+"""True while a request of a session is answered: its pages then have the button that ends it."""
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'self'; "
@@ -32,7 +36,7 @@ def page(template: str, *, status: int = 200, policy: str = _POLICY, **values: o
         policy: content security policy; by default that of pages with script and style of this service.
         values: names of the template. Text among them is escaped, markup is not.
     """
-    text = _environment().get_template(template).render(**values)
+    text = _environment().get_template(template).render(in_session=IN_SESSION.get(), **values)
     return HTMLResponse(text, status, headers={"content-security-policy": policy})
 
 

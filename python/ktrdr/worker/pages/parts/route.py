@@ -10,8 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from ktrdr.errors import KtrdrError
+from ktrdr.worker.access.middleware import SESSION
 from ktrdr.worker.errors import invalid
-from ktrdr.worker.pages.parts.rendering import page
+from ktrdr.worker.pages.parts.rendering import IN_SESSION, page
 from ktrdr.worker.statuses import http_status
 
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -25,6 +26,7 @@ class PageRoute(APIRoute):
         answer = super().get_route_handler()
 
         async def answer_or_say_why(request: Request) -> Response:
+            IN_SESSION.set(SESSION in request.scope)
             try:
                 return await answer(request)
             except RequestValidationError as error:
