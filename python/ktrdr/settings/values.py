@@ -67,6 +67,9 @@ SETTINGS = (
 _SLEEPING = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
 """Threads that wait for others sleep. Spinning, those of two runs at once take the cores from each other."""
 
+_UNCOUNTED = {"MIMALLOC_ARENA_EAGER_COMMIT": "0"}
+"""The core's allocator asks for memory as it is used: a gigabyte reserved ahead would count against a run's limit."""
+
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
@@ -96,7 +99,7 @@ def for_child(run_memory_mb: int) -> dict[str, str]:
     ``KTRDR_RUN_MEMORY_MB``.
     """
     given = {name: found.text for name in _BY_NAME if (found := written(name)) is not None}
-    return {**_SLEEPING, **os.environ, "KTRDR_RUN_MEMORY_MB": str(run_memory_mb), **given}
+    return {**_SLEEPING, **_UNCOUNTED, **os.environ, "KTRDR_RUN_MEMORY_MB": str(run_memory_mb), **given}
 
 
 def let_waiting_threads_sleep() -> None:

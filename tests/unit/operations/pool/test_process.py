@@ -11,7 +11,7 @@ import pytest
 
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.operations.pool.process import LEAST_RUN_MB, check_run_memory, memory_share
-from ktrdr.settings import run_memory_mb
+from ktrdr.settings import for_child, run_memory_mb
 
 _SLEEPER = "import sys, time; from ktrdr.operations.pool.process import die_with_parent; "
 
@@ -78,5 +78,5 @@ def test_a_run_begins_with_the_least_memory() -> None:
         "from ktrdr.operations.pool.process import limit_memory; limit_memory(); import torch; "
         "from ktrdr.operations.kind import capabilities; print(len(capabilities()) > 0)"
     )
-    said = python(code, KTRDR_RUN_MEMORY_MB=str(LEAST_RUN_MB), OMP_NUM_THREADS="1")
+    said = python(code, **(for_child(1) | {"KTRDR_RUN_MEMORY_MB": str(LEAST_RUN_MB), "OMP_NUM_THREADS": "1"}))
     assert said.stdout == "True\n", said.stderr[-500:]
