@@ -28,6 +28,16 @@ def small_disk(at: Path, size: str) -> Iterator[Path]:
 
 
 @contextmanager
+def read_only(disk: Path) -> Iterator[None]:
+    """Nothing on it can be written, by root neither."""
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+
+
+@contextmanager
 def full(disk: Path) -> Iterator[None]:
     """Not a byte is left."""
     ballast = disk / "ballast"

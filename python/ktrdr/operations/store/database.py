@@ -8,8 +8,10 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Double, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -24,6 +26,7 @@ from ktrdr.errors import ArgumentInvalid, StorageUnavailable
 BUSY_SECONDS = 5
 ANSWER_SECONDS = 20
 _WRITES = "ktrdr_writes"
+_NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
 _Result = TypeVar("_Result")
 
 _SQLITE_TRANSIENT = {"BUSY", "LOCKED", "FULL", "IOERR", "CANTOPEN", "PROTOCOL", "NOMEM"}
@@ -107,23 +110,63 @@ def _sqlite(url: URL) -> Engine:
         file.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
+        if error.errno in _NOT_WRITABLE and os.access(file, os.R_OK):
+            return _engine(_only_read(url, file), partial(_configure, writes=False))
         full = error.errno == errno.ENOSPC
         what = "the database cannot be opened"
         raise StorageUnavailable(what, where=file.name, found=error.strerror, transient=full) from None
+    return _engine(url, partial(_prepare, file))
+
+
+def _engine(url: URL, prepare: Callable[[sqlite3.Connection], None]) -> Engine:
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
-    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "connect", lambda connection, _record: prepare(connection))
     event.listen(engine, "begin", _begin)
     return engine
 
 
-def _prepare(connection: sqlite3.Connection, _: Any) -> None:
+def _only_read(url: URL, file: Path) -> URL:
+    """Returns the address of a database in a folder that cannot be written; SQLite then looks for no locks.
+
+    Without a WAL the file alone has all that was committed. With one, SQLite needs the files beside it as they are.
+    """
+    wal = file.with_name(f"{file.name}-wal")
+    settled = not wal.exists() or wal.stat().st_size == 0
+    options = {"mode": "ro", "uri": "true", **({"immutable": "1"} if settled else {})}
+    return url.set(database=f"file:{quote(str(file.absolute()))}", query=options)
+
+
+def _prepare(file: Path, connection: sqlite3.Connection) -> None:
+    """Prepares a connection that may write; raises ``StorageUnavailable`` where the WAL has been taken away."""
+    if _lacks_wal(file):
+        connection.close()
+        raise StorageUnavailable(
+            "the database's WAL is missing: the last writes are in it",
+            where=file.name,
+            expected=f"{file.name}-wal beside it",
+            hint=f"put it back; without it, remove {file.name}-shm to use what is in {file.name} alone",
+        )
+    _configure(connection)
+
+
+def _lacks_wal(file: Path) -> bool:
+    """Returns True if the index of a WAL stays there without the WAL; another process may be closing both."""
+    for _ in range(3):
+        index, wal = (file.with_name(file.name + end).exists() for end in ("-shm", "-wal"))
+        if wal or not index:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _configure(connection: sqlite3.Connection, *, writes: bool = True) -> None:
     """Turns off the implicit transactions of Python's sqlite3, which begin only at the first change."""
     connection.isolation_level = None
     # A text that a damaged disk has changed reaches its reader, which refuses it and keeps the other rows.
     connection.text_factory = _decoded
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
-    if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+    if writes and connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
         _keep_a_wal(connection)
 
 
@@ -213,6 +256,8 @@ def _unavailable(error: DBAPIError) -> StorageUnavailable:
         text = str(cause)
         name = state or ("refused" if any(words in text for words in _REFUSED) else "no connection")
         transient = name == "no connection" or (state or "").startswith(_POSTGRESQL_TRANSIENT)
+    if name.startswith("SQLITE_READONLY"):
+        return StorageUnavailable("the database can only be read", found=name, hint="its folder cannot be written")
     return StorageUnavailable(
         _reason(name) if transient else "the database cannot be used", found=name, transient=transient
     )
