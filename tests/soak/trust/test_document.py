@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from support.process.processes import Place, furnish, strategy
+from support.process.processes import Place, furnish, strategy, wait_until
 from support.process.service import TOKEN, Service, service
 from support.soak import interpreter
 
@@ -24,6 +24,7 @@ CHECKS = (
     "response_headers_conformance", "unsupported_method", "ignored_auth",
 )  # fmt: skip
 """Not ``use_after_free``: DELETE cancels an operation, as it is documented, and leaves it there."""
+COMPLETED = 6
 HOOKS = Path(__file__).parents[2] / "support" / "peers"
 ENDLESS = ("--exclude-path-regex", "/events$")
 """A stream of events does not end before its operation."""
@@ -44,10 +45,15 @@ def place(tmp_path: Path) -> Place:
     return Place(furnish(tmp_path / "data", 3_000, ("mlp",)), f"sqlite:///{tmp_path / 'ktrdr.db'}")
 
 
-def tried(schemathesis: str, running: Service, folder: Path, *words: str) -> str:
+def tried(schemathesis: str, place: Place, running: Service, folder: Path, *words: str) -> str:
     """Returns the words of the program about a service, with the document that the service gives."""
     with running.client(TOKEN) as client:
         (folder / "openapi.json").write_text(client.get("/openapi.json").text)
+    store = place.store()
+    done = [place.submit(store, "mlp", start=f"2024-01-{day}") for day in range(20, 20 + COMPLETED)]
+    names = [wait_until(store, each.id, within_s=600).id for each in done]
+    store.close()
+    (folder / "operations.txt").write_text(" ".join(names))
     (folder / "strategy.yaml").write_text(yaml.safe_dump(strategy("mlp"), sort_keys=False))
     asked = [
         schemathesis, "run", "openapi.json", "--url", running.url, "--phases", "examples,coverage,fuzzing,stateful",
@@ -65,7 +71,7 @@ def tried(schemathesis: str, running: Service, folder: Path, *words: str) -> str
 def test_trust_8_document(schemathesis: str, place: Place, tmp_path: Path, record_property: Tell) -> None:
     """Without a token, at a service that asks for none."""
     with service(place) as running:
-        record_property("table", _counts("document", tried(schemathesis, running, tmp_path)))
+        record_property("table", _counts("document", tried(schemathesis, place, running, tmp_path)))
 
 
 @pytest.mark.parametrize("words", [("-H", f"Authorization: Bearer {TOKEN}"), ()], ids=["given", "missing"])
@@ -74,7 +80,7 @@ def test_trust_8_document_token(
 ) -> None:
     """At a service that asks for a token: with it, and without."""
     with service(Place(place.folder, place.url, {"KTRDR_API_TOKEN": TOKEN})) as running:
-        said = tried(schemathesis, running, tmp_path, *words)
+        said = tried(schemathesis, place, running, tmp_path, *words)
     record_property("table", _counts(f"document, token {'given' if words else 'missing'}", said))
 
 

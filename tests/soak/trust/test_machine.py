@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import threading
 import time
@@ -13,7 +14,7 @@ import pytest
 
 from ktrdr.operations.models import Status
 from ktrdr.operations.store.store import Store
-from support.process.processes import Place, furnish, wait_until
+from support.process.processes import Place, furnish, wait_for, wait_until
 from support.process.service import Service, service
 
 pytestmark = pytest.mark.soak
@@ -86,9 +87,11 @@ def asked(running: Service, a_second: float) -> Iterator[list[int]]:
 
 
 def children_s(pid: int) -> float:
-    """Processor seconds of the ended children of a process."""
+    """Returns the processor seconds of the children of a process, once all of them have ended and are counted."""
+    tasks = Path(f"/proc/{pid}/task")
+    wait_for(lambda: not any((task / "children").read_text() for task in tasks.iterdir()))
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[13]) + int(fields[14])) / 100
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_trust_load(place: Place, store: Store, record_property: Tell) -> None:

@@ -6,14 +6,13 @@ from typing import Annotated, Any
 
 import polars as pl
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import HTMLResponse
 
 from ktrdr.analysis.explanation.stored import explanation_of
 from ktrdr.errors import NotCompleted
 from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Operation, Status
 from ktrdr.operations.registry import report_of
-from ktrdr.worker.routes.tables import FORMATS, table_answer
+from ktrdr.worker.routes.tables import FORMATS, Pieces, large_answer, table_answer
 from ktrdr.worker.service import OperationId, Parts, Service
 from ktrdr.worker.views import ExplanationView, ResultView, result_view
 
@@ -57,12 +56,15 @@ def scenarios(request: Request, parts: Parts, operation_id: OperationId) -> Resp
 
 
 @router.get("/report", response_class=Response, responses=_PAGE)
-def report(parts: Parts, operation_id: OperationId) -> HTMLResponse:
+def report(parts: Parts, operation_id: OperationId) -> Response:
     """Returns the report of a completed run as one HTML page; 404 for a kind without one."""
     operation = _completed(parts, operation_id)
     make = report_of(operation.kind)
-    text = make(kind_of(operation.kind).result(parts.store, operation_id))
-    return HTMLResponse(text, headers={"content-security-policy": "frame-ancestors 'none'"})
+    return large_answer(
+        lambda: _page(make(kind_of(operation.kind).result(parts.store, operation_id))),
+        "text/html",
+        {"content-security-policy": "frame-ancestors 'none'"},
+    )
 
 
 @router.get("/explanation")
@@ -71,6 +73,10 @@ def explanation(parts: Parts, operation_id: OperationId, trade: _Trades = None) 
     operation = _completed(parts, operation_id)
     found = explanation_of(parts.store, operation.id, trade)
     return ExplanationView(operation_id=operation.id, baseline=found.baseline, decisions=found.decisions)
+
+
+def _page(text: str) -> Pieces:
+    yield text.encode()
 
 
 def _table(parts: Service, operation_id: str, name: str) -> pl.DataFrame:

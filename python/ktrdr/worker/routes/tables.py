@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -75,19 +75,29 @@ FORMATS = (
 def table_answer(request: Request, name: str, frame: Callable[[], pl.DataFrame]) -> Response:
     """Returns the table ``name`` in a format that the request accepts; ``frame`` is called only if there is one.
 
-    A table is in memory until it has been sent, or its reader has gone: so few are sent at once. Raises
-    ``RequestInvalid`` that lists the formats, ``Busy``.
+    Raises ``RequestInvalid`` that lists the formats, ``Busy``.
     """
     chosen = accepted_format(request.headers.get("accept", "*/*"))
+    return large_answer(lambda: chosen.write(frame(), name), chosen.media_type)
+
+
+def large_answer(
+    make: Callable[[], Pieces], media_type: str, headers: Mapping[str, str] | None = None
+) -> StreamingResponse:
+    """Returns an answer of which few are sent at once, since it is in memory until it is sent or its reader has gone.
+
+    ``make`` is called only if there is room for its pieces, a generator; else ``Busy``.
+    """
     if not _SENDING.acquire(blocking=False):
-        raise Busy("too many tables are being sent", expected=f"at most {MOST_AT_ONCE} at once", retry_after=1.0)
+        what = "too many tables and reports are being sent"
+        raise Busy(what, expected=f"at most {MOST_AT_ONCE} at once", retry_after=1.0)
     try:
-        pieces = chosen.write(frame(), name)
+        pieces = make()
     except BaseException:
         _SENDING.release()
         raise
     weakref.finalize(pieces, _SENDING.release)  # also of an answer that nobody has begun to read
-    return StreamingResponse(pieces, media_type=chosen.media_type)
+    return StreamingResponse(pieces, media_type=media_type, headers=headers)
 
 
 def accepted_format(accept: str) -> Format:

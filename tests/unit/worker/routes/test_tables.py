@@ -6,13 +6,16 @@ import gc
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import polars as pl
 import pytest
 from starlette.requests import Request
 
 from ktrdr.errors import Busy, RequestInvalid
-from ktrdr.worker.routes import tables
+from ktrdr.operations.models import Status
+from ktrdr.worker.routes import results, tables
 from ktrdr.worker.routes.tables import FORMATS, accepted_format
 
 CSV = "text/csv"
@@ -70,3 +73,17 @@ def test_few_tables_are_in_memory_at_once() -> None:
     for _ in range(3 * tables.MOST_AT_ONCE):
         answer()
         gc.collect()
+
+
+def test_reports_count_among_the_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that nobody reads is in memory, too."""
+    operation = SimpleNamespace(kind="backtest", status=Status.COMPLETED)
+    parts: Any = SimpleNamespace(store=SimpleNamespace(whole=lambda _: operation))
+    monkeypatch.setattr(results, "report_of", lambda _: lambda _: "<p>page</p>")
+    monkeypatch.setattr(results, "kind_of", lambda _: SimpleNamespace(result=lambda *_: None))
+    held = [results.report(parts, "backtest_1") for _ in range(tables.MOST_AT_ONCE)]
+    with pytest.raises(Busy, match="reports"):
+        results.report(parts, "backtest_1")
+    held.clear()
+    gc.collect()
+    assert results.report(parts, "backtest_1").media_type == "text/html"
