@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ktrdr.operations.store.store import Store
+from support.answers import answer_about, checked
 from support.inputs import edges
 from support.runs.cycles import Cycles, Scene, cycles
 
@@ -39,6 +42,10 @@ def whole(forks: Cycles, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     folder = tmp_path_factory.mktemp("whole")
     scene = scene_in(folder, f"sqlite:///{folder / 'ktrdr.db'}")
     assert scene.run(forks) == 0
+    operation = scene.operation()
+    assert operation is not None
+    with closing(Store.open(scene.url)) as store:
+        checked(answer_about(store, operation.id), "research")
     return scene.facts()
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ktrdr.operations import resume
 from ktrdr.operations.models import Status
-from support.process.processes import kill, wait_for
+from support.answers import checked
+from support.process.processes import answer_of, kill, wait_for
 from support.process.walk_forwards import ASKED, expected_in, only, placed
 
 
@@ -31,5 +31,7 @@ def test_a_killed_walk_forward_ends_in_the_same_result(
     kill(program)
     program.communicate()
     assert store.get(operation.id).status is Status.INTERRUPTED
-    assert resume(operation.id, store=store, data_dir=place.folder).result_hash == expected
+    answer = answer_of(place.call("--json", "operations", "resume", operation.id))
+    assert answer["result_hash"] == expected
+    checked(answer, "walk_forward")
     store.close()

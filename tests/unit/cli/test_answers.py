@@ -1,4 +1,7 @@
-"""The objects that ``--json`` prints have the shapes that their schema promises; no command is left out."""
+"""The objects that ``--json`` prints have the shapes that their schema promises; no command is left out.
+
+Those of a walk-forward and of a research are checked where such runs are made: `tests/integration/kinds`.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 import yaml
 
 from ktrdr._version import __version__
 from ktrdr.cli.catalog import COMMANDS, Group
-from ktrdr.cli.commands.reference.files import answers_schema
+from support.answers import SCHEMA, checked
 from support.inputs import worlds
 from support.process.processes import furnish
 
 Ktrdr = Callable[..., Any]
-SCHEMA = answers_schema()
 SPAN = "EURUSD 1h --start-date 2024-01-20 --end-date 2024-02-20"
 RUN = f"backtest run walker.yaml {SPAN}"
 LINES = (
@@ -31,10 +32,6 @@ LINES = (
     f"sweep walker.yaml {SPAN} --grid decisions.confidence_threshold=0.4,0.6", "operations list --limit 1",
 )  # fmt: skip
 FAILING = ("validate nowhere.yaml", "operations show nothing", "backtest show", "paper status")
-
-
-def checked(answer: dict[str, Any], shape: str) -> None:
-    jsonschema.validate(answer, {"$ref": f"#/$defs/{shape}", "$defs": SCHEMA["$defs"]})
 
 
 def shapes_of(line: str) -> list[str]:
