@@ -40,11 +40,11 @@ def _price(result: RunResult, shown: pl.DataFrame, every: int, decimals: int) ->
         return
     trades = result.trades
     first = int(result.equity["bar"][0])
-    marks = [
+    marked = trades if trades.height <= _MOST_MARKS else trades.clear()
+    few = [
         ((bar - first) / every, price, side, "up" if net > 0 else "down")
-        for bar, price, side, net in trades.select("entry_bar", "entry_price", "direction", "net_pnl").iter_rows()
+        for bar, price, side, net in marked.select("entry_bar", "entry_price", "direction", "net_pnl").iter_rows()
     ]
-    few = marks if len(marks) <= _MOST_MARKS else ()
     name = "Price, with entries (up: long, down: short; blue won, orange lost)" if few else "Price"
     line = Line(shown["close"].to_numpy(), "price")
     yield Panel(name, 150, (line,), lambda value: f"{value:,.{min(decimals, 4)}f}", few)

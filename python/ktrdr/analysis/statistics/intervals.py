@@ -19,6 +19,9 @@ from ktrdr.backtesting.results import BacktestResults
 from ktrdr.simulation.result import RunResult
 
 LEAST_VALUES: Final = 10
+_MOST_DRAWS: Final = 200_000_000
+"""Trades in all resamples together: a second or two of time for each hundred million."""
+_LEAST_RESAMPLES: Final = 200
 _CHUNK_VALUES: Final = 2**18
 Statistic = Callable[[Floats], Floats]
 
@@ -48,6 +51,9 @@ def metric_intervals(result: RunResult, level: float = 0.95, resamples: int = RE
     Days and trades are drawn in blocks of the length that suits them (`optimal_block`), seeded by the run's identity,
     or of a run from arrays by its hash: equal runs have equal intervals. Metrics need ten days or ten trades.
 
+    Of more than 100,000 trades fewer resamples are drawn, 200 at least: with so many trades an interval is narrow, and
+    its ends hardly depend on their number. ``resamples`` of the result says how many were drawn.
+
     An interval says how far a metric would move if the same sort of days came in another draw. It does not know that
     the run was chosen among others.
 
@@ -64,11 +70,12 @@ def metric_intervals(result: RunResult, level: float = 0.95, resamples: int = RE
     found: dict[str, Interval | None] = {}
     seed = seed_of(result)
     days = trades = None
+    profits = result.trades["net_pnl"].to_numpy()
+    resamples = min(resamples, max(_LEAST_RESAMPLES, _MOST_DRAWS // max(len(profits), 1)))
     if result.undefined.get("volatility") is None:
         returns = result.daily_returns
         days = optimal_block(returns)
         found |= _intervals(returns, _of_days(result), days, seed, level, resamples)
-    profits = result.trades["net_pnl"].to_numpy()
     if len(profits) >= LEAST_VALUES:
         trades = optimal_block(profits)
         found |= _intervals(profits, _OF_TRADES, trades, seed, level, resamples)

@@ -68,6 +68,16 @@ def test_parts_of_resamples_make_no_difference(result: RunResult, monkeypatch: p
     assert metric_intervals(result, resamples=50) == whole
 
 
+def test_very_many_trades_draw_fewer_resamples(result: RunResult, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work is bounded, and the result says how many were drawn; 200 are the least."""
+    assert metric_intervals(result).resamples == 2_000
+    count = result.trades.height
+    monkeypatch.setattr("ktrdr.analysis.statistics.intervals._MOST_DRAWS", 300 * count)
+    assert metric_intervals(result).resamples == 300
+    monkeypatch.setattr("ktrdr.analysis.statistics.intervals._MOST_DRAWS", 1)
+    assert metric_intervals(result).resamples == 200
+
+
 def test_nothing_from_too_few_days_or_trades() -> None:
     few = metric_intervals(traded(rows=9 * 24))
     assert few.block_days is None and "sharpe" not in few.intervals
