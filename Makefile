@@ -111,7 +111,7 @@ lock: $(VENV)/.installed ## Compile requirements.lock anew
 	@$(BIN)/python -m pip install --quiet pip-tools
 	@$(BIN)/pip-compile --quiet --no-header --no-emit-find-links --no-emit-index-url --allow-unsafe --strip-extras \
 		--extra dev --extra docs --extra notebook --extra pandas --extra paper --extra plot --extra report --extra research \
-		--extra worker \
+		--extra study --extra worker \
 		--upgrade-package torch==2.13.0 \
 		--output-file requirements.lock pyproject.toml
 	@sed -i 's/+cpu//' requirements.lock

@@ -20,6 +20,7 @@ EXTRAS: Mapping[str, str] = {
     "pandas": "pandas",
     "pyarrow": "pandas",
     "altair": "plot",
+    "optuna": "study",
     "pydantic_ai": "research",
     "anthropic": "research",
     "jinja2": "report",

@@ -177,7 +177,8 @@ COMMANDS: Mapping[str, Command | Group] = {
         "ktrdr.cli.commands.studies.sweep:sweep",
         "Backtest a strategy under many rules, and judge the best of them.",
         "A grid is --grid RULE=a,b,c, or --grid RULE=first:last:step for numbers, and may be given many times; every "
-        "combination is a scenario. Any rule of execution and decisions can be swept.\n\n"
+        "combination is a scenario. Any rule of execution and decisions can be swept. With --trials a sampler picks so "
+        "many of them.\n\n"
         "The scenarios run here on all cores, with --worker there. Ctrl-C saves; a kill loses no more than the last "
         "few of them.\n\n"
         "--json prints operation_id, status, result_hash, scenarios, failed, best (scenario, parameters, metrics, dsr, "

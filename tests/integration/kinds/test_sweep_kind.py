@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,8 @@ SLOWLY = """
 import time
 from ktrdr.analysis.sweep import chunks
 chunks._FEWEST = chunks._MOST = 2
-run = chunks.Market._run
-chunks.Market._run = lambda *arguments: (time.sleep(0.1), run(*arguments))[1]
+run = chunks.Market.run
+chunks.Market.run = lambda *arguments: (time.sleep(0.1), run(*arguments))[1]
 """
 """Small chunks with time between them, in every process of a test."""
 
@@ -129,6 +130,43 @@ def test_a_killed_sweep_is_resumed_from_its_last_chunk(place: Place, store: Stor
     assert sum(one.seq_to - one.seq_from for one in store.segments(operation.id, "scenarios")) == 18
     assert tried(store) == [*known, *known]
     store.delete(operation.id)
+    assert tried(store) == [*known, *known]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_killed_study_asks_for_the_same_again(
+    place: Place, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No scenario is run or logged twice; another sampler is refused by name."""
+    pytest.importorskip("optuna", reason="ktrdr[study] is not installed")
+    grid = GRID | {"decisions.confidence_threshold": [round(0.34 + step / 100, 2) for step in range(30)]}
+    expected = here(place, store, grid=grid, trials=80, seed=4)
+    known = tried(store)
+    assert len(known) == len(set(known)) == expected.summary["scenarios"] > 40
+    (tmp_path / "sitecustomize.py").write_text(SLOWLY)
+    grids = [f"--grid={name}={','.join(json.dumps(value) for value in values)}" for name, values in grid.items()]
+    paths = f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}:{place.environment['PYTHONPATH']}"
+    program = Place(place.folder, place.url, {"PYTHONPATH": paths}).begin(*ASKED, *grids, "--trials=80", "--seed=4")
+    operation = wait_for(
+        lambda: found if (found := only(store)) and found.id != expected.manifest["operation"] else None
+    )
+    wait_for(lambda: store.get(operation.id).generation >= 2)
+    kill(program)
+    program.communicate()
+    saved = store.checkpoints(operation.id)[0].bar
+    assert 0 < saved < len(known) and tried(store)[len(known) :] == known[:saved]
+    with monkeypatch.context() as patch, pytest.raises(IdentityMismatch) as caught:
+        patch.setattr("optuna.__version__", "5.9.9")
+        resume(operation.id, store=store, data_dir=place.folder)
+    assert caught.value.part == "sampler"
+    ran: list[int] = []
+    real = chunks.Market.run
+    monkeypatch.setattr(
+        chunks.Market, "run", lambda self, part, *rest: (ran.append(len(part)), real(self, part, *rest))[1]
+    )
+    resumed = resume(operation.id, store=store, data_dir=place.folder)
+    assert resumed.result_hash == expected.result_hash
+    assert sum(ran) == len(known) - saved
     assert tried(store) == [*known, *known]
 
 

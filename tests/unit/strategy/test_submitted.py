@@ -38,7 +38,7 @@ STORED = {
 }
 """Keys of a spec as the first version stored them, in order; name and text of the strategy follow."""
 FURTHER = {SweepRequest: ("grid", "scenarios")}
-"""Keys that follow those."""
+"""Keys that follow those. A spec without the keys of a study is a sweep of all of it."""
 
 
 @pytest.mark.parametrize("kind", REQUESTS)

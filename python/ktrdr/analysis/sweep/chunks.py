@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -12,7 +12,7 @@ import polars as pl
 
 from ktrdr import _core
 from ktrdr._types import Floats
-from ktrdr.analysis.sweep.scenarios import Compiled, Scenarios
+from ktrdr.analysis.sweep.scenarios import Choices, Compiled, Scenarios
 from ktrdr.control import CancellationToken, ProgressBridge
 from ktrdr.errors import Cancelled
 from ktrdr.numerics import numeric_state
@@ -37,11 +37,13 @@ class Chunk:
         table: for each scenario its parameters, every metric (null where undefined) and ``error``.
         blocks: number, sum and sum of squares of the returns in 16 blocks [n_scenarios, 16, 3, float64]; NaN where a
             run has none.
+        choices: for each scenario the place of its value in those of each rule; None for a chunk that was stored.
     """
 
     first: int
     table: pl.DataFrame
     blocks: Floats
+    choices: Choices | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +81,7 @@ class Market:
         self,
         scenarios: Scenarios,
         compiled: Compiled,
-        threads: int | None,
+        workers: int,
         bridge: ProgressBridge,
         token: CancellationToken,
         first: int = 0,
@@ -87,31 +89,38 @@ class Market:
         """Yields the scenarios from number ``first`` on, chunk by chunk; raises ``Cancelled`` between two chunks."""
         total = len(scenarios)
         step = min(max(_BAR_SCENARIOS // len(self.columns.bars), _FEWEST), _MOST)
-        workers = len(os.sched_getaffinity(0)) if threads is None else threads
         bridge.report("sweep", first, total, {})
         for start in range(first, total, step):
             if token.is_cancelled():
                 raise Cancelled("the sweep was cancelled", found=f"scenario {start:,} of {total:,}")
             stop = min(start + step, total)
-            yield self._run(scenarios, compiled, start, stop, workers)
+            part = Scenarios(scenarios.values, scenarios.places[start:stop])
+            yield self.run(part, replace(compiled, choices=compiled.choices[start:stop]), start, workers)
             bridge.report("sweep", stop, total, {})
 
-    def _run(self, scenarios: Scenarios, compiled: Compiled, start: int, stop: int, workers: int) -> Chunk:
+    def run(self, scenarios: Scenarios, compiled: Compiled, first: int, workers: int) -> Chunk:
+        """Returns scenarios, run on so many threads; ``first`` is the number of the first of them."""
         columns = self.columns
-        choices = np.ascontiguousarray(compiled.choices[start:stop])
+        choices = np.ascontiguousarray(compiled.choices)
         with numeric_state():
             found, blocks, errors = self.prepared(compiled).sweep(
                 columns.bars, columns.signals, columns.confidence, compiled.changes, choices, workers
             )
-        values = found.reshape(stop - start, len(_core.METRICS))
+        values = found.reshape(len(scenarios), len(_core.METRICS))
         metrics = [_metric(name, values[:, column]) for column, name in enumerate(sorted(_core.METRICS))]
-        numbers = pl.Series("scenario", range(start, stop), pl.Int64)
+        numbers = pl.Series("scenario", range(first, first + len(scenarios)), pl.Int64)
         error = pl.Series("error", errors, pl.String)
         return Chunk(
-            start,
-            pl.DataFrame([numbers, *scenarios.frame(start, stop), *metrics, error]),
+            first,
+            pl.DataFrame([numbers, *scenarios.frame(0, len(scenarios)), *metrics, error]),
             blocks.reshape(-1, *BLOCK_SHAPE),
+            choices,
         )
+
+
+def cores() -> int:
+    """Returns the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def _metric(name: str, values: Floats) -> pl.Series:

@@ -9,9 +9,8 @@ from typing import Any, Unpack
 from ktrdr._lazy import require
 from ktrdr.analysis.sweep.job import SweepRun
 from ktrdr.analysis.sweep.kind import KIND
-from ktrdr.analysis.sweep.request import SweepRequest
+from ktrdr.analysis.sweep.request import SweepOptions, SweepRequest
 from ktrdr.analysis.sweep.scenarios import Grid, Value
-from ktrdr.backtesting.inputs.parameters import BacktestOptions
 from ktrdr.control import ProgressBridge
 from ktrdr.operations.models import Claim
 from ktrdr.operations.owner import Owner
@@ -23,7 +22,7 @@ from ktrdr.profile import DEFAULT_THREADS
 
 def begin(store: Store, request: SweepRequest, *, threads: int = DEFAULT_THREADS, note: str | None = None) -> Claim:
     """Claims a new operation of this process."""
-    require("torch", "safetensors")
+    require("torch", "safetensors", *(["optuna"] if request.trials is not None else []))
     return store.begin_here(KIND.name, request.to_spec(), Owner.me(), KIND.capability(), threads=threads, note=note)
 
 
@@ -40,7 +39,7 @@ def sweep(
     bridge: ProgressBridge | None = None,
     cancellation_token: Token | None = None,
     data_dir: Path | None = None,
-    **options: Unpack[BacktestOptions],
+    **options: Unpack[SweepOptions],
 ) -> SweepRun:
     """Trades a strategy's signals under many rules; saved after each chunk of scenarios, and resumable.
 
@@ -58,7 +57,7 @@ def sweep(
         bridge: receives progress reports.
         cancellation_token: asked between chunks whether to stop.
         data_dir: bars and models; None means the data folder.
-        options: those of a backtest.
+        options: those of a backtest, and ``trials``, ``sampler``, ``seed`` and ``metric`` of a study: `StudyOptions`.
     """
     request = SweepRequest.of(strategy, symbol, timeframe, grid=grid, scenarios=scenarios, **options)
     io = RunIO(store or Store.open(), token=cancellation_token or Token(), bridge=bridge, data_dir=data_dir)

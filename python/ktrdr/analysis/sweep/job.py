@@ -18,9 +18,12 @@ from ktrdr.analysis.sweep.request import SweepRequest
 from ktrdr.analysis.sweep.result import Best, SweepResult
 from ktrdr.analysis.sweep.run import joined
 from ktrdr.analysis.sweep.saved import SweepPoint, SweepState, hash_of, read_chunks
+from ktrdr.analysis.sweep.study.chunks import chunks_of
+from ktrdr.analysis.sweep.study.parameters import Study
 from ktrdr.analysis.sweep.trials import Identities, TrialsOf
 from ktrdr.backtesting.decision_function import DecisionFunction
 from ktrdr.backtesting.engine import BacktestingEngine, Scored
+from ktrdr.backtesting.identity import Parts
 from ktrdr.disk import write_page
 from ktrdr.operations.kind import completed
 from ktrdr.operations.models import Claim, LoadedCheckpoint, Outcome, OutcomeResult
@@ -80,7 +83,8 @@ def run(claim: Claim, io: RunIO) -> SweepRun:
         scored = BacktestingEngine(config).scored(recorder.progress, io.token)
         recorder.record_start(model_id=scored.bundle.id)
         tried = request.tried()
-        state = SweepState(0, (*scored.parts, ("scenarios", _hash(tried.to_spec()))))
+        study = request.study()
+        state = SweepState(0, (*scored.parts, ("scenarios", _hash(tried.to_spec())), *_sampler_part(study)))
         if claim.saved is not None:
             assert isinstance(claim.saved.opened, SweepState)
             claim.saved.opened.require_same(state.parts, operation.id)
@@ -89,13 +93,12 @@ def run(claim: Claim, io: RunIO) -> SweepRun:
         trials = TrialsOf(scored, Identities(scored.parts, config.rules(), compiled), periods)
         chunks = list(before or ())
         done = sum(chunk.table.height for chunk in chunks)
-        for chunk in market.chunks(tried, compiled, None, recorder.progress, io.token, done):
+        for chunk in chunks_of(market, tried, compiled, study, None, recorder.progress, io.token, before or ()):
             chunks.append(chunk)
             done += chunk.table.height
-            point = SweepPoint(replace(state, bar=done), chunk, trials.of(chunk), done == len(tried))
-            recorder.reach(point)
+            recorder.reach(SweepPoint(replace(state, bar=done), chunk, trials.of(chunk)))
         result = _result(claim, request, scored, periods, state, chunks)
-        recorder.complete(result, point.segments, trial=point.trial())
+        recorder.complete(result)
     return result
 
 
@@ -152,6 +155,10 @@ def _result(
         summary["best"] = _facts(sweep.best())
     outcome = replace(whole.outcome, result_hash=hash_of(chunks), summary=summary)
     return SweepRun(outcome, chunks)
+
+
+def _sampler_part(study: Study | None) -> Parts:
+    return () if study is None else (("sampler", _hash(study.facts())),)
 
 
 def _facts(best: Best) -> dict[str, Any]:

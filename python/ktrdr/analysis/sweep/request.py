@@ -10,10 +10,14 @@ from pydantic import Field
 
 from ktrdr._types import Json
 from ktrdr.analysis.sweep.scenarios import Compiled, Grid, Scenarios, Value
+from ktrdr.analysis.sweep.study.chunks import tried_of
+from ktrdr.analysis.sweep.study.parameters import LARGEST_SEED, MOST_TRIALS, Sampler, Study, StudyOptions
+from ktrdr.analysis.sweep.study.space import Space
 from ktrdr.backtesting.decision_function import rules_in_force
 from ktrdr.backtesting.inputs.config import BacktestConfig, with_rules
 from ktrdr.backtesting.inputs.parameters import BacktestOptions, BacktestParameters
 from ktrdr.backtesting.inputs.request import SECTIONS
+from ktrdr.config.strict import Strict
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.strategy.history import needs
@@ -26,14 +30,28 @@ _OF_CLASSES = ("decisions.confidence_threshold", "decisions.allow_short_from_fla
 """Rules that a regression does not have: its edge decides."""
 
 
-class SweepParameters(BacktestParameters):
-    """Parameters of a sweep: those of a backtest, and what is tried."""
+class SweepOptions(BacktestOptions, StudyOptions, total=False):
+    """Keyword arguments of a sweep: those of a backtest, and those of a study."""
+
+
+class Tried(Strict):
+    """Parameters of a sweep beside those of a backtest: what is tried."""
 
     grid: dict[str, list[Any]] | None = Field(None, description="values of each rule by dotted name")
     scenarios: list[dict[str, Any]] | None = Field(None, description="in place of a grid, the rules of each scenario")
+    trials: int | None = Field(
+        None, ge=1, le=MOST_TRIALS, description="makes it a study: so many scenarios of the grid, picked by a sampler"
+    )
+    sampler: Sampler | None = Field(None, description="of a study: tpe (by default) or random")
+    seed: int | None = Field(None, ge=0, le=LARGEST_SEED, description="of the sampler; by default 0")
+    metric: str | None = Field(None, description="that a study seeks; by default sharpe", examples=["sharpe"])
 
 
-class SweepRequest(StrategyRequest, SweepParameters):
+class SweepParameters(Tried, BacktestParameters):
+    """Parameters of a sweep."""
+
+
+class SweepRequest(Tried, StrategyRequest, BacktestParameters):
     """One sweep, as the ``spec`` of an operation holds it."""
 
     @classmethod
@@ -46,7 +64,7 @@ class SweepRequest(StrategyRequest, SweepParameters):
         grid: Grid | None = None,
         scenarios: Sequence[Mapping[str, Value]] | None = None,
         allow_path: bool = True,
-        **options: Unpack[BacktestOptions],
+        **options: Unpack[SweepOptions],
     ) -> SweepRequest:
         """Returns the request for these parameters; checks all that needs no bars.
 
@@ -57,13 +75,17 @@ class SweepRequest(StrategyRequest, SweepParameters):
         >>> SweepRequest.of("v3_minimal", "EURUSD", "1h", grid={"execution.slippage.rate": [0, 0.001]}).grid
         {'execution.slippage.rate': [0, 0.001]}
         """
-        tried = Scenarios.of(grid, scenarios)
+        study = Study.of(*(options.get(name) for name in StudyOptions.__annotations__))  # type: ignore[arg-type]
+        tried = tried_of(grid, scenarios, study)
         values: dict[str, Any] = {
             "symbol": symbol,
             "timeframe": timeframe,
             "grid": None if grid is None else {name: list(given) for name, given in tried.values.items()},
-            "scenarios": None if grid is not None else [tried.at(row) for row in range(len(tried))],
+            "scenarios": None
+            if isinstance(tried, Space) or grid is not None
+            else [tried.at(row) for row in range(len(tried))],
             **options,
+            **({} if study is None else vars(study)),
         }
         request = cls.submit(strategy, values, SECTIONS, allow_path=allow_path)
         request.check()
@@ -83,9 +105,13 @@ class SweepRequest(StrategyRequest, SweepParameters):
             data_dir=data_dir,
         )
 
-    def tried(self) -> Scenarios:
-        """Returns the scenarios of the request."""
-        return Scenarios.of(self.grid, self.scenarios)
+    def study(self) -> Study | None:
+        """Returns the study of the request; None for a sweep of all scenarios."""
+        return Study.of(self.trials, self.sampler, self.seed, self.metric)
+
+    def tried(self) -> Scenarios | Space:
+        """Returns the scenarios of the request, or the space of its study."""
+        return tried_of(self.grid, self.scenarios, self.study())
 
     def compiled(self, config: BacktestConfig) -> Compiled:
         """Returns the scenarios as the core takes them."""

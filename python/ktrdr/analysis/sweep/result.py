@@ -118,7 +118,7 @@ class SweepResult:
             rows, columns: dotted names of parameters; by default the first two of the sweep.
         """
         down, across = self._axes(rows, columns)
-        better = pl.col(metric).max() if _better(metric) == "higher" else pl.col(metric).min()
+        better = pl.col(metric).max() if better_of(metric) == "higher" else pl.col(metric).min()
         cells = self.table.group_by(down, across, maintain_order=True).agg(better)
         return cells.sort(across).pivot(across, index=down, values=metric).sort(down)
 
@@ -166,7 +166,7 @@ class SweepResult:
         return ratios
 
     def _row_of_best(self, metric: str) -> int | None:
-        better = _better(metric)
+        better = better_of(metric)
         column = self.table[metric]
         return column.arg_min() if better == "lower" else column.arg_max()
 
@@ -187,7 +187,8 @@ class SweepResult:
         return f"<p>{escape(title)}</p><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
-def _better(metric: str) -> str:
+def better_of(metric: str) -> str:
+    """Returns the better direction of a metric, ``higher`` or ``lower``; ``ArgumentInvalid`` for one without."""
     if metric not in _core.METRICS or _core.METRICS[metric]["better"] == "none":
         known = ", ".join(sorted(name for name, facts in _core.METRICS.items() if facts["better"] != "none"))
         raise ArgumentInvalid("no metric by which one scenario is better", where="metric", found=metric, expected=known)

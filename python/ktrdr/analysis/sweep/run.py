@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 import numpy as np
 import polars as pl
@@ -12,8 +12,10 @@ from numpy.typing import ArrayLike
 
 from ktrdr.analysis.sweep.chunks import Chunk, Market
 from ktrdr.analysis.sweep.result import SweepResult
-from ktrdr.analysis.sweep.scenarios import SECTIONS, Grid, Scenarios, Value
-from ktrdr.arguments import INITIAL_CAPITAL, check_money, check_threads
+from ktrdr.analysis.sweep.scenarios import SECTIONS, Grid, Value
+from ktrdr.analysis.sweep.study.chunks import chunks_of, tried_of
+from ktrdr.analysis.sweep.study.parameters import Study, StudyOptions
+from ktrdr.arguments import INITIAL_CAPITAL, check_money
 from ktrdr.control import CancellationToken, NeverCancelled, ProgressBridge
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.frames import BarTable
@@ -47,6 +49,7 @@ def sweep(
     threads: int | None = None,
     bridge: ProgressBridge | None = None,
     cancellation_token: CancellationToken | None = None,
+    **study: Unpack[StudyOptions],
 ) -> SweepResult:
     """Trades signals over bars under many rules and returns a row of metrics for each scenario.
 
@@ -58,8 +61,9 @@ def sweep(
         scenarios: in place of a grid, for each scenario its rules by dotted name.
         threads: None takes every core; their number does not change a bit.
         bridge, cancellation_token: receives progress; asked between two chunks of scenarios whether to stop.
+        study: ``trials``, ``sampler``, ``seed`` and ``metric`` pick so many scenarios of a grid; see `StudyOptions`.
 
-    Raises a leaf of ``KtrdrError`` for bars, rules or arguments that cannot be used, and ``Cancelled``.
+    Raises ``KtrdrError`` leaves for what cannot be used, and ``Cancelled``.
 
     >>> import polars as pl
     >>> closes = [10.0, 11, 12, 11, 13, 12]
@@ -72,19 +76,18 @@ def sweep(
     >>> found.best("net_profit").parameters
     {'decisions.confidence_threshold': 0.5, 'execution.commission.rate': 0.0}
     """
-    tried = Scenarios.of(grid, scenarios)
-    base = _Base(_plain_execution(execution), _plain_decisions(decisions), metrics)
-    compiled = tried.compiled(base.rules_of)
+    asked = Study.of(**study)
+    tried = tried_of(grid, scenarios, asked)
+    compiled = tried.compiled(_Base(_plain_execution(execution), _plain_decisions(decisions), metrics).rules_of)
     own = GivenSignals(signals, confidence, entries, exits, short_entries, short_exits)
     columns, found, conflicts = read_whole(bars, own, symbol, timeframe)
     capital = check_money("initial_capital", initial_capital)
     market = Market(columns, found, capital, read_count("warmup_bars", warmup_bars))
-    periods_per_year = market.periods_per_year(compiled)
-    workers = None if threads is None else check_threads(threads)
     with progress_or(bridge) as shown:
-        chunks = list(market.chunks(tried, compiled, workers, shown, cancellation_token or NeverCancelled()))
-    rate = float(json.loads(compiled.rules)["metrics"]["risk_free_rate"])
-    return joined(chunks, tuple(tried.values), periods_per_year, rate, conflicts.warnings)
+        token = cancellation_token or NeverCancelled()
+        chunks = list(chunks_of(market, tried, compiled, asked, threads, shown, token))
+    periods = market.periods_per_year(compiled)
+    return joined(chunks, tuple(tried.values), periods, compiled.risk_free_rate, conflicts.warnings)
 
 
 def joined(

@@ -82,7 +82,7 @@ class SweepPoint:
     state: SweepState
     chunk: Chunk
     tried: Trial
-    is_last: bool
+    is_last: bool = False
     is_current: bool = True
 
     @property

@@ -27,7 +27,8 @@ RulesOf = Callable[[Json], Json]
 """Returns the rules in the core's form, of changes by section; raises a ``ConfigError`` leaf."""
 
 SECTIONS: Final = ("execution", "decisions")
-MOST_SCENARIOS: Final = 10_000_000
+MOST_SCENARIOS: Final = 1_000_000
+"""Their table takes a gigabyte."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,18 +55,24 @@ class Scenarios:
         """
         if (grid is None) == (scenarios is None):
             raise ArgumentInvalid("a sweep needs either a grid or a list of scenarios", where="grid, scenarios")
-        found = cls._of_grid(grid) if grid is not None else cls._of_list(scenarios or ())
+        if grid is not None:
+            return cls._of_grid(grid)
+        found = cls._of_list(scenarios or ())
         _check_names(tuple(found.values))
         return found
 
     @classmethod
     def _of_grid(cls, grid: Grid) -> Scenarios:
-        values = {name: _distinct(name, given) for name, given in grid.items()}
+        values = values_of(grid)
         shape = [len(given) for given in values.values()]
         total = math.prod(shape)
         if not shape or total > MOST_SCENARIOS:
             expected = f"1 to {MOST_SCENARIOS:,} scenarios"
-            raise ArgumentInvalid("cannot be swept", where="grid", found=total if shape else "none", expected=expected)
+            hint = (
+                "give values of a rule" if not shape else "thin it, or give trials: a study picks among its scenarios"
+            )
+            found = total if shape else "none"
+            raise ArgumentInvalid("cannot be swept", where="grid", found=found, expected=expected, hint=hint)
         places = np.stack(np.unravel_index(np.arange(total), shape), axis=1).astype(np.int32)
         return cls(values, places)
 
@@ -145,6 +152,18 @@ class Compiled:
     rules: str
     changes: str
     choices: Choices
+
+    @property
+    def risk_free_rate(self) -> float:
+        """Returns the annual rate, which is that of all scenarios."""
+        return float(json.loads(self.rules)["metrics"]["risk_free_rate"])
+
+
+def values_of(grid: Grid) -> dict[str, Sequence[Value]]:
+    """Returns the distinct values of each parameter of a grid; raises ``ArgumentInvalid``."""
+    values: dict[str, Sequence[Value]] = {name: _distinct(name, given) for name, given in grid.items()}
+    _check_names(tuple(values))
+    return values
 
 
 def rule_of(name: str) -> str:

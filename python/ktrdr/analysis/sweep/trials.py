@@ -41,13 +41,11 @@ class Identities:
         self._parts = parts
         self._rules = json.loads(json.dumps({**rules, **_sections(rules, json.loads(compiled.rules))}))
         self._changes: list[list[dict[str, Any]]] = json.loads(compiled.changes)
-        self._choices = compiled.choices
         sections = [next(iter(values[0])).split("/")[1] for values in self._changes]
         self._columns = {name: [at for at, one in enumerate(sections) if one == name] for name in SECTIONS}
 
-    def of(self, first: int, stop: int) -> list[bytes]:
-        """Returns the identities of the scenarios from number ``first`` to the one before ``stop``."""
-        rows = self._choices[first:stop]
+    def of(self, rows: Choices) -> list[bytes]:
+        """Returns the identities of scenarios by their choices [n_scenarios, n_rules, int32]."""
         hashes = {name: list(self._hashes(name, rows)) for name in SECTIONS}
         return [
             _core.identity(tuple((name, hashes[name][row] if name in hashes else value) for name, value in self._parts))
@@ -86,7 +84,8 @@ class TrialsOf:
         config = self.scored.config
         base = self.scored.features.base
         table = chunk.table
-        identities = self.identities.of(chunk.first, chunk.first + table.height)
+        assert chunk.choices is not None
+        identities = self.identities.of(chunk.choices)
         ratios = ratios_of(table, self.periods_per_year)
         blocks = chunk.blocks.reshape(table.height, FIGURES)
         best = table["sharpe"].arg_max()

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from ktrdr.backtesting.inputs.parameters import BacktestOptions
 
 SECTIONS = ("execution", "decisions", "metrics")
-_FLAGGED = ("start", "end", "model", "initial_capital", "threads", "seed", "device")
+_FLAGGED = (
+    *("start", "end", "model", "initial_capital", "threads", "seed", "device"),
+    *("trials", "sampler", "metric", "grid"),
+)
 
 
 def _whole(_type: Any, tokens: Sequence[Any]) -> int:

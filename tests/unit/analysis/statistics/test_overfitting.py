@@ -166,3 +166,18 @@ def test_many_trials_are_looked_at_in_turn(monkeypatch: pytest.MonkeyPatch) -> N
     for count in (1, 4, 9, 22):
         monkeypatch.setattr("ktrdr.analysis.statistics.overfitting._TABLED_TRIALS", count)
         assert probability_of_overfitting(trials, 0.01) == together
+
+
+def test_of_very_many_trials_a_fixed_draw_of_the_splits_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = np.random.default_rng(6).normal(size=(40, 16, 6))
+    noise[7] += 0.25
+    trials = [[[6.0, block.sum(), (block**2).sum()] for block in trial] for trial in noise]
+    every = probability_of_overfitting(trials)
+    monkeypatch.setattr("ktrdr.analysis.statistics.overfitting._MOST_RATIOS", 40 * 700)
+    drawn = probability_of_overfitting(trials)
+    assert every is not None and drawn is not None
+    assert drawn == probability_of_overfitting(trials) != every
+    assert (drawn * 4 * 700) % 1 == pytest.approx(0, abs=1e-9), "700 splits, in both directions"
+    assert drawn == pytest.approx(every, abs=0.05)
+    monkeypatch.setattr("ktrdr.analysis.statistics.overfitting._MOST_RATIOS", 40)
+    assert (probability_of_overfitting(trials) or 0.1) * 4 * 512 % 1 == pytest.approx(0, abs=1e-9), "never fewer"

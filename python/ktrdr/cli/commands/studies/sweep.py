@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -40,6 +40,10 @@ def sweep(
     /,
     *,
     grid: Grids,
+    trials: Whole | None = None,
+    sampler: Literal["tpe", "random"] | None = None,
+    seed: Whole | None = None,
+    metric: str | None = None,
     options: RunOptions = NO_OPTIONS,
     threads: Whole | None = None,
     note: Note = None,
@@ -52,6 +56,14 @@ def sweep(
     ----------
     grid
         Values of a rule, as execution.x=0,0.1 or decisions.y=0.4:0.9:0.05.
+    trials
+        Make it a study: a sampler picks so many scenarios of the grid, in place of all.
+    sampler
+        Of a study: tpe (by default) prefers what did well, random draws.
+    seed
+        Of the sampler; by default 0.
+    metric
+        Metric that a study seeks; by default sharpe.
     threads
         Torch threads of the scoring; by default 2, on a worker those that its slots leave.
     out
@@ -61,15 +73,17 @@ def sweep(
     """
     from ktrdr._lazy import require
     from ktrdr.analysis.sweep.request import SweepRequest
+    from ktrdr.analysis.sweep.study.parameters import StudyOptions
     from ktrdr.arguments import check_threads
 
     if worker is None:
-        require("torch", "safetensors")
+        require("torch", "safetensors", *(["optuna"] if trials is not None else []))
     if out is not None:
         _check_out(out, worker)
     with naming_flags():
         here = check_threads(DEFAULT_THREADS if threads is None else threads)
-        request = SweepRequest.of(strategy, symbol, timeframe, grid=grid_of(grid), **options.parameters())
+        study = StudyOptions(trials=trials, sampler=sampler, seed=seed, metric=metric)
+        request = SweepRequest.of(strategy, symbol, timeframe, grid=grid_of(grid), **study, **options.parameters())
     if worker is None:
         return _here(request, here, note, out)
     from ktrdr.cli.runs import client

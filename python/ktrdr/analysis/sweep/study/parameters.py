@@ -1,0 +1,89 @@
+"""The parameters of a study: sampler, number of trials, seed, and the metric that it seeks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, TypedDict, get_args
+
+from ktrdr._lazy import require
+from ktrdr.analysis.sweep.result import better_of
+from ktrdr.errors import ArgumentInvalid
+
+Sampler = Literal["tpe", "random"]
+SAMPLERS: Final[tuple[str, ...]] = get_args(Sampler)
+BATCH: Final = 16
+"""Trials that are asked for together, so that every core has one; fixed, since it decides what is asked."""
+MOST_TRIALS: Final = 100_000
+LARGEST_SEED: Final = 2**32 - 1
+
+
+class StudyOptions(TypedDict, total=False):
+    """Keyword arguments that make a sweep a study; it needs ``ktrdr[study]``.
+
+    Args:
+        trials: number of scenarios of the grid that a sampler asks for, in place of all.
+        sampler: ``tpe``, by default, prefers what did well; ``random`` draws each value alike.
+        seed: of the sampler, by default 0; equal seeds give equal scenarios.
+        metric: that the sampler seeks, by default ``sharpe``.
+    """
+
+    trials: int | None
+    sampler: Sampler | None
+    seed: int | None
+    metric: str | None
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study of a grid.
+
+    Args:
+        trials: number of asks; a scenario that is asked for again is not run again.
+        sampler: ``tpe`` prefers what did well, ``random`` draws each value alike.
+        seed: of the sampler; equal seeds give equal trials.
+        metric: that the sampler seeks, in its better direction.
+    """
+
+    trials: int
+    sampler: str = "tpe"
+    seed: int = 0
+    metric: str = "sharpe"
+
+    @classmethod
+    def of(
+        cls, trials: int | None = None, sampler: str | None = None, seed: int | None = None, metric: str | None = None
+    ) -> Study | None:
+        """Returns the study of these parameters, None where ``trials`` is; raises ``ArgumentInvalid``.
+
+        >>> Study.of(200, seed=7)
+        Study(trials=200, sampler='tpe', seed=7, metric='sharpe')
+        """
+        given = {"sampler": sampler, "seed": seed, "metric": metric}
+        named = {name: value for name, value in given.items() if value is not None}
+        if trials is None:
+            for name, value in named.items():
+                raise ArgumentInvalid("is for a study", where=name, found=value, hint="give a number of trials too")
+            return None
+        study = cls(trials, **named)  # type: ignore[arg-type]
+        study.check()
+        return study
+
+    def check(self) -> None:
+        """Passes if every parameter is in its range, else ``ArgumentInvalid``."""
+        ranges = {"trials": (1, MOST_TRIALS), "seed": (0, LARGEST_SEED)}
+        for name, (least, most) in ranges.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                raise ArgumentInvalid("out of range", where=name, found=value, expected=f"{least} to {most:,}")
+        if self.sampler not in SAMPLERS:
+            raise ArgumentInvalid(
+                "no such sampler", where="sampler", found=self.sampler, expected=" or ".join(SAMPLERS)
+            )
+        better_of(self.metric)
+
+    def facts(self) -> dict[str, object]:
+        """Returns all that decides which trials are asked for, JSON-ready; raises ``LibraryMissing``."""
+        require("optuna")
+        import optuna
+
+        return {**vars(self), "batch": BATCH, "optuna": optuna.__version__}
