@@ -29,8 +29,9 @@ $(VENV)/.preflight:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.installed: requirements.lock $(VENV)/.preflight
+$(VENV)/.installed: requirements.lock requirements.hashes $(VENV)/.preflight
 	@echo "set-up: installing the locked dependencies (minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.hashes
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@touch $@
 
@@ -107,7 +108,7 @@ fmt: setup ## Format Rust and Python
 	@$(BIN)/ruff format --quiet python tests benches scripts
 	@$(BIN)/ruff check --quiet --fix python tests benches scripts
 
-lock: $(VENV)/.installed ## Compile requirements.lock anew
+lock: $(VENV)/.installed ## Compile requirements.lock and requirements.hashes anew
 	@$(BIN)/python -m pip install --quiet pip-tools
 	@$(BIN)/pip-compile --quiet --no-header --no-emit-find-links --no-emit-index-url --allow-unsafe --strip-extras \
 		--extra dev --extra docs --extra notebook --extra pandas --extra paper --extra plot --extra report --extra research \
@@ -115,6 +116,10 @@ lock: $(VENV)/.installed ## Compile requirements.lock anew
 		--upgrade-package torch==2.13.0 \
 		--output-file requirements.lock pyproject.toml
 	@sed -i 's/+cpu//' requirements.lock
+	@grep '^[a-z].*==' requirements.lock | grep -v '^torch==' > $(VENV)/hashed.in
+	@$(BIN)/pip-compile --quiet --generate-hashes --no-header --no-annotate --no-emit-find-links --no-emit-index-url \
+		--allow-unsafe --strip-extras --output-file requirements.hashes $(VENV)/hashed.in
+	@sed -i '/^#/d;/^$$/d' requirements.hashes
 
 clean: ## Remove what was built (the virtual environment too)
 	@rm -rf $(VENV) target dist build python/ktrdr/*.so .pytest_cache .mypy_cache .ruff_cache .hypothesis
