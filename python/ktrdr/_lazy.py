@@ -40,7 +40,7 @@ def resolve(target: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def call(target: str, /, *args: Any, **kwargs: Any) -> Any:
+def call(target: str, /, *args: object, **kwargs: object) -> Any:
     """Calls the function behind a ``module:name`` string: the way a result reaches up to a report."""
     return resolve(target)(*args, **kwargs)
 

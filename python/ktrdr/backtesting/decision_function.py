@@ -174,7 +174,7 @@ def _window(features: Mapping[str, ArrayLike] | NDArray[np.float32], names: tupl
     return np.atleast_2d(np.asarray(features, np.float32))
 
 
-def _value_of(bar: Mapping[str, Any] | Stamped, name: str, default: Any = None) -> Any:
+def _value_of(bar: Mapping[str, Any] | Stamped, name: str, default: object = None) -> Any:
     value = bar.get(name, default) if isinstance(bar, Mapping) else getattr(bar, name, default)
     if value is None:
         raise ArgumentInvalid("the bar lacks a value", where="bar", expected=name)

@@ -49,7 +49,7 @@ def numeric_profile(config: BacktestConfig, bundle: ModelBundle) -> dict[str, An
     return machine_profile() | {"threads": config.threads, "block_rows": bundle.metadata.inference_block}
 
 
-def hash_of_rules(value: Any) -> bytes:
+def hash_of_rules(value: object) -> bytes:
     """Returns the hash of JSON values as they are written, in the order of their keys."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return bytes(_core.content_hash([text.encode()]))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from ktrdr import _core
+from ktrdr._types import Json
 from ktrdr.backtesting import decision_function
 from ktrdr.backtesting.identity import Parts, identity_of
 from ktrdr.backtesting.inputs.config import BacktestConfig
@@ -54,7 +55,7 @@ class BacktestResults(RunResult):
         inputs: those of a run in this process; None for a stored one, which reads them again.
     """
 
-    facts: Mapping[str, Any]
+    facts: Json
     identify: Callable[[], RunIdentity]
     inputs: RunInputs | None = None
 

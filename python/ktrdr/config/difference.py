@@ -10,7 +10,7 @@ from ktrdr.config.place import KeyPath, dotted
 _ABSENT = "absent"
 
 
-def differences(found: Any, expected: Any, path: KeyPath = ()) -> Iterator[tuple[str, Any, Any]]:
+def differences(found: object, expected: object, path: KeyPath = ()) -> Iterator[tuple[str, Any, Any]]:
     """Yields dotted path, value found and value expected of each difference, in the order of ``expected``.
 
     >>> list(differences({"a": {"b": 1}, "c": 2}, {"a": {"b": 3}}))

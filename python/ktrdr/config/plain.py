@@ -15,7 +15,7 @@ from ktrdr.errors import ConfigNonfinite, ConfigTooDeep, ConfigType
 MAX_DEPTH = 16
 
 
-def plain(value: Any, place: Place, path: KeyPath = ()) -> Any:
+def plain(value: object, place: Place, path: KeyPath = ()) -> Any:
     """Returns ``value`` with numpy scalars, tuples, enums and dates as YAML would give them.
 
     Raises ``ConfigTooDeep``, ``ConfigNonfinite`` for NaN, infinity and overflow, ``ConfigType`` for anything else.
@@ -57,12 +57,12 @@ def finite(number: float, place: Place, path: KeyPath, text: str | None = None) 
     raise place.error(ConfigNonfinite, "number is not finite", path, found=text or number)
 
 
-def _check_depth(value: Any, place: Place, path: KeyPath) -> None:
+def _check_depth(value: object, place: Place, path: KeyPath) -> None:
     if value and len(path) >= MAX_DEPTH:
         raise place.error(ConfigTooDeep, "nested too deeply", path[:MAX_DEPTH], expected=f"at most {MAX_DEPTH} levels")
 
 
-def text_key(key: Any, place: Place, path: KeyPath) -> str:
+def text_key(key: object, place: Place, path: KeyPath) -> str:
     """Returns a key that is text; raises ``ConfigType`` (``1:`` and ``true:`` need quotes)."""
     if not isinstance(key, str):
         raise place.error(ConfigType, "a key must be text", path, found=key, expected="text (quote it)")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Self
 
+from ktrdr._types import Json
 from ktrdr.config.strict import Strict, checked
 
 
@@ -18,7 +18,7 @@ class StoredRequest(Strict):
     """
 
     @classmethod
-    def of_spec(cls, spec: Mapping[str, Any]) -> Self:
+    def of_spec(cls, spec: Json) -> Self:
         """Returns the request that `to_spec` wrote; raises ``ArgumentInvalid`` for another spec.
 
         A spec of an older version lacks the keys that came later: each of those has a default.

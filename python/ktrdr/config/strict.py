@@ -118,7 +118,7 @@ def _nested(model: type[Strict]) -> dict[str, str]:
     return {key: f"{name}.{key}" for name, keys in inner for key in keys} | dict(model.elsewhere)
 
 
-def reject(leaf: type[ConfigError], what: str, *path: Any, **facts: Any) -> PydanticCustomError:
+def reject(leaf: type[ConfigError], what: str, *path: object, **facts: object) -> PydanticCustomError:
     """Returns the exception for a validator to raise; it becomes ``leaf`` at ``path`` below the model."""
     context = {"leaf": leaf.code, "what": what.replace("{", "(").replace("}", ")"), "path": path, "facts": facts}
     return PydanticCustomError("rejected", "{what}", context)
@@ -127,7 +127,7 @@ def reject(leaf: type[ConfigError], what: str, *path: Any, **facts: Any) -> Pyda
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-def validate(model: type[ModelT], data: Any, place: Place) -> ModelT:
+def validate(model: type[ModelT], data: object, place: Place) -> ModelT:
     """Returns ``data`` as a ``model``; raises its problems as one ``ConfigError`` leaf, the first in file order."""
     try:
         return model.model_validate(data)
@@ -153,7 +153,7 @@ def checked(model: type[ModelT], values: Mapping[str, Any]) -> ModelT:
         ) from None
 
 
-def usable(model: type[ModelT], data: Any, *path: str | int) -> ModelT | None:
+def usable(model: type[ModelT], data: object, *path: str | int) -> ModelT | None:
     """Returns the part of ``data`` at ``path`` as a ``model``; None where it is absent or has problems."""
     for part in path:
         data = _child(data, part)
@@ -168,7 +168,7 @@ def sound_keys(model: type[Strict], data: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in data.items() if usable(model, {key: value}) is not None}
 
 
-def _problem(details: ErrorDetails, data: Any, place: Place) -> ConfigError:
+def _problem(details: ErrorDetails, data: object, place: Place) -> ConfigError:
     kind = details["type"]
     context = details.get("ctx", {})
     if kind == "rejected":
@@ -206,7 +206,7 @@ def _value_problem(kind: str, context: Mapping[str, Any], found: Any, path: KeyP
     return place.error(ConfigType, "wrong type", path, found=repr(found), expected=expected)
 
 
-def _choice_problem(choices: str, found: Any, path: KeyPath, place: Place) -> ConfigError:
+def _choice_problem(choices: str, found: object, path: KeyPath, place: Place) -> ConfigError:
     names = choices.replace("'", "").replace(" or ", ", ").split(", ")
     numbers = names[0].isdigit()
     leaf = ConfigRange if isinstance(found, int if numbers else str) else ConfigType
@@ -215,7 +215,7 @@ def _choice_problem(choices: str, found: Any, path: KeyPath, place: Place) -> Co
     )
 
 
-def _without_tags(loc: tuple[int | str, ...], data: Any, *, absent_last: bool = False) -> KeyPath:
+def _without_tags(loc: tuple[int | str, ...], data: object, *, absent_last: bool = False) -> KeyPath:
     """Returns the path as written, without the tags that pydantic puts among the keys.
 
     ``absent_last``: the last part may be a key that is missing from the data.
@@ -231,7 +231,7 @@ def _without_tags(loc: tuple[int | str, ...], data: Any, *, absent_last: bool = 
     return tuple(path)
 
 
-def _child(node: Any, part: int | str) -> Any:
+def _child(node: object, part: int | str) -> Any:
     if isinstance(node, Mapping):
         return node.get(part)
     return node[part] if isinstance(node, list | tuple) and isinstance(part, int) and part < len(node) else None

@@ -211,7 +211,7 @@ class _Reader:
         self._add(items)
         self.stack.append(_Open(items, path))
 
-    def _add(self, value: Any) -> None:
+    def _add(self, value: object) -> None:
         if not self.stack:
             self.root = value
             return

@@ -174,7 +174,7 @@ BarsByTimeframe = Mapping[str, BarTable | BarSeries]
 """Tables or series by timeframe, as ``{"1h": frame}``: bars that stand in for stored ones."""
 
 
-def read_columns(frame: Any, symbol: str, timeframe: Timeframe | None = None) -> tuple[Stamps, dict[str, Floats]]:
+def read_columns(frame: object, symbol: str, timeframe: Timeframe | None = None) -> tuple[Stamps, dict[str, Floats]]:
     """Reads stamps and the known columns of polars, any Arrow table, or pandas; the rows themselves are not checked.
 
     Raises ``DataEmpty``, ``DataParse`` for a missing or textual column, ``DataNoTimezone``, ``DataTimeUnit``,

@@ -37,7 +37,7 @@ class PandasFrame(Protocol):
     def columns(self) -> Any:
         """Returns the column labels."""
 
-    def __getitem__(self, key: Any, /) -> Any: ...
+    def __getitem__(self, key: object, /) -> Any: ...
 
 
 BarTable = pl.DataFrame | pl.LazyFrame | ArrowTable | PandasFrame
@@ -180,7 +180,7 @@ def has_stamp_index(values: Any) -> bool:
     return _has_stamps(_labels(values.index))
 
 
-def index_stamps(index: Any) -> tuple[pl.Series, Dial | None]:
+def index_stamps(index: object) -> tuple[pl.Series, Dial | None]:
     """Returns the instants of a pandas index of stamps, as `pandas_stamps` does."""
     return pandas_stamps(_labels(index))
 
@@ -190,7 +190,7 @@ def _labels(index: Any) -> Any:
     return index if hasattr(type(index), "tz") else index.to_series()
 
 
-def _clock(column: Any) -> Any:
+def _clock(column: object) -> Any:
     """Returns what knows the zone of stamps: an index itself, the accessor of a column; None for other columns."""
     return column if hasattr(type(column), "tz") else getattr(column, "dt", None)
 
@@ -223,7 +223,7 @@ def pandas_stamps(column: Any) -> tuple[pl.Series, Dial | None]:
     return stamps, None if str(clock.tz) == "UTC" else dial
 
 
-def _naive_ns(column: Any) -> Stamps:
+def _naive_ns(column: object) -> Stamps:
     values = _clock(column).tz_localize(None).to_numpy()
     return np.ascontiguousarray(values.astype("datetime64[ns]").astype(np.int64))
 

@@ -25,7 +25,7 @@ class KtrdrError(Exception):
     code: ClassVar[str] = "error"
     place_fields: ClassVar[tuple[str, ...]] = ()
 
-    def __init_subclass__(cls, code: str | None = None, **kwargs: Any) -> None:
+    def __init_subclass__(cls, code: str | None = None, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if code is not None:
             cls.code = code

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrdr._lazy import require
+from ktrdr._types import Json
 from ktrdr.disk import open_regular, sync, write_synced
 from ktrdr.errors import ModelError, ModelFormat, ModelHash, ModelNotFound, OutputNotWritable
 from ktrdr.neural.metadata import FORMAT_VERSION, BundleMetadata, metadata_from_json
@@ -211,13 +212,13 @@ def _files(draft: BundleDraft) -> dict[str, bytes]:
     return contents | {METADATA: _signed(replace(metadata, hashes=hashes).to_json())}
 
 
-def _signed(facts: Mapping[str, Any]) -> bytes:
+def _signed(facts: Json) -> bytes:
     """Returns the metadata file: its last entry is the hash of the file in which that entry is empty."""
     blank = _json_bytes({**facts, _OWN_HASH: ""})
     return _json_bytes({**facts, _OWN_HASH: _sha256(blank)})
 
 
-def _check_own_hash(data: bytes, parsed: Any, folder: Path) -> None:
+def _check_own_hash(data: bytes, parsed: object, folder: Path) -> None:
     """Raises ``ModelHash`` for metadata that were changed after they were written.
 
     Metadata of version 4 have a hash, and one of each other file: so one hash covers the whole bundle. Those of older

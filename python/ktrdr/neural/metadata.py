@@ -149,7 +149,7 @@ def doubts(metrics: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def metadata_from_json(data: Any, config: Callable[[], Any], where: str) -> BundleMetadata:
+def metadata_from_json(data: object, config: Callable[[], Any], where: str) -> BundleMetadata:
     """Returns the metadata of a bundle; ``ModelFormat`` names the key that is missing or wrong.
 
     Args:

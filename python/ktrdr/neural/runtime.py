@@ -108,7 +108,7 @@ def _set_deterministic(value: tuple[bool, bool]) -> None:
     torch.use_deterministic_algorithms(value[0], warn_only=value[1])
 
 
-def _attribute(owner: str, name: str, value: Any) -> Switch:
+def _attribute(owner: str, name: str, value: object) -> Switch:
     """Returns the switch of an attribute below torch.backends."""
     part = attrgetter(owner)(torch.backends) if owner else torch.backends
     return Switch(partial(getattr, part, name), partial(setattr, part, name), value)

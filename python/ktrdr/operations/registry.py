@@ -30,7 +30,7 @@ def registered(kind: str) -> Any:
 class Report(Protocol):
     """Makes the page of a finished operation's result."""
 
-    def __call__(self, result: Any, data_dir: Path | None = None, *, explain: bool = False) -> str:
+    def __call__(self, result: object, data_dir: Path | None = None, *, explain: bool = False) -> str:
         """Returns one HTML file.
 
         Args:
@@ -53,7 +53,7 @@ def report_of(kind: str) -> Report:
     return report
 
 
-def in_notebook(result: Any) -> str:
+def in_notebook(result: object) -> str:
     """Returns the face of a backtest's result in a notebook, as HTML."""
     face: str = resolve(NOTEBOOK)(result)
     return face
@@ -75,7 +75,7 @@ class Explanation(Protocol):
         """Returns one row for each input of each decision."""
 
 
-def explained(result: Any, trades: Sequence[int] | None, data_dir: Path | None) -> Explanation:
+def explained(result: object, trades: Sequence[int] | None, data_dir: Path | None) -> Explanation:
     """Returns the reasons of a backtest's trades."""
     found: Explanation = resolve(EXPLANATION)(result, trades, data_dir)
     return found

@@ -6,11 +6,11 @@ import calendar
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
 from ktrdr import _core
+from ktrdr._types import Json
 from ktrdr.backtesting.breakdown import monthly_returns, yearly_returns
 from ktrdr.simulation.metrics import headline_names, label, names_by_kind, rate_text, value_text
 from ktrdr.simulation.result import RunResult
@@ -204,7 +204,7 @@ def _shaded(rates: Mapping[tuple[int, int], float | None], key: tuple[int, int],
     return Cell(rate_text(rate), f"{'p' if rate > 0 else 'n'}{shade}" if rate else "")
 
 
-def _trade(row: Mapping[str, Any], decimals: int) -> TradeRow:
+def _trade(row: Json, decimals: int) -> TradeRow:
     side = "long" if row["direction"] > 0 else "short"
     reason = str(row["exit_reason"]).replace("_", " ")
     net = value_text("net_profit", row["net_pnl"])

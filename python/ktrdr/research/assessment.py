@@ -8,7 +8,7 @@ from enum import StrEnum
 from math import sqrt
 from typing import Any, Final
 
-from ktrdr._types import JsonObject
+from ktrdr._types import Json, JsonObject
 from ktrdr.analysis.statistics.sharpe import (
     Moments,
     deflated_sharpe,
@@ -80,7 +80,7 @@ class Evidence:
     profit_one_bar_later: float | None = None
     break_even_multiple: float | None = None
     periods_per_year: float | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Json = field(default_factory=dict)
 
     @property
     def trades(self) -> int:

@@ -9,7 +9,6 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ktrdr.errors import ConfigDocument, ConfigExposed, ConfigType, ConfigUnknownKey
 from ktrdr.text import nearest
@@ -106,7 +105,7 @@ def read_settings_file(path: Path, known: Mapping[str, Setting]) -> dict[str, Wr
     return found
 
 
-def _text(setting: Setting, value: Any, path: Path, line: int | None) -> str:
+def _text(setting: Setting, value: object, path: Path, line: int | None) -> str:
     """Returns a value as the environment would hold it; a path is relative to the file's folder."""
     numeric = isinstance(value, int | float) and not isinstance(value, bool)
     if setting.kind == "number" and numeric:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from ktrdr._types import Json
 from ktrdr.strategy.rules import DecisionRules, ExecutionRules, MetricsRules
 
 SECTIONS: Mapping[str, type[BaseModel]] = {
@@ -64,7 +65,7 @@ class _Reader:
     def read(self, section: str) -> Iterator[Rule]:
         yield from self._mapping(section, self._root, {}, "")
 
-    def _mapping(self, path: str, schema: Mapping[str, Any], given: Mapping[str, Any], applies: str) -> Iterator[Rule]:
+    def _mapping(self, path: str, schema: Mapping[str, Any], given: Json, applies: str) -> Iterator[Rule]:
         for name, value in schema["properties"].items():
             default = given.get(name, value.get("default"))
             yield from self._value(f"{path}.{name}", value, default, applies, name in schema.get("required", ()))

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field
 
+from ktrdr._types import Json
 from ktrdr.config.difference import differences
 from ktrdr.config.place import Place
 from ktrdr.config.plain import plain
@@ -146,7 +147,7 @@ def known_strategy(text: str) -> Strategy | None:
         return None
 
 
-def request_fields(spec: Mapping[str, Any]) -> dict[str, Any]:
+def request_fields(spec: Json) -> dict[str, Any]:
     """Returns strategy, symbol, timeframe and dates of a stored spec as lists name them; None for what it lacks.
 
     >>> request_fields({"symbols": ["EURUSD", "GBPUSD"], "start": "2024-01-01"})["symbol"]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from ktrdr._types import Json
 from ktrdr.errors import ModelFormat, ModelNotFound
 from ktrdr.neural.bundle import changed_files, read_metrics
 from ktrdr.neural.metadata import BundleMetadata, doubts
@@ -53,7 +54,7 @@ def model_facts(stored: StoredModel) -> dict[str, Any]:
     }
 
 
-def model_sections(facts: Mapping[str, Any], *, drawn: bool) -> list[Section]:
+def model_sections(facts: Json, *, drawn: bool) -> list[Section]:
     """Returns the parts that people read of a model.
 
     Args:
@@ -189,7 +190,7 @@ def _share(part: int, whole: int) -> str:
     return f"{part / whole:.1%}".replace("%", " %") if whole else "none"
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_text(part)}" for key, part in value.items())
     return f"{value:.6g}" if isinstance(value, float) else str(value)

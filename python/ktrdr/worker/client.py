@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from ktrdr._types import JsonObject
 from ktrdr.errors import ArgumentInvalid, KtrdrError, WorkerUnreachable, from_code
 from ktrdr.settings import api_token
 
@@ -19,8 +20,6 @@ _STREAM_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 _PATIENCE_SECONDS = 30.0
 _PAUSE_SECONDS = 0.5
 
-Json = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class Event:
@@ -28,7 +27,7 @@ class Event:
 
     kind: str
     seq: int | None
-    data: Json
+    data: JsonObject
 
 
 class WorkerClient:
@@ -52,55 +51,55 @@ class WorkerClient:
     ) -> None:
         self._http.close()
 
-    def start(self, body: Mapping[str, Any]) -> Json:
+    def start(self, body: Mapping[str, Any]) -> JsonObject:
         """Submits a backtest; returns operation_id and status."""
         return self._call("POST", "/backtests/start", body)
 
-    def train(self, body: Mapping[str, Any]) -> Json:
+    def train(self, body: Mapping[str, Any]) -> JsonObject:
         """Submits a training; returns operation_id and status."""
         return self._call("POST", "/trainings/start", body)
 
-    def walk_forward(self, body: Mapping[str, Any]) -> Json:
+    def walk_forward(self, body: Mapping[str, Any]) -> JsonObject:
         """Submits a walk-forward; returns operation_id and status."""
         return self._call("POST", "/walk-forwards/start", body)
 
-    def sweep(self, body: Mapping[str, Any]) -> Json:
+    def sweep(self, body: Mapping[str, Any]) -> JsonObject:
         """Submits a sweep; returns operation_id and status."""
         return self._call("POST", "/sweeps/start", body)
 
-    def start_research(self, body: Mapping[str, Any]) -> Json:
+    def start_research(self, body: Mapping[str, Any]) -> JsonObject:
         """Submits a research; returns operation_id and status."""
         return self._call("POST", "/research/start", body)
 
-    def operation(self, operation_id: str) -> Json:
+    def operation(self, operation_id: str) -> JsonObject:
         """Returns status, progress, timings, error, and the reasons of waiting."""
         return self._call("GET", _path(operation_id))
 
-    def operations(self, **query: str | int) -> Json:
+    def operations(self, **query: str | int) -> JsonObject:
         """Returns one page of operations; ``status``, ``type``, ``limit`` and ``cursor`` choose it."""
         return self._call("GET", "/operations", query=query)
 
-    def results(self, operation_id: str) -> Json:
+    def results(self, operation_id: str) -> JsonObject:
         """Returns hash, metrics, warnings and manifest of a completed run."""
         return self._call("GET", _path(operation_id, "results"))
 
-    def cancel(self, operation_id: str) -> Json:
+    def cancel(self, operation_id: str) -> JsonObject:
         """Asks an operation to stop; returns its view."""
         return self._call("POST", _path(operation_id, "cancel"))
 
-    def resume(self, operation_id: str, *, stored: bool = False) -> Json:
+    def resume(self, operation_id: str, *, stored: bool = False) -> JsonObject:
         """Queues an operation to resume from its newest checkpoint."""
         return self._call("POST", _path(operation_id, "resume"), {"stored": stored})
 
-    def restart(self, operation_id: str) -> Json:
+    def restart(self, operation_id: str) -> JsonObject:
         """Queues an operation to start again at its first bar."""
         return self._call("POST", _path(operation_id, "restart"))
 
-    def fork(self, operation_id: str, body: Mapping[str, Any]) -> Json:
+    def fork(self, operation_id: str, body: Mapping[str, Any]) -> JsonObject:
         """Queues a fork with other rules, model or threads."""
         return self._call("POST", _path(operation_id, "fork"), body)
 
-    def delete(self, operation_id: str) -> Json:
+    def delete(self, operation_id: str) -> JsonObject:
         """Removes an operation and its data."""
         return self._call("POST", _path(operation_id, "delete"))
 
@@ -108,15 +107,15 @@ class WorkerClient:
         """Returns the id of an operation that is named by its id, by the start of it, or as ``latest``."""
         return str(self.operation(reference)["operation_id"])
 
-    def note(self, operation_id: str, note: str) -> Json:
+    def note(self, operation_id: str, note: str) -> JsonObject:
         """Replaces the note of an operation; returns its view."""
         return self._call("POST", _path(operation_id, "note"), {"note": note})
 
-    def workers(self) -> Json:
+    def workers(self) -> JsonObject:
         """Returns every registered worker."""
         return self._call("GET", "/workers")
 
-    def changes(self, operation_id: str) -> Iterator[Json]:
+    def changes(self, operation_id: str) -> Iterator[JsonObject]:
         """Yields the operation after each change; the last one is at rest."""
         return (event.data for event in self.follow(operation_id) if event.kind != "gap")
 
@@ -151,7 +150,7 @@ class WorkerClient:
 
     def _call(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, query: Mapping[str, Any] | None = None
-    ) -> Json:
+    ) -> JsonObject:
         try:
             response = self._http.request(method, path, json=body, params=query)
         except httpx.TransportError as error:
@@ -199,7 +198,7 @@ def _checked(url: str) -> str:
     return str(parsed).rstrip("/")
 
 
-def _object(response: httpx.Response) -> Json:
+def _object(response: httpx.Response) -> JsonObject:
     """Returns the object of a response; ``WorkerUnreachable`` if it is not a worker's."""
     try:
         body = response.json()

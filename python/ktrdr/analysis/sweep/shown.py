@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ktrdr._types import Json
 from ktrdr.analysis.sweep.grid import parameter_text
 from ktrdr.analysis.sweep.job import SweepRun
 from ktrdr.operations.kind import Section, Shown
@@ -17,26 +18,26 @@ _LISTED: Final = ("sharpe", "total_return", "max_drawdown", "trades")
 _MOST_ROWS: Final = 10
 
 
-def shown(spec: Mapping[str, Any]) -> Shown:
+def shown(spec: Json) -> Shown:
     """Returns strategy, symbol, timeframe, dates and rules; a spec of a later version as far as it can be read."""
     fields = request_fields(spec)
     detail = ", ".join(filter(None, (dates_text(fields["start_date"], fields["end_date"]), _tried(spec))))
     return Shown(request_title(fields, "sweep"), detail, fields)
 
 
-def _tried(spec: Mapping[str, Any]) -> str:
+def _tried(spec: Json) -> str:
     grid = spec.get("grid")
     if isinstance(grid, Mapping):
         return " x ".join(f"{len(values)} {name}" for name, values in grid.items())
     return f"{len(spec.get('scenarios') or ())} scenarios"
 
 
-def figures(summary: Mapping[str, Any]) -> dict[str, float | int | None]:
+def figures(summary: Json) -> dict[str, float | int | None]:
     """Returns total return and Sharpe ratio of the best scenario."""
     return listed((summary.get("best") or {}).get("metrics", {}))
 
 
-def headline(manifest: Mapping[str, Any]) -> str:
+def headline(manifest: Json) -> str:
     """Returns strategy, symbol, span, model and the rules that were swept."""
     run = (
         f"sweep of {manifest['strategy']} on {manifest['symbol']} {manifest['timeframe']}, "
@@ -70,7 +71,7 @@ def _top(result: SweepRun) -> Section:
     return Section("", None, headings=headings, rows=rows)
 
 
-def _lines(best: Mapping[str, Any], summary: Mapping[str, Any]) -> list[str]:
+def _lines(best: Mapping[str, Any], summary: Json) -> list[str]:
     count = f"{summary['scenarios']:,} scenarios"
     lines = []
     if best["dsr"] is not None:

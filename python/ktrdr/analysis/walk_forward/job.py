@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
+from ktrdr._types import Json
 from ktrdr.analysis.splits import Window
 from ktrdr.analysis.walk_forward.plan import Plan
 from ktrdr.analysis.walk_forward.request import WalkForwardRequest
@@ -87,6 +88,6 @@ def _manifest(request: WalkForwardRequest, plan: Plan, threads: int, operation_i
     }
 
 
-def tests_of(store: Store, summary: Mapping[str, Any]) -> Sequence[BacktestResults]:
+def tests_of(store: Store, summary: Json) -> Sequence[BacktestResults]:
     """Returns the stored tests of a completed walk-forward, in order."""
     return [stored_results(store, fold["operations"]["test"]) for fold in summary["folds"]]

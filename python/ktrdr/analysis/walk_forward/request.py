@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, TypedDict, Unpack
 
@@ -14,7 +13,9 @@ from ktrdr.backtesting.inputs.request import SECTIONS, BacktestRequest
 from ktrdr.config.fields import Instant
 from ktrdr.config.strict import Strict
 from ktrdr.profile import DEFAULT_THREADS
+from ktrdr.strategy.rule_mappings import DecisionsMapping, ExecutionMapping, MetricsMapping
 from ktrdr.strategy.sections.grammar import Symbol
+from ktrdr.strategy.sections.training_mappings import TrainingMapping
 from ktrdr.strategy.submitted import StrategyRequest, StrategySource
 from ktrdr.time import Span, iso
 from ktrdr.training.inputs import TrainingInputs
@@ -59,10 +60,10 @@ class WalkForwardOptions(TypedDict, total=False):
     device: str
     initial_capital: float
     resample: bool
-    training: Mapping[str, Any] | None
-    execution: Mapping[str, Any] | None
-    decisions: Mapping[str, Any] | None
-    metrics: Mapping[str, Any] | None
+    training: TrainingMapping | None
+    execution: ExecutionMapping | None
+    decisions: DecisionsMapping | None
+    metrics: MetricsMapping | None
 
 
 class WalkForwardRequest(StrategyRequest, WalkForwardParameters):
@@ -142,9 +143,7 @@ class WalkForwardRequest(StrategyRequest, WalkForwardParameters):
             end=end,
             model=model,
             initial_capital=self.initial_capital,
-            execution=self.execution,
-            decisions=self.decisions,
-            metrics=self.metrics,
             strict=strict,
             resample=self.resample,
+            **{name: getattr(self, name) for name in SECTIONS},
         )

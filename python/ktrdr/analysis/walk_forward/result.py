@@ -110,7 +110,7 @@ class WalkForwardResult(OutcomeResult):
     @property
     def metrics(self) -> Mapping[str, Any]:
         """Returns the figures of the joined tests."""
-        found: Mapping[str, Any] = self.summary["metrics"]
+        found: Json = self.summary["metrics"]
         return found
 
     @property

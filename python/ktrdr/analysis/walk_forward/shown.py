@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ktrdr._types import Json
 from ktrdr.operations.kind import Section, Shown
 from ktrdr.operations.models import Result
 from ktrdr.simulation.metrics import listed, rate_text, value_text
@@ -14,24 +15,24 @@ from ktrdr.text import dates_text
 _OVERALL = ("psr", "minimum_track_record", "profitable_folds", "sharpe_in_sample", "degradation", "efficiency")
 
 
-def shown(spec: Mapping[str, Any]) -> Shown:
+def shown(spec: Json) -> Shown:
     """Returns strategy, symbol, timeframe, dates and folds; a spec of a later version as far as it can be read."""
     fields = request_fields(spec)
     detail = ", ".join(filter(None, (dates_text(fields["start_date"], fields["end_date"]), _folds(spec))))
     return Shown(request_title(fields, "walk-forward"), detail, fields)
 
 
-def _folds(spec: Mapping[str, Any]) -> str:
+def _folds(spec: Json) -> str:
     count = spec.get("folds")
     return "" if count is None else f"{count} {'anchored' if spec.get('anchored') else 'rolling'} folds"
 
 
-def figures(summary: Mapping[str, Any]) -> dict[str, float | int | None]:
+def figures(summary: Json) -> dict[str, float | int | None]:
     """Returns total return and Sharpe ratio of the joined tests."""
     return listed(summary.get("metrics", {}))
 
 
-def headline(manifest: Mapping[str, Any]) -> str:
+def headline(manifest: Json) -> str:
     """Returns strategy, symbol, and number and sort of folds."""
     run = f"{manifest['strategy']} on {manifest['symbol']} {manifest['timeframe']}"
     return f"walk-forward of {run}: {_folds(manifest)}, each trained on bars before its test"

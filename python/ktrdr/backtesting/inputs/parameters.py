@@ -16,6 +16,7 @@ from ktrdr.arguments import INITIAL_CAPITAL
 from ktrdr.config.fields import Instant, Rate
 from ktrdr.config.strict import Strict
 from ktrdr.profile import DEFAULT_THREADS, MAX_THREADS
+from ktrdr.strategy.rule_mappings import DecisionsMapping, ExecutionMapping, MetricsMapping
 from ktrdr.strategy.sections.grammar import SYMBOL
 
 OTHER_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
@@ -69,8 +70,8 @@ class BacktestOptions(TypedDict, total=False):
     end: str | None
     model: str | None
     initial_capital: float
-    execution: Mapping[str, Any] | None
-    decisions: Mapping[str, Any] | None
-    metrics: Mapping[str, Any] | None
+    execution: ExecutionMapping | None
+    decisions: DecisionsMapping | None
+    metrics: MetricsMapping | None
     strict: bool
     resample: bool

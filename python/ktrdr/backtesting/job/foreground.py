@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ktrdr.arguments import INITIAL_CAPITAL
-from ktrdr.backtesting.inputs.config import Rules
 from ktrdr.backtesting.inputs.request import BacktestRequest
 from ktrdr.backtesting.job.kind import KIND
 from ktrdr.backtesting.results import BacktestResults
@@ -19,6 +18,7 @@ from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.running.recorder import Cadence
 from ktrdr.operations.store.store import Store
 from ktrdr.profile import DEFAULT_THREADS
+from ktrdr.strategy.rule_mappings import DecisionsMapping, ExecutionMapping, MetricsMapping
 
 
 def run(
@@ -30,9 +30,9 @@ def run(
     end: str | None = None,
     model: str | None = None,
     initial_capital: float = INITIAL_CAPITAL,
-    execution: Rules = None,
-    decisions: Rules = None,
-    metrics: Rules = None,
+    execution: ExecutionMapping | None = None,
+    decisions: DecisionsMapping | None = None,
+    metrics: MetricsMapping | None = None,
     threads: int = DEFAULT_THREADS,
     strict: bool = False,
     resample: bool = False,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ktrdr import _core
+from ktrdr._types import Json
 from ktrdr.operations.deferred import DeferredKind, Words
 from ktrdr.operations.kind import Proof, Section
 from ktrdr.operations.models import Capability, Claim, Result
@@ -44,7 +45,7 @@ class BacktestKind(DeferredKind):
 
         return shown
 
-    def forked(self, spec: Mapping[str, Any], changes: Mapping[str, Any], threads: int) -> dict[str, Any]:
+    def forked(self, spec: Json, changes: Mapping[str, Any], threads: int) -> dict[str, Any]:
         """Returns the spec with ``execution`` and ``decisions`` merged over its own, and another ``model``."""
         from ktrdr.backtesting.inputs.request import BacktestRequest
 
@@ -64,7 +65,7 @@ class BacktestKind(DeferredKind):
 
         return sections(_own(result))
 
-    def inputs(self, spec: Mapping[str, Any], result: Result) -> dict[str, Any]:
+    def inputs(self, spec: Json, result: Result) -> dict[str, Any]:
         """Returns strategy, rules, bars, model and versions by dotted name."""
         from ktrdr.backtesting.job.sections import inputs
 

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from ktrdr import _core
+from ktrdr._types import Json
 from ktrdr.backtesting.breakdown import by_direction, by_exit_reason, monthly_returns, yearly_returns
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.operations.kind import Section
@@ -84,7 +85,7 @@ def trade_list(trades: pl.DataFrame) -> Section:
     return Section("closed_trades", timed.to_dicts(), headings=headings, rows=rows)
 
 
-def inputs(spec: Mapping[str, Any], result: BacktestResults) -> dict[str, Any]:
+def inputs(spec: Json, result: BacktestResults) -> dict[str, Any]:
     """Returns all that a run was made from, by dotted name: strategy, rules, bars, model, versions."""
     facts = result.facts
     strategy = parse_strategy(str(spec["strategy_text"])).canonical()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from ktrdr._types import Json
 from ktrdr.arguments import INITIAL_CAPITAL
 from ktrdr.backtesting.inputs.config import with_rules
 from ktrdr.backtesting.inputs.request import SECTIONS
@@ -17,7 +15,7 @@ from ktrdr.strategy.submitted import known_strategy, request_fields, request_tit
 from ktrdr.text import dates_text
 
 
-def shown(spec: Mapping[str, Any]) -> Shown:
+def shown(spec: Json) -> Shown:
     """Returns strategy, symbol, timeframe, dates, and the rules that differ from the strategy's file.
 
     A spec that this version cannot read is shown as far as it can be read.
@@ -28,12 +26,12 @@ def shown(spec: Mapping[str, Any]) -> Shown:
     return Shown(request_title(fields, "backtest"), _detail(spec), fields, changed)
 
 
-def figures(summary: Mapping[str, Any]) -> dict[str, float | int | None]:
+def figures(summary: Json) -> dict[str, float | int | None]:
     """Returns total return and Sharpe ratio of a result."""
     return listed(summary.get("metrics", {}))
 
 
-def headline(manifest: Mapping[str, Any]) -> str:
+def headline(manifest: Json) -> str:
     """Returns strategy, symbol, span, model and origin of a completed backtest."""
     run = (
         f"{manifest['strategy']} on {manifest['symbol']} {manifest['timeframe']}, "
@@ -43,7 +41,7 @@ def headline(manifest: Mapping[str, Any]) -> str:
     return run if forked is None else f"{run}, forked from {forked['operation']} at bar {forked['bar']}"
 
 
-def _detail(spec: Mapping[str, Any]) -> str:
+def _detail(spec: Json) -> str:
     start = spec.get("start")
     end = spec.get("end")
     capital = spec.get("initial_capital", INITIAL_CAPITAL)
@@ -52,7 +50,7 @@ def _detail(spec: Mapping[str, Any]) -> str:
     return ", ".join(filter(None, (span, money)))
 
 
-def _changes(spec: Mapping[str, Any], strategy: Strategy) -> dict[str, Change]:
+def _changes(spec: Json, strategy: Strategy) -> dict[str, Change]:
     given = {section: spec[section] for section in SECTIONS if spec.get(section)}
     if not given:
         return {}

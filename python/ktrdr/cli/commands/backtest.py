@@ -21,7 +21,8 @@ from ktrdr.cli.runs.options import (
     Whole,
     naming_flags,
 )
-from ktrdr.errors import UsageError
+from ktrdr.errors import ArgumentInvalid, UsageError
+from ktrdr.profile import DEFAULT_THREADS
 
 if TYPE_CHECKING:
     from ktrdr.operations.kind import Kind, Section
@@ -83,7 +84,6 @@ def _begin(
     words: list[str], options: RunOptions, threads: int | None, note: str | None, worker: str | None
 ) -> CommandResult:
     from ktrdr.backtesting.inputs.request import BacktestRequest
-    from ktrdr.profile import DEFAULT_THREADS
 
     count = DEFAULT_THREADS if threads is None else threads
     with naming_flags():
@@ -211,7 +211,6 @@ def _sensitivity(result: Result) -> list[Section]:
     from ktrdr.analysis.sensitivity import sensitivity
     from ktrdr.analysis.sensitivity_table import sensitivity_section
     from ktrdr.backtesting.results import BacktestResults
-    from ktrdr.errors import ArgumentInvalid
     from ktrdr.report.market import market_of
 
     if not isinstance(result, BacktestResults):

@@ -18,6 +18,7 @@ from ktrdr.neural.bundle import bundle_id
 from ktrdr.neural.storage import ModelStorage, StoredModel
 from ktrdr.operations.kind import completed
 from ktrdr.operations.models import Operation, Status
+from ktrdr.operations.store.store import Store
 from ktrdr.training.shown_model import model_facts, model_row, model_sections
 
 _PAGE = 500
@@ -88,7 +89,6 @@ def _named(storage: ModelStorage, name: str) -> StoredModel:
 
 def _model_of_operation(name: str) -> str | None:
     """Returns the model that a training has made; None where no completed operation with a model has that id."""
-    from ktrdr.operations.store.store import Store
 
     if "/" in name:
         return None
@@ -137,7 +137,6 @@ def _described(storage: ModelStorage, name: str) -> str:
 
 def _users(path: Path) -> Iterator[Operation]:
     """Yields the operations that have run with a bundle, or name it."""
-    from ktrdr.operations.store.store import Store
 
     model_id = bundle_id(path)
     names = {model_id, str(path.resolve())}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from ktrdr._types import JsonObject
 from ktrdr.cli.confirm import Yes, asks, confirm
 from ktrdr.cli.output import CommandResult, Table
 from ktrdr.cli.runs import client
@@ -24,9 +23,9 @@ from ktrdr.cli.runs.options import (
 )
 from ktrdr.errors import UsageError
 from ktrdr.operations.kind import unit_of
+from ktrdr.operations.store.store import Store
 from ktrdr.simulation.metrics import label, value_text
-
-Json = dict[str, Any]
+from ktrdr.worker.client import WorkerClient
 
 
 def list_operations(
@@ -67,7 +66,6 @@ def report(operation_id: OperationId, /, *, out: Out = None) -> CommandResult:
         The file; by default ID.html in the working folder.
     """
     from ktrdr.cli.runs.report import report_by
-    from ktrdr.operations.store.store import Store
 
     return report_by("operations", Store.open(), operation_id, out)
 
@@ -127,8 +125,6 @@ def resume(
 def restart(operation_id: OperationId, /, *, worker: QueueWorker = None) -> CommandResult:
     """Run an operation again from its first bar, in the foreground."""
     if worker is not None:
-        from ktrdr.worker.client import WorkerClient
-
         place = WorkerClient(worker)
         return client.queued(place.restart(place.find(operation_id)), worker)
     from ktrdr.cli.runs import foreground
@@ -161,8 +157,6 @@ def fork(
     if "metrics" in rules:
         raise UsageError("a fork keeps its metrics", where="--set", found="metrics", expected="execution or decisions")
     if worker is not None:
-        from ktrdr.worker.client import WorkerClient
-
         body = {"model_id": model, "threads": threads, "note": note, **rules}
         asked = {name: value for name, value in body.items() if value is not None}
         place = WorkerClient(worker)
@@ -172,7 +166,7 @@ def fork(
     return foreground.fork(operation_id, rules, model=model, threads=threads, note=note)
 
 
-def _shown(operation: Json) -> CommandResult:
+def _shown(operation: JsonObject) -> CommandResult:
     progress_now = operation["progress"] or {}
     timings = operation["timings"]
     facts = {
@@ -198,7 +192,7 @@ def _shown(operation: Json) -> CommandResult:
     return CommandResult(operation, [operation["operation_id"], Table(("", ""), rows), *parts, *reasons_of(operation)])
 
 
-def _parts(parts: list[Json]) -> Table:
+def _parts(parts: list[JsonObject]) -> Table:
     rows = [
         (part["stage"], part["operation_id"], _state(part), part["title"], (part["error"] or {}).get("code", ""))
         for part in parts
@@ -206,7 +200,7 @@ def _parts(parts: list[Json]) -> Table:
     return Table(("stage", "operation", "status", "run", "error"), rows)
 
 
-def _state(part: Json) -> str:
+def _state(part: JsonObject) -> str:
     share = part["percentage"] if part["status"] != "completed" else None
     return part["status"] if share is None else f"{part['status']} {share:.0f} %"
 

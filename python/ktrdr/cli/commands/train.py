@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ktrdr._lazy import require
+from ktrdr.arguments import check_threads
 from ktrdr.cli.output import CommandResult
 from ktrdr.cli.runs.options import (
     Note,
@@ -72,8 +74,6 @@ def _begin(
     note: str | None,
     worker: str | None,
 ) -> CommandResult:
-    from ktrdr._lazy import require
-    from ktrdr.arguments import check_threads
     from ktrdr.training.job.request import TrainingRequest
 
     if worker is None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ktrdr._types import JsonObject
 from ktrdr.cli.output import CommandResult
 from ktrdr.errors import ArgumentInvalid, UsageError
 from ktrdr.operations.kind import delete
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from ktrdr.backtesting.inputs.request import BacktestRequest
     from ktrdr.training.job.request import TrainingRequest
 
-Json = dict[str, Any]
 _CANCEL_WAIT_S = 2.0
 _LOOK_S = 0.5
 
@@ -26,28 +26,28 @@ _LOOK_S = 0.5
 class OperationsClient(Protocol):
     """Calls about operations that a database and a worker answer alike."""
 
-    def operation(self, operation_id: str) -> Json:
+    def operation(self, operation_id: str) -> JsonObject:
         """Returns the view of one operation."""
 
-    def operations(self, **query: str | int) -> Json:
+    def operations(self, **query: str | int) -> JsonObject:
         """Returns a page of operations."""
 
     def find(self, reference: str) -> str:
         """Returns the id of an operation that is named by its id, by the start of it, or as ``latest``."""
 
-    def note(self, operation_id: str, note: str) -> Json:
+    def note(self, operation_id: str, note: str) -> JsonObject:
         """Replaces the note of an operation; returns its view."""
 
-    def changes(self, operation_id: str) -> Iterator[Json]:
+    def changes(self, operation_id: str) -> Iterator[JsonObject]:
         """Yields the operation after each change; the last one is at rest."""
 
-    def cancel(self, operation_id: str) -> Json:
+    def cancel(self, operation_id: str) -> JsonObject:
         """Asks an operation to stop."""
 
-    def delete(self, operation_id: str) -> Json:
+    def delete(self, operation_id: str) -> JsonObject:
         """Removes an operation and its data."""
 
-    def workers(self) -> Json:
+    def workers(self) -> JsonObject:
         """Returns every registered worker."""
 
 
@@ -57,7 +57,7 @@ class LocalOperations:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def operation(self, operation_id: str) -> Json:
+    def operation(self, operation_id: str) -> JsonObject:
         """Returns the view of one operation."""
         return self._view(self._store.get(self.find(operation_id)))
 
@@ -65,11 +65,11 @@ class LocalOperations:
         """Returns the id of an operation that is named by its id, by the start of it, or as ``latest``."""
         return self._store.find_id(reference)
 
-    def note(self, operation_id: str, note: str) -> Json:
+    def note(self, operation_id: str, note: str) -> JsonObject:
         """Replaces the note of an operation; returns its view."""
         return self._view(self._store.set_note(operation_id, note))
 
-    def operations(self, **query: Any) -> Json:
+    def operations(self, **query: Any) -> JsonObject:
         """Returns a page of operations."""
         status = query.pop("status", None)
         if status is not None and status not in list(Status):
@@ -84,7 +84,7 @@ class LocalOperations:
         views = [view.model_dump(mode="json") for view in operation_views(self._store, found)]
         return {"operations": views, "next_cursor": cursor}
 
-    def changes(self, operation_id: str) -> Iterator[Json]:
+    def changes(self, operation_id: str) -> Iterator[JsonObject]:
         """Yields the operation after each change; the last one is at rest."""
         seen = None
         while True:
@@ -97,7 +97,7 @@ class LocalOperations:
             seen = now
             time.sleep(_LOOK_S)
 
-    def cancel(self, operation_id: str) -> Json:
+    def cancel(self, operation_id: str) -> JsonObject:
         """Asks an operation to stop, and waits up to two seconds for its end."""
         operation = self._store.request_cancel(operation_id)
         until_s = time.monotonic() + _CANCEL_WAIT_S
@@ -106,18 +106,18 @@ class LocalOperations:
             operation = self._store.get(operation_id)
         return self._view(operation)
 
-    def delete(self, operation_id: str) -> Json:
+    def delete(self, operation_id: str) -> JsonObject:
         """Removes an operation and its data."""
         delete(self._store, operation_id)
         return {"operation_id": operation_id, "deleted": True}
 
-    def workers(self) -> Json:
+    def workers(self) -> JsonObject:
         """Returns every registered worker."""
         from ktrdr.worker.views import worker_view
 
         return {"workers": [worker_view(worker).model_dump(mode="json") for worker in self._store.workers()]}
 
-    def _view(self, operation: Operation) -> Json:
+    def _view(self, operation: Operation) -> JsonObject:
         from ktrdr.worker.views import operation_view
 
         return operation_view(self._store, operation).model_dump(mode="json")
@@ -132,10 +132,10 @@ def operations_client(worker: str | None) -> OperationsClient:
     return WorkerClient(worker)
 
 
-def queued(accepted: Json, worker: str) -> CommandResult:
+def queued(accepted: JsonObject, worker: str) -> CommandResult:
     """Returns the answer about an operation that a worker will run."""
     name = accepted["operation_id"]
-    nothing_yet: Json = {"result_hash": None, "metrics": None, "warnings": [], "trades": None}
+    nothing_yet: JsonObject = {"result_hash": None, "metrics": None, "warnings": [], "trades": None}
     follow = f"{name} {accepted['status']}: ktrdr operations follow {name} --worker {worker}"
     return CommandResult(accepted | nothing_yet, [follow])
 
@@ -158,7 +158,7 @@ def start_body(
     request: BacktestRequest | TrainingRequest | WalkForwardRequest | SweepRequest,
     threads: int | None,
     note: str | None = None,
-) -> Json:
+) -> JsonObject:
     """Returns the body of a start: a built-in strategy goes by its name, any other as its text.
 
     Without ``threads`` the worker takes its own.

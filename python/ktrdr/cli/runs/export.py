@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ktrdr.errors import OutputNotWritable
 
@@ -41,5 +41,5 @@ def write_out(result: Result, tables: Iterable[tuple[str, pl.DataFrame]], folder
     return written
 
 
-def _write_json(file: Path, value: Any) -> None:
+def _write_json(file: Path, value: object) -> None:
     file.write_text(json.dumps(value, indent=2, allow_nan=False, default=str) + "\n")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
+from ktrdr._types import JsonObject
 from ktrdr.cli.output import CommandResult, current_output
 from ktrdr.cli.progress import progress
 from ktrdr.cli.runs.client import OperationsClient
@@ -14,16 +15,15 @@ from ktrdr.errors import Cancelled, from_code
 from ktrdr.operations.models import Outcome, Status
 from ktrdr.worker.client import WorkerClient
 
-Json = dict[str, Any]
 _OWN: Final = ("operation_id", "status", "result_hash", "identity", "warnings", "manifest")
 
 
-def followed(place: OperationsClient, operation_id: str) -> Json:
+def followed(place: OperationsClient, operation_id: str) -> JsonObject:
     """Shows the progress of an operation until it rests; returns its view."""
     said: set[str] = set()
     with progress() as bridge:
 
-        def report(operation: Json) -> None:
+        def report(operation: JsonObject) -> None:
             figures = operation["progress"] or {}
             for line in {f"{operation['status']}: {why}" for why in reasons_of(operation)} - said:
                 said.add(line)
@@ -54,7 +54,7 @@ def followed_to_its_result(worker: WorkerClient, operation_id: str) -> CommandRe
     raise Cancelled("the operation was cancelled", where=operation_id, hint=f"ktrdr operations resume {operation_id}")
 
 
-def _until_at_rest(place: OperationsClient, operation_id: str, show: Callable[[Json], None]) -> Json:
+def _until_at_rest(place: OperationsClient, operation_id: str, show: Callable[[JsonObject], None]) -> JsonObject:
     for operation in place.changes(operation_id):
         if Status(operation["status"]).at_rest:
             return operation

@@ -6,22 +6,21 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
-from typing import Any
 
 from rich.cells import cell_len
 
+from ktrdr._types import JsonObject
 from ktrdr.cli.output import Table
 from ktrdr.simulation.metrics import label, value_text
 from ktrdr.text import rule_text
 
-Json = dict[str, Any]
 _BETWEEN = 2
 _INDENT = "  "
 _FIGURE_DIGITS = 3
 _COMMON_FIGURES = frozenset({"percentage", "bar", "total_bars", "bars_per_second", "eta"})
 
 
-def listed(operations: Sequence[Json], width: int | None) -> list[str | Table]:
+def listed(operations: Sequence[JsonObject], width: int | None) -> list[str | Table]:
     """Returns the parts that print operations: id, status, request, result, changed rules and note of each.
 
     A reader must be able to copy every word. So a row is never cut: where rows are wider than the terminal, each
@@ -47,7 +46,7 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def request_of(operation: Json) -> str:
+def request_of(operation: JsonObject) -> str:
     """Returns title, dates, model and origin of an operation."""
     name = str((operation["request"] or {}).get("strategy"))
     model = operation["model_id"]
@@ -61,7 +60,7 @@ def request_of(operation: Json) -> str:
     return ", ".join(filter(None, parts))
 
 
-def changes_of(operation: Json) -> list[str]:
+def changes_of(operation: JsonObject) -> list[str]:
     """Returns one line for each rule that differs from the file's, such as ``execution.slippage.rate 0 (file 0.1)``."""
     return [
         f"{name} {rule_text(change['run'])} (file {rule_text(change['file'])})"
@@ -69,13 +68,13 @@ def changes_of(operation: Json) -> list[str]:
     ]
 
 
-def share_of(operation: Json) -> str:
+def share_of(operation: JsonObject) -> str:
     """Returns the progress of an operation in per cent; empty before its first report."""
     figures = operation["progress"] or {}
     return "" if figures.get("percentage") is None else f"{figures['percentage']:.0f} %"
 
 
-def own_figures(figures: Json) -> dict[str, float | int]:
+def own_figures(figures: JsonObject) -> dict[str, float | int]:
     """Returns the figures that a kind adds to its progress, such as equity or losses."""
     return {
         name: value
@@ -84,23 +83,23 @@ def own_figures(figures: Json) -> dict[str, float | int]:
     }
 
 
-def reasons_of(operation: Json) -> list[str]:
+def reasons_of(operation: JsonObject) -> list[str]:
     """Returns the reasons why an operation failed, or why no worker runs it."""
     if error := operation["error"]:
         return [f"{error['code']}: {error['message']}"]
     return [f"{name}: {reason}" if name else reason for name, reason in operation["waiting"].items()]
 
 
-def _figure_names(operations: Sequence[Json]) -> list[str]:
+def _figure_names(operations: Sequence[JsonObject]) -> list[str]:
     return list(dict.fromkeys(name for operation in operations for name in operation["figures"]))
 
 
-def _figures(operation: Json, names: Sequence[str]) -> list[str]:
+def _figures(operation: JsonObject, names: Sequence[str]) -> list[str]:
     found = operation["figures"]
     return [value_text(name, found[name], digits=_FIGURE_DIGITS) if name in found else "" for name in names]
 
 
-def _state(operation: Json) -> str:
+def _state(operation: JsonObject) -> str:
     """Returns status, progress of one that has not completed, and the reason in a word; `show` has the sentence."""
     share = "" if operation["status"] == "completed" else share_of(operation)
     error = operation["error"]
@@ -108,7 +107,7 @@ def _state(operation: Json) -> str:
     return " ".join(filter(None, (operation["status"], share, reason)))
 
 
-def _row(operation: Json, figures: Sequence[str]) -> list[str]:
+def _row(operation: JsonObject, figures: Sequence[str]) -> list[str]:
     return [
         operation["operation_id"],
         _state(operation),
@@ -124,7 +123,7 @@ def _width(table: Table) -> int:
     return sum(max(map(cell_len, column)) + _BETWEEN for column in columns)
 
 
-def _block(operation: Json, figures: Sequence[str], width: int) -> list[str]:
+def _block(operation: JsonObject, figures: Sequence[str], width: int) -> list[str]:
     """Returns the lines of one operation; the first one has id, status and result."""
     shown = zip(map(label, figures), _figures(operation, figures), strict=True)
     result = [f"{name} {value}" for name, value in shown if value]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from cyclopts import Parameter
 
-from ktrdr.errors import ArgumentInvalid
+from ktrdr.errors import ArgumentInvalid, ConfigError
 
 if TYPE_CHECKING:
     from ktrdr.backtesting.inputs.parameters import BacktestOptions
@@ -23,7 +23,7 @@ _FLAGGED = (
 )
 
 
-def _whole(_type: Any, tokens: Sequence[Any]) -> int:
+def _whole(_type: object, tokens: Sequence[Any]) -> int:
     # The parser's own conversion would round 1.5 to 2.
     text = tokens[0].value
     try:
@@ -196,7 +196,6 @@ def _section(key: str, sections: Sequence[str]) -> str:
 
 def _value(text: str, setting: str) -> Any:
     from ktrdr.config.yaml import read_yaml
-    from ktrdr.errors import ConfigError
 
     try:
         return read_yaml(f"value: {text}", "--set").data["value"]
@@ -204,7 +203,7 @@ def _value(text: str, setting: str) -> Any:
         raise ArgumentInvalid("the value cannot be read", where="--set", found=setting) from None
 
 
-def _put(rules: dict[str, Any], key: str, value: Any) -> None:
+def _put(rules: dict[str, Any], key: str, value: object) -> None:
     *path, last = key.split(".")
     inner = rules
     for name in path:

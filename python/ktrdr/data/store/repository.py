@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import polars as pl
 
-from ktrdr._types import Floats, Stamps
+from ktrdr._types import Floats, Json, Stamps
 from ktrdr.data.audit import PRICES, audit, check_spacing, refusal
 from ktrdr.data.bars import BarSeries, Provenance, content_hash
 from ktrdr.data.frames import context_of, floats_of, opens_of
@@ -270,7 +270,7 @@ def _check_stamps(stamps: Stamps, symbol: str, timeframe: Timeframe) -> None:
     check_spacing(stamps, timeframe, symbol)
 
 
-def _hash_of_sidecar(facts: Mapping[str, Any]) -> str:
+def _hash_of_sidecar(facts: Json) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ktrdr._types import Json
 from ktrdr.backtesting.job.kind import BacktestKind
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.operations.kind import Shown
@@ -31,18 +32,18 @@ class PaperKind(BacktestKind):
 
         return PaperRequest
 
-    def forked(self, spec: Mapping[str, Any], changes: Mapping[str, Any], threads: int) -> dict[str, Any]:
+    def forked(self, spec: Json, changes: Mapping[str, Any], threads: int) -> dict[str, Any]:
         """Raises ``ArgumentInvalid``: orders that were sent under some rules cannot be taken back."""
         raise ArgumentInvalid("a paper run cannot be forked", where="kind", found=self.name, hint="start a new one")
 
-    def shown(self, spec: Mapping[str, Any]) -> Shown:
+    def shown(self, spec: Json) -> Shown:
         """Returns strategy, symbol, timeframe, feed and changed rules."""
         found = super().shown(spec)
         feed = str(spec.get("feed", ""))
         place = feed.rpartition("/")[2] if feed.startswith("/") else feed
         return Shown(found.title, f"feed {place}", {**found.fields, "feed": place}, found.changes)
 
-    def headline(self, manifest: Mapping[str, Any]) -> str:
+    def headline(self, manifest: Json) -> str:
         """Returns strategy, symbol, span and model of a run that has ended."""
         return f"paper: {super().headline(manifest)}"
 

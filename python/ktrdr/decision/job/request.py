@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypedDict, Unpack
 
@@ -18,6 +17,7 @@ from ktrdr.decision.risk import RiskLimits
 from ktrdr.decision.start import require_streamable
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.profile import DEFAULT_THREADS
+from ktrdr.strategy.rule_mappings import DecisionsMapping, ExecutionMapping, MetricsMapping
 from ktrdr.strategy.rules import merge_rules
 from ktrdr.strategy.sections.grammar import Symbol
 from ktrdr.strategy.submitted import StrategyRequest, StrategySource
@@ -60,9 +60,9 @@ class PaperOptions(TypedDict, total=False):
     end: str | None
     model: str | None
     initial_capital: float
-    execution: Mapping[str, Any] | None
-    decisions: Mapping[str, Any] | None
-    metrics: Mapping[str, Any] | None
+    execution: ExecutionMapping | None
+    decisions: DecisionsMapping | None
+    metrics: MetricsMapping | None
     largest_position: float | None
     daily_loss: float | None
 

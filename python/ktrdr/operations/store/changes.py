@@ -48,7 +48,7 @@ def unchanged(read: Operation) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def change(connection: Connection, read: Operation, **values: Any) -> bool:
+def change(connection: Connection, read: Operation, **values: object) -> bool:
     """Changes an operation that still is what was read; returns False for any other."""
     statement = update(operations).where(*unchanged(read)).values(epoch=operations.c.epoch + 1, **values)
     return connection.execute(statement).rowcount == 1

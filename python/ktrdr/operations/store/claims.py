@@ -105,7 +105,7 @@ def _in_pages(connection: Connection, statement: Select[Any]) -> Iterator[Row[An
         last = rows[-1].seq
 
 
-def _empty_or(column: ColumnElement[Any], mine: Any) -> ColumnElement[bool]:
+def _empty_or(column: ColumnElement[Any], mine: object) -> ColumnElement[bool]:
     return or_(column.is_(None), column == mine) if mine is not None else operations.c.id.is_not(None)
 
 
@@ -136,7 +136,7 @@ def _is_free(connection: Connection, read: Operation) -> bool:
     return connection.execute(statement.with_for_update(skip_locked=True)).one_or_none() is not None
 
 
-def _take(connection: Connection, read: Operation, owner: Owner, lease_s: float, **values: Any) -> bool:
+def _take(connection: Connection, read: Operation, owner: Owner, lease_s: float, **values: object) -> bool:
     """Writes the claim. An owner judged dead loses its operation at that epoch, even under a valid lease."""
     dead = read.owner is not None and read.owner.is_dead()
     free = or_(
@@ -148,7 +148,7 @@ def _take(connection: Connection, read: Operation, owner: Owner, lease_s: float,
     return connection.execute(taken.values(_claimed(owner, lease_s, **values))).rowcount == 1
 
 
-def _claimed(owner: Owner, lease_s: float, **values: Any) -> dict[str, Any]:
+def _claimed(owner: Owner, lease_s: float, **values: object) -> dict[str, Any]:
     """Returns the columns of an operation that a process has just taken, and ``values``."""
     return {
         "status": Status.RUNNING.value,

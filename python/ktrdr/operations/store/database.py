@@ -43,12 +43,12 @@ class now(FunctionElement[float]):  # noqa: N801
 
 
 @compiles(now, "sqlite")
-def _sqlite_now(element: now, compiler: Any, **_: Any) -> str:
+def _sqlite_now(element: now, compiler: object, **_: object) -> str:
     return "((julianday('now') - 2440587.5) * 86400.0)"
 
 
 @compiles(now, "postgresql")
-def _postgresql_now(element: now, compiler: Any, **_: Any) -> str:
+def _postgresql_now(element: now, compiler: object, **_: object) -> str:
     return "extract(epoch from clock_timestamp())::double precision"
 
 

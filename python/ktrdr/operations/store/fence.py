@@ -48,7 +48,7 @@ class Saved:
     trial: Trial | None = None
 
 
-def fenced(connection: Connection, lease: Lease, **values: Any) -> Row[Any] | None:
+def fenced(connection: Connection, lease: Lease, **values: object) -> Row[Any] | None:
     """Writes through the fence; returns the changed row, None if the operation is no longer the lease's."""
     mine = (
         operations.c.id == lease.operation_id,

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, case, select
 
+from ktrdr._types import Json
 from ktrdr.errors import NotFound, OperationDamaged
 from ktrdr.operations.models import Capability, Operation, Status
 from ktrdr.operations.owner import Owner
@@ -33,14 +34,14 @@ _LONGEST_LEASES = 2
 _STORED = frozenset(Status) - {Status.INTERRUPTED, Status.DAMAGED}
 
 
-def _status_word(stored: Any) -> Status:
+def _status_word(stored: object) -> Status:
     found = Status(words(stored))
     if found not in _STORED:
         raise ValueError(stored)
     return found
 
 
-def _marks(stored: Any) -> dict[str, Any]:
+def _marks(stored: object) -> dict[str, Any]:
     """Returns the marks of workers that returned an operation to the queue."""
     found = mapping(stored)
     for mark in found.values():
@@ -172,7 +173,7 @@ def operation_of(row: Row[Any]) -> Operation:
     return Operation(**values)
 
 
-def _seal(stored: Mapping[str, Any]) -> bytes:
+def _seal(stored: Json) -> bytes:
     names = ("id", "parent_id", "kind", "spec", "threads", "idempotency_key")
     return request_seal(*(stored[name] for name in names))
 

@@ -165,7 +165,7 @@ def _copy(connection: Connection, row: Row[Any], fork_id: str) -> None:
     connection.execute(insert(ledger_segments).from_select(["operation_id", "generation", *names], rows))
 
 
-def _insert(connection: Connection, operation_id: str, request: Request, **more: Any) -> None:
+def _insert(connection: Connection, operation_id: str, request: Request, **more: object) -> None:
     row: dict[str, Any] = {
         "id": operation_id,
         "kind": request.kind,

@@ -16,6 +16,7 @@ from ktrdr.backtesting.job.stored import stored_results
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.data.store.repository import Repository
 from ktrdr.neural.bundle import ModelBundle
+from ktrdr.neural.numeric_profile import machine_profile
 from ktrdr.neural.storage import ModelStorage
 from ktrdr.operations.kind import Kind, Shown
 from ktrdr.operations.models import Capability, Claim, Outcome
@@ -41,7 +42,6 @@ class AssessmentKind(Kind):
 
     def capability(self) -> Capability:
         """Returns the numeric profile, since it trades the bars of the fit; imports torch."""
-        from ktrdr.neural.numeric_profile import machine_profile
 
         return Capability(machine_profile())
 

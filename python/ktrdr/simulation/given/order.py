@@ -42,7 +42,7 @@ class BarOrder:
         """Returns the number of bars."""
         return len(self.stamps)
 
-    def arrange(self, name: str, values: Any) -> NDArray[Any]:
+    def arrange(self, name: str, values: object) -> NDArray[Any]:
         """Returns a column's values [n_bars] in the bars' order.
 
         A pandas column goes by its DatetimeIndex, or by its row labels where the bars are a pandas frame; a frame of

@@ -41,7 +41,7 @@ class _Features:
     inputs: tuple[NNInput, ...]
 
 
-def resolve_strategy(data: Any, text: str, place: Place, faults: Faults) -> Strategy:
+def resolve_strategy(data: object, text: str, place: Place, faults: Faults) -> Strategy:
     """Returns the strategy; raises a ``ConfigError`` leaf that lists every fault, those in ``faults`` included.
 
     A section is checked although another has faults. What refers to a part with a fault is left out.

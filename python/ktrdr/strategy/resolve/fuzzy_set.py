@@ -21,7 +21,7 @@ def resolve_fuzzy_sets(
     return {id_: faults.attempt(_resolve_set, id_, entry, uses, place.at(id_)) for id_, entry in entries.items()}
 
 
-def _resolve_set(id_: str, value: Any, uses: Declared[IndicatorUse] | None, place: Place) -> FuzzySet:
+def _resolve_set(id_: str, value: object, uses: Declared[IndicatorUse] | None, place: Place) -> FuzzySet:
     check_id(id_, place)
     entry = mapping(value, place)
     faults = Faults()
@@ -40,7 +40,7 @@ def _resolve_set(id_: str, value: Any, uses: Declared[IndicatorUse] | None, plac
     return FuzzySet(id_, *source, tuple(member for member in members if member is not None))
 
 
-def _resolve_member(name: str, value: Any, place: Place) -> Membership:
+def _resolve_member(name: str, value: object, place: Place) -> Membership:
     check_id(name, place)
     if isinstance(value, list):
         return Membership(name, "triangular", _parameters("triangular", value, place))
@@ -67,7 +67,7 @@ def _resolve_member(name: str, value: Any, place: Place) -> Membership:
     return Membership(name, kind, _parameters(kind, value["parameters"], place.at("parameters")))
 
 
-def _parameters(kind: str, values: Any, place: Place) -> tuple[float, ...]:
+def _parameters(kind: str, values: object, place: Place) -> tuple[float, ...]:
     if not isinstance(values, list):
         raise place.error(ConfigType, "wrong type", found=repr(values), expected="a list of numbers")
     Faults(

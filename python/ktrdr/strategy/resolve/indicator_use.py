@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from ktrdr._types import Json
 from ktrdr.config.faults import Faults, UnresolvedError
 from ktrdr.config.place import Place
 from ktrdr.errors import (
@@ -50,7 +51,7 @@ def check_id(id_: str, place: Place) -> None:
         raise place.error(ConfigRange, "not a valid name", found=id_, expected=_ID.pattern)
 
 
-def mapping(value: Any, place: Place) -> Mapping[str, Any]:
+def mapping(value: object, place: Place) -> Mapping[str, Any]:
     """Returns a value that is a mapping; raises ``ConfigType`` for another."""
     if not isinstance(value, Mapping):
         raise place.error(ConfigType, "wrong type", found=repr(value), expected="a mapping")
@@ -66,7 +67,7 @@ def text(entry: Mapping[str, Any], key: str, place: Place) -> str:
     return str(entry[key])
 
 
-def _resolve_indicator(id_: str, value: Any, has_context: bool, place: Place) -> IndicatorUse:
+def _resolve_indicator(id_: str, value: object, has_context: bool, place: Place) -> IndicatorUse:
     check_id(id_, place)
     entry = mapping(value, place)
     indicator = _indicator(text(entry, "type", place), place)
@@ -93,7 +94,7 @@ def _indicator(name: str, place: Place) -> Indicator:
     return indicator
 
 
-def _parameters(indicator: Indicator, given: Mapping[str, Any], place: Place) -> dict[str, Any]:
+def _parameters(indicator: Indicator, given: Json, place: Place) -> dict[str, Any]:
     by_name = {name: known for known in indicator.parameters for name in (known.name, *known.aliases)}
     params = {known.name: known.default for known in indicator.parameters}
     written: dict[str, str] = {}
@@ -113,7 +114,7 @@ def _parameters(indicator: Indicator, given: Mapping[str, Any], place: Place) ->
     return params
 
 
-def _parameter(known: Parameter, value: Any, place: Place) -> Any:
+def _parameter(known: Parameter, value: object, place: Place) -> Any:
     if known.kind in ("source", "choice"):
         if not isinstance(value, str):
             raise place.error(ConfigType, "wrong type", found=repr(value), expected="text")

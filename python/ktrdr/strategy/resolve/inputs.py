@@ -113,7 +113,7 @@ def _check_duplicates(
             return
 
 
-def _claim(taken: dict[Any, int], key: Any, index: int, what: str, place: Place) -> None:
+def _claim(taken: dict[Any, int], key: object, index: int, what: str, place: Place) -> None:
     if key in taken:
         hint = f"first by nn_inputs[{taken[key]}]"
         raise place.error(ConfigDuplicateFeature, f"{what} is given twice", (index,), hint=hint)

@@ -21,7 +21,7 @@ Symbol = Annotated[str, Field(pattern=SYMBOL)]
 MAX_SYMBOLS = 16
 
 
-def _version_text(value: Any) -> Any:
+def _version_text(value: object) -> Any:
     """Turns ``3.0`` without quotes, which is a number, into text; every other version has to be text."""
     return "3.0" if not isinstance(value, bool | str) and value == 3 else value
 
@@ -105,7 +105,7 @@ class TrainingDataFile(DatesFile):
     history_required: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
 
-def _all_is_none(value: Any) -> Any:
+def _all_is_none(value: object) -> Any:
     return None if value == "all" else value
 
 

@@ -64,7 +64,7 @@ class ModelFile(Strict):
 
     @field_validator("type", mode="before")
     @classmethod
-    def _any_case(cls, value: Any) -> Any:
+    def _any_case(cls, value: object) -> Any:
         return value.lower() if isinstance(value, str) else value
 
 

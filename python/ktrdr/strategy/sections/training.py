@@ -43,7 +43,7 @@ class StepDecay(Strict):
     step_size: Annotated[int, Field(ge=1, le=10_000)] = 10
 
 
-def _scheduler_switch(value: Any) -> Any:
+def _scheduler_switch(value: object) -> Any:
     """Turns ``true`` into the default scheduler and ``false`` into none."""
     if isinstance(value, bool):
         return ReduceOnPlateau().model_dump() if value else None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ktrdr._types import Json
 from ktrdr.operations.deferred import DeferredKind, Words
 from ktrdr.operations.kind import Section
 from ktrdr.operations.models import Capability, Claim, OpenedSnapshot, Result
@@ -47,7 +47,7 @@ class TrainingKind(DeferredKind):
 
         return remarks(result)
 
-    def inputs(self, spec: Mapping[str, Any], result: Result) -> dict[str, Any]:
+    def inputs(self, spec: Json, result: Result) -> dict[str, Any]:
         """Returns features, training rules, bars, run and versions by dotted name."""
         from ktrdr.training.job.shown import inputs
         from ktrdr.training.run.result import TrainResult

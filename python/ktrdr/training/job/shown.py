@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ktrdr._types import Json
 from ktrdr.errors import KtrdrError
 from ktrdr.operations.kind import Change, Section, Shown, changes
 from ktrdr.operations.models import Result
@@ -21,7 +22,7 @@ _SWITCHED = ("early_stopping", "lr_scheduler")
 _LISTED = ("validation_loss", "test_accuracy")
 
 
-def shown(spec: Mapping[str, Any]) -> Shown:
+def shown(spec: Json) -> Shown:
     """Returns strategy, symbols, timeframe, dates, and the training rules that differ from the strategy's file.
 
     A spec that this version cannot read is shown as far as it can be read.
@@ -37,13 +38,13 @@ def shown(spec: Mapping[str, Any]) -> Shown:
     )
 
 
-def figures(summary: Mapping[str, Any]) -> dict[str, float | int | None]:
+def figures(summary: Json) -> dict[str, float | int | None]:
     """Returns the validation loss of the best epoch, and the share of test rows with the right class or sign."""
     metrics = summary.get("metrics", {})
     return {name: metrics[name] for name in _LISTED if name in metrics}
 
 
-def headline(manifest: Mapping[str, Any]) -> str:
+def headline(manifest: Json) -> str:
     """Returns the model, and what it was trained on; says where an equal training had made it before."""
     made = "" if manifest["is_new"] else "; reused: an earlier training with the same inputs made it"
     on = f"{', '.join(manifest['symbols'])} {manifest['timeframe']}, {manifest['start']} to {manifest['end']}"
@@ -79,7 +80,7 @@ def inputs(result: TrainResult) -> dict[str, Any]:
     }
 
 
-def _changes(spec: Mapping[str, Any], strategy: Strategy) -> dict[str, Change]:
+def _changes(spec: Json, strategy: Strategy) -> dict[str, Change]:
     if not spec.get("training"):
         return {}
     try:
@@ -94,7 +95,7 @@ def _changes(spec: Mapping[str, Any], strategy: Strategy) -> dict[str, Change]:
     return found
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return ", ".join(_parts(value)) if isinstance(value, Mapping) else str(value)

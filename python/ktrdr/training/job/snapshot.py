@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ktrdr import _core
-from ktrdr.errors import SnapshotCorrupt, SnapshotTooNew
+from ktrdr.errors import ModelError, SnapshotCorrupt, SnapshotTooNew
 from ktrdr.training.run.identity import TrainingIdentity
 
 if TYPE_CHECKING:
@@ -140,7 +140,6 @@ def _header(text: bytes) -> Mapping[str, Any]:
 
 
 def _state(opened: OpenedTraining) -> TrainingState:
-    from ktrdr.errors import ModelError
     from ktrdr.neural.weights import parse_safetensors
     from ktrdr.training.run.state import TrainingState
 

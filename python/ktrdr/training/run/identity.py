@@ -123,5 +123,5 @@ def _hex(buffers: list[Any]) -> str:
     return bytes(_core.content_hash(buffers)).hex()
 
 
-def _text(value: Any) -> bytes:
+def _text(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()

@@ -153,7 +153,7 @@ def _is_text(text: str) -> bool:
         return False
 
 
-def _walk(value: Any) -> Iterator[tuple[int, str]]:
+def _walk(value: object) -> Iterator[tuple[int, str]]:
     """Yields depth and text of every node, without recursion: the sender chooses the depth."""
     waiting = [(1, value)]
     while waiting:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cyclopts import Parameter
 
+from ktrdr._lazy import require
+from ktrdr.arguments import check_threads
 from ktrdr.cli.output import CommandResult, Table
 from ktrdr.cli.runs.options import (
     BaseTimeframe,
@@ -19,6 +21,7 @@ from ktrdr.cli.runs.options import (
     naming_flags,
     rules_of,
 )
+from ktrdr.errors import ArgumentInvalid, NotFound
 from ktrdr.profile import DEFAULT_THREADS
 
 if TYPE_CHECKING:
@@ -103,8 +106,6 @@ def run(
     note
         Words by which you tell the run from others.
     """
-    from ktrdr._lazy import require
-    from ktrdr.arguments import check_threads
     from ktrdr.cli.runs.foreground import in_foreground
     from ktrdr.decision.job.foreground import begin
     from ktrdr.decision.job.request import PaperRequest
@@ -170,7 +171,6 @@ def stop(operation_id: OperationId, /) -> CommandResult:
 
 def _paper_id(reference: str) -> str:
     """Returns the id of a paper run; ``latest`` is the newest one. Raises ``ArgumentInvalid`` for another kind."""
-    from ktrdr.errors import ArgumentInvalid, NotFound
     from ktrdr.operations.models import LATEST
     from ktrdr.operations.store.store import Store
 

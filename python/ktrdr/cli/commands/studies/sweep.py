@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from ktrdr._lazy import require
+from ktrdr.arguments import check_threads
 from ktrdr.cli.output import CommandResult
 from ktrdr.cli.runs.options import (
     NO_OPTIONS,
@@ -20,7 +22,7 @@ from ktrdr.cli.runs.options import (
     Whole,
     naming_flags,
 )
-from ktrdr.errors import ArgumentInvalid
+from ktrdr.errors import ArgumentInvalid, ConfigError
 from ktrdr.profile import DEFAULT_THREADS
 
 if TYPE_CHECKING:
@@ -71,10 +73,8 @@ def sweep(
     worker
         Queue it at the worker of that address.
     """
-    from ktrdr._lazy import require
     from ktrdr.analysis.sweep.request import SweepRequest
     from ktrdr.analysis.sweep.study.parameters import StudyOptions
-    from ktrdr.arguments import check_threads
 
     if worker is None:
         require("torch", "safetensors", *(["optuna"] if trials is not None else []))
@@ -124,7 +124,6 @@ def _range(given: str, text: str) -> list[float]:
 
 def _list(given: str, text: str) -> list[Any]:
     from ktrdr.config.yaml import read_yaml
-    from ktrdr.errors import ConfigError
 
     try:
         values: list[Any] = read_yaml(f"values: [{text}]", "--grid").data["values"]

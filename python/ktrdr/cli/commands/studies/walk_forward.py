@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 from cyclopts import Parameter
 
+from ktrdr._lazy import require
+from ktrdr.arguments import check_threads
 from ktrdr.cli.output import CommandResult
 from ktrdr.cli.runs.options import (
     BaseTimeframe,
@@ -98,9 +100,7 @@ def walk_forward(
     folds
         Number of trainings, each with its test.
     """
-    from ktrdr._lazy import require
     from ktrdr.analysis.walk_forward.request import WalkForwardRequest
-    from ktrdr.arguments import check_threads
 
     if worker is None:
         require("torch", "safetensors")

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
+from ktrdr._types import Json
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FAULTS = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 
@@ -28,7 +30,7 @@ class Column:
     optional: bool = False
 
 
-def read_columns(row: Mapping[str, Any], columns: Mapping[str, Column]) -> tuple[dict[str, Any], list[str]]:
+def read_columns(row: Json, columns: Mapping[str, Column]) -> tuple[dict[str, Any], list[str]]:
     """Returns the values of a row by name, and the names of the columns that cannot be read.
 
     >>> read_columns({"pid": 17, "host": b"box"}, {"pid": Column(whole), "host": Column(words, "")})
@@ -46,7 +48,7 @@ def read_columns(row: Mapping[str, Any], columns: Mapping[str, Column]) -> tuple
     return values, unreadable
 
 
-def words(stored: Any) -> str:
+def words(stored: object) -> str:
     """Returns text that UTF-8 can encode."""
     if not isinstance(stored, str):
         raise TypeError(stored)
@@ -54,40 +56,40 @@ def words(stored: Any) -> str:
     return stored
 
 
-def whole(stored: Any) -> int:
+def whole(stored: object) -> int:
     """Returns a whole number from 0 on."""
     if isinstance(stored, bool) or not isinstance(stored, int) or stored < 0:
         raise ValueError(stored)
     return stored
 
 
-def truth(stored: Any) -> bool:
+def truth(stored: object) -> bool:
     """Returns a truth value, which SQLite keeps as 0 or 1."""
     if not isinstance(stored, int) or stored not in (0, 1):
         raise ValueError(stored)
     return bool(stored)
 
 
-def number(stored: Any) -> float:
+def number(stored: object) -> float:
     """Returns a finite number."""
     if isinstance(stored, bool) or not isinstance(stored, int | float) or not math.isfinite(stored):
         raise ValueError(stored)
     return float(stored)
 
 
-def instant(stored: Any) -> datetime:
+def instant(stored: object) -> datetime:
     """Returns seconds since 1970 as an aware datetime, UTC."""
     return _EPOCH + timedelta(seconds=number(stored))
 
 
-def blob(stored: Any) -> bytes:
+def blob(stored: object) -> bytes:
     """Returns a stored value that is bytes."""
     if not isinstance(stored, bytes):
         raise TypeError(stored)
     return stored
 
 
-def to_json(value: Any) -> str:
+def to_json(value: object) -> str:
     """Returns one text for one value, whatever the order of its keys.
 
     >>> to_json({"b": 1, "a": [2.5, None]})
@@ -101,7 +103,7 @@ def optional_json(value: Mapping[str, Any] | None) -> str | None:
     return None if value is None else to_json(value)
 
 
-def from_json(stored: Any) -> Any:
+def from_json(stored: object) -> Any:
     """Returns the value of a JSON text; NaN and infinities are no JSON.
 
     >>> from_json('{"bar": 7}')
@@ -110,7 +112,7 @@ def from_json(stored: Any) -> Any:
     return json.loads(words(stored), parse_constant=_refuse, parse_float=_finite)
 
 
-def mapping(stored: Any) -> dict[str, Any]:
+def mapping(stored: object) -> dict[str, Any]:
     """Returns the mapping that a JSON text holds."""
     found = from_json(stored)
     if not isinstance(found, dict):
@@ -125,7 +127,7 @@ def mapping_with(*keys: str) -> Callable[[Any], dict[str, Any]]:
     {'code': 'lease_lost'}
     """
 
-    def read(stored: Any) -> dict[str, Any]:
+    def read(stored: object) -> dict[str, Any]:
         found = mapping(stored)
         if missing := [key for key in keys if key not in found]:
             raise KeyError(missing)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from ktrdr._types import Json, JsonObject
 from ktrdr.research.designer.base import Usage
@@ -93,7 +92,7 @@ def harmless(text: str, most: int = _MOST_OF_A_SENTENCE) -> str:
     return line if len(line) <= most else line[: most - 3] + "..."
 
 
-def _sentences(value: Any) -> tuple[str, ...]:
+def _sentences(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         return ()
     texts = [harmless(one) for one in value[:_MOST_SENTENCES] if isinstance(one, str)]

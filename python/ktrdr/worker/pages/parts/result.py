@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ktrdr import _core
+from ktrdr._types import Json
 from ktrdr.analysis.doubt import logged_beside
 from ktrdr.backtesting.job.sections import trade_list
 from ktrdr.backtesting.job.stored import stored_results
@@ -93,7 +93,7 @@ def _backtest_of(store: Store, cycle: Result) -> BacktestResults | None:
     return None if name is None else stored_results(store, name)
 
 
-def _catalogued(summary: Mapping[str, Any], digits: int = 6) -> dict[str, Metric]:
+def _catalogued(summary: Json, digits: int = 6) -> dict[str, Metric]:
     """Returns the metrics of the core's catalogue that a summary has, by name."""
     found = {name: value for name, value in summary.get("metrics", {}).items() if name in _core.METRICS}
     return {name: Metric.of(name, value_text(name, it, summary.get("undefined"), digits)) for name, it in found.items()}
