@@ -1,4 +1,4 @@
-"""Number types of configuration fields, with their bounds."""
+"""Types of fields of configurations and requests, with their bounds and the words that describe them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,15 @@ Bars = Annotated[int, Field(ge=1, le=10_000)]
 
 Instant = Annotated[str, Field(max_length=40)]
 """A date or an instant in ISO form."""
+
+Execution = Annotated[dict[str, Any] | None, Field(description="execution rules, merged over the strategy's")]
+Decisions = Annotated[dict[str, Any] | None, Field(description="decision rules, merged over the strategy's")]
+Metrics = Annotated[dict[str, Any] | None, Field(description="metric rules, merged over the strategy's")]
+Training = Annotated[dict[str, Any] | None, Field(description="training rules, over the strategy's")]
+"""Rules of a request, as JSON. The model of their section checks them once they are merged."""
+
+Resample = Annotated[bool, Field(description="make a missing timeframe from a finer one")]
+Device = Annotated[str, Field(max_length=20, description="auto, cpu, cuda or mps")]
 
 
 def about(text: str, unit: str = "") -> Any:

@@ -10,7 +10,7 @@ from pydantic import Field
 from ktrdr.analysis.splits import Window
 from ktrdr.arguments import INITIAL_CAPITAL
 from ktrdr.backtesting.inputs.request import SECTIONS, BacktestRequest
-from ktrdr.config.fields import Instant
+from ktrdr.config.fields import Decisions, Device, Execution, Instant, Metrics, Resample, Training
 from ktrdr.config.strict import Strict
 from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.strategy.rule_mappings import DecisionsMapping, ExecutionMapping, MetricsMapping
@@ -40,13 +40,13 @@ class WalkForwardParameters(Strict):
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = Field(
         None, description="of the random generator; by default the strategy's, else 0"
     )
-    device: Annotated[str, Field(max_length=20)] = Field("auto", description="auto, cpu, cuda or mps")
+    device: Device = "auto"
     initial_capital: float = Field(INITIAL_CAPITAL, gt=0, description="capital of each test in account currency")
-    resample: bool = Field(False, description="make a missing timeframe from a finer one")
-    training: dict[str, Any] | None = Field(None, description="training rules, over the strategy's")
-    execution: dict[str, Any] | None = Field(None, description="execution rules, merged over the strategy's")
-    decisions: dict[str, Any] | None = Field(None, description="decision rules, merged over the strategy's")
-    metrics: dict[str, Any] | None = Field(None, description="metric rules, merged over the strategy's")
+    resample: Resample = False
+    training: Training = None
+    execution: Execution = None
+    decisions: Decisions = None
+    metrics: Metrics = None
 
 
 class WalkForwardOptions(TypedDict, total=False):

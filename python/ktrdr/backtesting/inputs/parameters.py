@@ -8,12 +8,12 @@ the models.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, TypedDict
+from typing import Annotated, Final, TypedDict
 
 from pydantic import Field
 
 from ktrdr.arguments import INITIAL_CAPITAL
-from ktrdr.config.fields import Instant, Rate
+from ktrdr.config.fields import Decisions, Execution, Instant, Metrics, Rate, Resample
 from ktrdr.config.strict import Strict
 from ktrdr.profile import DEFAULT_THREADS, MAX_THREADS
 from ktrdr.strategy.rule_mappings import DecisionsMapping, ExecutionMapping, MetricsMapping
@@ -46,13 +46,13 @@ class BacktestParameters(Strict):
         examples=["trend/1h_v3"],
     )
     initial_capital: float = Field(INITIAL_CAPITAL, gt=0, description="initial capital in account currency")
-    execution: dict[str, Any] | None = Field(None, description="execution rules, merged over the strategy's")
-    decisions: dict[str, Any] | None = Field(None, description="decision rules, merged over the strategy's")
-    metrics: dict[str, Any] | None = Field(None, description="metric rules, merged over the strategy's")
+    execution: Execution = None
+    decisions: Decisions = None
+    metrics: Metrics = None
     strict: bool = Field(
         False, description="refuse bars that the model was fitted or selected on, and a model that knows later ones"
     )
-    resample: bool = Field(False, description="make a missing timeframe from a finer one")
+    resample: Resample = False
 
 
 class StartParameters(BacktestParameters):

@@ -10,7 +10,7 @@ from pydantic import Field
 from ktrdr.arguments import INITIAL_CAPITAL
 from ktrdr.backtesting.inputs.config import BacktestConfig
 from ktrdr.backtesting.inputs.request import SECTIONS
-from ktrdr.config.fields import Instant
+from ktrdr.config.fields import Decisions, Execution, Instant, Metrics
 from ktrdr.config.strict import Strict
 from ktrdr.decision.feeds.named import place_of
 from ktrdr.decision.risk import RiskLimits
@@ -42,9 +42,9 @@ class PaperParameters(Strict):
         None, description="a bundle's id or path; by default the newest of the strategy trained on this symbol's bars"
     )
     initial_capital: float = Field(INITIAL_CAPITAL, gt=0, description="initial capital in account currency")
-    execution: dict[str, Any] | None = Field(None, description="execution rules, merged over the strategy's")
-    decisions: dict[str, Any] | None = Field(None, description="decision rules, merged over the strategy's")
-    metrics: dict[str, Any] | None = Field(None, description="metric rules, merged over the strategy's")
+    execution: Execution = None
+    decisions: Decisions = None
+    metrics: Metrics = None
     largest_position: Money | None = Field(
         None, description="notional above which no position is opened, account currency", examples=[25_000]
     )

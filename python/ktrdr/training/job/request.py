@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from ktrdr.config.fields import Instant
+from ktrdr.config.fields import Device, Instant, Resample, Training
 from ktrdr.config.strict import Strict
 from ktrdr.strategy.overrides import with_training
 from ktrdr.strategy.schema import Strategy
@@ -41,9 +41,9 @@ class TrainingParameters(Strict):
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = Field(
         None, description="of the random generator; by default the strategy's, else 0"
     )
-    device: Annotated[str, Field(max_length=20)] = Field("auto", description="auto, cpu, cuda or mps")
-    resample: bool = Field(False, description="make a missing timeframe from a finer one")
-    training: dict[str, Any] | None = Field(None, description="training rules, over the strategy's")
+    device: Device = "auto"
+    resample: Resample = False
+    training: Training = None
 
 
 class TrainingRequest(StrategyRequest, TrainingParameters):
