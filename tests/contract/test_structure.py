@@ -26,7 +26,6 @@ SHORT = {
     "python/ktrdr/cli/commands/workers.py": "one command group, one file",
     "python/ktrdr/cli/completion.py": "one command, one file; it reads the program itself",
     "python/ktrdr/cli/progress.py": "progress by the output mode of a call, above the room that draws it",
-    "python/ktrdr/config/fields.py": "number types of rules, training and labels",
     "python/ktrdr/config/merge.py": "one rule for rules and training keys",
     "python/ktrdr/config/difference.py": "one rule with users in three rooms",
     "python/ktrdr/data/origin.py": "one rule with users in three rooms",
