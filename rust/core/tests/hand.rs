@@ -60,6 +60,14 @@ fn a_level_touched_exactly_stops_and_does_not_fill_a_target() {
 }
 
 #[test]
+fn the_slack_of_a_level_is_a_share_of_it() {
+    // 0.001 less 3 % is 0.00097: a low 1e-10 above it is another price, although 1e-10 is less than the share of 1e-9.
+    let stop = json!({"exits": {"stop_loss": {"rate": 0.03}}});
+    assert_eq!(met(1, 0.001, stop.clone(), [0.001, 0.0011, 0.000_970_000_1, 0.001]), "end_of_data");
+    assert_eq!(met(1, 0.001, stop, [0.001, 0.0011, 0.000_97, 0.001]), "stop_loss");
+}
+
+#[test]
 fn an_open_at_a_level_leaves_there() {
     let exits = json!({"exits": {"stop_loss": {"rate": 0.03}, "take_profit": {"rate": 0.02}}});
     // The open of the first is the stop, that of the second the target, which a resting order meets at the open.
@@ -163,6 +171,39 @@ fn borrowing_a_short_for_ten_days() {
     close_to(run.metric("net_profit"), -100.0 * 50.0 * 0.03 * 10.0 / 360.0, 1e-9);
     close_to(run.metric("financing"), 4.17, 5e-3);
     close_to(run.ledger.trades.financing[0], 4.17, 5e-3);
+}
+
+#[test]
+fn a_single_unit_is_charged_as_many_are() {
+    // 1 x 50 x 3.65 % x 10 / 365 = 0.05.
+    let rules = execution(json!({"financing": {"long_rate": 0.0365, "day_count": 365.0}}));
+    let mut signals = vec![0; 12];
+    signals[0] = 1;
+    let run = World::flat(&[50.0; 12], &signals).spaced(DAY_NS).run(rules);
+    close_to(run.ledger.trades.financing[0], 0.05, 1e-12);
+}
+
+#[test]
+fn a_fill_without_costs_has_a_positive_zero() {
+    let run = World::flat(&[50.0; 4], &[1, 0, -1, 0]).run(execution(json!({})));
+    assert_eq!(run.ledger.fills.slippage.iter().map(|cost| cost.to_bits()).collect::<Vec<_>>(), [0, 0]);
+}
+
+#[test]
+fn a_long_that_borrows_only_its_commission_is_liquidated() {
+    // 10 x 10 is all of 100; the commission of 1 is borrowed. Requirement 100 / 2 x 0.5 = 25; 10 p - 1 = 25 at p = 2.6.
+    let rules = |per_fill: f64| {
+        execution(json!({
+            "sizing": {"kind": "fixed_quantity", "quantity": 10.0}, "commission": {"per_fill": per_fill},
+            "margin": {"max_leverage": 2.0, "maintenance": 0.5}
+        }))
+    };
+    let world = World::new(&[[10.0; 4], [10.0; 4], [10.0, 10.0, 2.0, 3.0]], &[1, 0, 0]).capital(100.0);
+    let run = world.run(rules(1.0));
+    close_to(run.prices()[1], 2.6, 1e-9);
+    assert_eq!(run.reasons()[1], "liquidation");
+    // Without it nothing is borrowed, and a long of its own money is nobody's to liquidate.
+    assert_eq!(world.run(rules(0.0)).reasons()[1], "end_of_data");
 }
 
 #[test]
