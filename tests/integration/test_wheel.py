@@ -65,9 +65,19 @@ def test_metadata(inside: dict[str, bytes]) -> None:
     assert said["License-Expression"] == "MIT"
     assert inside[name.replace("METADATA", "licenses/LICENSE")] == (ROOT / "LICENSE").read_bytes()
     assert str(said.get_payload()).strip() == (ROOT / "README.md").read_text().strip()
-    assert {"torch", "worker", "pandas", "plot", "notebook", "report", "research", "paper", "docs", "dev"} == set(
-        said.get_all("Provides-Extra", [])
-    )
+    assert {
+        "torch",
+        "worker",
+        "pandas",
+        "plot",
+        "notebook",
+        "report",
+        "research",
+        "paper",
+        "study",
+        "docs",
+        "dev",
+    } == set(said.get_all("Provides-Extra", []))
     for entry in map(Requirement, said.get_all("Requires-Dist", [])):
         assert {one.operator for one in entry.specifier} <= {">=", "<"}, entry
         assert entry.specifier.contains(_locked()[entry.name.lower()]), entry
