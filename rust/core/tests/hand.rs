@@ -1,8 +1,8 @@
 //! Fills, sizes and money that can be checked by hand; the arithmetic is in the comments.
 #![allow(missing_docs)]
 
-use ktrdr_core::Columns;
-use ktrdr_testkit::{DAY_NS, HOUR_NS, Run, World, close_to};
+use ktrdr_core::{Calendar, Columns, Error, Simulation};
+use ktrdr_testkit::{DAY_NS, HOUR_NS, Run, World, close_to, rules};
 use serde_json::{Value, json};
 
 fn execution(changes: Value) -> Value {
@@ -28,6 +28,15 @@ fn a_stop_that_the_open_jumps_over_fills_at_the_open() {
     let world = World::flat(&[105.0, 105.0, 90.0], &[1, 0, 0]);
     let run = world.run(with_exits(json!({"stop_loss": {"rate": 5.0 / 105.0}})));
     assert_eq!((run.prices()[1], run.reasons()[1]), (90.0, "stop_loss"));
+}
+
+#[test]
+fn a_stop_whose_spread_leaves_nothing_is_an_error() {
+    // Bought at 1 + 0.6; the stop 70 % below is 0.48, and 0.48 - 0.6 is no price.
+    let world = World::new(&[[1.0; 4], [1.0; 4], [1.0, 1.0, 0.4, 0.9]], &[1, 0, 0]);
+    let rules = json!({"spread": {"half": 0.6}, "exits": {"stop_loss": {"rate": 0.7}}});
+    let Err(Error::FillPrice { row: 2, price }) = world.try_run(execution(rules)) else { panic!("a price below 0") };
+    close_to(price, -0.12, 1e-12);
 }
 
 #[test]
@@ -340,6 +349,19 @@ fn a_reversal_is_sized_on_the_cash_after_the_close() {
     close_to(run.ledger.fills.quantity[2], 23.259_707_32, 1e-8);
     close_to(run.metric("final_equity"), 10_241.946_927, 5e-7);
     assert_eq!(run.ledger.fills.trade_id, [0, 0, 1]);
+}
+
+#[test]
+fn a_fork_without_shorts_still_reverses_a_short_into_a_long() {
+    let changes = |allow_short: bool| json!({"execution": {"on_opposite": "reverse", "allow_short": allow_short, "close_at_end": false}});
+    let world = World::flat(&[50.0; 5], &[-1, 0, 1, 0, 0]);
+    let calendar = Calendar::open_ended(252.0, HOUR_NS);
+    let mut run = Simulation::new(rules(changes(true)), world.spec(), calendar).expect("a run");
+    run.feed(&world.columns().rows(0, 2), false).expect("the short");
+    let mut fork = run.fork(rules(changes(false)), None).expect("a fork");
+    fork.feed(&world.columns().rows(2, 5), true).expect("the long");
+    // Sold at bar 1 before the fork; bought twice at bar 3, to close and to open.
+    assert_eq!(fork.ledger().fills.side, [-1, 1, 1]);
 }
 
 #[test]
