@@ -19,7 +19,7 @@ SHARES = (0.002, 0.02, 0.3)
 ROUNDS = 3
 SLOW = {"backtesting.py": 20}
 """Programs that are given a part of the bars only: one out of so many."""
-SAME_EQUITY = ("ktrdr, entries and exits", "ktrdr, signals", "vectorbt, rust", "vectorbt, numba")
+SAME_EQUITY = tuple(name for name in PROGRAMS if name not in SLOW)
 """Programs whose rules for these signals are one rule: their final equities agree to a cent."""
 
 

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ import pytest
 from ktrdr.backtesting.results import BacktestResults
 from ktrdr.operations.models import Operation
 from ktrdr.operations.store.store import Store
+from support.chaos.clock import Clock, libfaketime
 from support.database.databases import Server, find_programs
 from support.process.processes import RESTING, Place, assert_same, furnish, kill, wait_for, wait_until, worker
 from support.soak import seeds
@@ -26,34 +27,10 @@ OFTEN = {"KTRDR_CHECKPOINT_SECONDS": "0.1"}
 HOUR_S = 3_600
 
 
-@dataclass(frozen=True)
-class Clock:
-    """The time of day as processes see it: some hours from the real one, and others at any moment."""
-
-    library: Path
-    file: Path
-
-    @property
-    def settings(self) -> dict[str, str]:
-        """For the processes that go by it; the monotonic clock stays, as it does on a machine whose time is set."""
-        return {
-            "LD_PRELOAD": str(self.library), "FAKETIME_TIMESTAMP_FILE": str(self.file), "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }  # fmt: skip
-
-    def set(self, ahead_s: float) -> None:
-        """At once, for all of them."""
-        new = self.file.with_suffix(".new")
-        new.write_text(f"{ahead_s:+.0f}s\n")
-        new.replace(self.file)
-
-
 @pytest.fixture(scope="module")
 def clocks() -> Iterator[list[Clock]]:
     """Three, in a folder that the database's user can read; skipped where there is no libfaketime."""
-    library = next(Path("/usr/lib").glob("**/faketime/libfaketime.so.1"), None)
-    if library is None:
-        pytest.skip("no libfaketime in /usr/lib (apt-get install faketime)")
+    library = libfaketime()
     with tempfile.TemporaryDirectory(prefix="ktrdr-clocks-") as folder:
         Path(folder).chmod(0o755)
         found = [Clock(library, Path(folder) / name) for name in ("one", "other", "database")]

@@ -11,10 +11,11 @@ import pytest
 
 from ktrdr.errors import ResultDamaged
 from ktrdr.operations.models import Status
+from support.chaos.clock import Clock, libfaketime
 from support.chaos.deeds import World, patiently
 from support.chaos.fleet import said
 from support.chaos.plan import HOURS_S, SORTS
-from support.chaos.run import LEASE_S, Clock, disturbed, left_in_peace, world
+from support.chaos.run import LEASE_S, disturbed, left_in_peace, world
 from support.chaos.work import undisturbed
 from support.database.databases import find_programs
 from support.soak import passed, seeds
@@ -43,9 +44,7 @@ def _same_lease(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def clock(tmp_path: Path) -> Clock:
-    library = next(Path("/usr/lib").glob("**/faketime/libfaketime.so.1"), None)
-    if library is None:
-        pytest.skip("no libfaketime in /usr/lib (apt-get install faketime)")
+    library = libfaketime()
     found = Clock(library, tmp_path / "clock")
     found.set(0)
     return found

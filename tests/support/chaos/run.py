@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
 from ktrdr.errors import StorageError
+from support.chaos.clock import Clock
 from support.chaos.deeds import World, patiently
 from support.chaos.fleet import Fleet, Member
 from support.chaos.network import Link, Relay, link
@@ -34,28 +34,6 @@ _SETTINGS = {
 }  # fmt: skip
 _WAL = {"max_wal_size": "64MB", "min_wal_size": "32MB"}
 _SUBMITTED_WITHIN_S = 600.0
-
-
-@dataclass(frozen=True)
-class Clock:
-    """A time of day that processes go by: so many seconds from the real one, changed at any moment."""
-
-    library: Path
-    file: Path
-
-    @property
-    def settings(self) -> dict[str, str]:
-        """For the processes that go by it; their monotonic clock stays."""
-        return {
-            "LD_PRELOAD": str(self.library), "FAKETIME_TIMESTAMP_FILE": str(self.file), "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }  # fmt: skip
-
-    def set(self, ahead_s: float) -> None:
-        """At once, for all of them."""
-        new = self.file.with_suffix(".new")
-        new.write_text(f"{ahead_s:+.0f}s\n")
-        new.replace(self.file)
 
 
 @contextmanager
