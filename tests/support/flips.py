@@ -6,6 +6,7 @@ results, and what a resume would continue from, are as they were. Anything else 
 
 from __future__ import annotations
 
+import json
 import random
 import struct
 from collections.abc import Callable, Iterable
@@ -35,13 +36,15 @@ from ktrdr.operations.store.store import Store
 from ktrdr.simulation.ledger import TABLES
 from ktrdr.simulation.saved import SavedRun
 from ktrdr.time import Timeframe
-from ktrdr.worker.views import operation_views, worker_view
+from ktrdr.worker.routes.listed import Listed
+from ktrdr.worker.views import worker_view
 from support.database import stores
 from support.inputs import worlds
 from support.process.processes import StopAt, strategy
 
 N_BARS = 10_000
 DATABASE = ("operations", "results", "ledger_segments", "checkpoints", "trials", "workers")
+_LISTED = Listed()
 FILES = ("bars", "sidecar", "bundle", "strategy")
 NAMED = "named"
 HARMLESS = "harmless"
@@ -159,12 +162,12 @@ def is_named(found: Any) -> bool:
 
 
 def _listed(store: Store) -> dict[str, Any]:
-    found = operation_views(store, store.list(limit=500)[0])
-    for view in found:
-        view.model_dump_json()
+    found = json.loads(_LISTED.answer(*store.listed(limit=500)))["operations"]
     return {
-        view.operation_id: f"named {view.error['code']}" if view.error and view.status != "cancelled" else view.figures
-        for view in found
+        one["operation_id"]: f"named {one['error']['code']}"
+        if one["error"] and one["status"] != "cancelled"
+        else one["figures"]
+        for one in found
     }
 
 

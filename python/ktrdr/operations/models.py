@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from operator import is_
 from typing import Protocol
 
 from ktrdr._types import Json
@@ -127,6 +128,33 @@ class Operation:
     def stage(self) -> str | None:
         """Returns the stage of its parent that it is the part for; None for an operation without a parent."""
         return None if self.parent_id is None else (self.idempotency_key or "").partition(" ")[2]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All that a list shows about an operation.
+
+    Args:
+        operation: as it was read.
+        summary: the figures of its result; empty without a result, None for a result that is damaged or gone.
+        parts: the operations that it consists of, oldest first.
+        waiting: by live worker, why it does not run an operation that waits.
+    """
+
+    operation: Operation
+    summary: Json | None
+    parts: tuple[Operation, ...]
+    waiting: Mapping[str, str]
+
+    @property
+    def at_rest(self) -> bool:
+        """Returns True if only a change of a stored row can change the overview."""
+        return all(each.status.at_rest for each in (self.operation, *self.parts))
+
+    def has_values_of(self, other: Overview) -> bool:
+        """Returns True if the other was made from these values: the very same ones, and not only equal ones."""
+        mine, theirs = ((it.operation, it.summary, *it.parts) for it in (self, other))
+        return len(mine) == len(theirs) and all(map(is_, mine, theirs))
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from ktrdr.worker.events import LIST, Broadcaster, State
 from ktrdr.worker.guard.guesses import Guesses
 from ktrdr.worker.guard.readiness import Readiness
 from ktrdr.worker.metrics import WorkerMetrics
+from ktrdr.worker.routes.listed import Listed
 from ktrdr.worker.views import OperationView, operation_view
 
 
@@ -51,7 +52,7 @@ class Runs(Protocol):
 
 @dataclass(frozen=True)
 class Service:
-    """Store, runner, access, event streams, metrics, readiness, default threads and logins of one worker."""
+    """Store, runner, access, event streams, metrics, readiness, default threads, logins and lists of one worker."""
 
     store: Store
     runner: Runs
@@ -62,13 +63,14 @@ class Service:
     threads: int
     signed_out: SignedOut
     guesses: Guesses
+    listed: Listed
 
     @classmethod
     def of(cls, store: Store, runner: Runs, access: Access, threads: int = DEFAULT_THREADS) -> Service:
         """Returns the parts of a worker over one store; ``threads`` are those of a start that names none."""
         events = Broadcaster(lambda name: _list_state(store) if name == LIST else _state(store, name))
-        logins = SignedOut(data_root() / "signed_out"), Guesses()
-        return cls(store, runner, access, events, WorkerMetrics(), Readiness(store, runner), threads, *logins)
+        own = SignedOut(data_root() / "signed_out"), Guesses(), Listed()
+        return cls(store, runner, access, events, WorkerMetrics(), Readiness(store, runner), threads, *own)
 
     def is_alone(self) -> bool:
         """Returns True if no other live worker might have the bars that are missing here."""

@@ -13,7 +13,7 @@ from ktrdr._types import Json, JsonObject
 from ktrdr.analysis.explanation.decision import Decision
 from ktrdr.errors import KtrdrError
 from ktrdr.operations.kind import Shown, figures, shown
-from ktrdr.operations.models import Operation, Outcome, Status, WorkerRecord
+from ktrdr.operations.models import Operation, Outcome, Overview, Status, WorkerRecord
 from ktrdr.operations.store.proof.outcomes import damaged
 from ktrdr.operations.store.store import Store
 
@@ -238,21 +238,13 @@ class Health(View):
 
 def operation_view(store: Store, operation: Operation) -> OperationView:
     """Returns the operation as callers see it."""
-    return operation_views(store, [operation])[0]
+    return view_of(store.overviews([operation])[0])
 
 
-def operation_views(store: Store, operations: Sequence[Operation]) -> list[OperationView]:
-    """Returns operations as callers see them; the figures and the parts of all are read at once."""
-    done = [operation.id for operation in operations if operation.status is Status.COMPLETED]
-    found = store.summaries(done) if done else {}
-    parts = store.parts(operation.id for operation in operations if operation.parent_id is None)
-    # A completed operation has a result: one whose figures are not there has lost it.
-    figures = {operation_id: found.get(operation_id) for operation_id in done}
-    return [_view(store, each, figures.get(each.id, {}), parts.get(each.id, ())) for each in operations]
-
-
-def _view(store: Store, operation: Operation, summary: Json | None, parts: Sequence[Operation]) -> OperationView:
-    waits = operation.status in (Status.PENDING, Status.INTERRUPTED)
+def view_of(overview: Overview) -> OperationView:
+    """Returns an overview as callers see it."""
+    operation = overview.operation
+    summary = overview.summary
     asked = _asked(operation)
     timings = Timings(created_at=operation.created_at, started_at=operation.started_at, ended_at=operation.ended_at)
     return OperationView(
@@ -272,10 +264,10 @@ def _view(store: Store, operation: Operation, summary: Json | None, parts: Seque
         timings=timings,
         cancel_requested=operation.cancel_requested,
         error=damaged(operation.id, "figures or hash").to_dict() if summary is None else _plain(operation.error),
-        waiting=store.waiting_reasons(operation) if waits else {},
+        waiting=dict(overview.waiting),
         forked_from=_plain(operation.forked_from),
         parent_id=operation.parent_id,
-        parts=[_part(part) for part in parts],
+        parts=[_part(part) for part in overview.parts],
     )
 
 

@@ -76,12 +76,12 @@ class LocalOperations:
             raise ArgumentInvalid("no such status", where="--status", found=status, expected=" ".join(Status))
         if (limit := query.get("limit", 1)) < 1:
             raise ArgumentInvalid("must be a whole number above 0", where="--limit", found=limit, expected="1 or more")
-        found, cursor = self._store.list(
+        found, cursor = self._store.listed(
             status=None if status is None else Status(status), kind=query.pop("type", None), **query
         )
-        from ktrdr.worker.views import operation_views
+        from ktrdr.worker.views import view_of
 
-        views = [view.model_dump(mode="json") for view in operation_views(self._store, found)]
+        views = [view_of(each).model_dump(mode="json") for each in found]
         return {"operations": views, "next_cursor": cursor}
 
     def changes(self, operation_id: str) -> Iterator[JsonObject]:

@@ -27,6 +27,8 @@ BUSY_SECONDS = 5
 ANSWER_SECONDS = 20
 _WRITES = "ktrdr_writes"
 _NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
+_DECODED = partial(str, encoding="utf-8", errors="surrogateescape")
+"""Called for every text; a function of Python's own takes longer than to read the row."""
 _Result = TypeVar("_Result")
 
 _SQLITE_TRANSIENT = {"BUSY", "LOCKED", "FULL", "IOERR", "CANTOPEN", "PROTOCOL", "NOMEM"}
@@ -163,15 +165,11 @@ def _configure(connection: sqlite3.Connection, *, writes: bool = True) -> None:
     """Turns off the implicit transactions of Python's sqlite3, which begin only at the first change."""
     connection.isolation_level = None
     # A text that a damaged disk has changed reaches its reader, which refuses it and keeps the other rows.
-    connection.text_factory = _decoded
+    connection.text_factory = _DECODED
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
     if writes and connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
         _keep_a_wal(connection)
-
-
-def _decoded(text: bytes) -> str:
-    return text.decode(errors="surrogateescape")
 
 
 def _keep_a_wal(connection: sqlite3.Connection) -> None:

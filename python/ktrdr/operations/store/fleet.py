@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
@@ -71,13 +72,19 @@ def _record(row: Row[Any], lease_s: float) -> WorkerRecord:
     return WorkerRecord(**values, live=live, damaged=bool(unreadable))
 
 
-def waiting_reasons(connection: Connection, operation: Operation, lease_s: float) -> dict[str, str]:
-    """Returns, by live worker, why it does not run a waiting operation; empty if it does not wait for a worker."""
+def waiting_reasons(
+    connection: Connection, operations: Iterable[Operation], lease_s: float
+) -> dict[str, dict[str, str]]:
+    """Returns, by operation and live worker, why it does not run; an operation that waits for no worker has none."""
+    waiting = [operation for operation in operations if _waits(operation)]
+    live = [worker for worker in all_workers(connection, lease_s) if worker.live] if waiting else []
+    found = {each.id: {worker.id: _reason(connection, each, worker) for worker in live} for each in waiting}
+    return {name: reasons or dict(NO_WORKER) for name, reasons in found.items()}
+
+
+def _waits(operation: Operation) -> bool:
     waits = operation.status in (Status.PENDING, Status.INTERRUPTED) and operation.placement is None
-    if not waits or operation.parent_id is not None:
-        return {}
-    live = [worker for worker in all_workers(connection, lease_s) if worker.live]
-    return {worker.id: _reason(connection, operation, worker) for worker in live} or dict(NO_WORKER)
+    return waits and operation.parent_id is None
 
 
 def _reason(connection: Connection, operation: Operation, worker: WorkerRecord) -> str:

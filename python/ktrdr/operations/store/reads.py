@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import BigInteger, Connection, Row, Select, bindparam, func, select
 
 from ktrdr._types import Json
 from ktrdr.errors import ArgumentInvalid, NotFound, ReferenceAmbiguous, ResultDamaged, SnapshotCorrupt
@@ -18,11 +19,13 @@ from ktrdr.operations.models import (
     LoggedTrial,
     Operation,
     Outcome,
+    Overview,
     Segment,
     Status,
 )
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.checkpoints import digest
+from ktrdr.operations.store.fleet import waiting_reasons
 from ktrdr.operations.store.proof.columns import Column, blob, instant, read_columns, whole
 from ktrdr.operations.store.proof.outcomes import (
     check_ledger,
@@ -46,6 +49,13 @@ from ktrdr.operations.store.tables import trials as logged
 
 MAX_PAGE = 500
 _MOST_CANDIDATES = 10
+_NEWEST = 2**63 - 1
+_NO_FIGURES: Json = {}
+_OF = results.c
+_SUMMARY = (_OF.operation_id, _OF.result_hash, _OF.identity, _OF.summary, _OF.summary_seal)
+_SUMMARIES = select(*as_stored(_SUMMARY)).where(_OF.operation_id.in_(bindparam("ids", expanding=True)))
+_OF_PARENTS = operations.c.parent_id.in_(bindparam("parents", expanding=True))
+_PARTS = select_operation().where(_OF_PARENTS).order_by(operations.c.seq)
 _CHECKPOINT = {
     "generation": Column(whole, 0),
     "bar": Column(whole, 0),
@@ -63,24 +73,40 @@ def list_operations(
     cursor: str | None,
 ) -> tuple[list[Operation], str | None]:
     """Returns one page, newest first, and the cursor of the next one."""
-    wanted = [operations.c.parent_id.is_(None) if parent_id is None else operations.c.parent_id == parent_id]
+    most = _page(limit)
+    given: dict[str, Any] = {"parent_id": parent_id, "kind": kind}
     if status not in (None, Status.DAMAGED):  # damage is found by reading, whatever the table says
-        wanted.append(operations.c.status == stored(status))
-    if kind is not None:
-        wanted.append(operations.c.kind == kind)
-    if cursor is not None:
-        wanted.append(operations.c.seq < _number(cursor))
+        given["status"] = stored(status)
+    values = {name: value for name, value in given.items() if value is not None}
+    values |= {"before": _NEWEST if cursor is None else _number(cursor), "rows": most + 1}
+    statement = _newest(top=parent_id is None, equal=tuple(name for name in values if name in given))
     found: list[Operation] = []
     last = None
-    with connection.execute(select_operation().where(*wanted).order_by(operations.c.seq.desc())) as rows:
+    while rows := connection.execute(statement, values).all():
         for row in rows:
-            if len(found) == _page(limit):
+            if len(found) == most:
                 return found, str(last)
             operation = operation_of(row)
             if status in (None, operation.status):  # running and interrupted are one word in the table
                 found.append(operation)
                 last = row.seq
+        values["before"] = rows[-1].seq
     return found, None
+
+
+@cache
+def _newest(*, top: bool, equal: tuple[str, ...]) -> Select[Any]:
+    """Returns the statement for a page, made once: to compile it takes longer than to run it.
+
+    Args:
+        top: leaves out the parts of other operations.
+        equal: columns whose value is given.
+    """
+    wanted = [operations.c[name] == bindparam(name) for name in equal]
+    if top:
+        wanted.append(operations.c.parent_id.is_(None))
+    before = operations.c.seq < bindparam("before", type_=BigInteger)
+    return select_operation().where(before, *wanted).order_by(operations.c.seq.desc()).limit(bindparam("rows"))
 
 
 def find_id(connection: Connection, reference: str) -> str:
@@ -137,9 +163,8 @@ def owned_by(connection: Connection, owners: Iterable[Owner]) -> list[Operation]
 
 def parts(connection: Connection, operation_ids: Iterable[str]) -> dict[str, list[Operation]]:
     """Returns the parts of those operations that have any, by the id of their parent, oldest first."""
-    theirs = operations.c.parent_id.in_(list(operation_ids))
     found: dict[str, list[Operation]] = {}
-    for row in connection.execute(select_operation().where(theirs).order_by(operations.c.seq)):
+    for row in connection.execute(_PARTS, {"parents": list(operation_ids)}):
         found.setdefault(row.parent_id, []).append(operation_of(row))
     return found
 
@@ -203,11 +228,24 @@ def trials(
     return [read_trial(row) for row in connection.execute(statement)]
 
 
-def summaries(connection: Connection, operation_ids: Iterable[str]) -> dict[str, Json | None]:
+def overviews(connection: Connection, found: Iterable[Operation], lease_s: float) -> list[Overview]:
+    """Returns the overviews of operations in their order; figures, parts and reasons of all are read at once."""
+    shown = list(found)
+    done = [each.id for each in shown if each.status is Status.COMPLETED]
+    figures: dict[str, Json | None] = {each.id: _NO_FIGURES for each in shown}
+    # A completed operation has a result: one whose figures are not there has lost it.
+    figures |= dict.fromkeys(done) | (_summaries(connection, done) if done else {})
+    whole = [each.id for each in shown if each.parent_id is None]
+    of_parents = parts(connection, whole) if whole else {}
+    waiting = waiting_reasons(connection, shown, lease_s)
+    return [
+        Overview(each, figures[each.id], tuple(of_parents.get(each.id, ())), waiting.get(each.id, {})) for each in shown
+    ]
+
+
+def _summaries(connection: Connection, operation_ids: list[str]) -> dict[str, Json | None]:
     """Returns the figures of those operations that have a result, by id; None for a damaged one."""
-    of = results.c
-    columns = (of.operation_id, of.result_hash, of.identity, of.summary, of.summary_seal)
-    rows = connection.execute(select(*as_stored(columns)).where(of.operation_id.in_(list(operation_ids))))
+    rows = connection.execute(_SUMMARIES, {"ids": operation_ids})
     return {row.operation_id: _sound(row) for row in rows}
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, case, select
 
 from ktrdr._types import Json
 from ktrdr.errors import NotFound, OperationDamaged
@@ -14,6 +15,8 @@ from ktrdr.operations.models import Capability, Operation, Status
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.database import now
 from ktrdr.operations.store.proof.columns import (
+    LONGEST_REMEMBERED,
+    REMEMBERED,
     Column,
     blob,
     from_json,
@@ -99,9 +102,14 @@ def lease_left() -> ColumnElement[float]:
     return case((left > _LONGEST_LEASES * operations.c.lease_s, 0.0), else_=left)
 
 
+_NAMES = (*operations.c.keys(), "lease_left_s")
+_SELECTED = select(*as_stored([*operations.c, lease_left().label("lease_left_s")]))
+_BY_ID = _SELECTED.where(operations.c.id == bindparam("id"))
+
+
 def select_operation() -> Select[Any]:
     """Selects every column as it is stored, and the seconds left of the lease."""
-    return select(*as_stored([*operations.c, lease_left().label("lease_left_s")]))
+    return _SELECTED
 
 
 def find(connection: Connection, operation_id: str) -> Operation:
@@ -111,14 +119,13 @@ def find(connection: Connection, operation_id: str) -> Operation:
 
 def look_up(connection: Connection, operation_id: str) -> Operation:
     """Returns one operation, also a damaged one; ``NotFound``."""
-    statement = select_operation().where(operations.c.id == operation_id)
-    return _one(connection.execute(statement).one_or_none(), operation_id)
+    return _one(connection.execute(_BY_ID, {"id": operation_id}).one_or_none(), operation_id)
 
 
 def lock(connection: Connection, operation_id: str) -> Operation:
     """Returns one operation and locks it until this transaction ends; ``NotFound``, ``OperationDamaged``."""
-    statement = select_operation().where(operations.c.id == operation_id).with_for_update()
-    return _whole(_one(connection.execute(statement).one_or_none(), operation_id))
+    found = connection.execute(_BY_ID.with_for_update(), {"id": operation_id}).one_or_none()
+    return _whole(_one(found, operation_id))
 
 
 def lock_children(connection: Connection, operation_id: str) -> list[Operation]:
@@ -157,9 +164,15 @@ def operation_of(row: Row[Any]) -> Operation:
     """Returns a row of ``select_operation`` as a value.
 
     A row that is not what was written has the status DAMAGED, an error that names the columns, and the values that
-    can be read.
+    can be read. A row without a lease is read once for as long as all its columns are the same: lists ask again and
+    again for operations that have ended.
     """
-    stored = dict(row._mapping)
+    settled = row.lease_left_s is None and isinstance(row.spec, str) and len(row.spec) <= LONGEST_REMEMBERED
+    return (_remembered if settled else _read)(*row)
+
+
+def _read(*row: Any) -> Operation:
+    stored = dict(zip(_NAMES, row, strict=True))
     values, unreadable = read_columns(stored, _COLUMNS)
     if not unreadable and stored["request_seal"] != _seal(stored):
         unreadable = ["request"]
@@ -171,6 +184,10 @@ def operation_of(row: Row[Any]) -> Operation:
     elif values["status"] is Status.RUNNING:
         values["status"] = _of_running(values["lease_left_s"], values["owner"])
     return Operation(**values)
+
+
+_remembered = lru_cache(REMEMBERED, typed=True)(_read)
+"""Finds a value by every column of its row, so that no change of the database stays unseen."""
 
 
 def _seal(stored: Json) -> bytes:

@@ -20,6 +20,7 @@ from ktrdr.operations.models import (
     LoggedTrial,
     Operation,
     Outcome,
+    Overview,
     Segment,
     Status,
     Trial,
@@ -338,6 +339,21 @@ class Store:
             lambda connection: reads.list_operations(connection, status, kind, parent_id, limit, cursor)
         )
 
+    def listed(
+        self, *, status: Status | None = None, kind: str | None = None, limit: int = 50, cursor: str | None = None
+    ) -> tuple[Sequence[Overview], str | None]:
+        """Returns the overviews of a page of ``list``, and the cursor of the next one."""
+
+        def look(connection: Connection) -> tuple[Sequence[Overview], str | None]:
+            found, following = reads.list_operations(connection, status, kind, None, limit, cursor)
+            return reads.overviews(connection, found, self._lease_s), following
+
+        return self._database.read(look)
+
+    def overviews(self, operations: Iterable[Operation]) -> Sequence[Overview]:
+        """Returns the overviews of operations, in their order."""
+        return self._database.read(lambda connection: reads.overviews(connection, operations, self._lease_s))
+
     def segments(self, operation_id: str, kind: str, upto_generation: int | None = None) -> Iterator[Segment]:
         """Yields the segments of a ledger in order: all of them, or those up to a generation; ``ResultDamaged``."""
         starts = self._database.read(
@@ -371,10 +387,6 @@ class Store:
             lambda connection: reads.trials(connection, symbol, timeframe, from_ns, until_ns, upto)
         )
 
-    def summaries(self, operation_ids: Iterable[str]) -> dict[str, Json | None]:
-        """Returns the figures of those operations that have a result, by id; None for one that is damaged."""
-        return self._database.read(partial(reads.summaries, operation_ids=list(operation_ids)))
-
     def checkpoints(self, operation_id: str) -> Sequence[CheckpointRecord]:
         """Returns the kept checkpoints, newest first, damaged ones after them."""
         return self._database.read(partial(reads.checkpoint_records, operation_id=operation_id))
@@ -385,7 +397,8 @@ class Store:
 
     def waiting_reasons(self, operation: Operation) -> dict[str, str]:
         """Returns, by live worker, why it does not run a waiting operation; ``{"": "no worker"}`` without one."""
-        return self._database.read(partial(fleet.waiting_reasons, operation=operation, lease_s=self._lease_s))
+        found = self._database.read(lambda connection: fleet.waiting_reasons(connection, [operation], self._lease_s))
+        return found.get(operation.id, {})
 
     def begun_otherwise(self, capabilities: Capabilities, *, limit: int = 20) -> Sequence[Operation]:
         """Returns the oldest waiting operations that were started under numbers other than these."""

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from ktrdr._types import JsonObject
 from ktrdr.operations import KINDS
-from ktrdr.operations.models import Status
+from ktrdr.operations.models import Overview, Status
 from ktrdr.worker.access.middleware import KNOWN, PAGES
 from ktrdr.worker.events import LIST
 from ktrdr.worker.pages.login import login_page
@@ -20,7 +20,7 @@ from ktrdr.worker.pages.parts.live import Live
 from ktrdr.worker.pages.parts.rendering import page
 from ktrdr.worker.pages.parts.route import PageRoute
 from ktrdr.worker.service import Parts, Service
-from ktrdr.worker.views import ErrorBody, operation_views
+from ktrdr.worker.views import ErrorBody, view_of
 
 router = APIRouter(tags=["pages"], route_class=PageRoute)
 
@@ -79,11 +79,14 @@ async def changes(parts: Parts) -> StreamingResponse:
 
 def _listed(parts: Service, wanted: Wanted) -> JsonObject:
     status = Status(wanted.status) if wanted.status else None
-    found, following = parts.store.list(
+    found, following = parts.store.listed(
         status=status, kind=wanted.kind or None, limit=_PAGE_ROWS, cursor=wanted.cursor or None
     )
-    summaries = parts.store.summaries([it.id for it in found if it.kind == _WITH_VERDICT])
-    verdicts = {name: str((summary or {}).get("verdict", "")) for name, summary in summaries.items()}
-    live = [Live.of(view, verdicts.get(view.operation_id, "")) for view in operation_views(parts.store, found)]
+    live = [Live.of(view_of(each), _verdict(each)) for each in found]
     older = wanted.address("/", cursor=following) if following else ""
     return {"listed": live, "older": older, "workers": sum(worker.live for worker in parts.store.workers())}
+
+
+def _verdict(overview: Overview) -> str:
+    judged = overview.operation.kind == _WITH_VERDICT
+    return str((overview.summary or {}).get("verdict", "")) if judged else ""

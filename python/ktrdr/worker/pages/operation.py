@@ -16,7 +16,7 @@ from ktrdr.worker.pages.parts.result import Shown, shown_result
 from ktrdr.worker.pages.parts.route import router_of_pages
 from ktrdr.worker.pages.parts.so_far import feed_rows, paper_so_far, sweep_so_far
 from ktrdr.worker.service import OperationId, Parts, Service
-from ktrdr.worker.views import OperationView, operation_view, operation_views
+from ktrdr.worker.views import OperationView, operation_view, view_of
 
 _MOST_OTHERS = 30
 _DAMAGE = (KtrdrError, KeyError, TypeError, ValueError)
@@ -71,8 +71,8 @@ def _so_far(parts: Service, operation: Operation) -> JsonObject:
 
 def _others(parts: Service, operation: Operation) -> list[OperationView]:
     """Returns the newest completed operations of the same kind, to be compared with."""
-    found, _ = parts.store.list(status=Status.COMPLETED, kind=operation.kind, limit=_MOST_OTHERS)
-    return operation_views(parts.store, [other for other in found if other.id != operation.id])
+    found, _ = parts.store.listed(status=Status.COMPLETED, kind=operation.kind, limit=_MOST_OTHERS)
+    return [view_of(other) for other in found if other.operation.id != operation.id]
 
 
 def _curve(parts: Service, operation: Operation) -> JsonObject | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from ktrdr._types import Json
 from ktrdr.operations.kind import delete as remove
@@ -13,22 +13,22 @@ from ktrdr.operations.models import Operation, Status
 from ktrdr.worker.routes.requests import fork_of
 from ktrdr.worker.schemas import ForkBody, Keyed, NoteBody, NothingBody, ResumeBody
 from ktrdr.worker.service import OperationId, Parts, Service
-from ktrdr.worker.views import Accepted, Deleted, OperationList, OperationView, operation_view, operation_views
+from ktrdr.worker.views import Accepted, Deleted, OperationList, OperationView, operation_view
 
 router = APIRouter(prefix="/operations", tags=["operations"])
 
 
-@router.get("")
+@router.get("", response_model=OperationList)
 def list_operations(
     parts: Parts,
     status: Status | None = None,
     type: Annotated[str | None, Query(pattern=r"^[a-z]{1,40}$")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
-) -> OperationList:
+) -> Response:
     """Operations, newest first, without those that are parts of another."""
-    found, following = parts.store.list(status=status, kind=type, limit=limit, cursor=cursor)
-    return OperationList(operations=operation_views(parts.store, found), next_cursor=following)
+    found, following = parts.store.listed(status=status, kind=type, limit=limit, cursor=cursor)
+    return Response(parts.listed.answer(found, following), media_type="application/json")
 
 
 @router.get("/{operation_id}")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ktrdr.errors import LeaseLost, NotFound, ReferenceAmbiguous
-from ktrdr.operations.models import LATEST, Trial
+from ktrdr.operations.models import LATEST, Status, Trial
 from ktrdr.operations.store.store import Store
 from support.database import stores, tape
 
@@ -70,12 +70,42 @@ def test_many_candidates_are_counted_not_listed(store: Store) -> None:
     assert len(caught.value.candidates or ()) == 10
 
 
-def test_summaries_are_those_of_operations_with_a_result(store: Store) -> None:
+def test_an_overview_has_the_figures_the_parts_and_the_reasons(store: Store) -> None:
     done = stores.running(store)
     stores.complete(store, done.lease)
-    waiting = stores.submit(store)
-    assert store.summaries([done.operation.id, waiting.id]) == {done.operation.id: tape.OUTCOME.summary}
-    assert store.summaries([]) == {}
+    lost = stores.running(store)
+    stores.complete(store, lost.lease)
+    stores.sql(store, "DELETE FROM results WHERE operation_id = :id", id=lost.operation.id)
+    parent = stores.running(store)
+    part = stores.part(store, parent, "one")
+    waits = stores.submit(store)
+    found, following = store.listed()
+    assert [each.operation.id for each in found] == [
+        waits.id, parent.operation.id, lost.operation.id, done.operation.id,
+    ]  # fmt: skip
+    assert [each.summary for each in found] == [{}, {}, None, tape.OUTCOME.summary]
+    assert [[one.id for one in each.parts] for each in found] == [[], [part.operation.id], [], []]
+    assert [dict(each.waiting) for each in found] == [{"": "no worker"}, {}, {}, {}]
+    assert following is None
+    assert store.overviews([]) == []
+
+
+def test_pages_of_a_status_leave_none_out(store: Store) -> None:
+    """The status is known only after reading: a page may have to look past many others."""
+    made = [stores.submit(store).id for _ in range(30)]
+    for name in made[::7]:
+        store.request_cancel(name)
+    for name in made[::10]:
+        stores.sql(store, "UPDATE operations SET spec = '{' WHERE id = :id", id=name)
+    damaged = sorted(made[::10], key=made.index, reverse=True)
+    cancelled = [name for name in reversed(made[::7]) if name not in damaged]
+    for status, expected in ((Status.CANCELLED, cancelled), (Status.DAMAGED, damaged)):
+        found: list[str] = []
+        cursor = None
+        while not found or cursor is not None:
+            page, cursor = store.list(status=status, limit=1, cursor=cursor)
+            found += [each.id for each in page]
+        assert found == expected
 
 
 class TestTrials:

@@ -7,7 +7,7 @@ import pytest
 from ktrdr.errors import OperationDamaged
 from ktrdr.operations.models import Status
 from ktrdr.operations.store.store import Store
-from ktrdr.worker.views import operation_views, worker_view
+from ktrdr.worker.views import operation_view, view_of, worker_view
 from support.database import stores
 
 CUT = "substr({0}, 1, length({0}) - 1)"
@@ -40,8 +40,8 @@ def damaged(store: Store, column: str, value: str) -> str:
 
 
 def check(store: Store, name: str, column: str) -> None:
-    found, _ = store.list(limit=500)
-    views = {view.operation_id: view for view in operation_views(store, found)}
+    found, _ = store.listed(limit=500)
+    views = {each.operation.id: view_of(each) for each in found}
     if column == "parent_id":  # it looks like a part of another one
         assert store.get(name).status is Status.DAMAGED
     else:
@@ -80,7 +80,7 @@ def test_a_damaged_part_leaves_its_parent_and_the_other_parts(store: Store) -> N
     parent = stores.running(store)
     parts = [stores.part(store, parent, stage).operation.id for stage in ("one", "two")]
     stores.sql(store, f"UPDATE operations SET spec = {CUT.format('spec')} WHERE id = :id", id=parts[0])
-    (view,) = operation_views(store, [store.get(parent.operation.id)])
+    view = operation_view(store, store.get(parent.operation.id))
     assert [(part.operation_id, part.status) for part in view.parts] == [(parts[0], "damaged"), (parts[1], "running")]
     with pytest.raises(OperationDamaged):
         stores.part(store, parent, "one")

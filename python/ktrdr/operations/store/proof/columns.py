@@ -11,6 +11,10 @@ from typing import Any, NoReturn
 
 from ktrdr._types import Json
 
+REMEMBERED = 512
+"""Rows of a table that stay read, for the next who asks for them."""
+LONGEST_REMEMBERED = 16_384
+"""Characters of the longest text of such a row; an upload may have a million."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FAULTS = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 

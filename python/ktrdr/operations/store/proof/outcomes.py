@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Text, and_, cast, or_, select
@@ -9,7 +10,15 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, Text, and_, cast,
 from ktrdr._types import Json
 from ktrdr.errors import ResultDamaged
 from ktrdr.operations.models import LoggedTrial, Outcome, Trial
-from ktrdr.operations.store.proof.columns import from_json, mapping, to_json, whole, words
+from ktrdr.operations.store.proof.columns import (
+    LONGEST_REMEMBERED,
+    REMEMBERED,
+    from_json,
+    mapping,
+    to_json,
+    whole,
+    words,
+)
 from ktrdr.operations.store.proof.seals import ledger_heads, result_seal, summary_seal, trial_place, trial_seal
 from ktrdr.operations.store.tables import as_stored, ledger_segments, results, trials
 
@@ -65,13 +74,22 @@ def read_outcome(row: Row[Any]) -> Outcome:
 
 def read_summary(row: Row[Any]) -> Json:
     """Returns the figures of a result's row; raises ``ResultDamaged`` if they are not those that were written."""
+    short = isinstance(row.summary, str) and len(row.summary) <= LONGEST_REMEMBERED
+    read = _remembered if short else _read_summary
+    return read(row.operation_id, row.result_hash, row.identity, row.summary, row.summary_seal)
+
+
+def _read_summary(operation_id: str, result_hash: str, identity: str, summary: str, seal: bytes) -> Json:
     try:
-        texts = (row.operation_id, row.result_hash, row.identity, row.summary)
-        if row.summary_seal == summary_seal(*(words(text) for text in texts)):
-            return mapping(row.summary)
+        if seal == summary_seal(words(operation_id), words(result_hash), words(identity), words(summary)):
+            return mapping(summary)
     except _UNREADABLE:
         pass
-    raise damaged(row.operation_id, "figures or hash")
+    raise damaged(operation_id, "figures or hash")
+
+
+_remembered = lru_cache(REMEMBERED, typed=True)(_read_summary)
+"""Finds figures by everything that their seal is made of, so that no change of the database stays unseen."""
 
 
 def check_ledger(connection: Connection, operation_id: str, kind: str) -> None:

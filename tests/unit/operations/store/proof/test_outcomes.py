@@ -12,7 +12,7 @@ from ktrdr.operations.models import Trial
 from ktrdr.operations.store.proof.columns import to_json
 from ktrdr.operations.store.proof.seals import ledger_heads
 from ktrdr.operations.store.store import Store
-from ktrdr.worker.views import operation_views
+from ktrdr.worker.views import view_of
 from support.database import stores, tape
 
 RICHER = to_json({**tape.OUTCOME.summary, "metrics": {**tape.OUTCOME.summary["metrics"], "total_return": 0.75}})
@@ -33,7 +33,7 @@ def done(store: Store) -> str:
 
 def test_what_was_written_is_read(store: Store, done: str) -> None:
     assert store.outcome(done) == tape.OUTCOME
-    assert store.summaries([done]) == {done: tape.OUTCOME.summary}
+    assert [each.summary for each in store.listed()[0]] == [tape.OUTCOME.summary]
     assert stored_results(store, done).equity.height == tape.rows(tape.LAST)["equity"].height
 
 
@@ -46,7 +46,7 @@ def test_an_altered_result_is_named_and_not_shown(store: Store, done: str, colum
         store.outcome(done)
     with pytest.raises(ResultDamaged):
         list(store.segments(done, "equity"))
-    views = {view.operation_id: view for view in operation_views(store, store.list()[0])}
+    views = {each.operation.id: view_of(each) for each in store.listed()[0]}
     assert views[other.operation.id].error is None and views[other.operation.id].figures
     if column in IN_LISTS:
         assert views[done].figures == {}
