@@ -80,7 +80,7 @@ bench: setup ## Speed as ratios; every bench checks its answer
 	@cargo bench --locked -p ktrdr-core
 	@$(BIN)/python -m benches.harness
 
-bench-peers: setup ## ktrdr beside vectorbt, raptorbt and backtesting.py, which it installs in target/peers (BARS=1000000)
+bench-peers: setup ## ktrdr beside six other programs, which it installs in target/peers (BARS=1000000)
 	@BARS=$(BARS) $(BIN)/python -m benches.peers
 
 mutants: setup ## cargo-mutants over the core's money (SHARD=k/n, or ARGS=--in-diff=FILE)

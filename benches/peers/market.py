@@ -1,14 +1,24 @@
-"""Bars and signals that every program reads from the same file."""
+"""The case that every program is given: bars and signals in one file, money, costs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 FIVE_MINUTES_NS = 300_000_000_000
 START_NS = 1_600_041_600_000_000_000
 """2020-09-14 00:00 UTC, a Monday."""
+CASH = 100_000.0
+COST = 1e-5
+"""Commission, and slippage, as a share of a fill's value."""
+
+Arrays = dict[str, Any]
+"""The columns of the file."""
+Call = Callable[[], tuple[float, int]]
+"""A call returns final equity and number of fills."""
 
 
 def write(file: Path, bars: int, share: float, seed: int) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from benches.peers.program import PROGRAMS, SLOW
 
 WIDTH = 760
 ROW = 22
@@ -27,12 +29,14 @@ class Measured:
     best_ns: float
     equity: float
     fills: int
+    expected: float
+    """The final equity of ktrdr over the same bars."""
 
     @classmethod
-    def of(cls, name: str, share: float, bars: int, found: dict[str, Any]) -> Measured:
+    def of(cls, name: str, share: float, bars: int, found: dict[str, Any], expected: float) -> Measured:
         """Returns what a process has printed, for each bar."""
-        times = [found[key] * 1e9 / bars for key in ("first_s", "best_s")]
-        return cls(name, share, *times, found["equity"], found["fills"])
+        first_ns, best_ns = (found[key] * 1e9 / bars for key in ("first_s", "best_s"))
+        return cls(name, share, first_ns, best_ns, found["equity"], found["fills"], expected)
 
     def better_of(self, other: Measured | None) -> Measured:
         """Returns the least time of each: what else the machine does only adds."""
@@ -41,37 +45,59 @@ class Measured:
         return replace(self, first_ns=min(self.first_ns, other.first_ns), best_ns=min(self.best_ns, other.best_ns))
 
 
-def write(folder: Path, rows: Sequence[Measured], bars: int, packages: Sequence[str]) -> None:
+def write(
+    folder: Path, rows: Sequence[Measured], bars: int, packages: Sequence[str], missing: Mapping[str, str]
+) -> None:
     """Writes ``results.md`` and ``results.svg``."""
     shares = sorted({row.share for row in rows})
-    ours = {row.share: row for row in rows if row.name == "ktrdr, entries and exits"}
+    lines = [*head(bars, packages), *(part for share in shares for part in table(rows, share)), *notes(rows, missing)]
+    (folder / "results.md").write_text("\n".join(lines) + "\n")
+    (folder / "results.svg").write_text(picture(rows, shares))
+
+
+def head(bars: int, packages: Sequence[str]) -> list[str]:
     programs = ", ".join(package.replace("==", " ") for package in packages)
     cores = f"{processor()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    lines = [
+    slow = ", ".join(name for name, program in PROGRAMS.items() if program.part == SLOW)
+    return [
         "# Beside other programs",
         "",
         f"{datetime.now(UTC):%-d %B %Y}: {bars:,} bars of five minutes, long only, all of the cash in each position.",
         "Commission and slippage are 1e-5, entries and exits fill at the next open; metrics, fills and trades in hand.",
-        "Times are ns a bar, the least of all calls of three processes in turn.",
-        f"backtesting.py had a twentieth of the bars. {cores}, ktrdr {version('ktrdr')}, {programs}.",
+        "Times are ns a bar, the least of three processes in turn; the first call of a process has its own column.",
+        "Frames, bars and quotes as a program wants them are made before it.",
+        f"Programs that call a strategy at every bar were given {bars // SLOW:,} bars: {slow}.",
+        f"{cores}, ktrdr {version('ktrdr')}, {programs}.",
         "",
         "![Time of a bar, logarithmic](results.svg)",
         "",
     ]
-    for share in shares:
-        lines += [f"## Signals on {100 * share:g} % of bars, {ours[share].fills:,} fills", ""]
-        lines += [
-            "| program | first call | later calls | beside ktrdr | final equity |",
-            "| --- | --- | --- | --- | --- |",
-        ]
-        for row in sorted((row for row in rows if row.share == share), key=lambda row: row.best_ns):
-            ratio = row.best_ns / ours[share].best_ns
-            lines.append(
-                f"| {row.name} | {row.first_ns:,.1f} | {row.best_ns:,.1f} | {ratio:,.2f} | {row.equity:,.2f} |"
-            )
-        lines.append("")
-    (folder / "results.md").write_text("\n".join(lines))
-    (folder / "results.svg").write_text(picture(rows, shares))
+
+
+def table(rows: Sequence[Measured], share: float) -> list[str]:
+    """Returns the table of one density of signals."""
+    measured = sorted((row for row in rows if row.share == share), key=lambda row: row.best_ns)
+    ours = next(row for row in measured if row.name == "ktrdr, entries and exits")
+    lines = [
+        f"## Signals on {100 * share:g} % of bars, {ours.fills:,} fills",
+        "",
+        "| program | first call | later calls | beside ktrdr | final equity | of ktrdr, same bars |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in measured:
+        times = f"{row.first_ns:,.1f} | {row.best_ns:,.1f} | {row.best_ns / ours.best_ns:,.2f}"
+        lines.append(f"| {row.name} | {times} | {row.equity:,.2f} | {row.expected:,.2f} |")
+    return [*lines, ""]
+
+
+def notes(rows: Sequence[Measured], missing: Mapping[str, str]) -> list[str]:
+    """Returns why final equities differ, and which programs are left out."""
+    names = {row.name for row in rows}
+    differences = {name: program.difference for name, program in PROGRAMS.items() if program.difference}
+    absent = {name: missing[program.home] for name, program in PROGRAMS.items() if program.home in missing}
+    lines = ["Final equities agree to a cent, where no line here gives a reason:", ""]
+    lines += [f"* {name} {difference}." for name, difference in differences.items() if name in names]
+    return lines + [f"* {name} was not measured: {reason}" for name, reason in absent.items()]
 
 
 def picture(rows: Sequence[Measured], shares: Sequence[float]) -> str:

@@ -1,4 +1,6 @@
-"""One program over one file of bars: `python program.py NAME FILE` prints what it found and how long it took, as JSON.
+"""One program over one file of bars: prints what it found and how long it took, as JSON.
+
+    python -m benches.peers.program NAME FILE
 
 It runs where that program is installed, so it imports nothing of ktrdr unless that is the program.
 """
@@ -9,129 +11,64 @@ import gc
 import json
 import sys
 import time
-from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-CASH = 100_000.0
-COST = 1e-5
+from benches.peers.market import Arrays, Call
+
 LEAST_CALLS = 5
 SECONDS = 1.5
 """Time for calls after the first; a slow program makes one more."""
-
-Arrays = dict[str, Any]
-Call = Callable[[], tuple[float, int]]
-"""A call returns final equity and number of fills."""
+SLOW = 20
+"""A program that calls a strategy at every bar is given one bar out of so many."""
 
 
-def ktrdr(given: Arrays, as_signals: bool) -> Call:
-    import polars as pl
+@dataclass(frozen=True)
+class Program:
+    """A program and the way in which it is called."""
 
-    from ktrdr import simulate
+    file: str
+    function: str
+    options: dict[str, Any] = field(default_factory=dict)
+    home: str = "peers"
+    part: int = 1
+    difference: str = ""
+    """Reason why its final equity is not that of ktrdr to a cent."""
 
-    bars = pl.DataFrame({name: given[name] for name in ("timestamp", "open", "high", "low", "close")})
-    booleans = {"entries": given["entries"], "exits": given["exits"]}
-    columns = {"signals": booleans["entries"].astype(np.int8) - booleans["exits"]} if as_signals else booleans
-    execution: Any = {
-        "sizing": {"kind": "cash_fraction", "fraction": 1.0},
-        "commission": {"rate": COST},
-        "slippage": {"rate": COST},
-        "close_at_end": False,
-        "allow_short": False,
-    }
-
-    def call() -> tuple[float, int]:
-        result = simulate(bars, **columns, execution=execution, initial_capital=CASH)
-        assert len(result.metrics) > 30 and result.trades.height >= 0
-        return result.final_equity, result.fills.height
-
-    return call
+    def prepare(self, given: Arrays) -> Call:
+        """Returns the call to measure, with all in place that a user would keep from call to call."""
+        call: Call = getattr(import_module(f"benches.peers.{self.file}"), self.function)(given, **self.options)
+        return call
 
 
-def vectorbt(given: Arrays, engine: str) -> Call:
-    import vectorbt as vbt
-
-    vbt.settings["engine"] = engine
-    # It fills at the bar of the signal: both columns move one bar on.
-    entries, exits = (np.concatenate([[False], given[name][:-1]]) for name in ("entries", "exits"))
-
-    def call() -> tuple[float, int]:
-        run = vbt.Portfolio.from_signals(
-            given["close"], entries, exits, price=given["open"], fees=COST, slippage=COST, init_cash=CASH, freq="5min"
-        )
-        fills = run.orders.records
-        assert len(run.trades.records) >= 0
-        # The few figures that a user of it would look at first; all of them take seconds.
-        assert np.isfinite([run.total_return(), run.max_drawdown()]).all()
-        return float(run.final_value()), len(fills)
-
-    return call
-
-
-def raptorbt(given: Arrays, batch: bool) -> Call:
-    import raptorbt as rbt
-
-    config = rbt.BacktestConfig(initial_capital=CASH, fees=COST, slippage=COST, fill_timing="next_bar_open")
-    volume = np.zeros(len(given["close"]))
-    bars = [given[name] for name in ("timestamp", "open", "high", "low", "close")] + [volume]
-
-    def call() -> tuple[float, int]:
-        if batch:
-            item = rbt.BatchSingleItem("one", given["entries"], given["exits"])
-            ((_, found),) = rbt.batch_single_backtest(*bars, [item], config=config)
-        else:
-            found = rbt.run_single_backtest(*bars, given["entries"], given["exits"], config=config)
-        trades = found.trades() if callable(found.trades) else found.trades
-        curve = found.equity_curve() if callable(found.equity_curve) else found.equity_curve
-        assert found.metrics is not None
-        return float(curve[-1]), 2 * len(trades)
-
-    return call
-
-
-def backtesting_py(given: Arrays) -> Call:
-    import pandas as pd
-    from backtesting import Backtest, Strategy
-
-    index = pd.DatetimeIndex(given["timestamp"].astype("datetime64[ns]"))
-    names = {"Open": "open", "High": "high", "Low": "low", "Close": "close"}
-    frame = pd.DataFrame({shown: given[name] for shown, name in names.items()}, index=index)
-    entries = given["entries"]
-    exits = given["exits"]
-
-    class Signals(Strategy):  # type: ignore[misc]
-        def init(self) -> None: ...
-
-        def next(self) -> None:
-            row = len(self.data) - 1
-            if entries[row] and not self.position:
-                self.buy()
-            elif exits[row] and self.position:
-                self.position.close()
-
-    def call() -> tuple[float, int]:
-        found = Backtest(frame, Signals, cash=CASH, commission=COST, spread=0.0).run()
-        return float(found["Equity Final [$]"]), 2 * len(found["_trades"])
-
-    return call
-
-
-PROGRAMS: dict[str, Callable[[Arrays], Call]] = {
-    "ktrdr, entries and exits": lambda given: ktrdr(given, as_signals=False),
-    "ktrdr, signals": lambda given: ktrdr(given, as_signals=True),
-    "vectorbt, rust": lambda given: vectorbt(given, "rust"),
-    "vectorbt, numba": lambda given: vectorbt(given, "numba"),
-    "raptorbt": lambda given: raptorbt(given, batch=False),
-    "raptorbt, batch of one": lambda given: raptorbt(given, batch=True),
-    "backtesting.py": backtesting_py,
+PROGRAMS = {
+    "ktrdr, entries and exits": Program("columns", "ktrdr", {"as_signals": False}, home="ktrdr"),
+    "ktrdr, signals": Program("columns", "ktrdr", {"as_signals": True}, home="ktrdr"),
+    "vectorbt, rust": Program("columns", "vectorbt", {"engine": "rust"}),
+    "vectorbt, numba": Program("columns", "vectorbt", {"engine": "numba"}),
+    "raptorbt": Program("columns", "raptorbt", {"batch": False}),
+    "raptorbt, batch of one": Program("columns", "raptorbt", {"batch": True}),
+    "backtesting.py": Program(
+        "events", "backtesting_py", part=SLOW, difference="takes the slippage of both fills at the entry"
+    ),
+    "backtrader": Program("events", "backtrader", part=SLOW),
+    "nautilus_trader": Program("nautilus", "nautilus", home="nautilus", part=SLOW),
+    "akquant": Program(
+        "events",
+        "akquant",
+        part=SLOW,
+        difference="sizes an order at the close before its fill, in units of 1/128, and keeps 1e-4 of the cash",
+    ),
 }
 
 
 def main(name: str, file: str) -> None:
     with np.load(file) as stored:
         given = {key: stored[key] for key in stored.files}
-    call = PROGRAMS[name](given)
+    call = PROGRAMS[name].prepare(given)
     start = time.perf_counter()
     equity, fills = call()
     first_s = time.perf_counter() - start
