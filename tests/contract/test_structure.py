@@ -41,7 +41,6 @@ SHORT = {
     "python/ktrdr/training/model_storage.py": "public path of the model storage, which lives in neural",
     "python/ktrdr/training/sources/forward_return.py": "one label source, one file",
     "python/ktrdr/worker/routes/backtests.py": "one noun of routes, one file",
-    "python/ktrdr/worker/routes/studies/research.py": "one noun of routes, one file",
     "python/ktrdr/worker/routes/studies/sweeps.py": "one noun of routes, one file",
     "python/ktrdr/worker/routes/trainings.py": "one noun of routes, one file",
     "python/ktrdr/worker/routes/studies/walk_forwards.py": "one noun of routes, one file",

@@ -36,6 +36,10 @@ class Busy(RequestError, code="busy"):
     retry_after: float | None
 
 
+class QuotaExceeded(RequestError, code="quota_exceeded"):
+    """A request for one more than a setting lets be stored; ``expected`` names both."""
+
+
 class JsonInvalid(RequestError, code="json_invalid"):
     """A body that is not JSON, or nested too deeply."""
 

@@ -42,6 +42,19 @@ SETTINGS = (
         "MiB that one run of a worker may use",
         kind="number",
     ),
+    Setting("KTRDR_MAX_PENDING", "1000", "operations that may wait at once; a further one is refused", kind="number"),
+    Setting(
+        "KTRDR_MAX_STRATEGIES",
+        "10000",
+        "strategies that research may write to the data folder",
+        kind="number",
+    ),
+    Setting(
+        "KTRDR_LOG_FILE",
+        "the error stream",
+        "file of a worker's log, one for each worker; it rotates: five of 10 MiB are kept",
+        kind="path",
+    ),
     Setting("KTRDR_API_TOKEN", "none", "secret that a worker asks for and a client sends", secret=True),
     Setting(
         "KTRDR_ALLOWED_HOSTS",
@@ -157,6 +170,22 @@ def run_memory_mb() -> int | None:
     return int(text)
 
 
+def max_pending() -> int:
+    """Returns ``KTRDR_MAX_PENDING``; raises ``ArgumentInvalid``."""
+    return _count("KTRDR_MAX_PENDING")
+
+
+def max_strategies() -> int:
+    """Returns ``KTRDR_MAX_STRATEGIES``; raises ``ArgumentInvalid``."""
+    return _count("KTRDR_MAX_STRATEGIES")
+
+
+def log_file() -> Path | None:
+    """Returns ``KTRDR_LOG_FILE``, None where it is not set."""
+    given = _text("KTRDR_LOG_FILE")
+    return Path(given) if given else None
+
+
 def api_token() -> str | None:
     """Returns ``KTRDR_API_TOKEN``, None where it is not set."""
     return _text("KTRDR_API_TOKEN") or None
@@ -204,6 +233,13 @@ def under_pytest() -> bool:
 def _text(name: str) -> str:
     found = written(name)
     return "" if found is None else found.text
+
+
+def _count(name: str) -> int:
+    text = _text(name) or _BY_NAME[name].default
+    if not (text.isdecimal() and text.isascii() and int(text) > 0):
+        raise ArgumentInvalid("must be a whole number above 0", where=where(name), found=text)
+    return int(text)
 
 
 def _seconds(name: str) -> float:

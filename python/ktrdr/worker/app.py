@@ -85,7 +85,7 @@ def create_app(service: Service) -> ASGIApp:
     api.openapi = document_of(api, guarded=service.access.token is not None)  # type: ignore[method-assign]
     verbs = partial(_verbs, api)
     behind = VerbMiddleware(BodyMiddleware(api), verbs)
-    gate = AccessMiddleware(behind, service.access, login_page, verbs, service.signed_out)
+    gate = AccessMiddleware(behind, service.access, login_page, verbs, service.signed_out, service.guesses)
     return MetricsMiddleware(gate, service.meters)
 
 

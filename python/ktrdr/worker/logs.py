@@ -1,11 +1,19 @@
-"""Log of the worker: one line for each event on the error stream, never a query string, nothing over and over."""
+"""Log of the worker: one line for each event, never a query string, nothing over and over."""
 
 from __future__ import annotations
 
 import logging
 import logging.config
 import time
+from pathlib import Path
+from typing import Final
 
+from ktrdr._types import JsonObject
+from ktrdr.errors import ArgumentInvalid
+from ktrdr.settings import log_file, where
+
+LARGEST_FILE_BYTES: Final = 10 << 20
+FILES: Final = 5
 _SELDOM_SECONDS = 10.0
 _PROBES = frozenset({"/health", "/ready"})
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -46,14 +54,14 @@ class Seldom(logging.Filter):
 
 
 def configure() -> None:
-    """Sets up logging for the whole process."""
+    """Sets up logging for the whole process; raises ``ArgumentInvalid`` for a file that cannot be written."""
     logging.config.dictConfig(
         {
             "version": 1,
             "disable_existing_loggers": False,
             "filters": {"without_query": {"()": WithoutQuery}, "seldom": {"()": Seldom}},
             "formatters": {"line": {"format": _FORMAT}},
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+            "handlers": {"log": {"formatter": "line", **_handler(log_file())}},
             "loggers": {
                 "ktrdr": {"level": "INFO"},
                 "uvicorn": {"level": "WARNING"},
@@ -61,6 +69,19 @@ def configure() -> None:
                 "asyncio": {"filters": ["seldom"]},
                 "uvicorn.access": {"level": "INFO", "filters": ["without_query"]},
             },
-            "root": {"level": "WARNING", "handlers": ["stderr"]},
+            "root": {"level": "WARNING", "handlers": ["log"]},
         }
     )
+
+
+def _handler(file: Path | None) -> JsonObject:
+    """Returns the handler of a log: the error stream, or a file that rotates."""
+    if file is None:
+        return {"class": "logging.StreamHandler"}
+    try:
+        file.open("a").close()
+    except OSError as error:
+        what = f"cannot be written: {error.strerror}"
+        raise ArgumentInvalid(what, where=where("KTRDR_LOG_FILE"), found=str(file)) from None
+    sizes = {"maxBytes": LARGEST_FILE_BYTES, "backupCount": FILES - 1}
+    return {"class": "logging.handlers.RotatingFileHandler", "filename": str(file), "encoding": "utf-8", **sizes}

@@ -21,6 +21,7 @@ HTTP_STATUSES: Final[Mapping[type[errors.KtrdrError], int]] = {
     errors.SnapshotError: 409,
     errors.BodyTooLarge: 413,
     errors.ContentType: 415,
+    errors.QuotaExceeded: 429,
     errors.ConfigError: 422,
     errors.DataError: 422,
     errors.ModelError: 422,

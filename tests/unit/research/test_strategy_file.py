@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ktrdr.errors import OutputNotWritable
+from ktrdr.errors import OutputNotWritable, QuotaExceeded
 from ktrdr.research.designer.base import Design
 from ktrdr.research.strategy_file import save_strategy, strategies_folder
 from ktrdr.strategy.library import find_strategy
@@ -53,6 +53,16 @@ def test_a_file_that_somebody_has_edited_is_left_alone(tmp_path: Path) -> None:
     saved.path.write_text(saved.text + "# mine\n")
     assert save_strategy(design(), tmp_path).name == "walker_2"
     assert saved.path.read_text().endswith("# mine\n")
+
+
+def test_a_full_folder_takes_no_more_but_gives_what_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KTRDR_MAX_STRATEGIES", "2")
+    held = [save_strategy(design(epochs=number), tmp_path) for number in (2, 3)]
+    with pytest.raises(QuotaExceeded, match="found 2, expected fewer than KTRDR_MAX_STRATEGIES; remove some from"):
+        save_strategy(design(epochs=4), tmp_path)
+    assert [save_strategy(design(epochs=number), tmp_path) for number in (2, 3)] == held
+    held[0].path.unlink()
+    assert save_strategy(design(epochs=4), tmp_path).name == "walker"
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:

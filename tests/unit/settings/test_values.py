@@ -45,6 +45,22 @@ def test_seconds_that_are_none(
         read()
 
 
+@pytest.mark.parametrize(
+    ("read", "name", "default"),
+    [(settings.max_pending, "KTRDR_MAX_PENDING", 1_000), (settings.max_strategies, "KTRDR_MAX_STRATEGIES", 10_000)],
+)
+def test_quotas_are_whole_numbers(
+    read: Callable[[], int], name: str, default: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert read() == default
+    monkeypatch.setenv(name, "7")
+    assert read() == 7
+    for text in ("0", "-1", "1.5", "1e3", "\u0663", "many"):
+        monkeypatch.setenv(name, text)
+        with pytest.raises(ArgumentInvalid, match=f"^{name}: must be a whole number above 0"):
+            read()
+
+
 def test_the_data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", "/home/somebody/data")
     assert settings.data_root() == Path("/home/somebody/data/ktrdr")

@@ -23,6 +23,7 @@ from ktrdr.worker.statuses import http_status
         (errors.IdempotencyConflict, 409),
         (errors.BodyTooLarge, 413),
         (errors.ContentType, 415),
+        (errors.QuotaExceeded, 429),
         (errors.ConfigNotFound, 422),
         (errors.RequestInvalid, 422),
         (errors.LabelsEmpty, 422),

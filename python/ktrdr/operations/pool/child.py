@@ -10,6 +10,8 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from logging.handlers import WatchedFileHandler
+from pathlib import Path
 from types import FrameType
 
 from ktrdr.errors import Cancelled, InternalError, KtrdrError, StorageError
@@ -22,7 +24,7 @@ from ktrdr.operations.running.cancellation import Reason, Token
 from ktrdr.operations.running.foreground import run_claim
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.store import Store
-from ktrdr.settings import data_root
+from ktrdr.settings import data_root, log_file
 
 DONE = 0
 UNREPORTED = 1
@@ -91,8 +93,13 @@ def _still_mine(store: Store, claim: Claim) -> bool:
     return now.status is Status.RUNNING and now.owner == claim.lease.owner
 
 
+def _handler(file: Path | None) -> logging.Handler:
+    """Returns the handler of the log; the worker rotates its file, and a child follows it."""
+    return logging.StreamHandler() if file is None else WatchedFileHandler(file, encoding="utf-8")
+
+
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", handlers=[_handler(log_file())])
     code = main(sys.argv[1:])
     logging.shutdown()
     os._exit(code)  # torch takes a while to unload, and there is nothing left to do

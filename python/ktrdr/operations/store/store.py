@@ -33,7 +33,7 @@ from ktrdr.operations.store.database import Database, database_url
 from ktrdr.operations.store.migrations.schema import bring_to_head
 from ktrdr.operations.store.rows import find, look_up
 from ktrdr.profile import DEFAULT_THREADS
-from ktrdr.settings import lease_seconds
+from ktrdr.settings import lease_seconds, max_pending
 
 _SEGMENTS_AT_ONCE = 64
 _Found = TypeVar("_Found")
@@ -45,9 +45,10 @@ class Store:
     Every method may raise ``StorageUnavailable``, with ``transient`` set if another attempt may succeed.
     """
 
-    def __init__(self, database: Database, lease_s: float) -> None:
+    def __init__(self, database: Database, lease_s: float, max_pending: int) -> None:
         self._database = database
         self._lease_s = lease_s
+        self._max_pending = max_pending
 
     @classmethod
     def open(cls, url: str | None = None) -> Store:
@@ -56,13 +57,14 @@ class Store:
         Upgrades its schema to the newest; ``DatabaseTooNew`` if a later version has written it.
         """
         lease_s = lease_seconds()
+        most = max_pending()
         database = Database(database_url(url))
         try:
             bring_to_head(database)
         except BaseException:
             database.close()
             raise
-        return cls(database, lease_s)
+        return cls(database, lease_s, most)
 
     def close(self) -> None:
         """Closes every connection to the database."""
@@ -89,11 +91,12 @@ class Store:
         """Returns a new pending operation, or the one made before with that key and request.
 
         ``threads_named`` is False where the worker has chosen the threads: they are then no part of the request.
-        ``IdempotencyConflict`` if the key was used for another request.
+        ``IdempotencyConflict`` if the key was used for another request, ``QuotaExceeded`` if too many wait.
         """
         new = submissions.new_id(kind)
         request = submissions.Request(kind, spec, threads, model_id, submissions.read_note(note), threads_named)
-        work = partial(submissions.submit, operation_id=new, request=request, key=idempotency_key)
+        most = self._max_pending
+        work = partial(submissions.submit, operation_id=new, request=request, key=idempotency_key, max_pending=most)
         try:
             return self._database.repeat(work)
         except IntegrityError:  # the same key, at the same moment
@@ -143,14 +146,20 @@ class Store:
         model_id: str | None = None,
         note: str | None = None,
     ) -> Operation:
-        """Returns a new pending operation that begins with a copy of the newest good checkpoint and its ledger."""
+        """Returns a new pending operation that begins with a copy of the newest good checkpoint and its ledger.
+
+        ``QuotaExceeded`` if too many operations wait.
+        """
         new = submissions.new_id(operation_id.partition("_")[0])
         words = submissions.read_note(note)
-        return self._database.write(
-            lambda connection: submissions.fork(
+
+        def work(connection: Connection) -> Operation:
+            submissions.require_room(connection, self._max_pending)
+            return submissions.fork(
                 connection, operation_id, new, spec=spec, threads=threads, model_id=model_id, note=words
             )
-        )
+
+        return self._database.write(work)
 
     def set_note(self, operation_id: str, note: str) -> Operation:
         """Replaces the note of an operation, whatever its status; an empty note removes it."""

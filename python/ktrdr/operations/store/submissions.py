@@ -7,10 +7,17 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, literal, select
+from sqlalchemy import Connection, Row, func, insert, literal, select
 
 from ktrdr._types import Json
-from ktrdr.errors import ArgumentInvalid, ChildOperation, IdempotencyConflict, NothingToFork, SnapshotError
+from ktrdr.errors import (
+    ArgumentInvalid,
+    ChildOperation,
+    IdempotencyConflict,
+    NothingToFork,
+    QuotaExceeded,
+    SnapshotError,
+)
 from ktrdr.operations.models import LONGEST_NOTE, Capability, Claim, Lease, OpenedSnapshot, Operation, Status
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.checkpoints import check, newest_first
@@ -68,20 +75,46 @@ def stage_key(parent_id: str, stage: str) -> str:
 
 
 def submit(
-    connection: Connection, operation_id: str, request: Request, key: str | None, parent_id: str | None = None
+    connection: Connection,
+    operation_id: str,
+    request: Request,
+    key: str | None,
+    parent_id: str | None = None,
+    max_pending: int | None = None,
 ) -> Operation:
-    """Returns the operation of that id or key; makes it if there is none."""
+    """Returns the operation of that id or key; makes it if there is none. ``max_pending`` is None for a part.
+
+    Raises ``IdempotencyConflict``, ``QuotaExceeded``.
+    """
     same = operations.c.id == operation_id
     if key is not None:
         same |= operations.c.idempotency_key == key
     row = connection.execute(select(operations.c.id, operations.c.body_hash).where(same)).one_or_none()
     if row is None:
+        if max_pending is not None:
+            require_room(connection, max_pending)
         _insert(connection, operation_id, request, idempotency_key=key, parent_id=parent_id)
     elif row.body_hash != request.body_hash:
         raise IdempotencyConflict(
             "the key was used for another request", where="idempotency_key", found=key, hint=f"it made {row.id}"
         )
     return find(connection, operation_id if row is None else row.id)
+
+
+def require_room(connection: Connection, max_pending: int) -> None:
+    """Passes if one more operation may wait; else ``QuotaExceeded``.
+
+    On PostgreSQL requests at the same moment do not see each other, so there may be some more.
+    """
+    wait = (operations.c.status == Status.PENDING.value, operations.c.parent_id.is_(None))
+    counted = select(operations.c.seq).where(*wait).limit(max_pending).subquery()
+    if connection.execute(select(func.count()).select_from(counted)).scalar_one() >= max_pending:
+        raise QuotaExceeded(
+            "too many operations wait",
+            found=max_pending,
+            expected="fewer than KTRDR_MAX_PENDING",
+            hint="wait until a worker has taken some, cancel some, or raise the setting",
+        )
 
 
 def begin_here(

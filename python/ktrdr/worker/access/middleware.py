@@ -15,6 +15,7 @@ from ktrdr.worker.access.session import COOKIE, is_open, same_token
 from ktrdr.worker.access.settings import Access
 from ktrdr.worker.access.verbs import Verbs
 from ktrdr.worker.errors import error_response
+from ktrdr.worker.guard.guesses import Guesses
 
 KNOWN = "ktrdr.known"
 """Key in a request's scope; True if its caller has a token or a session, or if none is needed."""
@@ -41,6 +42,10 @@ ANSWER_HEADERS = {
 }
 
 
+class WrongToken(AuthRequired):
+    """A call with another token than that of the service; it is answered after a pause."""
+
+
 class AccessMiddleware:
     """Passes a request to ``app``, or answers with the error that refuses it.
 
@@ -51,6 +56,7 @@ class AccessMiddleware:
         verbs: returns the verbs that an address has; a verb that it does not have is refused behind these checks, and
             needs no content type.
         signed_out: the cookies of sessions that their owner has ended.
+        guesses: the wrong tokens so far.
     """
 
     def __init__(
@@ -60,12 +66,14 @@ class AccessMiddleware:
         login_page: Callable[[int], ASGIApp],
         verbs: Verbs = lambda _: frozenset(),
         signed_out: Container[str] = (),
+        guesses: Guesses | None = None,
     ) -> None:
         self._app = app
         self._access = access
         self._login_page = login_page
         self._verbs = verbs
         self._signed_out = signed_out
+        self._guesses = guesses or Guesses()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one ASGI call."""
@@ -75,6 +83,10 @@ class AccessMiddleware:
         send = _with_headers(send)
         try:
             scope[KNOWN] = self._admit(scope)
+        except WrongToken as error:
+            await self._guesses.pause(caller(scope))
+            await self._refusal(scope, error)(scope, receive, send)
+            return
         except RequestError as error:
             await self._refusal(scope, error)(scope, receive, send)
             return
@@ -111,9 +123,10 @@ class AccessMiddleware:
         """
         headers = Headers(scope=scope)
         if "authorization" in headers:
+            self._guesses.look_at(caller(scope))
             scheme, _, bearer = headers["authorization"].partition(" ")
             if scheme.lower() != "bearer" or not same_token(bearer.strip().encode("latin-1"), token):
-                raise AuthRequired("not the token of this service", where="Authorization")
+                raise WrongToken("not the token of this service", where="Authorization")
             return True
         cookie = _session_cookie(headers)
         if cookie is None or not is_open(cookie, token) or cookie in self._signed_out:
@@ -122,6 +135,11 @@ class AccessMiddleware:
             raise HostNotAllowed("with a session a request that changes something needs this origin", where="Origin")
         scope[SESSION] = cookie
         return True
+
+
+def caller(scope: Scope) -> str:
+    """Returns the address of a caller; that of a proxy, for all behind it."""
+    return str(scope["client"][0]) if scope.get("client") else ""
 
 
 def _check_head(scope: Scope) -> None:

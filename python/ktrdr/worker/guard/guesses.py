@@ -1,15 +1,17 @@
-"""Wrong tokens of logins, by their address: each further one is answered later, and one login is tried at a time.
+"""Wrong tokens by their address: each further one is answered later, and few are tried at a time.
 
-Tokens in the headers of programs are not slowed: they have at least 32 characters, and nobody types them.
+Logins of an address are tried one by one. Programs send their token with each request, so a right one in a header is
+never held up, unless as many wrong ones of its address wait as may.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address, ip_address
 
 from ktrdr.errors import Busy
 
@@ -22,12 +24,25 @@ _MOST_ADDRESSES = 1_024
 
 @dataclass
 class _Address:
-    """The wrong tokens of an address, and its logins that wait."""
+    """The wrong tokens of an address, and how many of its requests wait."""
 
     wrong: int = 0
     last_at_s: float = 0.0
     waiting: int = 0
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def require_room(self) -> None:
+        if self.waiting > MOST_WAITING:
+            raise Busy("too many wrong tokens at once", hint="try again in some seconds", retry_after=LONGEST_PAUSE_S)
+
+    @contextmanager
+    def wait(self) -> Iterator[None]:
+        self.require_room()
+        self.waiting += 1
+        try:
+            yield
+        finally:
+            self.waiting -= 1
 
 
 class Guesses:
@@ -57,17 +72,25 @@ class Guesses:
     async def turn(self, address: str) -> AsyncIterator[None]:
         """Waits until no other login of the address is being tried; raises ``Busy`` where several wait already."""
         found = self._of(address)
-        if found.waiting > MOST_WAITING:
-            raise Busy("too many logins at once", hint="try again in some seconds", retry_after=LONGEST_PAUSE_S)
-        found.waiting += 1
-        try:
+        with found.wait():
             async with found.turn:
                 yield
-        finally:
-            found.waiting -= 1
 
-    def _of(self, address: str) -> _Address:
+    def look_at(self, address: str) -> None:
+        """Passes if a token of the address may be looked at; raises ``Busy`` where several wrong ones wait.
+
+        Otherwise a guesser would send many at once, and the one that is answered without a pause would be right.
+        """
+        self._of(address).require_room()
+
+    async def pause(self, address: str) -> None:
+        """Counts a wrong token that is not a login's, and waits until it may be answered."""
+        with self._of(address).wait():
+            await asyncio.sleep(self.is_wrong(address))
+
+    def _of(self, caller: str) -> _Address:
         now_s = self._clock()
+        address = _network(caller)
         found = self._addresses.get(address)
         if found is None:
             if len(self._addresses) >= _MOST_ADDRESSES:
@@ -77,3 +100,17 @@ class Guesses:
         elif now_s - found.last_at_s > _FORGOTTEN_AFTER_S:
             found.wrong = 0
         return found
+
+
+def _network(address: str) -> str:
+    """Returns the address by which a caller is known: whoever has one of version 6 has the 64 bits behind it.
+
+    >>> _network("192.0.2.1"), _network("2001:db8::1") == _network("2001:db8::2"), _network("")
+    ('192.0.2.1', True, '')
+    """
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    known = isinstance(found, IPv6Address) and found.ipv4_mapped is None
+    return found.packed[:8].hex() if known else address

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 
 from ktrdr.errors import AuthRequired, NotFound
-from ktrdr.worker.access.middleware import SESSION
+from ktrdr.worker.access.middleware import SESSION, caller
 from ktrdr.worker.access.session import COOKIE, SESSION_SECONDS, open_session, same_token
 from ktrdr.worker.pages.assets import asset
 from ktrdr.worker.pages.parts.rendering import page
@@ -42,7 +42,7 @@ async def session(request: Request, parts: Parts, body: SessionBody) -> JSONResp
     token = parts.access.token
     if token is None:
         raise NotFound("nothing at this address")
-    address = request.client.host if request.client else ""  # that of a proxy, for all behind it
+    address = caller(request.scope)
     async with parts.guesses.turn(address):
         if not same_token(body.token.encode(), token):
             await asyncio.sleep(parts.guesses.is_wrong(address))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from ktrdr.backtesting.job.stored import ledger
-from ktrdr.errors import ArgumentInvalid, IdempotencyConflict, NotFound, NothingToFork
+from ktrdr.errors import ArgumentInvalid, IdempotencyConflict, NotFound, NothingToFork, QuotaExceeded
 from ktrdr.operations.models import OPERATION_ID, Status
 from ktrdr.operations.store.store import Store
 from support.database import stores, tape
@@ -67,6 +68,28 @@ def test_one_key_with_another_note_is_another_request(store: Store) -> None:
         stores.submit(store, idempotency_key="k", note="b")
     with pytest.raises(IdempotencyConflict):
         stores.submit(store, idempotency_key="k")
+
+
+def test_a_full_queue_takes_no_more(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts, runs of the foreground, repeated requests and resumed operations wait for nobody, or are there already."""
+    monkeypatch.setenv("KTRDR_MAX_PENDING", "2")
+    store = Store.open(database_url)
+    parent = stores.running(store)
+    parent = replace(parent, lease=stores.save(store, parent.lease, 3))
+    first, second = (stores.submit(store, idempotency_key=key) for key in "ab")
+    refused: list[Callable[[], object]] = [lambda: stores.submit(store), lambda: store.fork(parent.operation.id)]
+    for ask in refused:
+        with pytest.raises(
+            QuotaExceeded, match="too many operations wait: found 2, expected fewer than KTRDR_MAX_PEND"
+        ):
+            ask()
+    assert stores.submit(store, idempotency_key="a").id == first.id
+    assert store.begin_here("backtest", stores.SPEC, stores.owner(5)).operation.status is Status.RUNNING
+    store.request_cancel(second.id)
+    assert stores.submit(store).status is Status.PENDING
+    assert store.requeue(second.id).status is Status.PENDING
+    assert stores.part(store, parent, "one").operation.parent_id == parent.operation.id
+    store.close()
 
 
 def test_a_run_begun_here_is_nobody_elses(store: Store) -> None:

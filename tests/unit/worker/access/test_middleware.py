@@ -8,6 +8,7 @@ from starlette.responses import Response
 from ktrdr.worker.access.middleware import AccessMiddleware
 from ktrdr.worker.access.session import COOKIE, open_session
 from ktrdr.worker.access.settings import Access
+from ktrdr.worker.guard import guesses
 from support.process.asgi import Said, ask, hello
 
 TOKEN = "a-token-of-thirty-two-characters!"
@@ -23,6 +24,12 @@ CLOSED = AccessMiddleware(hello, Access(TOKEN), form)
 HOST = {"host": "localhost:8000"}
 JSON = {"content-type": "application/json"}
 BEARER = {"authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wrong tokens are answered at once here; `test_guesses` is about the pauses."""
+    monkeypatch.setattr(guesses, "LONGEST_PAUSE_S", 0.0)
 
 
 def session() -> dict[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from ktrdr.research.job.request import ResearchRequest
+from ktrdr.research.strategy_file import require_room, strategies_folder
+from ktrdr.settings import data_root
 from ktrdr.worker.routes.operations import submitted
 from ktrdr.worker.schemas import ResearchBody
 from ktrdr.worker.service import Parts
@@ -16,7 +18,10 @@ router = APIRouter(prefix="/research", tags=["research"])
 @router.post("/start", status_code=202)
 def start(parts: Parts, body: ResearchBody) -> Accepted:
     """Stores a cycle for the next free slot of any worker; one key and body give one operation."""
-    return submitted(parts, "research", _request_of(body).to_spec(), body)
+    request = _request_of(body)
+    if body.strategy is None:
+        require_room(strategies_folder(data_root()))
+    return submitted(parts, "research", request.to_spec(), body)
 
 
 def _request_of(body: ResearchBody) -> ResearchRequest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,6 +44,24 @@ def test_one_key_and_body_are_one_cycle_that_waits(store: Store) -> None:
         "strategy_name": None,
         "strategy_text": None,
     }
+
+
+def test_a_full_folder_of_designs_and_a_full_queue_are_said_at_once(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("KTRDR_DATA_DIR", str(tmp_path)), ("KTRDR_MAX_STRATEGIES", "1"), ("KTRDR_MAX_PENDING", "1")):
+        monkeypatch.setenv(name, value)
+    (tmp_path / "strategies").mkdir()
+    (tmp_path / "strategies" / "one.yaml").touch()
+    store = Store.open(sqlite_url)
+    given = {"brief": "RSI on 1h for EURUSD", "strategy_name": "v3_minimal"}
+    designed = start(store, brief=given["brief"], model="grammar")
+    assert (designed.status, designed.code) == (429, "quota_exceeded")
+    assert b"KTRDR_MAX_STRATEGIES" in designed.body
+    assert start(store, **given).status == 202
+    further = start(store, **given)
+    assert (further.status, further.code) == (429, "quota_exceeded")
+    assert b"KTRDR_MAX_PENDING" in further.body
 
 
 def test_a_strategy_takes_the_place_of_the_design(store: Store) -> None:
