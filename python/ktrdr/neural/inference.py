@@ -6,6 +6,7 @@ on a grid that starts at row 0 of the feature matrix, the last one padded with z
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import cast
 
@@ -19,6 +20,12 @@ from ktrdr.neural.runtime import run_state
 from ktrdr.profile import DEFAULT_THREADS
 
 Scores = NDArray[np.float32]
+
+_HELD_SECONDS = 0.05
+"""Time for which blocks are computed before torch's state is put back and the caller is given them.
+
+To set and check the state takes as long as two small blocks. A longer time would delay a cancellation.
+"""
 
 
 def iter_scores(
@@ -47,15 +54,21 @@ def iter_scores(
     block = _window_block if model.windowed else _row_block
     buffer = zeros(model, rows)
     # the grid begins at row 0 whatever row is wanted first, so that a row always has the same slot
-    for start in range(first_row // rows * rows, stop, rows):
-        with run_state(threads):  # put back before the caller sees the block
-            undefined = block(values, start, buffer.numpy())
-            scores = forward(model, buffer, scale)
-            if undefined is not None:
-                scores[undefined] = np.nan
-        lo = max(start, first_row)
-        hi = min(start + rows, stop)
-        yield lo, hi, scores[lo - start : hi - start]
+    start = first_row // rows * rows
+    while start < stop:
+        found: list[tuple[int, int, Scores]] = []
+        with run_state(threads):  # put back before the caller sees the blocks
+            until = time.monotonic() + _HELD_SECONDS
+            while start < stop and (not found or time.monotonic() < until):
+                undefined = block(values, start, buffer.numpy())
+                scores = forward(model, buffer, scale)
+                if undefined is not None:
+                    scores[undefined] = np.nan
+                lo = max(start, first_row)
+                hi = min(start + rows, stop)
+                found.append((lo, hi, scores[lo - start : hi - start]))
+                start += rows
+        yield from found
 
 
 def infer_row(

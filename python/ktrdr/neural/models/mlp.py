@@ -44,5 +44,7 @@ class MLP(BaseNeuralModel):
         """Returns scores [rows, n_outputs] of features [rows, n_features]."""
         values = inputs
         for layer in self.children():
-            values = cast(torch.Tensor, layer(values))
+            # a call that drops nothing would cost as much as the activation
+            if self.training or not isinstance(layer, nn.Dropout):
+                values = cast(torch.Tensor, layer(values))
         return values
