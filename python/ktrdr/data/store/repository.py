@@ -68,12 +68,14 @@ class Repository:
     """Series on disk beneath ``root``; names are checked before they touch the file system.
 
     Stamps are kept once read, for as long as their file stays the same: its size and its time of change, to the
-    nanosecond. Then the bars are compared with the hash that their import has noted, too.
+    nanosecond. Then the bars are compared with the hash that their import has noted, too. Columns read for that are
+    handed to the next call of `rows`, which need not read them again.
     """
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = data_root() if root is None else root
         self._known: dict[Path, _Known] = {}
+        self._compared: dict[Path, dict[str, Any]] = {}
 
     def __repr__(self) -> str:
         return f"Repository({str(self.root)!r})"
@@ -109,21 +111,31 @@ class Repository:
         facts = file.stat()
         known = self._known.get(file)
         if known is None or (known.mtime_ns, known.size) != (facts.st_mtime_ns, facts.st_size):
-            stamps = opens_of(self.raw(symbol, timeframe, ("timestamp",))["timestamp"], timeframe, symbol)
+            columns = self._imported(symbol, timeframe)
+            stamps = self._stamps(symbol, timeframe) if columns is None else columns["timestamp"]
             _check_stamps(stamps, symbol, timeframe)
-            self._check_content(symbol, timeframe, stamps)
             known = self._known[file] = _Known(facts.st_mtime_ns, facts.st_size, stamps)
+            if columns is not None:
+                self._compared[file] = columns
         return known.stamps
 
     def rows(self, symbol: str, timeframe: Timeframe, first: int, stop: int) -> BarSeries:
-        """Returns the stored bars ``first`` up to, not including, ``stop``; only those are read, and checked."""
+        """Returns the stored bars ``first`` up to, not including, ``stop``; only those are kept, and checked."""
         self.stamps(symbol, timeframe)  # the spacing of bars is a property of the whole series
-        frame = self.raw(symbol, timeframe, STORED, (first, stop))
-        if frame.is_empty():
+        whole = self._compared.pop(self.path(symbol, timeframe), None)
+        columns = self._columns(symbol, timeframe, (first, stop)) if whole is None else _cut(whole, first, stop)
+        if len(columns["timestamp"]) == 0:
             raise DataEmpty("no bars", symbol=symbol, timeframe=timeframe.value)
-        stamps = opens_of(frame["timestamp"], timeframe, symbol)
-        columns = {name: floats_of(frame[name], name, symbol) for name in STORED[1:] if name in frame.columns}
-        return BarSeries(symbol, timeframe, stamps, provenance=self.provenance(symbol, timeframe), **columns)
+        return BarSeries(symbol, timeframe, provenance=self.provenance(symbol, timeframe), **columns)
+
+    def _stamps(self, symbol: str, timeframe: Timeframe) -> Stamps:
+        return opens_of(self.raw(symbol, timeframe, ("timestamp",))["timestamp"], timeframe, symbol)
+
+    def _columns(self, symbol: str, timeframe: Timeframe, rows: tuple[int, int] | None = None) -> dict[str, Any]:
+        """Returns stamps and the other stored columns of a series, or of some of its rows, unchecked."""
+        frame = self.raw(symbol, timeframe, STORED, rows)
+        columns: dict[str, Any] = {"timestamp": opens_of(frame["timestamp"], timeframe, symbol)}
+        return columns | {name: floats_of(frame[name], name, symbol) for name in STORED[1:] if name in frame.columns}
 
     def load(self, symbol: str, timeframe: Timeframe) -> BarSeries:
         """Returns the whole series, checked."""
@@ -217,20 +229,22 @@ class Repository:
         appear({file.with_suffix(".json"): lambda part: part.write_text(sidecar), file: frame.write_parquet})
         return file
 
-    def _check_content(self, symbol: str, timeframe: Timeframe, stamps: Stamps) -> None:
-        """Passes if the bars are those that were imported, or if nothing is known of that; else ``DataChanged``."""
+    def _imported(self, symbol: str, timeframe: Timeframe) -> dict[str, Any] | None:
+        """Returns the columns of a series if its bars are those that were imported; None if nothing is known of that.
+
+        Raises ``DataChanged`` for others, and the fault of bars that are no bars any more.
+        """
         for pause_s in (*_PAUSES_S, None):
             recorded = self.sidecar(symbol, timeframe).get("content_hash")
-            frame = self.raw(symbol, timeframe, STORED)
-            columns: dict[str, Any] = {
-                name: floats_of(frame[name], name, symbol) for name in STORED[1:] if name in frame.columns
-            }
-            if recorded is None or content_hash({"timestamp": stamps, **columns}) == recorded:
-                return
+            if recorded is None:
+                return None
+            columns = self._columns(symbol, timeframe)
+            if content_hash(columns) == recorded:
+                return columns
             if pause_s is not None:  # an import that runs beside replaces sidecar and bars one after the other
                 time.sleep(pause_s)
-                stamps = opens_of(self.raw(symbol, timeframe, ("timestamp",))["timestamp"], timeframe, symbol)
-        BarSeries(symbol, timeframe, stamps, **columns)  # bars that are no bars any more are named by their fault
+        _check_stamps(columns["timestamp"], symbol, timeframe)
+        BarSeries(symbol, timeframe, **columns)
         raise DataChanged(
             "the bars are not those that were imported",
             symbol=symbol,
@@ -259,6 +273,13 @@ class Repository:
         finer = any(length < timeframe for length in mine)
         hint = "`ktrdr data resample` (or --resample in a run) makes it from a finer one" if finer else _HOW_TO_GET_BARS
         raise DataNotFound("no such series", symbol=symbol, timeframe=timeframe.value, expected=expected, hint=hint)
+
+
+def _cut(columns: Mapping[str, Any], first: int, stop: int) -> dict[str, Any]:
+    """Returns some rows of columns: copies, so that few rows of a long series do not keep all of it in memory."""
+    if first == 0 and stop >= len(columns["timestamp"]):
+        return dict(columns)
+    return {name: column[first:stop].copy() for name, column in columns.items()}
 
 
 def _check_stamps(stamps: Stamps, symbol: str, timeframe: Timeframe) -> None:

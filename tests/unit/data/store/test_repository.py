@@ -86,6 +86,30 @@ def test_a_file_that_changes_is_read_again(repository: Repository, walk: Callabl
     assert len(repository.stamps("EURUSD", Timeframe.H1)) == 20
 
 
+def test_an_imported_series_is_read_once_for_a_run_and_again_after_a_change(
+    repository: Repository, walk: Callable[..., BarSeries], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The columns that were compared with the hash of the import are those that the run gets."""
+    read: list[Path] = []
+
+    def scan(file: Path) -> pl.LazyFrame:
+        read.append(file)
+        return pl.read_parquet(file).lazy()
+
+    repository.store(walk(100))
+    monkeypatch.setattr(pl, "scan_parquet", scan)
+    expected = walk(100).rows(20, 100).content_hash()
+    repository.stamps("EURUSD", Timeframe.H1)
+    once = len(read)
+    assert repository.rows("EURUSD", Timeframe.H1, 20, 100).content_hash() == expected
+    assert len(read) == once
+    assert repository.rows("EURUSD", Timeframe.H1, 20, 100).content_hash() == expected
+    assert len(read) > once
+    repository.stamps("EURUSD", Timeframe.H1)
+    repository.store(walk(100, seed=2))
+    assert repository.rows("EURUSD", Timeframe.H1, 20, 100).content_hash() != expected
+
+
 def test_stamps_in_other_units_are_the_same_instants(repository: Repository, walk: Callable[..., BarSeries]) -> None:
     series = walk(10)
     repository.root.mkdir()
