@@ -24,12 +24,15 @@ def corrected(column: Floats, output: Output, columns: Columns, params: Params) 
         params: all parameters.
     """
     if output.neutral is not None:
-        still = _still(output.neutral.without, columns, params, output.reach(params))
-        column = np.where(still & ~np.isnan(column), output.neutral.value, column)
+        still = _still(output.neutral.without, columns, params, output.reach(params)) & ~np.isnan(column)
+        column = np.where(still, output.neutral.value, column) if still.any() else column
     if output.bounds is not None:
         low, high = output.bounds.of(params)
-        # Values inside keep their bits: a clip may turn the -0.0 of TA-Lib's Williams %R into 0.0.
-        column = np.where(column < low, low, np.where(column > high, high, column))
+        below = column < low
+        above = column > high
+        if below.any() or above.any():
+            # Values inside keep their bits: a clip may turn the -0.0 of TA-Lib's Williams %R into 0.0.
+            column = np.where(below, low, np.where(above, high, column))
     return column
 
 
@@ -38,10 +41,15 @@ def _still(without: Movement, columns: Columns, params: Params, reach: int) -> F
 
     The steps are counted over inputs. An average that decays would keep a trace of what moved before.
     """
-    moved = MOVEMENTS[without](columns, params)
-    index = np.arange(len(moved))
-    last = np.maximum.accumulate(np.where(moved, index, 0))
-    still: Flags = index - last >= np.minimum(index, reach)
+    flags = MOVEMENTS[without](columns, params)
+    moved = np.flatnonzero(flags)
+    begins = np.append(0, moved + reach)
+    stops = np.append(moved, len(flags))
+    longer = begins < stops
+    edges = np.zeros(len(flags) + 1, np.int8)
+    edges[begins[longer]] = 1
+    edges[stops[longer]] -= 1
+    still: Flags = np.cumsum(edges[:-1], dtype=np.int8).astype(bool)
     return still & ~ranged(columns) if without == "bars" else still
 
 

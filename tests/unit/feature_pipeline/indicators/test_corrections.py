@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ktrdr.data.bars import BarSeries
+from ktrdr.feature_pipeline.indicators import corrections
 from ktrdr.feature_pipeline.indicators.columns import Columns
 from ktrdr.feature_pipeline.indicators.compute import compute
 from ktrdr.feature_pipeline.indicators.corrections import corrected
@@ -218,3 +219,14 @@ def test_closes_at_the_low_lie_in_the_set_of_the_bottom_whatever_came_before(bef
     found = compute("stochastic", {}, BarSeries("X", Timeframe.H1, stamps, open_, high, low, close))
     for name in ("k", "d"):
         assert (degrees("triangular", [0, 0, 20], found[name][-40:]) > 0.999).all()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.4, 1.0])
+@pytest.mark.parametrize("reach", [0, 1, 5, 40])
+def test_still_bars_are_those_of_the_plain_definition(share: float, reach: int) -> None:
+    """A bar is still where the last ``reach`` steps, or all since the anchor, moved nothing."""
+    close = np.cumsum(np.random.default_rng(7).random(200) < share).astype(float)
+    columns = Columns.of_values(np.arange(200), close, "steps")
+    moved = np.append(False, close[1:] != close[:-1])
+    plain = [not moved[max(bar - reach + 1, 0) : bar + 1].any() for bar in range(200)]
+    assert corrections._still("source", columns, {"source": "close"}, reach).tolist() == plain
