@@ -26,6 +26,7 @@ EXTRAS: Mapping[str, str] = {
     "jinja2": "report",
     "litecharts": "report",
     "websockets": "paper",
+    "ray": "cluster",
 }
 """The extra that installs each library which a plain installation lacks."""
 

@@ -30,9 +30,10 @@ def test_every_locked_file_has_its_hashes_but_torch() -> None:
     assert "".join(f"{name}{hashes}\n" for name, hashes in entries) == HASHES, "nothing else is in the file"
 
 
-def test_every_declared_dependency_is_locked() -> None:
+def test_every_declared_dependency_is_locked_but_ray() -> None:
+    """The nodes of a user's cluster decide the version of Ray; no test but the soak runs it."""
     names = {re.split(r"[><=\[ ]", entry)[0].lower() for entry in DECLARED}
-    assert names <= {line.partition("==")[0] for line in REQUIREMENTS}
+    assert names - {"ray"} <= {line.partition("==")[0] for line in REQUIREMENTS}
 
 
 def test_every_dependency_earns_its_place_in_one_line() -> None:

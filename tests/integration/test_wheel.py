@@ -75,12 +75,14 @@ def test_metadata(inside: dict[str, bytes]) -> None:
         "research",
         "paper",
         "study",
+        "cluster",
         "docs",
         "dev",
     } == set(said.get_all("Provides-Extra", []))
     for entry in map(Requirement, said.get_all("Requires-Dist", [])):
         assert {one.operator for one in entry.specifier} <= {">=", "<"}, entry
-        assert entry.specifier.contains(_locked()[entry.name.lower()]), entry
+        # Ray is not locked: the nodes of a user's cluster decide its version.
+        assert entry.name == "ray" or entry.specifier.contains(_locked()[entry.name.lower()]), entry
         assert not any(one.version.count(".") > 2 for one in entry.specifier), entry
 
 

@@ -19,6 +19,7 @@ EXIT_CODES: Final[Mapping[type[errors.KtrdrError], int]] = {
     errors.TrainingError: 3,
     errors.OperationError: 4,
     errors.SnapshotError: 4,
+    errors.ClusterFailed: 5,
     errors.StorageError: 5,
     errors.KtrdrError: 6,
     errors.LookaheadFound: 7,

@@ -14,6 +14,7 @@
     ├── UsageError (ValueError)       arguments of a call or a command      request.py
     ├── ProcessorUnsupported          an older processor than the core's    base.py
     ├── NumericState (RuntimeError)   settings that would change results    base.py
+    ├── ClusterFailed (RuntimeError)  a cluster that computes units         operation.py
     ├── Cancelled                     a run that was asked to stop          base.py
     └── InternalError (RuntimeError)  a bug in ktrdr                        base.py
 

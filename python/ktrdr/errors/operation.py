@@ -83,3 +83,7 @@ class StorageUnavailable(StorageError, code="storage_unavailable"):
 
 class DatabaseTooNew(StorageError, code="database_too_new"):
     """A database that a later version of ktrdr has written."""
+
+
+class ClusterFailed(KtrdrError, RuntimeError, code="cluster_failed"):
+    """A cluster that cannot be reached, or on which a unit failed; what was stored can be resumed."""

@@ -113,11 +113,13 @@ class Kind(SnapshotFormat, Protocol):
         name: lower-case letters; the first part of an operation's id.
         tables: names that `table` accepts.
         unit: what its progress counts, in the plural.
+        in_units: True for runs that are divided into units, which a cluster may compute.
     """
 
     name: str
     tables: Sequence[str] = ()
     unit: str = "bars"
+    in_units: bool = False
 
     def parse(self, spec: Json) -> object:
         """Returns the request that a spec holds; checks all that needs no data. Raises ``KtrdrError`` leaves."""

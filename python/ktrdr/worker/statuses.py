@@ -32,6 +32,7 @@ HTTP_STATUSES: Final[Mapping[type[errors.KtrdrError], int]] = {
     errors.UsageError: 422,
     errors.KtrdrError: 500,
     errors.Busy: 503,
+    errors.ClusterFailed: 502,
     errors.DesignerUnavailable: 502,
     errors.WorkerUnreachable: 502,
     errors.StorageError: 503,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,8 +13,6 @@ import polars as pl
 from ktrdr import _core
 from ktrdr._types import Floats
 from ktrdr.analysis.sweep.scenarios import Choices, Compiled, Scenarios
-from ktrdr.control import CancellationToken, ProgressBridge
-from ktrdr.errors import Cancelled
 from ktrdr.numerics import numeric_state
 from ktrdr.simulation._run import begin
 from ktrdr.simulation.columns import WholeColumns
@@ -77,26 +75,15 @@ class Market:
         """Returns the factor of annual figures, which is that of all scenarios."""
         return self.prepared(compiled).metrics()[2]
 
-    def chunks(
-        self,
-        scenarios: Scenarios,
-        compiled: Compiled,
-        workers: int,
-        bridge: ProgressBridge,
-        token: CancellationToken,
-        first: int = 0,
-    ) -> Iterator[Chunk]:
-        """Yields the scenarios from number ``first`` on, chunk by chunk; raises ``Cancelled`` between two chunks."""
-        total = len(scenarios)
+    def spans(self, total: int, before: Sequence[Chunk]) -> list[range]:
+        """Returns the scenarios that no chunk ``before`` has, in the spans that are run together."""
         step = min(max(_BAR_SCENARIOS // len(self.columns.bars), _FEWEST), _MOST)
-        bridge.report("sweep", first, total, {})
-        for start in range(first, total, step):
-            if token.is_cancelled():
-                raise Cancelled("the sweep was cancelled", found=f"scenario {start:,} of {total:,}")
-            stop = min(start + step, total)
-            part = Scenarios(scenarios.values, scenarios.places[start:stop])
-            yield self.run(part, replace(compiled, choices=compiled.choices[start:stop]), start, workers)
-            bridge.report("sweep", stop, total, {})
+        found = []
+        first = 0
+        for stored in [*(range(one.first, one.first + one.table.height) for one in before), range(total, total)]:
+            found += [range(start, min(start + step, stored.start)) for start in range(first, stored.start, step)]
+            first = stored.stop
+        return found
 
     def run(self, scenarios: Scenarios, compiled: Compiled, first: int, workers: int) -> Chunk:
         """Returns scenarios, run on so many threads; ``first`` is the number of the first of them."""
@@ -116,6 +103,37 @@ class Market:
             blocks.reshape(-1, *BLOCK_SHAPE),
             choices,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class ChunkWork:
+    """The scenarios of a grid or a list as units, each a chunk.
+
+    Args:
+        market: bars and signals of all.
+        scenarios: every scenario.
+        compiled: the same as the core takes them.
+        spans: the scenarios of each unit.
+        threads: that a unit takes.
+    """
+
+    market: Market
+    scenarios: Scenarios
+    compiled: Compiled
+    spans: Sequence[range]
+    threads: int
+
+    def unit(self, number: int) -> Chunk:
+        """Returns the scenarios of one span, run."""
+        span = self.spans[number]
+        part = Scenarios(self.scenarios.values, self.scenarios.places[span.start : span.stop])
+        compiled = replace(self.compiled, choices=self.compiled.choices[span.start : span.stop])
+        return self.market.run(part, compiled, span.start, self.threads)
+
+
+def in_order(chunks: Iterable[Chunk]) -> list[Chunk]:
+    """Returns chunks in the order of their scenarios."""
+    return sorted(chunks, key=lambda chunk: chunk.first)
 
 
 def cores() -> int:

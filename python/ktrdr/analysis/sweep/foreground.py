@@ -11,6 +11,7 @@ from ktrdr.analysis.sweep.job import SweepRun
 from ktrdr.analysis.sweep.kind import KIND
 from ktrdr.analysis.sweep.request import SweepOptions, SweepRequest
 from ktrdr.analysis.sweep.scenarios import Grid, Value
+from ktrdr.analysis.sweep.study.chunks import units_for
 from ktrdr.control import ProgressBridge
 from ktrdr.operations.models import Claim
 from ktrdr.operations.owner import Owner
@@ -35,6 +36,7 @@ def sweep(
     scenarios: Sequence[Mapping[str, Value]] | None = None,
     threads: int = DEFAULT_THREADS,
     note: str | None = None,
+    ray: str | None = None,
     store: Store | None = None,
     bridge: ProgressBridge | None = None,
     cancellation_token: Token | None = None,
@@ -53,6 +55,7 @@ def sweep(
         scenarios: in place of a grid, for each scenario its rules by dotted name.
         threads: torch threads of the scoring; the scenarios take every core.
         note: words by which a person tells the run from others.
+        ray: address of a Ray cluster that runs the scenarios, with the same bits; needs ``ktrdr[cluster]``.
         store: database; None opens the default one.
         bridge: receives progress reports.
         cancellation_token: asked between chunks whether to stop.
@@ -60,5 +63,7 @@ def sweep(
         options: those of a backtest, and ``trials``, ``sampler``, ``seed`` and ``metric`` of a study: `StudyOptions`.
     """
     request = SweepRequest.of(strategy, symbol, timeframe, grid=grid, scenarios=scenarios, **options)
-    io = RunIO(store or Store.open(), token=cancellation_token or Token(), bridge=bridge, data_dir=data_dir)
+    units = units_for(ray, request.study())
+    token = cancellation_token or Token()
+    io = RunIO(store or Store.open(), token=token, bridge=bridge, data_dir=data_dir, units=units)
     return KIND.run(begin(io.store, request, threads=threads, note=note), io)

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from ktrdr import _core
-from ktrdr.analysis.sweep.chunks import Chunk, Market
+from ktrdr.analysis.sweep.chunks import Chunk, Market, in_order
 from ktrdr.analysis.sweep.request import SweepRequest
 from ktrdr.analysis.sweep.result import Best, SweepResult
 from ktrdr.analysis.sweep.run import joined
@@ -93,18 +93,21 @@ def run(claim: Claim, io: RunIO) -> SweepRun:
         trials = TrialsOf(scored, Identities(scored.parts, config.rules(), compiled), periods)
         chunks = list(before or ())
         done = sum(chunk.table.height for chunk in chunks)
-        for chunk in chunks_of(market, tried, compiled, study, None, recorder.progress, io.token, before or ()):
+        for chunk in chunks_of(
+            market, tried, compiled, study, None, recorder.progress, io.token, before or (), units=io.units
+        ):
             chunks.append(chunk)
             done += chunk.table.height
             recorder.reach(SweepPoint(replace(state, bar=done), chunk, trials.of(chunk)))
-        result = _result(claim, request, scored, periods, state, chunks)
+        result = _result(claim, request, scored, periods, state, in_order(chunks))
         recorder.complete(result)
     return result
 
 
 def stored(store: Store, operation_id: str) -> SweepRun:
     """Returns a completed sweep; its scenarios are read at once."""
-    return SweepRun(completed(store, operation_id), read_chunks(store, operation_id))
+    outcome = completed(store, operation_id)
+    return SweepRun(outcome, read_chunks(store, operation_id, rows=outcome.summary["scenarios"]))
 
 
 def _read(claim: Claim, saved: LoadedCheckpoint, store: Store) -> list[Chunk]:

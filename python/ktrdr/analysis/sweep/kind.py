@@ -24,6 +24,7 @@ class SweepKind(DeferredKind):
     name = "sweep"
     tables = ("scenarios",)
     unit = "scenarios"
+    in_units = True
 
     def capability(self) -> Capability:
         """Returns the numeric profile of the scores, and the engine's semantics version; imports torch."""

@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from ktrdr.analysis.sweep.chunks import Chunk, Market
+from ktrdr.analysis.sweep.chunks import Chunk, Market, in_order
 from ktrdr.analysis.sweep.result import SweepResult
 from ktrdr.analysis.sweep.scenarios import SECTIONS, Grid, Value
-from ktrdr.analysis.sweep.study.chunks import chunks_of, tried_of
+from ktrdr.analysis.sweep.study.chunks import chunks_of, tried_of, units_for
 from ktrdr.analysis.sweep.study.parameters import Study, StudyOptions
 from ktrdr.arguments import INITIAL_CAPITAL, check_money
 from ktrdr.control import CancellationToken, NeverCancelled, ProgressBridge
@@ -47,6 +47,7 @@ def sweep(
     timeframe: str | Timeframe | None = None,
     symbol: str = "",
     threads: int | None = None,
+    ray: str | None = None,
     bridge: ProgressBridge | None = None,
     cancellation_token: CancellationToken | None = None,
     **study: Unpack[StudyOptions],
@@ -60,6 +61,7 @@ def sweep(
         grid: values of each rule by dotted name; every combination is a scenario.
         scenarios: in place of a grid, for each scenario its rules by dotted name.
         threads: None takes every core; their number does not change a bit.
+        ray: address of a Ray cluster that runs the scenarios, with the same bits; needs ``ktrdr[cluster]``.
         bridge, cancellation_token: receives progress; asked between two chunks of scenarios whether to stop.
         study: ``trials``, ``sampler``, ``seed`` and ``metric`` pick so many scenarios of a grid; see `StudyOptions`.
 
@@ -77,17 +79,29 @@ def sweep(
     {'decisions.confidence_threshold': 0.5, 'execution.commission.rate': 0.0}
     """
     asked = Study.of(**study)
+    units = units_for(ray, asked)
     tried = tried_of(grid, scenarios, asked)
     compiled = tried.compiled(_Base(_plain_execution(execution), _plain_decisions(decisions), metrics).rules_of)
     own = GivenSignals(signals, confidence, entries, exits, short_entries, short_exits)
-    columns, found, conflicts = read_whole(bars, own, symbol, timeframe)
-    capital = check_money("initial_capital", initial_capital)
-    market = Market(columns, found, capital, read_count("warmup_bars", warmup_bars))
+    market, warnings = _market(bars, own, symbol, timeframe, initial_capital, warmup_bars)
     with progress_or(bridge) as shown:
         token = cancellation_token or NeverCancelled()
-        chunks = list(chunks_of(market, tried, compiled, asked, threads, shown, token))
-    periods = market.periods_per_year(compiled)
-    return joined(chunks, tuple(tried.values), periods, compiled.risk_free_rate, conflicts.warnings)
+        chunks = in_order(chunks_of(market, tried, compiled, asked, threads, shown, token, units=units))
+    return joined(chunks, tuple(tried.values), market.periods_per_year(compiled), compiled.risk_free_rate, warnings)
+
+
+def _market(
+    bars: BarTable | BarSeries,
+    own: GivenSignals,
+    symbol: str,
+    timeframe: str | Timeframe | None,
+    initial_capital: float,
+    warmup_bars: int,
+) -> tuple[Market, tuple[str, ...]]:
+    """Returns what the scenarios are tried on, and a line for each thing to mind about it."""
+    columns, found, conflicts = read_whole(bars, own, symbol, timeframe)
+    capital = check_money("initial_capital", initial_capital)
+    return Market(columns, found, capital, read_count("warmup_bars", warmup_bars)), conflicts.warnings
 
 
 def joined(

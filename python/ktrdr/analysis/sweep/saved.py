@@ -29,7 +29,7 @@ class SweepState:
     """The state of a sweep between two chunks; also its own opened snapshot.
 
     Args:
-        bar: number of the next scenario.
+        bar: number of the scenarios that are done.
         parts: the hash of each input, by name.
     """
 
@@ -87,7 +87,7 @@ class SweepPoint:
 
     @property
     def bar(self) -> int:
-        """Returns the number of the next scenario."""
+        """Returns the number of the scenarios that are done."""
         return self.state.bar
 
     def snapshot(self) -> bytes:
@@ -114,18 +114,18 @@ def _segments(chunk: Chunk) -> list[Segment]:
 
 
 def read_chunks(store: Store, operation_id: str, generation: int | None = None, rows: int | None = None) -> list[Chunk]:
-    """Returns the stored chunks, in order; ``SnapshotCorrupt`` where others than the first ``rows`` are there."""
+    """Returns the stored chunks in order of their scenarios; ``SnapshotCorrupt`` where they have not ``rows`` in all.
+
+    Chunks are stored in any order, so some may be missing between two of them while the sweep runs.
+    """
     found: list[Chunk] = []
-    next_row = 0
     for segment in store.segments(operation_id, TABLE, generation):
         frame = pl.read_ipc(io.BytesIO(segment.data))
-        if segment.seq_from != next_row:
-            break
         blocks = frame[_BLOCKS].to_numpy().reshape(-1, *BLOCK_SHAPE)
-        found.append(Chunk(next_row, frame.drop(_BLOCKS), blocks))
-        next_row += frame.height
-    if rows is not None and next_row != rows:
-        raise SnapshotCorrupt("rows are missing", where=f"{operation_id}: {TABLE}", found=next_row, expected=rows)
+        found.append(Chunk(segment.seq_from, frame.drop(_BLOCKS), blocks))
+    there = sum(chunk.table.height for chunk in found)
+    if rows is not None and there != rows:
+        raise SnapshotCorrupt("rows are missing", where=f"{operation_id}: {TABLE}", found=there, expected=rows)
     return found
 
 

@@ -16,9 +16,11 @@ from ktrdr.cli.runs.options import (
     OperationId,
     Out,
     QueueWorker,
+    RayAddress,
     Settings,
     Threads,
     Whole,
+    refuse_both,
     rules_of,
 )
 from ktrdr.errors import UsageError
@@ -110,6 +112,7 @@ def resume(
     *,
     threads: Whole | None = None,
     stored: AsSubmitted = False,
+    ray: RayAddress = None,
     worker: QueueWorker = None,
 ) -> CommandResult:
     """Resume an operation, in the foreground.
@@ -119,7 +122,7 @@ def resume(
     threads
         Torch threads: those it was started with.
     """
-    return client.resume(operation_id, threads=threads, stored=stored, worker=worker)
+    return client.resume(operation_id, threads=threads, stored=stored, worker=worker, ray=refuse_both(ray, worker))
 
 
 def restart(operation_id: OperationId, /, *, worker: QueueWorker = None) -> CommandResult:

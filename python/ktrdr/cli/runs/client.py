@@ -140,12 +140,14 @@ def queued(accepted: JsonObject, worker: str) -> CommandResult:
     return CommandResult(accepted | nothing_yet, [follow])
 
 
-def resume(operation_id: str, *, threads: int | None, stored: bool, worker: str | None) -> CommandResult:
+def resume(
+    operation_id: str, *, threads: int | None, stored: bool, worker: str | None, ray: str | None = None
+) -> CommandResult:
     """Resumes an operation: here, in the foreground, or queued at a worker."""
     if worker is None:
         from ktrdr.cli.runs import foreground
 
-        return foreground.resume(operation_id, threads=threads, stored=stored)
+        return foreground.resume(operation_id, threads=threads, stored=stored, ray=ray)
     if threads is not None:
         raise UsageError("a worker resumes with the threads of the run", found="--threads", expected="--worker alone")
     from ktrdr.worker.client import WorkerClient

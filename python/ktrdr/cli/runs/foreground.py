@@ -16,9 +16,10 @@ from ktrdr.errors import Cancelled
 from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Claim
 from ktrdr.operations.running.cancellation import Reason, Token
-from ktrdr.operations.running.foreground import claim_for_resume, run_claim
+from ktrdr.operations.running.foreground import claim_for_resume, run_claim, units_to_resume
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.store import Store
+from ktrdr.operations.units.local import HERE, Units
 from ktrdr.settings import database_url
 
 __all__ = ["begin", "command_of", "folder_url", "fork", "in_foreground", "restart", "resume"]
@@ -44,7 +45,9 @@ def folder_url(folder: Path) -> str:
     return f"sqlite:///{folder / 'ktrdr.db'}"
 
 
-def in_foreground(claim_in: Callable[[Token], Claim], store: Store, data_dir: Path | None = None) -> CommandResult:
+def in_foreground(
+    claim_in: Callable[[Token], Claim], store: Store, data_dir: Path | None = None, *, units: Units = HERE
+) -> CommandResult:
     """Runs the operation that ``claim_in`` claims, with progress, until it ends or is interrupted.
 
     The token that ``claim_in`` receives also ends a wait for the claim.
@@ -54,7 +57,8 @@ def in_foreground(claim_in: Callable[[Token], Claim], store: Store, data_dir: Pa
         resume_it = command_of(f"operations resume {claim.operation.id}", data_dir)
         interrupt.farewell = f"interrupted: {resume_it}"
         try:
-            result = run_claim(claim, RunIO(store, token=interrupt.token, bridge=bridge, data_dir=data_dir))
+            io = RunIO(store, token=interrupt.token, bridge=bridge, data_dir=data_dir, units=units)
+            result = run_claim(claim, io)
         except Cancelled as stop:
             saved = interrupt.token.reason is Reason.SHUTDOWN
             known = Cancelled(**stop.fields() | {"hint": resume_it})
@@ -65,15 +69,18 @@ def in_foreground(claim_in: Callable[[Token], Claim], store: Store, data_dir: Pa
     return summary(store, claim.operation, result)
 
 
-def resume(operation_id: str, *, threads: int | None = None, stored: bool = False) -> CommandResult:
+def resume(
+    operation_id: str, *, threads: int | None = None, stored: bool = False, ray: str | None = None
+) -> CommandResult:
     """Resumes an operation in the foreground."""
     store = Store.open()
+    units = units_to_resume(store, operation_id, ray)
     note = current_output().note
 
     def claim_in(token: Token) -> Claim:
         return claim_for_resume(store, operation_id, threads=threads, stored=stored, note=note, token=token)
 
-    return in_foreground(claim_in, store)
+    return in_foreground(claim_in, store, units=units)
 
 
 def restart(operation_id: str) -> CommandResult:

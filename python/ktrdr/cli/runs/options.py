@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from cyclopts import Parameter
 
-from ktrdr.errors import ArgumentInvalid, ConfigError
+from ktrdr.errors import ArgumentInvalid, ConfigError, UsageError
 
 if TYPE_CHECKING:
     from ktrdr.backtesting.inputs.parameters import BacktestOptions
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SECTIONS = ("execution", "decisions", "metrics")
 _FLAGGED = (
     *("start", "end", "model", "initial_capital", "threads", "seed", "device"),
-    *("trials", "sampler", "metric", "grid"),
+    *("trials", "sampler", "metric", "grid", "ray"),
 )
 
 
@@ -43,6 +43,11 @@ OperationId = Annotated[str, Parameter(help="Its id, the start of it, or latest.
 
 AskedWorker = Annotated[str | None, Parameter(help="Ask the worker of that address.")]
 """A worker that answers in place of this machine's database."""
+
+RayAddress = Annotated[
+    str | None, Parameter(help="Run its units on the Ray cluster of that address; HOST:PORT or auto.")
+]
+"""A cluster that computes the units of a run; needs the extra ``cluster``."""
 
 QueueWorker = Annotated[str | None, Parameter(help="Queue it at the worker of that address.")]
 """A worker that runs in place of this process."""
@@ -135,6 +140,13 @@ def flag_of(option: str) -> str:
     ('--start-date', '--set')
     """
     return "--set" if option == "settings" else f"--{option.replace('_', '-')}"
+
+
+def refuse_both(ray: str | None, worker: str | None) -> str | None:
+    """Returns the address of a cluster; raises ``UsageError`` where a worker is named too."""
+    if ray is not None and worker is not None:
+        raise UsageError("a worker runs all units itself", found="--ray", expected="--ray or --worker")
+    return ray
 
 
 @contextmanager

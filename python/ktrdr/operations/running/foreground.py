@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ktrdr.control import ProgressBridge
-from ktrdr.errors import AlreadyRunning, Cancelled, ProfileMismatch
+from ktrdr.errors import AlreadyRunning, ArgumentInvalid, Cancelled, ProfileMismatch
 from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Claim, Operation, Result, Status
 from ktrdr.operations.owner import Owner
@@ -17,6 +17,8 @@ from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.running.recorder import Cadence
 from ktrdr.operations.store.changes import refuse_unless_resting
 from ktrdr.operations.store.store import Store
+from ktrdr.operations.units.cluster import units_at
+from ktrdr.operations.units.local import Units
 
 _LOOK_AGAIN_S = 1.0
 _SHORTEST_WAIT_S = 0.1
@@ -36,6 +38,7 @@ def resume(
     threads: int | None = None,
     stored: bool = False,
     every_bars: int | None = None,
+    ray: str | None = None,
     store: Store | None = None,
     bridge: ProgressBridge | None = None,
     cancellation_token: Token | None = None,
@@ -48,6 +51,7 @@ def resume(
         threads: torch threads; another number than the operation's is refused.
         stored: True skips the check that the strategy's name still means the stored strategy.
         every_bars: bars between two saves, beside the five seconds.
+        ray: address of a Ray cluster for the units of a sweep or a walk-forward.
         store: database; None opens the default one.
         bridge: receives progress reports.
         cancellation_token: asked between blocks whether to stop.
@@ -63,10 +67,23 @@ def resume(
         Cancelled: the token asked to stop.
     """
     found = store or Store.open()
+    units = units_to_resume(found, operation_id, ray)
     asked = cancellation_token or Token()
     claim = claim_for_resume(found, operation_id, threads=threads, stored=stored, token=asked)
-    io = RunIO(found, token=asked, bridge=bridge, cadence=Cadence(every_bars=every_bars), data_dir=data_dir)
+    cadence = Cadence(every_bars=every_bars)
+    io = RunIO(found, token=asked, bridge=bridge, cadence=cadence, data_dir=data_dir, units=units)
     return run_claim(claim, io)
+
+
+def units_to_resume(store: Store, operation_id: str, ray: str | None) -> Units:
+    """Returns the Ray cluster of an address for the units of an operation, or this process for None.
+
+    Raises ``ArgumentInvalid`` for an operation that has no units, and ``LibraryMissing``.
+    """
+    kind = None if ray is None else store.get(store.find_id(operation_id)).kind
+    if kind is not None and not kind_of(kind).in_units:
+        raise ArgumentInvalid("is not divided into units", where="ray", found=kind, hint="resume it without a cluster")
+    return units_at(ray)
 
 
 def claim_for_resume(

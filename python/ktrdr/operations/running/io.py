@@ -10,6 +10,7 @@ from ktrdr.operations.pool.identity import WorkerHere
 from ktrdr.operations.running.cancellation import Token
 from ktrdr.operations.running.recorder import Cadence
 from ktrdr.operations.store.store import Store
+from ktrdr.operations.units.local import HERE, Units
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class RunIO:
         worker: the worker that this process belongs to; None in the foreground, where missing data are an error.
         cadence: how often the run is saved.
         data_dir: bars and models; None means the data folder.
+        units: computes the units of a run that is divided into some.
     """
 
     store: Store
@@ -31,3 +33,4 @@ class RunIO:
     worker: WorkerHere | None = None
     cadence: Cadence = field(default_factory=Cadence)
     data_dir: Path | None = None
+    units: Units = HERE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ktrdr.analysis.sweep.chunks import Chunk, Market, cores
+from ktrdr.analysis.sweep.chunks import Chunk, ChunkWork, Market, cores
 from ktrdr.analysis.sweep.scenarios import Compiled, Grid, Scenarios, Value
 from ktrdr.analysis.sweep.study.parameters import BATCH, Study
 from ktrdr.analysis.sweep.study.sampler import Cell, CellSampler
@@ -13,6 +13,8 @@ from ktrdr.analysis.sweep.study.space import Space
 from ktrdr.arguments import check_threads
 from ktrdr.control import CancellationToken, ProgressBridge
 from ktrdr.errors import ArgumentInvalid, Cancelled, SnapshotInconsistent
+from ktrdr.operations.units.cluster import units_at
+from ktrdr.operations.units.local import HERE, Units
 
 
 def tried_of(
@@ -26,6 +28,13 @@ def tried_of(
     return Space.of(grid)
 
 
+def units_for(ray: str | None, study: Study | None) -> Units:
+    """Returns the Ray cluster of an address, or this process for None; raises ``ArgumentInvalid`` for a study."""
+    if ray is not None and study is not None:
+        raise ArgumentInvalid("a study asks in turns, so it runs here", where="ray", found=ray, hint="leave it out")
+    return units_at(ray)
+
+
 def chunks_of(
     market: Market,
     tried: Scenarios | Space,
@@ -35,18 +44,36 @@ def chunks_of(
     bridge: ProgressBridge,
     token: CancellationToken,
     before: Sequence[Chunk] = (),
+    *,
+    units: Units = HERE,
 ) -> Iterator[Chunk]:
-    """Yields the scenarios of a sweep or a study that are not among those ``before``, chunk by chunk.
+    """Yields the scenarios of a sweep or a study that are not among those ``before``, chunk by chunk, in any order.
+
+    A study asks by the results of all chunks before, so its chunks follow one another in this process.
 
     Raises ``Cancelled`` between two chunks, and ``SnapshotInconsistent`` where a sampler asks for others than before.
     """
-    workers = cores() if threads is None else check_threads(threads)
+    if threads is not None:
+        check_threads(threads)
     if isinstance(tried, Scenarios):
-        done = sum(chunk.table.height for chunk in before)
-        yield from market.chunks(tried, compiled, workers, bridge, token, done)
+        workers = units.unit_threads(cores()) if threads is None else threads
+        work = ChunkWork(market, tried, compiled, market.spans(len(tried), before), workers)
+        yield from _run(work, units, bridge, token)
     else:
         assert study is not None
-        yield from _Asked(market, tried, compiled, study, workers).chunks(bridge, token, list(before))
+        yield from _Asked(market, tried, compiled, study, threads or cores()).chunks(bridge, token, list(before))
+
+
+def _run(work: ChunkWork, units: Units, bridge: ProgressBridge, token: CancellationToken) -> Iterator[Chunk]:
+    total = len(work.scenarios)
+    done = total - sum(map(len, work.spans))
+    bridge.report("sweep", done, total, {})
+    for _, chunk in units.run(work, range(len(work.spans)), token):
+        yield chunk
+        done += chunk.table.height
+        bridge.report("sweep", done, total, {})
+    if done < total:
+        raise Cancelled("the sweep was cancelled", found=f"scenario {done:,} of {total:,}")
 
 
 class _Asked:

@@ -16,17 +16,20 @@ from ktrdr.cli.runs.options import (
     BaseTimeframe,
     Note,
     Out,
+    RayAddress,
     RunOptions,
     StrategyName,
     Symbol,
     Whole,
     naming_flags,
+    refuse_both,
 )
 from ktrdr.errors import ArgumentInvalid, ConfigError
 from ktrdr.profile import DEFAULT_THREADS
 
 if TYPE_CHECKING:
     from ktrdr.analysis.sweep.request import SweepRequest
+    from ktrdr.operations.units.local import Units
 
 _DIGITS = 12
 _SLACK = 1e-9
@@ -50,6 +53,7 @@ def sweep(
     threads: Whole | None = None,
     note: Note = None,
     out: Out = None,
+    ray: RayAddress = None,
     worker: str | None = None,
 ) -> CommandResult:
     """Backtest a strategy under many rules, and judge the best of them.
@@ -74,6 +78,7 @@ def sweep(
         Queue it at the worker of that address.
     """
     from ktrdr.analysis.sweep.request import SweepRequest
+    from ktrdr.analysis.sweep.study.chunks import units_for
     from ktrdr.analysis.sweep.study.parameters import StudyOptions
 
     if worker is None:
@@ -84,8 +89,9 @@ def sweep(
         here = check_threads(DEFAULT_THREADS if threads is None else threads)
         study = StudyOptions(trials=trials, sampler=sampler, seed=seed, metric=metric)
         request = SweepRequest.of(strategy, symbol, timeframe, grid=grid_of(grid), **study, **options.parameters())
+        units = units_for(refuse_both(ray, worker), request.study())
     if worker is None:
-        return _here(request, here, note, out)
+        return _here(request, here, note, out, units)
     from ktrdr.cli.runs import client
     from ktrdr.worker.client import WorkerClient
 
@@ -145,13 +151,13 @@ def _check_out(path: Path, worker: str | None) -> None:
     check_page(path)
 
 
-def _here(request: SweepRequest, threads: int, note: str | None, out: Path | None) -> CommandResult:
+def _here(request: SweepRequest, threads: int, note: str | None, out: Path | None, units: Units) -> CommandResult:
     from ktrdr.analysis.sweep.foreground import begin
     from ktrdr.cli.runs.foreground import in_foreground
     from ktrdr.operations.store.store import Store
 
     store = Store.open()
-    answer = in_foreground(lambda _: begin(store, request, threads=threads, note=note), store)
+    answer = in_foreground(lambda _: begin(store, request, threads=threads, note=note), store, units=units)
     if out is None or answer.failure is not None:
         return answer
     return _written(answer, store, out)
