@@ -25,6 +25,20 @@ impl Extremes {
         Self { low: f64x8::new(*lows), high: f64x8::new(*highs) }
     }
 
+    /// Starts with no value at all.
+    #[inline(always)]
+    pub(crate) fn none() -> Self {
+        Self { low: f64x8::splat(f64::INFINITY), high: f64x8::splat(f64::NEG_INFINITY) }
+    }
+
+    /// Adds the first `rows` of one more value per lane; all of them if there are fewer lanes.
+    #[inline(always)]
+    pub(crate) fn add_first(&mut self, rows: usize, lows: &[f64; LANES], highs: &[f64; LANES]) {
+        let is_row = f64x8::new([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]).simd_lt(f64x8::splat(rows as f64));
+        self.low = is_row.select(f64x8::new(*lows).fast_min(self.low), self.low);
+        self.high = is_row.select(f64x8::new(*highs).fast_max(self.high), self.high);
+    }
+
     /// Adds one more value per lane.
     #[inline(always)]
     pub(crate) fn add(&mut self, lows: &[f64; LANES], highs: &[f64; LANES]) {

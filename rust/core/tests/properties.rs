@@ -24,7 +24,7 @@ fn drawn(seed: u64, bars: usize) -> (World, Value) {
     (draw::world(&mut draw, bars), draw::rules(&mut draw))
 }
 
-/// Drawn worlds, as they are, of the two kinds in which most bars are skipped, and with levels met exactly.
+/// Drawn worlds, as they are, of the kinds in which most bars are skipped, and with levels met exactly.
 fn drawn_of_kind(seed: u64, bars: usize, kind: usize) -> (World, Value) {
     let mut draw = Draw::new(seed);
     let mut world = draw::world(&mut draw, bars);
@@ -33,6 +33,7 @@ fn drawn_of_kind(seed: u64, bars: usize, kind: usize) -> (World, Value) {
         0 => {}
         1 => draw::undisturbed(&mut draw, &mut world, &mut changes),
         2 => draw::touching(&mut draw, &mut world, &mut changes),
+        3 => draw::chained(&mut draw, &mut world, &mut changes),
         _ => draw::calm(&mut draw, &mut world, &mut changes),
     }
     (world, changes)
@@ -120,13 +121,27 @@ proptest! {
     }
 
     #[test]
-    fn fast_equals_stepping(seed: u64, bars in 1_usize..700, kind in 0_usize..4, block in prop_oneof![1_usize..20, 20_usize..800]) {
+    fn fast_equals_stepping(seed: u64, bars in 1_usize..700, kind in 0_usize..5, block in prop_oneof![1_usize..20, 20_usize..800]) {
         let (world, changes) = drawn_of_kind(seed, bars, kind);
         match both_ways(&world, &changes, block) {
             [Ok(stepped), Ok(fast)] => {
                 prop_assert!(outcome(&stepped, stepped.ledger()) == outcome(&fast, fast.ledger()));
             }
             [stepped, fast] => prop_assert_eq!(stepped.err(), fast.err()),
+        }
+    }
+
+    /// Most worlds have a level or a charge, and no chain.
+    #[test]
+    fn a_chain_of_fills_equals_stepping(seeds in prop::array::uniform8(any::<u64>()), bars in 1_usize..300, block in prop_oneof![1_usize..20, 20_usize..400]) {
+        for seed in seeds {
+            let (world, changes) = drawn_of_kind(seed, bars, 3);
+            match both_ways(&world, &changes, block) {
+                [Ok(stepped), Ok(fast)] => {
+                    prop_assert!(outcome(&stepped, stepped.ledger()) == outcome(&fast, fast.ledger()), "seed {seed}");
+                }
+                [stepped, fast] => prop_assert_eq!(stepped.err(), fast.err()),
+            }
         }
     }
 

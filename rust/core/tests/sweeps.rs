@@ -20,6 +20,7 @@ fn drawn(seed: u64, bars: usize, kind: usize) -> (World, Vec<Rules>) {
             // The last of them leaves its mark on the world that all are tried on.
             1 => draw::undisturbed(&mut draw, &mut world, &mut changes),
             2 => draw::touching(&mut draw, &mut world, &mut changes),
+            3 => draw::chained(&mut draw, &mut world, &mut changes),
             _ => draw::calm(&mut draw, &mut world, &mut changes),
         }
         changes["metrics"]["periods_per_year"] = periods.clone();
@@ -70,7 +71,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_scenario_has_the_metrics_of_its_own_run(seed: u64, bars in 4_usize..900, kind in 0_usize..4, threads in 1_usize..4) {
+    fn a_scenario_has_the_metrics_of_its_own_run(seed: u64, bars in 4_usize..900, kind in 0_usize..5, threads in 1_usize..4) {
         let (world, scenarios) = drawn(seed, bars, kind);
         compare(&world, &scenarios, threads);
     }

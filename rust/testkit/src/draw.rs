@@ -145,6 +145,22 @@ pub fn undisturbed(draw: &mut Draw, world: &mut World, changes: &mut Value) {
     thin_signals(draw, world);
 }
 
+/// Leaves nothing but signals to place orders, at the next open: chains of fills.
+pub fn chained(draw: &mut Draw, world: &mut World, changes: &mut Value) {
+    let execution = &mut changes["execution"];
+    execution["fill"] = json!("next_open");
+    execution["exits"] = json!({});
+    execution["financing"] = json!({"long_rate": 0.0, "short_rate": 0.0});
+    if execution["sizing"]["kind"] == "volatility_target" {
+        execution["sizing"] = json!({"kind": "cash_fraction", "fraction": 1.0});
+    }
+    changes["decisions"]["position_awareness"] = json!(true);
+    world.conversion_rate = None;
+    if draw.chance(0.3) {
+        thin_signals(draw, world);
+    }
+}
+
 /// Leaves few signals, a charge on longs, and prices that hardly move: levels that stay out of reach for long.
 pub fn calm(draw: &mut Draw, world: &mut World, changes: &mut Value) {
     changes["execution"]["exits"]["max_holding_bars"] = draw.pick(&[Value::Null, json!(70)]);

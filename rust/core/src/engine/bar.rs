@@ -2,10 +2,12 @@
 //!
 //! `BarStep::step` reads like the list on the crate's page. Everything in `fast` must give the bits that this gives.
 
+use crate::engine::leg::At;
 use crate::engine::plan::Plan;
 use crate::engine::state::State;
+use crate::engine::trade::Trading;
 use crate::error::Error;
-use crate::ledger::schema::{DecisionRow, Rejection};
+use crate::ledger::schema::DecisionRow;
 use crate::ledger::writer::LedgerWriter;
 use crate::market::columns::Columns;
 use crate::market::rows::{PreviousBar, Row, Rows};
@@ -28,9 +30,9 @@ pub(crate) struct BarStep<'a> {
     /// Index of the bar in the rows.
     pub index: usize,
     /// Values of the bar.
-    pub row: &'a Row,
+    pub row: Row,
     /// Values of the bar before; those of the bar itself at the start of a run.
-    pub previous: &'a PreviousBar,
+    pub previous: PreviousBar,
     /// True if the run ends with this bar.
     pub last: bool,
 }
@@ -58,22 +60,27 @@ impl BarStep<'_> {
         self.place(self.order(signal, confidence))
     }
 
+    /// Returns the order that a signal asks for.
+    #[inline]
+    pub fn order_of(&self, signal: i8, confidence: f32) -> Order {
+        self.order(against(signal, self.state.direction()), Some(confidence))
+    }
+
     fn charge_financing(&mut self) {
         let Some(position) = &mut self.state.position else { return };
-        let Some(charge) = self.plan.holding(position.net()).charge(self.previous, self.row.time) else { return };
+        let Some(charge) = self.plan.holding(position.net()).charge(&self.previous, self.row.time) else { return };
         position.financing += charge;
         self.state.account.pay(charge);
         self.state.metrics.finance(charge);
     }
 
-    fn execute_pending(&mut self) -> Result<(), Error> {
+    /// Executes the order that is pending, if there is one, at the open of the bar.
+    #[inline]
+    pub fn execute_pending(&mut self) -> Result<(), Error> {
         let Some(order) = self.state.pending.take() else { return Ok(()) };
-        // A position that this order closes has seen the open, and nothing else of the bar.
-        if let Some(position) = &mut self.state.position {
-            position.note_price(self.row.open);
-        }
-        let quote = self.row.at_open(self.previous);
-        self.execute(&order, &quote)
+        let Row { open, .. } = self.row;
+        let previous = self.previous;
+        self.trading().execute_at_open(&order, open, &previous)
     }
 
     fn exit_inside(&mut self) -> Result<(), Error> {
@@ -102,7 +109,7 @@ impl BarStep<'_> {
         let last_fill_ns = self.state.last_fill_ns;
         let verdict = self.plan.filter.judge(signal, confidence, self.row.time, last_fill_ns, direction);
         if verdict == Verdict::AlreadyInPosition {
-            self.reject(signal.signum(), None, RejectionReason::AlreadyInPosition);
+            self.trading().reject(signal.signum(), None, RejectionReason::AlreadyInPosition);
         }
         let mut decision = verdict.decision();
         let mut order = verdict.is_order().then(|| (against(signal, direction), Some(confidence)));
@@ -145,7 +152,8 @@ impl BarStep<'_> {
     /// Places an order. With `next_open` it is pending until the next bar, with `this_close` it executes now.
     fn place(&mut self, order: Order) -> Result<(), Error> {
         if self.plan.fills_at_close() {
-            return self.execute(&order, &self.row.at_close(self.previous));
+            let quote = self.row.at_close(&self.previous);
+            return self.trading().execute(&order, &quote);
         }
         self.state.pending = Some(order);
         Ok(())
@@ -154,17 +162,17 @@ impl BarStep<'_> {
     fn end_of_data(&mut self) -> Result<(), Error> {
         // First the order, then the position: neither outlives the data.
         if let Some(order) = self.state.pending.take() {
-            self.reject(order.side(), None, RejectionReason::EndOfData);
+            self.trading().reject(order.side(), None, RejectionReason::EndOfData);
         }
         if self.plan.execution().close_at_end && self.state.position.is_some() {
-            let quote = self.row.at_close(self.previous);
-            self.close_at_market(&quote, Reason::EndOfData, None)?;
+            let quote = self.row.at_close(&self.previous);
+            self.trading().close_at_market(&quote, Reason::EndOfData, None)?;
         }
         Ok(())
     }
 
     fn mark(&mut self) {
-        let Row { bar, time, close, rate, .. } = *self.row;
+        let Row { bar, time, close, rate, .. } = self.row;
         let equity = self.plan.holding(self.state.net()).equity(&self.state.account, close, rate);
         self.state.metrics.mark(bar, time, equity, self.state.position.is_some());
         self.writer.ledger.equity.push(equity);
@@ -175,24 +183,19 @@ impl BarStep<'_> {
         // Entered at this close: high and low of this bar lie before the entry.
         let entered_just_now = self.plan.fills_at_close() && position.entry_bar == self.row.bar;
         if !entered_just_now {
-            position.trail_after(self.plan.execution(), self.row);
+            position.trail_after(self.plan.execution(), &self.row);
         }
     }
 
-    /// Records an order that is not executed.
-    pub(super) fn reject(&mut self, side: i8, quantity: Option<f64>, reason: RejectionReason) {
-        self.state.metrics.reject();
-        self.writer.refused.push(Rejection {
-            bar: self.row.bar,
-            time: self.row.time,
-            side,
-            quantity,
-            reason: reason as u8,
-        });
+    /// Returns the fills of the bar.
+    #[inline]
+    pub(super) fn trading(&mut self) -> Trading<'_> {
+        let Row { bar, time, .. } = self.row;
+        Trading { plan: self.plan, state: self.state, writer: self.writer, at: At { bar, time }, last: self.last }
     }
 }
 
 /// Returns the signal as an order has it: `CLOSE_ANY` becomes the one that closes the open position.
-fn against(signal: i8, direction: i8) -> i8 {
+pub(crate) fn against(signal: i8, direction: i8) -> i8 {
     if signal == Columns::CLOSE_ANY { Columns::CLOSE_LONG * direction } else { signal }
 }

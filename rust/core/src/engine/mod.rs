@@ -6,15 +6,19 @@
 //! * `plan`: the rules with what is derived from them once
 //! * `state`: everything the loop carries from bar to bar
 //! * `bar`: one bar, in order
-//! * `trade`: orders and exits become fills and round trips
+//! * `leg`: a fill with its money, before anything is booked
+//! * `trade`: orders become fills and round trips
+//! * `exit`: an exit inside a bar becomes a fill
 //! * `benchmark`: buy and hold under the same costs
 //! * `simulation`: a run over columns, whole or in pieces
 //! * `fast`: many bars at once
 
 pub(crate) mod bar;
 pub(crate) mod benchmark;
+mod exit;
 pub(crate) mod fast;
+pub(crate) mod leg;
 pub(crate) mod plan;
 pub(crate) mod simulation;
 pub(crate) mod state;
-mod trade;
+pub(crate) mod trade;

@@ -45,6 +45,20 @@ impl Plan {
         self.rules.execution.fill == FillMode::ThisClose
     }
 
+    /// Returns true if nothing but signals places orders, at the next open, and a fill needs nothing but its quote: a
+    /// position has neither charges nor levels. A borrowed one can still be liquidated.
+    #[must_use]
+    pub fn follows_signals(&self) -> bool {
+        let Rules { execution, decisions, .. } = &self.rules;
+        let exits = &execution.exits;
+        let charges = execution.financing.long_rate != 0.0 || execution.financing.short_rate != 0.0;
+        let at_opens = execution.fill == FillMode::NextOpen;
+        let looks_back = matches!(execution.sizing, Sizing::VolatilityTarget { .. });
+        // Without awareness of the position each signal in its direction is a rejected order.
+        let signals_alone = decisions.position_awareness && exits.max_holding_bars.is_none();
+        at_opens && signals_alone && !exits.sets_levels() && !charges && !looks_back
+    }
+
     /// Returns `net` open units with their financing rate.
     #[inline]
     pub fn holding(&self, net: f64) -> Holding {

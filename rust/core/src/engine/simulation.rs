@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::engine::bar::BarStep;
+use crate::engine::fast::chain::Chain;
 use crate::engine::fast::quiet::{QuietRows, QuietStep};
 use crate::engine::fast::ranges::{BlockRanges, Unchecked};
 use crate::engine::plan::Plan;
@@ -18,6 +19,7 @@ use crate::metrics::calendar::Calendar;
 use crate::metrics::report::{Closing, MetricSet};
 use crate::money::position::Position;
 use crate::rules::Rules;
+use crate::signals::bits::SignalBits;
 
 /// Rows of a block.
 ///
@@ -246,14 +248,18 @@ impl Simulation {
         let ranges = BlockRanges::scan(columns, self.next_bar as usize, unchecked)?;
         let first = rows.before(self.plan.first_bar);
         self.state.metrics.undefined(columns.rows(first, rows.len()).undefined());
+        let chains = self.skips && self.plan.follows_signals() && bars.conversion_rate.is_none();
+        let bits = chains.then(|| SignalBits::of(&self.plan.filter, columns));
         let mut index = first;
         while index < rows.len() {
-            index += match self.skip(columns, &rows, &ranges, index, last)? {
-                0 => self.step(columns, &rows, index, last && index + 1 == rows.len())?,
-                skipped => skipped,
-            };
-            if self.writer.is_full() {
-                self.writer.post();
+            if let Some(bits) = &bits {
+                index += self.chain(columns, &rows, &ranges, bits, index..rows.len() - usize::from(last))?;
+            }
+            if index < rows.len() {
+                index += match self.skip(columns, &rows, &ranges, index, last)? {
+                    0 => self.step(columns, &rows, index, last && index + 1 == rows.len())?,
+                    skipped => skipped,
+                };
             }
         }
         let known = self.skips.then_some(&ranges);
@@ -262,6 +268,23 @@ impl Simulation {
         self.state.previous = rows.len().checked_sub(1).map(|index| rows.as_previous(index));
         self.next_bar += rows.len() as u64;
         Ok(())
+    }
+
+    /// Simulates rows and the fills between them that follow from signals alone; returns the number of rows.
+    fn chain(
+        &mut self,
+        columns: &Columns<'_>,
+        rows: &Rows<'_>,
+        ranges: &BlockRanges<'_>,
+        bits: &SignalBits,
+        range: Range<usize>,
+    ) -> Result<usize, Error> {
+        if range.is_empty() || self.state.position.is_some() || self.state.pending.is_some() {
+            return Ok(0);
+        }
+        let chain =
+            Chain { plan: &self.plan, state: &mut self.state, writer: &mut self.writer, rows, ranges, columns, bits };
+        chain.run(range)
     }
 
     /// Simulates quiet rows together; returns their number, 0 if the next row must be stepped.
@@ -306,16 +329,14 @@ impl Simulation {
         last: bool,
         act: impl FnOnce(&mut BarStep<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let row = rows.row(index);
-        let previous = rows.previous(index);
         act(&mut BarStep {
             plan: &self.plan,
             state: &mut self.state,
             writer: &mut self.writer,
             rows,
             index,
-            row: &row,
-            previous: &previous,
+            row: rows.row(index),
+            previous: rows.previous(index),
             last,
         })
     }

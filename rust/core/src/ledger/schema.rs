@@ -6,8 +6,11 @@
 use crate::ledger::column::{ColumnMut, ColumnRef, ColumnSchema, Symbol, TableSchema, Value};
 use crate::signals::filter::Decision;
 
+/// Rows that a journal has room for: its columns stay in the first two caches.
+const JOURNAL_ROWS: usize = 128;
+
 macro_rules! table {
-    ($(#[$doc:meta])* $table:ident of $row:ident {
+    ($(#[$doc:meta])* $table:ident of $row:ident in $journal:ident {
         $($(#[$field_doc:meta])* $name:ident: $type:ty $(as $dtype:literal)?,)*
     }) => {
         $(#[$doc])*
@@ -18,6 +21,41 @@ macro_rules! table {
         #[derive(Debug, Clone, Copy, Default, PartialEq)]
         #[allow(missing_docs)]
         pub struct $row { $(pub $name: $type),* }
+
+        #[doc = concat!("Rows of `", stringify!($table), "` that wait to be posted, an array a column.")]
+        #[derive(Debug, Clone)]
+        pub(crate) struct $journal { rows: usize, $(pub $name: [$type; JOURNAL_ROWS]),* }
+
+        impl Default for $journal {
+            fn default() -> Self {
+                Self { rows: 0, $($name: [<$type>::default(); JOURNAL_ROWS]),* }
+            }
+        }
+
+        // Decisions go to their table at once.
+        #[allow(dead_code)]
+        impl $journal {
+            /// Returns the number of rows.
+            pub fn rows(&self) -> usize {
+                self.rows
+            }
+
+            /// Appends a row; true if there is no room for another.
+            #[inline(always)]
+            pub fn push(&mut self, row: $row) -> bool {
+                let at = self.rows;
+                // One check for all columns.
+                assert!(at < JOURNAL_ROWS);
+                $(self.$name[at] = row.$name;)*
+                self.rows = at + 1;
+                self.rows == JOURNAL_ROWS
+            }
+
+            /// Removes all rows of the journal.
+            pub fn clear(&mut self) {
+                self.rows = 0;
+            }
+        }
 
         impl $table {
             /// Name, type and nullability of every column, in canonical order.
@@ -48,12 +86,11 @@ macro_rules! table {
                 [$(self.$name.len()),*][0]
             }
 
-            /// Appends rows to the columns and empties `rows`.
-            // Decisions go to their table at once.
+            /// Appends the rows of a journal to the columns and empties it.
             #[allow(dead_code)]
-            pub(crate) fn post(&mut self, rows: &mut Vec<$row>) {
-                $(self.$name.extend(rows.iter().map(|row| row.$name));)*
-                rows.clear();
+            pub(crate) fn post(&mut self, journal: &mut $journal) {
+                $(self.$name.extend_from_slice(&journal.$name[..journal.rows]);)*
+                journal.rows = 0;
             }
 
             /// Makes room for so many more rows.
@@ -76,7 +113,7 @@ macro_rules! table {
 
 table! {
     /// All fills; money in account currency.
-    Fills of Fill {
+    Fills of Fill in FillsJournal {
         /// Bar of the fill.
         bar: i64,
         /// Stamp of the bar, ns UTC.
@@ -106,7 +143,7 @@ table! {
 
 table! {
     /// Closed round trips; money in account currency.
-    Trades of Trade {
+    Trades of Trade in TradesJournal {
         /// Number of the round trip, from 0.
         trade_id: i64,
         /// Symbol of the run.
@@ -168,7 +205,7 @@ table! {
 
 table! {
     /// Orders that were not executed.
-    Rejections of Rejection {
+    Rejections of Rejection in RejectionsJournal {
         /// Bar at which the order was rejected.
         bar: i64,
         /// Stamp of that bar, ns UTC.
@@ -184,7 +221,7 @@ table! {
 
 table! {
     /// The fate of each bar's signal.
-    Decisions of DecisionRow {
+    Decisions of DecisionRow in DecisionsJournal {
         /// Raw signal: +1, 0, -1; of entries and exits 3, -3 and -2, 2, 4.
         signal: i8,
         /// Confidence of the signal.

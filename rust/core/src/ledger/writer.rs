@@ -2,30 +2,24 @@
 
 use prefetch_index::prefetch_index;
 
-use crate::ledger::schema::{Fill, Rejection, TABLES, Trade};
+use crate::ledger::schema::{Fill, FillsJournal, Rejection, RejectionsJournal, TABLES, Trade, TradesJournal};
 use crate::ledger::tables::Ledger;
 use crate::market::bars::LINE_VALUES;
 
 /// Rows of the equity curve that are prefetched beyond its end.
-const ROWS_AHEAD: usize = 1_024;
-
-/// Fills after which the journal is posted before its block ends: it stays in the first cache.
-const JOURNAL_ROWS: usize = 128;
+pub(crate) const ROWS_AHEAD: usize = 1_024;
 
 /// A ledger with a journal before its tables.
 ///
 /// The tables have some fifty columns. A row written to each of them at once would wait for as many cache lines, so
-/// rows wait side by side in the journal. Decisions are three short columns, which go to their table at once.
+/// rows wait in journals that fit into the first caches. Decisions are three short columns, which go to their table at once.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LedgerWriter {
     /// Tables with all posted rows, and the equity of each bar.
     pub ledger: Ledger,
-    /// Fills to be posted.
-    pub fills: Vec<Fill>,
-    /// Round trips to be posted.
-    pub trades: Vec<Trade>,
-    /// Rejections to be posted.
-    pub refused: Vec<Rejection>,
+    fills: Box<FillsJournal>,
+    trades: Box<TradesJournal>,
+    refused: Box<RejectionsJournal>,
 }
 
 impl LedgerWriter {
@@ -43,10 +37,39 @@ impl LedgerWriter {
         }
     }
 
-    /// Returns true if the journal should be posted before it outgrows the first cache.
-    #[inline]
-    pub fn is_full(&self) -> bool {
-        self.fills.len() >= JOURNAL_ROWS
+    /// Writes a fill to the journal.
+    #[inline(always)]
+    pub fn fill(&mut self, row: Fill) {
+        if self.fills.push(row) {
+            self.post();
+        }
+    }
+
+    /// Writes a round trip to the journal.
+    #[inline(always)]
+    pub fn trade(&mut self, row: Trade) {
+        if self.trades.push(row) {
+            self.post();
+        }
+    }
+
+    /// Writes a rejection to the journal.
+    pub fn refuse(&mut self, row: Rejection) {
+        if self.refused.push(row) {
+            self.post();
+        }
+    }
+
+    /// Returns the bars that each round trip of the journal was held.
+    pub fn journal_bars_held(&self) -> &[i64] {
+        &self.trades.bars_held[..self.trades.rows()]
+    }
+
+    /// Empties the journal without posting it.
+    pub fn forget(&mut self) {
+        self.fills.clear();
+        self.trades.clear();
+        self.refused.clear();
     }
 
     /// Makes room for the rows of `blocks` more blocks like the one that began at `before` rows of each table.
@@ -59,6 +82,7 @@ impl LedgerWriter {
     }
 
     /// Moves the journal into the tables.
+    #[inline(never)]
     pub fn post(&mut self) {
         self.ledger.fills.post(&mut self.fills);
         self.ledger.trades.post(&mut self.trades);

@@ -1,6 +1,6 @@
 //! Rows of the input: one row, the row before it, and several rows side by side.
 //!
-//! A fill at an open may use the spread, the range and the rate of the previous row only. `Row::at_open` and
+//! A fill at an open may use the spread, the range and the rate of the previous row only. `Quote::at_open` and
 //! `Row::at_close` are the one place that decides this.
 
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ impl Row {
     /// Returns the quote for a fill at the open: spread, range and rate are those of the previous row.
     #[must_use]
     pub fn at_open(&self, previous: &PreviousBar) -> Quote {
-        Quote { reference: self.open, half_spread: previous.half_spread, range: previous.range, rate: previous.rate }
+        Quote::at_open(self.open, previous)
     }
 
     /// Returns the quote for a fill at the close: spread and rate are this row's own.
@@ -56,6 +56,15 @@ pub struct Quote {
     pub range: f64,
     /// Account currency per unit of quote currency.
     pub rate: f64,
+}
+
+impl Quote {
+    /// Returns the quote for a fill at an open: spread, range and rate are those of the previous row.
+    #[must_use]
+    #[inline]
+    pub fn at_open(open: f64, previous: &PreviousBar) -> Self {
+        Self { reference: open, half_spread: previous.half_spread, range: previous.range, rate: previous.rate }
+    }
 }
 
 /// The values of a row that the next row needs.

@@ -101,9 +101,9 @@ impl Accumulator {
     }
 
     /// Adds the equity points of many bars, with the bits of `mark` on each.
-    pub fn mark_many(&mut self, first_bar: i64, stamps: &[i64], equity: &[f64], in_position: bool) {
+    pub fn mark_many(&mut self, first_bar: i64, stamps: &[i64], equity: &[f64], held: usize) {
         let Some(&last) = equity.last() else { return };
-        self.count_bars(stamps, in_position);
+        self.count_bars(stamps, held);
         self.equity = last;
         self.drawdown.mark_many(first_bar, equity);
         self.mark_returns(stamps, |row| equity[row]);
@@ -114,7 +114,7 @@ impl Accumulator {
         if stamps.is_empty() {
             return;
         }
-        self.count_bars(stamps, false);
+        self.count_bars(stamps, 0);
         self.equity = equity;
         self.drawdown.mark_flat(first_bar, stamps.len(), equity);
         self.mark_returns(stamps, |_| equity);
@@ -125,7 +125,7 @@ impl Accumulator {
         if rows.is_empty() {
             return;
         }
-        self.count_bars(&stamps[rows.clone()], true);
+        self.count_bars(&stamps[rows.clone()], rows.len());
         self.equity = curve.equity(rows.end - 1);
         self.drawdown.mark_curve(rows.clone(), curve);
         self.returns.mark_known(periods, rows.clone(), stamps[rows.start], |row| curve.equity(row));
@@ -136,7 +136,7 @@ impl Accumulator {
         if rows.is_empty() {
             return;
         }
-        self.count_bars(&stamps[rows.clone()], false);
+        self.count_bars(&stamps[rows.clone()], 0);
         self.equity = equity;
         self.drawdown.mark_flat(rows.start as i64, rows.len(), equity);
         self.returns.mark_known(periods, rows.clone(), stamps[rows.start], |_| equity);
@@ -172,12 +172,12 @@ impl Accumulator {
         self.returns.calendar()
     }
 
-    fn count_bars(&mut self, stamps: &[i64], in_position: bool) {
+    fn count_bars(&mut self, stamps: &[i64], held: usize) {
         let rows = stamps.len() as u64;
         self.first_ns = self.first_ns.or(stamps.first().copied());
         self.last_ns = stamps.last().copied().unwrap_or(self.last_ns);
         self.bars += rows;
-        self.bars_held += if in_position { rows } else { 0 };
+        self.bars_held += held as u64;
     }
 
     /// Adds the costs of a fill.

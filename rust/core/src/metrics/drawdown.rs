@@ -16,6 +16,9 @@ const SKIP_ROWS: usize = 64;
 /// A relative error of a subtraction and a division is below 1e-15, so this margin is a thousand times wider.
 const CLEARLY_BELOW: f64 = 1.0 - 1e-12;
 
+/// Share of a fall by which rounding certainly does not change it.
+const NEARLY: f64 = 1e-12;
+
 /// The largest fall from a running peak, as a fraction of that peak.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct MaxDrawdown {
@@ -154,7 +157,10 @@ impl Drawdown {
     pub fn mark_many(&mut self, first_bar: i64, equity: &[f64]) {
         let mut bar = first_bar;
         for part in equity.chunks(SKIP_ROWS) {
-            if !self.try_skip(bar, part) {
+            let (low, high) = min_max(part);
+            if high < self.largest.peak {
+                self.mark_below(bar, low, |fall| part.iter().position(|&equity| fall.reaches(equity)));
+            } else if !self.try_skip(bar, part, low, high) {
                 for (value, at) in part.iter().zip(bar..) {
                     self.mark(at, *value);
                 }
@@ -168,7 +174,10 @@ impl Drawdown {
         let before = self.largest.peak;
         let (low, high) = curve.extremes(rows.clone());
         if high < before {
-            self.mark_below(rows, low, curve);
+            self.mark_below(rows.start as i64, low, |fall| {
+                let row = curve.first_with(rows.clone(), |(lowest, _)| fall.reaches(lowest));
+                row.map(|row| row - rows.start)
+            });
         } else if self.largest.try_skip(low, high) {
             let first = if self.recovers() { curve.first_at_least(rows.clone(), before) } else { Some(rows.start) };
             let last = curve.last_at_least(rows.clone(), high);
@@ -185,22 +194,21 @@ impl Drawdown {
         }
     }
 
-    /// Adds rows below the peak, of which `low` is the lowest equity.
+    /// Adds rows below the peak, of which `low` is the lowest equity; `first` finds the first that reaches a fall.
     ///
     /// A fall never shrinks as equity falls, also after rounding. So the lowest equity has the largest fall, and the first
     /// row with that fall is the one that bar by bar would leave as the worst.
-    fn mark_below(&mut self, rows: Range<usize>, low: f64, curve: &impl Curve) {
+    fn mark_below(&mut self, first_bar: i64, low: f64, first: impl FnOnce(Fall) -> Option<usize>) {
         let peak = self.largest.peak;
-        let peak_bar = *self.peak_bar.get_or_insert(rows.start as i64);
-        let fall = |equity: f64| (peak - equity) / peak;
-        let deepest = fall(low);
-        if deepest <= self.largest.worst {
+        let peak_bar = *self.peak_bar.get_or_insert(first_bar);
+        let fall = Fall::to(low, peak);
+        if fall.depth <= self.largest.worst {
             return;
         }
-        let Some(row) = curve.first_with(rows, |(lowest, _)| fall(lowest) >= deepest) else { return };
-        self.largest.worst = deepest;
-        self.worst_bar = row as i64;
-        self.worst_bars = row as i64 - peak_bar;
+        let Some(row) = first(fall) else { return };
+        self.largest.worst = fall.depth;
+        self.worst_bar = first_bar + row as i64;
+        self.worst_bars = self.worst_bar - peak_bar;
         self.recovery_bars = None;
     }
 
@@ -216,9 +224,8 @@ impl Drawdown {
     }
 
     /// Adds bars without a look at each, if they cannot hold a new largest drawdown.
-    fn try_skip(&mut self, first_bar: i64, equity: &[f64]) -> bool {
+    fn try_skip(&mut self, first_bar: i64, equity: &[f64], low: f64, high: f64) -> bool {
         let before = self.largest.peak;
-        let (low, high) = min_max(equity);
         if !self.largest.try_skip(low, high) {
             return false;
         }
@@ -244,6 +251,28 @@ impl Drawdown {
         if self.recovers() {
             self.recovery_bars = Some(first_bar - self.worst_bar);
         }
+    }
+}
+
+/// A fall from a peak.
+#[derive(Debug, Clone, Copy)]
+struct Fall {
+    peak: f64,
+    depth: f64,
+    /// Equity above which no rounding makes a fall as deep.
+    near: f64,
+}
+
+impl Fall {
+    fn to(equity: f64, peak: f64) -> Self {
+        let depth = (peak - equity) / peak;
+        Self { peak, depth, near: equity + (peak - equity) * NEARLY }
+    }
+
+    /// Returns true if equity lies as deep below the peak.
+    fn reaches(&self, equity: f64) -> bool {
+        // The comparison spares most rows the division.
+        equity <= self.near && (self.peak - equity) / self.peak >= self.depth
     }
 }
 

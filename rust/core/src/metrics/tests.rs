@@ -209,7 +209,7 @@ fn returns_of(days: usize, per_year: f64, known: bool, rows: usize) -> MetricSet
     for (part, at) in stamps.chunks(rows).zip((0..).step_by(rows)) {
         match part {
             [stamp] => metrics.mark(at as i64, *stamp, equity[at], true),
-            _ => metrics.mark_many(at as i64, part, &equity[at..at + part.len()], true),
+            _ => metrics.mark_many(at as i64, part, &equity[at..at + part.len()], part.len()),
         }
     }
     MetricSet { blocks: None, ..MetricSet::new(&metrics, &closing()) }
@@ -246,7 +246,7 @@ fn a_run_of_bars_equals_single_bars_to_the_bit() {
     for step in [1, 7, 64, 1_000, 3_000] {
         let mut together = start();
         for (part, at) in stamps.chunks(step).zip((0..).step_by(step)) {
-            together.mark_many(at as i64, part, &equity[at..at + part.len()], true);
+            together.mark_many(at as i64, part, &equity[at..at + part.len()], part.len());
         }
         assert_eq!(together, single, "{step}");
     }

@@ -29,13 +29,15 @@ struct Side {
 }
 
 impl Side {
-    fn add(&mut self, net_pnl: f64) {
-        self.count += 1;
-        self.total.add(net_pnl);
-        if net_pnl.abs() > self.largest.abs() {
-            self.largest = net_pnl;
-        }
-        self.streak += 1;
+    /// Adds a round trip to its side, or to neither: without a branch, since nobody can tell which side comes next.
+    #[inline(always)]
+    fn add(&mut self, net_pnl: f64, is_of_side: bool, ends_streak: bool) {
+        self.count += u64::from(is_of_side);
+        // A sum keeps its bits when 0 is added.
+        self.total.add(if is_of_side { net_pnl } else { 0.0 });
+        let is_largest = is_of_side & (net_pnl.abs() > self.largest.abs());
+        self.largest = if is_largest { net_pnl } else { self.largest };
+        self.streak = if ends_streak { 0 } else { self.streak + u64::from(is_of_side) };
         self.longest_streak = self.longest_streak.max(self.streak);
     }
 
@@ -53,17 +55,9 @@ impl TradeStats {
         self.return_rates.add(trade.return_rate);
         self.bars_held += trade.bars_held;
         // A trade without profit or loss ends both streaks.
-        if trade.net_pnl <= 0.0 {
-            self.wins.streak = 0;
-        }
-        if trade.net_pnl >= 0.0 {
-            self.losses.streak = 0;
-        }
-        if trade.net_pnl > 0.0 {
-            self.wins.add(trade.net_pnl);
-        } else if trade.net_pnl < 0.0 {
-            self.losses.add(trade.net_pnl);
-        }
+        let net_pnl = trade.net_pnl;
+        self.wins.add(net_pnl, net_pnl > 0.0, net_pnl <= 0.0);
+        self.losses.add(net_pnl, net_pnl < 0.0, net_pnl >= 0.0);
     }
 
     /// Returns the number of round trips.

@@ -96,9 +96,15 @@ fn largest_acceptable(rules: &Execution, input: &SizingInput, too_many: f64) -> 
     if too_many.is_infinite() {
         return None;
     }
+    let lot = rules.instrument.lot_size;
+    let fits = |lots: f64| is_acceptable(rules, input, lots * lot);
+    let mut near = (limit(rules, input) / lot).floor();
+    // Mostly the solution rounds to the count itself: one look at it and one at the next.
+    if (1.0..too_many).contains(&near) && fits(near) && (near + 1.0 >= too_many || !fits(near + 1.0)) {
+        return Some(near);
+    }
     let mut low = 0.0;
     let mut high = too_many;
-    let mut near = (limit(rules, input) / rules.instrument.lot_size).floor();
     let mut step = (near * f64::EPSILON).max(1.0);
     while high - low > 1.0 {
         let is_between = low < near && near < high;
@@ -107,7 +113,7 @@ fn largest_acceptable(rules: &Execution, input: &SizingInput, too_many: f64) -> 
         if middle <= low || middle >= high {
             break;
         }
-        let fits = is_acceptable(rules, input, middle * rules.instrument.lot_size);
+        let fits = fits(middle);
         *(if fits { &mut low } else { &mut high }) = middle;
         near = (if fits { middle + step } else { middle - step }).floor();
         step *= 2.0;

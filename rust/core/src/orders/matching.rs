@@ -113,8 +113,12 @@ pub struct Levels {
 
 /// Sets the levels of an entry at `entry_price`; returns `None` if a distance is not finite and positive.
 #[must_use]
+#[inline]
 pub fn levels(rules: &Execution, side: f64, entry_price: f64, atr: f64) -> Option<Levels> {
     let exits = &rules.exits;
+    if !exits.sets_levels() {
+        return Some(Levels { stop: None, target: None, trailing: None });
+    }
     let given = [exits.stop_loss, exits.take_profit, exits.trailing_stop];
     let distances = given.map(|level| level.map(|level| distance(level, entry_price, atr)));
     // `Some(None)`: a level was asked for and has no usable distance.

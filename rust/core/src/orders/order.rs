@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::market::columns::Columns;
+use crate::rules::{Execution, OnOpposite};
 
 /// A market order, with the values known when it was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -30,6 +31,14 @@ impl Order {
     #[must_use]
     pub fn only_closes(&self) -> bool {
         self.confidence.is_none() || matches!(self.signal, Columns::CLOSE_LONG | Columns::CLOSE_SHORT)
+    }
+
+    /// Returns true if the order, after it has closed a position, opens the other side.
+    #[must_use]
+    pub fn reverses(&self, rules: &Execution) -> bool {
+        let asked = self.enters() || rules.on_opposite == OnOpposite::Reverse;
+        let allowed = self.side() > 0 || rules.allow_short;
+        asked && allowed && !self.only_closes()
     }
 
     /// Returns true if the order opens its side after it has closed the other, whatever the rules say.

@@ -24,6 +24,13 @@ pub struct Exits {
 }
 
 impl Exits {
+    /// Returns true if an entry sets a level.
+    #[must_use]
+    #[inline]
+    pub fn sets_levels(&self) -> bool {
+        self.stop_loss.is_some() || self.take_profit.is_some() || self.trailing_stop.is_some()
+    }
+
     /// Returns true if a level is measured in ATR.
     #[must_use]
     pub fn needs_atr(&self) -> bool {

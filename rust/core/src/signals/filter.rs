@@ -113,11 +113,11 @@ impl Filter {
         }
     }
 
-    /// Returns the first stamp that is not too soon after the last fill.
+    /// Returns the first stamp that is not too soon after the last fill; `None` if no stamp is.
     #[must_use]
     pub(crate) fn free_from_ns(&self, last_fill_ns: Option<i64>) -> Option<i64> {
         // Saturating: a long separation must not wrap into the past.
-        last_fill_ns.map(|last| last.saturating_add(self.separation_ns))
+        last_fill_ns.filter(|_| self.separation_ns > 0).map(|last| last.saturating_add(self.separation_ns))
     }
 
     /// Finds the first row that `judge` could let pass at some time.

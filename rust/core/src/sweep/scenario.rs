@@ -8,6 +8,7 @@ use crate::engine::plan::Plan;
 use crate::engine::state::State;
 use crate::error::Error;
 use crate::lanes::LANES;
+use crate::ledger::schema::TABLES;
 use crate::ledger::tables::Ledger;
 use crate::ledger::writer::LedgerWriter;
 use crate::market::rows::Rows;
@@ -27,7 +28,7 @@ const SCAN_ROWS: usize = 4_096;
 const PART_ROWS: usize = 64;
 
 /// Round trips after which the journal is emptied: it stays in the first cache.
-const JOURNAL_ROWS: usize = 64;
+const JOURNAL_ROWS: usize = 48;
 
 /// Memory that a thread uses for one scenario after the other.
 #[derive(Debug, Default)]
@@ -102,7 +103,7 @@ impl<'a> Scenario<'a> {
                 0 => self.step(index)?,
                 skipped => skipped,
             };
-            if self.scratch.journal.trades.len() >= JOURNAL_ROWS {
+            if self.scratch.journal.journal_bars_held().len() >= JOURNAL_ROWS {
                 self.scratch.empty_journal();
             }
         }
@@ -175,8 +176,8 @@ impl<'a> Scenario<'a> {
             writer: &mut self.scratch.journal,
             rows: &self.rows,
             index,
-            row: &self.rows.row(index),
-            previous: &self.rows.previous(index),
+            row: self.rows.row(index),
+            previous: self.rows.previous(index),
             last: index + 1 == self.rows.len(),
         })
     }
@@ -211,7 +212,7 @@ impl<'a> Scenario<'a> {
             equity.clear();
             let taken = hold::scan(&self.plan, &mut self.state, &self.rows, equity, part.clone());
             let stamps = &self.rows.bars.timestamp[row..row + taken];
-            self.state.metrics.mark_many(row as i64, stamps, equity, true);
+            self.state.metrics.mark_many(row as i64, stamps, equity, taken);
             row += taken;
             if taken < part.len() {
                 break;
@@ -241,11 +242,10 @@ impl<'a> Scenario<'a> {
 impl Scratch {
     /// Keeps of the journal what a metric needs.
     fn empty_journal(&mut self) {
-        let LedgerWriter { ledger, fills, trades, refused } = &mut self.journal;
-        self.bars_held.extend(trades.iter().map(|trade| trade.bars_held));
-        trades.clear();
-        fills.clear();
-        refused.clear();
-        ledger.equity.clear();
+        // A full journal is posted by itself: many rejections can fill it before the round trips are counted.
+        self.bars_held.extend(&self.journal.ledger.trades.bars_held);
+        self.bars_held.extend(self.journal.journal_bars_held());
+        self.journal.forget();
+        self.journal.ledger.truncate([0; TABLES]);
     }
 }

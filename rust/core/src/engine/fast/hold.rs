@@ -160,7 +160,14 @@ impl HoldScan<'_> {
     /// Equity is compared, not the price of liquidation: that would take a division for each row.
     #[inline(always)]
     fn is_far_from_liquidation<const N: usize>(&self, balances: &[f64; N], rates: &[f64; N], range: MinMax) -> bool {
-        is_far_from_liquidation(self.position, &self.holding, self.account.quote_cash, balances, rates, range)
+        is_far_from_liquidation(
+            self.position.requirement,
+            &self.holding,
+            self.account.quote_cash,
+            balances,
+            rates,
+            range,
+        )
     }
 }
 
@@ -176,19 +183,27 @@ pub(crate) fn is_untouched(
     (lowest, highest): MinMax,
 ) -> bool {
     matching::touches_nothing(position, lowest, highest, half_spread)
-        && is_far_from_liquidation(position, holding, account.quote_cash, &[account.balance], &[1.0], (lowest, highest))
+        && is_far_from_liquidation(
+            position.requirement,
+            holding,
+            account.quote_cash,
+            &[account.balance],
+            &[1.0],
+            (lowest, highest),
+        )
 }
 
+/// Returns true if equity stays well above `requirement`, if there is one, at the worst price of all rows.
 #[inline(always)]
-fn is_far_from_liquidation<const N: usize>(
-    position: &Position,
+pub(crate) fn is_far_from_liquidation<const N: usize>(
+    requirement: Option<f64>,
     holding: &Holding,
     quote_cash: f64,
     balances: &[f64; N],
     rates: &[f64; N],
     (lowest, highest): MinMax,
 ) -> bool {
-    let Some(requirement) = position.requirement else { return true };
+    let Some(requirement) = requirement else { return true };
     let held = [lowest, highest].map(|price| holding.value(price));
     let worst = quote_cash + held[0].min(held[1]);
     // Rounding is relative to the largest amounts that are added, not to their sum.

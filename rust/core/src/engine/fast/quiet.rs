@@ -113,10 +113,11 @@ impl QuietStep<'_> {
     /// Adds the new equity points, from point `marked` on, to the metrics.
     fn mark(&mut self, rows: Range<usize>, marked: usize, in_position: bool) {
         let first_bar = self.rows.first_bar + rows.start as i64;
+        let held = rows.len();
         let stamps = &self.rows.bars.timestamp[rows];
         let metrics = &mut self.state.metrics;
         if in_position {
-            metrics.mark_many(first_bar, stamps, &self.writer.ledger.equity[marked..], true);
+            metrics.mark_many(first_bar, stamps, &self.writer.ledger.equity[marked..], held);
         } else {
             metrics.mark_flat(first_bar, stamps, self.state.account.balance);
         }

@@ -1,0 +1,164 @@
+//! Signals of a block as bits, 64 rows a word: where an order may be placed, and where a decision is more than HOLD.
+
+use std::ops::Range;
+
+use wide::{f32x8, i8x32};
+
+use crate::market::columns::Columns;
+use crate::signals::filter::Filter;
+
+/// Rows of a word.
+const WORD_ROWS: usize = 64;
+
+/// The rows of a block that matter to decisions.
+///
+/// A chain of orders asks for the next row that matters from one place after the other. A bit answers that without a
+/// branch for each row, and without a second look at signals and confidences.
+#[derive(Debug, Default)]
+pub(crate) struct SignalBits {
+    /// Rows that pass the threshold and may place an order when short, flat and long.
+    orders: [Vec<u64>; 3],
+    /// Rows that have a signal or an undefined confidence.
+    noted: Vec<u64>,
+}
+
+impl SignalBits {
+    /// Looks at the signals of a block.
+    pub fn of(filter: &Filter, columns: &Columns<'_>) -> Self {
+        let words = columns.signals.len().div_ceil(WORD_ROWS);
+        let mut bits = Self { orders: [(); 3].map(|()| Vec::with_capacity(words)), noted: Vec::with_capacity(words) };
+        let wanted = [-1, 0, 1].map(|position| filter.orders(position).map(i8x32::splat));
+        let (whole, rest) = columns.signals.as_chunks();
+        for (word, signals) in whole.iter().enumerate() {
+            let confidence = columns.confidence.and_then(|column| column[word * WORD_ROWS..].first_chunk());
+            bits.push(filter, &wanted, signals, confidence);
+        }
+        if !rest.is_empty() {
+            // Rows beyond the end have no signal.
+            let signals = padded(rest, 0);
+            let confidence = columns.confidence.map(|column| padded(&column[whole.len() * WORD_ROWS..], 0.0));
+            bits.push(filter, &wanted, &signals, confidence.as_ref());
+        }
+        bits
+    }
+
+    fn push(
+        &mut self,
+        filter: &Filter,
+        wanted: &[[i8x32; 6]; 3],
+        signals: &[i8; WORD_ROWS],
+        confidence: Option<&[f32; WORD_ROWS]>,
+    ) {
+        let (halves, _) = signals.as_chunks();
+        let halves = [halves[0], halves[1]].map(i8x32::new);
+        let undefined = confidence.map_or(0, |values| word_of(values, |lanes| lanes.simd_ne(lanes)));
+        let silent = word(halves.map(|half| half.simd_eq(i8x32::ZERO)));
+        self.noted.push(!silent | undefined);
+        // Most words have no signal.
+        if silent == u64::MAX {
+            self.orders.iter_mut().for_each(|words| words.push(0));
+            return;
+        }
+        let threshold = f32x8::splat(filter.threshold());
+        let confident = confidence.map_or(u64::MAX, |values| word_of(values, |lanes| lanes.simd_ge(threshold)));
+        let confident = if confidence.is_none() && !filter.is_confident(1.0) { 0 } else { confident };
+        for (words, wanted) in self.orders.iter_mut().zip(wanted) {
+            let any = |half: i8x32| wanted.iter().fold(i8x32::ZERO, |any, &order| any | half.simd_eq(order));
+            words.push(word(halves.map(any)) & confident);
+        }
+    }
+
+    /// Returns the first of `rows` that may place an order at a position of that direction.
+    #[inline]
+    pub fn next_order(&self, position: i8, rows: Range<usize>) -> Option<usize> {
+        first_bit(&self.orders[(position + 1) as usize], rows)
+    }
+
+    /// Returns the first of `rows` whose decision is more than HOLD.
+    #[inline]
+    pub fn next_noted(&self, rows: Range<usize>) -> Option<usize> {
+        first_bit(&self.noted, rows)
+    }
+}
+
+#[inline]
+fn first_bit(words: &[u64], rows: Range<usize>) -> Option<usize> {
+    let mut word = rows.start / WORD_ROWS;
+    let mut left = words.get(word)? & (u64::MAX << (rows.start % WORD_ROWS));
+    while left == 0 {
+        word += 1;
+        if word * WORD_ROWS >= rows.end {
+            return None;
+        }
+        left = words[word];
+    }
+    let row = word * WORD_ROWS + left.trailing_zeros() as usize;
+    (row < rows.end).then_some(row)
+}
+
+fn word([first, second]: [i8x32; 2]) -> u64 {
+    u64::from(first.to_bitmask()) | u64::from(second.to_bitmask()) << 32
+}
+
+fn word_of(values: &[f32; WORD_ROWS], test: impl Fn(f32x8) -> f32x8) -> u64 {
+    let lanes = values.as_chunks().0.iter().zip((0..).step_by(8));
+    lanes.fold(0, |word, (lanes, first)| word | u64::from(test(f32x8::new(*lanes)).to_bitmask()) << first)
+}
+
+fn padded<T: Copy>(values: &[T], beyond: T) -> [T; WORD_ROWS] {
+    std::array::from_fn(|row| values.get(row).copied().unwrap_or(beyond))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SignalBits;
+    use crate::market::bars::Bars;
+    use crate::market::columns::Columns;
+    use crate::rules::{Decisions, Filters};
+    use crate::signals::filter::{Decision, Filter};
+
+    /// Every row and every end, with thresholds on and off the grid of confidences.
+    #[test]
+    fn bits_equal_a_look_at_each_row() {
+        let signals: Vec<i8> = (0..150).map(|row| [0, 1, 0, 3, -1, 0, -3, -2, 2, 4, 0, 0, 0][row * 7 % 13]).collect();
+        let confidence: Vec<f32> =
+            (0..150).map(|row| if row % 9 == 0 { f32::NAN } else { row as f32 / 150.0 }).collect();
+        let filters = Filters { min_signal_separation: 0.0 };
+        for (threshold, short) in [(0.0, true), (0.3, false), (0.5, true), (1.0, true)] {
+            let rules = Decisions {
+                confidence_threshold: threshold,
+                position_awareness: true,
+                allow_short_from_flat: short,
+                filters,
+            };
+            let filter = Filter::new(&rules, true);
+            for confidence in [None, Some(confidence.as_slice())] {
+                for rows in [0, 1, 63, 64, 65, 128, 150] {
+                    let columns = Columns {
+                        bars: Bars::new(&[], &[], &[], &[], &[]),
+                        signals: &signals[..rows],
+                        confidence: confidence.map(|column| &column[..rows]),
+                    };
+                    compare(&filter, &columns);
+                }
+            }
+        }
+    }
+
+    fn compare(filter: &Filter, columns: &Columns<'_>) {
+        let bits = SignalBits::of(filter, columns);
+        let rows = columns.signals.len();
+        let judged =
+            |row: usize, position| filter.judge(columns.signals[row], columns.confidence(row), 0, None, position);
+        for from in 0..rows {
+            for end in [from, from + 1, rows] {
+                for position in [-1, 0, 1] {
+                    let plain = (from..end).find(|&row| judged(row, position).is_order());
+                    assert_eq!(bits.next_order(position, from..end), plain, "{position} {from}..{end}");
+                    let noted = (from..end).find(|&row| judged(row, position).decision() != Decision::Hold);
+                    assert_eq!(bits.next_noted(from..end), noted, "{from}..{end}");
+                }
+            }
+        }
+    }
+}
