@@ -20,7 +20,7 @@ UNIT = ROOT / "tests" / "unit"
 SHORT = {
     "python/ktrdr/_types.py": "the type aliases of every room",
     "python/ktrdr/_version.py": "the version, read only when somebody asks for it",
-    "python/ktrdr/profile.py": "the numeric profile, below every room that records it",
+    "python/ktrdr/neural/numeric_profile.py": "the part of the profile that asks torch",
     "python/ktrdr/backtesting/backtest_worker.py": "public path of the worker, which lives in backtesting/job",
     "python/ktrdr/cli/commands/strategies.py": "one command group, one file",
     "python/ktrdr/cli/commands/workers.py": "one command group, one file",

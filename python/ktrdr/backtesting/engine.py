@@ -29,11 +29,16 @@ CheckpointCallback = Callable[[Checkpoint], None]
 
 
 class BacktestingEngine:
-    """Runs one backtest; a fresh run and a resumed run take the same path."""
+    """Runs one backtest; a fresh run and a resumed run take the same path.
 
-    def __init__(self, config: BacktestConfig) -> None:
+    Args:
+        config: the backtest.
+        recomputes: True computes the features, whatever is kept of earlier runs: for a proof.
+    """
+
+    def __init__(self, config: BacktestConfig, *, recomputes: bool = False) -> None:
         self.config = config
-        self.feature_cache = FeatureCache(config)
+        self.feature_cache = FeatureCache(config, recomputes=recomputes)
 
     def run(
         self,

@@ -42,7 +42,7 @@ class Group:
 
 
 _DATA = Group(
-    "Import, list, check, resample and delete bars.",
+    "Import, list, check, resample and delete bars; show the kept features.",
     {
         "import": Command("ktrdr.cli.commands.data.imports:import_bars", "Import bars from CSV, Parquet or Feather."),
         "list": Command("ktrdr.cli.commands.data.series:list_series_command", "List the stored series."),
@@ -50,6 +50,9 @@ _DATA = Group(
         "sample": Command("ktrdr.cli.commands.data.series:sample", "Write a seeded synthetic EURUSD."),
         "resample": Command("ktrdr.cli.commands.data.series:resample", "Make a longer timeframe from a stored series."),
         "delete": Command("ktrdr.cli.commands.data.series:delete", "Delete a stored series."),
+        "cache": Command(
+            "ktrdr.cli.commands.data.cache:cache", "Show or clear the features kept of earlier backtests."
+        ),
     },
 )
 _STRATEGIES = Group(

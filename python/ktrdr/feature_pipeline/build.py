@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ktrdr.control import ProgressBridge, SilentBridge
 from ktrdr.data.bars import BarSeries
@@ -10,8 +10,10 @@ from ktrdr.data.lookahead import check_lookahead
 from ktrdr.data.origin import require_one_origin
 from ktrdr.data.resample import Resampling
 from ktrdr.data.store.repository import BarSource
-from ktrdr.feature_pipeline.assembly import assemble
-from ktrdr.feature_pipeline.external import load_external
+from ktrdr.feature_pipeline.assembly import Assembly, assemble
+from ktrdr.feature_pipeline.cache.folder import FeatureFolder
+from ktrdr.feature_pipeline.cache.key import feature_key
+from ktrdr.feature_pipeline.external import External, load_external
 from ktrdr.feature_pipeline.indicators.compute import compute
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
 from ktrdr.feature_pipeline.window import load_window, plan_window
@@ -19,7 +21,7 @@ from ktrdr.numerics import numeric_state
 from ktrdr.strategy.history import context_needs, needs
 from ktrdr.strategy.rules import ExecutionRules
 from ktrdr.strategy.schema import Strategy
-from ktrdr.time import Span
+from ktrdr.time import Span, Timeframe
 
 
 @numeric_state()
@@ -32,6 +34,7 @@ def build_features(
     resample: bool = False,
     bridge: ProgressBridge | None = None,
     judged: bool = True,
+    kept: FeatureFolder | None = None,
 ) -> FeatureMatrix:
     """Returns the features of a strategy over a span, one row for every loaded base bar.
 
@@ -43,6 +46,7 @@ def build_features(
         resample: make a missing timeframe from a finer one.
         bridge: receives a report for every loaded series and computed indicator.
         judged: False leaves it to the caller to compare the series with each other.
+        kept: a cache in which features are looked up before they are computed; None computes them.
 
     Raises:
         DataError: bars are missing, too few, mixed, dated too early, or lack the volume that an indicator reads.
@@ -63,7 +67,7 @@ def build_features(
         id_: load_external(source, id_, need=need, known_ns=window.known_ns, base=base, first_simulated=first)
         for id_, need in context_needs(strategy).items()
     }
-    assembly = assemble(strategy, series, external, report)
+    assembly = _assembled(strategy, series, external, report, kept)
     return FeatureMatrix(
         names=strategy.feature_names,
         values=assembly.values,
@@ -77,6 +81,26 @@ def build_features(
         context={id_: one.context for id_, one in external.items()},
         warnings=(*_resampled(resampling), *(warning for one in external.values() for warning in one.warnings)),
     )
+
+
+def _assembled(
+    strategy: Strategy,
+    series: Mapping[Timeframe, BarSeries],
+    external: Mapping[str, External],
+    bridge: ProgressBridge,
+    kept: FeatureFolder | None,
+) -> Assembly:
+    """Returns the assembly from the cache, else computes and keeps it."""
+    if kept is None:
+        return assemble(strategy, series, external, bridge)
+    key = feature_key(strategy, series, external)
+    found = kept.read(key)
+    if found is None:
+        found = assemble(strategy, series, external, bridge)
+        kept.write(key, found)
+    else:
+        bridge.report("indicators", 1, 1, {"from": "cache"})
+    return found
 
 
 def _resampled(resampling: Resampling) -> list[str]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Any
 
-import numpy as np
-
 from ktrdr._lazy import require
+from ktrdr.profile import column_profile
 
 
 def machine_profile() -> dict[str, Any]:
@@ -20,12 +17,4 @@ def machine_profile() -> dict[str, Any]:
     require("torch")
     from ktrdr.neural.runtime import torch_profile
 
-    simd: Mapping[str, Any] = np.show_config(mode="dicts")["SIMD Extensions"]
-    return {
-        **torch_profile(),
-        "numpy": np.__version__,
-        "numpy_dispatch": [*simd.get("baseline", []), *simd.get("found", [])],
-        "polars": version("polars"),
-        "talib": version("TA-Lib"),
-        "dtype": "float32",
-    }
+    return {**torch_profile(), **column_profile(), "dtype": "float32"}

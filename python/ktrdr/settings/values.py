@@ -75,6 +75,15 @@ SETTINGS = (
     ),
     Setting("KTRDR_MODEL_TOKENS", "60000", "tokens that one design by a language model may take", kind="number"),
     Setting("KTRDR_MODEL_DOLLARS", "1", "dollars that one design by a language model may cost", kind="number"),
+    Setting(
+        "KTRDR_FEATURE_CACHE_MB",
+        "0",
+        "MiB that features of earlier backtests may take on disk, so that they are not computed again; 0 keeps none",
+        kind="number",
+    ),
+    Setting(
+        "KTRDR_FEATURE_CACHE_DIR", "`features` in the data folder", "folder of the features that are kept", kind="path"
+    ),
     Setting("KTRDR_PROGRESS", "on", "`off` draws no progress where the caller has named no bridge"),
 )
 _SLEEPING = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
@@ -184,6 +193,21 @@ def log_file() -> Path | None:
     """Returns ``KTRDR_LOG_FILE``, None where it is not set."""
     given = _text("KTRDR_LOG_FILE")
     return Path(given) if given else None
+
+
+def feature_cache_mb() -> int:
+    """Returns ``KTRDR_FEATURE_CACHE_MB``, 0 where nothing is kept; raises ``ArgumentInvalid``."""
+    text = _text("KTRDR_FEATURE_CACHE_MB") or _BY_NAME["KTRDR_FEATURE_CACHE_MB"].default
+    if not text.isdecimal():
+        place = where("KTRDR_FEATURE_CACHE_MB")
+        raise ArgumentInvalid("must be a whole number of MiB from 0", where=place, found=text)
+    return int(text)
+
+
+def feature_cache_dir() -> Path:
+    """Returns ``KTRDR_FEATURE_CACHE_DIR``, else a folder in the data folder."""
+    given = _text("KTRDR_FEATURE_CACHE_DIR")
+    return Path(given) if given else data_root() / "features"
 
 
 def api_token() -> str | None:

@@ -25,7 +25,7 @@ LINES = (
     "doctor", "strategies list", "strategies copy v3_minimal", "indicators", "indicators rsi", "rules", "schema",
     "completion bash", "validate walker.yaml", "data list", "data check", "data resample EURUSD 4h",
     "data delete EURUSD 4h --yes", "models list", "models show walker_mlp/1h_v1", "models report walker_mlp/1h_v1",
-    "workers list", f"{RUN} --report run.html", f"{RUN} --commission 0",
+    "data cache", "data cache --clear", "workers list", f"{RUN} --report run.html", f"{RUN} --commission 0",
     "operations list", "operations show latest", "operations note latest x", "operations follow latest",
     "backtest show latest --trades --sensitivity --out ledgers", "backtest explain latest 0", "backtest report latest",
     "operations delete latest --yes", f"train walker.yaml {SPAN} --set training.epochs=1", "operations report latest",

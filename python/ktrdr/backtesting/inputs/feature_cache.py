@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ktrdr.backtesting.inputs.config import BacktestConfig
 from ktrdr.control import ProgressBridge, SilentBridge
 from ktrdr.feature_pipeline.build import build_features
+from ktrdr.feature_pipeline.cache.folder import FeatureFolder
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
 
 if TYPE_CHECKING:
@@ -17,17 +18,20 @@ class FeatureCache:
     """Holds the feature matrix [n_bars, n_features, float32] of a backtest.
 
     The engine chooses a model after the bars are loaded, and needs the features before and after that choice: raw to
-    know the bars, normalised to score them. The cache loads and computes once for both.
+    know the bars, normalised to score them. The cache loads and computes once for both. Where
+    ``KTRDR_FEATURE_CACHE_MB`` allows it, features of an earlier run over the same bars are read from disk.
     """
 
-    def __init__(self, config: BacktestConfig) -> None:
+    def __init__(self, config: BacktestConfig, *, recomputes: bool = False) -> None:
         self._config = config
+        self._recomputes = recomputes
         self._raw: FeatureMatrix | None = None
 
     def raw(self, bridge: ProgressBridge | None = None) -> FeatureMatrix:
         """Returns features without a model's normalisation; the first call loads bars and computes indicators."""
         if self._raw is None:
             config = self._config
+            folder = FeatureFolder.in_force()
             self._raw = build_features(
                 config.strategy,
                 config.source,
@@ -35,6 +39,7 @@ class FeatureCache:
                 config.span,
                 resample=config.resample,
                 bridge=bridge or SilentBridge(),
+                kept=None if self._recomputes or folder.limit_bytes == 0 else folder,
             )
         return self._raw
 

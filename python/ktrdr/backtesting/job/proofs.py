@@ -68,7 +68,7 @@ def _again(store: Store, operation_id: str, result: BacktestResults) -> Proof:
     request = BacktestRequest.of_spec(operation.spec)
     try:
         config = request.config(operation.threads, request.model or operation.model_id)
-        again = BacktestingEngine(config).run()
+        again = BacktestingEngine(config, recomputes=True).run()
     except KtrdrError as error:
         return Proof("rerun", holds=False, detail=str(error))
     if again.identity != result.identity:
