@@ -51,7 +51,7 @@ class StrategyText:
 
     def parse(self) -> Strategy:
         """Returns the strategy; raises a ``ConfigError`` leaf."""
-        return parse_strategy(self.text, self.name or "strategy")
+        return _parsed(self.text, self.name or "strategy")
 
     def require_unchanged(self, undeciding: Collection[str]) -> None:
         """Passes if the name still means this text; a text, path or mapping always passes.
@@ -132,6 +132,12 @@ class StrategyRequest(StoredRequest):
         Raises ``IdentityMismatch`` that names the first difference; ``found`` is the value in the file of today.
         """
         self.submitted.require_unchanged(self.undeciding)
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str, where: str) -> Strategy:
+    """Returns the strategy of a text; a run asks for its own several times, and to read YAML takes 20 ms."""
+    return parse_strategy(text, where)
 
 
 @lru_cache(maxsize=64)
