@@ -12,6 +12,8 @@ OPERATIONS = 500
 """Operations in so many seconds."""
 QUIET = 0.05
 """Share of the time at the start and at the end in which nothing is disturbed."""
+WARM_UP = (0.06, 0.08, 0.1, 0.12)
+"""Shares of the time at which the first worker meets clients that do not read; its early size is measured after them."""
 WORKERS = ("steady", "cut off", "out of time")
 """The first is never killed, so that its memory can be watched; the second may lose its network; the clock of the third
 is off."""
@@ -80,9 +82,13 @@ class Deed:
 
 
 def plan(seed: int, seconds: float, sorts: Iterable[str]) -> list[Deed]:
-    """The disturbances of a run in the order of their times; each sort happens at least once."""
+    """The disturbances of a run in the order of their times; each sort happens at least once.
+
+    Unread answers meet the first worker early as well: libraries that it loads for the first table and report, and
+    what the allocator keeps of eight answers at once, is no growth.
+    """
     rng = random.Random(f"plan {seed}")
-    deeds = []
+    deeds = [Deed(share * seconds, "unread answers", 0, 15.0, 0.5) for share in WARM_UP]
     for name in sorted(sorts):
         sort = SORTS[name]
         for _ in range(max(round(sort.count * seconds / HOURS_S), 1)):
