@@ -19,7 +19,7 @@ TAG ?=
 # Tests start some hundred programs: each would compile the whole package for itself.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-rust test-python test-container check lint types contract docs bench bench-peers mutants soak fuzz-yaml fuzz-snapshot build release-check fmt lock clean
+.PHONY: help setup demo test test-rust test-python test-container check lint types contract docs audit bench bench-peers mutants soak fuzz-yaml fuzz-snapshot build release-check fmt lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -75,6 +75,9 @@ docs: setup ## The guide in target/docs, the core's pages in target/doc, and eve
 	@$(BIN)/python -m scripts.guide target/docs
 	@RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps -p ktrdr-core
 	@$(BIN)/python -m pytest -q tests/contract/test_docs_run.py tests/integration/guide tests/soak/guide/test_commands.py -m ""
+
+audit: setup ## Licences of every dependency; known holes, where pip-audit and cargo-audit are and reach their data
+	@$(BIN)/python -m scripts.audit
 
 bench: setup ## Speed as ratios; every bench checks its answer
 	@cargo bench --locked -p ktrdr-core

@@ -13,7 +13,7 @@ OPERATIONS = 500
 QUIET = 0.05
 """Share of the time at the start and at the end in which nothing is disturbed."""
 WARM_UP = (0.06, 0.08, 0.1, 0.12)
-"""Shares of the time at which the first worker meets clients that do not read; its early size is measured after them."""
+"""Shares of the time at which the first worker meets clients that do not read, before its early size is measured."""
 WORKERS = ("steady", "cut off", "out of time")
 """The first is never killed, so that its memory can be watched; the second may lose its network; the clock of the third
 is off."""
