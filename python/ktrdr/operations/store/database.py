@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -74,6 +75,10 @@ def database_url(url: str | None = None) -> URL:
 class Database:
     """Transactions on one database.
 
+    SQLite has one writer at a time. Threads of this process take turns before they take a connection: where each of
+    them waits inside SQLite, they have every connection of the pool, and nobody can read. Nobody waits for longer than
+    ``BUSY_SECONDS`` for a turn or a connection: callers have gone by then, and their work would hold up others.
+
     Args:
         url: address; the file of an SQLite database is created, readable by its user alone.
     """
@@ -81,6 +86,7 @@ class Database:
     def __init__(self, url: URL) -> None:
         self._engine = _sqlite(url) if url.drivername == "sqlite" else _postgresql(url)
         self._writer = self._engine.execution_options(**{_WRITES: True})
+        self._turn = threading.Lock() if url.drivername == "sqlite" else None
 
     def read(self, work: Callable[[Connection], _Result]) -> _Result:
         """Runs ``work`` in a transaction that only reads."""
@@ -89,7 +95,7 @@ class Database:
 
     def write(self, work: Callable[[Connection], _Result]) -> _Result:
         """Runs ``work`` in a transaction; on SQLite it holds the write lock from its start."""
-        with _storage_errors(), self._writer.begin() as connection:
+        with _storage_errors(), _taken(self._turn), self._writer.begin() as connection:
             return work(connection)
 
     def repeat(self, work: Callable[[Connection], _Result]) -> _Result:
@@ -121,7 +127,7 @@ def _sqlite(url: URL) -> Engine:
 
 
 def _engine(url: URL, prepare: Callable[[sqlite3.Connection], None]) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(url, pool_timeout=BUSY_SECONDS, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", lambda connection, _record: prepare(connection))
     event.listen(engine, "begin", _begin)
     return engine
@@ -209,7 +215,7 @@ def _postgresql(url: URL) -> Engine:
         "keepalives_count": 2,
         "tcp_user_timeout": 3_000 * BUSY_SECONDS,
     }
-    engine = create_engine(url, pool_pre_ping=True, connect_args=arguments)
+    engine = create_engine(url, pool_timeout=BUSY_SECONDS, pool_pre_ping=True, connect_args=arguments)
     connect = _patient_connections()
     event.listen(engine, "do_connect", lambda _dialect, _record, words, named: connect(*words, **named))
     return engine
@@ -229,6 +235,20 @@ def _patient_connections() -> Callable[..., Any]:
                 raise
 
     return Patient.connect
+
+
+@contextmanager
+def _taken(turn: threading.Lock | None) -> Iterator[None]:
+    """Holds the turn to write, where there are turns; ``StorageUnavailable`` if others have it for too long."""
+    if turn is None:
+        yield
+        return
+    if not turn.acquire(timeout=BUSY_SECONDS):
+        raise StorageUnavailable("too many writes of this process wait for the database", transient=True)
+    try:
+        yield
+    finally:
+        turn.release()
 
 
 @contextmanager

@@ -96,6 +96,27 @@ class TestSqlite:
         assert stores.everything(store) == before
         stores.complete(store, stores.save(store, lease, 6, after=3), after=6)
 
+    def test_writers_that_wait_leave_readers_their_connections(self, sqlite_url: str) -> None:
+        """Forty threads of a worker had every connection while they waited for the lock: no list was answered."""
+        store = Store.open(sqlite_url)
+        with ThreadPoolExecutor(40) as pool:
+            with locked(sqlite_url):
+                writes = [pool.submit(stores.submit, store) for _ in range(40)]
+                time.sleep(0.3)
+                began_s = time.monotonic()
+                assert store.list() == ([], None)
+                assert time.monotonic() - began_s < 1.0
+            assert len({write.result().id for write in writes}) == len(store.list()[0]) == 40
+        store.close()
+
+    def test_a_writer_does_not_wait_for_the_turns_of_many(self, store: Store, sqlite_url: str) -> None:
+        with ThreadPoolExecutor(40) as pool, locked(sqlite_url):
+            began_s = time.monotonic()
+            errors = [write.exception() for write in [pool.submit(stores.submit, store) for _ in range(40)]]
+            assert time.monotonic() - began_s < 5.0
+        assert all(isinstance(error, StorageUnavailable) and error.transient for error in errors)
+        assert stores.submit(store).id
+
     def test_a_lock_while_the_journal_is_changed(self, tmp_path: Path) -> None:
         """SQLite does not wait by itself there, as where several processes open a new database at once."""
         url = f"sqlite:///{tmp_path}/another.db"
