@@ -58,3 +58,58 @@ impl Held<'_> {
         self.quantity
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Ledger, Terms};
+    use crate::ledger::schema::Fills;
+    use crate::market::bars::Bars;
+
+    /// A long of 2 over two bars; a short of 3 from the bar of its end, closed three bars later.
+    fn ledger() -> Ledger {
+        let fills = Fills {
+            bar: vec![11, 12, 12, 15],
+            trade_id: vec![0, 0, 1, 1],
+            side: vec![1, -1, -1, 1],
+            quantity: vec![2.0, 2.0, 3.0, 3.0],
+            ..Fills::default()
+        };
+        Ledger { fills, equity: vec![100.0, 80.0, 120.0, 90.0, 120.0, 60.0], ..Ledger::default() }
+    }
+
+    fn columns(initial_capital: f64, rate: Option<f64>, rows: std::ops::Range<usize>) -> [Vec<f64>; 3] {
+        let closes = [10.0, 20.0, 30.0, 40.0, 50.0, 60.0];
+        let rates = rate.map(|rate| [rate; 6]);
+        let bars = Bars::new(&[0; 6], &closes, &closes, &closes, &closes);
+        let bars = Bars { conversion_rate: rates.as_ref().map(|rates| &rates[..]), ..bars };
+        let terms = Terms { first_bar: 10, initial_capital, multiplier: 0.5 };
+        ledger().equity_columns(rows.clone(), &bars.rows(rows.start, rows.end), &terms)
+    }
+
+    #[test]
+    fn cash_is_equity_without_the_position_and_drawdown_counts_from_the_peak() {
+        let [cash, quantity, drawdown] = columns(90.0, None, 0..6);
+        assert_eq!(quantity, [0.0, 2.0, -3.0, -3.0, -3.0, 0.0]);
+        // 80 - 2 * 20 * 0.5; then 120 + 3 * 30 * 0.5, and so on.
+        assert_eq!(cash, [100.0, 60.0, 165.0, 150.0, 195.0, 60.0]);
+        assert_eq!(drawdown, [0.0, 0.2, 0.0, 0.25, 0.0, 0.5]);
+    }
+
+    #[test]
+    fn the_value_of_a_position_is_converted_and_capital_is_the_first_peak() {
+        let [cash, _, drawdown] = columns(160.0, Some(4.0), 0..6);
+        // 80 - 2 * 20 * 0.5 * 4; 160 less 100 is 60 of 160.
+        assert_eq!((cash[1], drawdown[0]), (0.0, 0.375));
+    }
+
+    #[test]
+    fn any_rows_are_those_of_the_whole_table() {
+        let whole = columns(90.0, None, 0..6);
+        for first in 0..6 {
+            for end in first..6 {
+                let part = columns(90.0, None, first..end);
+                assert_eq!(part, whole.each_ref().map(|column| column[first..end].to_vec()), "{first}..{end}");
+            }
+        }
+    }
+}

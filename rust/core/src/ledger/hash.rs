@@ -269,7 +269,11 @@ pub fn result(
 
 #[cfg(test)]
 mod tests {
-    use super::{Chain, ColumnRef, Hash, LedgerTable, PAGE_ROWS};
+    use super::{Chain, ColumnRef, Hash, LedgerTable, PAGE_ROWS, SignalTable, Table, identity, result};
+    use crate::ledger::tables::Ledger;
+    use crate::ledger::tables::tests::zeros;
+    use crate::market::bars::Bars;
+    use crate::market::columns::Columns;
 
     fn table(values: &[f64]) -> LedgerTable<'_> {
         LedgerTable { symbol: "X", columns: vec![ColumnRef::Real(values)] }
@@ -309,5 +313,92 @@ mod tests {
         assert_ne!(tip(&[1.0, 2.0]), tip(&[2.0, 1.0]));
         assert_ne!(tip(&[1.0]), tip(&[1.0, 0.0]));
         assert_eq!(tip(&[0.0]), tip(&[-0.0]));
+    }
+
+    /// Returns the hash of a first page of so many rows, whose columns are these bytes.
+    fn page(rows: u64, columns: &[&[u8]]) -> Hash {
+        let nothing_before = [0; 32];
+        *blake3::hash(&[&nothing_before[..], &rows.to_le_bytes()[..], &columns.concat()].concat()).as_bytes()
+    }
+
+    fn tip(table: &impl Table) -> Hash {
+        Chain::default().tip(table, 0)
+    }
+
+    fn reals(values: &[f64]) -> Vec<u8> {
+        values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn a_hash_is_that_of_the_bytes_of_every_kind_of_column() {
+        let cases: [(ColumnRef<'_>, Vec<u8>); 8] = [
+            (ColumnRef::Int(&[258, -1]), [&[2, 1, 0, 0, 0, 0, 0, 0][..], &[255; 8]].concat()),
+            (ColumnRef::Sign(&[1, -1]), vec![1, 255]),
+            (ColumnRef::Code(&[3, 250]), vec![3, 250]),
+            (ColumnRef::Real(&[1.5, -0.0]), reals(&[1.5, 0.0])),
+            (ColumnRef::Single(&[0.25, -0.0]), [0.25_f32, 0.0].map(f32::to_le_bytes).concat()),
+            (ColumnRef::OptionalReal(&[None, Some(2.5)]), [vec![0, 1], reals(&[0.0, 2.5])].concat()),
+            (
+                ColumnRef::OptionalSingle(&[Some(0.5), None]),
+                [vec![1, 0], [0.5_f32, 0.0].map(f32::to_le_bytes).concat()].concat(),
+            ),
+            (ColumnRef::Symbol(2), b"\x03\0\0\0BTC\x03\0\0\0BTC".to_vec()),
+        ];
+        for (column, bytes) in &cases {
+            let found = tip(&LedgerTable { symbol: "BTC", columns: vec![*column] });
+            assert_eq!(found, page(2, &[bytes]), "{column:?}");
+        }
+        let all = LedgerTable { symbol: "BTC", columns: cases.iter().map(|(column, _)| *column).collect() };
+        assert_eq!(tip(&all), page(2, &cases.iter().map(|(_, bytes)| &bytes[..]).collect::<Vec<_>>()));
+    }
+
+    #[test]
+    fn the_hash_of_bars_says_which_columns_are_there() {
+        let prices = [[1.0, 2.0], [3.0, 4.0], [0.5, 0.25], [1.5, 2.5]];
+        let [open, high, low, close] = &prices;
+        let plain = Bars::new(&[7, 8], open, high, low, close);
+        let stamps = [7_i64, 8].map(i64::to_le_bytes).concat();
+        let columns = reals(prices.as_flattened());
+        assert_eq!(tip(&plain), page(2, &[&stamps, &columns, &[0, 0, 0]]));
+        let rates = Bars { conversion_rate: Some(&[0.0, 0.0]), ..plain };
+        assert_eq!(tip(&rates), page(2, &[&stamps, &columns, &[0, 0, 1], &reals(&[0.0, 0.0])]));
+    }
+
+    #[test]
+    fn signals_without_confidence_have_the_hash_of_full_confidence() {
+        let bars = Bars::new(&[], &[], &[], &[], &[]);
+        let signals = |confidence| SignalTable(Columns { bars, signals: &[1, -1], confidence });
+        let full = page(2, &[&[1, 255], &[1.0_f32, 1.0].map(f32::to_le_bytes).concat()]);
+        assert_eq!(tip(&signals(None)), full);
+        assert_eq!(tip(&signals(Some(&[1.0, 1.0]))), full);
+        assert_ne!(tip(&signals(Some(&[1.0, 0.5]))), full);
+    }
+
+    #[test]
+    fn an_identity_covers_names_and_hashes() {
+        let long = |bytes: &[u8]| [&(bytes.len() as u64).to_le_bytes()[..], bytes].concat();
+        let bytes = [long(b"ktrdr-identity-1"), long(b"bars"), long(&[7; 32]), long(b"rules"), long(&[9; 32])].concat();
+        let parts = [("bars".to_owned(), [7; 32]), ("rules".to_owned(), [9; 32])];
+        assert_eq!(identity(&parts), *blake3::hash(&bytes).as_bytes());
+    }
+
+    #[test]
+    fn a_result_covers_its_rows_stamps_equity_and_metrics() {
+        let mut ledger = Ledger { equity: vec![10.0, 11.0, 12.0], ..Ledger::default() };
+        let metrics = [("none".to_owned(), None), ("sum".to_owned(), Some(2.0))];
+        let equity =
+            [&2_u64.to_le_bytes()[..], &[5_i64, 6].map(i64::to_le_bytes).concat(), &reals(&[10.0, 11.0])].concat();
+        let undefined = [&b"\x04\0\0\0none\0"[..], &reals(&[0.0])].concat();
+        let defined = [&b"\x03\0\0\0sum\x01"[..], &reals(&[2.0])].concat();
+        let no_rows = 0_u64.to_le_bytes();
+        let of_metrics = [&2_u64.to_le_bytes()[..], &undefined, &defined].concat();
+        let bytes = [&b"ktrdr-result-1"[..], &no_rows, &no_rows, &equity, &of_metrics].concat();
+        let found = |ledger: &Ledger, rows| result("X", ledger, rows, &[5, 6], &metrics);
+        let empty = found(&ledger, [0, 0]);
+        assert_eq!(empty, *blake3::hash(&bytes).as_bytes());
+        ledger.extend(zeros([1, 0, 0, 0, 0]));
+        // A partial result must not change when the run continues.
+        assert_eq!(found(&ledger, [0, 0]), empty);
+        assert_ne!(found(&ledger, [1, 0]), empty);
     }
 }

@@ -137,3 +137,88 @@ impl Trade {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::Ledger;
+    use crate::ledger::column::{ColumnMut, ColumnRef, Symbol};
+    use crate::ledger::schema::{LEDGER_SCHEMA, TABLES};
+
+    /// Returns a ledger with so many rows of zeros in each table.
+    pub(crate) fn zeros(rows: [usize; TABLES]) -> Ledger {
+        let mut ledger = Ledger::default();
+        for (columns, rows) in ledger.tables_mut().into_iter().zip(rows) {
+            for column in columns {
+                match column {
+                    ColumnMut::Int(values) => values.resize(rows, 0),
+                    ColumnMut::Sign(values) => values.resize(rows, 0),
+                    ColumnMut::Code(values) => values.resize(rows, 0),
+                    ColumnMut::Real(values) => values.resize(rows, 0.0),
+                    ColumnMut::Single(values) => values.resize(rows, 0.0),
+                    ColumnMut::OptionalReal(values) => values.resize(rows, None),
+                    ColumnMut::OptionalSingle(values) => values.resize(rows, None),
+                    ColumnMut::Symbol(values) => values.resize(rows, Symbol),
+                }
+            }
+        }
+        ledger
+    }
+
+    /// Returns a ledger with another number of rows in each table, counted from `first` on.
+    fn ledger(first: i64) -> Ledger {
+        let mut ledger = zeros([5, 4, 3, 2, 1]);
+        ledger.fills.bar = (first..first + 5).collect();
+        ledger.trades.trade_id = (first..first + 4).collect();
+        ledger.equity = vec![first as f64; 3];
+        ledger.refused.bar = (first..first + 2).collect();
+        ledger.decisions.code = vec![first as u8];
+        ledger
+    }
+
+    #[test]
+    fn rows_are_counted_cut_and_joined_table_by_table() {
+        let mut first = ledger(0);
+        assert_eq!(first.rows(), [5, 4, 3, 2, 1]);
+        first.extend(ledger(10));
+        assert_eq!(first.rows(), [10, 8, 6, 4, 2]);
+        assert_eq!(first.fills.bar, [0, 1, 2, 3, 4, 10, 11, 12, 13, 14]);
+        assert_eq!(first.trades.trade_id, [0, 1, 2, 3, 10, 11, 12, 13]);
+        assert_eq!((first.equity[2], first.equity[3]), (0.0, 10.0));
+        assert_eq!((&first.refused.bar[..], &first.decisions.code[..]), (&[0, 1, 10, 11][..], &[0, 10][..]));
+        first.truncate([5, 4, 3, 2, 1]);
+        assert_eq!(first, ledger(0));
+    }
+
+    #[test]
+    fn columns_are_borrowed_by_the_name_of_their_table() {
+        let mut ledger = ledger(0);
+        assert_eq!(ledger.columns("equity"), Some(vec![ColumnRef::Real(&[0.0; 3])]));
+        assert_eq!(ledger.columns("refused").expect("a table")[0], ColumnRef::Int(&[0, 1]));
+        assert_eq!(ledger.columns("fills").expect("a table")[2], ColumnRef::Symbol(5));
+        assert_eq!(ledger.columns("no such table"), None);
+        for (schema, columns) in LEDGER_SCHEMA.iter().zip(ledger.tables()) {
+            assert_eq!(columns.len(), schema.columns.len(), "{}", schema.name);
+        }
+        let [fills, .., decisions] = ledger.tables_mut();
+        assert!(matches!(&fills[2], ColumnMut::Symbol(rows) if rows.len() == 5));
+        assert!(matches!(&decisions[2], ColumnMut::Code(codes) if codes[..] == [0]));
+    }
+
+    #[test]
+    fn a_table_with_columns_of_two_lengths_is_named() {
+        let mut uneven = ledger(0);
+        assert_eq!(uneven.uneven_table(), None);
+        uneven.refused.time.pop();
+        assert_eq!(uneven.uneven_table(), Some("refused"));
+        uneven.fills.symbol.push(Symbol);
+        assert_eq!(uneven.uneven_table(), Some("fills"));
+    }
+
+    #[test]
+    fn a_column_of_any_kind_knows_its_length() {
+        for (rows, columns) in ledger(0).rows().into_iter().zip(ledger(0).tables()) {
+            assert!(columns.iter().all(|column| column.len() == rows && !column.is_empty()), "{rows}");
+        }
+        assert!(Ledger::default().tables().iter().flatten().all(ColumnRef::is_empty));
+    }
+}

@@ -183,6 +183,8 @@ mod tests {
         for (changes, key) in [
             (json!({"commission": {"rate": 1.0}}), "execution.commission.rate"),
             (json!({"commission": {"per_unit": -0.1}}), "execution.commission.per_unit"),
+            (json!({"commission": {"per_fill": -0.1}}), "execution.commission.per_fill"),
+            (json!({"commission": {"minimum": -0.1}}), "execution.commission.minimum"),
             (json!({"slippage": {"rate": 1.0}}), "execution.slippage.rate"),
             (json!({"slippage": {"range_fraction": -0.1}}), "execution.slippage.range_fraction"),
             (json!({"slippage": {"ticks": 1.0}}), "slippage in ticks needs instrument.tick_size"),
@@ -198,7 +200,9 @@ mod tests {
             (json!({"sizing": {"kind": "cash_fraction", "fraction": 1.1}}), "execution.sizing.fraction"),
             (json!({"sizing": {"kind": "equity_fraction", "fraction": 1.1}}), "execution.sizing.fraction"),
             (json!({"sizing": {"kind": "fixed_quantity", "quantity": 0.0}}), "execution.sizing.quantity"),
+            (json!({"sizing": {"kind": "volatility_target", "annual": 0.0, "window": 2}}), "execution.sizing.annual"),
             (json!({"sizing": {"kind": "volatility_target", "annual": 0.1, "window": 1}}), "execution.sizing.window"),
+            (json!({"sizing": {"kind": "volatility_target", "annual": 0.1, "window": 129}}), "execution.sizing.window"),
         ] {
             let message = execution(changes);
             assert!(message.starts_with(key), "{key}: {message}");

@@ -103,3 +103,47 @@ impl From<Sizing> for SizingKeys {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::Sizing;
+
+    #[test]
+    fn every_kind_is_read_from_its_keys_and_written_as_them() {
+        let volatility = Sizing::VolatilityTarget { annual: 0.2, window: 20 };
+        for (keys, sizing) in [
+            (json!({"kind": "cash_fraction", "fraction": 0.5}), Sizing::CashFraction(0.5)),
+            (json!({"kind": "equity_fraction", "fraction": 2.0}), Sizing::EquityFraction(2.0)),
+            (json!({"kind": "fixed_quantity", "quantity": 3.0}), Sizing::FixedQuantity(3.0)),
+            (json!({"kind": "fixed_notional", "notional": 400.0}), Sizing::FixedNotional(400.0)),
+            (json!({"kind": "volatility_target", "annual": 0.2, "window": 20}), volatility),
+        ] {
+            assert_eq!(serde_json::from_value::<Sizing>(keys.clone()).expect("every key"), sizing);
+            let written = serde_json::to_value(sizing).expect("JSON");
+            let given = written.as_object().expect("keys").iter().filter(|(_, value)| !value.is_null());
+            assert_eq!(Value::from_iter(given.map(|(key, value)| (key.clone(), value.clone()))), keys);
+        }
+    }
+
+    #[test]
+    fn a_notional_of_nothing_is_refused() {
+        let message = Sizing::FixedNotional(0.0).check(1.0).expect_err("outside its range").to_string();
+        assert!(message.starts_with("execution.sizing.notional"), "{message}");
+        assert!(Sizing::FixedNotional(1e-9).check(1.0).is_ok());
+    }
+
+    #[test]
+    fn a_kind_without_its_key_is_refused() {
+        for keys in [
+            json!({"kind": "cash_fraction", "quantity": 0.5}),
+            json!({"kind": "fixed_quantity", "fraction": 0.5}),
+            json!({"kind": "volatility_target", "annual": 0.5}),
+            json!({"kind": "volatility_target", "window": 20}),
+            json!({"kind": "none of these"}),
+        ] {
+            assert!(serde_json::from_value::<Sizing>(keys.clone()).is_err(), "{keys}");
+        }
+    }
+}
