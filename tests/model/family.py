@@ -33,6 +33,7 @@ class Rules:
     claim_ignores_part_lease: bool = True
     claim_raises_part_epoch: bool = True
     claim_keeps_completed: bool = True
+    adopt_keeps_a_part: bool = True
     one_part_for_a_stage: bool = True
     restart_deletes_parts: bool = True
     cancel_ends_parts: bool = True
@@ -115,6 +116,7 @@ def steps(state: State, rules: Rules) -> Iterator[Next]:
         yield Step("crash", process.term), _with(state, slot, Process())._replace(crashed_epochs=reported), ""
         if process.phase == OWNS:
             yield _claim_part(state, slot, rules)
+            yield _adopt_part(state, slot, rules)
         elif process.phase == WORKS:
             yield _write_part(state, slot)
         else:
@@ -253,6 +255,24 @@ def _claim_part(state: State, slot: int, rules: Rules) -> Next:
     working = process._replace(phase=WORKS, part_life=part.life, part_epoch=part.epoch, bar=part.bar)
     after = _with(state._replace(parent=parent, part=part, since=since), slot, working)
     return Step("claim the part", process.term, "runs"), after, wrong
+
+
+def _adopt_part(state: State, slot: int, rules: Rules) -> Next:
+    """A part that a cluster has computed whole, stored by the owner of the parent; one that has begun here stays."""
+    process = state.processes[slot]
+    parent = state.parent
+    part = state.part
+    step = Step("adopt the part", process.term)
+    same_epoch = parent.epoch == process.epoch or not rules.claim_asks_parent_epoch
+    if not same_epoch or (parent.status != RUNNING and rules.claim_asks_parent_status):
+        return _lost(state, slot, step, parent)
+    wrong = "" if parent.term == process.term else "took a part from the owner of its parent"
+    after = state._replace(parent=parent._replace(leased=True))
+    if part is not None and rules.adopt_keeps_a_part:
+        return step._replace(outcome="begun"), after, wrong
+    part = Row(COMPLETED, epoch=1, owner=process.term, bar=ROWS, ledger=tuple(range(ROWS)), term=process.term)
+    after = after._replace(part=part._replace(life=parent.life), results=state.results + 1, since=0)
+    return step._replace(outcome="done"), _with(after, slot, process._replace(phase=DONE)), wrong
 
 
 def _write_part(state: State, slot: int) -> Next:

@@ -41,6 +41,9 @@ WEAKER: dict[str, tuple[dict[str, bool], str]] = {
         {"claim_raises_part_epoch": False}, "a fenced-out worker wrote the part",
     ),
     "a completed part that is run again": ({"claim_keeps_completed": False}, "a completed part was changed"),
+    "a finished part in place of one that has begun": (
+        {"adopt_keeps_a_part": False}, "a completed part was changed",
+    ),
     "a part for each claim": ({"one_part_for_a_stage": False}, "a completed part was changed"),
     "a restart that keeps the part": ({"restart_deletes_parts": False}, "the result rests on a part from before"),
     "a cancel of the parent alone": ({"cancel_ends_parts": False}, "a cancelled parent's part still runs"),
@@ -109,6 +112,8 @@ class Replay:
                 assert isinstance(part, Claim) == (step.outcome == "runs")
                 if isinstance(part, Claim):
                     self._parts[step.term] = part.lease
+            case "adopt the part":
+                self.store.adopt(self._leases[step.term], [stores.finished_part("only")])
             case "save the part":
                 lease = self._parts[step.term]
                 self._parts[step.term] = stores.save(self.store, lease, BARS[process.bar + 1], BARS[process.bar])

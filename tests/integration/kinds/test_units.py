@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,24 @@ from ktrdr.analysis.sweep.kind import KIND
 from ktrdr.analysis.sweep.request import SweepRequest
 from ktrdr.analysis.sweep.saved import read_chunks
 from ktrdr.analysis.sweep.trials import rows_of
+from ktrdr.analysis.walk_forward import foreground as walk_forwards
+from ktrdr.analysis.walk_forward.fold import FoldWork, stages_of
+from ktrdr.analysis.walk_forward.plan import Plan
+from ktrdr.analysis.walk_forward.request import WalkForwardRequest
+from ktrdr.backtesting.job.stored import ledger
 from ktrdr.control import CancellationToken
-from ktrdr.errors import Cancelled, SnapshotCorrupt
+from ktrdr.errors import Cancelled, ProfileMismatch, SnapshotCorrupt
 from ktrdr.operations import resume, sweep
+from ktrdr.operations.kind import kind_of
+from ktrdr.operations.models import Capability, Claim
 from ktrdr.operations.running.cancellation import Token
+from ktrdr.operations.running.foreground import claim_for_resume
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.store import Store
 from ktrdr.operations.units.local import Unit, Work
 from support.inputs import worlds
-from support.process.processes import furnish
+from support.process.processes import Place, furnish
+from support.process.walk_forwards import expected_in, placed
 
 FILE = worlds.strategy("mlp")
 GRID: Mapping[str, Any] = {
@@ -90,3 +100,79 @@ def test_a_chunk_that_is_gone_is_missed(store: Store, tmp_path: Path) -> None:
     found = sweep(FILE, "EURUSD", "1h", grid=GRID, threads=1, store=store, data_dir=tmp_path)
     with pytest.raises(SnapshotCorrupt, match="rows are missing: found 18, expected 20"):
         read_chunks(store, found.manifest["operation"], rows=20)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Place, Store]]:
+    """A place without models, for walk-forwards."""
+    place = placed(tmp_path / "data", f"sqlite:///{tmp_path / 'far.db'}")
+    monkeypatch.setenv("KTRDR_DATA_DIR", str(place.folder))
+    found = place.store()
+    yield place, found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The result of the walk-forward that nothing stops."""
+    return expected_in(tmp_path_factory.mktemp("expected"))
+
+
+def begun(store: Store) -> Claim:
+    request = WalkForwardRequest.of(FILE, "EURUSD", "1h", 2, device="cpu")
+    return walk_forwards.begin(store, request, threads=1)
+
+
+def statuses(store: Store, operation_id: str) -> dict[str | None, str]:
+    return {part.stage: part.status.value for part in store.parts([operation_id]).get(operation_id, [])}
+
+
+def test_folds_from_elsewhere_are_stored_whole(desk: tuple[Place, Store], expected: str) -> None:
+    """The last fold comes from elsewhere, then the run is stopped; the first is run here, and nothing twice."""
+    place, store = desk
+    claim = begun(store)
+    name = claim.operation.id
+    with pytest.raises(Cancelled, match="1 of 2 groups"):
+        walk_forwards.KIND.run(claim, RunIO(store, data_dir=place.folder, units=Shuffled(most=1)))
+    assert statuses(store, name) == dict.fromkeys(stages_of(2), "completed")
+    far = {part.id: store.outcome(part.id) for part in store.parts([name])[name]}
+    resumed = resume(name, store=store, data_dir=place.folder)
+    assert resumed.result_hash == expected
+    assert statuses(store, name) == dict.fromkeys([*stages_of(2), *stages_of(1)], "completed")
+    assert {key: store.outcome(key) for key in far} == far
+    test = store.parts([name])[name][2]
+    assert far[test.id].manifest["operation"] == test.id
+    assert ledger(store, test.id)["equity"].height > 100
+    assert [proof for proof in kind_of("backtest").proofs(store, test.id, rerun=True) if not proof.holds] == []
+    logged = store.trials("EURUSD", "1h", 0, 2**62)
+    assert sorted(one.operation_id for one in logged) == sorted(
+        part.id for part in store.parts([name])[name] if "test" in str(part.stage)
+    )
+
+
+def test_a_fold_that_has_begun_here_is_finished_here(desk: tuple[Place, Store], expected: str) -> None:
+    place, store = desk
+    claim = begun(store)
+    token = Token()
+
+    class Stop:
+        def report(self, phase: str, done: int, total: int | None, detail: Mapping[str, Any]) -> None:
+            if phase == "training" and done >= 2:
+                token.cancel()
+
+    with pytest.raises(Cancelled):
+        walk_forwards.KIND.run(claim, RunIO(store, token=token, bridge=Stop(), data_dir=place.folder))
+    units = Shuffled()
+    again = claim_for_resume(store, claim.operation.id)
+    found = walk_forwards.KIND.run(again, RunIO(store, data_dir=place.folder, units=units))
+    assert units.asked == [1]
+    assert found.result_hash == expected
+
+
+def test_a_node_with_other_numbers_computes_nothing(desk: tuple[Place, Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    place, store = desk
+    claim = begun(store)
+    work = FoldWork.of(claim, Plan.of(WalkForwardRequest.of_spec(claim.operation.spec), 1, place.folder), RunIO(store))
+    other = replace(work, capabilities={"training": Capability({"cpu": "another"}, 1)})
+    with pytest.raises(ProfileMismatch, match="profile cpu: a node computes with another numeric profile"):
+        other.unit(0)

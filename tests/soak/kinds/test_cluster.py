@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from ktrdr.analysis.sweep.trials import rows_of
-from ktrdr.operations import sweep
+from ktrdr.analysis.walk_forward.fold import stages_of
+from ktrdr.operations import sweep, walk_forward
 from ktrdr.operations.models import Operation
 from ktrdr.operations.store.store import Store
 from support.inputs import worlds
 from support.process.processes import PACKAGES, Place, furnish, kill, wait_for
+from support.process.walk_forwards import placed
 
 pytestmark = [pytest.mark.soak, pytest.mark.filterwarnings("ignore")]
 PATIENCE_S = 300.0
@@ -42,6 +44,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     paths = [str(PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # by default they give way to all else: minutes for an import
     monkeypatch.setenv("KTRDR_DATA_DIR", str(tmp_path / "nothing"))
     found = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     found.add_node(num_cpus=1)
@@ -86,3 +89,29 @@ def test_a_sweep_survives_its_driver_and_a_node(cluster: Any, tmp_path: Path) ->
     assert len({*tried(store)}) == 1_800
     store.close()
     whole.close()
+
+
+def test_a_walk_forward_survives_a_node(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = placed(tmp_path / "whole", f"sqlite:///{tmp_path / 'whole.db'}")
+    known = whole.store()
+    expected = walk_forward(FILE, "EURUSD", "1h", 5, threads=1, device="cpu", store=known, data_dir=whole.folder)
+    place = placed(tmp_path / "far", f"sqlite:///{tmp_path / 'far.db'}")
+    monkeypatch.setenv("KTRDR_DATA_DIR", str(place.folder))
+    store = place.store()
+    asked = ("--folds", "5", "--threads", "1", "--device", "cpu", "--ray", cluster.address)
+    driver = place.begin("walk-forward", "mine.yaml", "EURUSD", "1h", *asked)
+    operation: Operation = wait_for(lambda: next(iter(store.list(kind="walkforward")[0]), None), PATIENCE_S)
+    wait_for(lambda: store.parts([operation.id]), PATIENCE_S)
+    at_the_loss = len(store.parts([operation.id])[operation.id])
+    cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+    said = driver.communicate(timeout=PATIENCE_S)
+    assert driver.returncode == 0, said
+    assert at_the_loss < 15
+    outcome = store.outcome(operation.id)
+    assert outcome is not None
+    assert outcome.result_hash == expected.result_hash
+    stages = [part.stage for part in store.parts([operation.id])[operation.id]]
+    assert sorted(map(str, stages)) == sorted(stage for fold in range(1, 6) for stage in stages_of(fold))
+    assert len(store.trials("EURUSD", "1h", 0, 2**62)) == 5
+    store.close()
+    known.close()

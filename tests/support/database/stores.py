@@ -12,8 +12,11 @@ from sqlalchemy import text
 
 from ktrdr.operations.models import Capability, Claim, Lease, Operation, Trial
 from ktrdr.operations.owner import Owner
+from ktrdr.operations.store.adoption import FinishedPart
 from ktrdr.operations.store.store import Store
+from ktrdr.operations.store.submissions import new_id
 from ktrdr.operations.store.tables import metadata
+from ktrdr.profile import DEFAULT_THREADS
 from support.database import tape
 
 PROFILE = {"torch": "2.10", "cpu_capability": "AVX2"}
@@ -47,6 +50,13 @@ def part(store: Store, parent: Claim, stage: str) -> Claim:
     claim = store.claim_child(parent.lease, stage, "backtest", SPEC)
     assert isinstance(claim, Claim)
     return claim
+
+
+def finished_part(stage: str, *, trial: Trial | None = None) -> FinishedPart:
+    """A backtest that was computed whole elsewhere."""
+    new = new_id("backtest")
+    done = ({"bar": tape.LAST}, tape.segments(0, tape.LAST), tape.OUTCOME, trial)
+    return FinishedPart(new, stage, "backtest", SPEC, DEFAULT_THREADS, None, CAPABILITY, *done)
 
 
 def claim_next(store: Store, who: Owner | None = None, worker_id: str = "one", **more: Any) -> Claim | None:

@@ -15,6 +15,7 @@ from ktrdr.operations.owner import Owner
 from ktrdr.operations.running.cancellation import Token
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.store import Store
+from ktrdr.operations.units.cluster import units_at
 from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.training.train import run_settings
 
@@ -35,6 +36,7 @@ def walk_forward(
     *,
     threads: int = DEFAULT_THREADS,
     note: str | None = None,
+    ray: str | None = None,
     store: Store | None = None,
     bridge: ProgressBridge | None = None,
     cancellation_token: Token | None = None,
@@ -50,6 +52,7 @@ def walk_forward(
         folds: trainings, each with its test.
         threads: torch threads.
         note: words by which a person tells the run from others.
+        ray: address of a Ray cluster that runs the folds, with the same bits; needs ``ktrdr[cluster]``.
         store: database; None opens the default one.
         bridge: receives progress reports.
         cancellation_token: asked between blocks whether to stop; the run is saved before it raises ``Cancelled``.
@@ -57,5 +60,7 @@ def walk_forward(
         options: `WalkForwardOptions`.
     """
     request = WalkForwardRequest.of(strategy, symbol, timeframe, folds, **options)
-    io = RunIO(store or Store.open(), token=cancellation_token or Token(), bridge=bridge, data_dir=data_dir)
+    units = units_at(ray)
+    token = cancellation_token or Token()
+    io = RunIO(store or Store.open(), token=token, bridge=bridge, data_dir=data_dir, units=units)
     return KIND.run(begin(io.store, request, threads=threads, note=note), io)

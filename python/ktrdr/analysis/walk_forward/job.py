@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
 
 from ktrdr._types import Json
-from ktrdr.analysis.splits import Window
+from ktrdr.analysis.walk_forward.fold import FoldWork, fold_runs, stages_of
 from ktrdr.analysis.walk_forward.plan import Plan
 from ktrdr.analysis.walk_forward.request import WalkForwardRequest
-from ktrdr.analysis.walk_forward.result import FoldRuns, WalkForwardResult
+from ktrdr.analysis.walk_forward.result import WalkForwardResult
 from ktrdr.backtesting.job.stored import stored_results
 from ktrdr.backtesting.results import BacktestResults
-from ktrdr.errors import DataTooShort, KtrdrError, LabelsEmpty
 from ktrdr.operations.models import Claim
-from ktrdr.operations.running.children import Parts, parent_of
+from ktrdr.operations.running.children import parent_of
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.running.save_point import StateSavePoint
 from ktrdr.operations.store.store import Store
-from ktrdr.time import iso
-from ktrdr.training.run.result import TrainResult
-
-_PARTS = ("training", "in-sample", "test")
 
 
 def run(claim: Claim, io: RunIO) -> WalkForwardResult:
@@ -31,8 +27,9 @@ def run(claim: Claim, io: RunIO) -> WalkForwardResult:
     """
     operation = claim.operation
     request = WalkForwardRequest.of_spec(operation.spec)
-    stages = [_stage(number, part) for number in range(1, request.folds + 1) for part in _PARTS]
-    with parent_of(claim, io, stages) as (recorder, parts):
+    folds = range(1, request.folds + 1)
+    groups = [stages_of(number) for number in folds]
+    with parent_of(claim, io, [*chain.from_iterable(groups)]) as (recorder, parts):
         plan = Plan.of(request, operation.threads, io.data_dir)
         recorder.record_start()
         if claim.saved is None:
@@ -40,38 +37,12 @@ def run(claim: Claim, io: RunIO) -> WalkForwardResult:
         else:
             assert isinstance(claim.saved.opened, Plan)
             claim.saved.opened.require_same(plan, operation.id)
-        runs = list(_folds(request, plan, parts))
+        parts.compute(FoldWork.of(claim, plan, io), groups)
+        runs = [fold_runs(request, plan, number, parts) for number in folds]
         manifest = _manifest(request, plan, operation.threads, operation.id)
         result = WalkForwardResult.of(runs, identity=plan.identity.hex(), manifest=manifest, notices=claim.notices)
         recorder.complete(result)
     return result
-
-
-def _folds(request: WalkForwardRequest, plan: Plan, parts: Parts) -> Iterator[FoldRuns]:
-    for number, window in enumerate(plan.windows, 1):
-        try:
-            training = parts.run(_stage(number, "training"), "training", request.training_of(window).to_spec())
-        except (DataTooShort, LabelsEmpty) as error:
-            raise _of_fold(error, number, window, request.folds) from None
-        assert isinstance(training, TrainResult)
-        model = training.model_id
-        fitted = training.metadata.in_sample
-        assert fitted is not None
-        inside = parts.run(_stage(number, "in-sample"), "backtest", request.in_sample_of(fitted, model).to_spec())
-        test = parts.run(_stage(number, "test"), "backtest", request.test_of(window, model).to_spec())
-        yield FoldRuns(window, training, cast("BacktestResults", inside), cast("BacktestResults", test))
-
-
-def _of_fold(error: DataTooShort | LabelsEmpty, number: int, window: Window, folds: int) -> KtrdrError:
-    """Returns the error of a fold's training, with the fold and its bars in its place."""
-    span = f"{iso(window.train_from_ns)} to {iso(window.train_until_ns)}"
-    what = f"fold {number} of {folds}, trained on {span}: {error.what}"
-    hint = "give a longer range, fewer folds, or a larger --train-share"
-    return type(error)(**error.fields() | {"what": what, "hint": hint})
-
-
-def _stage(number: int, part: str) -> str:
-    return f"fold {number} {part}"
 
 
 def _manifest(request: WalkForwardRequest, plan: Plan, threads: int, operation_id: str) -> dict[str, Any]:

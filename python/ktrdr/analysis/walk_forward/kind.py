@@ -25,6 +25,7 @@ class WalkForwardKind(DeferredKind):
 
     name = "walkforward"
     tables = ("equity",)
+    in_units = True
 
     def capability(self) -> Capability:
         """Returns the numeric profile of its parts, and the version of the rules that join them; imports torch."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ktrdr._types import Json
 from ktrdr.control import ProgressBridge, SilentBridge
+from ktrdr.errors import Cancelled
 from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Claim, Operation, Result
 from ktrdr.operations.running.foreground import run_claim
@@ -16,6 +18,9 @@ from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.running.progress import Progress
 from ktrdr.operations.running.recorder import Recorder, patiently
 from ktrdr.operations.running.session import recorded
+from ktrdr.operations.store.adoption import FinishedPart
+from ktrdr.operations.store.store import Store
+from ktrdr.operations.units.local import HERE, Work
 from ktrdr.settings import store_patience_seconds
 
 _STEPS = 1_000
@@ -90,6 +95,33 @@ class Parts:
         result = run_child(self._claim, replace(self._io, bridge=bridge), stage, kind, spec, threads=threads)
         bridge.finish()
         return result
+
+    def compute(self, work: Work[Sequence[FinishedPart]], groups: Sequence[Sequence[str]]) -> None:
+        """Computes groups of stages where the units of the run are computed; stores each as soon as it is there.
+
+        Unit ``n`` of the work is the group of that number. A group of which a part has begun here is left to `run`, and
+        so are all in this process, which saves them on the way.
+        """
+        io = self._io
+        if io.units == HERE:
+            return
+        parent = self._claim.operation
+        begun = part_stages(io.store, parent.id)
+        waiting = [number for number, stages in enumerate(groups) if begun.isdisjoint(stages)]
+        done = len(groups) - len(waiting)
+        patience_s = store_patience_seconds()
+        for number, parts in io.units.run(work, waiting, io.token):
+            patiently(partial(io.store.adopt, self._claim.lease, parts), patience_s)
+            done += 1
+            figures = {**_UNPACED, "stage": groups[number][-1]}
+            self._progress.report(parent.kind, _STEPS * len(self._stages) * done // len(groups), None, figures)
+        if done < len(groups):
+            raise Cancelled("stopped between two units", found=f"{done} of {len(groups)} groups of parts")
+
+
+def part_stages(store: Store, operation_id: str) -> set[str | None]:
+    """Returns the stages of an operation that have begun."""
+    return {part.stage for part in store.parts([operation_id]).get(operation_id, ())}
 
 
 class _StageBridge:

@@ -254,7 +254,7 @@ def claim_child(
     The lease of the parent decides: whoever held the part before has lost the parent, so the part's own lease does not
     count. A completed part is returned as it is.
     """
-    _extend(connection, parent, lease_s)
+    extend(connection, parent, lease_s)
     part = submit(connection, child_id, request, stage_key(parent.operation_id, stage), parent.operation_id)
     if part.status is Status.COMPLETED:
         return part
@@ -268,7 +268,7 @@ def claim_child(
     return _loaded_or_failed(connection, part.id, parent.owner)
 
 
-def _extend(connection: Connection, parent: Lease, lease_s: float) -> None:
+def extend(connection: Connection, parent: Lease, lease_s: float) -> None:
     """Extends the lease of a parent; ``LeaseLost`` if it is another process's. Its generation is its own affair."""
     mine = (
         operations.c.id == parent.operation_id,

@@ -78,12 +78,12 @@ def save(connection: Connection, lease: Lease, point: Saved, progress: Json, lea
         if _is_saved(connection, following, point.snapshot):
             return following
         raise _lost(lease)
-    _add_segments(connection, following, point.segments)
+    add_segments(connection, following, point.segments)
     snapshot = point.snapshot
     row = {"generation": following.generation, "bar": point.bar, "snapshot": snapshot, "hash": digest(snapshot)}
     connection.execute(insert(checkpoints).values(operation_id=lease.operation_id, saved_at=now(), **row))
     if point.trial is not None:
-        _log(connection, lease, point.identity.hex(), point.trial)
+        log_trial(connection, lease, point.identity.hex(), point.trial)
     old = checkpoints.c.generation <= following.generation - GENERATIONS_KEPT
     connection.execute(delete(checkpoints).where(checkpoints.c.operation_id == lease.operation_id, old))
     return following
@@ -104,7 +104,8 @@ def _progress(progress: Json) -> dict[str, Any]:
     return {"progress": to_json(progress), "progress_seq": operations.c.progress_seq + 1}
 
 
-def _add_segments(connection: Connection, lease: Lease, segments: Iterable[Segment]) -> None:
+def add_segments(connection: Connection, lease: Lease, segments: Iterable[Segment]) -> None:
+    """Inserts rows of a ledger under the generation of the lease."""
     rows = [
         {
             "operation_id": lease.operation_id,
@@ -138,14 +139,14 @@ def complete(
         if _is_written(connection, following, completed, select(true()).where(*same).exists()):
             return
         raise _lost(lease)
-    _add_segments(connection, following, segments)
+    add_segments(connection, following, segments)
     connection.execute(insert(results).values(outcome_row(connection, lease.operation_id, outcome)))
     if trial is not None:
-        _log(connection, lease, outcome.identity, trial)
+        log_trial(connection, lease, outcome.identity, trial)
     connection.execute(delete(checkpoints).where(checkpoints.c.operation_id == lease.operation_id))
 
 
-def _log(connection: Connection, lease: Lease, identity: str, trial: Trial) -> None:
+def log_trial(connection: Connection, lease: Lease, identity: str, trial: Trial) -> None:
     """Logs a trial unless the log has it of this operation."""
     kind = connection.execute(select(operations.c.kind).where(operations.c.id == lease.operation_id)).scalar_one()
     row = trial_row(lease.operation_id, kind, identity, trial)

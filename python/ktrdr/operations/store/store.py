@@ -27,7 +27,8 @@ from ktrdr.operations.models import (
     WorkerRecord,
 )
 from ktrdr.operations.owner import Owner
-from ktrdr.operations.store import changes, claims, fence, fleet, reads, submissions
+from ktrdr.operations.store import adoption, changes, claims, fence, fleet, reads, submissions
+from ktrdr.operations.store.adoption import FinishedPart
 from ktrdr.operations.store.claims import Capabilities
 from ktrdr.operations.store.database import Database, database_url
 from ktrdr.operations.store.migrations.schema import bring_to_head
@@ -249,6 +250,17 @@ class Store:
         if isinstance(found, SnapshotUnrecoverable):
             raise found
         return found
+
+    def adopt(self, parent: Lease, parts: Sequence[FinishedPart]) -> None:
+        """Stores parts that were computed whole elsewhere, all or none: none where a stage of them has begun here.
+
+        ``LeaseLost`` if the parent is another process's now. Repeating it changes nothing.
+        """
+        self._database.repeat(lambda connection: adoption.adopt(connection, parent, parts, self._lease_s))
+
+    def finished_parts(self, operation_id: str) -> Sequence[FinishedPart]:
+        """Returns the completed parts of an operation with all that is stored of them, oldest first."""
+        return self._database.read(partial(adoption.finished_parts, parent_id=operation_id))
 
     # fenced writes of the owner: LeaseLost if another process owns the operation now
 

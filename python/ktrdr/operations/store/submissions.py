@@ -93,7 +93,7 @@ def submit(
     if row is None:
         if max_pending is not None:
             require_room(connection, max_pending)
-        _insert(connection, operation_id, request, idempotency_key=key, parent_id=parent_id)
+        insert_operation(connection, operation_id, request, idempotency_key=key, parent_id=parent_id)
     elif row.body_hash != request.body_hash:
         raise IdempotencyConflict(
             "the key was used for another request", where="idempotency_key", found=key, hint=f"it made {row.id}"
@@ -137,7 +137,7 @@ def begin_here(
         "semantics": capability.semantics,
         "started_at": now(),
     }
-    _insert(connection, operation_id, request, **row)
+    insert_operation(connection, operation_id, request, **row)
     begun = find(connection, operation_id)
     return Claim(begun, Lease(begun.id, begun.epoch, begun.generation, owner), None)
 
@@ -170,7 +170,7 @@ def fork(
         parent.model_id if model_id is None else model_id,
         note,
     )
-    _insert(connection, fork_id, request, generation=1, forked_from=to_json(origin))
+    insert_operation(connection, fork_id, request, generation=1, forked_from=to_json(origin))
     _copy(connection, row, fork_id)
     return find(connection, fork_id)
 
@@ -198,7 +198,8 @@ def _copy(connection: Connection, row: Row[Any], fork_id: str) -> None:
     connection.execute(insert(ledger_segments).from_select(["operation_id", "generation", *names], rows))
 
 
-def _insert(connection: Connection, operation_id: str, request: Request, **more: object) -> None:
+def insert_operation(connection: Connection, operation_id: str, request: Request, **more: object) -> None:
+    """Inserts the row of a new operation, pending unless ``more`` says otherwise, and seals its request."""
     row: dict[str, Any] = {
         "id": operation_id,
         "kind": request.kind,

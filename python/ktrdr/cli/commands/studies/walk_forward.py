@@ -15,17 +15,20 @@ from ktrdr.cli.runs.options import (
     Flag,
     Note,
     QueueWorker,
+    RayAddress,
     Settings,
     SlotThreads,
     StrategyName,
     Whole,
     naming_flags,
+    refuse_both,
     rules_of,
 )
 from ktrdr.profile import DEFAULT_THREADS
 
 if TYPE_CHECKING:
     from ktrdr.analysis.walk_forward.request import WalkForwardOptions, WalkForwardRequest
+    from ktrdr.operations.units.local import Units
 
 
 @Parameter(name="*")
@@ -89,6 +92,7 @@ def walk_forward(
     options: FoldOptions = NO_OPTIONS,
     threads: SlotThreads = None,
     note: Note = None,
+    ray: RayAddress = None,
     worker: QueueWorker = None,
 ) -> CommandResult:
     """Retrain on successive spans and backtest each on the bars that follow it; the tests are joined into one record.
@@ -101,24 +105,26 @@ def walk_forward(
         Number of trainings, each with its test.
     """
     from ktrdr.analysis.walk_forward.request import WalkForwardRequest
+    from ktrdr.operations.units.cluster import units_at
 
     if worker is None:
         require("torch", "safetensors")
+    units = units_at(refuse_both(ray, worker))
     with naming_flags():
         here = check_threads(DEFAULT_THREADS if threads is None else threads)
         request = WalkForwardRequest.of(strategy, symbol, timeframe, folds, **options.parameters())
     if worker is None:
-        return _here(request, here, note)
+        return _here(request, here, note, units)
     from ktrdr.cli.runs import client
     from ktrdr.worker.client import WorkerClient
 
     return client.queued(WorkerClient(worker).walk_forward(client.start_body(request, threads, note)), worker)
 
 
-def _here(request: WalkForwardRequest, threads: int, note: str | None) -> CommandResult:
+def _here(request: WalkForwardRequest, threads: int, note: str | None, units: Units) -> CommandResult:
     from ktrdr.analysis.walk_forward.foreground import begin
     from ktrdr.cli.runs.foreground import in_foreground
     from ktrdr.operations.store.store import Store
 
     store = Store.open()
-    return in_foreground(lambda _: begin(store, request, threads=threads, note=note), store)
+    return in_foreground(lambda _: begin(store, request, threads=threads, note=note), store, units=units)
