@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 import signal
 import socket
@@ -105,6 +106,27 @@ def test_framing_errors_are_answered_400_and_closed(running: Service, text: byte
     head, _, body = said.partition(b"\r\n\r\n")
     assert json.loads(body)["error"]["code"] == "http_invalid"
     assert b"frame-ancestors 'none'" in head
+
+
+def test_requests_of_clients_that_have_left_are_not_carried_out(running: Service) -> None:
+    """A worker that was stopped for a while, or overloaded, has a queue of them; they have tried elsewhere since."""
+
+    def carried_out() -> int:
+        with running.client() as client:
+            found = re.search(r'requests_total{method="GET",route="/workers".*} ([0-9.]+)', client.get("/metrics").text)
+        return 0 if found is None else int(float(found[1]))
+
+    request = b"GET /workers HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    before = carried_out()
+    running.process.send_signal(signal.SIGSTOP)
+    for _ in range(50):
+        with running.connect() as connection:
+            connection.sendall(request)
+    with running.connect() as patient:
+        patient.sendall(request)
+        running.process.send_signal(signal.SIGCONT)
+        assert whole_answer(patient).startswith(b"HTTP/1.1 200 ")
+    assert carried_out() - before == 1
 
 
 def test_one_damaged_row_blinds_nothing(place: Place, running: Service, store: Store) -> None:

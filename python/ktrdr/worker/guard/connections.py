@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import resource
+import socket
 from typing import Any, Final
 
 import h11
@@ -18,6 +19,9 @@ HEADER_SECONDS: Final = 10.0
 UNREAD_SECONDS: Final = 60.0
 _MOST_CONNECTIONS: Final = 1_024
 _FILES_KEPT_BACK: Final = 64
+_TCP_INFO: Final = getattr(socket, "TCP_INFO", None)
+"""Of Linux; elsewhere it is not known early that a client has left."""
+_CLOSE_WAIT: Final = 8
 _PHRASES: Final = {400: "Bad Request", 408: "Request Timeout", 503: "Service Unavailable"}
 
 log = logging.getLogger("ktrdr.worker")
@@ -58,8 +62,14 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Takes bytes; a request whose head does not end in time is refused, however its bytes drip in."""
+        """Takes bytes; a request whose head does not end in time is refused, however its bytes drip in.
+
+        Those of a client that has left are nobody's request.
+        """
         if self.transport.is_closing():
+            return
+        if self._is_left():
+            self.transport.close()
             return
         super().data_received(data)
         if self.cycle is not None and not self.cycle.response_complete:
@@ -88,6 +98,16 @@ class Connection(H11Protocol):
             self.transport.abort()
         else:
             self._refuse(400, HttpInvalid("not an HTTP request"))
+
+    def _is_left(self) -> bool:
+        """Returns True if the client has closed its end behind the bytes that have come.
+
+        In the queue of a worker that could not keep up most requests are of clients that have tried elsewhere since.
+        """
+        if _TCP_INFO is None:
+            return False
+        state = self.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, _TCP_INFO, 1)
+        return bool(state[0] == _CLOSE_WAIT)
 
     def _await_request(self) -> None:
         self._request_by = self.loop.call_later(HEADER_SECONDS, self._is_late)
