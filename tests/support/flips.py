@@ -67,8 +67,8 @@ class World:
     """Things that have been restored or read to their end once: equal bytes need not be again."""
 
     @classmethod
-    def make(cls, folder: Path) -> World:
-        """Makes one; the environment names its data folder and its strategies."""
+    def make(cls, folder: Path, url: str = "") -> World:
+        """Makes one; the environment names its data folder and its strategies. By default the database is SQLite."""
         repository = Repository(folder)
         frame = worlds.bars(N_BARS, "mlp")["1h"]
         repository.store(BarSeries.from_frame(frame, "EURUSD", Timeframe.H1))
@@ -78,7 +78,7 @@ class World:
         import yaml
 
         (folder / "strategies" / f"{file['name']}.yaml").write_text(yaml.safe_dump(file, sort_keys=False))
-        store = Store.open(f"sqlite:///{folder / 'ktrdr.db'}")
+        store = Store.open(url or f"sqlite:///{folder / 'ktrdr.db'}")
         asked: dict[str, Any] = {"start": "2024-01-20", "threads": 1, "store": store, "data_dir": folder}
         done = run(file["name"], "EURUSD", "1h", **asked).manifest["operation"]
         stop = StopAt(5_000)
