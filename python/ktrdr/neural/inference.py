@@ -137,14 +137,16 @@ def _window_block(values: NDArray[np.float32], start: int, buffer: NDArray[np.fl
     rows = values[first : start + len(buffer)]
     lead = first - (start - length + 1)  # rows that the first windows lack
     count = min(len(values) - start, len(buffer))
-    padded = np.zeros((count + length - 1, buffer.shape[2]), np.float32)
-    padded[lead:] = rows
-    windows = np.lib.stride_tricks.sliding_window_view(padded, length, axis=0)
-    np.copyto(buffer[:count], windows.transpose(0, 2, 1))
+    if lead:
+        rows = np.concatenate([np.zeros((lead, buffer.shape[2]), np.float32), rows])
+    step, item = rows.strides
+    # sliding_window_view checks its axes for as long as the copy takes
+    windows = np.lib.stride_tricks.as_strided(rows, (count, *buffer.shape[1:]), (step, step, item), writeable=False)
+    np.copyto(buffer[:count], windows)
     buffer[count:] = 0.0
-    if lead == 0 and _all_finite(padded):
+    if lead == 0 and _all_finite(rows):
         return None
-    bad = _undefined_rows(padded)
+    bad = _undefined_rows(rows)
     bad[:lead] = True
     undefined = np.zeros(len(buffer), np.bool_)
     undefined[:count] = np.lib.stride_tricks.sliding_window_view(bad, length).any(axis=1)
