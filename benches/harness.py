@@ -2,6 +2,7 @@
 
     python -m benches.harness            all of them
     python -m benches.harness pipeline   one of them
+    python -m benches.harness scale      cost by length, up to 1e8 bars: minutes, and only by its name
 
 A row that misses its target makes the exit status 1.
 """
