@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,6 +131,33 @@ def rules_to_json(execution: Execution, decisions: Decisions, metrics: Metrics) 
     Decisions that are not given are neutral: every signal passes, and a sell opens a short where ``allow_short``
     allows it.
     """
+    given = (execution, decisions, metrics)
+    # Parsing takes as long as a short run, and loops over signals run the same rules again and again.
+    return _known_json(_Given(repr(given), given)) if _is_literal(given) else _json(execution, decisions, metrics)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """Rules as a caller wrote them, of builtin types alone: the text says all there is to know."""
+
+    text: str
+    rules: tuple[Execution, Decisions, Metrics] = field(compare=False)
+
+
+def _is_literal(value: object) -> bool:
+    if type(value) is dict:
+        return all(type(key) is str and _is_literal(part) for key, part in value.items())
+    if type(value) in (list, tuple):
+        return all(map(_is_literal, cast("list[object]", value)))
+    return value is None or type(value) in (str, int, float, bool)
+
+
+@lru_cache(maxsize=64)
+def _known_json(given: _Given) -> str:
+    return _json(*given.rules)
+
+
+def _json(execution: Execution, decisions: Decisions, metrics: Metrics) -> str:
     trade = execution if isinstance(execution, ExecutionRules) else parse_execution(execution)
     decide = decisions if isinstance(decisions, DecisionRules) else over_neutral(decisions)
     measure = metrics if isinstance(metrics, MetricsRules) else parse_metrics(metrics)

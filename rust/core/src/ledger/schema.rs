@@ -244,11 +244,17 @@ impl Decisions {
     #[must_use]
     pub fn counts(&self) -> [u64; Decision::NAMES.len()] {
         let mut counts = [0; Decision::NAMES.len()];
-        // A pass for each code over a part that stays in the first cache: vector lanes count what one table of counts,
-        // with the bars' long rows of one and the same code, would count one after the other.
         for part in self.code.chunks(usize::from(u8::MAX)) {
-            for (count, code) in counts.iter_mut().zip(0..) {
-                *count += u64::from(part.iter().fold(0_u8, |sum, &found| sum + u8::from(found == code)));
+            let count = |code: u8| u64::from(part.iter().fold(0_u8, |sum, &found| sum + u8::from(found == code)));
+            let first = part[0];
+            let same = count(first);
+            counts[usize::from(first)] += same;
+            // Most parts have one and the same code. Of the others each code is counted in vector lanes: one table of
+            // counts would take long rows of a code one after the other.
+            if same < part.len() as u64 {
+                for code in (0..Decision::NAMES.len()).filter(|&code| code != usize::from(first)) {
+                    counts[code] += count(code as u8);
+                }
             }
         }
         counts
