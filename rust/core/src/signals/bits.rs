@@ -74,11 +74,51 @@ impl SignalBits {
         first_bit(&self.orders[(position + 1) as usize], rows)
     }
 
-    /// Returns the first of `rows` whose decision is more than HOLD.
+    /// Calls `see` with each of `rows` whose decision is more than HOLD, in order.
     #[inline]
-    pub fn next_noted(&self, rows: Range<usize>) -> Option<usize> {
-        first_bit(&self.noted, rows)
+    pub fn each_noted(&self, rows: Range<usize>, mut see: impl FnMut(usize)) {
+        for word in rows.start / WORD_ROWS..rows.end.div_ceil(WORD_ROWS) {
+            let mut left = self.noted[word] & bits_of(word, &rows);
+            while left != 0 {
+                see(word * WORD_ROWS + left.trailing_zeros() as usize);
+                left &= left - 1;
+            }
+        }
     }
+}
+
+/// Rows of a block as bits.
+#[derive(Debug, Default)]
+pub(crate) struct RowBits(Vec<u64>);
+
+impl RowBits {
+    /// Starts with none of so many rows.
+    pub fn none(rows: usize) -> Self {
+        Self(vec![0; rows.div_ceil(WORD_ROWS)])
+    }
+
+    /// Adds a range of rows.
+    #[inline]
+    pub fn add(&mut self, rows: &Range<usize>) {
+        for word in rows.start / WORD_ROWS..rows.end.div_ceil(WORD_ROWS) {
+            self.0[word] |= bits_of(word, rows);
+        }
+    }
+
+    /// Returns true if a row is among them.
+    #[inline]
+    pub fn has(&self, row: usize) -> bool {
+        self.0[row / WORD_ROWS] >> (row % WORD_ROWS) & 1 != 0
+    }
+}
+
+/// Returns the bits of a word that are rows of a range, which has rows in it.
+#[inline]
+fn bits_of(word: usize, rows: &Range<usize>) -> u64 {
+    let first = word * WORD_ROWS;
+    let before = rows.start.saturating_sub(first);
+    let behind = (first + WORD_ROWS).saturating_sub(rows.end);
+    if before + behind >= WORD_ROWS { 0 } else { (u64::MAX << before) & (u64::MAX >> behind) }
 }
 
 #[inline]
@@ -111,7 +151,7 @@ fn padded<T: Copy>(values: &[T], beyond: T) -> [T; WORD_ROWS] {
 
 #[cfg(test)]
 mod tests {
-    use super::SignalBits;
+    use super::{RowBits, SignalBits};
     use crate::market::bars::Bars;
     use crate::market::columns::Columns;
     use crate::rules::{Decisions, Filters};
@@ -145,6 +185,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn added_rows_are_had_and_no_others() {
+        for start in 0..130 {
+            for end in start..=130 {
+                let mut rows = RowBits::none(130);
+                rows.add(&(start..end));
+                assert!((0..130).all(|row| rows.has(row) == (start..end).contains(&row)), "{start}..{end}");
+            }
+        }
+    }
+
     fn compare(filter: &Filter, columns: &Columns<'_>) {
         let bits = SignalBits::of(filter, columns);
         let rows = columns.signals.len();
@@ -155,8 +206,11 @@ mod tests {
                 for position in [-1, 0, 1] {
                     let plain = (from..end).find(|&row| judged(row, position).is_order());
                     assert_eq!(bits.next_order(position, from..end), plain, "{position} {from}..{end}");
-                    let noted = (from..end).find(|&row| judged(row, position).decision() != Decision::Hold);
-                    assert_eq!(bits.next_noted(from..end), noted, "{from}..{end}");
+                    let noted: Vec<usize> =
+                        (from..end).filter(|&row| judged(row, position).decision() != Decision::Hold).collect();
+                    let mut seen = Vec::new();
+                    bits.each_noted(from..end, |row| seen.push(row));
+                    assert_eq!(seen, noted, "{from}..{end}");
                 }
             }
         }

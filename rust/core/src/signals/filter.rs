@@ -117,7 +117,7 @@ impl Filter {
     #[must_use]
     pub(crate) fn free_from_ns(&self, last_fill_ns: Option<i64>) -> Option<i64> {
         // Saturating: a long separation must not wrap into the past.
-        last_fill_ns.filter(|_| self.separation_ns > 0).map(|last| last.saturating_add(self.separation_ns))
+        last_fill_ns.filter(|_| self.separates()).map(|last| last.saturating_add(self.separation_ns))
     }
 
     /// Finds the first row that `judge` could let pass at some time.
@@ -170,6 +170,19 @@ impl Filter {
     /// Returns the threshold that confidences are compared with.
     pub(crate) fn threshold(&self) -> f32 {
         self.threshold
+    }
+
+    /// Returns the code of the decision on each confident signal, from `ENTER_SHORT` on, that no fill holds back.
+    pub(crate) fn codes(&self, position: i8) -> [u8; 8] {
+        std::array::from_fn(|place| {
+            let signal = Columns::ENTER_SHORT + place as i8;
+            self.judge(signal, 1.0, 0, None, position).decision() as u8
+        })
+    }
+
+    /// Returns true if a signal has to wait after a fill.
+    pub(crate) fn separates(&self) -> bool {
+        self.separation_ns > 0
     }
 
     /// Returns true if a SELL may do something to a position of that direction.

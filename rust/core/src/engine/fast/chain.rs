@@ -24,15 +24,12 @@ use crate::money::account::Account;
 use crate::money::holding::Holding;
 use crate::orders::matching::{Levels, Reason};
 use crate::orders::order::Order;
-use crate::signals::bits::SignalBits;
+use crate::signals::bits::{RowBits, SignalBits};
 use crate::signals::filter::Decision;
 use crate::time::rows_before;
 
 /// Rows from which on a plain loop is faster than eight rows at a time.
 const LONG_ROWS: usize = 64;
-
-/// Codes of decisions by which their column grows.
-const CODE_ROWS: usize = 256;
 
 /// Rows of a chain with everything they change.
 pub(crate) struct Chain<'a> {
@@ -64,6 +61,30 @@ struct Progress {
     held: usize,
     /// Decisions written before the chain.
     decided: usize,
+    /// Position at the close of each row.
+    positions: Positions,
+}
+
+/// The direction of the position at the close of each row of a block.
+struct Positions {
+    long: RowBits,
+    short: RowBits,
+}
+
+impl Positions {
+    fn none(rows: usize) -> Self {
+        Self { long: RowBits::none(rows), short: RowBits::none(rows) }
+    }
+
+    #[inline]
+    fn add(&mut self, direction: i8, rows: &Range<usize>) {
+        if direction > 0 { self.long.add(rows) } else { self.short.add(rows) }
+    }
+
+    #[inline]
+    fn at(&self, row: usize) -> i8 {
+        i8::from(self.long.has(row)) - i8::from(self.short.has(row))
+    }
 }
 
 /// A round trip whose fills follow from two signals.
@@ -91,11 +112,16 @@ impl Chain<'_> {
         let marked = self.writer.ledger.equity.len();
         let decided = self.writer.ledger.decisions.code.len();
         let Range { start: first, end } = range;
-        let mut progress = Progress { first, row: first, end, held: 0, decided };
+        // Bits instead of a number a row: a round trip changes a word or two.
+        let positions = Positions::none(end);
+        let mut progress = Progress { first, row: first, end, held: 0, decided, positions };
         let outcome = self.follow(&mut progress);
         // Before an error is returned: the rows until then are part of the ledger.
         let taken = first..progress.row;
         self.add(taken.clone(), marked, progress.held);
+        if self.plan.record_decisions && !self.plan.filter.separates() {
+            self.decide(taken.clone(), &progress);
+        }
         outcome.map(|()| taken.len())
     }
 
@@ -107,7 +133,7 @@ impl Chain<'_> {
             let found = self.bits.next_order(0, from..end);
             let rows = progress.row..found.map_or(end, |row| row + 1);
             self.flat(rows.len());
-            self.record(rows.clone(), progress, self.state.last_fill_ns, 0);
+            self.judge(rows.clone(), progress, self.state.last_fill_ns, 0);
             progress.row = rows.end;
             let Some(row) = found else { break };
             // The next block executes the order, so it has to carry all that any rule may ask for.
@@ -161,7 +187,8 @@ impl Chain<'_> {
         let range = self.hold(&entry, &account, requirement, entry_row..exit_row)?;
         exit.pay(rules, &mut account);
         let gross_pnl = account.settle(exit.priced.rate);
-        self.record(entry_row..exit_row, progress, Some(entry_at.time), direction);
+        self.judge(entry_row..exit_row, progress, Some(entry_at.time), direction);
+        progress.positions.add(direction, &(entry_row..exit_row));
         let closing = self.order(decided, direction);
         let trip = RoundTrip { entry_row, exit_row, entry, exit, levels, requirement, range, gross_pnl };
         self.book(&trip, order.confidence, closing.confidence);
@@ -182,6 +209,7 @@ impl Chain<'_> {
         let trade_id = *next_trade_id;
         *next_trade_id += 1;
         *last_fill_ns = Some(exit_at.time);
+        // In the order of single bars: sums of money keep the bits of their order.
         metrics.fill(entry_costs);
         metrics.fill(exit_costs);
         self.writer.fill(entry.row(entry_at, trade_id, Reason::Signal, &entry_costs));
@@ -243,6 +271,7 @@ impl Chain<'_> {
         let balance = self.state.account.balance;
         let equity = &mut self.writer.ledger.equity;
         let end = equity.len() + rows;
+        // A plain fill writes whole pages faster than any loop of lanes.
         if rows >= LONG_ROWS {
             equity.resize(end, balance);
             return;
@@ -296,26 +325,45 @@ impl Chain<'_> {
         extremes.min_max()
     }
 
-    /// Writes what became of the signals of rows, the order at the last of them included.
-    fn record(&mut self, rows: Range<usize>, progress: &Progress, last_fill_ns: Option<i64>, direction: i8) {
-        if !self.plan.record_decisions {
+    /// Writes the decisions on rows where a fill can hold signals back; the order at the last of them is one.
+    fn judge(&mut self, rows: Range<usize>, progress: &Progress, last_fill_ns: Option<i64>, direction: i8) {
+        let filter = &self.plan.filter;
+        if !self.plan.record_decisions || !filter.separates() {
             return;
         }
         let codes = &mut self.writer.ledger.decisions.code;
-        let mut from = rows.start;
-        while let Some(row) = self.bits.next_noted(from..rows.end) {
-            let signal = self.columns.signals[row];
+        let Progress { first, decided, .. } = *progress;
+        // A row without a signal or an undefined confidence has this code, whatever the position.
+        codes.resize(decided + rows.end - first, Decision::Hold as u8);
+        self.bits.each_noted(rows, |row| {
             let stamp_ns = self.rows.bars.timestamp[row];
+            let signal = self.columns.signals[row];
             let confidence = self.columns.confidence(row);
-            let verdict = self.plan.filter.judge(signal, confidence, stamp_ns, last_fill_ns, direction);
-            let at = progress.decided + row - progress.first;
-            // In steps, since most rows have a code that needs no look at them.
-            if codes.len() <= at {
-                codes.resize(at + CODE_ROWS, Decision::Hold as u8);
-            }
-            codes[at] = verdict.decision() as u8;
-            from = row + 1;
-        }
+            let verdict = filter.judge(signal, confidence, stamp_ns, last_fill_ns, direction);
+            codes[decided + row - first] = verdict.decision() as u8;
+        });
+    }
+
+    /// Writes the decisions on all rows of a chain where no fill holds signals back.
+    ///
+    /// Then a decision depends on signal, confidence and position alone, and a table has most of them: the branches of
+    /// `judge` would be taken by chance.
+    fn decide(&mut self, rows: Range<usize>, progress: &Progress) {
+        let filter = &self.plan.filter;
+        let tables = [-1, 0, 1].map(|position| filter.codes(position));
+        let codes = &mut self.writer.ledger.decisions.code;
+        codes.resize(progress.decided + rows.len(), Decision::Hold as u8);
+        let codes = &mut codes[progress.decided..];
+        self.bits.each_noted(rows.clone(), |row| {
+            let confidence = self.columns.confidence(row);
+            let signal = self.columns.signals[row];
+            // Confidence decides before the position does, so any position gives the code of the others.
+            codes[row - rows.start] = if filter.is_confident(confidence) {
+                tables[(progress.positions.at(row) + 1) as usize][(signal - Columns::ENTER_SHORT) as usize]
+            } else {
+                filter.judge(signal, confidence, 0, None, 0).decision() as u8
+            };
+        });
     }
 
     /// Adds what all rows together add: marks to the metrics, signals and confidences to the decisions.
@@ -333,7 +381,6 @@ impl Chain<'_> {
             Some(column) => decisions.confidence.extend_from_slice(&column[rows]),
             None => decisions.confidence.resize(recorded, 1.0),
         }
-        decisions.code.resize(recorded, Decision::Hold as u8);
     }
 
     #[inline(always)]
