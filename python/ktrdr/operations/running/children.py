@@ -114,7 +114,8 @@ class Parts:
             patiently(partial(io.store.adopt, self._claim.lease, parts), patience_s)
             done += 1
             figures = {**_UNPACED, "stage": groups[number][-1]}
-            self._progress.report(parent.kind, _STEPS * len(self._stages) * done // len(groups), None, figures)
+            total = _STEPS * len(self._stages)
+            self._progress.report(parent.kind, total * done // len(groups), total, figures)
         if done < len(groups):
             raise Cancelled("stopped between two units", found=f"{done} of {len(groups)} groups of parts")
 

@@ -13,11 +13,13 @@ from ktrdr.operations import KINDS, resume
 from ktrdr.operations.models import Claim, Operation, Status
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.running.cancellation import Token
-from ktrdr.operations.running.children import run_child
+from ktrdr.operations.running.children import parent_of, run_child
 from ktrdr.operations.running.foreground import claim_for_resume, run_claim
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.running.recorder import Cadence
+from ktrdr.operations.store.adoption import FinishedPart
 from ktrdr.operations.store.store import Store
+from ktrdr.operations.units.local import Here
 from support.database import stores
 from support.process import toy
 from support.runs import toy_family
@@ -133,3 +135,29 @@ def test_a_part_takes_the_threads_of_its_parent(store: Store) -> None:
     claim = store.begin_here("family", {"parts": PARTS}, Owner.me(), threads=3)
     run_claim(claim, RunIO(store))
     assert {part.threads for part in store.parts([claim.operation.id])[claim.operation.id]} == {3}
+
+
+class There(Here):
+    """Another place than this process."""
+
+
+class Far:
+    """Parts that were computed whole elsewhere."""
+
+    threads = 1
+
+    def unit(self, number: int) -> list[FinishedPart]:
+        return [stores.finished_part("abc"[number])]
+
+
+def test_parts_from_elsewhere_count_as_progress_and_those_begun_here_stay(store: Store) -> None:
+    claim, io = begun(store)
+    with parent_of(claim, replace(io, units=There()), list("abc")) as (recorder, parts):
+        mine = parts.run("a", "toy", PARTS["a"])
+        parts.compute(Far(), [["a"], ["b"], ["c"]])
+        figures = recorder.progress.figures()
+    assert (figures["percentage"], figures["stage"]) == (100.0, "c")
+    assert statuses(store, claim.operation) == dict.fromkeys("abc", "completed")
+    kept = store.outcome(store.parts([claim.operation.id])[claim.operation.id][0].id)
+    assert kept is not None
+    assert kept.result_hash == mine.result_hash
