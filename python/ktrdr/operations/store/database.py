@@ -86,11 +86,15 @@ class Database:
     def __init__(self, url: URL) -> None:
         self._engine = _sqlite(url) if url.drivername == "sqlite" else _postgresql(url)
         self._writer = self._engine.execution_options(**{_WRITES: True})
+        # Every statement of a read sees one moment, as in SQLite: else an operation that is deleted between two of
+        # them would look like one that has lost its result.
+        one_moment = {} if url.drivername == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        self._reader = self._engine.execution_options(**one_moment)
         self._turn = threading.Lock() if url.drivername == "sqlite" else None
 
     def read(self, work: Callable[[Connection], _Result]) -> _Result:
-        """Runs ``work`` in a transaction that only reads."""
-        with _storage_errors(), self._engine.begin() as connection:
+        """Runs ``work`` in a transaction that only reads, and that sees the database at one moment."""
+        with _storage_errors(), self._reader.begin() as connection:
             return work(connection)
 
     def write(self, work: Callable[[Connection], _Result]) -> _Result:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from ktrdr.errors import LeaseLost, NotFound, ReferenceAmbiguous
 from ktrdr.operations.models import LATEST, Status, Trial
@@ -88,6 +90,22 @@ def test_an_overview_has_the_figures_the_parts_and_the_reasons(store: Store) -> 
     assert [dict(each.waiting) for each in found] == [{"": "no worker"}, {}, {}, {}]
     assert following is None
     assert store.overviews([]) == []
+
+
+def test_a_list_shows_one_moment(store: Store, open_store: Callable[[], Store]) -> None:
+    """An operation that is deleted while the list is read has not lost its result."""
+    done = stores.running(store)
+    stores.complete(store, done.lease)
+    other = open_store()
+
+    @event.listens_for(store._database._engine, "before_cursor_execute")
+    def delete(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "FROM results" in statement and other.list()[0]:
+            other.delete(done.operation.id)
+
+    assert [each.summary for each in store.listed()[0]] == [tape.OUTCOME.summary]
+    event.remove(store._database._engine, "before_cursor_execute", delete)
+    assert store.listed()[0] == []
 
 
 def test_pages_of_a_status_leave_none_out(store: Store) -> None:
