@@ -318,6 +318,17 @@ fn every_block_size_gives_the_same_bits() {
 }
 
 #[test]
+fn a_level_in_atr_needs_its_column() {
+    let mut world = World::flat(&[100.0, 101.0], &[0, 0]);
+    let exits = |level| rules(json!({"execution": {"exits": {"stop_loss": level}}}));
+    let refused = |world: &World, level| world.simulation(exits(level)).feed(&world.columns(), true).is_err();
+    assert!(refused(&world, json!({"atr": 2.0})));
+    assert!(!refused(&world, json!({"rate": 0.02})));
+    world.atr = Some(vec![1.0; 2]);
+    assert!(!refused(&world, json!({"atr": 2.0})));
+}
+
+#[test]
 fn feeding_after_the_end_and_ending_without_bars_are_refused() {
     let world = World::flat(&[100.0, 101.0], &[0, 0]);
     let mut simulation = world.simulation(rules(json!({})));
