@@ -22,7 +22,8 @@ def preload_torch() -> None:
     for folder in () if found is None else found.submodule_search_locations or ():
         file = Path(folder) / _LIBRARY
         if file.is_file():
-            Thread(target=_load, args=(file,), name="preload", daemon=True).start()
+            # No daemon: a process that ends in the middle of a library's start may crash.
+            Thread(target=_load, args=(file,), name="preload").start()
 
 
 def _load(file: Path) -> None:
