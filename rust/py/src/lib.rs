@@ -24,6 +24,12 @@ mod snapshot;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Gives back memory that threads of a sweep have left behind, which the next threads would not use.
+fn give_back() {
+    // SAFETY: the call takes no memory of ours, and any thread may make it.
+    unsafe { libmimalloc_sys::mi_collect(true) }
+}
+
 /// The compiled core of ktrdr.
 #[pyo3::pymodule]
 mod _core {

@@ -101,6 +101,7 @@ impl Simulation {
         let rows =
             Columns { bars: bars.bars()?, signals: signals.as_slice()?, confidence: slice(confidence.as_ref())? };
         let found = py.detach(|| ktrdr_core::sweep(&self.saved.run, rows, &changes, choices, threads));
+        crate::give_back();
         let found = found.map_err(|error| raise(py, &error))?;
         Ok((found.values.into_pyarray(py), found.blocks.into_pyarray(py), found.errors))
     }
