@@ -56,7 +56,9 @@ def stopped(folder: Path, store: Store) -> tuple[str, Any]:
             if done >= STOPPED:
                 token.cancel()
 
-    with pytest.raises(Cancelled):
+    with pytest.MonkeyPatch.context() as every_bar, pytest.raises(Cancelled):
+        # Reports are seconds apart otherwise, in which a fast machine ends the run.
+        every_bar.setattr("ktrdr.decision.job.session._REPORT_EVERY_S", 0.0)
         paper(
             file, "EURUSD", "1h", str(feed), store=store, data_dir=folder, threads=1, bridge=Stop(),
             cancellation_token=token,
