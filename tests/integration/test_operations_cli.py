@@ -36,13 +36,19 @@ def slow_hash(furnished: Path) -> str:
     return Place(furnished, "").expected("slow", end="2027-12-31").result_hash
 
 
-def begun(place: Place, bar: int, *words: str) -> tuple[subprocess.Popen[str], str]:
-    """A slow run in the foreground that has got that far, and its operation."""
+def placed(place: Place, *words: str) -> tuple[subprocess.Popen[str], str]:
+    """A slow run in the foreground that has just been stored, and its operation."""
     process = place.begin("backtest", "run", "slow.yaml", *RUN.split(), *words)
     store = place.store()
     (operation,) = wait_for(lambda: store.list()[0])
-    wait_for_bar(store, operation.id, bar)
     return process, operation.id
+
+
+def begun(place: Place, bar: int, *words: str) -> tuple[subprocess.Popen[str], str]:
+    """A slow run in the foreground that has got that far, and its operation."""
+    process, name = placed(place, *words)
+    wait_for_bar(place.store(), name, bar)
+    return process, name
 
 
 def test_ctrl_c_saves_and_resume_ends_on_the_same_bits(place: Place, slow_hash: str) -> None:
@@ -77,9 +83,11 @@ def test_a_second_ctrl_c_leaves_at_once_and_loses_little(place: Place, slow_hash
 
 
 def test_sigterm_lets_go_and_threads_may_not_change(place: Place, slow_hash: str) -> None:
-    process, name = begun(place, 3_000, "--json")
+    process, name = placed(place, "--json")
+    # At once: a run of seconds could end while a command starts.
     busy = place.call("operations", "resume", name)
     assert (busy.returncode, busy.stderr.split(":")[0]) == (4, "already_running")
+    wait_for_bar(place.store(), name, 3_000)
     process.send_signal(signal.SIGTERM)
     out, said = process.communicate(timeout=10)
     assert (process.returncode, json.loads(out)["status"]) == (130, "interrupted"), said
