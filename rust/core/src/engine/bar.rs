@@ -60,12 +60,6 @@ impl BarStep<'_> {
         self.place(self.order(signal, confidence))
     }
 
-    /// Returns the order that a signal asks for.
-    #[inline]
-    pub fn order_of(&self, signal: i8, confidence: f32) -> Order {
-        self.order(against(signal, self.state.direction()), Some(confidence))
-    }
-
     fn charge_financing(&mut self) {
         let Some(position) = &mut self.state.position else { return };
         let Some(charge) = self.plan.holding(position.net()).charge(&self.previous, self.row.time) else { return };
@@ -74,9 +68,7 @@ impl BarStep<'_> {
         self.state.metrics.finance(charge);
     }
 
-    /// Executes the order that is pending, if there is one, at the open of the bar.
-    #[inline]
-    pub fn execute_pending(&mut self) -> Result<(), Error> {
+    fn execute_pending(&mut self) -> Result<(), Error> {
         let Some(order) = self.state.pending.take() else { return Ok(()) };
         let Row { open, .. } = self.row;
         let previous = self.previous;

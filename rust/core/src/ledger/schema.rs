@@ -4,6 +4,7 @@
 //! schemas of data frames. A changed name or order changes every result hash.
 
 use crate::ledger::column::{ColumnMut, ColumnRef, ColumnSchema, Symbol, TableSchema, Value};
+use crate::market::columns::Columns;
 use crate::signals::filter::Decision;
 
 /// Rows that a journal has room for: its columns stay in the first two caches.
@@ -238,6 +239,15 @@ impl Decisions {
         self.signal.push(row.signal);
         self.confidence.push(row.confidence);
         self.code.push(row.code);
+    }
+
+    /// Appends signals and confidences of rows; their codes come from the caller.
+    pub(crate) fn take_signals(&mut self, rows: &Columns<'_>) {
+        self.signal.extend_from_slice(rows.signals);
+        match rows.confidence {
+            Some(column) => self.confidence.extend_from_slice(column),
+            None => self.confidence.resize(self.signal.len(), 1.0),
+        }
     }
 
     /// Returns how often each decision was made, in the order of `Decision::NAMES`.

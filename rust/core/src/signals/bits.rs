@@ -14,7 +14,7 @@ const WORD_ROWS: usize = 64;
 ///
 /// A chain of orders asks for the next row that matters from one place after the other. A bit answers that without a
 /// branch for each row, and without a second look at signals and confidences.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct SignalBits {
     /// Rows that pass the threshold and may place an order when short, flat and long.
     orders: [Vec<u64>; 3],
@@ -88,7 +88,7 @@ impl SignalBits {
 }
 
 /// Rows of a block as bits.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RowBits(Vec<u64>);
 
 impl RowBits {

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use prefetch_index::prefetch_index;
 
-use crate::engine::bar::{BarStep, against};
+use crate::engine::bar::against;
 use crate::engine::fast::hold;
 use crate::engine::fast::ranges::{BlockRanges, MinMax};
 use crate::engine::leg::{At, Leg};
@@ -138,8 +138,7 @@ impl Chain<'_> {
             let Some(row) = found else { break };
             // The next block executes the order, so it has to carry all that any rule may ask for.
             if rows.end == end {
-                let (signal, confidence) = self.signal(row);
-                self.state.pending = Some(self.bar(row).order_of(signal, confidence));
+                self.state.pending = Some(Order { atr: self.rows.row(row).atr, ..self.order(row, 0) });
                 break;
             }
             let mut order = Some(self.order(row, 0));
@@ -225,16 +224,12 @@ impl Chain<'_> {
         self.writer.trade(trade);
     }
 
-    fn signal(&self, row: usize) -> (i8, f32) {
-        (self.columns.signals[row], self.columns.confidence(row))
-    }
-
     /// Returns the order that a row places at a position of that direction.
     #[inline]
     fn order(&self, row: usize, direction: i8) -> Order {
-        let (signal, confidence) = self.signal(row);
+        let signal = against(self.columns.signals[row], direction);
         // Neither a level nor the size of these rules asks for ATR or volatility.
-        Order { signal: against(signal, direction), confidence: Some(confidence), atr: f64::NAN, sigma: None }
+        Order { signal, confidence: Some(self.columns.confidence(row)), atr: f64::NAN, sigma: None }
     }
 
     /// Executes an order at the open of a row.
@@ -371,29 +366,8 @@ impl Chain<'_> {
         let first_bar = self.rows.first_bar + rows.start as i64;
         let stamps = &self.rows.bars.timestamp[rows.clone()];
         self.state.metrics.mark_many(first_bar, stamps, &self.writer.ledger.equity[marked..], held);
-        if !self.plan.record_decisions {
-            return;
-        }
-        let decisions = &mut self.writer.ledger.decisions;
-        decisions.signal.extend_from_slice(&self.columns.signals[rows.clone()]);
-        let recorded = decisions.signal.len();
-        match self.columns.confidence {
-            Some(column) => decisions.confidence.extend_from_slice(&column[rows]),
-            None => decisions.confidence.resize(recorded, 1.0),
-        }
-    }
-
-    #[inline(always)]
-    fn bar(&mut self, index: usize) -> BarStep<'_> {
-        BarStep {
-            plan: self.plan,
-            state: self.state,
-            writer: self.writer,
-            rows: self.rows,
-            index,
-            row: self.rows.row(index),
-            previous: self.rows.previous(index),
-            last: false,
+        if self.plan.record_decisions {
+            self.writer.ledger.decisions.take_signals(&self.columns.rows(rows.start, rows.end));
         }
     }
 }

@@ -156,13 +156,7 @@ impl QuietStep<'_> {
         // The row that decides is recorded when its order is placed. Rows before the last one never pass.
         let end = if matches!(self.judge(last), Verdict::Pass(_)) { rows.end } else { last };
         let rows = rows.start..end;
-        let decisions = &mut self.writer.ledger.decisions;
-        decisions.signal.extend_from_slice(&self.columns.signals[rows.clone()]);
-        let recorded = decisions.signal.len();
-        match self.columns.confidence {
-            Some(column) => decisions.confidence.extend_from_slice(&column[rows.clone()]),
-            None => decisions.confidence.resize(recorded, 1.0),
-        }
+        self.writer.ledger.decisions.take_signals(&self.columns.rows(rows.start, rows.end));
         self.record_codes(rows);
     }
 
