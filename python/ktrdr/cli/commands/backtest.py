@@ -83,10 +83,6 @@ def run(
 def _begin(
     words: list[str], options: RunOptions, threads: int | None, note: str | None, worker: str | None
 ) -> CommandResult:
-    from ktrdr.neural.preload import preload_torch
-
-    if worker is None:
-        preload_torch()
     from ktrdr.backtesting.inputs.request import BacktestRequest
 
     count = DEFAULT_THREADS if threads is None else threads
