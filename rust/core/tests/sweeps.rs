@@ -77,6 +77,38 @@ proptest! {
     }
 }
 
+/// Draws scenarios that fill at the same rows, where nothing but signals places orders, and pay in other ways.
+///
+/// Some of them cannot pay for a lot or are liquidated on the way: they leave the others, and may meet them again.
+fn side_by_side(seed: u64, bars: usize) -> (World, Vec<Rules>) {
+    let mut draw = Draw::new(seed);
+    let mut world = draw::world(&mut draw, bars);
+    let mut changes = draw::rules(&mut draw);
+    draw::chained(&mut draw, &mut world, &mut changes);
+    changes["decisions"]["confidence_threshold"] = json!(draw.pick(&[0.0, 0.3]));
+    let scenarios = (0..8).map(|_| {
+        let mut other = draw::rules(&mut draw);
+        draw::chained(&mut draw, &mut World::flat(&[1.0; 4], &[0; 4]), &mut other);
+        let mut one = changes.clone();
+        for rule in ["sizing", "commission", "slippage", "margin", "instrument", "close_at_end"] {
+            one["execution"][rule] = other["execution"][rule].clone();
+        }
+        rules(one)
+    });
+    let scenarios = scenarios.collect();
+    (world, scenarios)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn scenarios_side_by_side_have_the_metrics_of_their_own_runs(seed: u64, bars in 4_usize..900, threads in 1_usize..3) {
+        let (world, scenarios) = side_by_side(seed, bars);
+        compare(&world, &scenarios, threads);
+    }
+}
+
 /// Long spans without a fill, over which only extremes of closes are looked at, and many days.
 #[test]
 fn a_scenario_of_long_holdings_has_the_metrics_of_its_own_run() {
@@ -143,4 +175,15 @@ fn a_scenario_that_cannot_be_traded_leaves_the_others_alone() {
     let found = tried(&world, &scenarios, 2).expect("sound columns");
     let codes: Vec<_> = found.iter().map(|run| run.as_ref().err().and_then(|error| error.split(':').next())).collect();
     assert_eq!(codes, [Some("fill_price"), Some("argument_invalid"), Some("argument_invalid"), None]);
+}
+
+/// A scenario that ends with an error leaves nothing to the next one of its thread: neither round trips nor money.
+#[test]
+fn round_trips_before_an_error_are_not_those_of_the_next_scenario() {
+    let world = World::flat(&[5.0, 5.0, 5.0, 5.0, 5.0, 1.0, 1.0, 1.0], &[1, -1, 1, 0, 0, -1, 0, 0]);
+    let scenario = |ticks: f64| {
+        rules(json!({"execution": {"slippage": {"ticks": ticks}, "instrument": {"tick_size": 1.0},
+                                   "exits": {"take_profit": {"rate": 9.0}}}}))
+    };
+    compare(&world, &[scenario(1.0), scenario(0.0)], 1);
 }

@@ -63,7 +63,7 @@ const SIGNALS_PER_STEP: usize = 32;
 /// assert_eq!(filter.judge(-1, 0.7, 0, None, 0).decision(), Decision::Short);
 /// assert_eq!(filter.judge(1, 0.5, 0, None, 0).decision(), Decision::Threshold);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Filter {
     threshold: f32,
     separation_ns: i64,

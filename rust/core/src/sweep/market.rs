@@ -1,10 +1,12 @@
 //! The part that all scenarios of a sweep share: bars, extremes of closes, signals by row, ends of periods.
 
 use crate::engine::fast::ranges::BlockRanges;
+use crate::engine::plan::Plan;
 use crate::engine::simulation::Simulation;
 use crate::engine::state::RunSpec;
-use crate::error::Error;
+use crate::error::{Error, Problem};
 use crate::market::columns::Columns;
+use crate::market::rows::Rows;
 use crate::metrics::calendar::{Calendar, Periods};
 use crate::sweep::candidates::SignalRows;
 
@@ -42,5 +44,22 @@ impl<'a> Market<'a> {
         let signals = SignalRows::of(&columns, first);
         let undefined = columns.rows(first, rows).undefined();
         Ok(Self { columns, spec, calendar, ranges, periods, signals, undefined })
+    }
+
+    /// Returns all rows as a scenario sees them.
+    pub fn rows(&self, plan: &Plan) -> Rows<'a> {
+        Rows { bars: self.columns.bars, first_bar: 0, previous: None, half_spread: plan.execution().spread.half }
+    }
+
+    /// Checks that a scenario can be traded.
+    ///
+    /// # Errors
+    /// `Argument`, as a run by these rules.
+    pub fn check(&self, plan: &Plan) -> Result<(), Error> {
+        plan.rules.check()?;
+        if plan.execution().exits.needs_atr() && self.columns.bars.atr.is_none() {
+            return Err(Error::Argument { name: "atr", problem: Problem::NoAtr });
+        }
+        Ok(())
     }
 }

@@ -4,20 +4,20 @@ use std::ops::Range;
 
 use crate::engine::bar::BarStep;
 use crate::engine::fast::hold;
+use crate::engine::leg::At;
 use crate::engine::plan::Plan;
 use crate::engine::state::State;
+use crate::engine::trade::Trading;
 use crate::error::Error;
 use crate::lanes::LANES;
 use crate::ledger::schema::TABLES;
-use crate::ledger::tables::Ledger;
 use crate::ledger::writer::LedgerWriter;
-use crate::market::rows::Rows;
-use crate::metrics::curve::Curve;
+use crate::market::rows::{Row, Rows};
 use crate::metrics::report::{Closing, MetricSet};
-use crate::money::account::Account;
 use crate::money::holding::Holding;
-use crate::rules::Rules;
+use crate::orders::order::Order;
 use crate::sweep::candidates::{Candidates, Cursor, kinds_that_matter};
+use crate::sweep::curve::HeldCurve;
 use crate::sweep::market::Market;
 use crate::time::rows_before;
 
@@ -30,85 +30,79 @@ const PART_ROWS: usize = 64;
 /// Round trips after which the journal is emptied: it stays in the first cache.
 const JOURNAL_ROWS: usize = 48;
 
-/// Memory that a thread uses for one scenario after the other.
-#[derive(Debug, Default)]
-pub(super) struct Scratch {
-    journal: LedgerWriter,
-    bars_held: Vec<i64>,
-}
+/// Metrics of a scenario, or the reason why its rules cannot be traded.
+pub(super) type Outcome = Result<MetricSet, Error>;
 
 /// A scenario under way.
 pub(super) struct Scenario<'a> {
-    market: &'a Market<'a>,
+    pub(super) market: &'a Market<'a>,
+    pub(super) plan: &'a Plan,
+    pub(super) state: State,
+    /// The next row: everything before it has been simulated.
+    pub(super) row: usize,
+    /// Bars held of the round trips so far.
+    pub(super) bars_held: Vec<i64>,
     candidates: &'a Candidates,
-    scratch: &'a mut Scratch,
     rows: Rows<'a>,
-    plan: Plan,
-    state: State,
     cursor: Cursor,
     /// Kinds of signals that matter when short, flat and long.
     kinds: [u8; 3],
 }
 
-/// The equity of a position whose money depends on the close alone.
-struct HeldCurve<'a> {
-    market: &'a Market<'a>,
-    holding: Holding,
-    account: Account,
-}
-
-impl Curve for HeldCurve<'_> {
-    fn equity(&self, row: usize) -> f64 {
-        self.at(self.market.columns.bars.close[row])
-    }
-
-    fn extremes(&self, rows: Range<usize>) -> (f64, f64) {
-        // Equity rises with the close, or falls with it, also after rounding: its extremes are those of the closes.
-        let (low, high) = self.market.ranges.closes(rows);
-        let one = self.at(low);
-        let other = self.at(high);
-        (one.min(other), one.max(other))
-    }
-}
-
-impl HeldCurve<'_> {
-    fn at(&self, close: f64) -> f64 {
-        self.holding.equity(&self.account, close, 1.0)
-    }
-}
-
 impl<'a> Scenario<'a> {
     /// Prepares a scenario before its first bar; `candidates` are those of its threshold.
-    pub fn new(market: &'a Market<'a>, candidates: &'a Candidates, rules: &Rules, scratch: &'a mut Scratch) -> Self {
+    pub fn new(market: &'a Market<'a>, candidates: &'a Candidates, plan: &'a Plan) -> Self {
         let spec = &market.spec;
-        let plan = Plan::new(rules.clone(), spec.warmup_bars as i64, false);
-        let state = State::new(rules, market.calendar, spec.initial_capital);
-        let half_spread = plan.execution().spread.half;
-        let rows = Rows { bars: market.columns.bars, first_bar: 0, previous: None, half_spread };
-        let kinds = [-1, 0, 1].map(|direction| kinds_that_matter(&plan.filter, direction));
-        scratch.journal.ledger = Ledger::default();
-        scratch.bars_held.clear();
-        Self { market, candidates, scratch, rows, plan, state, cursor: Cursor::default(), kinds }
+        let mut state = State::new(&plan.rules, market.calendar, spec.initial_capital);
+        state.metrics.undefined(market.undefined);
+        Self {
+            market,
+            plan,
+            state,
+            row: spec.warmup_bars as usize,
+            bars_held: Vec::new(),
+            candidates,
+            rows: market.rows(plan),
+            cursor: Cursor::default(),
+            kinds: [-1, 0, 1].map(|direction| kinds_that_matter(&plan.filter, direction)),
+        }
     }
 
-    /// Simulates all bars and returns every metric.
+    /// Simulates rows from event to event, to the end or until it may stop.
     ///
     /// # Errors
     /// As `Simulation::feed`, for consequences of the rules.
-    pub fn run(mut self) -> Result<MetricSet, Error> {
-        self.state.metrics.undefined(self.market.undefined);
-        let mut index = self.market.spec.warmup_bars as usize;
-        while index < self.rows.len() {
-            index += match self.skip(index)? {
-                0 => self.step(index)?,
-                skipped => skipped,
-            };
-            if self.scratch.journal.journal_bars_held().len() >= JOURNAL_ROWS {
-                self.scratch.empty_journal();
+    pub fn proceed(&mut self, journal: &mut LedgerWriter, may_stop: impl Fn(&Self) -> bool) -> Result<(), Error> {
+        let mut outcome = Ok(());
+        while outcome.is_ok() && self.row < self.rows.len() && !may_stop(self) {
+            outcome = self.event(journal);
+            if journal.journal_bars_held().len() >= JOURNAL_ROWS {
+                self.empty(journal);
             }
         }
-        self.scratch.empty_journal();
-        self.state.benchmark.take(&self.plan, &self.rows, Some(&self.market.ranges), true)?;
+        // After an error too: the next scenario uses the same journal.
+        self.empty(journal);
+        outcome
+    }
+
+    /// Executes an order at the open of the next row, of which nothing else is simulated.
+    ///
+    /// # Errors
+    /// `FillPrice`, as in single bars.
+    pub fn execute(&mut self, order: &Order, journal: &mut LedgerWriter) -> Result<(), Error> {
+        let row = self.row;
+        let Row { open, time, bar, .. } = self.rows.row(row);
+        let at = At { bar, time };
+        let mut trading = Trading { plan: self.plan, state: &mut self.state, writer: journal, at, last: false };
+        trading.execute_at_open(order, open, &self.rows.previous(row))
+    }
+
+    /// Ends the run after its last row; returns every metric.
+    ///
+    /// # Errors
+    /// As `Simulation::feed`, for consequences of the rules.
+    pub fn end(mut self) -> Outcome {
+        self.state.benchmark.take(self.plan, &self.rows, Some(&self.market.ranges), true)?;
         self.state.previous = Some(self.rows.as_previous(self.rows.len() - 1));
         self.state.check_accounts(self.market.spec.initial_capital, self.plan.execution())?;
         Ok(self.metrics())
@@ -121,16 +115,25 @@ impl<'a> Scenario<'a> {
         let closing = Closing {
             timeframe_ns: spec.timeframe_ns,
             open_gross: self.state.open_gross(execution),
-            bars_held: Some(&self.scratch.bars_held),
+            bars_held: Some(&self.bars_held),
             benchmark: benchmark.result(spec.initial_capital, execution, previous.as_ref(), metrics.bars()),
         };
         MetricSet::new(metrics, &closing)
     }
 
+    /// Simulates the rows up to the next event, or those of the event.
+    fn event(&mut self, journal: &mut LedgerWriter) -> Result<(), Error> {
+        self.row += match self.skip(self.row, journal)? {
+            0 => self.step(self.row, journal)?,
+            skipped => skipped,
+        };
+        Ok(())
+    }
+
     /// Simulates rows together at which no order is pending and none is placed; returns their number.
     ///
     /// If the row after them decides an order that waits for the next open, it is taken with them.
-    fn skip(&mut self, index: usize) -> Result<usize, Error> {
+    fn skip(&mut self, index: usize, journal: &mut LedgerWriter) -> Result<usize, Error> {
         if self.state.pending.is_some() {
             return Ok(0);
         }
@@ -144,11 +147,11 @@ impl<'a> Scenario<'a> {
         let found = self.next_candidate(index..until);
         let decides = found.is_some() && !self.plan.fills_at_close();
         let together = found.map_or(until - index, |row| row - index) + usize::from(decides);
-        let taken = self.quiet(index..index + together);
+        let taken = self.quiet(index..index + together, journal);
         if let Some(row) = found.filter(|_| decides && taken == together) {
             let signal = self.market.columns.signals[row];
             let confidence = self.market.columns.confidence(row);
-            self.with_bar(row, |bar| bar.act_on(signal, confidence))?;
+            self.with_bar(row, journal, |bar| bar.act_on(signal, confidence))?;
         }
         Ok(taken)
     }
@@ -162,18 +165,23 @@ impl<'a> Scenario<'a> {
         (found < range.end).then_some(found)
     }
 
-    fn step(&mut self, index: usize) -> Result<usize, Error> {
+    fn step(&mut self, index: usize, journal: &mut LedgerWriter) -> Result<usize, Error> {
         let signal = self.market.columns.signals[index];
         let confidence = self.market.columns.confidence(index);
-        self.with_bar(index, |bar| bar.step(signal, confidence))?;
+        self.with_bar(index, journal, |bar| bar.step(signal, confidence))?;
         Ok(1)
     }
 
-    fn with_bar(&mut self, index: usize, act: impl FnOnce(&mut BarStep<'_>) -> Result<(), Error>) -> Result<(), Error> {
+    fn with_bar(
+        &mut self,
+        index: usize,
+        journal: &mut LedgerWriter,
+        act: impl FnOnce(&mut BarStep<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         act(&mut BarStep {
-            plan: &self.plan,
+            plan: self.plan,
             state: &mut self.state,
-            writer: &mut self.scratch.journal,
+            writer: journal,
             rows: &self.rows,
             index,
             row: self.rows.row(index),
@@ -183,7 +191,7 @@ impl<'a> Scenario<'a> {
     }
 
     /// Simulates quiet rows up to the first one at which a level may be touched; returns their number.
-    fn quiet(&mut self, range: Range<usize>) -> usize {
+    fn quiet(&mut self, range: Range<usize>, journal: &mut LedgerWriter) -> usize {
         let Market { columns, periods, .. } = self.market;
         let stamps = columns.bars.timestamp;
         let account = self.state.account;
@@ -195,7 +203,7 @@ impl<'a> Scenario<'a> {
         let bars = &columns.bars;
         let moves = holding.is_charged() || position.trailing.is_some();
         if moves || bars.conversion_rate.is_some() || (position.target.is_some() && bars.half_spread.is_some()) {
-            return self.scan(range);
+            return self.scan(range, journal);
         }
         let taken = if position.has_levels() { self.untouched(&holding, range.clone()) } else { range.len() };
         let curve = HeldCurve { market: self.market, holding, account };
@@ -204,13 +212,13 @@ impl<'a> Scenario<'a> {
     }
 
     /// Simulates quiet rows of a position that changes from row to row, with a look at each.
-    fn scan(&mut self, range: Range<usize>) -> usize {
+    fn scan(&mut self, range: Range<usize>, journal: &mut LedgerWriter) -> usize {
         let mut row = range.start;
         while row < range.end {
             let part = row..range.end.min(row + SCAN_ROWS);
-            let equity = &mut self.scratch.journal.ledger.equity;
+            let equity = &mut journal.ledger.equity;
             equity.clear();
-            let taken = hold::scan(&self.plan, &mut self.state, &self.rows, equity, part.clone());
+            let taken = hold::scan(self.plan, &mut self.state, &self.rows, equity, part.clone());
             let stamps = &self.rows.bars.timestamp[row..row + taken];
             self.state.metrics.mark_many(row as i64, stamps, equity, taken);
             row += taken;
@@ -237,15 +245,13 @@ impl<'a> Scenario<'a> {
         }
         row - range.start
     }
-}
 
-impl Scratch {
     /// Keeps of the journal what a metric needs.
-    fn empty_journal(&mut self) {
+    fn empty(&mut self, journal: &mut LedgerWriter) {
         // A full journal is posted by itself: many rejections can fill it before the round trips are counted.
-        self.bars_held.extend(&self.journal.ledger.trades.bars_held);
-        self.bars_held.extend(self.journal.journal_bars_held());
-        self.journal.forget();
-        self.journal.ledger.truncate([0; TABLES]);
+        self.bars_held.extend(&journal.ledger.trades.bars_held);
+        self.bars_held.extend(journal.journal_bars_held());
+        journal.forget();
+        journal.ledger.truncate([0; TABLES]);
     }
 }

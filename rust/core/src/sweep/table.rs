@@ -11,7 +11,7 @@ use crate::metrics::report::MetricSet;
 use crate::metrics::returns::BLOCKS;
 use crate::rules::Rules;
 use crate::sweep::market::Market;
-use crate::sweep::threads::Outcome;
+use crate::sweep::scenario::Outcome;
 
 /// Number, sum and sum of squares.
 const FIGURES_OF_BLOCK: usize = 3;
@@ -69,7 +69,7 @@ pub fn sweep(
         .map_err(|problem| Error::Argument { name: "changes", problem: Problem::Unreadable(problem) })?;
     let market = Market::new(run, columns)?;
     let mut table = SweepTable::default();
-    market.run(&scenarios, threads.max(1)).into_iter().for_each(|outcome| table.add(outcome));
+    market.run(scenarios, threads.max(1)).into_iter().for_each(|outcome| table.add(outcome));
     Ok(table)
 }
 

@@ -1,21 +1,21 @@
 //! Many scenarios on all cores, those of one threshold together.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::cmp::Ordering;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 
-use crate::error::{Error, Problem};
-use crate::metrics::report::MetricSet;
+use crate::engine::plan::Plan;
+use crate::ledger::writer::LedgerWriter;
 use crate::rules::Rules;
-use crate::signals::filter::Filter;
 use crate::sweep::candidates::Candidates;
 use crate::sweep::market::Market;
-use crate::sweep::scenario::{Scenario, Scratch};
+use crate::sweep::scenario::Outcome;
+use crate::sweep::trips::{Route, Trips};
+use crate::sweep::walk;
 
 /// Scenarios that a thread takes at a time: few enough to spread the last of them, enough to share candidates.
 const TAKEN_AT_ONCE: usize = 16;
-
-/// Metrics of a scenario, or the reason why its rules cannot be traded.
-pub(super) type Outcome = Result<MetricSet, Error>;
 
 impl Market<'_> {
     /// Runs scenarios on so many threads; returns the metrics of each, or the error that a run of its own would give.
@@ -25,17 +25,19 @@ impl Market<'_> {
     /// # Panics
     /// With no thread at all.
     #[must_use]
-    pub(super) fn run(&self, scenarios: &[Rules], threads: usize) -> Vec<Outcome> {
+    pub(super) fn run(&self, scenarios: Vec<Rules>, threads: usize) -> Vec<Outcome> {
         assert!(threads > 0, "a sweep needs a thread");
-        let filters: Vec<Filter> =
-            scenarios.iter().map(|rules| Filter::new(&rules.decisions, rules.execution.allow_short)).collect();
-        let mut order: Vec<usize> = (0..scenarios.len()).collect();
-        order.sort_by(|&one, &other| filters[one].threshold().total_cmp(&filters[other].threshold()));
+        let first_bar = self.spec.warmup_bars as i64;
+        let plans: Vec<Plan> = scenarios.into_iter().map(|rules| Plan::new(rules, first_bar, false)).collect();
+        let routes: Vec<Route> = plans.iter().map(Route::of).collect();
+        let mut order: Vec<usize> = (0..plans.len()).collect();
+        // No rule is NaN: JSON has none.
+        order.sort_by(|&one, &other| routes[one].partial_cmp(&routes[other]).unwrap_or(Ordering::Equal));
         let next = AtomicUsize::new(0);
-        let work = || self.take_turns(scenarios, &filters, &order, &next);
-        let mut found: Vec<Option<Outcome>> = (0..scenarios.len()).map(|_| None).collect();
+        let work = || self.take_turns(&plans, &routes, &order, &next);
+        let mut found: Vec<Option<Outcome>> = (0..plans.len()).map(|_| None).collect();
         thread::scope(|scope| {
-            let others: Vec<_> = (1..threads.min(scenarios.len())).map(|_| scope.spawn(work)).collect();
+            let others: Vec<_> = (1..threads.min(plans.len())).map(|_| scope.spawn(work)).collect();
             let mut done = work();
             for other in others {
                 done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
@@ -48,36 +50,48 @@ impl Market<'_> {
     /// Runs a few scenarios after the other until none is left.
     fn take_turns(
         &self,
-        scenarios: &[Rules],
-        filters: &[Filter],
+        plans: &[Plan],
+        routes: &[Route],
         order: &[usize],
         next: &AtomicUsize,
     ) -> Vec<(usize, Outcome)> {
-        let mut scratch = Scratch::default();
-        let mut candidates = Candidates::default();
-        let mut threshold = f32::NAN;
+        let mut path = Path::default();
+        let mut journal = LedgerWriter::default();
         let mut done = Vec::new();
         loop {
-            let first = next.fetch_add(TAKEN_AT_ONCE, Ordering::Relaxed);
+            let first = next.fetch_add(TAKEN_AT_ONCE, Relaxed);
             let Some(turn) = order.get(first..order.len().min(first + TAKEN_AT_ONCE)).filter(|turn| !turn.is_empty())
             else {
                 return done;
             };
-            for &at in turn {
-                if filters[at].threshold() != threshold {
-                    threshold = filters[at].threshold();
-                    self.signals.passing(&filters[at], &mut candidates);
-                }
-                done.push((at, self.scenario(&scenarios[at], &candidates, &mut scratch)));
+            for side_by_side in turn.chunk_by(|&one, &other| routes[one] == routes[other]) {
+                path.take(self, routes[side_by_side[0]], &plans[side_by_side[0]]);
+                let plans = side_by_side.iter().map(|&at| &plans[at]);
+                let found = walk::together(self, &path.candidates, &path.trips, plans, &mut journal);
+                done.extend(side_by_side.iter().copied().zip(found));
             }
         }
     }
+}
 
-    fn scenario(&self, rules: &Rules, candidates: &Candidates, scratch: &mut Scratch) -> Outcome {
-        rules.check()?;
-        if rules.execution.exits.needs_atr() && self.columns.bars.atr.is_none() {
-            return Err(Error::Argument { name: "atr", problem: Problem::NoAtr });
+/// The part that scenarios of one route share.
+#[derive(Debug, Default)]
+struct Path {
+    route: Option<Route>,
+    candidates: Candidates,
+    trips: Trips,
+}
+
+impl Path {
+    /// Takes a route, of which `plan` is one scenario.
+    fn take(&mut self, market: &Market<'_>, route: Route, plan: &Plan) {
+        if self.route == Some(route) {
+            return;
         }
-        Scenario::new(self, candidates, rules, scratch).run()
+        if self.route.is_none_or(|before| before.threshold() != route.threshold()) {
+            market.signals.passing(&plan.filter, &mut self.candidates);
+        }
+        self.trips.find(market, &self.candidates, plan);
+        self.route = Some(route);
     }
 }

@@ -1,0 +1,193 @@
+//! Round trips that follow from signals alone: found once, and walked by every scenario of their route.
+
+use crate::engine::bar::against;
+use crate::engine::fast::ranges::MinMax;
+use crate::engine::plan::Plan;
+use crate::market::rows::{Quote, Rows};
+use crate::orders::order::Order;
+use crate::rules::OnOpposite;
+use crate::signals::filter::Filter;
+use crate::sweep::candidates::{Candidates, Cursor, kinds_that_matter};
+use crate::sweep::market::Market;
+use crate::sweep::scenario::Scenario;
+use crate::time::rows_before;
+
+/// The rules that decide rows and quotes of fills where nothing but signals places orders.
+///
+/// Sizes and costs are not among them: they decide money only. The threshold comes first, so that scenarios in the order
+/// of their routes share candidates too.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub(super) struct Route {
+    filter: Filter,
+    half_spread: f64,
+    opposite_reverses: bool,
+    allow_short: bool,
+    follows_signals: bool,
+}
+
+impl Route {
+    /// Returns the route of a scenario.
+    pub fn of(plan: &Plan) -> Self {
+        let execution = plan.execution();
+        Self {
+            filter: plan.filter,
+            half_spread: execution.spread.half,
+            opposite_reverses: execution.on_opposite == OnOpposite::Reverse,
+            allow_short: execution.allow_short,
+            follows_signals: plan.follows_signals(),
+        }
+    }
+
+    /// Returns the threshold, which decides on the candidates.
+    pub fn threshold(&self) -> f32 {
+        self.filter.threshold()
+    }
+}
+
+/// A round trip whose rows are known, with what every scenario needs of them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Trip {
+    /// Order that opens it.
+    pub opening: Order,
+    /// Row at whose open it begins.
+    pub entry_row: usize,
+    /// Row at whose open it ends.
+    pub exit_row: usize,
+    /// Stamp of that row, ns UTC.
+    pub exit_ns: i64,
+    /// Quote of the entry.
+    pub entry: Quote,
+    /// Quote of the exit.
+    pub exit: Quote,
+    /// Lowest and highest close while it is held.
+    pub closes: MinMax,
+    /// Lowest and highest price while it is held.
+    pub prices: MinMax,
+}
+
+impl Trip {
+    /// Returns the number of bars that it is held.
+    pub fn bars_held(&self) -> i64 {
+        (self.exit_row - self.entry_row) as i64
+    }
+}
+
+/// The round trips of a route, in order.
+#[derive(Debug, Default)]
+pub(super) struct Trips {
+    /// Those that end before the last row.
+    pub trips: Vec<Trip>,
+    /// The order that reverses the last of them into a position that does not.
+    pub reversal: Option<Order>,
+}
+
+impl Trips {
+    /// Finds the round trips of a route, of which `plan` is one scenario.
+    ///
+    /// There are none where a position may have another cause or another end than signals, or a conversion rate.
+    pub fn find(&mut self, market: &Market<'_>, candidates: &Candidates, plan: &Plan) {
+        self.trips.clear();
+        self.reversal = None;
+        if plan.follows_signals() && market.columns.bars.conversion_rate.is_none() {
+            let kinds = [-1, 0, 1].map(|direction| kinds_that_matter(&plan.filter, direction));
+            let rows = market.rows(plan);
+            Search { market, candidates, plan, rows, cursor: Cursor::default(), kinds }.run(self);
+        }
+    }
+
+    /// Returns the order that is due at the open of a row before round trip `next`: one that reverses the trip before.
+    pub fn due(&self, next: usize, row: usize) -> Option<&Order> {
+        match self.trips.get(next) {
+            Some(trip) => (trip.entry_row == row).then_some(&trip.opening),
+            None => self.reversal.as_ref(),
+        }
+    }
+
+    /// Returns the number of the round trip that a scenario would simulate next; `None` if it would fill at other rows.
+    pub fn meeting(&self, scenario: &Scenario<'_>) -> Option<usize> {
+        let Scenario { plan, state, row, .. } = scenario;
+        let next = self.trips.partition_point(|trip| trip.entry_row <= *row);
+        let before = next.checked_sub(1).map(|before| &self.trips[before]);
+        let is_flat = state.position.is_none() && state.pending.is_none();
+        let flat_too = before.is_none_or(|before| before.exit_row <= *row);
+        // A filter that asks for the last fill has to find the same one.
+        let same_past = !plan.filter.separates() || state.last_fill_ns == before.map(|before| before.exit_ns);
+        (next < self.trips.len() && is_flat && flat_too && same_past).then_some(next)
+    }
+}
+
+/// The search for the round trips of a route.
+struct Search<'a> {
+    market: &'a Market<'a>,
+    candidates: &'a Candidates,
+    plan: &'a Plan,
+    rows: Rows<'a>,
+    cursor: Cursor,
+    kinds: [u8; 3],
+}
+
+impl Search<'_> {
+    /// Goes from one flat row to the next.
+    fn run(mut self, found: &mut Trips) {
+        let mut row = self.market.spec.warmup_bars as usize;
+        let mut last_fill_ns = None;
+        while let Some(decided) = self.next_decision(0, row, last_fill_ns) {
+            let mut order = Some(self.order(decided, 0));
+            row = decided + 1;
+            while let Some(opening) = order {
+                let Some((trip, closing)) = self.trip(opening, row) else {
+                    // Only a reversal opens at the row that ends another.
+                    let reverses = found.trips.last().is_some_and(|last| last.exit_row == row);
+                    found.reversal = reverses.then_some(opening);
+                    return;
+                };
+                row = trip.exit_row;
+                last_fill_ns = Some(trip.exit_ns);
+                found.trips.push(trip);
+                order = Some(closing).filter(|order| order.reverses(self.plan.execution()));
+            }
+        }
+    }
+
+    /// Returns the round trip that an order opens at a row, and the order that ends it.
+    fn trip(&mut self, opening: Order, entry_row: usize) -> Option<(Trip, Order)> {
+        let stamps = self.rows.bars.timestamp;
+        let direction = opening.side();
+        let decided = self.next_decision(direction, entry_row, Some(stamps[entry_row]))?;
+        let exit_row = decided + 1;
+        let ranges = &self.market.ranges;
+        let trip = Trip {
+            opening,
+            entry_row,
+            exit_row,
+            exit_ns: stamps[exit_row],
+            entry: self.quote(entry_row),
+            exit: self.quote(exit_row),
+            closes: ranges.closes(entry_row..exit_row),
+            prices: ranges.range(entry_row..exit_row),
+        };
+        Some((trip, self.order(decided, direction)))
+    }
+
+    /// Finds the first row from `from` on that places an order; its fill comes before the last row.
+    fn next_decision(&mut self, direction: i8, from: usize, last_fill_ns: Option<i64>) -> Option<usize> {
+        // The last row ends the run, which only a step does.
+        let last = self.rows.len() - 1;
+        let stamps = &self.rows.bars.timestamp[from..last];
+        let held_back = self.plan.filter.free_from_ns(last_fill_ns).map_or(0, |ns| rows_before(stamps, ns));
+        let kinds = self.kinds[(direction + 1) as usize];
+        self.candidates.next(&mut self.cursor, from + held_back, kinds).filter(|row| row + 1 < last)
+    }
+
+    /// Returns the order that a row places at a position of that direction.
+    fn order(&self, row: usize, direction: i8) -> Order {
+        let Market { columns, .. } = self.market;
+        let signal = against(columns.signals[row], direction);
+        // Neither a level nor the size of these rules asks for ATR or volatility.
+        Order { signal, confidence: Some(columns.confidence(row)), atr: f64::NAN, sigma: None }
+    }
+
+    fn quote(&self, row: usize) -> Quote {
+        Quote::at_open(self.rows.bars.open[row], &self.rows.previous(row))
+    }
+}

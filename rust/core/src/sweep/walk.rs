@@ -1,0 +1,154 @@
+//! Scenarios of one route side by side, from round trip to round trip.
+//!
+//! All of them fill at the same rows, so they share the search for these rows, the prices there, and the branches that
+//! a processor has to guess. Their money does not mix: while one scenario waits for a division, the next one computes.
+
+use crate::engine::fast::hold;
+use crate::engine::leg::{At, Leg};
+use crate::engine::plan::Plan;
+use crate::error::Error;
+use crate::ledger::writer::LedgerWriter;
+use crate::money::account::Account;
+use crate::money::holding::Holding;
+use crate::orders::matching::{Levels, Reason};
+use crate::sweep::candidates::Candidates;
+use crate::sweep::curve::{HeldCurve, TripCurve};
+use crate::sweep::market::Market;
+use crate::sweep::scenario::{Outcome, Scenario};
+use crate::sweep::trips::{Trip, Trips};
+
+/// Number of no round trip.
+const NEVER: usize = usize::MAX;
+
+/// Runs scenarios of one route, of which `trips` are the round trips; returns the outcome of each.
+pub(super) fn together<'a>(
+    market: &'a Market<'a>,
+    candidates: &'a Candidates,
+    trips: &Trips,
+    plans: impl Iterator<Item = &'a Plan>,
+    journal: &mut LedgerWriter,
+) -> Vec<Outcome> {
+    let mut walkers: Vec<Walker<'_>> = plans.map(|plan| Walker::new(market, candidates, plan)).collect();
+    for (at, trip) in trips.trips.iter().enumerate() {
+        for walker in &mut walkers {
+            // One that had to leave the others waits here until they meet again.
+            if walker.next == at && !walker.take(trip) {
+                walker.leave(trips, journal);
+            }
+        }
+    }
+    walkers.into_iter().map(|walker| walker.end(trips, journal)).collect()
+}
+
+/// A scenario on its way.
+struct Walker<'a> {
+    scenario: Scenario<'a>,
+    /// Round trip that it simulates next.
+    next: usize,
+    /// The first round trip that is not among its own bars held.
+    counted: usize,
+    error: Option<Error>,
+}
+
+/// The fills of a round trip, and what is held between them.
+struct Fills {
+    entry: Leg,
+    exit: Leg,
+    levels: Levels,
+    requirement: Option<f64>,
+    holding: Holding,
+    /// Account between the fills.
+    account: Account,
+}
+
+impl<'a> Walker<'a> {
+    fn new(market: &'a Market<'a>, candidates: &'a Candidates, plan: &'a Plan) -> Self {
+        let error = market.check(plan).err();
+        let next = if error.is_none() { 0 } else { NEVER };
+        Self { scenario: Scenario::new(market, candidates, plan), next, counted: 0, error }
+    }
+
+    /// Simulates a round trip; false, and nothing is changed, if its fills are not certain.
+    #[inline(always)]
+    fn take(&mut self, trip: &Trip) -> bool {
+        let Some(fills) = self.fills(trip) else { return false };
+        self.mark(trip, &fills);
+        self.book(trip, fills);
+        self.scenario.row = trip.exit_row;
+        self.next += 1;
+        true
+    }
+
+    /// Returns the fills, unless the position might be liquidated between them, or one of them is refused.
+    #[inline(always)]
+    fn fills(&self, trip: &Trip) -> Option<Fills> {
+        let Scenario { plan, state, .. } = &self.scenario;
+        let rules = plan.execution();
+        let mut account = state.account;
+        let equity = account.balance;
+        let direction = trip.opening.side();
+        let opening = Leg::opening(rules, &trip.opening, &trip.entry, equity, trip.entry_row as i64);
+        let Ok(Ok((entry, levels))) = opening else { return None };
+        let exit = Leg::closing(rules, direction, entry.quantity, &trip.exit, trip.exit_row as i64).ok()?;
+        entry.pay(rules, &mut account);
+        let requirement = entry.requirement(rules, equity);
+        let holding = plan.holding(f64::from(direction) * entry.quantity);
+        let Account { balance, quote_cash } = account;
+        let is_certain =
+            hold::is_far_from_liquidation(requirement, &holding, quote_cash, &[balance], &[1.0], trip.prices);
+        is_certain.then_some(Fills { entry, exit, levels, requirement, holding, account })
+    }
+
+    /// Adds the equity of the rows before the entry, and of those between the fills.
+    #[inline(always)]
+    fn mark(&mut self, trip: &Trip, fills: &Fills) {
+        let Scenario { market, state, row, .. } = &mut self.scenario;
+        let stamps = market.columns.bars.timestamp;
+        state.metrics.mark_cash(*row..trip.entry_row, stamps, &market.periods, state.account.balance);
+        let rows = trip.entry_row..trip.exit_row;
+        let held = HeldCurve { market, holding: fills.holding, account: fills.account };
+        let curve = TripCurve { held, rows: rows.clone(), closes: trip.closes };
+        state.metrics.mark_curve(rows, stamps, &market.periods, &curve);
+    }
+
+    /// Books both fills and the round trip, as `Trading` does, but for the ledger.
+    #[inline(always)]
+    fn book(&mut self, trip: &Trip, fills: Fills) {
+        let Fills { entry, exit, levels, requirement, mut account, .. } = fills;
+        let Scenario { plan, state, .. } = &mut self.scenario;
+        let rules = plan.execution();
+        exit.pay(rules, &mut account);
+        let gross_pnl = account.settle(exit.priced.rate);
+        let [entry_costs, exit_costs] = [entry, exit].map(|leg| leg.costs(rules));
+        // In the order of single bars: sums of money keep the bits of their order.
+        state.metrics.fill(entry_costs);
+        state.metrics.fill(exit_costs);
+        // Neither is kept: of both only what the sums of trades take is computed.
+        let [entry_at, exit_at] = [trip.entry_row, trip.exit_row].map(|row| At { bar: row as i64, time: trip.exit_ns });
+        let mut position = entry.position(entry_at, 0, None, &entry_costs, levels, requirement);
+        let fill = exit.row(exit_at, 0, Reason::Signal, &exit_costs);
+        state.metrics.trade(&exit.trade(rules, &mut position, &fill, gross_pnl, None));
+        state.account = account;
+        state.last_fill_ns = Some(trip.exit_ns);
+    }
+
+    /// Simulates by events from a round trip that is not certain up to one that may be, or to the end.
+    #[cold]
+    fn leave(&mut self, trips: &Trips, journal: &mut LedgerWriter) {
+        let Self { scenario, next, counted, .. } = self;
+        scenario.bars_held.extend(trips.trips[*counted..*next].iter().map(Trip::bars_held));
+        let due = trips.due(*next, scenario.row).map_or(Ok(()), |order| scenario.execute(order, journal));
+        let left = *next;
+        let outcome = due.and_then(|()| scenario.proceed(journal, |scenario| trips.meeting(scenario) > Some(left)));
+        self.error = outcome.err();
+        self.next = trips.meeting(&self.scenario).filter(|_| self.error.is_none()).unwrap_or(NEVER);
+        self.counted = self.next;
+    }
+
+    fn end(mut self, trips: &Trips, journal: &mut LedgerWriter) -> Outcome {
+        if self.next == trips.trips.len() {
+            self.leave(trips, journal);
+        }
+        self.error.map_or_else(|| self.scenario.end(), Err)
+    }
+}
