@@ -121,9 +121,9 @@ class Simulation:
         timeframe_ns: int,
         initial_capital: float,
         warmup_bars: int,
-        record_decisions: bool,
         stamps: _Ints | None,
         checks_bars: bool = False,
+        keeps_curve: bool = True,
     ) -> Simulation: ...
     @staticmethod
     def restore(

@@ -174,9 +174,12 @@ BarsByTimeframe = Mapping[str, BarTable | BarSeries]
 """Tables or series by timeframe, as ``{"1h": frame}``: bars that stand in for stored ones."""
 
 
-def read_columns(frame: object, symbol: str, timeframe: Timeframe | None = None) -> tuple[Stamps, dict[str, Floats]]:
+def read_columns(
+    frame: object, symbol: str, timeframe: Timeframe | None = None, *, rising: bool = False
+) -> tuple[Stamps, dict[str, Floats]]:
     """Reads stamps and the known columns of polars, any Arrow table, or pandas; the rows themselves are not checked.
 
+    With ``rising`` the caller makes sure that the stamps rise: only the unit of the first and the last is looked at.
     Raises ``DataEmpty``, ``DataParse`` for a missing or textual column, ``DataNoTimezone``, ``DataTimeUnit``,
     ``DataTimeframe`` for a daily or weekly stamp at no midnight.
     """
@@ -185,7 +188,7 @@ def read_columns(frame: object, symbol: str, timeframe: Timeframe | None = None)
     if missing := [name for name in ("timestamp", *PRICES) if name not in columns]:
         what = "a column is missing" if len(missing) == 1 else "columns are missing"
         raise DataParse(what, where=symbol, found=", ".join(columns), expected=", ".join(missing))
-    stamps = table.opens(timeframe, symbol)
+    stamps = table.opens(timeframe, symbol, rising=rising)
     if len(stamps) == 0:
         raise DataEmpty("no bars", symbol=symbol or None)
     present = [name for name in (*PRICES, *EXTRAS) if name in columns and not _absent(name, columns[name])]

@@ -60,14 +60,14 @@ class Table:
     columns: dict[str, pl.Series]
     dial: Dial | None = None
 
-    def opens(self, timeframe: Timeframe | None, symbol: str = "") -> Stamps:
+    def opens(self, timeframe: Timeframe | None, symbol: str = "", *, rising: bool = False) -> Stamps:
         """Returns when each bar opened, ``[n_bars, int64, ns UTC]``.
 
         A daily or weekly stamp at midnight of its own zone is that date, at 00:00 UTC. Without a timeframe the stamps
         are daily if they lie about a day or more apart.
         Raises ``DataTimeframe`` for a daily or weekly stamp at no midnight, and what `stamps_of` raises.
         """
-        utc = stamps_of(self.columns["timestamp"], symbol)
+        utc = stamps_of(self.columns["timestamp"], symbol, rising=rising)
         if self.dial is None or not len(utc) or not _is_daily(utc, timeframe):
             return utc
         shown = self.dial(0)
@@ -259,9 +259,10 @@ def opens_of(column: pl.Series, timeframe: Timeframe, symbol: str = "") -> Stamp
     return Table({"timestamp": column}, _polars_dial(column)).opens(timeframe, symbol)
 
 
-def stamps_of(column: pl.Series, symbol: str = "") -> Stamps:
+def stamps_of(column: pl.Series, symbol: str = "", *, rising: bool = False) -> Stamps:
     """Returns stamps as ``[n, int64, ns UTC]`` from datetimes with a zone or integer nanoseconds.
 
+    With ``rising`` the caller makes sure that they rise, and only the ends are looked at.
     Raises ``DataNoTimezone``, ``DataTimeUnit``, or ``DataParse`` for a missing stamp or another type.
     """
     place: dict[str, Any] = {"symbol": symbol or None, "field": "timestamp"}
@@ -274,7 +275,7 @@ def stamps_of(column: pl.Series, symbol: str = "") -> Stamps:
     if column.null_count():
         raise DataParse("the stamp is missing", row=int(column.is_null().arg_max() or 0), **place)
     stamps = np.ascontiguousarray(_in_ns(column).to_numpy())
-    require_ns(stamps, symbol)
+    require_ns(stamps, symbol, rising=rising)
     return stamps
 
 

@@ -34,11 +34,15 @@ def unit_of(value: int) -> str | None:
     return None
 
 
-def require_ns(stamps: NDArray[np.int64], symbol: str = "") -> None:
-    """Raises ``DataTimeUnit`` with the first stamp that is not in nanoseconds."""
+def require_ns(stamps: NDArray[np.int64], symbol: str = "", *, rising: bool = False) -> None:
+    """Raises ``DataTimeUnit`` with the first stamp that is not in nanoseconds.
+
+    ``rising`` spares a look at all of them, where the caller makes sure that they rise: the ends are the extremes.
+    """
     if len(stamps) == 0:
         return
-    if stamps.min() >= _EARLIEST_S * NS_PER_UNIT["s"] and stamps.max() < _LATEST_S * NS_PER_UNIT["s"]:
+    bounds = stamps[[0, -1]] if rising else stamps
+    if bounds.min() >= _EARLIEST_S * NS_PER_UNIT["s"] and bounds.max() < _LATEST_S * NS_PER_UNIT["s"]:
         return
     # Before 1973 a stamp in ns is as large as one in us; but bars begin at whole minutes.
     for row in np.flatnonzero((stamps % _MINUTE_NS != 0) | (stamps >= _LATEST_S * NS_PER_UNIT["s"])):

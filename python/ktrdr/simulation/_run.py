@@ -160,6 +160,7 @@ def begin(
     initial_capital: float,
     warmup_bars: int,
     checks_bars: bool = False,
+    keeps_curve: bool = True,
 ) -> _core.Simulation:
     """Returns a run of the core before its first bar.
 
@@ -171,6 +172,7 @@ def begin(
         initial_capital: account currency.
         warmup_bars: the first simulated bar.
         checks_bars: True if the run checks the rules of bars as they come by, since nobody has before.
+        keeps_curve: False for a run that keeps no row per bar: neither equity nor decisions.
 
     Raises:
         ArgumentInvalid: for a capital or a warm-up that cannot be used.
@@ -186,7 +188,7 @@ def begin(
         )
     capital = check_money("initial_capital", initial_capital)
     stamps = None if bars is None else bars.timestamp
-    return _core.Simulation(rules, symbol, timeframe.ns, capital, first, True, stamps, checks_bars)
+    return _core.Simulation(rules, symbol, timeframe.ns, capital, first, stamps, checks_bars, keeps_curve)
 
 
 def input_parts(core: _core.Simulation, columns: WholeColumns | GrowingColumns) -> Parts:

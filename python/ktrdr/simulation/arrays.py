@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple, overload
 
 from numpy.typing import ArrayLike
@@ -9,11 +10,12 @@ from numpy.typing import ArrayLike
 from ktrdr import _core
 from ktrdr.arguments import INITIAL_CAPITAL
 from ktrdr.data.bars import BarSeries, check_rows, has_sound_volume
-from ktrdr.data.frames import BarTable
+from ktrdr.data.frames import BarTable, is_pandas
+from ktrdr.data.units import require_ns
 from ktrdr.errors import KtrdrError
 from ktrdr.numerics import numeric_state
 from ktrdr.simulation._run import SignalRun, begin, input_parts, timeframe_of
-from ktrdr.simulation.columns import WholeColumns
+from ktrdr.simulation.columns import WholeColumns, given_columns
 from ktrdr.simulation.given.order import BarOrder
 from ktrdr.simulation.given.signals import Conflicts, GivenSignals
 from ktrdr.simulation.inputs import (
@@ -49,7 +51,7 @@ def simulate(
     timeframe: str | Timeframe | None = None,
     symbol: str = "",
 ) -> RunResult:
-    """Trades signals over bars and returns ledger and metrics.
+    """Trades signals over bars and returns ledger and metrics; rows per bar are made when they are first asked for.
 
     Args:
         bars: polars, any Arrow table, or pandas: timestamp (UTC datetime or int64 ns), open, high, low, close
@@ -76,11 +78,10 @@ def simulate(
     >>> result.trades["exit_bar"].to_list(), result.signal_counts["traded"]
     ([3], 2)
     """
-    rules = rules_to_json(execution, decisions, metrics)
+    terms = _Terms(rules_to_json(execution, decisions, metrics), symbol, initial_capital, warmup_bars)
     own = GivenSignals(signals, confidence, entries, exits, short_entries, short_exits)
-    terms = _Terms(rules, symbol, initial_capital, warmup_bars)
     if isinstance(bars, BarSeries):
-        return Simulation._begun(terms, *read_whole(bars, own, symbol, timeframe))._finished()
+        return _simulated(bars, terms, *read_whole(bars, own, symbol, timeframe))
     given = read_timeframe(timeframe)
     series = unchecked_bars(bars, symbol, given)
     try:
@@ -88,8 +89,9 @@ def simulate(
             check_rows(series)
         found = find_timeframe(series.timestamp, given)
         columns, conflicts = _whole_columns(series, own, BarOrder(bars, series.timestamp, found))
-        return Simulation._begun(terms, columns, found, conflicts, checks_bars=True)._finished()
+        return _simulated(bars, terms, columns, found, conflicts, checks_bars=True)
     except KtrdrError:
+        require_ns(series.timestamp, symbol)
         check_rows(series)  # What is wrong with the bars comes before all that follows from it.
         raise
 
@@ -152,10 +154,12 @@ class Simulation(SignalRun):
         columns: WholeColumns,
         timeframe: Timeframe,
         conflicts: Conflicts,
+        *,
         checks_bars: bool = False,
+        keeps_curve: bool = True,
     ) -> Simulation:
         run = cls.__new__(cls)
-        run._begin(terms, columns, timeframe, conflicts, checks_bars)
+        run._begin(terms, columns, timeframe, conflicts, checks_bars=checks_bars, keeps_curve=keeps_curve)
         return run
 
     def _begin(
@@ -164,7 +168,9 @@ class Simulation(SignalRun):
         columns: WholeColumns,
         timeframe: Timeframe,
         conflicts: Conflicts,
+        *,
         checks_bars: bool = False,
+        keeps_curve: bool = True,
     ) -> None:
         core = begin(
             terms.rules,
@@ -174,6 +180,7 @@ class Simulation(SignalRun):
             initial_capital=terms.initial_capital,
             warmup_bars=terms.warmup_bars,
             checks_bars=checks_bars,
+            keeps_curve=keeps_curve,
         )
         SignalRun.__init__(self, core, columns, timeframe)
         self._conflicts = conflicts
@@ -275,6 +282,26 @@ class Simulation(SignalRun):
     def _finished(self) -> RunResult:
         self.run()
         return self.result()
+
+
+def _simulated(
+    given: BarTable | BarSeries,
+    terms: _Terms,
+    columns: WholeColumns,
+    timeframe: Timeframe,
+    conflicts: Conflicts,
+    *,
+    checks_bars: bool = False,
+) -> RunResult:
+    """Returns the result of a whole run; its rows per bar are made when somebody asks for them."""
+    whole = partial(Simulation._begun, terms, timeframe=timeframe, conflicts=conflicts, checks_bars=checks_bars)
+    if is_pandas(given) or any(column.flags.writeable for column in given_columns(columns.bars).values()):
+        # Their owner may write into these bars before anybody asks.
+        return whole(columns)._finished()
+    confidence = None if columns.confidence is None else columns.confidence.copy()
+    kept = WholeColumns(columns.bars, columns.signals.copy(), confidence)
+    result = whole(kept, keeps_curve=False)._finished()
+    return result.with_curve_from(lambda: whole(kept)._finished())
 
 
 def read_whole(

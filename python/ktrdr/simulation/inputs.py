@@ -66,10 +66,12 @@ def read_bars(
 def unchecked_bars(bars: BarTable, symbol: str, timeframe: Timeframe | None) -> BarSeries:
     """Returns the bars of a table as a series whose rows nobody has checked: a run that checks them is the only reader.
 
+    Of the stamps it looks at the unit of the first and the last: the run finds those that do not rise.
+
     Raises:
         DataError: for a table that cannot be read.
     """
-    stamps, given = read_columns(bars, symbol, timeframe)
+    stamps, given = read_columns(bars, symbol, timeframe, rising=True)
     return BarSeries.of_checked(symbol, timeframe or Timeframe.M1, {"timestamp": stamps, **given})
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict, cast
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from ktrdr import _core
 from ktrdr.disk import write_page
+from ktrdr.errors import IdentityMismatch, KtrdrError
 from ktrdr.operations.registry import in_notebook, report_of
 from ktrdr.simulation.equity_curve import EquityCurve, Invested, daily_points, equity_chart, invested
 from ktrdr.simulation.inputs import saved_execution
-from ktrdr.simulation.ledger import TABLES, TableName, pandas_frame, row_counts, to_frame
+from ktrdr.simulation.ledger import PER_BAR, TABLES, TableName, pandas_frame, row_counts, to_frame
 from ktrdr.strategy.in_force import RuleInForce, origins_by_value, rules_in_force
 from ktrdr.strategy.rule_mappings import (
     CommissionMapping,
@@ -206,6 +207,11 @@ class RunResult:
         """Returns the fields, with frames and hash in memory instead of a run or a store."""
         return {each.name: getattr(self, each.name) for each in fields(self)} | {"source": held(self.source)}
 
+    def with_curve_from(self, again: Callable[[], RunResult]) -> RunResult:
+        """Returns this result of a run that kept no row per bar; ``again`` makes it once more, with those rows."""
+        assert isinstance(self.source, CoreLedger)
+        return replace(self, source=replace(self.source, again=again))
+
     @property
     def brief(self) -> str:
         """Returns equity, trades, Sharpe ratio and drawdown in one line."""
@@ -351,15 +357,31 @@ class CoreLedger:
         curve: the equity curve up to that bar.
         metrics: every metric up to that bar.
         rows: rows of each table up to that bar.
+        again: makes the run once more, with its rows per bar; None where this run kept them.
     """
 
     core: _core.Simulation
     curve: EquityCurve
     metrics: Mapping[str, float | None]
     rows: Mapping[str, int]
+    again: Callable[[], RunResult] | None = None
+
+    @cached_property
+    def _whole(self) -> ResultSource:
+        """Returns the source of the run that kept its rows per bar."""
+        assert self.again is not None
+        try:
+            made = self.again()
+        except KtrdrError as error:
+            raise _changed() from error
+        if made.metrics != self.metrics:
+            raise _changed()
+        return made.source
 
     def frame(self, table: TableName) -> pl.DataFrame:
-        """Returns one table of the ledger."""
+        """Returns one table of the ledger; raises ``IdentityMismatch`` where its bars have changed since."""
+        if self.again is not None and table in PER_BAR:
+            return self._whole.frame(table)
         if table == "equity":
             return self.curve.frame()
         rows = self.rows[table]
@@ -370,8 +392,15 @@ class CoreLedger:
 
     def result_hash(self) -> str:
         """Returns the hash over the run's ledger and metrics, as hex."""
+        if self.again is not None:
+            return self._whole.result_hash()
         metrics = [(name, None if value is None else float(value)) for name, value in sorted(self.metrics.items())]
         return self.core.result_hash(self.curve.times, self.rows["fills"], self.rows["trades"], metrics).hex()
+
+
+def _changed() -> IdentityMismatch:
+    hint = "leave a table as it is until its result has been read, or give a copy"
+    return IdentityMismatch("the bars have changed since the run", part="bars", hint=hint)
 
 
 def result_of(

@@ -208,17 +208,18 @@ fn emptied(mut ledger: Ledger) -> Ledger {
     ledger
 }
 
-/// Ratios to the pass, of runs that write into memory used before and of those that ask for new pages.
+/// Ratios to the pass, of runs that write into memory used before, of those that ask for new pages, and of those that
+/// keep no row per bar.
 fn ratios() {
     let bars: usize = std::env::var("BARS").ok().and_then(|bars| bars.parse().ok()).unwrap_or(10_000_000);
-    println!("| {bars} bars | pass, ns a bar | run | ratio | in new memory | fills |");
-    println!("| --- | --- | --- | --- | --- | --- |");
+    println!("| {bars} bars | pass, ns a bar | run | ratio | in new memory | without curve | fills |");
+    println!("| --- | --- | --- | --- | --- | --- | --- |");
     for scenario in scenarios() {
         let market = Market::of(&scenario, bars);
         let sum = market.pass();
         let mut used = Ledger::default();
         let expected = market.run(&mut market.simulation(&scenario.rules));
-        let mut least = [f64::INFINITY; 3];
+        let mut least = [f64::INFINITY; 4];
         for _ in 0..ROUNDS {
             let (found, pass) = seconds(|| black_box(&market).pass());
             assert_eq!(found, sum);
@@ -230,12 +231,17 @@ fn ratios() {
             let (outcome, run) = seconds(|| market.run(&mut again));
             assert_eq!(outcome, expected);
             used = again.ledger().clone();
-            least = [least[0].min(pass), least[1].min(run), least[2].min(new_pages)];
+            let mut lean = market.simulation(&scenario.rules).without_curve();
+            let (outcome, without) = seconds(|| market.run(&mut lean));
+            assert_eq!(outcome, expected);
+            for (least, found) in least.iter_mut().zip([pass, run, new_pages, without]) {
+                *least = least.min(found);
+            }
         }
-        let [pass, run, new_pages] = least.map(|least| least * 1e9 / bars as f64);
+        let [pass, run, new_pages, without] = least.map(|least| least * 1e9 / bars as f64);
         let Scenario { name, .. } = scenario;
         let ratio = run / pass;
-        println!("| {name} | {pass:.2} | {run:.2} | {ratio:.2} | {new_pages:.2} | {} |", expected.1);
+        println!("| {name} | {pass:.2} | {run:.2} | {ratio:.2} | {new_pages:.2} | {without:.2} | {} |", expected.1);
     }
 }
 

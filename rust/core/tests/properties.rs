@@ -131,6 +131,25 @@ proptest! {
         }
     }
 
+    /// Everything but the rows per bar, which it does not have.
+    #[test]
+    fn a_run_without_a_curve_has_the_figures_of_one_with_it(seed: u64, bars in 1_usize..700, kind in 0_usize..5, block in prop_oneof![1_usize..20, 20_usize..800]) {
+        let (world, changes) = drawn_of_kind(seed, bars, kind);
+        let run = |mut simulation: Simulation| simulation.run(&world.columns(), None).map(|()| simulation);
+        let fresh = || world.simulation(rules(changes.clone())).with_blocks(block);
+        match [run(fresh()), run(fresh().without_curve())] {
+            [Ok(whole), Ok(lean)] => {
+                prop_assert_eq!(whole.decision_counts(), lean.decision_counts());
+                prop_assert_eq!(whole.ledger().decisions.counts(), whole.decision_counts());
+                prop_assert_eq!(lean.ledger().rows()[2], 0);
+                prop_assert_eq!(lean.ledger().rows()[4], 0);
+                let events = Ledger { equity: Vec::new(), decisions: Default::default(), ..whole.ledger().clone() };
+                prop_assert!(outcome(&whole, &events) == outcome(&lean, lean.ledger()));
+            }
+            [whole, lean] => prop_assert_eq!(whole.err(), lean.err()),
+        }
+    }
+
     /// Most worlds have a level or a charge, and no chain.
     #[test]
     fn a_chain_of_fills_equals_stepping(seeds in prop::array::uniform8(any::<u64>()), bars in 1_usize..300, block in prop_oneof![1_usize..20, 20_usize..400]) {

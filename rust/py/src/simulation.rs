@@ -23,9 +23,10 @@ pub struct Simulation {
 impl Simulation {
     /// Prepares a run before its first bar; `stamps` of all bars, or None if its length is not known.
     ///
-    /// With `checks_bars` the run checks the rules of bars as they come by; without, they were checked before.
+    /// With `checks_bars` the run checks the rules of bars as they come by; without, they were checked before. Without
+    /// `keeps_curve` it keeps no row per bar: no equity curve and no decisions, of which it counts each.
     #[new]
-    #[pyo3(signature = (rules, symbol, timeframe_ns, initial_capital, warmup_bars, record_decisions, stamps, checks_bars=false))]
+    #[pyo3(signature = (rules, symbol, timeframe_ns, initial_capital, warmup_bars, stamps, checks_bars=false, keeps_curve=true))]
     fn new(
         py: Python<'_>,
         rules: &str,
@@ -33,15 +34,15 @@ impl Simulation {
         timeframe_ns: i64,
         initial_capital: f64,
         warmup_bars: u64,
-        record_decisions: bool,
         stamps: Option<PyReadonlyArray1<'_, i64>>,
         checks_bars: bool,
+        keeps_curve: bool,
     ) -> PyResult<Self> {
         let rules: Rules = parse(py, "rules", rules)?;
-        let spec = RunSpec { symbol, timeframe_ns, initial_capital, warmup_bars, record_decisions };
-        let stamps = slice(stamps.as_ref())?;
-        let run = Run::over(rules, spec, stamps).map_err(|error| raise(py, &error))?;
-        Ok(Self { saved: Saved::new(if checks_bars { run.checking() } else { run }) })
+        let spec = RunSpec { symbol, timeframe_ns, initial_capital, warmup_bars, record_decisions: true };
+        let run = Run::over(rules, spec, slice(stamps.as_ref())?).map_err(|error| raise(py, &error))?;
+        let run = if checks_bars { run.checking() } else { run };
+        Ok(Self { saved: Saved::new(if keeps_curve { run } else { run.without_curve() }) })
     }
 
     /// Continues from a snapshot and the ledger written so far; also returns the named hashes it was saved with.
@@ -158,7 +159,7 @@ impl Simulation {
 
     /// Returns how often each decision was made, in the order of `DECISIONS`.
     fn decision_counts(&self) -> Vec<u64> {
-        self.saved.run.ledger().decisions.counts().into()
+        self.saved.run.decision_counts().into()
     }
 
     /// Returns BLAKE3 over fills, trades, equity at `times`, and metrics sorted by name.

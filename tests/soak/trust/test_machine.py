@@ -72,8 +72,8 @@ def asked(running: Service, a_second: float) -> Iterator[list[int]]:
             began_s = time.monotonic()
             while not over.is_set():
                 statuses.append(client.get("/operations").status_code)
-                late_s = began_s + len(statuses) / a_second * len(threads) - time.monotonic()
-                time.sleep(max(late_s, 0.0))
+                # The threads share one list, so its length is the number that all of them have asked.
+                time.sleep(max(began_s + len(statuses) / a_second - time.monotonic(), 0.0))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:

@@ -135,7 +135,7 @@ class BareRun:
         """The finished run over these columns as the extension holds it."""
         timeframe_ns = case.timeframe_seconds * NS_PER_SECOND
         run = self._core.Simulation(
-            self._rules, SYMBOL, timeframe_ns, case.initial_capital, case.warmup, True, bars.timestamp
+            self._rules, SYMBOL, timeframe_ns, case.initial_capital, case.warmup, bars.timestamp
         )
         run.advance(bars, 0, signals, confidence, True)
         return run

@@ -8,13 +8,17 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 
 import ktrdr
 from ktrdr import _core
+from ktrdr.data.bars import BarSeries
+from ktrdr.errors import IdentityMismatch
 from ktrdr.simulation.ledger import TABLES
-from ktrdr.simulation.result import HeldLedger, RunResult
+from ktrdr.simulation.result import CoreLedger, HeldLedger, RunResult
 from ktrdr.strategy.rules import parse_decisions
+from ktrdr.time import Timeframe
 from support.runs.signal_runs import RULES, market, signals_for
 
 
@@ -45,6 +49,69 @@ def test_a_pickled_partial_result_is_that_of_its_bar() -> None:
     again = pickle.loads(pickle.dumps(early))
     assert same(again, early)
     assert again.partial and again.equity.height == 150
+
+
+def test_rows_per_bar_are_made_when_they_are_asked_for() -> None:
+    run = ktrdr.Simulation(market(), signals_for(), **RULES)
+    run.run()
+    lean = ktrdr.simulate(market(), signals_for(), **RULES)
+    source = lean.source
+    assert isinstance(source, CoreLedger) and source.rows["equity"] == source.rows["decisions"] == 0
+    assert lean.fills.equals(run.result().fills) and lean.trades.equals(run.result().trades)
+    assert lean.signal_counts == run.result().signal_counts and lean.refused.equals(run.result().refused)
+    assert "_whole" not in vars(source)
+    assert same(lean, run.result())
+    assert "_whole" in vars(source)
+
+
+def test_signals_written_after_a_run_change_nothing() -> None:
+    signals = np.array(signals_for(), np.int8)
+    confidence = np.linspace(0.6, 1.0, len(signals), dtype=np.float32)
+    whole = ktrdr.simulate(market(), signals.copy(), confidence.copy(), **RULES)
+    lean = ktrdr.simulate(market(), signals, confidence, **RULES)
+    signals[:] = 0
+    confidence[:] = 0.0
+    assert same(lean, whole)
+
+
+def test_a_polars_frame_written_after_a_run_changes_nothing() -> None:
+    bars = market()
+    whole = ktrdr.simulate(market(), signals_for(), **RULES)
+    lean = ktrdr.simulate(bars, signals_for(), **RULES)
+    bars[120, "close"] = 2.0 * bars[120, "close"]
+    assert bars["close"].to_list() != market()["close"].to_list()
+    assert same(lean, whole)
+
+
+def test_bars_whose_owner_can_write_them_are_run_with_their_rows_at_once() -> None:
+    frame = market()
+    columns = {name: np.array(frame[name].to_numpy()) for name in frame.columns if name != "timestamp"}
+    stamps = frame["timestamp"].cast(pl.Int64).to_numpy().copy()
+    series = BarSeries("", Timeframe.H1, stamps, **columns)
+    whole = ktrdr.simulate(market(), signals_for(), **RULES)
+    result = ktrdr.simulate(series, signals_for(), **RULES)
+    pandas = frame.to_pandas()
+    beside = ktrdr.simulate(pandas, signals_for(), **RULES)
+    columns["close"][:] *= 2.0
+    pandas["close"] *= 2.0
+    for found in (result, beside):
+        assert found.equity["equity"].equals(whole.equity["equity"])
+        assert found.result_hash == whole.result_hash
+
+
+@pytest.mark.parametrize("factor", [0.9995, 1.5])
+def test_bars_that_changed_behind_a_table_are_noticed(factor: float) -> None:
+    frame = market()
+    closes = np.array(frame["close"].to_numpy())
+    columns = {name: frame[name].to_arrow() for name in frame.columns if name != "close"}
+    result = ktrdr.simulate(pa.table({**columns, "close": pa.array(closes)}), signals_for(), **RULES)
+    source = result.source
+    assert isinstance(source, CoreLedger)
+    closes[100:] *= factor
+    if source.curve.bars.close[120] != closes[120]:
+        pytest.skip("these versions of polars and pyarrow copy the column")
+    with pytest.raises(IdentityMismatch, match="the bars have changed since the run"):
+        _ = result.equity
 
 
 def test_a_result_is_one_line_to_look_at() -> None:

@@ -43,7 +43,7 @@ def hash_of_ledger(store: Store, operation_id: str, result: BacktestResults) -> 
     length_ns = Timeframe(result.conventions["timeframe"]).ns
     # A run that has simulated nothing: of the core's own, only the symbol counts beside a ledger that is given.
     rules = rules_to_json({}, {}, {})
-    core = _core.Simulation(rules, str(result.manifest["symbol"]), length_ns, 1.0, 0, False, times)
+    core = _core.Simulation(rules, str(result.manifest["symbol"]), length_ns, 1.0, 0, times)
     rows = frames["fills"].height, frames["trades"].height
     return core.result_hash(times, *rows, metrics, to_columns(frames)).hex()
 

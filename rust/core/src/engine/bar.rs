@@ -111,7 +111,7 @@ impl BarStep<'_> {
             order = Some((-direction, None));
         }
         if self.plan.record_decisions {
-            self.writer.ledger.decisions.push(DecisionRow { signal, confidence, code: decision as u8 });
+            self.writer.decide(DecisionRow { signal, confidence, code: decision as u8 });
         }
         order
     }

@@ -10,6 +10,7 @@ use crate::engine::plan::Plan;
 use crate::engine::state::{RunSpec, RunState, State};
 use crate::error::{Error, Problem};
 use crate::ledger::equity::Terms;
+use crate::ledger::schema::DecisionCounts;
 use crate::ledger::tables::Ledger;
 use crate::ledger::writer::LedgerWriter;
 use crate::market::bars::Bars;
@@ -96,6 +97,15 @@ impl Simulation {
         self
     }
 
+    /// Keeps no row per bar: equity and decisions of a block are let go once the metrics and counts have them.
+    ///
+    /// They are most of what a run writes. Who wants them after all runs once more, with the same bits.
+    #[must_use]
+    pub fn without_curve(mut self) -> Self {
+        self.writer = self.writer.without_curve();
+        self
+    }
+
     /// Processes blocks of so many rows. Any number gives the same bits.
     ///
     /// # Panics
@@ -173,14 +183,14 @@ impl Simulation {
         let first_row = self.next_bar;
         // A few KiB per call, so that a refused call can be undone.
         let state = self.state.clone();
-        let written = self.writer.ledger.rows();
+        let written = self.writer.written();
         let Err(error) = self.take(columns, last) else { return Ok(()) };
         // Blocks check their own rows only. An error of the input comes first, in whichever block it is found, and then
         // nothing of the input has been simulated.
         if let Err(input) = self.check(columns, state.previous.map(|previous| previous.time), first_row as usize) {
             self.next_bar = first_row;
             self.state = state;
-            self.writer.ledger.truncate(written);
+            self.writer.undo(written);
             return Err(input);
         }
         self.broken = Some(error.clone());
@@ -219,17 +229,14 @@ impl Simulation {
     fn take(&mut self, columns: &Columns<'_>, last: bool) -> Result<(), Error> {
         let rows = columns.bars.len();
         // All at once: a curve that grows in steps would be copied each time.
-        self.writer.ledger.equity.reserve(rows);
-        if self.plan.record_decisions {
-            self.writer.ledger.decisions.reserve(rows);
-        }
+        self.writer.reserve_curve(rows, self.block_rows, self.plan.record_decisions);
         let blocks = rows.div_ceil(self.block_rows);
         let written = self.writer.ledger.rows();
         for start in (0..rows).step_by(self.block_rows) {
             let stop = rows.min(start + self.block_rows);
             let outcome = self.take_block(&columns.rows(start, stop), last && stop == rows);
             // Before the error is returned: the rows until then are part of the ledger.
-            self.writer.post();
+            self.writer.end_block();
             outcome?;
             if start == 0 {
                 self.writer.expect(written, blocks - 1);
@@ -421,6 +428,12 @@ impl Simulation {
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.writer.ledger
+    }
+
+    /// Returns how often each decision was made, in the order of `Decision::NAMES`.
+    #[must_use]
+    pub fn decision_counts(&self) -> DecisionCounts {
+        self.writer.decision_counts()
     }
 
     /// Returns cash, signed quantity and drawdown of some rows of the equity table, [3][n_rows].

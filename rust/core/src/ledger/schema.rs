@@ -232,15 +232,10 @@ table! {
     }
 }
 
-impl Decisions {
-    /// Appends a row, past the journal.
-    #[inline]
-    pub(crate) fn push(&mut self, row: DecisionRow) {
-        self.signal.push(row.signal);
-        self.confidence.push(row.confidence);
-        self.code.push(row.code);
-    }
+/// Number of times that each decision was made, in the order of `Decision::NAMES`.
+pub type DecisionCounts = [u64; Decision::NAMES.len()];
 
+impl Decisions {
     /// Appends signals and confidences of rows; their codes come from the caller.
     pub(crate) fn take_signals(&mut self, rows: &Columns<'_>) {
         self.signal.extend_from_slice(rows.signals);
@@ -252,7 +247,7 @@ impl Decisions {
 
     /// Returns how often each decision was made, in the order of `Decision::NAMES`.
     #[must_use]
-    pub fn counts(&self) -> [u64; Decision::NAMES.len()] {
+    pub fn counts(&self) -> DecisionCounts {
         let mut counts = [0; Decision::NAMES.len()];
         for part in self.code.chunks(usize::from(u8::MAX)) {
             let count = |code: u8| u64::from(part.iter().fold(0_u8, |sum, &found| sum + u8::from(found == code)));

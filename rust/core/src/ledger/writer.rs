@@ -2,9 +2,12 @@
 
 use prefetch_index::prefetch_index;
 
-use crate::ledger::schema::{Fill, FillsJournal, Rejection, RejectionsJournal, TABLES, Trade, TradesJournal};
+use crate::ledger::schema::{
+    DecisionCounts, DecisionRow, Fill, FillsJournal, Rejection, RejectionsJournal, TABLES, Trade, TradesJournal,
+};
 use crate::ledger::tables::Ledger;
 use crate::market::bars::LINE_VALUES;
+use crate::market::columns::Columns;
 
 /// Rows of the equity curve that are prefetched beyond its end.
 pub(crate) const ROWS_AHEAD: usize = 1_024;
@@ -20,12 +23,56 @@ pub(crate) struct LedgerWriter {
     fills: Box<FillsJournal>,
     trades: Box<TradesJournal>,
     refused: Box<RejectionsJournal>,
+    /// True if rows per bar are let go after each block.
+    forgets_curve: bool,
+    /// Decisions of rows that were let go.
+    forgotten: DecisionCounts,
+}
+
+/// A place in a ledger that is being written, to which it can return.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written {
+    rows: [usize; TABLES],
+    forgotten: DecisionCounts,
 }
 
 impl LedgerWriter {
     /// Continues a ledger with an empty journal.
     pub fn new(ledger: Ledger) -> Self {
         Self { ledger, ..Self::default() }
+    }
+
+    /// Lets go of the rows that each bar has, equity and decisions, after each block from now on.
+    pub fn without_curve(mut self) -> Self {
+        self.forgets_curve = true;
+        self
+    }
+
+    /// Makes room for the rows that each of so many bars has.
+    pub fn reserve_curve(&mut self, bars: usize, block_rows: usize, decides: bool) {
+        let rows = if self.forgets_curve { bars.min(block_rows) } else { bars };
+        self.ledger.equity.reserve(rows);
+        if decides {
+            self.ledger.decisions.reserve(rows);
+        }
+    }
+
+    /// Writes the decision of one bar to its table.
+    pub fn decide(&mut self, row: DecisionRow) {
+        let decisions = &mut self.ledger.decisions;
+        decisions.code.push(row.code);
+        // Of rows that will be let go, the codes alone are counted.
+        if !self.forgets_curve {
+            decisions.signal.push(row.signal);
+            decisions.confidence.push(row.confidence);
+        }
+    }
+
+    /// Writes signals and confidences of rows; the codes of their decisions come from the caller.
+    pub fn take_signals(&mut self, rows: &Columns<'_>) {
+        if !self.forgets_curve {
+            self.ledger.decisions.take_signals(rows);
+        }
     }
 
     /// Prefetches the memory of the curve `ROWS_AHEAD` rows beyond each of its last `rows` rows.
@@ -70,6 +117,33 @@ impl LedgerWriter {
         self.fills.clear();
         self.trades.clear();
         self.refused.clear();
+    }
+
+    /// Ends a block of rows: posts its journal, and lets go of its rows per bar if nobody wants them.
+    pub fn end_block(&mut self) {
+        self.post();
+        if self.forgets_curve {
+            self.forgotten = self.decision_counts();
+            self.ledger.equity.clear();
+            self.ledger.decisions.truncate(0);
+        }
+    }
+
+    /// Returns how often each decision was made, in rows that were let go too.
+    pub fn decision_counts(&self) -> DecisionCounts {
+        let kept = self.ledger.decisions.counts();
+        std::array::from_fn(|code| self.forgotten[code] + kept[code])
+    }
+
+    /// Returns the place that the tables have reached.
+    pub fn written(&self) -> Written {
+        Written { rows: self.ledger.rows(), forgotten: self.forgotten }
+    }
+
+    /// Returns to a place, as far as the rows after it are still there.
+    pub fn undo(&mut self, to: Written) {
+        self.ledger.truncate(to.rows);
+        self.forgotten = to.forgotten;
     }
 
     /// Makes room for the rows of `blocks` more blocks like the one that began at `before` rows of each table.

@@ -101,13 +101,6 @@ pub struct Violation {
     pub found: f64,
 }
 
-/// Returns true if the prices are finite, positive and in order; false for any NaN.
-#[inline(always)]
-pub(crate) fn is_sound(open: f64, high: f64, low: f64, close: f64) -> bool {
-    // `&` instead of `&&`: without branches the compiler checks several bars at once.
-    (low > 0.0) & (low <= open) & (low <= close) & (high >= open) & (high >= close) & (high < f64::INFINITY)
-}
-
 /// Reports every rule that the open, high, low and close of a row break.
 pub(crate) fn audit_prices(row: usize, prices: [f64; 4], report: &mut impl FnMut(Violation)) {
     let fields = [Field::Open, Field::High, Field::Low, Field::Close];

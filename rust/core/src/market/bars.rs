@@ -1,9 +1,8 @@
 //! Bars as borrowed columns.
 
-use prefetch_index::prefetch_index;
-
 use crate::error::{Error, Problem};
-use crate::market::audit::{Field, Rule, Violation, audit_prices, is_sound};
+use crate::market::audit::{Field, Rule, Violation, audit_prices};
+use crate::market::sound;
 
 /// Values of eight bytes in a cache line.
 pub(crate) const LINE_VALUES: usize = 64 / size_of::<f64>();
@@ -61,20 +60,6 @@ impl<'a> Bars<'a> {
         }
     }
 
-    /// Prefetches the cache lines of row `row`, those of the opens only with `opens`. Rows beyond the end do no harm.
-    #[inline(always)]
-    pub(crate) fn prefetch(&self, row: usize, opens: bool) {
-        prefetch_index(self.timestamp, row);
-        // Without a branch: where opens are not wanted the close is asked for twice.
-        prefetch_index(if opens { self.open } else { self.close }, row);
-        prefetch_index(self.high, row);
-        prefetch_index(self.low, row);
-        prefetch_index(self.close, row);
-        for column in [self.half_spread, self.atr, self.conversion_rate].into_iter().flatten() {
-            prefetch_index(column, row);
-        }
-    }
-
     /// Returns the number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -93,8 +78,20 @@ impl<'a> Bars<'a> {
     /// `BadBar` for the first broken rule, `Argument` for columns of different length.
     pub fn check(&self, previous_ns: Option<i64>) -> Result<(), Error> {
         self.check_lengths()?;
-        // The vectorised check first: bars are almost always sound.
-        if !self.is_sound(previous_ns) {
+        self.check_others(previous_ns, self.has_sound_prices())
+    }
+
+    /// Returns true if open, high, low and close of every row keep the rules.
+    pub(crate) fn has_sound_prices(&self) -> bool {
+        sound::are_sound(self.open, self.high, self.low, self.close)
+    }
+
+    /// Checks every rule but those of prices, which have been looked at; names the first broken rule of all.
+    pub(crate) fn check_others(&self, previous_ns: Option<i64>, has_sound_prices: bool) -> Result<(), Error> {
+        // A feed continues another one, so its first stamp must rise too.
+        let first_rises = previous_ns.zip(self.timestamp.first()).is_none_or(|(before, &stamp)| stamp > before);
+        // Row by row only where something is wrong: bars are almost always sound.
+        if !(has_sound_prices & first_rises & sound::is_rising(self.timestamp)) {
             let mut first = None;
             self.audit(None, previous_ns, |violation| {
                 first.get_or_insert(violation);
@@ -104,18 +101,6 @@ impl<'a> Bars<'a> {
             }
         }
         self.check_optional_columns()
-    }
-
-    /// Returns true if every row keeps the rules. Without branches, so that the compiler can use vector lanes.
-    fn is_sound(&self, previous_ns: Option<i64>) -> bool {
-        // A feed continues another one, so its first stamp must rise too.
-        let first_rises = previous_ns.zip(self.timestamp.first()).is_none_or(|(before, &stamp)| stamp > before);
-        let rising =
-            self.timestamp.iter().zip(&self.timestamp[1.min(self.len())..]).fold(true, |ok, (a, b)| ok & (a < b));
-        let prices = self.open.iter().zip(self.high).zip(self.low).zip(self.close);
-        first_rises
-            & rising
-            & prices.fold(true, |ok, (((&open, &high), &low), &close)| ok & is_sound(open, high, low, close))
     }
 
     fn check_lengths(&self) -> Result<(), Error> {
@@ -160,7 +145,7 @@ impl<'a> Bars<'a> {
         for row in 0..self.len() {
             let prices = [self.open[row], self.high[row], self.low[row], self.close[row]];
             let [open, high, low, close] = prices;
-            if !is_sound(open, high, low, close) {
+            if !sound::is_sound(open, high, low, close) {
                 audit_prices(row, prices, &mut report);
             }
             let stamp = self.timestamp[row];

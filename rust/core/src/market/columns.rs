@@ -1,7 +1,5 @@
 //! Bars, and beside them the signal and the confidence known at each close.
 
-use prefetch_index::prefetch_index;
-
 use crate::error::{Error, Problem};
 use crate::market::bars::Bars;
 
@@ -74,16 +72,6 @@ impl<'a> Columns<'a> {
             bars: self.bars.rows(first, end),
             signals: &self.signals[first..end],
             confidence: self.confidence.map(|column| &column[first..end]),
-        }
-    }
-
-    /// Prefetches the cache lines of row `row`, those of the opens only with `opens`. Rows beyond the end do no harm.
-    #[inline(always)]
-    pub(crate) fn prefetch(&self, row: usize, opens: bool) {
-        self.bars.prefetch(row, opens);
-        prefetch_index(self.signals, row);
-        if let Some(column) = self.confidence {
-            prefetch_index(column, row);
         }
     }
 

@@ -7,10 +7,12 @@
 //! * `bars`: columns of bars
 //! * `columns`: bars with the signal and the confidence known at each close
 //! * `rows`: one row, the row before it, and eight rows side by side
+//! * `sound`: the rules of many bars at once
 //! * `spacing`: the distance between stamps
 
 pub(crate) mod audit;
 pub(crate) mod bars;
 pub(crate) mod columns;
 pub(crate) mod rows;
+pub(crate) mod sound;
 pub(crate) mod spacing;

@@ -367,7 +367,7 @@ impl Chain<'_> {
         let stamps = &self.rows.bars.timestamp[rows.clone()];
         self.state.metrics.mark_many(first_bar, stamps, &self.writer.ledger.equity[marked..], held);
         if self.plan.record_decisions {
-            self.writer.ledger.decisions.take_signals(&self.columns.rows(rows.start, rows.end));
+            self.writer.take_signals(&self.columns.rows(rows.start, rows.end));
         }
     }
 }

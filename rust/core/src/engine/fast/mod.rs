@@ -23,7 +23,7 @@
 //!
 //! # Files
 //!
-//! * `ranges`: the first scan of a block: check, prefetch, minimum and maximum of 64 rows
+//! * `ranges`: the first scan of a block: check, minimum and maximum of 64 rows
 //! * `chain`: fills that follow from signals alone, one after the other
 //! * `quiet`: rows at which no order is pending and none is placed
 //! * `hold`: a position with levels or charges, eight rows at a time

@@ -156,7 +156,7 @@ impl QuietStep<'_> {
         // The row that decides is recorded when its order is placed. Rows before the last one never pass.
         let end = if matches!(self.judge(last), Verdict::Pass(_)) { rows.end } else { last };
         let rows = rows.start..end;
-        self.writer.ledger.decisions.take_signals(&self.columns.rows(rows.start, rows.end));
+        self.writer.take_signals(&self.columns.rows(rows.start, rows.end));
         self.record_codes(rows);
     }
 
