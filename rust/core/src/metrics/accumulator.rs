@@ -172,7 +172,8 @@ impl Accumulator {
         self.returns.calendar()
     }
 
-    fn count_bars(&mut self, stamps: &[i64], held: usize) {
+    /// Counts bars of which nothing else is added, and those of them with a position.
+    pub(crate) fn count_bars(&mut self, stamps: &[i64], held: usize) {
         let rows = stamps.len() as u64;
         self.first_ns = self.first_ns.or(stamps.first().copied());
         self.last_ns = stamps.last().copied().unwrap_or(self.last_ns);
@@ -188,6 +189,14 @@ impl Accumulator {
         self.commission.add(costs.commission);
         self.slippage.add(costs.slippage);
         self.spread.add(costs.spread);
+    }
+
+    /// Adds the costs of two fills, with the bits of `fill` on each.
+    #[inline(always)]
+    pub(crate) fn fill_twice(&mut self, costs: [FillCosts; 2]) {
+        self.fills += 2;
+        let sums = [&mut self.notional, &mut self.commission, &mut self.slippage, &mut self.spread];
+        Sum::add_rows(sums, costs.map(|fill| [fill.notional, fill.commission, fill.slippage, fill.spread]));
     }
 
     /// Adds a closed round trip.
@@ -236,6 +245,12 @@ impl Accumulator {
     #[must_use]
     pub fn equity(&self) -> f64 {
         self.equity
+    }
+
+    /// Lends the drawdown and the returns to a walk that adds rows span by span and counts them at its end.
+    #[inline(always)]
+    pub(crate) fn curve_mut(&mut self) -> (&mut Drawdown, &mut Returns) {
+        (&mut self.drawdown, &mut self.returns)
     }
 
     /// Returns commission and financing of all fills and positions, account currency.

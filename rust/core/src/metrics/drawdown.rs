@@ -64,11 +64,17 @@ impl MaxDrawdown {
         }
         let fall = self.peak - value;
         // Most falls are far from the worst. The product rules them out without a division, which decides the rest.
-        if fall > self.peak * self.worst * CLEARLY_BELOW && fall / self.peak > self.worst {
+        if !self.is_far_above_worst(value) && fall / self.peak > self.worst {
             self.worst = fall / self.peak;
             return Step::Worst;
         }
         Step::Below
+    }
+
+    /// Returns true if a value below the peak is certainly no new largest fall.
+    #[inline(always)]
+    fn is_far_above_worst(&self, value: f64) -> bool {
+        self.peak - value <= self.peak * self.worst * CLEARLY_BELOW
     }
 
     /// Adds values between `low` and `high`, both among them, if no order of them can hold a new largest fall.
@@ -167,6 +173,17 @@ impl Drawdown {
             }
             bar += part.len() as i64;
         }
+    }
+
+    /// Adds rows from `first_bar` on with equity between two values, if that changes nothing: they lie below the peak, and
+    /// far above the largest drawdown.
+    #[inline(always)]
+    pub(crate) fn passes(&mut self, first_bar: i64, low: f64, high: f64) -> bool {
+        let passes = high < self.largest.peak && self.largest.is_far_above_worst(low);
+        if passes {
+            self.peak_bar.get_or_insert(first_bar);
+        }
+        passes
     }
 
     /// Adds the equity of rows that follow a curve, with the bits of `mark` on each; a row is its bar.

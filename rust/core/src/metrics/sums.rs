@@ -1,6 +1,9 @@
 //! Running sums that stay exact enough over millions of terms.
 
+use std::ops::{Add, Sub};
+
 use serde::{Deserialize, Serialize};
+use wide::f64x4;
 
 /// A sum that keeps the error of its additions.
 ///
@@ -36,6 +39,22 @@ impl Sum {
         self.total = total;
     }
 
+    /// Adds rows of terms to four sums, with the bits of `add` on each, one vector lane a sum.
+    #[inline(always)]
+    pub fn add_rows<const N: usize>(sums: [&mut Self; 4], rows: [[f64; 4]; N]) {
+        let mut total = f64x4::new(sums.each_ref().map(|sum| sum.total));
+        let mut error = f64x4::new(sums.each_ref().map(|sum| sum.error));
+        for row in rows {
+            let terms = f64x4::new(row);
+            let after = total + terms;
+            error += error_of(total, terms, after);
+            total = after;
+        }
+        for ((sum, total), error) in sums.into_iter().zip(total.to_array()).zip(error.to_array()) {
+            *sum = Self { total, error };
+        }
+    }
+
     /// Returns the sum so far.
     #[must_use]
     pub fn value(&self) -> f64 {
@@ -45,7 +64,7 @@ impl Sum {
 
 /// Returns the part of `total + term` that is lost in its rounded result `sum`.
 #[inline(always)]
-fn error_of(total: f64, term: f64, sum: f64) -> f64 {
+fn error_of<T: Copy + Add<Output = T> + Sub<Output = T>>(total: T, term: T, sum: T) -> T {
     let added = sum - total;
     // What the addition has lost of the total, and what it has lost of the term. Both differences are exact.
     (total - (sum - added)) + (term - added)
@@ -195,6 +214,19 @@ mod tests {
         terms.iter().for_each(|&term| single.add(term));
         assert_eq!(together, single);
         assert_ne!(single.error, 1e-20);
+    }
+
+    #[test]
+    fn rows_of_terms_leave_the_bits_of_one_sum_after_the_other() {
+        let rows = [[0.1, 1e20, -3.0, 7e-9], [0.2, -1e20, 1e9, 0.3], [0.3, 1.0, 0.0, 1e16]];
+        let mut together: [Sum; 4] = std::array::from_fn(|at| Sum { total: at as f64 * 0.7, error: 1e-20 });
+        let mut single = together;
+        let [one, two, three, four] = &mut together;
+        Sum::add_rows([one, two, three, four], rows);
+        for row in rows {
+            single.iter_mut().zip(row).for_each(|(sum, term)| sum.add(term));
+        }
+        assert_eq!(together, single);
     }
 
     #[test]

@@ -29,12 +29,10 @@ struct Side {
 }
 
 impl Side {
-    /// Adds a round trip to its side, or to neither: without a branch, since nobody can tell which side comes next.
+    /// Counts a round trip on its side, or on neither: without a branch, since nobody can tell which side comes next.
     #[inline(always)]
-    fn add(&mut self, net_pnl: f64, is_of_side: bool, ends_streak: bool) {
+    fn count(&mut self, net_pnl: f64, is_of_side: bool, ends_streak: bool) {
         self.count += u64::from(is_of_side);
-        // A sum keeps its bits when 0 is added.
-        self.total.add(if is_of_side { net_pnl } else { 0.0 });
         let is_largest = is_of_side & (net_pnl.abs() > self.largest.abs());
         self.largest = if is_largest { net_pnl } else { self.largest };
         self.streak = if ends_streak { 0 } else { self.streak + u64::from(is_of_side) };
@@ -50,14 +48,16 @@ impl TradeStats {
     /// Adds a closed round trip.
     pub fn add(&mut self, trade: &Trade) {
         self.net.add(trade.net_pnl);
-        self.net_total.add(trade.net_pnl);
-        self.gross_total.add(trade.gross_pnl);
         self.return_rates.add(trade.return_rate);
         self.bars_held += trade.bars_held;
-        // A trade without profit or loss ends both streaks.
         let net_pnl = trade.net_pnl;
-        self.wins.add(net_pnl, net_pnl > 0.0, net_pnl <= 0.0);
-        self.losses.add(net_pnl, net_pnl < 0.0, net_pnl >= 0.0);
+        // A sum keeps its bits when 0 is added.
+        let [won, lost] = [net_pnl > 0.0, net_pnl < 0.0].map(|is_of_side| if is_of_side { net_pnl } else { 0.0 });
+        let sums = [&mut self.net_total, &mut self.gross_total, &mut self.wins.total, &mut self.losses.total];
+        Sum::add_rows(sums, [[net_pnl, trade.gross_pnl, won, lost]]);
+        // A trade without profit or loss ends both streaks.
+        self.wins.count(net_pnl, net_pnl > 0.0, net_pnl <= 0.0);
+        self.losses.count(net_pnl, net_pnl < 0.0, net_pnl >= 0.0);
     }
 
     /// Returns the number of round trips.
@@ -148,9 +148,10 @@ pub(super) fn median(bars_held: &[i64]) -> Metric {
     if bars_held.is_empty() {
         return Err(Undefined::NoTrades);
     }
-    let mut sorted = bars_held.to_vec();
-    sorted.sort_unstable();
-    let middle = sorted.len() / 2;
-    let upper = sorted[middle] as f64;
-    if sorted.len() % 2 == 1 { Ok(upper) } else { Ok((sorted[middle - 1] as f64 + upper) / 2.0) }
+    let mut values = bars_held.to_vec();
+    let middle = values.len() / 2;
+    // Only the middle has to be in its place.
+    let (below, &mut upper, _) = values.select_nth_unstable(middle);
+    let lower = if bars_held.len() % 2 == 1 { None } else { below.iter().max() };
+    Ok(lower.map_or(upper as f64, |&lower| (lower as f64 + upper as f64) / 2.0))
 }

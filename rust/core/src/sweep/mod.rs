@@ -9,12 +9,14 @@
 //! * `table`: the sweep itself: rules of scenarios in, a table of metrics out
 //! * `market`: the part that all scenarios share: bars, extremes of closes, signals by row, ends of periods
 //! * `candidates`: the signals that pass a threshold, and the way from one that matters to the next
+//! * `benchmarks`: buy and hold, found once for all that execute alike
 //! * `scenario`: one scenario, from event to event
 //! * `curve`: the equity of a position, with its extremes
 //! * `trips`: the round trips of a route: rows, quotes, extremes of prices
 //! * `walk`: scenarios of one route, from round trip to round trip
 //! * `threads`: many scenarios on all cores, those of one route together
 
+mod benchmarks;
 mod candidates;
 mod curve;
 mod market;

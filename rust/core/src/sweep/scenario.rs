@@ -16,6 +16,7 @@ use crate::market::rows::{Row, Rows};
 use crate::metrics::report::{Closing, MetricSet};
 use crate::money::holding::Holding;
 use crate::orders::order::Order;
+use crate::sweep::benchmarks::Benchmarks;
 use crate::sweep::candidates::{Candidates, Cursor, kinds_that_matter};
 use crate::sweep::curve::HeldCurve;
 use crate::sweep::market::Market;
@@ -101,8 +102,8 @@ impl<'a> Scenario<'a> {
     ///
     /// # Errors
     /// As `Simulation::feed`, for consequences of the rules.
-    pub fn end(mut self) -> Outcome {
-        self.state.benchmark.take(self.plan, &self.rows, Some(&self.market.ranges), true)?;
+    pub fn end(mut self, benchmarks: &mut Benchmarks) -> Outcome {
+        self.state.benchmark = benchmarks.of(self.market, self.plan)?;
         self.state.previous = Some(self.rows.as_previous(self.rows.len() - 1));
         self.state.check_accounts(self.market.spec.initial_capital, self.plan.execution())?;
         Ok(self.metrics())

@@ -6,13 +6,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 
 use crate::engine::plan::Plan;
-use crate::ledger::writer::LedgerWriter;
 use crate::rules::Rules;
 use crate::sweep::candidates::Candidates;
 use crate::sweep::market::Market;
 use crate::sweep::scenario::Outcome;
 use crate::sweep::trips::{Route, Trips};
-use crate::sweep::walk;
+use crate::sweep::walk::{self, Scratch};
 
 /// Scenarios that a thread takes at a time: few enough to spread the last of them, enough to share candidates.
 const TAKEN_AT_ONCE: usize = 16;
@@ -56,7 +55,7 @@ impl Market<'_> {
         next: &AtomicUsize,
     ) -> Vec<(usize, Outcome)> {
         let mut path = Path::default();
-        let mut journal = LedgerWriter::default();
+        let mut scratch = Scratch::default();
         let mut done = Vec::new();
         loop {
             let first = next.fetch_add(TAKEN_AT_ONCE, Relaxed);
@@ -67,7 +66,7 @@ impl Market<'_> {
             for side_by_side in turn.chunk_by(|&one, &other| routes[one] == routes[other]) {
                 path.take(self, routes[side_by_side[0]], &plans[side_by_side[0]]);
                 let plans = side_by_side.iter().map(|&at| &plans[at]);
-                let found = walk::together(self, &path.candidates, &path.trips, plans, &mut journal);
+                let found = walk::together(self, &path.candidates, &path.trips, plans, &mut scratch);
                 done.extend(side_by_side.iter().copied().zip(found));
             }
         }

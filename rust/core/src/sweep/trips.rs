@@ -63,6 +63,8 @@ pub(super) struct Trip {
     pub closes: MinMax,
     /// Lowest and highest price while it is held.
     pub prices: MinMax,
+    /// True if a period of returns ends at one of its rows, or of those between the round trip before and this one.
+    pub ends_period: bool,
 }
 
 impl Trip {
@@ -129,13 +131,15 @@ struct Search<'a> {
 impl Search<'_> {
     /// Goes from one flat row to the next.
     fn run(mut self, found: &mut Trips) {
-        let mut row = self.market.spec.warmup_bars as usize;
+        let first = self.market.spec.warmup_bars as usize;
+        let mut row = first;
         let mut last_fill_ns = None;
         while let Some(decided) = self.next_decision(0, row, last_fill_ns) {
             let mut order = Some(self.order(decided, 0));
             row = decided + 1;
             while let Some(opening) = order {
-                let Some((trip, closing)) = self.trip(opening, row) else {
+                let flat_from = found.trips.last().map_or(first, |before| before.exit_row);
+                let Some((trip, closing)) = self.trip(opening, flat_from, row) else {
                     // Only a reversal opens at the row that ends another.
                     let reverses = found.trips.last().is_some_and(|last| last.exit_row == row);
                     found.reversal = reverses.then_some(opening);
@@ -149,8 +153,9 @@ impl Search<'_> {
         }
     }
 
-    /// Returns the round trip that an order opens at a row, and the order that ends it.
-    fn trip(&mut self, opening: Order, entry_row: usize) -> Option<(Trip, Order)> {
+    /// Returns the round trip that an order opens at a row, and the order that ends it; `flat_from` is the first row after the
+    /// round trip before.
+    fn trip(&mut self, opening: Order, flat_from: usize, entry_row: usize) -> Option<(Trip, Order)> {
         let stamps = self.rows.bars.timestamp;
         let direction = opening.side();
         let decided = self.next_decision(direction, entry_row, Some(stamps[entry_row]))?;
@@ -165,6 +170,7 @@ impl Search<'_> {
             exit: self.quote(exit_row),
             closes: ranges.closes(entry_row..exit_row),
             prices: ranges.range(entry_row..exit_row),
+            ends_period: self.market.periods.from(flat_from)[0].row < exit_row,
         };
         Some((trip, self.order(decided, direction)))
     }

@@ -8,9 +8,11 @@ use crate::engine::leg::{At, Leg};
 use crate::engine::plan::Plan;
 use crate::error::Error;
 use crate::ledger::writer::LedgerWriter;
+use crate::metrics::curve::Curve;
 use crate::money::account::Account;
 use crate::money::holding::Holding;
 use crate::orders::matching::{Levels, Reason};
+use crate::sweep::benchmarks::Benchmarks;
 use crate::sweep::candidates::Candidates;
 use crate::sweep::curve::{HeldCurve, TripCurve};
 use crate::sweep::market::Market;
@@ -20,24 +22,31 @@ use crate::sweep::trips::{Trip, Trips};
 /// Number of no round trip.
 const NEVER: usize = usize::MAX;
 
+/// Memory that a thread uses for one scenario after the other.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    journal: LedgerWriter,
+    benchmarks: Benchmarks,
+}
+
 /// Runs scenarios of one route, of which `trips` are the round trips; returns the outcome of each.
 pub(super) fn together<'a>(
     market: &'a Market<'a>,
     candidates: &'a Candidates,
     trips: &Trips,
     plans: impl Iterator<Item = &'a Plan>,
-    journal: &mut LedgerWriter,
+    scratch: &mut Scratch,
 ) -> Vec<Outcome> {
     let mut walkers: Vec<Walker<'_>> = plans.map(|plan| Walker::new(market, candidates, plan)).collect();
     for (at, trip) in trips.trips.iter().enumerate() {
         for walker in &mut walkers {
             // One that had to leave the others waits here until they meet again.
             if walker.next == at && !walker.take(trip) {
-                walker.leave(trips, journal);
+                walker.leave(trips, &mut scratch.journal);
             }
         }
     }
-    walkers.into_iter().map(|walker| walker.end(trips, journal)).collect()
+    walkers.into_iter().map(|walker| walker.end(trips, scratch)).collect()
 }
 
 /// A scenario on its way.
@@ -45,8 +54,10 @@ struct Walker<'a> {
     scenario: Scenario<'a>,
     /// Round trip that it simulates next.
     next: usize,
-    /// The first round trip that is not among its own bars held.
+    /// Round trips that have been counted.
     counted: usize,
+    /// Rows that have been counted.
+    counted_rows: usize,
     error: Option<Error>,
 }
 
@@ -65,7 +76,9 @@ impl<'a> Walker<'a> {
     fn new(market: &'a Market<'a>, candidates: &'a Candidates, plan: &'a Plan) -> Self {
         let error = market.check(plan).err();
         let next = if error.is_none() { 0 } else { NEVER };
-        Self { scenario: Scenario::new(market, candidates, plan), next, counted: 0, error }
+        let scenario = Scenario::new(market, candidates, plan);
+        let counted_rows = scenario.row;
+        Self { scenario, next, counted: 0, counted_rows, error }
     }
 
     /// Simulates a round trip; false, and nothing is changed, if its fills are not certain.
@@ -100,15 +113,31 @@ impl<'a> Walker<'a> {
     }
 
     /// Adds the equity of the rows before the entry, and of those between the fills.
+    ///
+    /// Most round trips change neither the drawdown nor a return: their equity lies between the peak and the worst fall, and
+    /// no period ends. What a period that has not ended is worth is asked again before it ends.
     #[inline(always)]
     fn mark(&mut self, trip: &Trip, fills: &Fills) {
         let Scenario { market, state, row, .. } = &mut self.scenario;
-        let stamps = market.columns.bars.timestamp;
-        state.metrics.mark_cash(*row..trip.entry_row, stamps, &market.periods, state.account.balance);
-        let rows = trip.entry_row..trip.exit_row;
+        let balance = state.account.balance;
+        let flat = *row..trip.entry_row;
         let held = HeldCurve { market, holding: fills.holding, account: fills.account };
-        let curve = TripCurve { held, rows: rows.clone(), closes: trip.closes };
-        state.metrics.mark_curve(rows, stamps, &market.periods, &curve);
+        let curve = TripCurve { held, rows: trip.entry_row..trip.exit_row, closes: trip.closes };
+        let (low, high) = curve.extremes(curve.rows.clone());
+        let beside = if flat.is_empty() { low } else { balance };
+        let (drawdown, returns) = state.metrics.curve_mut();
+        if !drawdown.passes(flat.start as i64, low.min(beside), high.max(beside)) {
+            drawdown.mark_flat(flat.start as i64, flat.len(), balance);
+            drawdown.mark_curve(curve.rows.clone(), &curve);
+        }
+        if trip.ends_period {
+            let stamps = market.columns.bars.timestamp;
+            if !flat.is_empty() {
+                returns.mark_known(&market.periods, flat.clone(), stamps[flat.start], |_| balance);
+            }
+            let rows = curve.rows.clone();
+            returns.mark_known(&market.periods, rows.clone(), stamps[rows.start], |row| curve.equity(row));
+        }
     }
 
     /// Books both fills and the round trip, as `Trading` does, but for the ledger.
@@ -120,10 +149,8 @@ impl<'a> Walker<'a> {
         exit.pay(rules, &mut account);
         let gross_pnl = account.settle(exit.priced.rate);
         let [entry_costs, exit_costs] = [entry, exit].map(|leg| leg.costs(rules));
-        // In the order of single bars: sums of money keep the bits of their order.
-        state.metrics.fill(entry_costs);
-        state.metrics.fill(exit_costs);
-        // Neither is kept: of both only what the sums of trades take is computed.
+        state.metrics.fill_twice([entry_costs, exit_costs]);
+        // Neither position nor fill is kept: of both only what the sums of trades take is computed.
         let [entry_at, exit_at] = [trip.entry_row, trip.exit_row].map(|row| At { bar: row as i64, time: trip.exit_ns });
         let mut position = entry.position(entry_at, 0, None, &entry_costs, levels, requirement);
         let fill = exit.row(exit_at, 0, Reason::Signal, &exit_costs);
@@ -135,20 +162,30 @@ impl<'a> Walker<'a> {
     /// Simulates by events from a round trip that is not certain up to one that may be, or to the end.
     #[cold]
     fn leave(&mut self, trips: &Trips, journal: &mut LedgerWriter) {
-        let Self { scenario, next, counted, .. } = self;
-        scenario.bars_held.extend(trips.trips[*counted..*next].iter().map(Trip::bars_held));
+        self.count(trips);
+        let Self { scenario, next, .. } = self;
         let due = trips.due(*next, scenario.row).map_or(Ok(()), |order| scenario.execute(order, journal));
         let left = *next;
         let outcome = due.and_then(|()| scenario.proceed(journal, |scenario| trips.meeting(scenario) > Some(left)));
         self.error = outcome.err();
         self.next = trips.meeting(&self.scenario).filter(|_| self.error.is_none()).unwrap_or(NEVER);
         self.counted = self.next;
+        self.counted_rows = self.scenario.row;
     }
 
-    fn end(mut self, trips: &Trips, journal: &mut LedgerWriter) -> Outcome {
+    /// Counts what all round trips since the last count have in common with those of the other scenarios.
+    fn count(&mut self, trips: &Trips) {
+        let Scenario { market, state, row, bars_held, .. } = &mut self.scenario;
+        let before = bars_held.len();
+        bars_held.extend(trips.trips[self.counted..self.next].iter().map(Trip::bars_held));
+        let held: i64 = bars_held[before..].iter().sum();
+        state.metrics.count_bars(&market.columns.bars.timestamp[self.counted_rows..*row], held as usize);
+    }
+
+    fn end(mut self, trips: &Trips, scratch: &mut Scratch) -> Outcome {
         if self.next == trips.trips.len() {
-            self.leave(trips, journal);
+            self.leave(trips, &mut scratch.journal);
         }
-        self.error.map_or_else(|| self.scenario.end(), Err)
+        self.error.map_or_else(|| self.scenario.end(&mut scratch.benchmarks), Err)
     }
 }
