@@ -177,6 +177,17 @@ fn a_scenario_that_cannot_be_traded_leaves_the_others_alone() {
     assert_eq!(codes, [Some("fill_price"), Some("argument_invalid"), Some("argument_invalid"), None]);
 }
 
+/// Two closes with one and the same equity, beside so much capital: the drawdown begins at the first of them.
+#[test]
+fn the_first_of_rows_that_rounding_makes_equal_is_the_deepest() {
+    for (side, deep) in [(1, 9.0), (-1, 11.0)] {
+        let deeper = deep - f64::from(side) * 1e-12;
+        let world = World::flat(&[10.0, 10.0, deep, deeper, 9.5, 10.5, 10.0], &[side, 0, 0, 0, -side, 0, 0]);
+        // A commission, so that no row between the fills is at the peak.
+        compare(&world.capital(1e6), &[rules(json!({"execution": {"commission": {"per_fill": 1.0}}}))], 1);
+    }
+}
+
 /// A scenario that ends with an error leaves nothing to the next one of its thread: neither round trips nor money.
 #[test]
 fn round_trips_before_an_error_are_not_those_of_the_next_scenario() {

@@ -18,6 +18,11 @@ pub(crate) trait Curve {
         self.first_with(rows, |(_, highest)| highest >= level)
     }
 
+    /// Returns the first row whose equity reaches a low: one that every lower equity reaches too.
+    fn first_low(&self, rows: Range<usize>, reaches: impl Fn(f64) -> bool) -> Option<usize> {
+        self.first_with(rows, |(lowest, _)| reaches(lowest))
+    }
+
     /// Returns the first row that passes a test: one that some rows pass together if one of them does.
     fn first_with(&self, rows: Range<usize>, passes: impl Fn((f64, f64)) -> bool) -> Option<usize> {
         let span = spans(rows).find(|span| passes(self.extremes(span.clone())))?;

@@ -192,7 +192,7 @@ impl Drawdown {
         let (low, high) = curve.extremes(rows.clone());
         if high < before {
             self.mark_below(rows.start as i64, low, |fall| {
-                let row = curve.first_with(rows.clone(), |(lowest, _)| fall.reaches(lowest));
+                let row = curve.first_low(rows.clone(), |equity| fall.reaches(equity));
                 row.map(|row| row - rows.start)
             });
         } else if self.largest.try_skip(low, high) {

@@ -19,12 +19,15 @@ pub(super) struct HeldCurve<'a> {
 }
 
 impl HeldCurve<'_> {
-    fn at(&self, close: f64) -> f64 {
+    /// Returns the equity at a close.
+    #[inline]
+    pub fn at(&self, close: f64) -> f64 {
         self.holding.equity(&self.account, close, 1.0)
     }
 
     /// Returns the lowest and the highest equity at closes between two.
-    fn between(&self, (low, high): MinMax) -> MinMax {
+    #[inline]
+    pub fn between(&self, (low, high): MinMax) -> MinMax {
         // Equity rises with the close, or falls with it, also after rounding: its extremes are those of the closes.
         let one = self.at(low);
         let other = self.at(high);
@@ -39,27 +42,5 @@ impl Curve for HeldCurve<'_> {
 
     fn extremes(&self, rows: Range<usize>) -> MinMax {
         self.between(self.market.ranges.closes(rows))
-    }
-}
-
-/// The equity of a round trip whose extremes of closes are known.
-pub(super) struct TripCurve<'a> {
-    /// Equity of its position.
-    pub held: HeldCurve<'a>,
-    /// Rows at which it is held.
-    pub rows: Range<usize>,
-    /// Lowest and highest close of these rows.
-    pub closes: MinMax,
-}
-
-impl Curve for TripCurve<'_> {
-    #[inline]
-    fn equity(&self, row: usize) -> f64 {
-        self.held.equity(row)
-    }
-
-    #[inline]
-    fn extremes(&self, rows: Range<usize>) -> MinMax {
-        if rows == self.rows { self.held.between(self.closes) } else { self.held.extremes(rows) }
     }
 }

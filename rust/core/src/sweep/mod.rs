@@ -13,6 +13,7 @@
 //! * `scenario`: one scenario, from event to event
 //! * `curve`: the equity of a position, with its extremes
 //! * `trips`: the round trips of a route: rows, quotes, extremes of prices
+//! * `trip_curve`: the equity of a round trip
 //! * `walk`: scenarios of one route, from round trip to round trip
 //! * `threads`: many scenarios on all cores, those of one route together
 
@@ -23,5 +24,6 @@ mod market;
 mod scenario;
 pub(crate) mod table;
 mod threads;
+mod trip_curve;
 mod trips;
 mod walk;

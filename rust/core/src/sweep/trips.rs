@@ -1,5 +1,7 @@
 //! Round trips that follow from signals alone: found once, and walked by every scenario of their route.
 
+use std::cell::OnceCell;
+
 use crate::engine::bar::against;
 use crate::engine::fast::ranges::MinMax;
 use crate::engine::plan::Plan;
@@ -45,7 +47,7 @@ impl Route {
 }
 
 /// A round trip whose rows are known, with what every scenario needs of them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Trip {
     /// Order that opens it.
     pub opening: Order,
@@ -65,12 +67,36 @@ pub(super) struct Trip {
     pub prices: MinMax,
     /// True if a period of returns ends at one of its rows, or of those between the round trip before and this one.
     pub ends_period: bool,
+    trough: OnceCell<Trough>,
+}
+
+/// The worst close of a round trip.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Trough {
+    /// First row with it.
+    pub row: usize,
+    /// Worst close of the rows before.
+    pub before: Option<f64>,
 }
 
 impl Trip {
     /// Returns the number of bars that it is held.
     pub fn bars_held(&self) -> i64 {
         (self.exit_row - self.entry_row) as i64
+    }
+
+    /// Returns the worst of the closes, found when it is first asked for.
+    pub fn trough(&self, closes: &[f64]) -> Trough {
+        *self.trough.get_or_init(|| {
+            let sign = f64::from(self.opening.side());
+            let mut found = Trough { row: self.entry_row, before: None };
+            for row in self.entry_row..self.exit_row {
+                if sign * closes[row] < sign * closes[found.row] {
+                    found = Trough { row, before: Some(closes[found.row]) };
+                }
+            }
+            found
+        })
     }
 }
 
@@ -171,6 +197,7 @@ impl Search<'_> {
             closes: ranges.closes(entry_row..exit_row),
             prices: ranges.range(entry_row..exit_row),
             ends_period: self.market.periods.from(flat_from)[0].row < exit_row,
+            trough: OnceCell::new(),
         };
         Some((trip, self.order(decided, direction)))
     }

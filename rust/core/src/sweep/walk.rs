@@ -14,9 +14,10 @@ use crate::money::holding::Holding;
 use crate::orders::matching::{Levels, Reason};
 use crate::sweep::benchmarks::Benchmarks;
 use crate::sweep::candidates::Candidates;
-use crate::sweep::curve::{HeldCurve, TripCurve};
+use crate::sweep::curve::HeldCurve;
 use crate::sweep::market::Market;
 use crate::sweep::scenario::{Outcome, Scenario};
+use crate::sweep::trip_curve::TripCurve;
 use crate::sweep::trips::{Trip, Trips};
 
 /// Number of no round trip.
@@ -122,20 +123,20 @@ impl<'a> Walker<'a> {
         let balance = state.account.balance;
         let flat = *row..trip.entry_row;
         let held = HeldCurve { market, holding: fills.holding, account: fills.account };
-        let curve = TripCurve { held, rows: trip.entry_row..trip.exit_row, closes: trip.closes };
-        let (low, high) = curve.extremes(curve.rows.clone());
+        let curve = TripCurve { held, trip };
+        let (low, high) = curve.extremes(curve.rows());
         let beside = if flat.is_empty() { low } else { balance };
         let (drawdown, returns) = state.metrics.curve_mut();
         if !drawdown.passes(flat.start as i64, low.min(beside), high.max(beside)) {
             drawdown.mark_flat(flat.start as i64, flat.len(), balance);
-            drawdown.mark_curve(curve.rows.clone(), &curve);
+            drawdown.mark_curve(curve.rows(), &curve);
         }
         if trip.ends_period {
             let stamps = market.columns.bars.timestamp;
             if !flat.is_empty() {
                 returns.mark_known(&market.periods, flat.clone(), stamps[flat.start], |_| balance);
             }
-            let rows = curve.rows.clone();
+            let rows = curve.rows();
             returns.mark_known(&market.periods, rows.clone(), stamps[rows.start], |row| curve.equity(row));
         }
     }
