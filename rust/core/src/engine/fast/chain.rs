@@ -248,7 +248,7 @@ impl Chain<'_> {
         self.rows.first_bar + row as i64
     }
 
-    #[inline]
+    #[inline(always)]
     fn quote(&self, row: usize) -> Quote {
         Quote::at_open(self.rows.bars.open[row], &self.rows.previous(row))
     }
@@ -321,11 +321,15 @@ impl Chain<'_> {
     }
 
     /// Writes the decisions on rows where a fill can hold signals back; the order at the last of them is one.
+    #[inline]
     fn judge(&mut self, rows: Range<usize>, progress: &Progress, last_fill_ns: Option<i64>, direction: i8) {
-        let filter = &self.plan.filter;
-        if !self.plan.record_decisions || !filter.separates() {
-            return;
+        if self.plan.record_decisions && self.plan.filter.separates() {
+            self.judge_each(rows, progress, last_fill_ns, direction);
         }
+    }
+
+    fn judge_each(&mut self, rows: Range<usize>, progress: &Progress, last_fill_ns: Option<i64>, direction: i8) {
+        let filter = &self.plan.filter;
         let codes = &mut self.writer.ledger.decisions.code;
         let Progress { first, decided, .. } = *progress;
         // A row without a signal or an undefined confidence has this code, whatever the position.
