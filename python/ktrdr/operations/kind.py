@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from ktrdr._types import Json
+from ktrdr.control import CancellationToken
 from ktrdr.errors import ArgumentInvalid, NotCompleted, NotFound
 from ktrdr.operations import KINDS
-from ktrdr.operations.models import Capability, Claim, Outcome, Result
+from ktrdr.operations.models import Capability, Claim, Operation, Outcome, Result
 from ktrdr.operations.registry import registered
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.checkpoints import SnapshotFormat
 from ktrdr.operations.store.store import Store
+from ktrdr.operations.units.workers import SharedWork
 
 if TYPE_CHECKING:
     import polars as pl
@@ -157,6 +159,13 @@ class Kind(SnapshotFormat, Protocol):
         Returns once the result is stored. Raises ``Cancelled``, ``LeaseLost``, ``StorageError`` or the error that is
         stored with the failed operation; `recorded` in ``running/session.py`` does all of this.
         """
+
+    def shared_work(self, operation: Operation, token: CancellationToken) -> SharedWork:
+        """Returns the work of an operation that another worker runs and shares, made again from its request.
+
+        Raises what `run` raises where its inputs cannot be had here.
+        """
+        raise ArgumentInvalid("is not divided into units", where="kind", found=self.name)
 
     def capability(self) -> Capability:
         """Returns the numbers that this process computes with; an operation resumes only under equal ones."""

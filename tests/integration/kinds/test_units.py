@@ -83,7 +83,7 @@ def test_chunks_in_any_order_make_the_same_sweep(store: Store, tmp_path: Path, m
     with pytest.raises(Cancelled, match="scenario 8 of 18"):
         KIND.run(claim, RunIO(store, token=Token(), data_dir=tmp_path, units=units))
     name = claim.operation.id
-    assert units.asked == [8, 6, 4, 2]
+    assert units.asked == [16, 12, 8, 4]
     assert [one.seq_from for one in store.segments(name, "scenarios")] == [4, 8, 12, 16]
     assert store.checkpoints(name)[0].bar == 8
     monkeypatch.setattr(chunks, "_MOST", 3)

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from ktrdr.operations.models import Capability, Claim, Lease, Operation, Trial
 from ktrdr.operations.owner import Owner
-from ktrdr.operations.store.adoption import FinishedPart
+from ktrdr.operations.store.elsewhere.adoption import FinishedPart
 from ktrdr.operations.store.store import Store
 from ktrdr.operations.store.submissions import new_id
 from ktrdr.operations.store.tables import metadata

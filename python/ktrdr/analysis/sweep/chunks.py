@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -75,15 +75,15 @@ class Market:
         """Returns the factor of annual figures, which is that of all scenarios."""
         return self.prepared(compiled).metrics()[2]
 
-    def spans(self, total: int, before: Sequence[Chunk]) -> list[range]:
-        """Returns the scenarios that no chunk ``before`` has, in the spans that are run together."""
+    def spans(self, total: int, before: Sequence[Chunk]) -> dict[int, range]:
+        """Returns the scenarios that no chunk ``before`` has, in the spans that are run together, by their first."""
         step = min(max(_BAR_SCENARIOS // len(self.columns.bars), _FEWEST), _MOST)
         found = []
         first = 0
         for stored in [*(range(one.first, one.first + one.table.height) for one in before), range(total, total)]:
             found += [range(start, min(start + step, stored.start)) for start in range(first, stored.start, step)]
             first = stored.stop
-        return found
+        return {span.start: span for span in found}
 
     def run(self, scenarios: Scenarios, compiled: Compiled, first: int, workers: int) -> Chunk:
         """Returns scenarios, run on so many threads; ``first`` is the number of the first of them."""
@@ -113,14 +113,14 @@ class ChunkWork:
         market: bars and signals of all.
         scenarios: every scenario.
         compiled: the same as the core takes them.
-        spans: the scenarios of each unit.
+        spans: the scenarios of each unit, by its number, which is that of the first of them.
         threads: that a unit takes.
     """
 
     market: Market
     scenarios: Scenarios
     compiled: Compiled
-    spans: Sequence[range]
+    spans: Mapping[int, range]
     threads: int
 
     def unit(self, number: int) -> Chunk:

@@ -13,25 +13,32 @@ import numpy as np
 import polars as pl
 
 from ktrdr import _core
-from ktrdr.analysis.sweep.chunks import Chunk, Market, in_order
+from ktrdr._version import __version__
+from ktrdr.analysis.sweep.chunks import Chunk, ChunkWork, Market, cores, in_order
 from ktrdr.analysis.sweep.request import SweepRequest
 from ktrdr.analysis.sweep.result import Best, SweepResult
 from ktrdr.analysis.sweep.run import joined
-from ktrdr.analysis.sweep.saved import SweepPoint, SweepState, hash_of, read_chunks
+from ktrdr.analysis.sweep.saved import SweepPoint, SweepState, decoded, encoded, hash_of, read_chunks
+from ktrdr.analysis.sweep.scenarios import Compiled, Scenarios
 from ktrdr.analysis.sweep.study.chunks import chunks_of
 from ktrdr.analysis.sweep.study.parameters import Study
+from ktrdr.analysis.sweep.study.space import Space
 from ktrdr.analysis.sweep.trials import Identities, TrialsOf
 from ktrdr.backtesting.decision_function import DecisionFunction
 from ktrdr.backtesting.engine import BacktestingEngine, Scored
 from ktrdr.backtesting.identity import Parts
+from ktrdr.control import CancellationToken, ProgressBridge, SilentBridge
 from ktrdr.disk import write_page
-from ktrdr.operations.kind import completed
-from ktrdr.operations.models import Claim, LoadedCheckpoint, Outcome, OutcomeResult
+from ktrdr.operations.kind import completed, kind_of
+from ktrdr.operations.models import Claim, LoadedCheckpoint, Operation, Outcome, OutcomeResult
 from ktrdr.operations.registry import report_of
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.running.recorder import Cadence
 from ktrdr.operations.running.session import read_checkpoint, recorded
+from ktrdr.operations.store.elsewhere.units import Terms
 from ktrdr.operations.store.store import Store
+from ktrdr.operations.units.local import Units
+from ktrdr.operations.units.workers import SharedWork, Workers
 from ktrdr.simulation.columns import WholeColumns
 from ktrdr.time import iso
 
@@ -72,36 +79,114 @@ class SweepRun(OutcomeResult):
         return write_page(report_of("sweep")(self), Path(path))
 
 
+@dataclass(frozen=True, eq=False)
+class _Inputs:
+    """Everything that the scenarios of a sweep are run from.
+
+    Args:
+        request: of the sweep.
+        compiled: the scenarios, as the core takes them.
+        scored: the backtest that all share.
+        market: bars and signals.
+    """
+
+    request: SweepRequest
+    compiled: Compiled
+    scored: Scored
+    market: Market
+
+    @classmethod
+    def of(
+        cls, operation: Operation, bridge: ProgressBridge, token: CancellationToken, data_dir: Path | None = None
+    ) -> _Inputs:
+        """Returns the inputs of an operation, read and scored by this process."""
+        request = SweepRequest.of_spec(operation.spec)
+        config = request.config(operation.threads, operation.model_id, data_dir)
+        compiled = request.compiled(config)
+        scored = BacktestingEngine(config).scored(bridge, token)
+        return cls(request, compiled, scored, _market(scored, config.initial_capital))
+
+    @cached_property
+    def tried(self) -> Scenarios | Space:
+        """Returns the scenarios of the request, or the space of its study."""
+        return self.request.tried()
+
+    @cached_property
+    def state(self) -> SweepState:
+        """Returns the state before the first chunk, which has the identity of all inputs."""
+        of_tried = ("scenarios", _hash(self.tried.to_spec()))
+        return SweepState(0, (*self.scored.parts, of_tried, *_sampler_part(self.request.study())))
+
+    @property
+    def terms(self) -> Terms:
+        """Returns what another process's chunk must have been computed from."""
+        return Terms(self.state.identity, __version__)
+
+    def trials(self) -> TrialsOf:
+        """Returns the scenarios as the log of trials keeps them."""
+        rules = self.scored.config.rules()
+        periods = self.market.periods_per_year(self.compiled)
+        return TrialsOf(self.scored, Identities(self.scored.parts, rules, self.compiled), periods)
+
+
 def run(claim: Claim, io: RunIO) -> SweepRun:
     """Runs a claimed sweep to its end, from its last chunk where it has one."""
     claim, before = read_checkpoint(claim, io, lambda claim, saved: _read(claim, saved, io.store))
-    operation = claim.operation
     with recorded(claim, replace(io, cadence=_EACH_CHUNK)) as recorder:
-        request = SweepRequest.of_spec(operation.spec)
-        config = request.config(operation.threads, operation.model_id, io.data_dir)
-        compiled = request.compiled(config)
-        scored = BacktestingEngine(config).scored(recorder.progress, io.token)
-        recorder.record_start(model_id=scored.bundle.id)
-        tried = request.tried()
-        study = request.study()
-        state = SweepState(0, (*scored.parts, ("scenarios", _hash(tried.to_spec())), *_sampler_part(study)))
+        inputs = _Inputs.of(claim.operation, recorder.progress, io.token, io.data_dir)
+        recorder.record_start(model_id=inputs.scored.bundle.id)
+        state = inputs.state
         if claim.saved is not None:
             assert isinstance(claim.saved.opened, SweepState)
-            claim.saved.opened.require_same(state.parts, operation.id)
-        market = _market(scored, config.initial_capital)
-        periods = market.periods_per_year(compiled)
-        trials = TrialsOf(scored, Identities(scored.parts, config.rules(), compiled), periods)
+            claim.saved.opened.require_same(state.parts, claim.operation.id)
+        trials = inputs.trials()
         chunks = list(before or ())
         done = sum(chunk.table.height for chunk in chunks)
         for chunk in chunks_of(
-            market, tried, compiled, study, None, recorder.progress, io.token, before or (), units=io.units
+            inputs.market,
+            inputs.tried,
+            inputs.compiled,
+            inputs.request.study(),
+            None,
+            recorder.progress,
+            io.token,
+            before or (),
+            units=_units(claim, io, inputs, before or ()),
         ):
             chunks.append(chunk)
             done += chunk.table.height
             recorder.reach(SweepPoint(replace(state, bar=done), chunk, trials.of(chunk)))
-        result = _result(claim, request, scored, periods, state, in_order(chunks))
+        result = _result(claim, inputs, trials.periods_per_year, in_order(chunks))
         recorder.complete(result)
     return result
+
+
+def _units(claim: Claim, io: RunIO, inputs: _Inputs, before: Sequence[Chunk]) -> Units:
+    """Returns the place that computes the chunks: for a worker's run all workers of its database."""
+    tried = inputs.tried
+    if io.worker is None or isinstance(tried, Space):
+        return io.units
+    spans = inputs.market.spans(len(tried), before)
+
+    def decode(number: int, data: bytes) -> Chunk:
+        chunk = decoded(number, data)
+        span = spans[number]
+        if chunk.table.height != len(span):
+            raise ValueError(number)
+        return replace(chunk, choices=inputs.compiled.choices[span.start : span.stop])
+
+    capability = kind_of(claim.operation.kind).capability()
+    return Workers(io.store, claim, inputs.terms, io.worker.id, capability, decode)
+
+
+def shared_work(operation: Operation, token: CancellationToken) -> SharedWork:
+    """Returns the chunks of a sweep that another worker runs, over the bars and the net of this machine."""
+    inputs = _Inputs.of(operation, SilentBridge(), token)
+    tried = inputs.tried
+    assert isinstance(tried, Scenarios)
+    spans = inputs.market.spans(len(tried), ())
+    work = ChunkWork(inputs.market, tried, inputs.compiled, spans, cores())
+    return SharedWork(inputs.terms, frozenset(spans), lambda number: encoded(work.unit(number)))
 
 
 def stored(store: Store, operation_id: str) -> SweepRun:
@@ -127,12 +212,13 @@ def _market(scored: Scored, initial_capital: float) -> Market:
 
 def _result(
     claim: Claim,
-    request: SweepRequest,
-    scored: Scored,
+    inputs: _Inputs,
     periods_per_year: float,
-    state: SweepState,
     chunks: Sequence[Chunk],
 ) -> SweepRun:
+    request = inputs.request
+    scored = inputs.scored
+    state = inputs.state
     strategy = scored.config.strategy
     base = scored.features.base
     first, last = (int(base.timestamp[row]) for row in (scored.features.first_simulated, -1))
@@ -144,7 +230,7 @@ def _result(
         **request.model_dump(exclude={"strategy_name", "strategy_text", "grid", "scenarios"}),
         "model": scored.bundle.id,
         "threads": claim.operation.threads,
-        "parameters": list(request.tried().values),
+        "parameters": list(inputs.tried.values),
         "first_simulated": iso(first),
         "last_simulated": iso(last),
         "periods_per_year": periods_per_year,

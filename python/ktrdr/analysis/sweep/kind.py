@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ktrdr import _core
+from ktrdr.control import CancellationToken
 from ktrdr.operations.deferred import DeferredKind, Words
 from ktrdr.operations.kind import Section
-from ktrdr.operations.models import Capability, Claim, OpenedSnapshot, Result
+from ktrdr.operations.models import Capability, Claim, OpenedSnapshot, Operation, Result
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.store import Store
+from ktrdr.operations.units.workers import SharedWork
 
 if TYPE_CHECKING:
     import polars as pl
@@ -61,6 +63,12 @@ class SweepKind(DeferredKind):
         from ktrdr.analysis.sweep.job import run
 
         return run(claim, io)
+
+    def shared_work(self, operation: Operation, token: CancellationToken) -> SharedWork:
+        """Returns the chunks of a sweep that another worker runs, over the bars and the net of this machine."""
+        from ktrdr.analysis.sweep.job import shared_work
+
+        return shared_work(operation, token)
 
     def result(self, store: Store, operation_id: str) -> SweepRun:
         """Returns a completed sweep with its scenarios."""

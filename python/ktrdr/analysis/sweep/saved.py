@@ -113,16 +113,25 @@ def _segments(chunk: Chunk) -> list[Segment]:
     return list(segments_of(TABLE, chunk.first, chunk.table.with_columns(blocks)))
 
 
+def encoded(chunk: Chunk) -> bytes:
+    """Returns a chunk as the bytes of one segment, for a helper to hand in."""
+    (segment,) = _segments(chunk)
+    return segment.data
+
+
+def decoded(first: int, data: bytes) -> Chunk:
+    """Returns the chunk that a segment holds, whose first scenario has this number."""
+    frame = pl.read_ipc(io.BytesIO(data))
+    return Chunk(first, frame.drop(_BLOCKS), frame[_BLOCKS].to_numpy().reshape(-1, *BLOCK_SHAPE))
+
+
 def read_chunks(store: Store, operation_id: str, generation: int | None = None, rows: int | None = None) -> list[Chunk]:
     """Returns the stored chunks in order of their scenarios; ``SnapshotCorrupt`` where they have not ``rows`` in all.
 
     Chunks are stored in any order, so some may be missing between two of them while the sweep runs.
     """
-    found: list[Chunk] = []
-    for segment in store.segments(operation_id, TABLE, generation):
-        frame = pl.read_ipc(io.BytesIO(segment.data))
-        blocks = frame[_BLOCKS].to_numpy().reshape(-1, *BLOCK_SHAPE)
-        found.append(Chunk(segment.seq_from, frame.drop(_BLOCKS), blocks))
+    segments = store.segments(operation_id, TABLE, generation)
+    found = [decoded(segment.seq_from, segment.data) for segment in segments]
     there = sum(chunk.table.height for chunk in found)
     if rows is not None and there != rows:
         raise SnapshotCorrupt("rows are missing", where=f"{operation_id}: {TABLE}", found=there, expected=rows)

@@ -20,8 +20,8 @@ from ktrdr.operations.models import Capability, Claim
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.running.children import Parts, parent_of
 from ktrdr.operations.running.io import RunIO
-from ktrdr.operations.store.adoption import FinishedPart
 from ktrdr.operations.store.claims import difference
+from ktrdr.operations.store.elsewhere.adoption import FinishedPart
 from ktrdr.operations.store.store import Store
 from ktrdr.settings import data_root
 from ktrdr.time import iso

@@ -11,8 +11,8 @@ import signal
 import sys
 from collections.abc import Sequence
 from logging.handlers import WatchedFileHandler
-from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from ktrdr.errors import Cancelled, InternalError, KtrdrError, StorageError
 from ktrdr.operations.kind import capabilities
@@ -37,7 +37,7 @@ log = logging.getLogger("ktrdr.operations")
 def main(arguments: Sequence[str]) -> int:
     """Runs the oldest operation that this worker may run; the exit code says if its end is in the store."""
     worker_id, parent_pid = arguments
-    token = _listening()
+    token = listening()
     if not die_with_parent(int(parent_pid)):
         return NOTHING
     limit_memory()
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
         return STORAGE
 
 
-def _listening() -> Token:
+def listening() -> Token:
     """Returns a token that SIGUSR1 cancels and SIGTERM shuts down; the parent handles Ctrl-C."""
     token = Token()
 
@@ -93,13 +93,19 @@ def _still_mine(store: Store, claim: Claim) -> bool:
     return now.status is Status.RUNNING and now.owner == claim.lease.owner
 
 
-def _handler(file: Path | None) -> logging.Handler:
-    """Returns the handler of the log; the worker rotates its file, and a child follows it."""
-    return logging.StreamHandler() if file is None else WatchedFileHandler(file, encoding="utf-8")
+def start_log() -> None:
+    """Begins the log of a child; the worker rotates its file, and a child follows it."""
+    file = log_file()
+    handler = logging.StreamHandler() if file is None else WatchedFileHandler(file, encoding="utf-8")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", handlers=[handler])
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process at once: torch takes a while to unload, and there is nothing left to do."""
+    logging.shutdown()
+    os._exit(code)
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", handlers=[_handler(log_file())])
-    code = main(sys.argv[1:])
-    logging.shutdown()
-    os._exit(code)  # torch takes a while to unload, and there is nothing left to do
+    start_log()
+    leave(main(sys.argv[1:]))

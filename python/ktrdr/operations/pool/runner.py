@@ -12,6 +12,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from ktrdr._version import __version__
 from ktrdr.operations import KINDS
 from ktrdr.operations.models import Capability, Operation, Status
 from ktrdr.operations.owner import Owner
@@ -46,6 +47,8 @@ class _Child:
     process: subprocess.Popen[bytes]
     owner: Owner
     threads: int
+    helps: str | None = None
+    """Operation of another worker that it computes units of."""
     operation_id: str | None = None
     epoch: int = 0
     cancel_by_s: float | None = None
@@ -78,6 +81,7 @@ class Runner:
         self._children: list[_Child] = []
         self._dead: list[Owner] = []
         self._skipped: dict[str, dict[str, str]] = {}
+        self._unhelped: dict[str, str] = {}  # operations that could not be helped, and the stamp of the data then
         self._capabilities: Capabilities | None = None  # from the first child, so that this process never loads torch
         self._lock = threading.Lock()
         self._woken = threading.Event()
@@ -207,11 +211,36 @@ class Runner:
                 child.threads = operation.threads
                 if operation.cancel_requested:
                     self._ask_to_stop(child, operation, time.monotonic())
-        while len(self._children) < self._slots and time.monotonic() >= self._spawn_after_s:
+        while self._has_slot() and time.monotonic() >= self._spawn_after_s:
             waiting = self._oldest_waiting()
-            if waiting is None or not self._fits(waiting):
+            if waiting is None:
+                self._help()
+                break
+            if self._end_help() or not self._fits(waiting):
                 break
             self._spawn(waiting.threads)
+
+    def _has_slot(self) -> bool:
+        """Returns True if an operation of this worker finds a slot; a helper gives way."""
+        return sum(child.helps is None for child in self._children) < self._slots
+
+    def _help(self) -> None:
+        """Spawns the one helper of this worker, for the oldest operation that another worker shares."""
+        if len(self._children) >= self._slots or any(child.helps for child in self._children):
+            return
+        stamp = identity.data_stamp(data_root())
+        for shared in self._store.helpable(self._able(), __version__):
+            mine = any(child.owner == shared.owner for child in self._children)
+            if not mine and self._unhelped.get(shared.id) != stamp and self._fits(shared):
+                self._spawn(shared.threads, helps=shared.id)
+                break
+
+    def _end_help(self) -> bool:
+        """Kills a helper, which loses no more than the unit it computes; returns True if its slot will be free."""
+        helpers = [child for child in self._children if child.helps]
+        for child in helpers:
+            self._kill(child)
+        return bool(helpers)
 
     def _ask_to_stop(self, child: _Child, operation: Operation, asked_at_s: float) -> None:
         """Signals the child once. The grace begins with the request, but the child has at least half of it."""
@@ -232,27 +261,31 @@ class Runner:
 
     def _oldest_waiting(self) -> Operation | None:
         """Returns the oldest operation that waits behind those that the children will claim."""
+        starting = sum(child.operation_id is None and child.helps is None for child in self._children)
+        stamp = identity.data_stamp(data_root())
+        return self._store.claimable(self.worker_id, self._able(), data_stamp=stamp, behind=starting)
+
+    def _able(self) -> Capabilities:
+        """Returns the capabilities of this machine; before a child has reported them, ones that compare nothing."""
         if self._capabilities is None:
             self._capabilities = self._reported()
-        able = dict.fromkeys(KINDS, Capability()) if self._capabilities is None else self._capabilities
-        starting = sum(child.operation_id is None for child in self._children)
-        stamp = identity.data_stamp(data_root())
-        return self._store.claimable(self.worker_id, able, data_stamp=stamp, behind=starting)
+        return dict.fromkeys(KINDS, Capability()) if self._capabilities is None else self._capabilities
 
     def _reported(self) -> Capabilities | None:
         """Returns the capabilities that a child has reported for this machine."""
         me = next((worker for worker in self._store.workers() if worker.id == self.worker_id), None)
         return None if me is None else me.capabilities
 
-    def _spawn(self, threads: int) -> None:
+    def _spawn(self, threads: int, helps: str | None = None) -> None:
+        program = ["child", self.worker_id, str(os.getpid())] if helps is None else ["helper", str(os.getpid()), helps]
         process = subprocess.Popen(
-            [sys.executable, "-m", "ktrdr.operations.pool.child", self.worker_id, str(os.getpid())],
+            [sys.executable, "-m", f"ktrdr.operations.pool.{program[0]}", *program[1:]],
             env=self._environment,
             stdin=subprocess.DEVNULL,
             process_group=0,
         )
         try:
-            child = _Child(process, Owner.of_process(process.pid), threads)
+            child = _Child(process, Owner.of_process(process.pid), threads, helps)
         except BaseException:  # it would run an operation that nobody watches
             process.kill()
             process.wait()
@@ -266,6 +299,8 @@ class Runner:
                 self._children.remove(child)
             self._looked_at_s = -1e9
             self._pace(child)
+            if child.helps and not child.killed and child.process.returncode not in (DONE, STORAGE):
+                self._unhelped[child.helps] = identity.data_stamp(data_root())
             if not child.killed and child.process.returncode not in (DONE, STORAGE, NOTHING):
                 log.error("a child ended with %d and without a report", child.process.returncode)
                 self._dead.append(child.owner)
@@ -274,7 +309,7 @@ class Runner:
 
     def _pace(self, child: _Child) -> None:
         """Doubles the wait before the next spawn after each child that found nothing to do or could not start."""
-        found_work = child.process.returncode == DONE or child.operation_id is not None
+        found_work = child.process.returncode == DONE or child.operation_id is not None or child.killed
         self._fruitless = 0 if found_work else min(self._fruitless + 1, _MOST_DOUBLINGS)
         self._spawn_after_s = time.monotonic() + (2.0**self._fruitless - 1.0) / 2
 

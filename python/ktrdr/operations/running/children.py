@@ -18,7 +18,7 @@ from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.running.progress import Progress
 from ktrdr.operations.running.recorder import Recorder, patiently
 from ktrdr.operations.running.session import recorded
-from ktrdr.operations.store.adoption import FinishedPart
+from ktrdr.operations.store.elsewhere.adoption import FinishedPart
 from ktrdr.operations.store.store import Store
 from ktrdr.operations.units.local import HERE, Work
 from ktrdr.settings import store_patience_seconds

@@ -14,7 +14,7 @@ from ktrdr.operations.models import Operation, Status
 from ktrdr.operations.store.database import now
 from ktrdr.operations.store.proof.columns import to_json
 from ktrdr.operations.store.rows import find, lock, lock_children, look_up, stored
-from ktrdr.operations.store.tables import checkpoints, ledger_segments, operations
+from ktrdr.operations.store.tables import checkpoints, ledger_segments, operations, units
 
 MAX_CRASHES = 3
 FRESH: dict[str, Any] = {
@@ -103,7 +103,7 @@ def _again(connection: Connection, operation_id: str, values: dict[str, Any]) ->
         for child in (child for child in children if child.status.resumable):
             change(connection, child, **FRESH)
     elif changed:
-        for table in (checkpoints, ledger_segments):
+        for table in (checkpoints, ledger_segments, units):
             connection.execute(delete(table).where(table.c.operation_id == operation_id))
         connection.execute(delete(operations).where(operations.c.parent_id == operation_id))
     return find(connection, operation_id)

@@ -52,7 +52,7 @@ class Claimant:
 def candidates(connection: Connection, claimant: Claimant) -> Iterator[Operation]:
     """Yields the operations that the worker may run, oldest submission first."""
     started_at = worker_start(connection, claimant.worker_id)
-    for found in _waiting(connection, *_suits(claimant.capabilities)):
+    for found in _waiting(connection, *suits(claimant.capabilities)):
         mark = found.unsuited.get(claimant.worker_id)
         if not holds(mark, started_at, claimant.data_stamp):
             yield found
@@ -63,7 +63,7 @@ def begun_otherwise(connection: Connection, capabilities: Capabilities) -> Itera
     return _waiting(connection, or_(false(), *(_differs(*one) for one in capabilities.items())))
 
 
-def _suits(capabilities: Capabilities | None) -> tuple[ColumnElement[bool], ...]:
+def suits(capabilities: Capabilities | None) -> tuple[ColumnElement[bool], ...]:
     """Returns the condition that a process of these capabilities can run an operation."""
     return () if capabilities is None else (or_(false(), *(_runs(*one) for one in capabilities.items())),)
 
@@ -82,14 +82,14 @@ def _differs(kind: str, capability: Capability) -> ColumnElement[bool]:
     return and_(operations.c.kind == kind, or_(false(), *others))
 
 
-def _waiting(connection: Connection, *suits: ColumnElement[bool]) -> Iterator[Operation]:
+def _waiting(connection: Connection, *also: ColumnElement[bool]) -> Iterator[Operation]:
     """Yields the operations that wait for a worker, oldest submission first; damaged ones are set aside."""
     for_anyone = (
         operations.c.status.in_((Status.PENDING.value, Status.RUNNING.value)),
         func.coalesce(operations.c.parent_id, "") == "",  # so that SQLite looks by status, not through all of history
         operations.c.placement.is_(None),
     )
-    for row in _in_pages(connection, select_operation().where(*for_anyone, *suits)):
+    for row in _in_pages(connection, select_operation().where(*for_anyone, *also)):
         found = operation_of(row)
         if found.status in (Status.PENDING, Status.INTERRUPTED):
             yield found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import TypeVar
@@ -27,10 +27,12 @@ from ktrdr.operations.models import (
     WorkerRecord,
 )
 from ktrdr.operations.owner import Owner
-from ktrdr.operations.store import adoption, changes, claims, fence, fleet, reads, submissions
-from ktrdr.operations.store.adoption import FinishedPart
+from ktrdr.operations.store import changes, claims, fence, fleet, reads, submissions
 from ktrdr.operations.store.claims import Capabilities
 from ktrdr.operations.store.database import Database, database_url
+from ktrdr.operations.store.elsewhere import adoption, units
+from ktrdr.operations.store.elsewhere.adoption import FinishedPart
+from ktrdr.operations.store.elsewhere.units import SharedUnit, Terms
 from ktrdr.operations.store.migrations.schema import bring_to_head
 from ktrdr.operations.store.rows import find, look_up
 from ktrdr.profile import DEFAULT_THREADS
@@ -261,6 +263,33 @@ class Store:
     def finished_parts(self, operation_id: str) -> Sequence[FinishedPart]:
         """Returns the completed parts of an operation with all that is stored of them, oldest first."""
         return self._database.read(partial(adoption.finished_parts, parent_id=operation_id))
+
+    # units that workers share
+
+    def share(
+        self, lease: Lease, terms: Terms, *, offered: Collection[int] = (), dropped: Collection[int] = ()
+    ) -> None:
+        """Offers units of a running operation to idle workers, and deletes the rows of others.
+
+        ``LeaseLost`` if the operation is another process's now. Repeating it changes nothing.
+        """
+        self._database.repeat(lambda connection: units.share(connection, lease, terms, offered, dropped, self._lease_s))
+
+    def shared_units(self, operation_id: str, terms: Terms) -> Sequence[SharedUnit]:
+        """Returns the shared units of an operation, finished ones with their results."""
+        return self._database.read(lambda connection: units.shared_units(connection, operation_id, terms))
+
+    def take_unit(self, operation_id: str, terms: Terms, owner: Owner) -> int | None:
+        """Begins a shared unit of an operation; None if nobody asks for one under these terms."""
+        return self._database.write(lambda connection: units.take(connection, operation_id, terms, owner))
+
+    def hand_in(self, operation_id: str, number: int, terms: Terms, data: bytes) -> None:
+        """Stores the result of a shared unit; nobody asks for one that is there, or was computed from other inputs."""
+        self._database.repeat(lambda connection: units.hand_in(connection, operation_id, number, terms, data))
+
+    def helpable(self, capabilities: Capabilities | None, version: str) -> Sequence[Operation]:
+        """Returns the running operations with units that nobody has begun, for a worker of these capabilities."""
+        return self._database.read(lambda connection: units.helpable(connection, capabilities, version))
 
     # fenced writes of the owner: LeaseLost if another process owns the operation now
 

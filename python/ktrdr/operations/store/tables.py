@@ -155,6 +155,18 @@ trials = Table(
     sqlite_autoincrement=True,
 )
 
+units = Table(
+    "units",
+    metadata,
+    _operation_id(primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("identity", LargeBinary, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("owner", Text),
+    Column("data", LargeBinary),
+    Column("seal", LargeBinary),
+)
+
 workers = Table(
     "workers",
     metadata,

@@ -17,7 +17,7 @@ from ktrdr.operations.running.children import parent_of, run_child
 from ktrdr.operations.running.foreground import claim_for_resume, run_claim
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.running.recorder import Cadence
-from ktrdr.operations.store.adoption import FinishedPart
+from ktrdr.operations.store.elsewhere.adoption import FinishedPart
 from ktrdr.operations.store.store import Store
 from ktrdr.operations.units.local import Here
 from support.database import stores

@@ -66,9 +66,9 @@ def chunks_of(
 
 def _run(work: ChunkWork, units: Units, bridge: ProgressBridge, token: CancellationToken) -> Iterator[Chunk]:
     total = len(work.scenarios)
-    done = total - sum(map(len, work.spans))
+    done = total - sum(map(len, work.spans.values()))
     bridge.report("sweep", done, total, {})
-    for _, chunk in units.run(work, range(len(work.spans)), token):
+    for _, chunk in units.run(work, work.spans, token):
         yield chunk
         done += chunk.table.height
         bridge.report("sweep", done, total, {})

@@ -56,6 +56,16 @@ def trial_seal(*columns: str | int, rows: bytes | None = None) -> bytes:
     return bytes(_core.content_hash([b"ktrdr-trial-1", _bytes(to_json(columns)), *table]))
 
 
+def unit_seal(operation_id: str, number: int, identity: bytes, version: str, data: bytes) -> bytes:
+    """Returns the hash that binds the result of a shared unit to its place, and to the work that it was computed from.
+
+    >>> len(unit_seal("sweep_1", 0, b"", "0.1.0", b"rows"))
+    32
+    """
+    place = to_json([operation_id, number, identity.hex(), version])
+    return bytes(_core.content_hash([b"ktrdr-unit-1", _bytes(place), data]))
+
+
 def ledger_heads(segments: Iterable[tuple[str, int, int, bytes]]) -> dict[str, list[int | str]]:
     """Returns, by table, the number of its rows and the head of the chain over the hashes of its segments.
 

@@ -79,6 +79,7 @@ def _back_to_0001(store: Store) -> None:
         stores.sql(store, f"ALTER TABLE operations DROP COLUMN {name}")
     stores.sql(store, "ALTER TABLE workers DROP COLUMN capabilities")
     stores.sql(store, "DROP TABLE trials")
+    stores.sql(store, "DROP TABLE units")
     stores.sql(store, "UPDATE alembic_version SET version_num = '0001'")
 
 

@@ -1,0 +1,87 @@
+"""The process that computes units of an operation that another worker runs, while its own worker has nothing to do.
+
+``python -m ktrdr.operations.pool.helper PARENT_PID OPERATION_ID``. It writes nothing but results of units, so
+it may be killed at any moment: the owner of the operation computes what is missing.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from ktrdr.errors import Cancelled, IdentityMismatch, KtrdrError, NotFound, StorageError
+from ktrdr.operations.kind import kind_of
+from ktrdr.operations.models import Operation, Status
+from ktrdr.operations.owner import Owner
+from ktrdr.operations.pool.child import DONE, NOTHING, STORAGE, leave, listening, start_log
+from ktrdr.operations.pool.process import die_with_parent, limit_memory
+from ktrdr.operations.running.cancellation import Token
+from ktrdr.operations.store.claims import check_capability
+from ktrdr.operations.store.store import Store
+from ktrdr.operations.units.workers import SharedWork
+
+_LOOK_AGAIN_S: Final = 0.5
+
+log = logging.getLogger("ktrdr.operations")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Computes units until there is nothing left to help; ``NOTHING`` where this machine cannot help."""
+    parent_pid, operation_id = arguments
+    token = listening()
+    if not die_with_parent(int(parent_pid)):
+        return DONE
+    limit_memory()
+    try:
+        store = Store.open()
+        operation = store.get(operation_id)
+        help_with(store, operation, _work(operation, token), token)
+    except (Cancelled, NotFound):
+        return DONE
+    except StorageError as error:
+        log.error("%s: %s", error.code, error)
+        return STORAGE
+    except KtrdrError as error:
+        log.warning("%s: no help from here: %s: %s", operation_id, error.code, error)
+        return NOTHING
+    return DONE
+
+
+def _work(operation: Operation, token: Token) -> SharedWork:
+    """Returns the work of an operation, if this machine has the same inputs and computes with the same numbers."""
+    kind = kind_of(operation.kind)
+    check_capability(operation, kind.capability())
+    work = kind.shared_work(operation, token)
+    if work.terms.identity != operation.identity:
+        raise IdentityMismatch("bars, model or other inputs differ from those of the run", where=operation.id)
+    return work
+
+
+def help_with(store: Store, operation: Operation, work: SharedWork, token: Token) -> None:
+    """Computes one unit after the other; returns once the operation runs no more, or the token asks to stop."""
+    units = 0
+    owner = Owner.me()
+    while not token.is_cancelled():
+        number = store.take_unit(operation.id, work.terms, owner)
+        if number is None:
+            if not _runs(store.get(operation.id), operation):
+                break
+            time.sleep(_LOOK_AGAIN_S)
+        elif number in work.numbers:  # a damaged row may name another one
+            store.hand_in(operation.id, number, work.terms, work.unit(number))
+            units += 1
+    log.info("%s: helped with %d units", operation.id, units)
+
+
+def _runs(now: Operation, then: Operation) -> bool:
+    """Returns True if an operation still may have units for a helper; another process may own it by now."""
+    owned = now.status in (Status.RUNNING, Status.INTERRUPTED)
+    return owned and not now.cancel_requested and now.identity == then.identity
+
+
+if __name__ == "__main__":
+    start_log()
+    leave(main(sys.argv[1:]))
