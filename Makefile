@@ -19,10 +19,10 @@ TAG ?=
 # Tests start some hundred programs: each would compile the whole package for itself.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-rust test-python test-container check lint types contract docs audit bench bench-peers mutants soak fuzz-yaml fuzz-snapshot build release-check fmt lock clean
+.PHONY: help setup demo test test-rust test-python test-container check lint types contract docs audit bench bench-instructions bench-peers mutants soak fuzz-yaml fuzz-snapshot build release-check fmt lock clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
 
 $(VENV)/.preflight:
 	@scripts/preflight.sh $(PYTHON)
@@ -80,8 +80,11 @@ audit: setup ## Licences of every dependency; known holes, where pip-audit and c
 	@$(BIN)/python -m scripts.audit
 
 bench: setup ## Speed as ratios; every bench checks its answer
-	@cargo bench --locked -p ktrdr-core
+	@cargo bench --locked -p ktrdr-core --bench simulation
 	@$(BIN)/python -m benches.harness
+
+bench-instructions: ## Instructions for each bar under callgrind beside benches/instructions.json (ARGS=--renew writes it)
+	@$(PYTHON) -m benches.instructions $(ARGS)
 
 bench-peers: setup ## ktrdr beside six other programs, which it installs in target/peers (BARS=1000000)
 	@BARS=$(BARS) $(BIN)/python -m benches.peers

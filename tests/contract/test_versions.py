@@ -24,8 +24,8 @@ VERSIONS = dict(re.findall(r"^\| (\S.*?) \| ([0-9.]+) \|", CHANGELOG, re.M))
 KINDS = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
-NEEDED_BY_A_RUNNER = {"install Rust", "create the draft"}
-"""Steps that no make target can do: a toolchain for the container, and a call of the host itself."""
+NEEDED_BY_A_RUNNER = {"install Rust", "install valgrind", "create the draft"}
+"""Steps that no make target can do: programs of the system, and a call of the host itself."""
 
 
 def constant(name: str) -> str:
