@@ -1,7 +1,11 @@
 //! Bars, and beside them the signal and the confidence known at each close.
 
+use std::ops::Range;
+
+use prefetch_index::prefetch_index;
+
 use crate::error::{Error, Problem};
-use crate::market::bars::Bars;
+use crate::market::bars::{Bars, LINE_VALUES};
 
 /// The input of a simulation: columns of one length.
 ///
@@ -72,6 +76,23 @@ impl<'a> Columns<'a> {
             bars: self.bars.rows(first, end),
             signals: &self.signals[first..end],
             confidence: self.confidence.map(|column| &column[first..end]),
+        }
+    }
+
+    /// Prefetches the cache lines of some rows. Rows beyond the end do no harm.
+    pub(crate) fn prefetch(&self, rows: Range<usize>) {
+        let Bars { timestamp, open, high, low, close, half_spread, atr, conversion_rate } = self.bars;
+        for row in rows.step_by(LINE_VALUES) {
+            prefetch_index(timestamp, row);
+            for column in
+                [open, high, low, close].into_iter().chain([half_spread, atr, conversion_rate].into_iter().flatten())
+            {
+                prefetch_index(column, row);
+            }
+            prefetch_index(self.signals, row);
+            if let Some(column) = self.confidence {
+                prefetch_index(column, row);
+            }
         }
     }
 

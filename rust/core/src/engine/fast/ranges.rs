@@ -1,8 +1,9 @@
 //! The first scan of a block: it checks signals and bars, and keeps minimum and maximum of 64 rows.
 //!
 //! The loop is bound by memory, so one pass reads each column, and a value is checked and compared while it is in a
-//! register. It asks for nothing ahead: a processor sees by itself that columns are read in order, and requests of our own
-//! took a sixth longer (Zen 4). The extremes save later steps most of their reading.
+//! register. Where bars are checked, all columns are read here in order, which a processor sees by itself: asking ahead
+//! took a sixth longer (Zen 4). Bars that were checked before are another case, see `has_many_signals`. The extremes save
+//! later steps most of their reading.
 
 use std::ops::Range;
 
@@ -17,6 +18,14 @@ const PART_ROWS: usize = 64;
 
 /// Parts whose ranges are also known together: a position held for long is looked at in few steps.
 const PARTS_OF_COARSE: usize = 32;
+
+/// Rows between the row that is read and the row that is prefetched.
+///
+/// Two parts: less does not cover the latency of memory, more evicts lines from the first cache before they are read.
+const ROWS_AHEAD: usize = 2 * PART_ROWS;
+
+/// One of how many parts may have a signal while signals still count as few.
+const SPARSE_PARTS: usize = 4;
 
 /// The lowest and the highest of some prices.
 pub(crate) type MinMax = (f64, f64);
@@ -56,11 +65,15 @@ impl<'a> BlockRanges<'a> {
         let rows = columns.bars.len();
         let whole = rows - rows % PART_ROWS;
         let mut parts = Vec::with_capacity(whole / PART_ROWS);
+        let asks_ahead = unchecked.is_none() && has_many_signals(columns.signals);
         let mut sound = true;
         let scan = if unchecked.is_some() { RangePart::scan::<true> } else { RangePart::scan::<false> };
         for row in (0..whole).step_by(PART_ROWS) {
             let part = columns.rows(row, row + PART_ROWS);
             part.check(first_row + row)?;
+            if asks_ahead {
+                columns.prefetch(row + ROWS_AHEAD..row + ROWS_AHEAD + PART_ROWS);
+            }
             let (range, is_sound) = scan(&part.bars);
             parts.push(range);
             sound &= is_sound;
@@ -134,6 +147,15 @@ impl RangePart {
         }
         (Self { range: range.min_max(), close: closes.min_max() }, sound.all())
     }
+}
+
+/// Returns true if so many parts have a signal that most lines of every column will be read.
+///
+/// Without a check nothing here reads opens and stamps, and later steps want them in no order. Asked for ahead, with the
+/// other columns, they save a fifth of the time where many bars have a signal; where few have one, they cost as much.
+fn has_many_signals(signals: &[i8]) -> bool {
+    let has_signal = |part: &&[i8]| part.iter().fold(false, |any, &signal| any | (signal != 0));
+    signals.chunks(PART_ROWS).filter(has_signal).count() * SPARSE_PARTS > signals.len().div_ceil(PART_ROWS)
 }
 
 fn wider(one: MinMax, other: MinMax) -> MinMax {
