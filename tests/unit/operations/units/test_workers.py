@@ -130,6 +130,15 @@ def test_a_later_owner_books_what_was_handed_in(store: Store) -> None:
     assert work == [(12, 144), (16, 256)]
 
 
+def test_a_result_is_booked_once_between_two_looks(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = stores.running(store)
+    store.share(claim.lease, TERMS, offered=[8])
+    helper(store, claim.operation.id)(0)
+    monkeypatch.setattr(workers, "_LOOK_S", 600.0)
+    found = list(place_of(store, claim).run(Squares(), [0, 4, 8, 12], NeverCancelled()))
+    assert found == [(8, 64), (0, 0), (4, 16), (12, 144)]
+
+
 def test_what_is_stored_already_is_dropped(store: Store) -> None:
     """The former owner has stored a unit, and was killed before it deleted the row."""
     claim = stores.running(store)
