@@ -40,6 +40,16 @@ fn a_stop_whose_spread_leaves_nothing_is_an_error() {
 }
 
 #[test]
+fn a_sale_for_nothing_is_an_error() {
+    // Bought at 1 + 0.5; 0.5 - 0.5 is nothing, and nothing is no price.
+    let world = World::flat(&[1.0, 1.0, 1.0, 0.5], &[1, 0, -1, 0]);
+    let Err(Error::FillPrice { row: 3, price }) = world.try_run(execution(json!({"spread": {"half": 0.5}}))) else {
+        panic!("a price of nothing")
+    };
+    assert_eq!(price, 0.0);
+}
+
+#[test]
 fn a_stop_inside_the_bar_fills_at_its_level() {
     let world = World::new(&[[105.0; 4], [105.0; 4], [102.0, 102.0, 98.0, 99.0]], &[1, 0, 0]);
     let run = world.run(with_exits(json!({"stop_loss": {"rate": 5.0 / 105.0}})));
@@ -134,6 +144,18 @@ fn the_path_of_ohlc_takes_the_nearer_extreme_and_on_equal_distances_the_adverse_
 }
 
 #[test]
+fn distances_are_equal_within_a_share_of_the_open() {
+    // High and low of the last bar lie 100.3 from its open, but for the rounding of 100,100.87 less 100,000.57.
+    let rules = execution(json!({
+        "exits": {"stop_loss": {"rate": 0.0005}, "take_profit": {"rate": 0.0005}}, "intrabar": "ohlc"
+    }));
+    let [open, low, high] = [100_000.57, 99_900.27, 100_100.87];
+    assert!(high - open < open - low, "as floats the high is nearer");
+    let world = World::new(&[[open; 4], [open; 4], [open, high, low, open]], &[1, 0, 0]);
+    assert_eq!(world.run(rules).reasons()[1], "stop_loss");
+}
+
+#[test]
 fn what_an_ambiguous_bar_could_have_cost_and_earned() {
     // 10 units, slippage and commission 0.001: entry 100.1, exit 98 x 0.999 = 97.902 or the target at 103.
     // The levels are those of the entry fill: stop 98.098 x ..., so place them by rate of 100.1.
@@ -213,6 +235,16 @@ fn a_long_that_borrows_only_its_commission_is_liquidated() {
     assert_eq!(run.reasons()[1], "liquidation");
     // Without it nothing is borrowed, and a long of its own money is nobody's to liquidate.
     assert_eq!(world.run(rules(0.0)).reasons()[1], "end_of_data");
+}
+
+#[test]
+fn a_long_that_costs_its_equity_but_for_rounding_borrows_nothing() {
+    // One unit costs 1e12 and a millionth of a millionth of that, the most that still counts as all of the equity. A fall
+    // by nine tenths would liquidate a borrowed one, at half of its price.
+    let cost = 1e12 * (1.0 + 1e-12);
+    let world = World::flat(&[cost, cost, 0.1 * cost, 0.1 * cost], &[1, 0, 0, 0]).capital(1e12);
+    let run = world.run(execution(json!({})));
+    assert_eq!((run.ledger.fills.quantity[0], run.reasons()[1]), (1.0, "end_of_data"));
 }
 
 #[test]
