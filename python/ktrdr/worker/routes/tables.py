@@ -7,10 +7,12 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from ktrdr.errors import Busy, RequestInvalid
 
@@ -96,8 +98,25 @@ def large_answer(
     except BaseException:
         _SENDING.release()
         raise
-    weakref.finalize(pieces, _SENDING.release)  # also of an answer that nobody has begun to read
-    return StreamingResponse(pieces, media_type=media_type, headers=headers)
+    # Also of an answer that nobody has begun to read.
+    ended = weakref.finalize(pieces, _SENDING.release)
+    return _LargeAnswer(ended, pieces, media_type=media_type, headers=headers)
+
+
+class _LargeAnswer(StreamingResponse):
+    """An answer that makes room when it has been sent, or when its reader has left."""
+
+    def __init__(self, ended: Callable[[], object], pieces: Pieces, **others: Any) -> None:
+        super().__init__(pieces, **others)
+        self._ended = ended
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends the pieces, and makes room for another answer."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            # Not when the collector comes by: the traceback of a reader that left may hold the pieces for long.
+            self._ended()
 
 
 def accepted_format(accept: str) -> Format:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import io
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
 import pytest
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message
 
 from ktrdr.errors import Busy, RequestInvalid
 from ktrdr.operations.models import Status
@@ -73,6 +76,28 @@ def test_few_tables_are_in_memory_at_once() -> None:
     for _ in range(3 * tables.MOST_AT_ONCE):
         answer()
         gc.collect()
+
+
+@pytest.mark.parametrize("reader_leaves", [False, True])
+def test_an_answer_makes_room_when_it_ends_whoever_still_holds_it(reader_leaves: bool) -> None:
+    request = Request({"type": "http", "headers": []})
+    scope = {"type": "http", "method": "GET", "headers": [], "asgi": {"spec_version": "2.4"}}
+
+    async def send(message: Message) -> None:
+        if reader_leaves and message["type"] == "http.response.body":
+            raise OSError("the reader has left")
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def ask() -> None:
+        held = []
+        for _ in range(3 * tables.MOST_AT_ONCE):
+            held.append(tables.table_answer(request, "rows", lambda: pl.DataFrame({"a": [1]})))
+            with suppress(ClientDisconnect):
+                await held[-1](scope, receive, send)
+
+    asyncio.run(ask())
 
 
 def test_reports_count_among_the_tables(monkeypatch: pytest.MonkeyPatch) -> None:
