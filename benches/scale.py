@@ -1,8 +1,8 @@
 """Cost by length: processor time a bar from 1e5 to 1e8 bars, and peak memory.
 
 It takes minutes, so it is not among those of ``make bench``: ``python -m benches.harness scale``. Each length has a
-process of its own, so that peaks do not mix. The longest run is streamed: bars are made, fed and dropped a million at a
-time; what stays is the core's ledger.
+process of its own, so that peaks do not mix. The longest run is streamed: bars are made, fed and dropped a hundred
+thousand at a time, and their rows of the ledger are taken and dropped.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,17 @@ from benches.pipeline import STRATEGY, make_bars
 from ktrdr.backtesting import BacktestConfig, BacktestingEngine
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.store.repository import Repository
-from ktrdr.simulation._run import begin
-from ktrdr.simulation.inputs import rules_to_json
+from ktrdr.simulation.stream import SimulationStream
 from ktrdr.time import Timeframe
 
-CHUNK = 1_000_000
-ROUNDS = {100_000: 20, 1_000_000: 7, 10_000_000: 2, 100_000_000: 1}
+CHUNK = 100_000
+ROUNDS = {1: 2_000, 1_000: 500, 100_000: 20, 1_000_000: 7, 10_000_000: 2, 100_000_000: 1}
 DENSITY = 0.002
+"""Share of bars with a signal."""
+DENSE = 0.02
+COLUMNS = ("timestamp", "open", "high", "low", "close")
+FIRST_NS = -1_924_992_000_000_000_000
+"""A hundred million minutes are 190 years: they begin in 1909, so that the last one is before 2100."""
 EARLIER = timedelta(days=12_053)
 """Ten million bars of five minutes are 95 years: they begin in 1977, so that their stamps are whole nanoseconds."""
 
@@ -41,10 +46,14 @@ EARLIER = timedelta(days=12_053)
 def rows() -> Iterator[Row]:
     whole = {bars: measured("simulate", bars) for bars in (100_000, 1_000_000, 10_000_000)}
     yield spread("simulate, 1e5 to 1e7 bars", whole)
-    streamed = {bars: measured("stream", bars) for bars in (1_000_000, 100_000_000)}
-    yield spread("streamed, 1e6 and 1e8 bars", streamed)
-    grown = streamed[100_000_000]["peak"] - streamed[1_000_000]["peak"]
-    yield Row("memory of a streamed run, 1e8 bars beyond 1e6", grown / 2**20, 64, "MiB", f"{grown / 99e6:.1f} B a bar")
+    for kind, density in (("stream", DENSITY), ("dense stream", DENSE)):
+        streamed = {bars: measured(kind, bars) for bars in (100_000, 1_000_000, 10_000_000, 100_000_000)}
+        yield spread(f"streamed, signals on {density:.1%}, 1e5 to 1e8 bars", streamed)
+        grown = streamed[100_000_000]["peak"] - streamed[1_000_000]["peak"]
+        note = ", ".join(f"{bars:.0e}: {found['peak'] / 2**20:.0f} MiB" for bars, found in streamed.items())
+        yield Row(f"memory of 1e8 streamed bars beyond 1e6, signals on {density:.1%}", grown / 2**20, 16, "MiB", note)
+    for bars, target in ((1, 150), (1_000, 250), (100_000, 5_000)):
+        yield Row(f"a feed of {bars:,} bars", measured("feed", bars)["seconds"] * 1e6, target, "us")
     tested = {bars: measured("backtest", bars) for bars in (100_000, 1_000_000, 10_000_000)}
     yield spread("backtest of an MLP, 1e5 to 1e7 bars", tested)
     yield Row("peak memory of a backtest of 1 M bars", tested[1_000_000]["peak"] / 1e6, 1_000, "MB")
@@ -76,14 +85,14 @@ def store_bars(folder: Path, count: int) -> None:
     assert ktrdr.train(STRATEGY, "BENCH", "5m", start="1977-02-01", end="1977-06-30", data_dir=folder) is not None
 
 
-def bars_from(first: int, count: int, price: float) -> tuple[BarSeries, np.ndarray]:
+def bars_from(first: int, count: int, price: float, density: float = DENSITY) -> tuple[BarSeries, np.ndarray]:
     """Returns the next bars of a walk from ``price``, with a signal on few of them."""
     random = np.random.default_rng(first)
     close = price * np.exp(np.cumsum(random.normal(0, 1e-4, count)))
     opened = np.append(price, close[:-1])
-    stamps = (np.arange(count, dtype=np.int64) + first) * 60_000_000_000 + 1_262_304_000_000_000_000
+    stamps = (np.arange(count, dtype=np.int64) + first) * 60_000_000_000 + FIRST_NS
     signals = random.choice(np.array([-1, 1], np.int8), count)
-    signals[random.random(count) >= DENSITY] = 0
+    signals[random.random(count) >= density] = 0
     high = np.maximum(opened, close) * 1.0001
     low = np.minimum(opened, close) * 0.9999
     return BarSeries("BENCH", Timeframe.M1, stamps, opened, high, low, close), signals
@@ -98,19 +107,48 @@ def simulate(bars: int, folder: str) -> float:
     return least_seconds(once, ROUNDS[bars])
 
 
-def stream(bars: int, folder: str) -> float:
-    rules = rules_to_json(None, None, {"periods_per_year": 252.0})
-    core = begin(rules, "BENCH", Timeframe.M1, bars=None, initial_capital=100_000.0, warmup_bars=0)
+def opened() -> SimulationStream:
+    return SimulationStream(timeframe="1m", metrics={"periods_per_year": 252.0})
+
+
+def stream(bars: int, folder: str, density: float = DENSITY) -> float:
+    """Feeds chunks and takes what they wrote; bars are made outside the measured time."""
+    return min(streamed(bars, density) for _ in range(ROUNDS[bars]))
+
+
+def streamed(bars: int, density: float) -> float:
+    run = opened()
     price = 1.1
     seconds = 0.0
+    rows = 0
     for first in range(0, bars, CHUNK):
-        series, signals = bars_from(first, CHUNK, price)
+        series, signals = bars_from(first, CHUNK, price, density)
         price = float(series.close[-1])
+        table = pl.DataFrame({name: getattr(series, name) for name in COLUMNS})
         start = time.process_time()
-        core.advance(series, 0, signals, None, first + CHUNK == bars)
+        run.feed(table, signals, last=first + CHUNK == bars)
+        taken = run.take()
         seconds += time.process_time() - start
-    assert core.row_counts[2] == bars
+        rows += taken["equity"].height
+    assert rows == bars
+    assert run.result().metrics["trades"] > bars * density / 4
     return seconds
+
+
+def feed(bars: int, folder: str) -> float:
+    """Feeds and takes as many bars at a time, in a run that has seen others before."""
+    run = opened()
+    rounds = ROUNDS[bars]
+    series, signals = bars_from(0, bars * rounds, 1.1)
+    table = pl.DataFrame({name: getattr(series, name) for name in COLUMNS})
+    parts = [(table[low : low + bars], signals[low : low + bars]) for low in range(0, len(signals), bars)]
+    found = []
+    for part, wanted in parts:
+        start = time.process_time()
+        run.feed(part, wanted)
+        found.append(time.process_time() - start)
+        run.take()
+    return sorted(found)[rounds // 2]
 
 
 def backtest(bars: int, folder: str) -> float:
@@ -132,7 +170,13 @@ def least_seconds(work: Callable[[], None], rounds: int) -> float:
     return min(found)
 
 
-KINDS: dict[str, Callable[[int, str], float]] = {"simulate": simulate, "stream": stream, "backtest": backtest}
+KINDS: dict[str, Callable[[int, str], float]] = {
+    "simulate": simulate,
+    "stream": stream,
+    "dense stream": partial(stream, density=DENSE),
+    "feed": feed,
+    "backtest": backtest,
+}
 
 
 def main(kind: str, bars: int, folder: str) -> dict[str, Any]:

@@ -31,6 +31,12 @@ class GrowingColumn:
         self._room[self._rows : rows] = values
         self._rows = rows
 
+    def after(self, rows: int) -> GrowingColumn:
+        """Returns a column without the first rows."""
+        rest = GrowingColumn(self._room.dtype)
+        rest.extend(self.values[rows:])
+        return rest
+
     @property
     def values(self) -> NDArray[Any]:
         """Returns all values so far, as a view."""

@@ -17,7 +17,7 @@ from ktrdr.simulation.cursor import LedgerCursor
 from ktrdr.simulation.equity_curve import EquityCurve
 from ktrdr.simulation.given.signals import Conflicts
 from ktrdr.simulation.inputs import read_count
-from ktrdr.simulation.ledger import TABLES
+from ktrdr.simulation.ledger import TABLES, row_counts, rows_of
 from ktrdr.simulation.result import OpenPosition, RunResult, open_position, result_of
 from ktrdr.simulation.saved import Parts
 from ktrdr.time import Timeframe
@@ -32,6 +32,7 @@ class Run:
         timeframe: length of a bar.
         history: equity frame of the bars before the columns, of a run restored without its bars.
         forked_from_bar: first bar under other rules than before; None for a run that is no fork.
+        taken: rows of each table that were taken, and that the run holds no more; none by default.
     """
 
     _columns: WholeColumns | GrowingColumns
@@ -44,12 +45,14 @@ class Run:
         *,
         history: pl.DataFrame | None = None,
         forked_from_bar: int | None = None,
+        taken: Mapping[str, int] | None = None,
     ) -> None:
         self._core = core
         self._columns = columns
         self._timeframe = timeframe
         self._history = history
         self._forked_from_bar = forked_from_bar
+        self._taken = dict.fromkeys(TABLES, 0) | dict(taken or {})
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} before bar {self.next_bar:,}: equity {self.equity_now:,.2f}>"
@@ -80,8 +83,16 @@ class Run:
 
     def ledger(self) -> dict[str, pl.DataFrame]:
         """Returns every table of the ledger so far, by name."""
-        result = self._result(partial=True)
-        return {name: result.source.frame(name) for name in TABLES}
+        return self._tables()
+
+    def _tables(self) -> dict[str, pl.DataFrame]:
+        """Returns the rows of every table that were not taken."""
+        counts = row_counts(self._core)
+        curve = self._curve(self._history, self._taken["equity"])
+        return {
+            name: curve.frame() if name == "equity" else rows_of(self._core, name, self._taken[name], counts[name])
+            for name in TABLES
+        }
 
     def cursor(self, written: Mapping[str, int] | None = None) -> LedgerCursor:
         """Returns a cursor over the ledger that begins after the ``written`` rows of each table."""
@@ -107,16 +118,20 @@ class Run:
 
     @numeric_state()
     def _result(self, partial: bool) -> RunResult:
-        columns = self._columns
-        curve = EquityCurve(self._core, columns.bars, columns.first_row, self._history, self.next_bar)
+        # A curve without its first rows is none of a result: the core refuses those that were taken.
+        history = None if self._taken["equity"] else self._history
         return result_of(
             self._core,
-            curve,
+            self._curve(history),
             self._timeframe,
             partial=partial and not self._core.ended,
             forked_from_bar=self._forked_from_bar,
             warnings=self._warnings(),
         )
+
+    def _curve(self, history: pl.DataFrame | None, taken: int = 0) -> EquityCurve:
+        columns = self._columns
+        return EquityCurve(self._core, columns.bars, columns.first_row, history, self.next_bar, taken)
 
     def _warnings(self) -> tuple[str, ...]:
         """Returns warnings about the run's inputs."""
@@ -138,9 +153,12 @@ class SignalRun(Run):
     def ledger(self) -> dict[str, pl.DataFrame]:
         """Returns every table of the ledger so far, by name, and ``inputs``.
 
-        ``inputs`` holds the rows since the last full page of inputs, which their hash continues from.
+        ``inputs`` holds the rows since the last full page of inputs, which their hash continues from. Tables of a run
+        whose rows were taken have the rows after those; ``taken`` is what the run keeps of the others.
         """
-        return super().ledger() | {"inputs": self._open_inputs()}
+        facts = self._core.taken()
+        taken = {} if facts is None else {"taken": pl.DataFrame({"facts": [facts]})}
+        return super().ledger() | {"inputs": self._open_inputs()} | taken
 
     def _open_inputs(self) -> pl.DataFrame:
         columns = self._columns

@@ -27,6 +27,7 @@ from ktrdr.simulation.inputs import (
     rules_to_json,
     unchecked_bars,
 )
+from ktrdr.simulation.ledger import taken_rows
 from ktrdr.simulation.result import RunResult
 from ktrdr.simulation.saved import Ledger, SavedRun
 from ktrdr.simulation.stream import SimulationStream
@@ -263,7 +264,8 @@ class Simulation(SignalRun):
             _core.check_bars(series.rows(core.next_bar, core.next_bar + 1), core.last_ns)
             forked_from_bar = core.next_bar
         run = cls.__new__(cls)
-        SignalRun.__init__(run, core, columns, timeframe, forked_from_bar=forked_from_bar)
+        taken = taken_rows(core, ledger)
+        SignalRun.__init__(run, core, columns, timeframe, forked_from_bar=forked_from_bar, taken=taken)
         run._conflicts = conflicts
         return run
 

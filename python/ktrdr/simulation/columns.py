@@ -51,6 +51,15 @@ class GrowingColumns:
         self._signals.extend(signals)
         self._confidence.extend(np.ones(len(signals), np.float32) if confidence is None else confidence)
 
+    def drop_before(self, first_row: int) -> None:
+        """Drops the rows before row ``first_row`` of the run."""
+        dropped = first_row - self.first_row
+        self.first_row = first_row
+        self._signals = self._signals.after(dropped)
+        self._confidence = self._confidence.after(dropped)
+        if self._columns is not None:
+            self._columns = {name: column.after(dropped) for name, column in self._columns.items()}
+
     def check_alike(self, bars: BarSeries) -> None:
         """Raises ``ArgumentInvalid`` for bars with other optional columns than those before them."""
         given = given_columns(bars).keys()

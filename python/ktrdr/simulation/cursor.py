@@ -9,7 +9,7 @@ import polars as pl
 from ktrdr import _core
 from ktrdr.data.bars import BarSeries
 from ktrdr.simulation.equity_curve import equity_rows
-from ktrdr.simulation.ledger import TABLES, TableName, row_counts, to_frame
+from ktrdr.simulation.ledger import TABLES, row_counts, rows_of
 
 
 class LedgerCursor:
@@ -48,17 +48,12 @@ class LedgerCursor:
     def take(self) -> dict[str, pl.DataFrame]:
         """Returns the new rows by table, and moves the cursor past them."""
         counts = row_counts(self._core)
-        frames: dict[str, pl.DataFrame] = {name: self._rows(name, counts[name]) for name in TABLES if name != "equity"}
+        tables = [name for name in TABLES if name != "equity"]
+        frames: dict[str, pl.DataFrame] = {
+            name: rows_of(self._core, name, self.written[name], counts[name]) for name in tables
+        }
         first = self.written["equity"]
         stop = counts["equity"]
         frames["equity"] = equity_rows(self._core, self._bars, self._first_row, first, stop)
         self.written = counts
         return frames
-
-    def _rows(self, name: TableName, count: int) -> pl.DataFrame:
-        first = self.written[name]
-        bar = self._core.warmup_bars + first
-        extra: dict[str, str | range] = {"symbol": self._core.symbol}
-        if name == "decisions":
-            extra["bar"] = range(bar, bar + count - first)
-        return to_frame(name, self._core.table(name, first), count - first, extra)

@@ -35,6 +35,7 @@ class EquityCurve:
         first_row: row of the run that is row 0 of ``bars``.
         history: equity frame of earlier bars, of a run that was restored without them.
         next_bar: one past the last bar of the curve.
+        taken: rows of the run's table before those of the curve.
     """
 
     core: _core.Simulation
@@ -42,17 +43,17 @@ class EquityCurve:
     first_row: int
     history: pl.DataFrame | None
     next_bar: int
+    taken: int = 0
 
     @property
-    def _first_bar(self) -> int:
-        """Returns the first bar that is not history."""
-        first = self.core.warmup_bars
-        return first if self.history is None else first + len(self.history)
+    def _first_row(self) -> int:
+        """Returns the first row of the run's table that is not history."""
+        return self.taken if self.history is None else self.taken + len(self.history)
 
     @property
     def times(self) -> NDArray[np.int64]:
         """Returns the stamps of the curve, [n_points, int64, ns UTC]."""
-        low = min(self._first_bar, self.next_bar) - self.first_row
+        low = min(self.core.warmup_bars + self._first_row, self.next_bar) - self.first_row
         fresh = self.bars.timestamp[low : self.next_bar - self.first_row]
         if self.history is None:
             return np.ascontiguousarray(fresh)
@@ -60,7 +61,7 @@ class EquityCurve:
 
     def frame(self) -> pl.DataFrame:
         """Returns the whole frame."""
-        first = 0 if self.history is None else len(self.history)
+        first = self._first_row
         stop = max(self.next_bar - self.core.warmup_bars, first)
         fresh = equity_rows(self.core, self.bars, self.first_row, first, stop)
         return fresh if self.history is None else pl.concat([self.history.cast(fresh.schema), fresh], rechunk=True)

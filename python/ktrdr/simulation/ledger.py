@@ -67,6 +67,22 @@ def row_counts(core: _core.Simulation) -> dict[str, int]:
     return dict(zip(_core.LEDGER_SCHEMA, core.row_counts, strict=True))
 
 
+def taken_rows(core: _core.Simulation, ledger: Mapping[str, Any] | None) -> dict[str, int]:
+    """Returns the rows of each table that a run has written before those of the ledger that it was restored with."""
+    given = {} if ledger is None else ledger
+    held = {name: pl.DataFrame(given[name]).height if name in given else 0 for name in TABLES}
+    counts = row_counts(core)
+    return {name: counts[name] - held[name] for name in TABLES}
+
+
+def rows_of(core: _core.Simulation, name: TableName, first: int, stop: int) -> pl.DataFrame:
+    """Returns rows ``first`` to ``stop`` of a table other than equity; raises ``ArgumentInvalid`` for taken ones."""
+    extra: dict[str, str | range] = {"symbol": core.symbol}
+    if name == "decisions":
+        extra["bar"] = range(core.warmup_bars + first, core.warmup_bars + stop)
+    return to_frame(name, core.table(name, first), stop - first, extra)
+
+
 def to_frame(name: TableName, columns: CoreColumns, rows: int, extra: Extra) -> pl.DataFrame:
     """Returns the first ``rows`` rows of the core's columns as a frame.
 
@@ -106,13 +122,16 @@ def _nullable(values: pl.Series, valid: NDArray[np.bool_]) -> pl.Series:
     return values.zip_with(pl.Series(valid), null) if valid.any() else null.new_from_index(0, len(values))
 
 
-def to_columns(ledger: Mapping[str, Any] | None) -> dict[str, dict[str, NDArray[Any]]]:
-    """Returns the core's columns of a ledger: polars or Arrow tables by name.
+def to_columns(ledger: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Returns the core's columns of a ledger: polars or Arrow tables by name, and the bytes of ``taken``, if given.
 
     A table that is not given has no rows. Raises ``ArgumentInvalid`` for a table without one of its columns.
     """
     given = {} if ledger is None else ledger
-    return {name: _columns(name, given.get(name)) for name in TABLES}
+    columns: dict[str, Any] = {name: _columns(name, given.get(name)) for name in TABLES}
+    if "taken" in given:
+        columns["taken"] = pl.DataFrame(given["taken"])["facts"][0]
+    return columns
 
 
 def _columns(name: TableName, table: Any) -> dict[str, NDArray[Any]]:

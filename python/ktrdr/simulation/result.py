@@ -19,7 +19,7 @@ from ktrdr.errors import IdentityMismatch, KtrdrError
 from ktrdr.operations.registry import in_notebook, report_of
 from ktrdr.simulation.equity_curve import EquityCurve, Invested, daily_points, equity_chart, invested
 from ktrdr.simulation.inputs import saved_execution
-from ktrdr.simulation.ledger import PER_BAR, TABLES, TableName, pandas_frame, row_counts, to_frame
+from ktrdr.simulation.ledger import PER_BAR, TABLES, TableName, pandas_frame, row_counts, rows_of
 from ktrdr.strategy.in_force import RuleInForce, origins_by_value, rules_in_force
 from ktrdr.strategy.rule_mappings import (
     CommissionMapping,
@@ -384,11 +384,7 @@ class CoreLedger:
             return self._whole.frame(table)
         if table == "equity":
             return self.curve.frame()
-        rows = self.rows[table]
-        extra: dict[str, str | range] = {"symbol": self.core.symbol}
-        if table == "decisions":
-            extra["bar"] = range(self.core.warmup_bars, self.core.warmup_bars + rows)
-        return to_frame(table, self.core.table(table), rows, extra)
+        return rows_of(self.core, table, 0, self.rows[table])
 
     def result_hash(self) -> str:
         """Returns the hash over the run's ledger and metrics, as hex."""

@@ -18,6 +18,7 @@ from ktrdr.simulation.columns import GrowingColumns
 from ktrdr.simulation.given.order import BarOrder
 from ktrdr.simulation.given.signals import Confidence, GivenSignals, Signals
 from ktrdr.simulation.inputs import check_opens, merged_rules, read_bars, read_timeframe, rules_to_json
+from ktrdr.simulation.ledger import row_counts, taken_rows
 from ktrdr.simulation.saved import Ledger, SavedRun
 from ktrdr.strategy.rule_mappings import Decisions, DecisionsMapping, Execution, ExecutionMapping, Metrics
 from ktrdr.time import Timeframe
@@ -100,8 +101,11 @@ class SimulationStream(SignalRun):
             core = saved.fork(merged_rules(core.rules, execution, decisions), None)
             forked_from_bar = core.next_bar
         history = None if ledger is None else pl.DataFrame(ledger["equity"])
+        taken = taken_rows(core, ledger)
         stream = cls.__new__(cls)
-        SignalRun.__init__(stream, core, columns, timeframe, history=history, forked_from_bar=forked_from_bar)
+        SignalRun.__init__(
+            stream, core, columns, timeframe, history=history, forked_from_bar=forked_from_bar, taken=taken
+        )
         return stream
 
     def feed(
@@ -149,6 +153,38 @@ class SimulationStream(SignalRun):
         self._check_spacing(bars)
         self._core.advance(bars, 0, signals, confidence, last)
         self._columns.append(bars, signals, confidence)
+
+    def take(self) -> dict[str, pl.DataFrame]:
+        """Returns the rows of every table since the last call, and lets them go.
+
+        So a run of any length takes as much memory as the rows between two calls. Rows taken one after another and laid
+        end to end are the tables of a run that was never asked. Metrics and snapshots stay those of the whole run. Its
+        result has neither the tables that rows were taken from nor a ``result_hash``. To have that too, restore the
+        run with ``ledger`` set to all its rows, and ``inputs`` of `ledger`. After that the next call returns them all.
+
+        >>> import polars as pl
+        >>> stream = SimulationStream(timeframe="1h", metrics={"periods_per_year": 252})
+        >>> for hour in (0, 2):
+        ...     stamps = [hour * 3_600_000_000_000, (hour + 1) * 3_600_000_000_000]
+        ...     prices = dict.fromkeys(("open", "high", "low", "close"), [10.0, 10.0])
+        ...     stream.feed(pl.DataFrame({"timestamp": stamps, **prices}), [1, -1])
+        ...     rows = stream.take()
+        ...     rows["equity"]["bar"].to_list(), rows["fills"]["bar"].to_list()
+        ([0, 1], [1])
+        ([2, 3], [2, 3])
+        >>> stream.result(partial=True).metrics["trades"]
+        1
+        """
+        rows = self._tables()
+        page = self.next_bar // _core.PAGE_ROWS * _core.PAGE_ROWS
+        if page > self._columns.first_row:
+            # The hashes of the inputs advance over the pages that are dropped next.
+            input_parts(self._core, self._columns)
+            self._columns.drop_before(page)
+        self._core.let_go()
+        self._taken = row_counts(self._core)
+        self._history = None
+        return rows
 
     @property
     def last_decision(self) -> str:

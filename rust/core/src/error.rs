@@ -168,6 +168,9 @@ pub enum Problem {
     /// A name that no ledger table has.
     #[error("no such ledger")]
     NoTable,
+    /// Rows of a ledger that were taken.
+    #[error("rows of it were taken: lay what take() returned end to end, or restore the run with all of it")]
+    RowsTaken,
     /// Text that a parser refuses, in that parser's words.
     #[error("{0}")]
     Unreadable(String),

@@ -16,34 +16,25 @@ type Table<'py> = Bound<'py, PyDict>;
 /// The owner of columns that are lent.
 type Lender<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
 
-/// Returns the columns of a table by its name, from row `first` on; None for another name.
+/// Returns columns by their names.
 ///
-/// With a `lender`, the object that owns the ledger of a run that has ended, its columns are lent and cannot be written.
-pub fn write<'py>(
-    py: Python<'py>,
-    ledger: &Ledger,
-    name: &str,
-    first: usize,
-    lender: Lender<'_, 'py>,
-) -> PyResult<Option<Table<'py>>> {
-    let schema = LEDGER_SCHEMA.iter().find(|table| table.name == name);
-    let Some((schema, columns)) = schema.zip(ledger.columns(name)) else { return Ok(None) };
+/// With a `lender`, the object that owns the ledger of a run that has ended, they are lent and cannot be written.
+pub fn write<'py>(py: Python<'py>, columns: Vec<(&str, ColumnRef)>, lender: Lender<'_, 'py>) -> PyResult<Table<'py>> {
     let table = PyDict::new(py);
-    for (column, values) in schema.columns.iter().zip(columns) {
-        let name = column.name;
+    for (name, values) in columns {
         match values {
-            ColumnRef::Int(values) => put_plain(&table, name, from(values, first), lender),
-            ColumnRef::Sign(values) => put_plain(&table, name, from(values, first), lender),
-            ColumnRef::Code(values) => put_plain(&table, name, from(values, first), lender),
-            ColumnRef::Real(values) => put_plain(&table, name, from(values, first), lender),
-            ColumnRef::Single(values) => put_plain(&table, name, from(values, first), lender),
-            ColumnRef::OptionalReal(values) => put_nullable(&table, name, from(values, first)),
-            ColumnRef::OptionalSingle(values) => put_nullable(&table, name, from(values, first)),
+            ColumnRef::Int(values) => put_plain(&table, name, values, lender),
+            ColumnRef::Sign(values) => put_plain(&table, name, values, lender),
+            ColumnRef::Code(values) => put_plain(&table, name, values, lender),
+            ColumnRef::Real(values) => put_plain(&table, name, values, lender),
+            ColumnRef::Single(values) => put_plain(&table, name, values, lender),
+            ColumnRef::OptionalReal(values) => put_nullable(&table, name, values),
+            ColumnRef::OptionalSingle(values) => put_nullable(&table, name, values),
             // The run knows its symbol; a column that repeats it would be most of the bytes.
             ColumnRef::Symbol(_) => Ok(()),
         }?;
     }
-    Ok(Some(table))
+    Ok(table)
 }
 
 fn put_plain<T: Element + Copy>(table: &Table, name: &str, rows: &[T], lender: Lender) -> PyResult<()> {
@@ -62,10 +53,6 @@ fn put_nullable<T: Element + Copy + Default>(table: &Table<'_>, name: &str, rows
 
 fn put_own<T: Element>(table: &Table<'_>, name: &str, rows: Vec<T>) -> PyResult<()> {
     table.set_item(name, rows.into_pyarray(table.py()))
-}
-
-fn from<T>(column: &[T], first: usize) -> &[T] {
-    column.get(first..).unwrap_or_default()
 }
 
 /// Reads a ledger from its tables, each by its name.

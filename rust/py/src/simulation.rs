@@ -1,12 +1,12 @@
 //! A run of the core, driven from Python by columns.
 
-use ktrdr_core::{Columns, Parts, Problem, Rules, RunSpec, Saved, Simulation as Run, Undefined, result_hash};
+use ktrdr_core::{Columns, Parts, Rules, RunSpec, Saved, Simulation as Run, Undefined, result_hash};
 use numpy::{IntoPyArray, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::convert::{BarColumns, Column, parse, slice};
-use crate::errors::{argument, raise};
+use crate::errors::raise;
 use crate::ledger;
 use crate::snapshot::Snapshot;
 
@@ -46,10 +46,14 @@ impl Simulation {
     }
 
     /// Continues from a snapshot and the ledger written so far; also returns the named hashes it was saved with.
+    ///
+    /// The ledger has rows that were taken as `taken`, the bytes that the run returned.
     #[staticmethod]
     fn restore(py: Python<'_>, snapshot: &Snapshot, ledger: &Bound<'_, PyDict>) -> PyResult<(Self, Parts)> {
+        let taken: Option<Vec<u8>> = ledger.get_item("taken")?.map(|taken| taken.extract()).transpose()?;
         let ledger = ledger::read(ledger)?;
-        let restored = py.detach(|| Saved::restore(&snapshot.header, snapshot.payload.clone(), ledger));
+        let saved = || Saved::restore(&snapshot.header, snapshot.payload.clone(), ledger, taken.as_deref());
+        let restored = py.detach(saved);
         restored.map(|(saved, parts)| (Self { saved }, parts)).map_err(|error| raise(py, &error))
     }
 
@@ -127,6 +131,16 @@ impl Simulation {
         Ok(PyBytes::new(py, &bytes))
     }
 
+    /// Lets the rows of the ledger go, which the caller has taken.
+    fn let_go(&mut self) {
+        self.saved.let_go();
+    }
+
+    /// Returns what `restore` needs of the rows that were taken; None without any.
+    fn taken(&self, py: Python<'_>) -> PyResult<Option<Vec<u8>>> {
+        self.saved.taken().map_err(|error| raise(py, &error))
+    }
+
     /// Returns the metrics of the run so far.
     fn metrics(&self) -> Report {
         let set = self.saved.run.metrics(Some(&self.saved.run.ledger().trades.bars_held));
@@ -141,8 +155,8 @@ impl Simulation {
     fn table<'py>(slf: &Bound<'py, Self>, name: &str, first: usize) -> PyResult<Bound<'py, PyDict>> {
         let run = &slf.borrow().saved.run;
         let lender = run.ended().then(|| slf.as_any());
-        let table = ledger::write(slf.py(), run.ledger(), name, first, lender)?;
-        table.ok_or_else(|| argument(slf.py(), "name", Problem::NoTable))
+        let columns = run.view().columns(name, first).map_err(|error| raise(slf.py(), &error))?;
+        ledger::write(slf.py(), columns, lender)
     }
 
     /// Returns cash, quantity and drawdown of the rows of the equity table from `first` on that have a bar in `bars`.
@@ -154,7 +168,7 @@ impl Simulation {
     ) -> PyResult<[Column<'py, f64>; 3]> {
         let bars = bars.bars()?;
         let columns = self.saved.run.equity_columns(first..first + bars.len(), &bars);
-        Ok(columns.map(|column| column.into_pyarray(py)))
+        Ok(columns.map_err(|error| raise(py, &error))?.map(|column| column.into_pyarray(py)))
     }
 
     /// Returns how often each decision was made, in the order of `DECISIONS`.
@@ -178,7 +192,7 @@ impl Simulation {
         let run = &self.saved.run;
         let times = times.as_slice()?;
         let stored = ledger.map(ledger::read).transpose()?;
-        let ledger = stored.as_ref().unwrap_or(run.ledger());
+        let ledger = stored.as_ref().map_or_else(|| run.view().whole(), Ok).map_err(|error| raise(py, &error))?;
         let hash = py.detach(|| result_hash(&run.spec().symbol, ledger, [fills, trades], times, &metrics));
         Ok(PyBytes::new(py, &hash))
     }
@@ -234,7 +248,7 @@ impl Simulation {
     /// Number of rows of fills, trades, equity, refused, decisions.
     #[getter]
     fn row_counts(&self) -> (usize, usize, usize, usize, usize) {
-        self.saved.run.ledger().rows().into()
+        self.saved.run.view().rows().into()
     }
 
     /// The open position as JSON; None when flat.

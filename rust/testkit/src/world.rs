@@ -242,7 +242,7 @@ pub fn close_to(found: f64, expected: f64, tolerance: f64) {
 
 /// Joins a ledger and a later one.
 pub fn joined(mut first: Ledger, second: Ledger) -> Ledger {
-    first.extend(second);
+    first.extend(&second);
     first
 }
 

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 import ktrdr
-from ktrdr.errors import ArgumentInvalid, DataDuplicate, DataTimeframe
+from ktrdr.errors import ArgumentInvalid, DataDuplicate, DataTimeframe, IdentityMismatch, SnapshotCorrupt
+from ktrdr.simulation.ledger import TABLES
 from ktrdr.simulation.stream import SimulationStream
 from support.runs.signal_runs import HOUR_NS, RULES, market, signals_for
 
@@ -96,3 +97,109 @@ def test_a_fork_of_a_stream_pays_its_own_costs() -> None:
     assert result.conventions["forked_from_bar"] == 150
     assert result.fills.filter(pl.col("bar") >= 150)["commission"].sum() == 0
     assert result.fills.filter(pl.col("bar") < 150)["commission"].sum() > 0
+
+
+ROWS = 5_000
+"""A full page of inputs, equity and decisions, and part of another."""
+
+
+def long_stream(*, last: bool = False) -> tuple[SimulationStream, dict[str, pl.DataFrame]]:
+    """Returns a stream whose rows were taken after 4,500 bars, fed to bar 5,000, and the rows that were taken."""
+    bars = market(ROWS)
+    signals = signals_for(ROWS)
+    run = SimulationStream(timeframe="1h", metrics={"periods_per_year": 252}, **RULES)
+    run.feed(bars[:4_500], signals[:4_500])
+    taken = run.take()
+    run.feed(bars[4_500:], signals[4_500:], last=last)
+    return run, taken
+
+
+def kept_stream() -> SimulationStream:
+    run = SimulationStream(timeframe="1h", metrics={"periods_per_year": 252}, **RULES)
+    run.feed(market(ROWS), signals_for(ROWS))
+    return run
+
+
+def test_a_stream_holds_what_was_not_taken_and_is_saved_as_one_that_kept_it() -> None:
+    run, taken = long_stream()
+    kept = kept_stream()
+    rest = run.ledger()
+    assert rest["equity"]["bar"][0] == 4_500
+    for name in TABLES:
+        assert pl.concat([taken[name], rest[name]]).equals(kept.ledger()[name]), name
+    assert run.snapshot() == kept.snapshot()
+    assert (run.trade_count, run.fill_count) == (kept.trade_count, kept.fill_count)
+    assert len(run._columns.bars) == ROWS - 4_096 and len(run._columns.signals) == ROWS - 4_096
+    assert all(table.height == 0 for table in [run.take(), run.take()][1].values())
+
+
+def test_a_stream_continues_from_the_rows_that_were_not_taken() -> None:
+    run, _ = long_stream()
+    again = SimulationStream.restore(run.snapshot(), ledger=run.ledger())
+    assert again.ledger()["taken"].equals(run.ledger()["taken"])
+    more = market(ROWS + 700)[ROWS:]
+    for stream in (run, again):
+        stream.feed(more, signals_for(700), last=True)
+    assert again.snapshot() == run.snapshot()
+    first = run.take()
+    second = again.take()
+    assert all(first[name].equals(second[name]) for name in TABLES)
+    assert again.result().metrics == run.result().metrics
+
+
+def test_a_stream_continues_from_all_of_its_rows() -> None:
+    run, taken = long_stream()
+    rows = run.ledger()
+    whole = {name: pl.concat([taken[name], rows[name]]) for name in TABLES}
+    again = SimulationStream.restore(run.snapshot(), ledger={**whole, "inputs": rows["inputs"]})
+    expected = kept_stream().result(partial=True)
+    assert again.result(partial=True).result_hash == expected.result_hash
+    assert again.take()["equity"].equals(expected.equity)
+
+
+def test_rows_that_were_taken_are_not_there_any_more() -> None:
+    run, _ = long_stream()
+    early = run.result(partial=True)
+    run.take()
+    for result in (early, run.result(partial=True)):
+        for name in ("fills", "trades", "equity", "decisions", "result_hash"):
+            with pytest.raises(ArgumentInvalid, match="end to end"):
+                getattr(result, name)
+        assert result.refused.height == 0
+    with pytest.raises(ArgumentInvalid, match="decisions"):
+        _ = run.last_decision
+
+
+def test_rows_of_a_run_that_has_ended_stay_as_they_were_when_they_are_taken() -> None:
+    run, taken = long_stream(last=True)
+    rest = run.take()
+    expected = {name: table.clone() for name, table in rest.items()}
+    del run
+    assert rest["equity"].height == 500
+    assert all(rest[name].equals(expected[name]) for name in TABLES)
+    assert ktrdr.simulate(
+        market(ROWS), signals_for(ROWS), timeframe="1h", metrics={"periods_per_year": 252}, **RULES
+    ).equity.equals(pl.concat([taken["equity"], rest["equity"]]))
+
+
+def test_a_fork_follows_rows_that_were_taken() -> None:
+    run, _ = long_stream()
+    fork = SimulationStream.restore(run.snapshot(), ledger=run.ledger(), execution={"commission": {"rate": 0.0}})
+    fork.feed(market(ROWS + 300)[ROWS:], signals_for(300), last=True)
+    rows = fork.take()
+    assert rows["equity"]["bar"][0] == 4_500
+    assert rows["fills"].filter(pl.col("bar") >= ROWS)["commission"].sum() == 0
+
+
+def test_facts_about_taken_rows_must_be_those_of_the_snapshot() -> None:
+    run, _ = long_stream()
+    rows = run.ledger()
+    facts = bytearray(rows["taken"]["facts"][0])
+    facts[-1] ^= 1
+    with pytest.raises(SnapshotCorrupt, match="taken"):
+        SimulationStream.restore(run.snapshot(), ledger={**rows, "taken": pl.DataFrame({"facts": [bytes(facts)]})})
+    other = SimulationStream(timeframe="1h", metrics={"periods_per_year": 252})
+    other.feed(market(ROWS)[:4_500], signals_for(ROWS)[:4_500])
+    other.take()
+    with pytest.raises(IdentityMismatch, match="ledger"):
+        SimulationStream.restore(run.snapshot(), ledger={**rows, "taken": other.ledger()["taken"]})

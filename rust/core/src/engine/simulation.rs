@@ -9,9 +9,11 @@ use crate::engine::fast::ranges::{BlockRanges, Unchecked};
 use crate::engine::plan::Plan;
 use crate::engine::state::{RunSpec, RunState, State};
 use crate::error::{Error, Problem};
-use crate::ledger::equity::Terms;
-use crate::ledger::schema::DecisionCounts;
+use crate::ledger::equity::EquityTable;
+use crate::ledger::schema::{DecisionCounts, EQUITY_TABLE};
 use crate::ledger::tables::Ledger;
+use crate::ledger::taken::Taken;
+use crate::ledger::view::LedgerView;
 use crate::ledger::writer::LedgerWriter;
 use crate::market::bars::Bars;
 use crate::market::columns::Columns;
@@ -40,6 +42,7 @@ pub struct Simulation {
     ended: bool,
     state: State,
     writer: LedgerWriter,
+    taken: Taken,
     /// Error that every later call repeats.
     broken: Option<Error>,
     block_rows: usize,
@@ -131,11 +134,20 @@ impl Simulation {
             ended,
             state,
             writer,
+            taken: Taken::default(),
             broken,
             block_rows: BLOCK_ROWS,
             skips: true,
             checks_bars: false,
         }
+    }
+
+    /// Continues after rows of the ledger that were taken; `decisions` counts those in them.
+    #[must_use]
+    pub(crate) fn after(mut self, taken: Taken, decisions: DecisionCounts) -> Self {
+        self.taken = taken;
+        self.writer.forgotten = decisions;
+        self
     }
 
     /// Continues by other rules. The open position keeps the levels set at its entry.
@@ -350,7 +362,7 @@ impl Simulation {
 
     /// Returns every metric as of the last bar, undefined ones with their reason.
     ///
-    /// `bars_held` of every closed trade gives the median, which no accumulator can.
+    /// `bars_held` of every trade in the ledger gives the median, which no accumulator can.
     #[must_use]
     pub fn metrics(&self, bars_held: Option<&[i64]>) -> MetricSet {
         let State { metrics, benchmark, previous, .. } = &self.state;
@@ -358,6 +370,7 @@ impl Simulation {
         let closing = Closing {
             timeframe_ns: self.spec.timeframe_ns,
             open_gross: self.open_gross(),
+            earlier_bars_held: &self.taken.bars_held,
             bars_held,
             benchmark: benchmark.result(self.spec.initial_capital, execution, previous.as_ref(), metrics.bars()),
         };
@@ -424,7 +437,7 @@ impl Simulation {
         self.state.open_gross(self.plan.execution())
     }
 
-    /// Returns the tables written so far.
+    /// Returns the tables written so far, without the rows that were taken.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.writer.ledger
@@ -436,18 +449,41 @@ impl Simulation {
         self.writer.decision_counts()
     }
 
+    /// Returns the rows written so far by their numbers, and the counts of all.
+    #[must_use]
+    pub fn view(&self) -> LedgerView<'_> {
+        LedgerView { taken: &self.taken, ledger: &self.writer.ledger }
+    }
+
+    /// Returns the facts about the rows that were taken, and how often each decision was made in them.
+    pub(crate) fn taken(&self) -> (&Taken, DecisionCounts) {
+        (&self.taken, self.writer.forgotten)
+    }
+
+    /// Lets all rows of the ledger go, and keeps what metrics and later rows need of them.
+    ///
+    /// Their memory serves later rows. Until then nothing is written to it: columns of a run that has ended may be lent.
+    pub(crate) fn let_go(&mut self) {
+        self.taken.add(&self.writer.ledger);
+        self.writer.forget_all();
+    }
+
     /// Returns cash, signed quantity and drawdown of some rows of the equity table, [3][n_rows].
     ///
     /// `bars` begin with the bar of the first of these rows. Money is in account currency, drawdown a share of the
     /// highest equity so far.
-    #[must_use]
-    pub fn equity_columns(&self, rows: Range<usize>, bars: &Bars<'_>) -> [Vec<f64>; 3] {
-        let terms = Terms {
-            first_bar: self.spec.warmup_bars as usize,
+    ///
+    /// # Errors
+    /// `Argument` for rows that were taken.
+    pub fn equity_columns(&self, rows: Range<usize>, bars: &Bars<'_>) -> Result<[Vec<f64>; 3], Error> {
+        let first = self.view().place_of(EQUITY_TABLE, rows.start)?;
+        let table = EquityTable {
+            view: self.view(),
+            first_bar: self.spec.warmup_bars as usize + rows.start - first,
             initial_capital: self.spec.initial_capital,
             multiplier: self.plan.multiplier(),
         };
-        self.ledger().equity_columns(rows, bars, &terms)
+        Ok(table.columns(first..first + rows.len(), bars))
     }
 }
 

@@ -47,6 +47,21 @@ pub enum ColumnRef<'a> {
 }
 
 impl ColumnRef<'_> {
+    /// Returns the rows from `first` on.
+    pub(crate) fn from(self, first: usize) -> Self {
+        let first = first.min(self.len());
+        match self {
+            Self::Int(values) => Self::Int(&values[first..]),
+            Self::Sign(values) => Self::Sign(&values[first..]),
+            Self::Code(values) => Self::Code(&values[first..]),
+            Self::Real(values) => Self::Real(&values[first..]),
+            Self::Single(values) => Self::Single(&values[first..]),
+            Self::OptionalReal(values) => Self::OptionalReal(&values[first..]),
+            Self::OptionalSingle(values) => Self::OptionalSingle(&values[first..]),
+            Self::Symbol(rows) => Self::Symbol(rows - first),
+        }
+    }
+
     /// Returns the number of rows.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -2,12 +2,15 @@
 
 use std::ops::Range;
 
-use crate::ledger::tables::Ledger;
+use crate::ledger::held::Held;
+use crate::ledger::view::LedgerView;
 use crate::market::bars::Bars;
 
-/// The terms of a run that the columns need.
-pub(crate) struct Terms {
-    /// Bar of the first row of the table.
+/// The equity table of a run, with the terms that its columns need.
+pub(crate) struct EquityTable<'a> {
+    /// Ledger of the run.
+    pub view: LedgerView<'a>,
+    /// Bar of the first row at hand.
     pub first_bar: usize,
     /// Capital before the first bar, account currency.
     pub initial_capital: f64,
@@ -15,19 +18,21 @@ pub(crate) struct Terms {
     pub multiplier: f64,
 }
 
-impl Ledger {
-    /// Returns cash, signed quantity and drawdown of some rows of the equity table.
+impl EquityTable<'_> {
+    /// Returns cash, signed quantity and drawdown of some rows at hand.
     ///
     /// `bars` begin with the bar of the first of these rows. Cash is equity without the position's value at the close.
     /// Drawdown is the distance from the highest equity so far, as a share of it.
-    pub(crate) fn equity_columns(&self, rows: Range<usize>, bars: &Bars<'_>, terms: &Terms) -> [Vec<f64>; 3] {
+    pub fn columns(&self, rows: Range<usize>, bars: &Bars<'_>) -> [Vec<f64>; 3] {
+        let LedgerView { taken, ledger } = self.view;
         let mut columns = [(); 3].map(|()| Vec::with_capacity(rows.len()));
         let [cash, quantity, drawdown] = &mut columns;
-        let mut peak = self.equity[..rows.start].iter().fold(terms.initial_capital, |peak, value| peak.max(*value));
-        let mut held = Held { ledger: self, next_fill: 0, quantity: 0.0 };
-        for (at, (row, &equity)) in rows.clone().zip(&self.equity[rows]).enumerate() {
-            let units = held.after(terms.first_bar + row);
-            let value = units * bars.close[at] * terms.multiplier;
+        let before = self.initial_capital.max(taken.peak);
+        let mut peak = ledger.equity[..rows.start].iter().fold(before, |peak, value| peak.max(*value));
+        let mut held = Held::after(taken.quantity, ledger);
+        for (at, (row, &equity)) in rows.clone().zip(&ledger.equity[rows]).enumerate() {
+            let units = held.at(self.first_bar + row);
+            let value = units * bars.close[at] * self.multiplier;
             cash.push(equity - bars.conversion_rate.map_or(value, |rate| value * rate[at]));
             quantity.push(units);
             peak = peak.max(equity);
@@ -37,39 +42,18 @@ impl Ledger {
     }
 }
 
-/// The position's size, walked along the fills.
-struct Held<'a> {
-    ledger: &'a Ledger,
-    next_fill: usize,
-    quantity: f64,
-}
-
-impl Held<'_> {
-    /// Returns the signed quantity after all fills of a bar; bars come in order.
-    fn after(&mut self, bar: usize) -> f64 {
-        let fills = &self.ledger.fills;
-        while fills.bar.get(self.next_fill).is_some_and(|&filled| filled <= bar as i64) {
-            let at = self.next_fill;
-            // A round trip has two fills: the first opens the position, the second closes all of it.
-            let opens = at == 0 || fills.trade_id[at] != fills.trade_id[at - 1];
-            self.quantity = if opens { f64::from(fills.side[at]) * fills.quantity[at] } else { 0.0 };
-            self.next_fill += 1;
-        }
-        self.quantity
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Ledger, Terms};
+    use super::{EquityTable, LedgerView};
     use crate::ledger::schema::Fills;
+    use crate::ledger::tables::Ledger;
+    use crate::ledger::taken::Taken;
     use crate::market::bars::Bars;
 
     /// A long of 2 over two bars; a short of 3 from the bar of its end, closed three bars later.
     fn ledger() -> Ledger {
         let fills = Fills {
             bar: vec![11, 12, 12, 15],
-            trade_id: vec![0, 0, 1, 1],
             side: vec![1, -1, -1, 1],
             quantity: vec![2.0, 2.0, 3.0, 3.0],
             ..Fills::default()
@@ -82,8 +66,9 @@ mod tests {
         let rates = rate.map(|rate| [rate; 6]);
         let bars = Bars::new(&[0; 6], &closes, &closes, &closes, &closes);
         let bars = Bars { conversion_rate: rates.as_ref().map(|rates| &rates[..]), ..bars };
-        let terms = Terms { first_bar: 10, initial_capital, multiplier: 0.5 };
-        ledger().equity_columns(rows.clone(), &bars.rows(rows.start, rows.end), &terms)
+        let view = LedgerView { taken: &Taken::default(), ledger: &ledger() };
+        let table = EquityTable { view, first_bar: 10, initial_capital, multiplier: 0.5 };
+        table.columns(rows.clone(), &bars.rows(rows.start, rows.end))
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use blake3::Hasher;
+use serde::{Deserialize, Serialize};
 
 use crate::ledger::column::ColumnRef;
 use crate::ledger::tables::Ledger;
@@ -205,7 +206,7 @@ impl Table for SignalTable<'_> {
 }
 
 /// The hash of a growing table: over full pages, each with the hash of the page before it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Chain {
     /// Rows in full pages.
     pub paged_rows: u64,
@@ -396,7 +397,7 @@ mod tests {
         let found = |ledger: &Ledger, rows| result("X", ledger, rows, &[5, 6], &metrics);
         let empty = found(&ledger, [0, 0]);
         assert_eq!(empty, *blake3::hash(&bytes).as_bytes());
-        ledger.extend(zeros([1, 0, 0, 0, 0]));
+        ledger.extend(&zeros([1, 0, 0, 0, 0]));
         // A partial result must not change when the run continues.
         assert_eq!(found(&ledger, [0, 0]), empty);
         assert_ne!(found(&ledger, [1, 0]), empty);

@@ -3,6 +3,8 @@
 //! Everything else derives from it: the structs of rows and columns, the order of hashing, the export to numpy and the
 //! schemas of data frames. A changed name or order changes every result hash.
 
+use serde::{Deserialize, Serialize};
+
 use crate::ledger::column::{ColumnMut, ColumnRef, ColumnSchema, Symbol, TableSchema, Value};
 use crate::market::columns::Columns;
 use crate::signals::filter::Decision;
@@ -15,7 +17,7 @@ macro_rules! table {
         $($(#[$field_doc:meta])* $name:ident: $type:ty $(as $dtype:literal)?,)*
     }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Default, PartialEq)]
+        #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
         pub struct $table { $($(#[$field_doc])* pub $name: Vec<$type>),* }
 
         #[doc = concat!("One row of `", stringify!($table), "`.")]
@@ -100,8 +102,13 @@ macro_rules! table {
             }
 
             /// Appends all rows of another table.
-            pub(crate) fn extend(&mut self, other: Self) {
-                $(self.$name.extend(other.$name);)*
+            pub(crate) fn extend(&mut self, other: &Self) {
+                $(self.$name.extend_from_slice(&other.$name);)*
+            }
+
+            /// Removes the first `rows` rows.
+            pub(crate) fn remove_first(&mut self, rows: usize) {
+                $(self.$name.drain(..rows);)*
             }
 
             /// Keeps the first `rows` rows.
@@ -120,6 +127,7 @@ table! {
         /// Stamp of the bar, ns UTC.
         time: i64 as "time",
         /// Symbol of the run.
+        #[serde(skip)]
         symbol: Symbol,
         /// Number of the round trip.
         trade_id: i64,
@@ -148,6 +156,7 @@ table! {
         /// Number of the round trip, from 0.
         trade_id: i64,
         /// Symbol of the run.
+        #[serde(skip)]
         symbol: Symbol,
         /// Direction: +1 long, -1 short.
         direction: i8,
@@ -268,6 +277,9 @@ impl Decisions {
 
 /// The one column of the equity curve. Its stamps are those of the bars.
 const EQUITY: &[ColumnSchema] = &[ColumnSchema { name: "equity", dtype: f64::DTYPE, nullable: f64::NULLABLE }];
+
+/// Place of the equity curve among the tables.
+pub(crate) const EQUITY_TABLE: usize = 2;
 
 /// Number of tables of a ledger.
 pub(crate) const TABLES: usize = 5;

@@ -1,5 +1,7 @@
 //! The five tables of a run.
 
+use serde::{Deserialize, Serialize};
+
 use crate::ledger::column::{ColumnMut, ColumnRef, Symbol, Value};
 use crate::ledger::schema::{Decisions, Fill, Fills, LEDGER_SCHEMA, Rejections, TABLES, Trade, Trades};
 use crate::money::position::Position;
@@ -8,14 +10,12 @@ use crate::time;
 /// Everything a run has written.
 ///
 /// ```
-/// use ktrdr_core::{ColumnRef, Ledger};
+/// use ktrdr_core::Ledger;
 ///
 /// let ledger = Ledger { equity: vec![100.0, 101.0], ..Ledger::default() };
 /// assert_eq!(ledger.rows(), [0, 0, 2, 0, 0]);
-/// assert_eq!(ledger.columns("equity"), Some(vec![ColumnRef::Real(&[100.0, 101.0])]));
-/// assert_eq!(ledger.columns("no such table"), None);
 /// ```
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ledger {
     /// Table of all fills.
     pub fills: Fills,
@@ -46,12 +46,21 @@ impl Ledger {
     }
 
     /// Appends all rows of a later ledger.
-    pub fn extend(&mut self, later: Self) {
-        self.fills.extend(later.fills);
-        self.trades.extend(later.trades);
-        self.equity.extend(later.equity);
-        self.refused.extend(later.refused);
-        self.decisions.extend(later.decisions);
+    pub fn extend(&mut self, later: &Self) {
+        self.fills.extend(&later.fills);
+        self.trades.extend(&later.trades);
+        self.equity.extend_from_slice(&later.equity);
+        self.refused.extend(&later.refused);
+        self.decisions.extend(&later.decisions);
+    }
+
+    /// Removes so many of the first rows of each table.
+    pub(crate) fn remove_first(&mut self, [fills, trades, equity, refused, decisions]: [usize; TABLES]) {
+        self.fills.remove_first(fills);
+        self.trades.remove_first(trades);
+        self.equity.drain(..equity);
+        self.refused.remove_first(refused);
+        self.decisions.remove_first(decisions);
     }
 
     /// Borrows the columns of every table, in the order of `LEDGER_SCHEMA`.
@@ -63,13 +72,6 @@ impl Ledger {
             self.refused.columns(),
             self.decisions.columns(),
         ]
-    }
-
-    /// Borrows the columns of a table by its name, in the order of its schema.
-    #[must_use]
-    pub fn columns(&self, name: &str) -> Option<Vec<ColumnRef<'_>>> {
-        let place = LEDGER_SCHEMA.iter().position(|table| table.name == name)?;
-        self.tables().into_iter().nth(place)
     }
 
     /// Borrows the columns of every table to be filled, in the order of `LEDGER_SCHEMA`.
@@ -179,23 +181,25 @@ pub(crate) mod tests {
     fn rows_are_counted_cut_and_joined_table_by_table() {
         let mut first = ledger(0);
         assert_eq!(first.rows(), [5, 4, 3, 2, 1]);
-        first.extend(ledger(10));
+        first.extend(&ledger(10));
         assert_eq!(first.rows(), [10, 8, 6, 4, 2]);
         assert_eq!(first.fills.bar, [0, 1, 2, 3, 4, 10, 11, 12, 13, 14]);
         assert_eq!(first.trades.trade_id, [0, 1, 2, 3, 10, 11, 12, 13]);
         assert_eq!((first.equity[2], first.equity[3]), (0.0, 10.0));
         assert_eq!((&first.refused.bar[..], &first.decisions.code[..]), (&[0, 1, 10, 11][..], &[0, 10][..]));
+        let mut last = first.clone();
         first.truncate([5, 4, 3, 2, 1]);
         assert_eq!(first, ledger(0));
+        last.remove_first([5, 4, 3, 2, 1]);
+        assert_eq!(last, ledger(10));
     }
 
     #[test]
-    fn columns_are_borrowed_by_the_name_of_their_table() {
+    fn columns_are_borrowed_in_the_order_of_the_schema() {
         let mut ledger = ledger(0);
-        assert_eq!(ledger.columns("equity"), Some(vec![ColumnRef::Real(&[0.0; 3])]));
-        assert_eq!(ledger.columns("refused").expect("a table")[0], ColumnRef::Int(&[0, 1]));
-        assert_eq!(ledger.columns("fills").expect("a table")[2], ColumnRef::Symbol(5));
-        assert_eq!(ledger.columns("no such table"), None);
+        let [fills, _, equity, refused, _] = ledger.tables();
+        assert_eq!((&fills[2], &refused[0]), (&ColumnRef::Symbol(5), &ColumnRef::Int(&[0, 1])));
+        assert_eq!(equity, [ColumnRef::Real(&[0.0; 3])]);
         for (schema, columns) in LEDGER_SCHEMA.iter().zip(ledger.tables()) {
             assert_eq!(columns.len(), schema.columns.len(), "{}", schema.name);
         }

@@ -26,7 +26,7 @@ pub(crate) struct LedgerWriter {
     /// True if rows per bar are let go after each block.
     forgets_curve: bool,
     /// Decisions of rows that were let go.
-    forgotten: DecisionCounts,
+    pub forgotten: DecisionCounts,
 }
 
 /// A place in a ledger that is being written, to which it can return.
@@ -127,6 +127,12 @@ impl LedgerWriter {
             self.ledger.equity.clear();
             self.ledger.decisions.truncate(0);
         }
+    }
+
+    /// Lets go of all rows. Their memory serves later ones.
+    pub fn forget_all(&mut self) {
+        self.forgotten = self.decision_counts();
+        self.ledger.truncate([0; TABLES]);
     }
 
     /// Returns how often each decision was made, in rows that were let go too.

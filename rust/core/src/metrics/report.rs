@@ -1,5 +1,7 @@
 //! The report: the values of all metrics of a run so far.
 
+use std::collections::BTreeMap;
+
 use crate::metrics::accumulator::Accumulator;
 use crate::metrics::catalog::METRICS;
 use crate::metrics::returns::{BLOCKS, Block, Returns};
@@ -14,7 +16,9 @@ pub struct Closing<'a> {
     pub timeframe_ns: i64,
     /// Gross profit of the open position at the last mark, account currency; 0 when flat.
     pub open_gross: f64,
-    /// Bars held of every closed trade, if there is a ledger.
+    /// Number of round trips by the bars that they were held, of those that are in no ledger any more.
+    pub earlier_bars_held: &'a BTreeMap<i64, u64>,
+    /// Bars held of every other closed trade, if there is a ledger.
     pub bars_held: Option<&'a [i64]>,
     /// Return and largest drawdown of buying on the first bar and holding.
     pub benchmark: Result<(f64, f64), Undefined>,
@@ -125,7 +129,8 @@ fn report_costs(run: &Accumulator, closing: &Closing<'_>, put: &mut impl FnMut(&
     put("spread", Ok(run.spread.value()));
     put("financing", Ok(run.financing.value()));
     let no_median = if run.trades.count() == 0 { Undefined::NoTrades } else { Undefined::NeedsLedger };
-    put("median_bars_held", closing.bars_held.map_or(Err(no_median), trades::median));
+    let median = |later| trades::median(closing.earlier_bars_held, later);
+    put("median_bars_held", closing.bars_held.map_or(Err(no_median), median));
     put("ambiguous_bars", Ok(run.ambiguous_bars as f64));
     put("undefined_bars", Ok(run.undefined_bars as f64));
     put("refused_orders", Ok(run.refused_orders as f64));

@@ -1,5 +1,7 @@
 //! Hand-checkable values, each with the arithmetic beside it where it fits.
 
+use std::collections::BTreeMap;
+
 use crate::ledger::schema::Trade;
 use crate::metrics::accumulator::{Accumulator, FillCosts};
 use crate::metrics::calendar::Calendar;
@@ -21,7 +23,13 @@ fn daily(equity: &[f64], initial: f64) -> MetricSet {
 }
 
 fn closing() -> Closing<'static> {
-    Closing { timeframe_ns: DAY_NS, open_gross: 0.0, bars_held: None, benchmark: Err(Undefined::TooShort) }
+    Closing {
+        timeframe_ns: DAY_NS,
+        open_gross: 0.0,
+        earlier_bars_held: const { &BTreeMap::new() },
+        bars_held: None,
+        benchmark: Err(Undefined::TooShort),
+    }
 }
 
 fn get(set: &MetricSet, name: &str) -> Metric {
@@ -137,6 +145,24 @@ fn a_median_lies_between_the_middle_two() {
         get(&set, "median_bars_held")
     };
     assert_eq!((median(&[5, 1, 2]), median(&[4, 1, 2, 9]), median(&[])), (Ok(2.0), Ok(3.0), Err(Undefined::NoTrades)));
+}
+
+#[test]
+fn a_median_is_the_same_wherever_the_earlier_trades_end() {
+    let metrics = with_trades(&[1.0, 1.0]);
+    let all = [7, 1, 4, 4, 9, 2, 4, 0, 7];
+    for length in 0..=all.len() {
+        let median = |earlier: &[i64], later: &[i64]| {
+            let mut earlier_bars_held = BTreeMap::new();
+            earlier.iter().for_each(|&bars| *earlier_bars_held.entry(bars).or_default() += 1);
+            let facts = Closing { earlier_bars_held: &earlier_bars_held, bars_held: Some(later), ..closing() };
+            get(&MetricSet::new(&metrics, &facts), "median_bars_held")
+        };
+        let whole = median(&[], &all[..length]);
+        for cut in 0..=length {
+            assert_eq!(median(&all[..cut], &all[cut..length]), whole, "{cut} of {length}");
+        }
+    }
 }
 
 #[test]

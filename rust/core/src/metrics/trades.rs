@@ -1,5 +1,7 @@
 //! Statistics of closed round trips.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::schema::Trade;
@@ -143,8 +145,20 @@ impl TradeStats {
     }
 }
 
-/// Returns the median of bars held, `[n_trades]`.
-pub(super) fn median(bars_held: &[i64]) -> Metric {
+/// Returns the median of bars held: of earlier round trips by their number, and of later ones, `[n_trades]`.
+pub(super) fn median(earlier: &BTreeMap<i64, u64>, later: &[i64]) -> Metric {
+    if earlier.is_empty() {
+        return median_of(later);
+    }
+    let count = earlier.values().sum::<u64>() + later.len() as u64;
+    let mut sorted = later.to_vec();
+    sorted.sort_unstable();
+    let ranked = |rank| ranked(earlier, &sorted, rank) as f64;
+    let upper = ranked(count / 2);
+    if count % 2 == 1 { Ok(upper) } else { Ok((ranked(count / 2 - 1) + upper) / 2.0) }
+}
+
+fn median_of(bars_held: &[i64]) -> Metric {
     if bars_held.is_empty() {
         return Err(Undefined::NoTrades);
     }
@@ -154,4 +168,20 @@ pub(super) fn median(bars_held: &[i64]) -> Metric {
     let (below, &mut upper, _) = values.select_nth_unstable(middle);
     let lower = if bars_held.len() % 2 == 1 { None } else { below.iter().max() };
     Ok(lower.map_or(upper as f64, |&lower| (lower as f64 + upper as f64) / 2.0))
+}
+
+/// Returns the value before which `rank` others come, in the order of both columns together.
+fn ranked(earlier: &BTreeMap<i64, u64>, sorted: &[i64], rank: u64) -> i64 {
+    let mut before = 0;
+    for (&length, &trips) in earlier {
+        let shorter = sorted.partition_point(|later| *later < length) as u64;
+        if rank < before + shorter {
+            break;
+        }
+        if rank < before + shorter + trips {
+            return length;
+        }
+        before += trips;
+    }
+    sorted[(rank - before) as usize]
 }

@@ -42,9 +42,11 @@ pub struct LedgerMark {
 
 impl LedgerMark {
     /// Marks a table; `chain` keeps the hash of its full pages for the next mark.
-    pub(crate) fn of(chain: &mut Chain, table: &impl Table) -> Self {
-        chain.advance(table, 0);
-        Self { rows: table.rows() as u64, head: chain.head, tip: chain.tip(table, 0) }
+    ///
+    /// `first_row` is the number of row 0 of the table.
+    pub(crate) fn of(chain: &mut Chain, table: &impl Table, first_row: u64) -> Self {
+        chain.advance(table, first_row);
+        Self { rows: first_row + table.rows() as u64, head: chain.head, tip: chain.tip(table, first_row) }
     }
 }
 

@@ -7,10 +7,12 @@
 //! * `v1`: the payload of schema version 1, frozen
 //! * `v2`: the payload of schema version 2, which is written
 //! * `check`: states that no run can reach
+//! * `open_pages`: taken rows of a ledger that its hashes still need
 //! * `saved`: a run with the hashes that its snapshot names
 
 pub(crate) mod check;
 pub(crate) mod container;
+pub(crate) mod open_pages;
 pub(crate) mod saved;
 pub(crate) mod v1;
 pub(crate) mod v2;

@@ -1,5 +1,7 @@
 //! A run with what it takes to save it: hashes of its ledgers and inputs, and its named parts.
 
+use std::borrow::Cow;
+
 use crate::engine::simulation::Simulation;
 use crate::error::Error;
 use crate::ledger::hash::{self, Chain, Content, Hash, LedgerTable, PAGE_ROWS, SignalTable};
@@ -9,6 +11,7 @@ use crate::market::bars::Bars;
 use crate::market::columns::Columns;
 use crate::rules::Rules;
 use crate::snapshot::container::{self, Header, LedgerMark};
+use crate::snapshot::open_pages::{self, OpenPages};
 use crate::snapshot::v1::Parts;
 use crate::snapshot::v2::SnapshotV2;
 
@@ -21,6 +24,7 @@ pub struct Saved {
     /// Run behind the hashes.
     pub run: Simulation,
     ledgers: [Chain; TABLES],
+    taken: OpenPages,
     bars: Chain,
     signals: Chain,
     parent: Option<Hash>,
@@ -31,16 +35,23 @@ impl Saved {
     #[must_use]
     pub fn new(run: Simulation) -> Self {
         let empty = Chain::default();
-        Self { run, ledgers: [empty; TABLES], bars: empty, signals: empty, parent: None }
+        let taken = OpenPages::default();
+        Self { run, ledgers: [empty; TABLES], taken, bars: empty, signals: empty, parent: None }
     }
 
     /// Continues from an opened snapshot and the ledger written with it; also returns the parts it was saved with.
     ///
-    /// The hashes of the inputs continue those of the snapshot.
+    /// The hashes of the inputs continue those of the snapshot. `taken` are the facts about rows before those of the
+    /// ledger, as `taken` returned them.
     ///
     /// # Errors
-    /// `IdentityMismatch` for a ledger other than the one it was saved with.
-    pub fn restore(header: &Header, payload: SnapshotV2, ledger: Ledger) -> Result<(Self, Parts), Error> {
+    /// `IdentityMismatch` for a ledger other than the one it was saved with; `SnapshotCorrupt` for changed facts.
+    pub fn restore(
+        header: &Header,
+        payload: SnapshotV2,
+        ledger: Ledger,
+        taken: Option<&[u8]>,
+    ) -> Result<(Self, Parts), Error> {
         let not_one = Error::SnapshotInconsistent { what: "not exactly one symbol" };
         let (state, parts) = payload.into_state().ok_or(not_one)?;
         // Before the hashes, which slice every column by the length of the first.
@@ -49,6 +60,12 @@ impl Saved {
         }
         let mut found = Self::new(Simulation::from_state(state, ledger));
         found.parent = part(&parts, "parent");
+        if let Some(facts) = taken {
+            let (taken, decisions, pages) = open_pages::open(facts)?;
+            found.run = found.run.after(taken, decisions);
+            found.ledgers = pages.before;
+            found.taken = pages;
+        }
         found.compare_ledgers(header)?;
         found.continue_inputs(header, &parts);
         Ok((found, parts))
@@ -142,12 +159,32 @@ impl Saved {
         container::seal(&header, &SnapshotV2::of(self.run.run_state(), parts))
     }
 
+    /// Lets all rows of the ledger go. What metrics, hashes and later rows need of them stays.
+    pub fn let_go(&mut self) {
+        self.taken.take(self.run.ledger(), &self.run.spec().symbol, &mut self.ledgers);
+        self.run.let_go();
+    }
+
+    /// Returns the facts about the rows that were let go, which `restore` needs beside the others; `None` without any.
+    ///
+    /// # Errors
+    /// As `seal`.
+    pub fn taken(&self) -> Result<Option<Vec<u8>>, Error> {
+        let (taken, decisions) = self.run.taken();
+        let none = taken.rows == [0; TABLES];
+        if none { Ok(None) } else { open_pages::seal(taken, decisions, &self.taken).map(Some) }
+    }
+
     fn marks(&mut self) -> [LedgerMark; TABLES] {
         let symbol = self.run.spec().symbol.as_str();
-        let mut tables = self.run.ledger().tables().into_iter();
-        self.ledgers.each_mut().map(|chain| {
-            let columns = tables.next().unwrap_or_default();
-            LedgerMark::of(chain, &LedgerTable { symbol, columns })
+        let ledger = self.run.ledger();
+        // A copy only where a page began with rows that were taken.
+        let none = self.taken == OpenPages::default();
+        let open = if none { Cow::Borrowed(ledger) } else { Cow::Owned(self.taken.followed_by(ledger)) };
+        let mut tables = open.tables();
+        std::array::from_fn(|place| {
+            let table = LedgerTable { symbol, columns: std::mem::take(&mut tables[place]) };
+            LedgerMark::of(&mut self.ledgers[place], &table, self.taken.before[place].paged_rows)
         })
     }
 }

@@ -1,5 +1,6 @@
 //! One scenario of a sweep, from event to event.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::engine::bar::BarStep;
@@ -116,6 +117,7 @@ impl<'a> Scenario<'a> {
         let closing = Closing {
             timeframe_ns: spec.timeframe_ns,
             open_gross: self.state.open_gross(execution),
+            earlier_bars_held: &BTreeMap::new(),
             bars_held: Some(&self.bars_held),
             benchmark: benchmark.result(spec.initial_capital, execution, previous.as_ref(), metrics.bars()),
         };
