@@ -50,9 +50,13 @@ mod tests {
 
     #[test]
     fn a_level_near_a_tick_has_the_bits_of_the_decimal() {
-        for (tick, near, decimal) in
-            [(0.001, 102.10199999999999, 102.102), (1e-5, 1.0524499999999999, 1.05245), (0.4, 102.4000001, 102.4)]
-        {
+        for (tick, near, decimal) in [
+            (0.001, 102.10199999999999, 102.102),
+            (1e-5, 1.0524499999999999, 1.05245),
+            (0.4, 102.4000001, 102.4),
+            // 113 times 0.01 is 1.1300000000000001.
+            (0.01, 1.130_000_000_1, 1.13),
+        ] {
             assert_eq!(level(Some(tick), near), decimal);
         }
         assert_eq!(level(Some(0.25), 100.000_000_3), 100.000_000_3);
@@ -68,8 +72,9 @@ mod tests {
 
     #[test]
     fn a_higher_level_is_never_put_lower() {
-        for tick in [0.25, 0.01, 1e-5, 0.3] {
-            for ticks in [7.0_f64, 12_345.0, 87_654_321.0] {
+        // Ticks above 1, and so many of them that a quotient is rounded by more than counts as on the grid.
+        for tick in [0.25, 0.01, 1e-5, 0.3, 1e7] {
+            for ticks in [7.0_f64, 12_345.0, 87_654_321.0, 1_500_000_000_005.0] {
                 let around = (-200..=200).map(|step| (ticks + f64::from(step) * 2e-8) * tick);
                 let placed: Vec<f64> = around.clone().map(|price| level(Some(tick), price)).collect();
                 assert!(placed.is_sorted(), "{ticks} of {tick}");
