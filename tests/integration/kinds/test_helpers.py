@@ -15,7 +15,7 @@ from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.store import Store
 from support.database import stores
 from support.inputs import worlds
-from support.process.processes import Place, furnish, kill, wait_for, wait_until, worker
+from support.process.processes import PACKAGES, Place, furnish, kill, wait_for, wait_until, worker
 
 PATIENCE_S = 240.0
 FILE = worlds.strategy("mlp")
@@ -62,7 +62,7 @@ def test_workers_share_a_sweep_whose_owner_is_killed(tmp_path: Path, postgresql_
     whole = Store.open(f"sqlite:///{tmp_path / 'whole.db'}")
     expected = sweep(FILE, "EURUSD", "1h", grid=GRID, threads=1, store=whole, data_dir=tmp_path / "data")
     (tmp_path / "sitecustomize.py").write_text(SLOWLY.format(hurry=str(tmp_path / "hurry")))
-    paths = f"{tmp_path}{os.pathsep}{os.environ['PYTHONPATH']}"
+    paths = os.pathsep.join([str(tmp_path), str(PACKAGES)])
     place = Place(tmp_path / "data", postgresql_url, {"PYTHONPATH": paths})
     store = place.store()
     operation = store.submit("sweep", SweepRequest.of(FILE, "EURUSD", "1h", grid=GRID).to_spec(), threads=1)

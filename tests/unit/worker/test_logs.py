@@ -28,9 +28,10 @@ def test_the_access_log_has_no_queries_and_no_probes_that_go_well(path: str, sta
 
 WRITER = """
 import logging, sys
-from ktrdr.operations.pool.child import _handler
-from ktrdr.settings import log_file
-child = _handler(log_file())
+from ktrdr.operations.pool.child import start_log
+start_log()
+child = logging.getLogger().handlers[0]
+child.setFormatter(logging.Formatter())
 for number in range(int(sys.argv[1])):
     child.emit(logging.makeLogRecord({"msg": f"child {number}"}))
     sys.stdin.readline()
