@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from model.protocol import CANCELLED, COMPLETED, FAILED, IDLE, MAX_CRASHES, PENDING, RUNNING
+from model.search import story
 
 ROWS = 2
 """Rows of the part; it is saved before the second."""
@@ -363,19 +364,9 @@ def search(rules: Rules, disturbances: int) -> tuple[int, str]:
                     continue
                 problem = wrong or broken(state, step, after)
                 if problem:
-                    return len(before), _story(before, state, problem, step)
+                    return len(before), story(before, state, problem, step)
                 if after not in before:
                     before[after] = (state, step)
                     (following if step.name in DISTURBANCES else layer).append(after)
         layer = following
     return len(before), ""
-
-
-def _story(before: dict[State, tuple[State, Step] | None], state: State, problem: str, last: Step) -> str:
-    story = [last]
-    link = before[state]
-    while link is not None:
-        state, step = link
-        story.append(step)
-        link = before[state]
-    return "\n  ".join([f"{problem}, after", *map(str, reversed(story))])

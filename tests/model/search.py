@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from model.protocol import (
     CANCELLED,
@@ -26,6 +28,8 @@ from model.protocol import (
 
 _PATIENCE = 40
 
+_State = TypeVar("_State")
+
 
 @dataclass(frozen=True)
 class Found:
@@ -48,14 +52,14 @@ def search(rules: Rules, bounds: Bounds) -> Found:
         for state in layer:  # grows on the way: steps that are no disturbance stay in the layer
             stuck = _stuck(state, rules, bounds, rescued)
             if stuck:
-                return Found(len(before), taken, _story(before, state, stuck))
+                return Found(len(before), taken, story(before, state, stuck))
             for step, after, wrong in steps(state, rules, bounds):
                 if step.name in DISTURBANCES and not left:
                     continue
                 taken += 1
                 complaint = wrong or broken(state, after, bounds)
                 if complaint:
-                    return Found(len(before), taken, _story(before, state, complaint, step))
+                    return Found(len(before), taken, story(before, state, complaint, step))
                 if after in before:
                     continue
                 if step.name in DISTURBANCES:
@@ -100,15 +104,15 @@ def broken(state: State, after: State, bounds: Bounds) -> str:
     return ""
 
 
-def _story(before: dict[State, tuple[State, Step] | None], state: State, problem: str, *last: Step) -> str:
-    """The history that leads to a state, a step a line."""
-    story = list(reversed(last))
+def story(before: Mapping[_State, tuple[_State, object] | None], state: _State, problem: str, *last: object) -> str:
+    """Returns the problem and the history that leads to a state, a step a line."""
+    steps = list(reversed(last))
     link = before[state]
     while link is not None:
         state, step = link
-        story.append(step)
+        steps.append(step)
         link = before[state]
-    return "\n  ".join([f"{problem}, after", *map(str, reversed(story))])
+    return "\n  ".join([f"{problem}, after", *map(str, reversed(steps))])
 
 
 def _stuck(state: State, rules: Rules, bounds: Bounds, rescued: set[tuple[object, ...]]) -> str:

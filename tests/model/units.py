@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from model.protocol import CANCELLED, COMPLETED, FAILED, IDLE, PENDING, RUNNING
+from model.search import story
 
 UNITS = (0, 1)
 KEPT = 2
@@ -344,7 +345,7 @@ def search(rules: Rules, disturbances: int) -> tuple[int, str]:
                     continue
                 problem = wrong or broken(state, after)
                 if problem:
-                    return len(before), _story(before, state, problem, step)
+                    return len(before), story(before, state, problem, step)
                 leads_to[after].append(state)
                 if after not in before:
                     before[after] = (state, step)
@@ -363,7 +364,7 @@ def _stuck(before: dict[State, tuple[State, Step] | None], leads_to: dict[State,
         reach += new
     for state in before:
         if state not in found and not _ends(state, found, rules):
-            return _story(before, state, f"nothing ends the operation, {state.row.status}")
+            return story(before, state, f"nothing ends the operation, {state.row.status}")
     return ""
 
 
@@ -391,13 +392,3 @@ def towards_the_end(state: State, rules: Rules) -> Next | None:
         wanted.insert(0, "restart")
     found = {step.name: (step, after, wrong) for step, after, wrong in steps(state, rules)}
     return next((found[name] for name in wanted if name in found), None)
-
-
-def _story(before: dict[State, tuple[State, Step] | None], state: State, problem: str, *last: Step) -> str:
-    story = [*last]
-    link = before[state]
-    while link is not None:
-        state, step = link
-        story.append(step)
-        link = before[state]
-    return "\n  ".join([f"{problem}, after", *map(str, reversed(story))])

@@ -190,7 +190,7 @@ class SimulationStream(SignalRun):
     def last_decision(self) -> str:
         """Returns the core's word for the decision at the last bar, such as ``traded`` or ``hold``.
 
-        Raises ``ArgumentInvalid`` before the first simulated bar.
+        Raises ``ArgumentInvalid`` before the first simulated bar, and where the last row has been taken.
         """
         rows = self._core.row_counts[4]
         if rows == 0:
