@@ -10,6 +10,7 @@ from cyclopts import App, CycloptsError
 
 from ktrdr._lazy import EXTRAS, library_missing, resolve
 from ktrdr.cli.catalog import COMMANDS, Group
+from ktrdr.cli.collector import wait_while_loading
 from ktrdr.cli.output import CommandResult, output_mode
 from ktrdr.cli.usage_errors import as_usage_error
 from ktrdr.errors import InternalError, KtrdrError, UsageError
@@ -56,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is not None:
         return _call(list(arguments))
     let_waiting_threads_sleep()
+    wait_while_loading()
     code = _call(sys.argv[1:])
     # Interpreter shutdown with torch loaded takes half a second. `os._exit` skips it, and with it every atexit
     # handler and destructor: a command must close what it opened before it returns. Streams were flushed above.

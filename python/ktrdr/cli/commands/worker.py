@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ktrdr._lazy import require
+from ktrdr.cli.collector import resume_for_run
 from ktrdr.cli.output import current_output
 
 _NEEDED = ("fastapi", "uvicorn", "prometheus_client", "jinja2", "litecharts", "torch")
@@ -33,4 +34,5 @@ def worker(*, host: str = "127.0.0.1", port: int = 8000, slots: int | None = Non
     access = Access.from_environment()
     with listen(host, port, access) as listening:
         current_output().note(f"ktrdr worker at {url_of(listening)}")
+        resume_for_run()
         serve(listening, access, share)

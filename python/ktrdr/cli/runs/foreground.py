@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ktrdr.backtesting.job.foreground import begin
+from ktrdr.cli.collector import resume_for_run
 from ktrdr.cli.interrupt import Interrupt
 from ktrdr.cli.output import CommandResult, current_output
 from ktrdr.cli.progress import progress
@@ -54,6 +55,7 @@ def in_foreground(
     """
     with Interrupt() as interrupt, progress() as bridge:
         claim = claim_in(interrupt.token)
+        resume_for_run()
         resume_it = command_of(f"operations resume {claim.operation.id}", data_dir)
         interrupt.farewell = f"interrupted: {resume_it}"
         try:
