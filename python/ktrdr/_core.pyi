@@ -122,7 +122,7 @@ class Simulation:
         initial_capital: float,
         warmup_bars: int,
         stamps: _Ints | None,
-        checks_bars: bool = False,
+        checks_prices: bool = False,
         keeps_curve: bool = True,
     ) -> Simulation: ...
     @staticmethod

@@ -177,7 +177,7 @@ def begin(
     bars: BarSeries | None,
     initial_capital: float,
     warmup_bars: int,
-    checks_bars: bool = False,
+    checks_prices: bool = False,
     keeps_curve: bool = True,
 ) -> _core.Simulation:
     """Returns a run of the core before its first bar.
@@ -189,7 +189,7 @@ def begin(
         bars: all bars of the run; None for a run of unknown length.
         initial_capital: account currency.
         warmup_bars: the first simulated bar.
-        checks_bars: True if the run checks the rules of bars as they come by, since nobody has before.
+        checks_prices: True if the run checks prices as they come by, since only the stamps were checked.
         keeps_curve: False for a run that keeps no row per bar: neither equity nor decisions.
 
     Raises:
@@ -206,7 +206,7 @@ def begin(
         )
     capital = check_money("initial_capital", initial_capital)
     stamps = None if bars is None else bars.timestamp
-    return _core.Simulation(rules, symbol, timeframe.ns, capital, first, stamps, checks_bars, keeps_curve)
+    return _core.Simulation(rules, symbol, timeframe.ns, capital, first, stamps, checks_prices, keeps_curve)
 
 
 def input_parts(core: _core.Simulation, columns: WholeColumns | GrowingColumns) -> Parts:

@@ -90,7 +90,7 @@ def simulate(
             check_rows(series)
         found = find_timeframe(series.timestamp, given)
         columns, conflicts = _whole_columns(series, own, BarOrder(bars, series.timestamp, found))
-        return _simulated(bars, terms, columns, found, conflicts, checks_bars=True)
+        return _simulated(bars, terms, columns, found, conflicts, checks_prices=True)
     except KtrdrError:
         require_ns(series.timestamp, symbol)
         check_rows(series)  # What is wrong with the bars comes before all that follows from it.
@@ -156,11 +156,11 @@ class Simulation(SignalRun):
         timeframe: Timeframe,
         conflicts: Conflicts,
         *,
-        checks_bars: bool = False,
+        checks_prices: bool = False,
         keeps_curve: bool = True,
     ) -> Simulation:
         run = cls.__new__(cls)
-        run._begin(terms, columns, timeframe, conflicts, checks_bars=checks_bars, keeps_curve=keeps_curve)
+        run._begin(terms, columns, timeframe, conflicts, checks_prices=checks_prices, keeps_curve=keeps_curve)
         return run
 
     def _begin(
@@ -170,7 +170,7 @@ class Simulation(SignalRun):
         timeframe: Timeframe,
         conflicts: Conflicts,
         *,
-        checks_bars: bool = False,
+        checks_prices: bool = False,
         keeps_curve: bool = True,
     ) -> None:
         core = begin(
@@ -180,7 +180,7 @@ class Simulation(SignalRun):
             bars=columns.bars,
             initial_capital=terms.initial_capital,
             warmup_bars=terms.warmup_bars,
-            checks_bars=checks_bars,
+            checks_prices=checks_prices,
             keeps_curve=keeps_curve,
         )
         SignalRun.__init__(self, core, columns, timeframe)
@@ -293,10 +293,10 @@ def _simulated(
     timeframe: Timeframe,
     conflicts: Conflicts,
     *,
-    checks_bars: bool = False,
+    checks_prices: bool = False,
 ) -> RunResult:
     """Returns the result of a whole run; its rows per bar are made when somebody asks for them."""
-    whole = partial(Simulation._begun, terms, timeframe=timeframe, conflicts=conflicts, checks_bars=checks_bars)
+    whole = partial(Simulation._begun, terms, timeframe=timeframe, conflicts=conflicts, checks_prices=checks_prices)
     if is_pandas(given) or any(column.flags.writeable for column in given_columns(columns.bars).values()):
         # Their owner may write into these bars before anybody asks.
         return whole(columns)._finished()

@@ -88,7 +88,8 @@ def to_frame(name: TableName, columns: CoreColumns, rows: int, extra: Extra) -> 
 
     Args:
         name: the table.
-        columns: of the core, by its names; a nullable column ``c`` has a companion ``c_valid``.
+        columns: of the core, by its names; a nullable column ``c`` has a companion ``c_valid``, or is not there if no
+            row has a value.
         rows: number of rows to take; the core may have written more since.
         extra: columns that the core does not keep: one text for every row, or a range of bars.
     """
@@ -103,23 +104,21 @@ def _series(name: str, kind: Any, columns: CoreColumns, rows: int, extra: Extra)
             return pl.Series(name, [value], kind).new_from_index(0, rows)
         return pl.Series(name, value, kind)
     core_name = _CORE_NAMES.get(name, name)
+    if core_name not in columns:
+        return _null(name, kind).new_from_index(0, rows)
     values = pl.Series(name, columns[core_name][:rows])
     if isinstance(kind, pl.Enum):
         # By its place in the list. `gather` and `cat.to` plan and run a query, ten times as long for few rows.
         return _CATEGORIES[kind][values.cast(pl.UInt32)].alias(name)
     if f"{core_name}_valid" in columns:
-        return _nullable(values, columns[f"{core_name}_valid"][:rows])
+        # A `when` plans and runs a query, five times as long.
+        return values.zip_with(pl.Series(columns[f"{core_name}_valid"][:rows]), _null(name, kind))
     # All other types are those of the core's columns already.
     return values.cast(TIME) if kind == TIME else values
 
 
-def _nullable(values: pl.Series, valid: NDArray[np.bool_]) -> pl.Series:
-    """Returns the values with null where they are not valid."""
-    # Most runs set no level at all, or one for every trade. A `when` plans and runs a query, five times as long.
-    if valid.all():
-        return values
-    null = pl.Series(values.name, [None], values.dtype)
-    return values.zip_with(pl.Series(valid), null) if valid.any() else null.new_from_index(0, len(values))
+def _null(name: str, kind: Any) -> pl.Series:
+    return pl.Series(name, [None], kind)
 
 
 def to_columns(ledger: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -54,30 +54,29 @@ fn what_was_given_is_judged_before_what_comes_of_it() {
     }
 }
 
-/// Breaks one bar of a world: a price, or the stamp.
+/// Breaks a price of one bar of a world.
 fn broken_bar(world: &World, row: usize, kind: usize) -> World {
     let mut broken = world.clone();
     match kind {
         0 => broken.high[row] = f64::NAN,
         1 => broken.low[row] = -1.0,
-        2 => broken.close[row] = broken.high[row] * 2.0,
-        _ => broken.timestamp[row] = broken.timestamp[row - 1],
+        _ => broken.close[row] = broken.high[row] * 2.0,
     }
     broken
 }
 
-/// Bars that nobody has checked: the first broken one is named as the check of all of them would, wherever it lies.
+/// Prices that nobody has checked: the first broken bar is named as the check of all of them would, wherever it lies.
 #[test]
-fn unchecked_bars_are_refused_at_the_first_look() {
+fn unchecked_prices_are_refused_at_the_first_look() {
     let mut draw = Draw::new(7);
     let world = draw::world(&mut draw, 350);
     let mut whole = in_blocks(&world, rules(json!({})));
     whole.run(&world.columns(), None).expect("a run");
     for row in [1, 2, 63, 64, 65, 99, 100, 127, 255, 320, 348, 349] {
-        for kind in 0..4 {
+        for kind in 0..3 {
             let broken = broken_bar(&world, row, kind);
             let expected = broken.columns().bars.check(None).expect_err("a broken bar");
-            let mut run = in_blocks(&world, rules(json!({}))).checking();
+            let mut run = in_blocks(&world, rules(json!({}))).checking_prices();
             let found = run.run(&broken.columns(), None).expect_err("a broken bar");
             assert_eq!(
                 (found.code(), found.row(), found.field()),
@@ -91,19 +90,6 @@ fn unchecked_bars_are_refused_at_the_first_look() {
     }
 }
 
-/// A later feed continues the rows before it: its stamps must too, and its rows are counted from the start of the run.
-#[test]
-fn unchecked_bars_must_follow_those_before_them() {
-    let mut draw = Draw::new(7);
-    let world = draw::world(&mut draw, 350);
-    let mut broken = world.clone();
-    broken.timestamp[200] = broken.timestamp[199];
-    let mut run = in_blocks(&world, rules(json!({}))).checking();
-    run.feed(&world.columns().rows(0, 200), false).expect("sound rows");
-    let error = run.feed(&broken.columns().rows(200, 350), true).expect_err("a stamp that does not rise");
-    assert_eq!((error.code(), error.row()), ("data_duplicate", Some(200)));
-}
-
 /// A broken bar is named before what comes of the rows before it, and before a broken signal.
 #[test]
 fn broken_bars_come_before_their_consequences() {
@@ -113,7 +99,7 @@ fn broken_bars_come_before_their_consequences() {
     world.half_spread = Some(vec![1e6; 350]);
     let mut broken = broken_bar(&world, 300, 0);
     broken.signals[20] = 5;
-    let mut run = in_blocks(&world, rules(json!({}))).checking();
+    let mut run = in_blocks(&world, rules(json!({}))).checking_prices();
     let error = run.feed(&broken.columns(), true).expect_err("a bar");
     assert_eq!((error.code(), error.row()), ("data_nonfinite", Some(300)));
 }

@@ -23,10 +23,10 @@ pub struct Simulation {
 impl Simulation {
     /// Prepares a run before its first bar; `stamps` of all bars, or None if its length is not known.
     ///
-    /// With `checks_bars` the run checks the rules of bars as they come by; without, they were checked before. Without
+    /// With `checks_prices` the run checks prices as they come by, of which only the stamps were checked. Without
     /// `keeps_curve` it keeps no row per bar: no equity curve and no decisions, of which it counts each.
     #[new]
-    #[pyo3(signature = (rules, symbol, timeframe_ns, initial_capital, warmup_bars, stamps, checks_bars=false, keeps_curve=true))]
+    #[pyo3(signature = (rules, symbol, timeframe_ns, initial_capital, warmup_bars, stamps, checks_prices=false, keeps_curve=true))]
     fn new(
         py: Python<'_>,
         rules: &str,
@@ -35,13 +35,13 @@ impl Simulation {
         initial_capital: f64,
         warmup_bars: u64,
         stamps: Option<PyReadonlyArray1<'_, i64>>,
-        checks_bars: bool,
+        checks_prices: bool,
         keeps_curve: bool,
     ) -> PyResult<Self> {
         let rules: Rules = parse(py, "rules", rules)?;
         let spec = RunSpec { symbol, timeframe_ns, initial_capital, warmup_bars, record_decisions: true };
         let run = Run::over(rules, spec, slice(stamps.as_ref())?).map_err(|error| raise(py, &error))?;
-        let run = if checks_bars { run.checking() } else { run };
+        let run = if checks_prices { run.checking_prices() } else { run };
         Ok(Self { saved: Saved::new(if keeps_curve { run } else { run.without_curve() }) })
     }
 

@@ -144,7 +144,9 @@ class BareRun:
         columns: dict[str, Any] = {key: column.tolist() for key, column in run.table(name).items()}
         for key, names in self._names[name].items():
             columns[key] = [names[code] for code in columns[key]]
+        rows = len(next(iter(columns.values())))
         for key in NULLABLE[name]:
-            valid = columns.pop(f"{key}_valid")
-            columns[key] = [value if there else None for value, there in zip(columns[key], valid, strict=True)]
+            values = columns.get(key, [None] * rows)
+            valid = columns.pop(f"{key}_valid", [False] * rows)
+            columns[key] = [value if there else None for value, there in zip(values, valid, strict=True)]
         return columns

@@ -15,7 +15,7 @@ from support.runs.signal_runs import RULES, market, signals_for
 
 COLUMN_TYPES = {
     name: column.dtype for name, column in Simulation(market(), signals_for(), **RULES)._core.table("trades").items()
-}
+} | {name: np.dtype(np.float64) for name in ("stop_price", "target_price")}
 """Types of the core's columns of trades."""
 
 
@@ -56,6 +56,14 @@ def test_a_value_that_is_absent_is_null(given: list[bool]) -> None:
     assert found.schema == pl.Schema(SCHEMAS["trades"])
     assert found["stop_price"].to_list() == [0.0 if there else None for there in given]
     assert found["exit_reason"].to_list() == list(_core.REASONS[: len(given)])
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+def test_a_column_without_any_value_is_not_given(rows: int) -> None:
+    columns = {name: np.zeros(rows, kind) for name, kind in COLUMN_TYPES.items() if name != "stop_price"}
+    found = to_frame("trades", columns, rows, {"symbol": "X"})
+    assert found.schema == pl.Schema(SCHEMAS["trades"])
+    assert found["stop_price"].to_list() == [None] * rows
 
 
 def test_arrow_tables_are_read_too() -> None:

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::engine::bar::BarStep;
 use crate::engine::fast::chain::Chain;
 use crate::engine::fast::quiet::{QuietRows, QuietStep};
-use crate::engine::fast::ranges::{BlockRanges, Unchecked};
+use crate::engine::fast::ranges::BlockRanges;
 use crate::engine::plan::Plan;
 use crate::engine::state::{RunSpec, RunState, State};
 use crate::error::{Error, Problem};
@@ -33,7 +33,7 @@ const BLOCK_ROWS: usize = 16_384;
 /// One run of one symbol, which can be stopped and resumed at any bar.
 ///
 /// The owner of the columns calls `Bars::check` once, and the run does not check prices again; or it lets the run check
-/// them at its first look, see `checking`. The crate's page has an example.
+/// them at its first look, see `checking_prices`. The crate's page has an example.
 #[derive(Debug, Clone)]
 pub struct Simulation {
     plan: Plan,
@@ -47,7 +47,7 @@ pub struct Simulation {
     broken: Option<Error>,
     block_rows: usize,
     skips: bool,
-    checks_bars: bool,
+    checks_prices: bool,
 }
 
 impl Simulation {
@@ -93,10 +93,10 @@ impl Simulation {
         self
     }
 
-    /// Checks the rules of bars as they come by: one look at bars that nobody has checked, instead of two.
+    /// Checks prices as they come by: one look at bars of which only the stamps were checked, instead of two.
     #[must_use]
-    pub fn checking(mut self) -> Self {
-        self.checks_bars = true;
+    pub fn checking_prices(mut self) -> Self {
+        self.checks_prices = true;
         self
     }
 
@@ -138,7 +138,7 @@ impl Simulation {
             broken,
             block_rows: BLOCK_ROWS,
             skips: true,
-            checks_bars: false,
+            checks_prices: false,
         }
     }
 
@@ -199,7 +199,7 @@ impl Simulation {
         let Err(error) = self.take(columns, last) else { return Ok(()) };
         // Blocks check their own rows only. An error of the input comes first, in whichever block it is found, and then
         // nothing of the input has been simulated.
-        if let Err(input) = self.check(columns, state.previous.map(|previous| previous.time), first_row as usize) {
+        if let Err(input) = self.check(columns, first_row as usize) {
             self.next_bar = first_row;
             self.state = state;
             self.writer.undo(written);
@@ -210,9 +210,10 @@ impl Simulation {
     }
 
     /// Checks the input: bars first, if that is up to the run.
-    fn check(&self, columns: &Columns<'_>, previous_ns: Option<i64>, first_row: usize) -> Result<(), Error> {
-        if self.checks_bars {
-            columns.bars.check(previous_ns).map_err(|error| error.in_rows_from(first_row))?;
+    fn check(&self, columns: &Columns<'_>, first_row: usize) -> Result<(), Error> {
+        let bars = &columns.bars;
+        if self.checks_prices {
+            bars.check_prices(bars.has_sound_prices()).map_err(|error| error.in_rows_from(first_row))?;
         }
         columns.check(first_row)
     }
@@ -263,8 +264,7 @@ impl Simulation {
         let bars = columns.bars;
         let half_spread = self.plan.execution().spread.half;
         let rows = Rows { bars, first_bar: self.next_bar as i64, previous: self.state.previous, half_spread };
-        let unchecked = self.checks_bars.then(|| Unchecked { previous_ns: self.last_ns() });
-        let ranges = BlockRanges::scan(columns, self.next_bar as usize, unchecked)?;
+        let ranges = BlockRanges::scan(columns, self.next_bar as usize, self.checks_prices)?;
         let first = rows.before(self.plan.first_bar);
         self.state.metrics.undefined(columns.rows(first, rows.len()).undefined());
         let chains = self.skips && self.plan.follows_signals() && bars.conversion_rate.is_none();

@@ -78,7 +78,12 @@ impl<'a> Bars<'a> {
     /// `BadBar` for the first broken rule, `Argument` for columns of different length.
     pub fn check(&self, previous_ns: Option<i64>) -> Result<(), Error> {
         self.check_lengths()?;
-        self.check_others(previous_ns, self.has_sound_prices())
+        // A feed continues another one, so its first stamp must rise too.
+        let first_rises = previous_ns.zip(self.timestamp.first()).is_none_or(|(before, &stamp)| stamp > before);
+        if !(first_rises & sound::is_rising(self.timestamp)) {
+            self.first_violation(previous_ns)?;
+        }
+        self.check_prices(self.has_sound_prices())
     }
 
     /// Returns true if open, high, low and close of every row keep the rules.
@@ -86,21 +91,26 @@ impl<'a> Bars<'a> {
         sound::are_sound(self.open, self.high, self.low, self.close)
     }
 
-    /// Checks every rule but those of prices, which have been looked at; names the first broken rule of all.
-    pub(crate) fn check_others(&self, previous_ns: Option<i64>, has_sound_prices: bool) -> Result<(), Error> {
-        // A feed continues another one, so its first stamp must rise too.
-        let first_rises = previous_ns.zip(self.timestamp.first()).is_none_or(|(before, &stamp)| stamp > before);
-        // Row by row only where something is wrong: bars are almost always sound.
-        if !(has_sound_prices & first_rises & sound::is_rising(self.timestamp)) {
-            let mut first = None;
-            self.audit(None, previous_ns, |violation| {
-                first.get_or_insert(violation);
-            });
-            if let Some(Violation { row, field, rule, found }) = first {
-                return Err(Error::BadBar { row, field, rule, found });
-            }
+    /// Checks every rule but that of stamps; of open, high, low and close the caller knows whether they are sound.
+    ///
+    /// # Errors
+    /// `BadBar` for the first broken rule.
+    pub(crate) fn check_prices(&self, are_sound: bool) -> Result<(), Error> {
+        if !are_sound {
+            self.first_violation(None)?;
         }
         self.check_optional_columns()
+    }
+
+    /// Returns the first broken rule as an error: row by row, since bars are almost always sound.
+    #[cold]
+    fn first_violation(&self, previous_ns: Option<i64>) -> Result<(), Error> {
+        let mut first = None;
+        self.audit(None, previous_ns, |violation| {
+            first.get_or_insert(violation);
+        });
+        let error = |Violation { row, field, rule, found }| Err(Error::BadBar { row, field, rule, found });
+        first.map_or(Ok(()), error)
     }
 
     fn check_lengths(&self) -> Result<(), Error> {

@@ -17,7 +17,10 @@ pub struct Spacing {
 }
 
 impl Spacing {
-    /// Measures rising stamps `[n, i64, ns]`; returns `None` for fewer than two.
+    /// Measures stamps `[n, i64, ns]`; returns `None` for fewer than two.
+    ///
+    /// The smallest distance is above 0 only if every stamp lies after the one above it. A distance that `i64` cannot hold
+    /// counts as the nearest that it can.
     ///
     /// ```
     /// use ktrdr_core::Spacing;
@@ -34,12 +37,12 @@ impl Spacing {
         let later = stamps.get(1..).unwrap_or_default();
         for (before, after) in stamps.chunks(ROWS_PER_STEP).zip(later.chunks(ROWS_PER_STEP)) {
             let pairs = || before.iter().zip(after);
-            if pairs().fold(true, |all, (before, after)| all & (after - before == common)) {
+            if pairs().fold(true, |all, (before, after)| all & (after.wrapping_sub(*before) == common)) {
                 times += after.len() as u64;
                 continue;
             }
             for (before, after) in pairs() {
-                let distance = after - before;
+                let distance = after.wrapping_sub(*before);
                 if distance != common {
                     *counts.entry(common).or_insert(0) += times;
                     common = distance;
@@ -50,10 +53,23 @@ impl Spacing {
         }
         *counts.entry(common).or_insert(0) += times;
         counts.retain(|_, count| *count > 0);
+        if !add_up(&counts, stamps) {
+            counts.clear();
+            for (before, after) in stamps.iter().zip(later) {
+                *counts.entry(after.saturating_sub(*before)).or_insert(0) += 1;
+            }
+        }
         let (&smallest_ns, _) = counts.first_key_value()?;
         let (common_ns, count) = counts.into_iter().rev().max_by_key(|&(_, count)| count)?;
         Some(Self { smallest_ns, common_ns, count })
     }
+}
+
+/// Returns true if distances lead from the first stamp to the last: none of them was too long for `i64`.
+fn add_up(counts: &BTreeMap<i64, u64>, stamps: &[i64]) -> bool {
+    let total: i128 = counts.iter().map(|(&distance, &count)| i128::from(distance) * i128::from(count)).sum();
+    let ends = stamps.first().zip(stamps.last());
+    ends.is_none_or(|(&first, &last)| i128::from(last) - i128::from(first) == total)
 }
 
 #[cfg(test)]
@@ -80,5 +96,18 @@ mod tests {
                 assert_eq!((found.smallest_ns, found.common_ns, found.count), common, "{rows} {gap}");
             }
         }
+    }
+
+    /// Distances that wrap around are positive where stamps fall by more than half of all numbers.
+    #[test]
+    fn the_smallest_distance_is_above_0_only_where_stamps_rise() {
+        let far = i64::MAX / 4 * 3;
+        let smallest = |stamps: &[i64]| Spacing::of(stamps).expect("stamps").smallest_ns;
+        for stamps in [[1, far, -far, -1], [-1, far, -far, 1], [far, -far, -1, 1], [-far, far, 1, 2]] {
+            assert!(smallest(&stamps) < 0, "{stamps:?}");
+        }
+        assert_eq!(smallest(&[-far, far]), i64::MAX);
+        assert_eq!(smallest(&[-far, -1, 1, far]), 2);
+        assert_eq!(smallest(&[0, 5, 5]), 0);
     }
 }

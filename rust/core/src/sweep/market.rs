@@ -37,7 +37,7 @@ impl<'a> Market<'a> {
         if rows <= first {
             return Err(Error::TooShort { warmup_bars: first, bars: rows });
         }
-        let ranges = BlockRanges::scan(&columns, 0, None)?;
+        let ranges = BlockRanges::scan(&columns, 0, false)?;
         let simulated = &columns.bars.timestamp[first..];
         let calendar = Calendar::of_run(run.rules().metrics.periods_per_year, spec.timeframe_ns, simulated);
         let periods = Periods::of(&calendar, columns.bars.timestamp);

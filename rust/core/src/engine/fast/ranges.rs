@@ -30,13 +30,6 @@ const SPARSE_PARTS: usize = 4;
 /// The lowest and the highest of some prices.
 pub(crate) type MinMax = (f64, f64);
 
-/// Bars whose rules nobody has checked.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Unchecked {
-    /// Stamp of the bar before them, ns UTC; `None` at the start of a run.
-    pub previous_ns: Option<i64>,
-}
-
 /// Minimum and maximum of the prices of a block.
 #[derive(Debug)]
 pub(crate) struct BlockRanges<'a> {
@@ -57,17 +50,17 @@ struct RangePart {
 }
 
 impl<'a> BlockRanges<'a> {
-    /// Scans a block whose first row is row `first_row` of the run.
+    /// Scans a block whose first row is row `first_row` of the run; with `checks`, nobody has checked its prices.
     ///
     /// # Errors
-    /// As `Columns::check`, and for `unchecked` bars as `Bars::check`.
-    pub fn scan(columns: &Columns<'a>, first_row: usize, unchecked: Option<Unchecked>) -> Result<Self, Error> {
+    /// As `Columns::check`, and with `checks` as `Bars::check_prices`.
+    pub fn scan(columns: &Columns<'a>, first_row: usize, checks: bool) -> Result<Self, Error> {
         let rows = columns.bars.len();
         let whole = rows - rows % PART_ROWS;
         let mut parts = Vec::with_capacity(whole / PART_ROWS);
-        let asks_ahead = unchecked.is_none() && has_many_signals(columns.signals);
+        let asks_ahead = !checks && has_many_signals(columns.signals);
         let mut sound = true;
-        let scan = if unchecked.is_some() { RangePart::scan::<true> } else { RangePart::scan::<false> };
+        let scan = if checks { RangePart::scan::<true> } else { RangePart::scan::<false> };
         for row in (0..whole).step_by(PART_ROWS) {
             let part = columns.rows(row, row + PART_ROWS);
             part.check(first_row + row)?;
@@ -80,8 +73,8 @@ impl<'a> BlockRanges<'a> {
         }
         let rest = columns.rows(whole, rows);
         rest.check(first_row + whole)?;
-        if let Some(Unchecked { previous_ns }) = unchecked {
-            let checked = columns.bars.check_others(previous_ns, sound && rest.bars.has_sound_prices());
+        if checks {
+            let checked = columns.bars.check_prices(sound && rest.bars.has_sound_prices());
             checked.map_err(|error| error.in_rows_from(first_row))?;
         }
         let coarse = parts.chunks_exact(PARTS_OF_COARSE).map(RangePart::of_parts).collect();
@@ -177,7 +170,8 @@ mod tests {
         let low: Vec<f64> = close.iter().map(|close| close - 2.0).collect();
         let bars = Bars::new(&timestamp, &close, &high, &low, &close);
         let signals = vec![0; 4_300];
-        let ranges = BlockRanges::scan(&Columns { bars, signals: &signals, confidence: None }, 0, None).expect("sound");
+        let ranges =
+            BlockRanges::scan(&Columns { bars, signals: &signals, confidence: None }, 0, false).expect("sound");
         let short = (0..200).flat_map(|start| (start + 1..=200).map(move |end| (start, end)));
         let long =
             (0..4_300).step_by(61).flat_map(|start| (start + 1..=4_300).step_by(37).map(move |end| (start, end)));
