@@ -5,7 +5,7 @@
 
 use std::hint::black_box;
 
-use ktrdr_core::{METRICS, sweep};
+use ktrdr_core::{METRICS, Simulation, sweep};
 use serde_json::{Map, Value, json};
 
 use scenarios::{Market, scenarios};
@@ -23,9 +23,8 @@ fn counted(work: &mut dyn FnMut()) {
     work();
 }
 
-fn run(market: &Market, rules: &Value) {
+fn run(market: &Market, rules: &Value, mut simulation: Simulation) {
     let expected = market.run(&mut market.simulation(rules));
-    let mut simulation = market.simulation(rules);
     let mut found = None;
     counted(&mut || found = Some(market.run(&mut simulation)));
     assert_eq!(found, Some(expected));
@@ -51,12 +50,24 @@ fn main() {
     let wanted = std::env::args().nth(1).filter(|argument| argument != "--bench");
     for scenario in scenarios() {
         let run_name = scenario.name.to_owned();
+        // As `ktrdr.simulate` runs: prices that nobody has checked, and no row per bar.
+        let lean_name = format!("lean, {run_name}");
         let sweep_name = format!("sweep, {run_name}");
-        match &wanted {
-            None => println!("{run_name}\n{sweep_name}"),
-            Some(name) if *name == run_name => run(&Market::of(&scenario, BARS), &scenario.rules),
-            Some(name) if *name == sweep_name => sweep_over(&Market::of(&scenario, BARS), &scenario.rules),
-            Some(_) => {}
+        let Some(wanted) = &wanted else {
+            println!("{run_name}\n{lean_name}\n{sweep_name}");
+            continue;
+        };
+        if ![&run_name, &lean_name, &sweep_name].contains(&wanted) {
+            continue;
+        }
+        let market = Market::of(&scenario, BARS);
+        let simulation = market.simulation(&scenario.rules);
+        if *wanted == run_name {
+            run(&market, &scenario.rules, simulation);
+        } else if *wanted == lean_name {
+            run(&market, &scenario.rules, simulation.checking_prices().without_curve());
+        } else {
+            sweep_over(&market, &scenario.rules);
         }
     }
 }

@@ -4,8 +4,11 @@ use crate::error::{Error, Problem};
 use crate::market::audit::{Field, Rule, Violation, audit_prices};
 use crate::market::sound;
 
+/// Bytes of a cache line.
+pub(crate) const LINE_BYTES: usize = 64;
+
 /// Values of eight bytes in a cache line.
-pub(crate) const LINE_VALUES: usize = 64 / size_of::<f64>();
+pub(crate) const LINE_VALUES: usize = LINE_BYTES / size_of::<f64>();
 
 /// Columns of bars, all of one length: `[n_bars]` each.
 ///

@@ -5,7 +5,7 @@ use std::ops::Range;
 use prefetch_index::prefetch_index;
 
 use crate::error::{Error, Problem};
-use crate::market::bars::{Bars, LINE_VALUES};
+use crate::market::bars::{Bars, LINE_BYTES};
 
 /// The input of a simulation: columns of one length.
 ///
@@ -82,17 +82,12 @@ impl<'a> Columns<'a> {
     /// Prefetches the cache lines of some rows. Rows beyond the end do no harm.
     pub(crate) fn prefetch(&self, rows: Range<usize>) {
         let Bars { timestamp, open, high, low, close, half_spread, atr, conversion_rate } = self.bars;
-        for row in rows.step_by(LINE_VALUES) {
-            prefetch_index(timestamp, row);
-            for column in
-                [open, high, low, close].into_iter().chain([half_spread, atr, conversion_rate].into_iter().flatten())
-            {
-                prefetch_index(column, row);
-            }
-            prefetch_index(self.signals, row);
-            if let Some(column) = self.confidence {
-                prefetch_index(column, row);
-            }
+        prefetch_lines(timestamp, &rows);
+        [open, high, low, close].into_iter().for_each(|column| prefetch_lines(column, &rows));
+        [half_spread, atr, conversion_rate].into_iter().flatten().for_each(|column| prefetch_lines(column, &rows));
+        prefetch_lines(self.signals, &rows);
+        if let Some(column) = self.confidence {
+            prefetch_lines(column, &rows);
         }
     }
 
@@ -162,4 +157,10 @@ fn is_signal(signal: i8) -> bool {
 fn is_confidence(confidence: f32) -> bool {
     // `|` instead of `||`: without a branch the compiler checks several confidences at once.
     confidence.is_nan() | (0.0..=1.0).contains(&confidence)
+}
+
+/// Prefetches each cache line of some rows of a column.
+#[inline(always)]
+fn prefetch_lines<T>(column: &[T], rows: &Range<usize>) {
+    rows.clone().step_by(LINE_BYTES / size_of::<T>()).for_each(|row| prefetch_index(column, row));
 }

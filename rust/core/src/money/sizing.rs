@@ -37,6 +37,7 @@ pub enum SizingOutcome {
 
 /// Sizes an opening order.
 #[must_use]
+#[inline(always)]
 pub fn size(rules: &Execution, input: &SizingInput) -> SizingOutcome {
     let Some(wanted) = wanted(rules, input) else {
         return SizingOutcome::Volatility;

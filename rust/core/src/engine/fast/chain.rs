@@ -209,8 +209,7 @@ impl Chain<'_> {
         *next_trade_id += 1;
         *last_fill_ns = Some(exit_at.time);
         // In the order of single bars: sums of money keep the bits of their order.
-        metrics.fill(entry_costs);
-        metrics.fill(exit_costs);
+        metrics.fill_twice([entry_costs, exit_costs]);
         self.writer.fill(entry.row(entry_at, trade_id, Reason::Signal, &entry_costs));
         let fill = exit.row(exit_at, trade_id, Reason::Signal, &exit_costs);
         self.writer.fill(fill);
