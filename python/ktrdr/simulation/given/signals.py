@@ -150,8 +150,9 @@ def _cast_without_loss(given: NDArray[Any]) -> Signals:
             cast = given.astype(np.int8)
     else:
         cast = given.astype(np.int8)
-    if not np.array_equal(again := cast.astype(given.dtype), given):
-        raise _no_signal(given, int(np.argmax(again != given)))
+    # Compared as numbers: cast back to an unsigned type, -1 is the 255 that it was made of.
+    if not np.array_equal(cast, given):
+        raise _no_signal(given, int(np.argmax(cast != given)))
     return cast
 
 

@@ -138,6 +138,8 @@ def test_an_exit_after_a_stop_opens_nothing() -> None:
         ({"signals": [1, None, 0] * 3}, "not a signal: found None (object) in row 1"),
         ({"signals": [1, 0, 2] * 3}, "a signal must be 1, 0 or -1: found 2 in row 2"),
         ({"signals": [0.0, float("nan"), 1.0] * 3}, "not a signal: found nan (float64) in row 1"),
+        ({"signals": np.array([0, 1, 255] * 3, np.uint8)}, "not a signal: found 255 (uint8) in row 2"),
+        ({"signals": np.array([0, 2**64 - 1, 1] * 3, np.uint64)}, "not a signal: found 18446744073709551615"),
     ],
 )
 def test_columns_that_cannot_be_used(given: dict[str, Any], message: str) -> None:
