@@ -25,7 +25,7 @@ from ktrdr.strategy.rules import (
     parse_execution,
     parse_metrics,
 )
-from ktrdr.time import Timeframe
+from ktrdr.time import Timeframe, iso
 
 # Signals of one's own pass as they are: what a strategy file filters by default would drop them in silence.
 _NEUTRAL: DecisionsMapping = {
@@ -97,7 +97,7 @@ def find_timeframe(stamps: NDArray[np.int64], timeframe: Timeframe | None) -> Ti
     expected = " ".join(known.value for known in Timeframe) if given is None else given.value
     if given is None or (common_ns != given.ns and not irregular):
         raise DataTimeframe(
-            "the most frequent spacing is not the timeframe", found=f"{common_ns / 1e9:g} s", expected=expected
+            "the most frequent spacing is not the timeframe", found=_seconds(common_ns), expected=expected
         )
     check_opens(stamps, given, smallest_ns)
     return given
@@ -111,8 +111,18 @@ def check_opens(stamps: NDArray[np.int64], timeframe: Timeframe, smallest_ns: in
     if not timeframe.intraday:
         check_dates(stamps, timeframe)
     if smallest_ns is not None and smallest_ns < timeframe.ns:
-        found = f"{smallest_ns / 1e9:g} s apart"
-        raise DataTimeframe("bars overlap", found=found, expected=f"{timeframe.seconds} s or more")
+        early = np.flatnonzero(np.diff(stamps) < timeframe.ns) + 1
+        # Where none of these follows too soon, the first one does: on a bar that was fed before.
+        row = int(early[0]) if len(early) else 0
+        spacing_ns = int(stamps[row] - stamps[row - 1]) if row else smallest_ns
+        found = f"{iso(int(stamps[row]))}, {_seconds(spacing_ns)} after the bar before"
+        expected = f"{timeframe.seconds} s or more"
+        raise DataTimeframe("bars overlap", row=row, field="timestamp", found=found, expected=expected)
+
+
+def _seconds(spacing_ns: int) -> str:
+    """Returns a length of time to the nanosecond: a bar may be too early by one."""
+    return f"{spacing_ns / 1e9:.15g} s"
 
 
 def read_count(name: str, value: object) -> int:

@@ -116,6 +116,7 @@ BAD_BARS: list[tuple[type[KtrdrError], pl.DataFrame, dict[str, Any]]] = [
     (DataOhlcOrder, changed(7, high=1.0), {"row": 7, "field": "high"}),
     (DataDuplicate, changed(7, timestamp=START_NS + 6 * HOUR_NS), {"row": 7, "field": "timestamp"}),
     (DataUnsorted, changed(7, timestamp=START_NS + 5 * HOUR_NS), {"row": 7, "field": "timestamp"}),
+    (DataTimeframe, changed(7, timestamp=START_NS + 7 * HOUR_NS - 1), {"row": 7, "field": "timestamp"}),
     (DataTimeframe, market(), {"timeframe": "5m"}),
     (DataTimeframe, market(), {"timeframe": "4h"}),
     (DataTimeUnit, market().with_columns(pl.col("timestamp") // 1_000_000), {}),
@@ -133,6 +134,16 @@ def test_bad_bars_are_refused_with_row_and_field(kind: type[KtrdrError], bars: A
     for key in ("row", "field"):
         if key in about:
             assert getattr(caught.value, key) == about[key]
+
+
+def test_a_bar_that_is_a_nanosecond_early_is_refused_with_that_distance() -> None:
+    early = changed(7, timestamp=START_NS + 7 * HOUR_NS - 1)
+    with pytest.raises(
+        DataTimeframe, match=r"overlap: found .*, 3599.999999999 s after the bar before, expected 3600 s"
+    ):
+        ktrdr.simulate(early, signals_for(len(early)))
+    with pytest.raises(DataTimeframe, match=r"not the timeframe: found 3599.999999999 s, expected 1h"):
+        ktrdr.simulate(early[6:8], [0, 0], timeframe="1h")
 
 
 def test_broken_bars_are_named_before_what_follows_from_them() -> None:
