@@ -150,6 +150,28 @@ proptest! {
         }
     }
 
+    /// Few signals leave spans of rows whose equity is not written at all, from whichever bar a feed begins.
+    #[test]
+    fn long_spans_without_a_curve_have_the_figures_of_one_with_it(
+        seed: u64, bars in 200_usize..1_500, kind in 0_usize..5, every in 20_usize..200, block in 100_usize..1_600, cut in 1_usize..200
+    ) {
+        let (mut world, changes) = drawn_of_kind(seed, bars, kind);
+        let rest = world.signals.iter_mut().enumerate().filter(|(row, _)| row % every != 0);
+        rest.for_each(|(_, signal)| *signal = 0);
+        let run = |mut simulation: Simulation| {
+            simulation.feed(&world.columns().rows(0, cut), false)?;
+            simulation.feed(&world.columns().rows(cut, bars), true).map(|()| simulation)
+        };
+        let fresh = || world.simulation(rules(changes.clone())).with_blocks(block);
+        match [run(fresh()), run(fresh().without_curve())] {
+            [Ok(whole), Ok(lean)] => {
+                let events = Ledger { equity: Vec::new(), decisions: Default::default(), ..whole.ledger().clone() };
+                prop_assert!(outcome(&whole, &events) == outcome(&lean, lean.ledger()));
+            }
+            [whole, lean] => prop_assert_eq!(whole.err(), lean.err()),
+        }
+    }
+
     /// Most worlds have a level or a charge, and no chain.
     #[test]
     fn a_chain_of_fills_equals_stepping(seeds in prop::array::uniform8(any::<u64>()), bars in 1_usize..300, block in prop_oneof![1_usize..20, 20_usize..400]) {

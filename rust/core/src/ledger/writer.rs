@@ -48,6 +48,11 @@ impl LedgerWriter {
         self
     }
 
+    /// Returns true if rows per bar stay in the ledger.
+    pub fn keeps_curve(&self) -> bool {
+        !self.forgets_curve
+    }
+
     /// Makes room for the rows that each of so many bars has.
     pub fn reserve_curve(&mut self, bars: usize, block_rows: usize, decides: bool) {
         let rows = if self.forgets_curve { bars.min(block_rows) } else { bars };

@@ -120,6 +120,19 @@ impl Accumulator {
         self.mark_returns(stamps, |_| equity);
     }
 
+    /// Adds bars at which a position is held and equity follows a curve, with the bits of `mark` on each.
+    pub(crate) fn mark_held(&mut self, first_bar: i64, stamps: &[i64], curve: &impl Curve) {
+        if stamps.is_empty() {
+            return;
+        }
+        let first = first_bar as usize;
+        let bars = first..first + stamps.len();
+        self.count_bars(stamps, stamps.len());
+        self.equity = curve.equity(bars.end - 1);
+        self.drawdown.mark_curve(bars, curve);
+        self.mark_returns(stamps, |row| curve.equity(first + row));
+    }
+
     /// Adds rows of a run of known length whose equity follows a curve, with the bits of `mark` on each.
     pub(crate) fn mark_curve(&mut self, rows: Range<usize>, stamps: &[i64], periods: &Periods, curve: &impl Curve) {
         if rows.is_empty() {

@@ -11,7 +11,6 @@
 //! * `candidates`: the signals that pass a threshold, and the way from one that matters to the next
 //! * `benchmarks`: buy and hold, found once for all that execute alike
 //! * `scenario`: one scenario, from event to event
-//! * `curve`: the equity of a position, with its extremes
 //! * `trips`: the round trips of a route: rows, quotes, extremes of prices
 //! * `trip_curve`: the equity of a round trip
 //! * `walk`: scenarios of one route, from round trip to round trip
@@ -19,7 +18,6 @@
 
 mod benchmarks;
 mod candidates;
-mod curve;
 mod market;
 mod scenario;
 pub(crate) mod table;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::engine::bar::BarStep;
+use crate::engine::fast::curve::HeldCurve;
 use crate::engine::fast::hold;
 use crate::engine::leg::At;
 use crate::engine::plan::Plan;
@@ -19,7 +20,6 @@ use crate::money::holding::Holding;
 use crate::orders::order::Order;
 use crate::sweep::benchmarks::Benchmarks;
 use crate::sweep::candidates::{Candidates, Cursor, kinds_that_matter};
-use crate::sweep::curve::HeldCurve;
 use crate::sweep::market::Market;
 use crate::time::rows_before;
 
@@ -45,7 +45,7 @@ pub(super) struct Scenario<'a> {
     /// Bars held of the round trips so far.
     pub(super) bars_held: Vec<i64>,
     candidates: &'a Candidates,
-    rows: Rows<'a>,
+    pub(super) rows: Rows<'a>,
     cursor: Cursor,
     /// Kinds of signals that matter when short, flat and long.
     kinds: [u8; 3],
@@ -209,7 +209,7 @@ impl<'a> Scenario<'a> {
             return self.scan(range, journal);
         }
         let taken = if position.has_levels() { self.untouched(&holding, range.clone()) } else { range.len() };
-        let curve = HeldCurve { market: self.market, holding, account };
+        let curve = HeldCurve::of(&self.rows, &self.market.ranges, holding, account);
         self.state.metrics.mark_curve(range.start..range.start + taken, stamps, periods, &curve);
         taken
     }

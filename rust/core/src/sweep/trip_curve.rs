@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
+use crate::engine::fast::curve::HeldCurve;
 use crate::engine::fast::ranges::MinMax;
 use crate::metrics::curve::Curve;
-use crate::sweep::curve::HeldCurve;
 use crate::sweep::trips::{Trip, Trough};
 
 /// The equity of a round trip, whose extremes and worst close are known.
@@ -38,7 +38,7 @@ impl Curve for TripCurve<'_> {
         if rows != self.rows() {
             return self.held.first_low(rows, reaches);
         }
-        let Trough { row, before } = self.trip.trough(self.held.market.columns.bars.close);
+        let Trough { row, before } = self.trip.trough(self.held.closes);
         // No row before the worst close is lower than the worst of them: one look at it spares the search.
         let is_first = before.is_none_or(|close| !reaches(self.held.at(close)));
         if is_first { Some(row) } else { self.held.first_low(rows, reaches) }

@@ -3,6 +3,7 @@
 //! All of them fill at the same rows, so they share the search for these rows, the prices there, and the branches that
 //! a processor has to guess. Their money does not mix: while one scenario waits for a division, the next one computes.
 
+use crate::engine::fast::curve::HeldCurve;
 use crate::engine::fast::hold;
 use crate::engine::leg::{At, Leg};
 use crate::engine::plan::Plan;
@@ -14,7 +15,6 @@ use crate::money::holding::Holding;
 use crate::orders::matching::{Levels, Reason};
 use crate::sweep::benchmarks::Benchmarks;
 use crate::sweep::candidates::Candidates;
-use crate::sweep::curve::HeldCurve;
 use crate::sweep::market::Market;
 use crate::sweep::scenario::{Outcome, Scenario};
 use crate::sweep::trip_curve::TripCurve;
@@ -119,10 +119,10 @@ impl<'a> Walker<'a> {
     /// no period ends. What a period that has not ended is worth is asked again before it ends.
     #[inline(always)]
     fn mark(&mut self, trip: &Trip, fills: &Fills) {
-        let Scenario { market, state, row, .. } = &mut self.scenario;
+        let Scenario { market, rows, state, row, .. } = &mut self.scenario;
         let balance = state.account.balance;
         let flat = *row..trip.entry_row;
-        let held = HeldCurve { market, holding: fills.holding, account: fills.account };
+        let held = HeldCurve::of(rows, &market.ranges, fills.holding, fills.account);
         let curve = TripCurve { held, trip };
         let (low, high) = curve.extremes(curve.rows());
         let beside = if flat.is_empty() { low } else { balance };

@@ -9,6 +9,7 @@ use std::ops::Range;
 use prefetch_index::prefetch_index;
 
 use crate::engine::bar::against;
+use crate::engine::fast::curve::HeldCurve;
 use crate::engine::fast::hold;
 use crate::engine::fast::ranges::{BlockRanges, MinMax};
 use crate::engine::leg::{At, Leg};
@@ -57,7 +58,11 @@ struct Progress {
     row: usize,
     /// Row behind the last.
     end: usize,
-    /// Rows with an open position.
+    /// First row that the metrics do not have.
+    new_row: usize,
+    /// Place of its equity in the ledger.
+    new_point: usize,
+    /// Rows with an open position among those that they do not have.
     held: usize,
     /// Decisions written before the chain.
     decided: usize,
@@ -109,18 +114,21 @@ impl Chain<'_> {
     /// # Errors
     /// `FillPrice`, as in single bars.
     pub fn run(mut self, range: Range<usize>) -> Result<usize, Error> {
-        let marked = self.writer.ledger.equity.len();
+        let new_point = self.writer.ledger.equity.len();
         let decided = self.writer.ledger.decisions.code.len();
         let Range { start: first, end } = range;
         // Bits instead of a number a row: a round trip changes a word or two.
         let positions = Positions::none(end);
-        let mut progress = Progress { first, row: first, end, held: 0, decided, positions };
+        let mut progress = Progress { first, row: first, end, new_row: first, new_point, held: 0, decided, positions };
         let outcome = self.follow(&mut progress);
         // Before an error is returned: the rows until then are part of the ledger.
         let taken = first..progress.row;
-        self.add(taken.clone(), marked, progress.held);
-        if self.plan.record_decisions && !self.plan.filter.separates() {
-            self.decide(taken.clone(), &progress);
+        self.add_points(&mut progress, taken.end);
+        if self.plan.record_decisions {
+            self.writer.take_signals(&self.columns.rows(taken.start, taken.end));
+            if !self.plan.filter.separates() {
+                self.decide(taken.clone(), &progress);
+            }
         }
         outcome.map(|()| taken.len())
     }
@@ -132,7 +140,7 @@ impl Chain<'_> {
             let from = progress.row + self.held_back(self.state.last_fill_ns, progress.row..end);
             let found = self.bits.next_order(0, from..end);
             let rows = progress.row..found.map_or(end, |row| row + 1);
-            self.flat(rows.len());
+            self.flat(rows.clone(), progress);
             self.judge(rows.clone(), progress, self.state.last_fill_ns, 0);
             progress.row = rows.end;
             let Some(row) = found else { break };
@@ -184,6 +192,7 @@ impl Chain<'_> {
         entry.pay(rules, &mut account);
         let requirement = entry.requirement(rules, equity);
         let range = self.hold(&entry, &account, requirement, entry_row..exit_row)?;
+        self.count_held(&entry, account, entry_row..exit_row, progress);
         exit.pay(rules, &mut account);
         let gross_pnl = account.settle(exit.priced.rate);
         self.judge(entry_row..exit_row, progress, Some(entry_at.time), direction);
@@ -192,7 +201,6 @@ impl Chain<'_> {
         let trip = RoundTrip { entry_row, exit_row, entry, exit, levels, requirement, range, gross_pnl };
         self.book(&trip, order.confidence, closing.confidence);
         self.state.account = account;
-        progress.held += exit_row - entry_row;
         progress.row = exit_row;
         Some(closing)
     }
@@ -261,12 +269,19 @@ impl Chain<'_> {
 
     /// Writes the equity of rows without a position.
     #[inline]
-    fn flat(&mut self, rows: usize) {
+    fn flat(&mut self, rows: Range<usize>, progress: &mut Progress) {
         let balance = self.state.account.balance;
+        if self.leaves_out(&rows) {
+            self.add_points(progress, rows.start);
+            progress.new_row = rows.end;
+            let first_bar = self.bar_of(rows.start);
+            self.state.metrics.mark_flat(first_bar, &self.rows.bars.timestamp[rows], balance);
+            return;
+        }
         let equity = &mut self.writer.ledger.equity;
-        let end = equity.len() + rows;
+        let end = equity.len() + rows.len();
         // A plain fill writes whole pages faster than any loop of lanes.
-        if rows >= LONG_ROWS {
+        if rows.len() >= LONG_ROWS {
             equity.resize(end, balance);
             return;
         }
@@ -278,6 +293,26 @@ impl Chain<'_> {
         equity.truncate(end);
     }
 
+    /// Returns true for rows whose equity is not written: nobody keeps it, and its extremes are known.
+    fn leaves_out(&self, rows: &Range<usize>) -> bool {
+        rows.len() >= LONG_ROWS && !self.writer.keeps_curve()
+    }
+
+    /// Counts the rows of a position that is held, which `hold` has written unless it leaves them out.
+    #[inline]
+    fn count_held(&mut self, entry: &Leg, account: Account, rows: Range<usize>, progress: &mut Progress) {
+        if !self.leaves_out(&rows) {
+            progress.held += rows.len();
+            return;
+        }
+        self.add_points(progress, rows.start);
+        progress.new_row = rows.end;
+        let holding = self.plan.holding(f64::from(entry.side) * entry.quantity);
+        let curve = HeldCurve::of(self.rows, self.ranges, holding, account);
+        let stamps = &self.rows.bars.timestamp[rows.clone()];
+        self.state.metrics.mark_held(self.bar_of(rows.start), stamps, &curve);
+    }
+
     /// Writes the equity of rows at which nothing but the mark of a position changes; returns their extremes.
     ///
     /// `None`, and nothing is written, if one of them may touch the level of liquidation.
@@ -285,7 +320,7 @@ impl Chain<'_> {
     fn hold(&mut self, entry: &Leg, account: &Account, requirement: Option<f64>, rows: Range<usize>) -> Option<MinMax> {
         let holding = self.plan.holding(f64::from(entry.side) * entry.quantity);
         let marked = self.writer.ledger.equity.len();
-        let range = self.mark(&holding, account, rows);
+        let range = if self.leaves_out(&rows) { self.ranges.range(rows) } else { self.mark(&holding, account, rows) };
         let Account { balance, quote_cash } = *account;
         if hold::is_far_from_liquidation(requirement, &holding, quote_cash, &[balance], &[1.0], range) {
             return Some(range);
@@ -364,13 +399,14 @@ impl Chain<'_> {
         });
     }
 
-    /// Adds what all rows together add: marks to the metrics, signals and confidences to the decisions.
-    fn add(&mut self, rows: Range<usize>, marked: usize, held: usize) {
-        let first_bar = self.rows.first_bar + rows.start as i64;
-        let stamps = &self.rows.bars.timestamp[rows.clone()];
-        self.state.metrics.mark_many(first_bar, stamps, &self.writer.ledger.equity[marked..], held);
-        if self.plan.record_decisions {
-            self.writer.take_signals(&self.columns.rows(rows.start, rows.end));
-        }
+    /// Adds the equity that was written of rows up to `end` to the metrics, all of it at once.
+    fn add_points(&mut self, progress: &mut Progress, end: usize) {
+        let Progress { new_row, new_point, held, .. } = *progress;
+        let equity = &self.writer.ledger.equity;
+        let stamps = &self.rows.bars.timestamp[new_row..end];
+        self.state.metrics.mark_many(self.bar_of(new_row), stamps, &equity[new_point..], held);
+        progress.new_row = end;
+        progress.new_point = equity.len();
+        progress.held = 0;
     }
 }

@@ -14,6 +14,7 @@
 //! | held without charges, with a stop or a level of liquidation that stays where it is | the same as without levels, for all rows at once | `is_untouched` compares their lowest and highest price with the level: no row between them touches it | `CLEARLY_ABOVE` and `TICK_SLACKS` | `fast_equals_stepping` |
 //! | held with levels or charges, one row | exits | `touches_nothing` compares the same prices with the same levels, by the same `Bounds` | `CLEARLY_ABOVE` and `TICK_SLACKS`: liquidation is compared as equity, without the division that defines its price | `lanes_leave_what_single_bars_leave`, `fast_equals_stepping` |
 //! | held with levels or charges, eight rows | exits, one check of the extreme prices for all | the trailing stop is checked where it ends, nearer to the market than at any of the rows, also on its tick; charges are subtracted in row order | the same | `lanes_leave_the_edge_of_liquidation_alone`, `lanes_leave_the_tick_of_liquidation_alone` |
+//! | rows per bar are let go: flat, or held without charges and conversion rates, 64 rows or more of a chain | the equity of each row | equity rises with the close, also after rounding: extremes of closes are extremes of equity, and a row that counts is computed as by itself | none: exact | `long_spans_without_a_curve_have_the_figures_of_one_with_it` |
 //! | drawdown of 64 points below the peak | peak and trough of each | a fall never shrinks as equity falls, also after rounding: the first of the deepest is the worst | `NEARLY`, which spares divisions | `blocks_equal_single_bars_to_the_bit` |
 //! | drawdown of 64 points | peak and trough of each | the deepest fall of any order stays below the worst so far | `CLEARLY_BELOW` | `blocks_equal_single_bars_to_the_bit` |
 //! | benchmark, 128 to 8,192 rows | the mark of each | equity rises with the close, also after rounding, so extremes of closes are extremes of equity | `CLEARLY_BELOW` | `buying_and_holding_has_a_closed_form`, `fast_equals_stepping` |
@@ -27,8 +28,10 @@
 //! * `chain`: fills that follow from signals alone, one after the other
 //! * `quiet`: rows at which no order is pending and none is placed
 //! * `hold`: a position with levels or charges, eight rows at a time
+//! * `curve`: the equity of a position, with its extremes, where no row of it is written
 
 pub(crate) mod chain;
+pub(crate) mod curve;
 pub(crate) mod hold;
 pub(crate) mod quiet;
 pub(crate) mod ranges;

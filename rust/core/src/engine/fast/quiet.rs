@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use prefetch_index::prefetch_index;
 
+use crate::engine::fast::curve::HeldCurve;
 use crate::engine::fast::hold;
 use crate::engine::fast::ranges::BlockRanges;
 use crate::engine::plan::Plan;
@@ -77,16 +78,15 @@ impl QuietStep<'_> {
     /// Simulates quiet rows up to the first one at which a level may be touched; returns their number.
     pub fn step(mut self, quiet: Range<usize>) -> usize {
         let marked = self.writer.ledger.equity.len();
-        let is_held = self.state.position.is_some();
-        let taken = if !is_held {
+        let taken = if self.state.position.is_none() {
             self.flat(quiet.len())
         } else if self.is_held_freely(quiet.clone()) {
             self.held_freely(quiet.clone())
         } else {
             hold::scan(self.plan, self.state, self.rows, &mut self.writer.ledger.equity, quiet.clone())
         };
-        self.writer.prefetch(taken);
-        self.mark(quiet.start..quiet.start + taken, marked, is_held);
+        self.writer.prefetch(self.writer.ledger.equity.len() - marked);
+        self.mark(quiet.start..quiet.start + taken, marked);
         if self.plan.record_decisions {
             self.record(quiet.start..quiet.start + taken);
         }
@@ -110,27 +110,35 @@ impl QuietStep<'_> {
             && hold::is_untouched(position, &holding, account, 0.0, self.ranges.range(rows))
     }
 
-    /// Adds the new equity points, from point `marked` on, to the metrics.
-    fn mark(&mut self, rows: Range<usize>, marked: usize, in_position: bool) {
+    /// Adds rows to the metrics; their equity, if it was written, begins with point `marked`.
+    fn mark(&mut self, rows: Range<usize>, marked: usize) {
         let first_bar = self.rows.first_bar + rows.start as i64;
         let held = rows.len();
         let stamps = &self.rows.bars.timestamp[rows];
-        let metrics = &mut self.state.metrics;
-        if in_position {
-            metrics.mark_many(first_bar, stamps, &self.writer.ledger.equity[marked..], held);
-        } else {
-            metrics.mark_flat(first_bar, stamps, self.state.account.balance);
+        let State { metrics, position, account, .. } = &mut *self.state;
+        let equity = &self.writer.ledger.equity[marked..];
+        match position {
+            None => metrics.mark_flat(first_bar, stamps, account.balance),
+            Some(_) if !equity.is_empty() => metrics.mark_many(first_bar, stamps, equity, held),
+            Some(position) => {
+                let holding = self.plan.holding(position.net());
+                let curve = HeldCurve::of(self.rows, self.ranges, holding, *account);
+                metrics.mark_held(first_bar, stamps, &curve);
+            }
         }
     }
 
-    /// Writes the equity of rows without a position.
+    /// Writes the equity of rows without a position, if it is kept.
     fn flat(&mut self, rows: usize) -> usize {
-        let equity = &mut self.writer.ledger.equity;
-        equity.resize(equity.len() + rows, self.state.account.balance);
+        if self.writer.keeps_curve() {
+            let equity = &mut self.writer.ledger.equity;
+            equity.resize(equity.len() + rows, self.state.account.balance);
+        }
         rows
     }
 
-    /// Writes the equity of rows at which nothing but the mark of a position changes.
+    /// Writes the equity of rows at which nothing but the mark of a position changes, unless it follows from their closes and
+    /// nobody keeps it.
     fn held_freely(&mut self, rows: Range<usize>) -> usize {
         let State { position: Some(position), account, .. } = &mut *self.state else { return 0 };
         let bars = &self.rows.bars;
@@ -139,10 +147,14 @@ impl QuietStep<'_> {
         position.note_price(lowest);
         let holding = self.plan.holding(position.net());
         let closes = bars.close[rows.clone()].iter();
+        let keeps_curve = self.writer.keeps_curve();
         let equity = &mut self.writer.ledger.equity;
         // Two loops: a rate of 1 that the compiler knows leaves one multiplication less per bar.
         match bars.conversion_rate.map(|column| &column[rows.clone()]) {
-            None => equity.extend(closes.map(|&close| holding.equity(account, close, 1.0))),
+            None if keeps_curve => {
+                equity.extend(closes.map(|&close| holding.equity(account, close, 1.0)));
+            }
+            None => {}
             Some(rates) => {
                 equity.extend(closes.zip(rates).map(|(&close, &rate)| holding.equity(account, close, rate)));
             }
