@@ -38,6 +38,7 @@ SHORT = {
     "python/ktrdr/operations/store/migrations/versions/v0005_trials.py": "one migration, one file",
     "python/ktrdr/operations/store/migrations/versions/v0006_request_seals.py": "one migration, one file",
     "python/ktrdr/operations/store/migrations/versions/v0008_trials_in_rows.py": "one migration, one file",
+    "python/ktrdr/operations/store/migrations/versions/v0010_unit_leases.py": "one migration, one file",
     "python/ktrdr/training/model_storage.py": "public path of the model storage, which lives in neural",
     "python/ktrdr/training/sources/forward_return.py": "one label source, one file",
     "python/ktrdr/worker/routes/backtests.py": "one noun of routes, one file",

@@ -22,8 +22,8 @@ OWNS = "owns"
 HELPS = "helps"
 HOLDS = "holds a unit"
 DISTURBANCES = frozenset({
-    "lapse", "kill", "kill the helper", "claim before the damage", "cancel", "resume", "restart", "change the inputs",
-    "help with others",
+    "lapse", "lapse of a unit", "kill", "kill the helper", "claim before the damage", "cancel", "resume", "restart",
+    "change the inputs", "help with others",
 })  # fmt: skip
 _RESTING = (CANCELLED, FAILED)
 
@@ -40,7 +40,9 @@ class Rules:
     book_asks_booked: bool = True
     book_before_drop: bool = True
     claim_keeps_rows: bool = True
-    owner_computes_taken: bool = True
+    take_asks_lease: bool = True
+    lapsed_is_open: bool = True
+    take_back_asks_result: bool = True
     restart_deletes_rows: bool = True
 
 
@@ -68,10 +70,14 @@ class Row(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """The row of a unit: the inputs it was offered under, and those that its result was computed from, 0 for none."""
+    """The row of a unit: the inputs it was offered under, and those that its result was computed from, 0 for none.
+
+    A taker extends its lease; that is no step here, since a lease that has not lapsed is as good as one extended.
+    """
 
     inputs: int
     taken: bool = False
+    leased: bool = False
     found: int = 0
     life: int = 0
 
@@ -160,6 +166,9 @@ def _anyone(state: State, rules: Rules) -> Iterator[Next]:
         units = (None,) * len(UNITS) if rules.restart_deletes_rows else state.units
         fresh = again._replace(booked=(), life=row.life + 1)
         yield Step("restart"), state._replace(row=fresh, units=units), ""
+    for number, unit in enumerate(state.units):
+        if unit is not None and unit.leased and not unit.found:
+            yield Step("lapse of a unit", number=number), _put(state, number, unit._replace(leased=False)), ""
     if state.inputs == 1:
         yield Step("change the inputs"), state._replace(inputs=2), ""
 
@@ -193,14 +202,26 @@ def _of_owner(state: State, slot: int, rules: Rules) -> Iterator[Next]:
             yield from _collect(state, slot, number, unit, rules)
         elif number in owner.known or unit.inputs != owner.inputs:
             yield _drop(state, slot, number, rules)
-        held = unit is not None and unit.taken and not unit.found and not rules.owner_computes_taken
-        waits = unit is None or not _usable(owner, number, unit, rules)
-        if number not in owner.known and waits and not held:
+        if unit is not None and unit.inputs == owner.inputs and _is_open(unit, rules):
+            yield _drop(state, slot, number, rules, "take back")
+        # What another process holds this one computes too once it has waited for as long as a unit takes, and longer.
+        slow = unit is not None and unit.taken and not unit.found and bool(owner.known)
+        if number not in owner.known and (unit is None or slow):
             yield _book(state, slot, Booked(number, owner.inputs, owner.life), "compute")
     for ready in owner.ready:
         yield _book(state, slot, ready, "book")
     if set(owner.known) == set(UNITS):
         yield _complete(state, slot)
+
+
+def _held(unit: Unit, rules: Rules) -> bool:
+    """Returns True for a unit that a process computes, as far as one can know."""
+    return unit.taken and (unit.leased or not rules.lapsed_is_open)
+
+
+def _is_open(unit: Unit, rules: Rules) -> bool:
+    """Returns True for a unit that its owner takes back to compute it."""
+    return not _held(unit, rules) and not (unit.found and rules.take_back_asks_result)
 
 
 def _usable(owner: Owner, number: int, unit: Unit, rules: Rules) -> bool:
@@ -257,9 +278,9 @@ def _book(state: State, slot: int, ready: Booked, name: str) -> Next:
     return step, _with(state._replace(row=row), slot, known), ""
 
 
-def _drop(state: State, slot: int, number: int, rules: Rules) -> Next:
+def _drop(state: State, slot: int, number: int, rules: Rules, name: str = "drop") -> Next:
     owner = state.owners[slot]
-    step = Step("drop", owner.epoch, number, "done")
+    step = Step(name, owner.epoch, number, "done")
     if rules.drop_asks_epoch and not _mine(state, owner):
         return _lost(state, slot, step)
     after = _put(_extended(state, owner), number, None)
@@ -285,12 +306,16 @@ def _of_helper(state: State, rules: Rules) -> Iterator[Next]:
     if helper.phase == HELPS:
         runs = state.row.status == RUNNING
         for number, unit in enumerate(state.units):
-            free = unit is not None and not unit.taken and not unit.found and unit.inputs == helper.inputs
-            if unit is not None and free and (runs or not rules.take_asks_status):
-                after = _put(state, number, unit._replace(taken=True))._replace(
+            if unit is None or unit.found or unit.inputs != helper.inputs:
+                continue
+            held = _held(unit, rules)
+            if (runs or not rules.take_asks_status) and (not held or not rules.take_asks_lease):
+                after = _put(state, number, unit._replace(taken=True, leased=True))._replace(
                     helper=Helper(HOLDS, helper.inputs, number)
                 )
-                wrong = "" if runs else f"a helper took a unit of a {state.row.status} operation"
+                wrong = "a helper took a unit that another one holds" if held else ""
+                if not runs:
+                    wrong = f"a helper took a unit of a {state.row.status} operation"
                 yield Step("take", number=number, outcome="done"), after, wrong
         return
     unit = state.units[helper.number]
@@ -387,7 +412,7 @@ def towards_the_end(state: State, rules: Rules) -> Next | None:
     """Returns the most helpful step of undisturbed processes, and of a user who resumes; None after the end."""
     if state.row.status == COMPLETED:
         return None
-    wanted = ["complete", "book", "compute", "drop", "claim", "lapse", "resume"]
+    wanted = ["complete", "book", "compute", "take back", "drop", "claim", "lapse of a unit", "lapse", "resume"]
     if any(each.inputs != state.inputs for each in state.row.booked):
         wanted.insert(0, "restart")
     found = {step.name: (step, after, wrong) for step, after, wrong in steps(state, rules)}

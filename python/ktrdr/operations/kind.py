@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from ktrdr._types import Json
-from ktrdr.control import CancellationToken
 from ktrdr.errors import ArgumentInvalid, NotCompleted, NotFound
 from ktrdr.operations import KINDS
 from ktrdr.operations.models import Capability, Claim, Operation, Outcome, Result
 from ktrdr.operations.registry import registered
+from ktrdr.operations.running.cancellation import Token
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.checkpoints import SnapshotFormat
 from ktrdr.operations.store.store import Store
@@ -160,7 +160,7 @@ class Kind(SnapshotFormat, Protocol):
         stored with the failed operation; `recorded` in ``running/session.py`` does all of this.
         """
 
-    def shared_work(self, operation: Operation, token: CancellationToken) -> SharedWork:
+    def shared_work(self, operation: Operation, token: Token) -> SharedWork:
         """Returns the work of an operation that another worker runs and shares, made again from its request.
 
         Raises what `run` raises where its inputs cannot be had here.

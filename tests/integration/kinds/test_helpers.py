@@ -15,7 +15,7 @@ from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.store import Store
 from support.database import stores
 from support.inputs import worlds
-from support.process.processes import PACKAGES, Place, furnish, kill, wait_for, wait_until, worker
+from support.process.processes import PACKAGES, Place, furnish, kill, parent_of, wait_for, wait_until, worker
 
 PATIENCE_S = 240.0
 FILE = worlds.strategy("mlp")
@@ -46,15 +46,7 @@ def tried(store: Store) -> list[bytes]:
 def helpers(store: Store) -> set[int]:
     """Returns the workers whose results wait for the owner of the sweep."""
     rows = stores.sql(store, "SELECT owner FROM units WHERE data IS NOT NULL")
-    return {_parent(Owner.parse(owner).pid) for (owner,) in rows}
-
-
-def _parent(pid: int) -> int:
-    """Returns the worker that a child belongs to; 0 for one that is gone."""
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except FileNotFoundError:
-        return 0
+    return {parent_of(Owner.parse(owner).pid) for (owner,) in rows}
 
 
 def test_workers_share_a_sweep_whose_owner_is_killed(tmp_path: Path, postgresql_url: str) -> None:
@@ -91,4 +83,4 @@ def _owner(store: Store, operation: Operation) -> int:
     """Returns the worker that runs an operation, once one does."""
     found = wait_until(store, operation.id, Status.RUNNING, within_s=PATIENCE_S)
     assert found.owner is not None
-    return _parent(found.owner.pid)
+    return parent_of(found.owner.pid)

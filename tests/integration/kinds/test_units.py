@@ -172,7 +172,7 @@ def test_a_fold_that_has_begun_here_is_finished_here(desk: tuple[Place, Store], 
 def test_a_node_with_other_numbers_computes_nothing(desk: tuple[Place, Store], monkeypatch: pytest.MonkeyPatch) -> None:
     place, store = desk
     claim = begun(store)
-    work = FoldWork.of(claim, Plan.of(WalkForwardRequest.of_spec(claim.operation.spec), 1, place.folder), RunIO(store))
+    work = FoldWork.of(claim.operation, Plan.of(WalkForwardRequest.of_spec(claim.operation.spec), 1, place.folder))
     other = replace(work, capabilities={"training": Capability({"cpu": "another"}, 1)})
     with pytest.raises(ProfileMismatch, match="profile cpu: a node computes with another numeric profile"):
         other.unit(0)

@@ -198,6 +198,15 @@ def kill(process: subprocess.Popen[Any] | int, number: int = signal.SIGKILL) -> 
         os.kill(process if isinstance(process, int) else process.pid, number)
 
 
+def parent_of(pid: int) -> int:
+    """The parent of a process, such as the worker of a child; 0 for one that is gone or a zombie."""
+    try:
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return 0 if state in "ZX" else int(parent)
+
+
 def assert_same(store: Store, operation: Operation, whole: BacktestResults) -> None:
     """The uninterrupted run's result, every ledger row once, and no checkpoint left."""
     assert operation.status is Status.COMPLETED, operation.error

@@ -186,7 +186,9 @@ def shared_work(operation: Operation, token: CancellationToken) -> SharedWork:
     assert isinstance(tried, Scenarios)
     spans = inputs.market.spans(len(tried), ())
     work = ChunkWork(inputs.market, tried, inputs.compiled, spans, cores())
-    return SharedWork(inputs.terms, frozenset(spans), lambda number: encoded(work.unit(number)))
+    return SharedWork(
+        inputs.state.identity, inputs.terms, frozenset(spans), lambda number, _bridge: encoded(work.unit(number))
+    )
 
 
 def stored(store: Store, operation_id: str) -> SweepRun:

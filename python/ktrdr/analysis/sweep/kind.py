@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ktrdr import _core
-from ktrdr.control import CancellationToken
 from ktrdr.operations.deferred import DeferredKind, Words
 from ktrdr.operations.kind import Section
 from ktrdr.operations.models import Capability, Claim, OpenedSnapshot, Operation, Result
+from ktrdr.operations.running.cancellation import Token
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.store import Store
 from ktrdr.operations.units.workers import SharedWork
@@ -64,7 +64,7 @@ class SweepKind(DeferredKind):
 
         return run(claim, io)
 
-    def shared_work(self, operation: Operation, token: CancellationToken) -> SharedWork:
+    def shared_work(self, operation: Operation, token: Token) -> SharedWork:
         """Returns the chunks of a sweep that another worker runs, over the bars and the net of this machine."""
         from ktrdr.analysis.sweep.job import shared_work
 

@@ -1,8 +1,7 @@
-"""A fold of a walk-forward: its three parts, run here one after the other, or whole as a unit of a cluster."""
+"""A fold of a walk-forward: its three parts, run here one after the other, or whole as a unit of another process."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +13,18 @@ from ktrdr.analysis.walk_forward.plan import Plan
 from ktrdr.analysis.walk_forward.request import WalkForwardRequest
 from ktrdr.analysis.walk_forward.result import FoldRuns
 from ktrdr.backtesting.results import BacktestResults
+from ktrdr.control import ProgressBridge
 from ktrdr.errors import DataTooShort, KtrdrError, LabelsEmpty, ProfileMismatch
 from ktrdr.operations.kind import kind_of
-from ktrdr.operations.models import Capability, Claim
+from ktrdr.operations.models import Capability, Operation
 from ktrdr.operations.owner import Owner
+from ktrdr.operations.running.cancellation import Token
 from ktrdr.operations.running.children import Parts, parent_of
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.claims import difference
 from ktrdr.operations.store.elsewhere.adoption import FinishedPart
 from ktrdr.operations.store.store import Store
+from ktrdr.operations.units.folders import scratch
 from ktrdr.settings import data_root
 from ktrdr.time import iso
 from ktrdr.training.run.result import TrainResult
@@ -65,8 +67,26 @@ def _of_fold(error: DataTooShort | LabelsEmpty, number: int, window: Window, fol
     return type(error)(**error.fields() | {"what": what, "hint": hint})
 
 
-def _stage(number: int, part: str) -> str:
-    return f"fold {number} {part}"
+@dataclass(frozen=True, eq=False)
+class FoldsHere:
+    """The folds of a walk-forward as units of the process that owns it: saved on the way, and continued after a stop.
+
+    Args:
+        request: the walk-forward.
+        plan: its windows.
+        threads: torch threads of a unit.
+        parts: the parts of the walk-forward.
+    """
+
+    request: WalkForwardRequest
+    plan: Plan
+    threads: int
+    parts: Parts
+
+    def unit(self, number: int) -> Sequence[FinishedPart]:
+        """Runs the fold after so many others; returns no part, since its parts are stored already."""
+        fold_runs(self.request, self.plan, number + 1, self.parts)
+        return ()
 
 
 @dataclass(frozen=True)
@@ -77,7 +97,7 @@ class FoldWork:
         spec: request of the walk-forward.
         plan: its windows.
         threads: torch threads of a unit.
-        data_dir: bars and models; every node reads and writes the same folder.
+        data_dir: bars and models; all processes read and write the same folder.
         capabilities: numbers that the parts must be computed with, by kind.
     """
 
@@ -88,22 +108,30 @@ class FoldWork:
     capabilities: Mapping[str, Capability]
 
     @classmethod
-    def of(cls, claim: Claim, plan: Plan, io: RunIO) -> FoldWork:
-        """Returns the work of a claimed walk-forward; its parts are computed with the numbers of this process."""
-        folder = (io.data_dir or data_root()).resolve()
+    def of(cls, operation: Operation, plan: Plan, data_dir: Path | None = None) -> FoldWork:
+        """Returns the work of a walk-forward; its parts are computed with the numbers of this process."""
+        folder = (data_dir or data_root()).resolve()
         able = {kind: kind_of(kind).capability() for kind in _KINDS}
-        return cls(claim.operation.spec, plan, claim.operation.threads, folder, able)
+        return cls(operation.spec, plan, operation.threads, folder, able)
 
     def unit(self, number: int) -> Sequence[FinishedPart]:
         """Returns the parts of the fold after so many others; raises ``ProfileMismatch`` on another kind of machine."""
         self._check_numbers()
-        fold = number + 1
-        with tempfile.TemporaryDirectory(prefix="ktrdr-fold-") as folder:
-            store = Store.open(f"sqlite:///{Path(folder, 'fold.db')}")
+        return self.finished(number, Token())
+
+    def finished(self, number: int, token: Token, bridge: ProgressBridge | None = None) -> Sequence[FinishedPart]:
+        """Returns the parts of the fold after so many others; ``Cancelled`` once the token asks to stop.
+
+        The database that they are run in is gone afterwards, also if this process is killed.
+        """
+        stages = stages_of(number + 1)
+        with scratch("ktrdr-fold-") as folder:
+            store = Store.open(f"sqlite:///{folder / 'fold.db'}")
             try:
                 claim = store.begin_here("walkforward", self.spec, Owner.me(), threads=self.threads)
-                with parent_of(claim, RunIO(store, data_dir=self.data_dir), stages_of(fold)) as (_, parts):
-                    fold_runs(WalkForwardRequest.of_spec(self.spec), self.plan, fold, parts)
+                io = RunIO(store, token=token, data_dir=self.data_dir)
+                with parent_of(claim, io, stages, whole=bridge) as (_, parts):
+                    fold_runs(WalkForwardRequest.of_spec(self.spec), self.plan, number + 1, parts)
                 return store.finished_parts(claim.operation.id)
             finally:
                 store.close()

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from ktrdr.operations.deferred import DeferredKind, Words
 from ktrdr.operations.kind import Section, completed
-from ktrdr.operations.models import Capability, Claim, OpenedSnapshot, Result
+from ktrdr.operations.models import Capability, Claim, OpenedSnapshot, Operation, Result
+from ktrdr.operations.running.cancellation import Token
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.store import Store
+from ktrdr.operations.units.workers import SharedWork
 
 if TYPE_CHECKING:
     import polars as pl
@@ -62,6 +64,12 @@ class WalkForwardKind(DeferredKind):
         from ktrdr.analysis.walk_forward.job import run
 
         return run(claim, io)
+
+    def shared_work(self, operation: Operation, token: Token) -> SharedWork:
+        """Returns the folds of a walk-forward that another worker runs, over the bars of this machine."""
+        from ktrdr.analysis.walk_forward.shared import shared_work
+
+        return shared_work(operation, token)
 
     def result(self, store: Store, operation_id: str) -> WalkForwardResult:
         """Returns a completed walk-forward; its tests are read when a frame is asked for."""

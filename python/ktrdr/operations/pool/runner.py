@@ -216,7 +216,7 @@ class Runner:
             if waiting is None:
                 self._help()
                 break
-            if self._end_help() or not self._fits(waiting):
+            if self._end_help(waiting) or not self._fits(waiting):
                 break
             self._spawn(waiting.threads)
 
@@ -235,12 +235,18 @@ class Runner:
                 self._spawn(shared.threads, helps=shared.id)
                 break
 
-    def _end_help(self) -> bool:
-        """Kills a helper, which loses no more than the unit it computes; returns True if its slot will be free."""
-        helpers = [child for child in self._children if child.helps]
-        for child in helpers:
-            self._kill(child)
-        return bool(helpers)
+    def _end_help(self, waiting: Operation) -> bool:
+        """Makes a helper give way, which loses the unit it computes; returns True if its slot is to be waited for.
+
+        One that helps the very operation that waits ends by itself after its unit: the next owner books that.
+        """
+        helper = next((child for child in self._children if child.helps), None)
+        if helper is None:
+            return False
+        if helper.helps == waiting.id:
+            return len(self._children) >= self._slots
+        self._kill(helper)
+        return True
 
     def _ask_to_stop(self, child: _Child, operation: Operation, asked_at_s: float) -> None:
         """Signals the child once. The grace begins with the request, but the child has at least half of it."""

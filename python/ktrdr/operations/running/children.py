@@ -12,7 +12,7 @@ from ktrdr._types import Json
 from ktrdr.control import ProgressBridge, SilentBridge
 from ktrdr.errors import Cancelled
 from ktrdr.operations.kind import kind_of
-from ktrdr.operations.models import Claim, Operation, Result
+from ktrdr.operations.models import Claim, Operation, Result, Status
 from ktrdr.operations.running.foreground import run_claim
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.running.progress import Progress
@@ -20,7 +20,7 @@ from ktrdr.operations.running.recorder import Recorder, patiently
 from ktrdr.operations.running.session import recorded
 from ktrdr.operations.store.elsewhere.adoption import FinishedPart
 from ktrdr.operations.store.store import Store
-from ktrdr.operations.units.local import HERE, Work
+from ktrdr.operations.units.local import Units, Work
 from ktrdr.settings import store_patience_seconds
 
 _STEPS = 1_000
@@ -67,85 +67,145 @@ def run_child(claim: Claim, io: RunIO, stage: str, kind: str, spec: Json, *, thr
 
 
 @contextmanager
-def parent_of(claim: Claim, io: RunIO, stages: Sequence[str]) -> Iterator[tuple[Recorder, Parts]]:
+def parent_of(
+    claim: Claim, io: RunIO, stages: Sequence[str], *, whole: ProgressBridge | None = None
+) -> Iterator[tuple[Recorder, Parts]]:
     """Runs the body as `recorded` does, with the parts of an operation that is nothing but its parts.
 
     Args:
         claim: the parent.
         io: its surroundings; the bridge receives the reports of each part as they are.
         stages: names of all parts, in the order in which they run.
+        whole: receives the reports of the parent.
     """
-    with recorded(claim, replace(io, bridge=None)) as recorder:
-        yield recorder, Parts(claim, io, recorder.progress, stages)
+    with recorded(claim, replace(io, bridge=whole)) as recorder:
+        statuses = patiently(partial(_statuses, io.store, claim.operation.id), store_patience_seconds())
+        yield recorder, Parts(claim, io, _Share(recorder.progress, claim.operation.kind, len(stages)), statuses)
 
 
 class Parts:
     """The parts of a claimed operation; their reports become the parent's progress, with the name of the stage."""
 
-    def __init__(self, claim: Claim, io: RunIO, progress: Progress, stages: Sequence[str]) -> None:
+    def __init__(self, claim: Claim, io: RunIO, share: _Share, statuses: Mapping[str, Status]) -> None:
         self._claim = claim
         self._io = io
-        self._progress = progress
-        self._stages = stages
+        self._share = share
+        self._begun = {stage for stage, status in statuses.items() if status is not Status.COMPLETED}
+        self._completed: set[str] = set()
+        self._note([stage for stage in statuses if stage not in self._begun])
 
     def run(self, stage: str, kind: str, spec: Json, *, threads: int | None = None) -> Result:
         """Returns the result of one stage; see `run_child`."""
-        bridge = _StageBridge(self._progress, self._claim.operation.kind, self._stages, stage, kind, self._io.bridge)
+        if stage in self._completed:
+            return run_child(self._claim, self._io, stage, kind, spec, threads=threads)
+        bridge = _StageBridge(self._share, stage, kind, self._io.bridge)
         bridge.add(kind, 0, None, {})
         result = run_child(self._claim, replace(self._io, bridge=bridge), stage, kind, spec, threads=threads)
-        bridge.finish()
+        self._note([stage])
         return result
 
-    def compute(self, work: Work[Sequence[FinishedPart]], groups: Sequence[Sequence[str]]) -> None:
-        """Computes groups of stages where the units of the run are computed; stores each as soon as it is there.
+    def untouched(self, groups: Sequence[Sequence[str]]) -> Sequence[int]:
+        """Returns the numbers of the groups of stages of which no part has begun."""
+        begun = self._begun | self._completed
+        return [number for number, stages in enumerate(groups) if begun.isdisjoint(stages)]
 
-        Unit ``n`` of the work is the group of that number. A group of which a part has begun here is left to `run`, and
-        so are all in this process, which saves them on the way.
+    def unfinished(self, groups: Sequence[Sequence[str]]) -> Sequence[int]:
+        """Returns the numbers of the groups that are not completed; those of which a part has begun come first."""
+        untouched = self.untouched(groups)
+        left = [number for number, stages in enumerate(groups) if not self._completed.issuperset(stages)]
+        return sorted(left, key=lambda number: number in untouched)
+
+    def compute(
+        self,
+        units: Units,
+        work: Work[Sequence[FinishedPart]],
+        groups: Sequence[Sequence[str]],
+        numbers: Sequence[int],
+    ) -> None:
+        """Computes groups of stages as units; stores each that was computed elsewhere as soon as it is there.
+
+        Unit ``n`` of the work is the group of that number. It returns the parts to store, none where it has run them
+        here. Where a part of the group has begun here those from elsewhere are not stored, and `run` finishes it.
         """
-        io = self._io
-        if io.units == HERE:
-            return
-        parent = self._claim.operation
-        begun = part_stages(io.store, parent.id)
-        waiting = [number for number, stages in enumerate(groups) if begun.isdisjoint(stages)]
-        done = len(groups) - len(waiting)
-        patience_s = store_patience_seconds()
-        for number, parts in io.units.run(work, waiting, io.token):
-            patiently(partial(io.store.adopt, self._claim.lease, parts), patience_s)
-            done += 1
-            figures = {**_UNPACED, "stage": groups[number][-1]}
-            total = _STEPS * len(self._stages)
-            self._progress.report(parent.kind, total * done // len(groups), total, figures)
-        if done < len(groups):
+        left = {*numbers}
+        for number, parts in units.run(work, numbers, self._io.token):
+            if parts:
+                patiently(partial(self._io.store.adopt, self._claim.lease, parts), store_patience_seconds())
+                self._note(groups[number])
+            left.discard(number)
+        if left:
+            done = len(groups) - len(left)
             raise Cancelled("stopped between two units", found=f"{done} of {len(groups)} groups of parts")
 
+    def elsewhere(self, stages: float) -> None:
+        """Counts stages, also fractions of them, that others have computed and that are not stored here yet."""
+        self._share.elsewhere(stages)
 
-def part_stages(store: Store, operation_id: str) -> set[str | None]:
-    """Returns the stages of an operation that have begun."""
-    return {part.stage for part in store.parts([operation_id]).get(operation_id, ())}
+    def _note(self, stages: Sequence[str]) -> None:
+        """Notes stages that have completed; one that is done twice counts once."""
+        new = [stage for stage in stages if stage not in self._completed]
+        self._completed.update(new)
+        if new:
+            self._share.complete(len(new), new[-1])
+
+
+def _statuses(store: Store, operation_id: str) -> dict[str, Status]:
+    """Returns the status of each stage of an operation that has begun."""
+    return {part.stage: part.status for part in store.parts([operation_id]).get(operation_id, ()) if part.stage}
+
+
+class _Share:
+    """The progress of a parent: stages that have completed, the share of the one that runs, and what others have done.
+
+    Args:
+        progress: of the parent.
+        kind: of the parent.
+        stages: number of all.
+    """
+
+    def __init__(self, progress: Progress, kind: str, stages: int) -> None:
+        self._progress = progress
+        self._kind = kind
+        self._total = _STEPS * stages
+        self._completed = 0
+        self._running = 0
+        self._elsewhere = 0
+        self._figures: Mapping[str, Any] = {}
+
+    def complete(self, stages: int, last: str) -> None:
+        """Reports stages that have completed, by their number and the name of the last of them."""
+        self._completed += _STEPS * stages
+        self._running = 0
+        self._figures = {**self._figures, **_UNPACED, "stage": last}
+        self._report()
+
+    def run(self, running: int, figures: Mapping[str, Any]) -> None:
+        """Reports the steps of the stage that runs, and its figures."""
+        self._running = running
+        self._figures = figures
+        self._report()
+
+    def elsewhere(self, stages: float) -> None:
+        """Reports the work of others, which may also become less: who computed it may die."""
+        steps = int(_STEPS * stages)
+        if steps != self._elsewhere:
+            self._elsewhere = steps
+            self._report()
+
+    def _report(self) -> None:
+        reached = min(self._completed + self._running + self._elsewhere, self._total)
+        self._progress.report(self._kind, reached, self._total, self._figures)
 
 
 class _StageBridge:
     """Adds the reports of a part to the progress of its parent, and passes them to the parent's bridge."""
 
-    def __init__(
-        self,
-        progress: Progress,
-        parent: str,
-        stages: Sequence[str],
-        stage: str,
-        kind: str,
-        bridge: ProgressBridge | None,
-    ) -> None:
-        self._progress = progress
-        self._parent = parent
-        self._total = _STEPS * len(stages)
-        self._reached = _STEPS * stages.index(stage)
-        self._before = self._reached
+    def __init__(self, share: _Share, stage: str, kind: str, bridge: ProgressBridge | None) -> None:
+        self._share = share
         self._stage = stage
         self._kind = kind
         self._bridge = bridge or SilentBridge()
-        self._figures: Mapping[str, Any] = {}
+        self._reached = 0
 
     def report(self, phase: str, done: int, total: int | None, detail: Mapping[str, Any]) -> None:
         """Takes one report of the part."""
@@ -156,11 +216,6 @@ class _StageBridge:
         """Adds a report to the parent's progress; only the main phase of a part moves its share."""
         counted = phase == self._kind
         if counted and total:
-            self._reached = max(self._reached, self._before + _STEPS * min(done, total) // total)
+            self._reached = max(self._reached, _STEPS * min(done, total) // total)
         bars = {"bar": done if counted and total else None, "total_bars": total if counted else None}
-        self._figures = {**detail, **_UNPACED, **bars, "phase": phase, "stage": self._stage}
-        self._progress.report(self._parent, self._reached, self._total, self._figures)
-
-    def finish(self) -> None:
-        """Adds the whole share of a part that has completed."""
-        self._progress.report(self._parent, self._before + _STEPS, self._total, self._figures)
+        self._share.run(self._reached, {**detail, **_UNPACED, **bars, "phase": phase, "stage": self._stage})

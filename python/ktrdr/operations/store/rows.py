@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, case, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, bindparam, case, select
 
 from ktrdr._types import Json
 from ktrdr.errors import NotFound, OperationDamaged
@@ -92,14 +92,14 @@ def moment(seconds: float | None) -> datetime | None:
     return None if seconds is None else instant(seconds)
 
 
-def lease_left() -> ColumnElement[float]:
+def lease_left(of: Table = operations) -> ColumnElement[float]:
     """Returns the seconds until a lease ends, by the database's clock.
 
     A lease that ends later than two of its lengths from now was written by a clock that has been set back since. It is
     no sign of life, and counts as over.
     """
-    left = operations.c.lease_until - now()
-    return case((left > _LONGEST_LEASES * operations.c.lease_s, 0.0), else_=left)
+    left = of.c.lease_until - now()
+    return case((left > _LONGEST_LEASES * of.c.lease_s, 0.0), else_=left)
 
 
 _NAMES = (*operations.c.keys(), "lease_left_s")

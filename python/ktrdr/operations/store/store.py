@@ -276,19 +276,38 @@ class Store:
         self._database.repeat(lambda connection: units.share(connection, lease, terms, offered, dropped, self._lease_s))
 
     def shared_units(self, operation_id: str, terms: Terms) -> Sequence[SharedUnit]:
-        """Returns the shared units of an operation, finished ones with their results."""
+        """Returns the shared units of an operation, without their results."""
         return self._database.read(lambda connection: units.shared_units(connection, operation_id, terms))
 
+    def handed_in(self, operation_id: str, number: int, terms: Terms) -> bytes | None:
+        """Returns the result of a shared unit; None for one that is gone or damaged."""
+        return self._database.read(lambda connection: units.handed_in(connection, operation_id, number, terms))
+
     def take_unit(self, operation_id: str, terms: Terms, owner: Owner) -> int | None:
-        """Begins a shared unit of an operation; None if nobody asks for one under these terms."""
-        return self._database.write(lambda connection: units.take(connection, operation_id, terms, owner))
+        """Begins a shared unit of an operation, under a lease; None if nobody asks for one under these terms."""
+        return self._database.write(
+            lambda connection: units.take(connection, operation_id, terms, owner, self._lease_s)
+        )
+
+    def take_back_unit(self, lease: Lease, terms: Terms) -> int | None:
+        """Takes a unit that nobody computes out of the shared ones; None without one. ``LeaseLost``."""
+        return self._database.write(lambda connection: units.take_back(connection, lease, terms, self._lease_s))
+
+    def beat_unit(self, operation_id: str, number: int, owner: Owner, *, reached: float) -> bool:
+        """Extends the lease of a taken unit; returns True if its operation is to run no more.
+
+        ``LeaseLost`` if another process has taken the unit, or nobody asks for it any more.
+        """
+        return self._database.repeat(
+            lambda connection: units.beat(connection, operation_id, number, owner, reached, self._lease_s)
+        )
 
     def hand_in(self, operation_id: str, number: int, terms: Terms, data: bytes) -> None:
         """Stores the result of a shared unit; nobody asks for one that is there, or was computed from other inputs."""
         self._database.repeat(lambda connection: units.hand_in(connection, operation_id, number, terms, data))
 
     def helpable(self, capabilities: Capabilities | None, version: str) -> Sequence[Operation]:
-        """Returns the running operations with units that nobody has begun, for a worker of these capabilities."""
+        """Returns the running operations with units that nobody computes, for a worker of these capabilities."""
         return self._database.read(lambda connection: units.helpable(connection, capabilities, version))
 
     # fenced writes of the owner: LeaseLost if another process owns the operation now

@@ -165,6 +165,9 @@ units = Table(
     Column("owner", Text),
     Column("data", LargeBinary),
     Column("seal", LargeBinary),
+    Column("lease_until", Double),
+    Column("lease_s", Double),
+    Column("reached", Double),
 )
 
 workers = Table(

@@ -100,3 +100,15 @@ def test_nobody_helps_itself(pool: Pool, shared: Claim) -> None:
     assert two.look() == [None]
     two._children[0].process.kill()
     two._children[0].process.communicate()
+
+
+def test_a_helper_finishes_its_unit_for_the_run_that_waits(pool: Pool, shared: Claim) -> None:
+    """Its owner is gone. In another slot the run is claimed at once; the only slot is left to the helper."""
+    name = shared.operation.id
+    assert pool.look() == [name]
+    stores.lapse(pool._store, name)
+    assert pool.look() == [name]
+    assert not pool._children[0].killed
+    pool._slots = 2
+    assert pool.look() == [name, None]
+    assert not pool._children[0].killed

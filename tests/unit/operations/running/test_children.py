@@ -137,8 +137,7 @@ def test_a_part_takes_the_threads_of_its_parent(store: Store) -> None:
     assert {part.threads for part in store.parts([claim.operation.id])[claim.operation.id]} == {3}
 
 
-class There(Here):
-    """Another place than this process."""
+GROUPS = [["a"], ["b"], ["c"]]
 
 
 class Far:
@@ -152,12 +151,49 @@ class Far:
 
 def test_parts_from_elsewhere_count_as_progress_and_those_begun_here_stay(store: Store) -> None:
     claim, io = begun(store)
-    with parent_of(claim, replace(io, units=There()), list("abc")) as (recorder, parts):
+    with parent_of(claim, io, list("abc")) as (recorder, parts):
         mine = parts.run("a", "toy", PARTS["a"])
-        parts.compute(Far(), [["a"], ["b"], ["c"]])
+        assert parts.untouched(GROUPS) == [1, 2]
+        parts.compute(Here(), Far(), GROUPS, range(3))
         figures = recorder.progress.figures()
     assert (figures["percentage"], figures["stage"]) == (100.0, "c")
     assert statuses(store, claim.operation) == dict.fromkeys("abc", "completed")
     kept = store.outcome(store.parts([claim.operation.id])[claim.operation.id][0].id)
     assert kept is not None
     assert kept.result_hash == mine.result_hash
+
+
+def test_the_progress_counts_each_stage_once_and_the_work_of_others(store: Store) -> None:
+    """Two thirds of a stage are done elsewhere while the first one runs; then the third is handed in and booked."""
+    claim, io = begun(store)
+    seen: list[float] = []
+    with parent_of(claim, io, list("abc")) as (recorder, parts):
+
+        def percentage() -> None:
+            seen.append(recorder.progress.figures()["percentage"])
+
+        parts.elsewhere(2 / 3)
+        percentage()
+        parts.run("a", "toy", PARTS["a"])
+        percentage()
+        parts.elsewhere(0.0)  # who computed it has died
+        percentage()
+        parts.compute(Here(), Far(), GROUPS, [2])
+        percentage()
+        parts.run("a", "toy", PARTS["a"])
+        percentage()
+        parts.run("b", "toy", PARTS["b"])
+        percentage()
+    assert [round(each) for each in seen] == [22, 56, 33, 67, 67, 100]
+
+
+def test_a_resumed_parent_shows_what_has_completed_and_finishes_first_what_has_begun(store: Store) -> None:
+    family = submit(store)
+    token = Token()
+    with pytest.raises(Cancelled):
+        resume(family.id, store=store, bridge=Watch(4, token.cancel), cancellation_token=token)
+    claim = claim_for_resume(store, family.id)
+    with parent_of(claim, RunIO(store), list("abc")) as (recorder, parts):
+        assert recorder.progress.figures()["percentage"] == 33.33
+        assert parts.untouched([["c"], ["b"], ["a"]]) == [0]
+        assert parts.unfinished([["c"], ["b"], ["a"]]) == [1, 0]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +14,12 @@ from ktrdr.control import NeverCancelled
 from ktrdr.errors import LeaseLost
 from ktrdr.operations.models import Claim
 from ktrdr.operations.running.cancellation import Token
-from ktrdr.operations.store.elsewhere.units import Terms
+from ktrdr.operations.store.elsewhere.units import SharedUnit, Terms
 from ktrdr.operations.store.store import Store
 from ktrdr.operations.units import workers
 from ktrdr.operations.units.workers import Workers
 from support.database import stores
+from support.process.processes import wait_for
 
 TERMS = Terms(b"i" * 32, "0.1")
 NUMBERS = range(0, 80, 4)
@@ -184,3 +188,91 @@ def test_a_stop_and_a_lost_lease_end_it(store: Store) -> None:
     assert stores.claim_next(store, stores.owner(2)) is not None
     with pytest.raises(LeaseLost):
         list(place_of(store, claim).run(Squares(), NUMBERS, NeverCancelled()))
+
+
+def rows_while(store: Store, name: str, wanted: Callable[[list[SharedUnit]], bool]) -> list[SharedUnit]:
+    """Returns the rows once they are as wanted."""
+
+    def look() -> list[SharedUnit]:
+        found = list(store.shared_units(name, TERMS))
+        return found if wanted(found) else []
+
+    found: list[SharedUnit] = wait_for(look, 20.0)
+    return found
+
+
+def test_units_are_offered_while_the_first_one_is_computed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nineteen others are left; after a twentieth of a second of the first one that is a second of work."""
+    monkeypatch.setattr(workers, "_WORTH_S", 0.95)
+    monkeypatch.setattr(workers, "_WATCH_S", 0.01)
+    claim = stores.running(store)
+    name = claim.operation.id
+    began_s = time.monotonic()
+    offered_s: list[float] = []
+
+    def beside(number: int) -> None:
+        if number == 0:
+            rows_while(store, name, bool)
+            offered_s.append(time.monotonic() - began_s)
+            helper(store, name)(number)
+            told_of(1.0)
+
+    def told_of(units: float) -> None:
+        wait_for(lambda: told[-1] == units, 20.0)
+
+    told: list[float] = []
+    place = replace(place_of(store, claim), elsewhere=told.append)
+    work = Squares(beside)
+    found = list(place.run(work, NUMBERS, NeverCancelled()))
+    assert sorted(found) == [(number, number * number) for number in NUMBERS]
+    assert len(work.computed) < len(NUMBERS)
+    assert offered_s[0] >= 0.05
+    assert told[-1] == 0.0
+
+
+def test_a_unit_that_is_computed_here_is_not_offered(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_WATCH_S", 0.01)
+    claim = stores.running(store)
+    there: list[SharedUnit] = []
+
+    def beside(_number: int) -> None:
+        looks = len(told)
+        wait_for(lambda: len(told) >= looks + 2, 20.0)
+        there.extend(store.shared_units(claim.operation.id, TERMS))
+
+    told: list[float] = []
+    place = replace(place_of(store, claim), elsewhere=told.append)
+    assert list(place.run(Squares(beside), [7], NeverCancelled())) == [(7, 49)]
+    assert there == []
+
+
+def test_the_owner_waits_for_a_living_taker_and_not_for_one_that_is_gone(store: Store) -> None:
+    """The owner has computed nothing yet, so it cannot know that a taker is slow."""
+    claim = stores.running(store)
+    name = claim.operation.id
+    store.share(claim.lease, TERMS, offered=[0, 4])
+    assert [store.take_unit(name, TERMS, stores.owner(2)) for _ in range(2)] == [0, 4]
+    work = Squares()
+    run = place_of(store, claim).run(work, [0, 4], NeverCancelled())
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: (time.sleep(0.5), store.hand_in(name, 4, TERMS, b"16")))
+        assert next(run) == (4, 16)
+        pool.submit(lambda: (time.sleep(0.5), stores.sql(store, "UPDATE units SET lease_until = 0")))
+        assert next(run) == (0, 0)
+    assert list(run) == []
+    assert work.computed == [0]
+
+
+def test_the_share_of_others_is_reported(store: Store) -> None:
+    claim = stores.running(store)
+    name = claim.operation.id
+    store.share(claim.lease, TERMS, offered=[0, 4, 8])
+    assert [store.take_unit(name, TERMS, stores.owner(2)) for _ in range(2)] == [0, 4]
+    store.hand_in(name, 0, TERMS, b"0")
+    store.beat_unit(name, 4, stores.owner(2), reached=0.25)
+    told: list[float] = []
+    run = replace(place_of(store, claim), elsewhere=told.append).run(Squares(), [0, 4, 8, 12], NeverCancelled())
+    assert next(run) == (0, 0)
+    assert told == [1.25]
+    assert next(run) == (12, 144)
+    assert set(told[1:]) == {0.25}

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, column, select, table, text
 from ktrdr.errors import DatabaseTooNew
 from ktrdr.operations.store.database import Database
 
-HEAD = "0009"
+HEAD = "0010"
 MIGRATIONS = Path(__file__).parent
 _UPGRADE_LOCK = 0x6B74_7264_72  # "ktrdr": any number that PostgreSQL's other users do not lock
 _version = table("alembic_version", column("version_num"))

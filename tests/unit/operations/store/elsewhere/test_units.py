@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from ktrdr.errors import LeaseLost
 from ktrdr.operations.models import Claim
+from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.elsewhere.units import Terms
 from ktrdr.operations.store.store import Store
 from support.database import stores
@@ -31,11 +34,12 @@ def test_each_taker_gets_another_unit(store: Store, claim: Claim) -> None:
     store.hand_in(name, 8, TERMS, b"eight")
     store.hand_in(name, 8, TERMS, b"again")
     found = store.shared_units(name, TERMS)
-    assert [(each.number, each.taken, each.data, each.sound) for each in found] == [
-        (0, True, None, True),
-        (8, True, b"eight", True),
-        (16, True, None, True),
+    assert [(each.number, each.held, each.done, each.sound) for each in found] == [
+        (0, True, False, True),
+        (8, False, True, True),
+        (16, True, False, True),
     ]
+    assert [store.handed_in(name, number, TERMS) for number in (0, 8, 24)] == [None, b"eight", None]
     store.share(claim.lease, TERMS, offered=[16, 24], dropped=[8])
     assert [(each.number, each.open) for each in store.shared_units(name, TERMS)] == [
         (0, False),
@@ -50,7 +54,7 @@ def test_nothing_is_taken_or_handed_in_under_other_terms(store: Store, claim: Cl
     for other in (OTHERS, later):
         assert store.take_unit(name, other, stores.owner(1)) is None
         store.hand_in(name, 0, other, b"of other inputs")
-    assert [each.data for each in store.shared_units(name, TERMS)] == [None] * 3
+    assert [each.done for each in store.shared_units(name, TERMS)] == [False] * 3
     assert not any(each.sound for each in store.shared_units(name, later))
 
 
@@ -98,25 +102,87 @@ def test_a_restart_and_a_delete_leave_no_unit(store: Store, claim: Claim) -> Non
     assert stores.sql(store, "SELECT number FROM units") == []
 
 
-@pytest.mark.parametrize("column", ["data", "seal", "identity", "version", "owner"])
+def test_a_unit_is_given_out_again_once_its_lease_is_over(store: Store, claim: Claim) -> None:
+    name = claim.operation.id
+    first = stores.owner(1)
+    second = stores.owner(2)
+    assert [store.take_unit(name, TERMS, first) for _ in range(3)] == [0, 8, 16]
+    stores.sql(store, "UPDATE units SET lease_until = 0 WHERE number = 8")
+    assert [each.number for each in store.shared_units(name, TERMS) if each.open] == [8]
+    assert [each.id for each in store.helpable(ABLE, "0.1")] == [name]
+    assert store.take_unit(name, TERMS, second) == 8
+    with pytest.raises(LeaseLost, match="nobody asks this process for unit 8"):
+        store.beat_unit(name, 8, first, reached=0.5)
+    stores.sql(store, "UPDATE units SET lease_until = 0 WHERE number = 16")
+    assert store.beat_unit(name, 16, first, reached=0.5) is False
+    assert [each.reached for each in store.shared_units(name, TERMS)] == [0.0, 0.0, 0.5]
+    assert store.take_unit(name, TERMS, second) is None
+    store.hand_in(name, 16, TERMS, b"sixteen")
+    with pytest.raises(LeaseLost):
+        store.beat_unit(name, 16, first, reached=1.0)
+
+
+def test_a_taker_that_is_seen_to_be_dead_holds_nothing(store: Store, claim: Claim) -> None:
+    name = claim.operation.id
+    process = subprocess.Popen(["sleep", "60"])
+    gone = Owner.of_process(process.pid)
+    assert store.take_unit(name, TERMS, gone) == 0
+    assert store.take_unit(name, TERMS, stores.owner(2)) == 8
+    process.kill()
+    process.wait()
+    assert [each.held for each in store.shared_units(name, TERMS)] == [False, True, False]
+    assert store.take_unit(name, TERMS, stores.owner(2)) == 0
+
+
+def test_the_owner_takes_back_what_nobody_computes(store: Store, claim: Claim) -> None:
+    name = claim.operation.id
+    assert store.take_unit(name, TERMS, stores.owner(2)) == 0
+    assert [store.take_back_unit(claim.lease, TERMS) for _ in range(3)] == [8, 16, None]
+    assert [each.number for each in store.shared_units(name, TERMS)] == [0]
+    stores.lapse(store, name)
+    assert stores.claim_next(store, stores.owner(3)) is not None
+    with pytest.raises(LeaseLost):
+        store.take_back_unit(claim.lease, TERMS)
+
+
+def test_a_taker_learns_of_the_end(store: Store, claim: Claim) -> None:
+    name = claim.operation.id
+    me = stores.owner(1)
+    assert [store.take_unit(name, TERMS, me) for _ in range(2)] == [0, 8]
+    assert store.beat_unit(name, 0, me, reached=0.1) is False
+    stores.lapse(store, name)
+    assert store.beat_unit(name, 0, me, reached=0.1) is False  # the next owner books it
+    store.request_cancel(name)
+    assert store.beat_unit(name, 0, me, reached=0.1) is True
+
+
+@pytest.mark.parametrize("column", ["data", "seal", "identity", "version", "owner", "reached"])
 def test_a_damaged_row_counts_for_nothing(store: Store, claim: Claim, column: str) -> None:
     name = claim.operation.id
     for number in (0, 8):
         assert store.take_unit(name, TERMS, stores.owner(1)) == number
         store.hand_in(name, number, TERMS, b"rows")
-    odd = {"version": "9", "owner": "\udcff" if store_is_sqlite(store) else None}.get(column, b"odd")
+    text = "odd" if store_is_sqlite(store) else None
+    odd = {"version": "9", "owner": text, "reached": text}.get(column, b"odd")
     if odd is None:
-        pytest.skip("PostgreSQL keeps no such text")
+        pytest.skip("PostgreSQL keeps no such value")
     if column == "owner":
         stores.sql(store, "UPDATE units SET owner = CAST(x'ff' AS TEXT) WHERE number = 0")
     else:
         stores.sql(store, f"UPDATE units SET {column} = :odd WHERE number = 0", odd=odd)
-    assert [(each.number, each.sound) for each in store.shared_units(name, TERMS)] == [
-        (0, False),
-        (8, True),
-        (16, True),
-    ]
+    usable = [each.number for each in store.shared_units(name, TERMS) if each.sound and each.done]
+    assert [number for number in usable if store.handed_in(name, number, TERMS)] == [8]
     assert store.take_unit(name, TERMS, stores.owner(1)) == 16
+
+
+def test_a_taker_that_cannot_be_read_takes_nobody_else_away(store: Store, claim: Claim) -> None:
+    if not store_is_sqlite(store):
+        pytest.skip("PostgreSQL keeps no such text")
+    name = claim.operation.id
+    stores.sql(store, "UPDATE units SET owner = CAST(x'ff' AS TEXT) WHERE number = 0")
+    assert store.take_unit(name, TERMS, stores.owner(1)) == 8
+    assert store.take_back_unit(claim.lease, TERMS) == 16
+    assert [(each.number, each.sound) for each in store.shared_units(name, TERMS)] == [(0, False), (8, True)]
 
 
 def test_a_number_that_cannot_be_read_blinds_nothing(store: Store, claim: Claim) -> None:
