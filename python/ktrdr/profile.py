@@ -6,6 +6,7 @@ The profile is what decides the last bits of a score. A run resumes only under t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any, Final
@@ -32,6 +33,12 @@ def column_profile() -> dict[str, Any]:
     return {
         "numpy": np.__version__,
         "numpy_dispatch": [*simd.get("baseline", []), *simd.get("found", [])],
-        "polars": version("polars"),
-        "talib": version("TA-Lib"),
+        "polars": library_version("polars"),
+        "talib": library_version("TA-Lib"),
     }
+
+
+@cache
+def library_version(library: str) -> str:
+    """Returns the version of an installed library; its metadata are read once, which takes a millisecond."""
+    return version(library)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
-from importlib.metadata import version
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from ktrdr.backtesting.inputs.config import BacktestConfig
 from ktrdr.backtesting.inputs.model_bundle import ModelBundle, Seen
 from ktrdr.feature_pipeline.matrix import FeatureMatrix
 from ktrdr.operations.registry import Explanation, explained
+from ktrdr.profile import library_version
 from ktrdr.simulation.result import RunResult
 from ktrdr.strategy.in_force import RuleInForce, rules_in_force
 from ktrdr.strategy.schema import Strategy
@@ -176,13 +176,7 @@ def _rule_warnings(config: BacktestConfig, features: FeatureMatrix) -> tuple[str
 
 def library_versions() -> dict[str, str]:
     """Returns the versions of the libraries that a result rests on, without importing any of them."""
-    return {name: _version(name) for name in ("torch", "numpy", "polars", "TA-Lib")}
-
-
-@cache
-def _version(library: str) -> str:
-    # Parsing the metadata of four libraries takes as long as a short run.
-    return version(library)
+    return {name: library_version(name) for name in ("torch", "numpy", "polars", "TA-Lib")}
 
 
 def _software() -> dict[str, Any]:
@@ -239,7 +233,8 @@ def _model_facts(bundle: ModelBundle, seen: Seen) -> dict[str, Any]:
 
 def _without_a_fill(simulation: RunResult, threshold: float) -> list[str]:
     """Returns how the decisions of a run without a fill ended: a researcher's first question."""
-    if simulation.fills.height:
+    # A fill opens a position, which is open or a trade. The frame of all fills is not made for this.
+    if simulation.metrics["trades"] or simulation.open_position is not None:
         return []
     decisions = simulation.decisions
     counts = decisions["decision"].value_counts(sort=True)

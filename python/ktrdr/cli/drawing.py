@@ -7,7 +7,10 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TextIO
+
+from rich.cells import cell_len
 
 from ktrdr.text import LEVELS
 
@@ -15,6 +18,7 @@ _UNLIMITED_WIDTH = 10_000
 _PADDING = 3  # blanks between two columns; one more before the first and after the last
 _COMMAND = re.compile(r"`[^`]*`|(?:\b[A-Z_]+=\S+ )?\bktrdr [^;,]*")
 _KEPT = "\0"
+_WORD = re.compile(r"\s*\S+\s*")
 _COLOURS = {"warning": "yellow", "missing": "yellow", "problem": "red"}
 
 
@@ -52,38 +56,82 @@ def draw_line(line: str, stream: TextIO | None = None, *, colour: str | None = N
 
 
 def draw_table(table: Table) -> None:
-    """Prints a table; on a terminal its longer cells are wrapped between words."""
-    from rich import box
-    from rich.cells import cell_len
+    """Prints a table; on a terminal its headings are bold, and longer cells are wrapped between words."""
+    if not sys.stdout.isatty():
+        # A pipe needs none of rich's colours, and rich's tables take longer to import than a month to trade.
+        head, body = table_lines(table, _UNLIMITED_WIDTH)
+        print(*head, *body, sep="\n")
+        return
     from rich.console import Console
-    from rich.table import Table as RichTable
 
     console = Console(highlight=False, markup=False)
-    width = console.width if sys.stdout.isatty() else _UNLIMITED_WIDTH
+    head, body = table_lines(table, console.width)
+    console.print("\n".join(head), style="bold", soft_wrap=True)
+    print(*body, sep="\n")
+
+
+def table_lines(table: Table, room: int) -> tuple[list[str], list[str]]:
+    """Returns a table as lines, those with its headings and those below them, for a width of ``room`` characters.
+
+    On a narrow terminal the lines overflow: a wrapped line can be copied, a word that was cut cannot.
+
+    >>> table_lines(Table(("name", "trades"), [("a", "12")]), 80)
+    (['', ' name   trades'], [' ─────────────', ' a      12', ''])
+    """
     columns = list(zip(table.headings, *table.rows, strict=True))
     words = [max((cell_len(word) for cell in column for word in cell.split()), default=1) for column in columns]
     whole = [max((cell_len(line) for cell in column for line in cell.split("\n")), default=1) for column in columns]
     edges = 2 + _PADDING * (len(columns) - 1)
-    widths = _fitting(words, whole, width - edges)
-    # On a narrow terminal the lines overflow: a wrapped line can be copied, a word that was cut cannot.
-    console.width = max(width, sum(widths) + edges)
-    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(table.headings))
-    for heading, least in zip(table.headings, widths, strict=True):
-        drawn.add_column(heading, width=least)
-    for row in table.rows:
-        drawn.add_row(*row)
-    with console.capture() as drawing:
-        console.print(drawn)
-    print("\n".join(line.rstrip() for line in drawing.get().split("\n")), end="")
+    widths = _fitting(words, whole, room - edges)
+    body = [line for row in table.rows for line in _row_lines(row, widths)]
+    if not any(table.headings):
+        return [""], [*body, ""]
+    rule = " " + _rule_mark() * (sum(widths) + edges - 2)
+    return ["", *_row_lines(table.headings, widths)], [rule, *body, ""]
+
+
+def _row_lines(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    """Returns the lines of a row, as many as its highest cell has."""
+    cells = [_cell_lines(cell, width) for cell, width in zip(row, widths, strict=True)]
+    blanks = " " * _PADDING
+    lines = []
+    for parts in zip_longest(*cells, fillvalue=""):
+        padded = (part + " " * (width - cell_len(part)) for part, width in zip(parts, widths, strict=True))
+        lines.append(f" {blanks.join(padded)}".rstrip())
+    return lines
+
+
+def _cell_lines(cell: str, width: int) -> list[str]:
+    """Returns a cell's lines, broken between words where they are wider than its column."""
+    lines = []
+    for line in cell.split("\n"):
+        begun = ""
+        for word in _WORD.findall(line):
+            if begun and cell_len(begun + word.rstrip()) > width:
+                lines.append(begun.rstrip())
+                begun = ""
+            begun += word
+        lines.append(begun.rstrip())
+    return lines
+
+
+def _rule_mark() -> str:
+    """Returns the character of the line below headings; another where standard output does not have it."""
+    return "─" if _has("─") else "-"
 
 
 def draws_curves() -> bool:
     """Returns True where standard output is a terminal that has the characters of a curve in one line."""
+    return sys.stdout.isatty() and _has(LEVELS)
+
+
+def _has(characters: str) -> bool:
+    """Returns True where standard output can write these characters."""
     try:
-        LEVELS.encode(sys.stdout.encoding or "ascii")
+        characters.encode(sys.stdout.encoding or "utf-8")  # a stream in memory has none, and takes every character
     except UnicodeEncodeError:
         return False
-    return sys.stdout.isatty()
+    return True
 
 
 def _fitting(words: Sequence[int], whole: Sequence[int], room: int) -> list[int]:

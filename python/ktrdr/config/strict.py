@@ -69,6 +69,12 @@ class Strict(BaseModel):
         raise ValidationError.from_exception_data(cls.__name__, problems)
 
 
+class Part(Strict):
+    """Base of models that mostly serve inside others: each is built when it first validates something by itself."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
 def _refused_keys(model: type[Strict], data: Mapping[Any, Any]) -> dict[str, PydanticCustomError]:
     fields = keys_of(model)
     seen: dict[str, str] = {}

@@ -20,13 +20,13 @@ from ktrdr.config.merge import merge
 from ktrdr.config.notice import Notice
 from ktrdr.config.place import Place
 from ktrdr.config.plain import plain
-from ktrdr.config.strict import ModelT, Strict, reject, validate
+from ktrdr.config.strict import ModelT, Part, reject, validate
 from ktrdr.errors import ConfigMissing, ConfigRange
 
 CHOICES = frozenset({"sizing", "slippage", "stop_loss", "take_profit", "trailing_stop"})
 
 
-class CashFraction(Strict):
+class CashFraction(Part):
     """Sizing that spends a fraction of the cash, commission included."""
 
     kind: Literal["cash_fraction"] = "cash_fraction"
@@ -35,28 +35,28 @@ class CashFraction(Strict):
     ]
 
 
-class EquityFraction(Strict):
+class EquityFraction(Part):
     """Sizing that holds a fraction of equity, up to the leverage limit."""
 
     kind: Literal["equity_fraction"] = "equity_fraction"
     fraction: Annotated[Positive, about("notional of an entry as a share of equity, at most max_leverage", "rate")]
 
 
-class FixedQuantity(Strict):
+class FixedQuantity(Part):
     """Sizing that trades the same quantity every time."""
 
     kind: Literal["fixed_quantity"] = "fixed_quantity"
     quantity: Annotated[Positive, about("quantity of every entry", "units")]
 
 
-class FixedNotional(Strict):
+class FixedNotional(Part):
     """Sizing that trades the same notional every time, in account currency."""
 
     kind: Literal["fixed_notional"] = "fixed_notional"
     notional: Annotated[Positive, about("notional of every entry", "account currency")]
 
 
-class VolatilityTarget(Strict):
+class VolatilityTarget(Part):
     """Sizing that aims at an ``annual`` volatility (a rate), measured over ``window`` close-to-close returns."""
 
     kind: Literal["volatility_target"] = "volatility_target"
@@ -71,7 +71,7 @@ Sizing = Annotated[
 ]
 
 
-class OneOf(Strict):
+class OneOf(Part):
     """A choice between keys of which exactly one is given."""
 
     @model_validator(mode="after")
@@ -86,7 +86,7 @@ class OneOf(Strict):
         return self
 
 
-class Commission(Strict):
+class Commission(Part):
     """Commission of a fill: max(minimum, rate x notional + per_unit x quantity + per_fill)."""
 
     rate: Annotated[Rate, about("share of the notional of a fill", "rate")] = 0.001
@@ -107,13 +107,13 @@ class Slippage(OneOf):
     ] = None
 
 
-class Spread(Strict):
+class Spread(Part):
     """Half the spread, as a price difference; a bars column ``half_spread`` replaces it."""
 
     half: Annotated[NotNegative, about("half the spread; a column half_spread of the bars replaces it", "price")] = 0.0
 
 
-class Financing(Strict):
+class Financing(Part):
     """Annual rates on notional held over from bar to bar; positive is a cost."""
 
     long_rate: Annotated[
@@ -136,7 +136,7 @@ class ExitLevel(OneOf):
     atr: Annotated[Positive | None, about("distance from the entry in average true ranges", "ATR")] = None
 
 
-class Exits(Strict):
+class Exits(Part):
     """Levels and clocks that close a position without a signal."""
 
     stop_loss: Annotated[ExitLevel | None, about("level against the position that closes it")] = None
@@ -151,14 +151,14 @@ class Exits(Strict):
     atr_period: Annotated[Bars, about("period of the average true range of the levels", "bars")] = 14
 
 
-class Margin(Strict):
+class Margin(Part):
     """Limit of leverage, and the share of the entry margin at which a position is liquidated."""
 
     max_leverage: Annotated[float, Field(ge=1), about("greatest notional by equity at an entry", "ratio")] = 1.0
     maintenance: Annotated[Rate, about("share of the entry margin at which a position is liquidated", "rate")] = 0.5
 
 
-class Instrument(Strict):
+class Instrument(Part):
     """Steps of price and quantity, and the value of one point."""
 
     tick_size: Annotated[Positive | None, about("step of prices; prices of fills are rounded to it", "price")] = None
@@ -166,7 +166,7 @@ class Instrument(Strict):
     contract_multiplier: Annotated[Positive, about("value of one point of price for one unit", "quote currency")] = 1.0
 
 
-class ExecutionRules(Strict):
+class ExecutionRules(Part):
     """Rules that turn orders into fills, with their costs."""
 
     fill: Annotated[
@@ -237,7 +237,7 @@ class ExecutionRules(Strict):
         return rules
 
 
-class Filters(Strict):
+class Filters(Part):
     """Filters between a signal and an order; ``min_signal_separation`` is in hours."""
 
     min_signal_separation: Annotated[NotNegative, about("least time between a fill and the next decision", "hours")] = (
@@ -245,7 +245,7 @@ class Filters(Strict):
     )
 
 
-class DecisionRules(Strict):
+class DecisionRules(Part):
     """Decision rules of the core: the conditions under which a signal becomes an order."""
 
     confidence_threshold: Annotated[
@@ -262,7 +262,7 @@ class DecisionRules(Strict):
         return self.model_dump(mode="json")
 
 
-class MetricsRules(Strict):
+class MetricsRules(Part):
     """Periods of a year and the risk-free rate, for metrics."""
 
     periods_per_year: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import sys
@@ -10,8 +11,12 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table as RichTable
 
-from ktrdr.cli.drawing import _fitting, _wrapped
+from ktrdr.cli.drawing import Table, _fitting, _wrapped, table_lines
 from support.process.terminal import PACKAGES, at_terminal
 
 SENTENCE = (
@@ -86,3 +91,41 @@ def test_wrapping_moves_words_and_changes_none(words: list[str], width: int) -> 
     wrapped = _wrapped(line, width)
     assert wrapped.split() == line.split()
     assert all(len(part) <= width or " " not in part for part in wrapped.split("\n"))
+
+
+WORDS = st.lists(st.text("ab-", min_size=1, max_size=5), min_size=1, max_size=4).map(" ".join)
+CELLS = st.lists(WORDS, max_size=3).map("\n".join)
+
+
+def by_rich(table: Table, room: int) -> list[str]:
+    """The lines of the same table, drawn by rich in columns of the same widths."""
+    columns = list(zip(table.headings, *table.rows, strict=True))
+    words = [max((cell_len(word) for cell in column for word in cell.split()), default=1) for column in columns]
+    whole = [max((cell_len(line) for cell in column for line in cell.split("\n")), default=1) for column in columns]
+    edges = 2 + 3 * (len(columns) - 1)
+    widths = _fitting(words, whole, room - edges)
+    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(table.headings))
+    for heading, width in zip(table.headings, widths, strict=True):
+        drawn.add_column(heading, width=width)
+    for row in table.rows:
+        drawn.add_row(*row)
+    console = Console(file=io.StringIO(), width=sum(widths) + edges, markup=False, highlight=False)
+    with console.capture() as drawing:
+        console.print(drawn)
+    return [line.rstrip() for line in drawing.get().split("\n")[:-1]]
+
+
+@given(
+    st.integers(1, 3).flatmap(lambda count: st.lists(st.tuples(*[CELLS] * count), max_size=4)),
+    st.sampled_from(["", "equity"]),
+    st.sampled_from([10, 20, 10_000]),
+)
+def test_a_table_has_the_lines_of_a_rich_table(rows: list[tuple[str, ...]], heading: str, room: int) -> None:
+    table = Table((heading,) * (len(rows[0]) if rows else 1), rows)
+    head, body = table_lines(table, room)
+    assert [*head, *body] == by_rich(table, room)
+
+
+def test_wide_characters_take_two_columns() -> None:
+    _, body = table_lines(Table(("", ""), [("漢字", "x"), ("abc", "y")]), 80)
+    assert body == [" 漢字   x", " abc    y", ""]

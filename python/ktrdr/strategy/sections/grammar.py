@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from ktrdr.config.fields import Positive
-from ktrdr.config.strict import Strict, reject
+from ktrdr.config.strict import Part, reject
 from ktrdr.errors import ConfigMissing, ConfigRange, ConfigUnknownKey
 from ktrdr.strategy.rules import DecisionRules, Filters
 
@@ -26,7 +26,7 @@ def _version_text(value: object) -> Any:
     return "3.0" if not isinstance(value, bool | str) and value == 3 else value
 
 
-class SymbolsFile(Strict):
+class SymbolsFile(Part):
     """Symbols that a net is trained on."""
 
     mode: Literal["single", "multi_symbol"]
@@ -46,7 +46,7 @@ class SymbolsFile(Strict):
         return self
 
 
-class TimeframesFile(Strict):
+class TimeframesFile(Part):
     """Timeframes that a strategy reads, and the base timeframe, whose bars it decides on."""
 
     mode: Literal["single", "multi_timeframe"]
@@ -75,14 +75,14 @@ class TimeframesFile(Strict):
         return self
 
 
-class DateRangeFile(Strict):
+class DateRangeFile(Part):
     """Training dates; the end date is included."""
 
     start: str | None = None
     end: str | None = None
 
 
-class DatesFile(Strict):
+class DatesFile(Part):
     """Dates of ``training_data``, in one of two places."""
 
     date_range: DateRangeFile | None = None
@@ -109,7 +109,7 @@ def _all_is_none(value: object) -> Any:
     return None if value == "all" else value
 
 
-class InputFile(Strict):
+class InputFile(Part):
     """One entry of ``nn_inputs``; timeframes None means ``all``."""
 
     fuzzy_set: str | None = None
@@ -131,7 +131,7 @@ class FiltersFile(Filters):
     volume_filter: Any = None
 
 
-class CostModel(Strict):
+class CostModel(Part):
     """The edge that a predicted return must exceed to become a signal: the product of the two."""
 
     round_trip_cost: Positive = 0.003
@@ -147,7 +147,7 @@ class DecisionsFile(DecisionRules):
     cost_model: CostModel = CostModel()
 
 
-class ContextFile(Strict):
+class ContextFile(Part):
     """An external series, as described by its provider."""
 
     provider: str
@@ -160,7 +160,7 @@ class ContextFile(Strict):
     report: str | None = None
 
 
-class StrategyFile(Strict):
+class StrategyFile(Part):
     """The top level; sections with their own resolver stay plain here."""
 
     name: Annotated[str, Field(pattern=STRATEGY_NAME)]

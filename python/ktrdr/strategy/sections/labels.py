@@ -11,11 +11,11 @@ from pydantic import AliasChoices, Field
 from ktrdr.config.fields import Bars, Positive
 from ktrdr.config.notice import NO_EFFECT, Notice
 from ktrdr.config.place import Place
-from ktrdr.config.strict import Strict
+from ktrdr.config.strict import Part
 from ktrdr.config.variants import Variants
 
 
-class ZigzagLabels(Strict):
+class ZigzagLabels(Part):
     """Legs between confirmed pivots of the closes."""
 
     source: Literal["zigzag"] = "zigzag"
@@ -23,14 +23,14 @@ class ZigzagLabels(Strict):
     label_lookahead: Bars | None = None
 
 
-class ForwardReturnLabels(Strict):
+class ForwardReturnLabels(Part):
     """The return over the next ``horizon`` bars: a regression target."""
 
     source: Literal["forward_return"] = "forward_return"
     horizon: Bars = 20
 
 
-class TripleBarrierLabels(Strict):
+class TripleBarrierLabels(Part):
     """The first of two mirrored trades to reach its target."""
 
     source: Literal["triple_barrier"] = "triple_barrier"
@@ -43,7 +43,7 @@ class TripleBarrierLabels(Strict):
     compute_weights: bool = False
 
 
-class ContextLabels(Strict):
+class ContextLabels(Part):
     """Market direction classes; valid in a file, not trainable into trades."""
 
     source: Literal["context"] = "context"
@@ -52,7 +52,7 @@ class ContextLabels(Strict):
     bearish_threshold: float | None = None
 
 
-class RegimeLabels(Strict):
+class RegimeLabels(Part):
     """Market regime classes; valid in a file, not trainable into trades."""
 
     source: Literal["regime"] = "regime"

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 
 from ktrdr.config.faults import Faults
 from ktrdr.config.place import Place
-from ktrdr.config.strict import Strict, validate
+from ktrdr.config.strict import Part, validate
 from ktrdr.config.variants import Variants, keys_of_others
 from ktrdr.errors import ConfigRange, ConfigUnknownKey
 
@@ -24,7 +24,7 @@ Dropout = Annotated[float, Field(ge=0, lt=1)]
 Activation = Literal["relu", "tanh", "sigmoid", "leaky_relu"]
 
 
-class MlpArchitecture(Strict):
+class MlpArchitecture(Part):
     """Hidden layers of a feed-forward net."""
 
     hidden_layers: Annotated[list[Width], Field(max_length=8)] = [64, 32]  # noqa: RUF012  (pydantic copies it)
@@ -33,7 +33,7 @@ class MlpArchitecture(Strict):
     output_activation: Literal["softmax"] | None = None
 
 
-class RecurrentArchitecture(Strict):
+class RecurrentArchitecture(Part):
     """Layers of an LSTM or GRU over a window of bars."""
 
     sequence_length: Annotated[int, Field(ge=1, le=1_024)]
@@ -48,7 +48,7 @@ ARCHITECTURES: Variants = {"mlp": MlpArchitecture, "lstm": RecurrentArchitecture
 """The grammar of each kind of net; keys of another kind are refused, since the net would not be the one written."""
 
 
-class ModelFile(Strict):
+class ModelFile(Part):
     """The section ``model`` as written."""
 
     elsewhere: ClassVar[Mapping[str, str]] = {

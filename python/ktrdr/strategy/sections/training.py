@@ -13,7 +13,7 @@ from ktrdr.config.fields import NotNegative, Positive, Share
 from ktrdr.config.merge import merge
 from ktrdr.config.notice import NO_EFFECT, Notice
 from ktrdr.config.place import Place
-from ktrdr.config.strict import Strict, sound_keys, validate
+from ktrdr.config.strict import Part, sound_keys, validate
 from ktrdr.config.variants import Variants, keys_of_others
 from ktrdr.errors import ConfigRange
 from ktrdr.strategy.sections.labels import LABEL_SOURCES, LabelRules, LabelsFile, ZigzagLabels, resolve_labels
@@ -27,7 +27,7 @@ _REPLACED_WHOLE = frozenset(_CHOICES)
 _SPLITS = frozenset({"data_split", "validation_split"})
 
 
-class ReduceOnPlateau(Strict):
+class ReduceOnPlateau(Part):
     """Multiplies the learning rate by ``factor`` after ``patience`` epochs without a better validation loss."""
 
     type: Literal["reduce_on_plateau"] = "reduce_on_plateau"
@@ -35,7 +35,7 @@ class ReduceOnPlateau(Strict):
     patience: Annotated[int, Field(ge=0, le=10_000)] = 5
 
 
-class StepDecay(Strict):
+class StepDecay(Part):
     """Multiplies the learning rate by ``gamma`` every ``step_size`` epochs."""
 
     type: Literal["step"] = "step"
@@ -57,7 +57,7 @@ Scheduler = Annotated[
 ]
 
 
-class EarlyStopping(Strict):
+class EarlyStopping(Part):
     """Stops after ``patience`` epochs whose validation loss is not lower by more than ``min_delta``."""
 
     enabled: bool = True
@@ -65,7 +65,7 @@ class EarlyStopping(Strict):
     min_delta: NotNegative = 0.0
 
 
-class DataSplit(Strict):
+class DataSplit(Part):
     """Shares of the training span, in time order; they sum to 1."""
 
     train: Share = 0.7
@@ -73,7 +73,7 @@ class DataSplit(Strict):
     test: Share = TEST_SHARE
 
 
-class TrainingFile(Strict):
+class TrainingFile(Part):
     """The section ``training`` as written; None if the default depends on another key."""
 
     method: Literal["supervised"] = "supervised"
@@ -95,7 +95,7 @@ class TrainingFile(Strict):
     validation_split: Annotated[float, Field(gt=0, lt=1 - TEST_SHARE)] | None = None
 
 
-class TrainingRules(Strict):
+class TrainingRules(Part):
     """Rules of a training, defaults filled in; None means off, or a key of another loss."""
 
     labels: LabelRules
