@@ -5,7 +5,7 @@ use std::ops::Range;
 use prefetch_index::prefetch_index;
 
 use crate::error::{Error, Problem};
-use crate::market::bars::{Bars, LINE_BYTES};
+use crate::market::bars::{Bars, LINE_BYTES, LINE_VALUES};
 
 /// The input of a simulation: columns of one length.
 ///
@@ -82,8 +82,11 @@ impl<'a> Columns<'a> {
     /// Prefetches the cache lines of some rows. Rows beyond the end do no harm.
     pub(crate) fn prefetch(&self, rows: Range<usize>) {
         let Bars { timestamp, open, high, low, close, half_spread, atr, conversion_rate } = self.bars;
-        prefetch_lines(timestamp, &rows);
-        [open, high, low, close].into_iter().for_each(|column| prefetch_lines(column, &rows));
+        // One line of each column before the next of any: column after column is no faster than reading them.
+        for row in rows.clone().step_by(LINE_VALUES) {
+            prefetch_index(timestamp, row);
+            [open, high, low, close].into_iter().for_each(|column| prefetch_index(column, row));
+        }
         [half_spread, atr, conversion_rate].into_iter().flatten().for_each(|column| prefetch_lines(column, &rows));
         prefetch_lines(self.signals, &rows);
         if let Some(column) = self.confidence {
