@@ -297,13 +297,18 @@ def _simulated(
 ) -> RunResult:
     """Returns the result of a whole run; its rows per bar are made when somebody asks for them."""
     whole = partial(Simulation._begun, terms, timeframe=timeframe, conflicts=conflicts, checks_prices=checks_prices)
-    if is_pandas(given) or any(column.flags.writeable for column in given_columns(columns.bars).values()):
-        # Their owner may write into these bars before anybody asks.
-        return whole(columns)._finished()
     confidence = None if columns.confidence is None else columns.confidence.copy()
-    kept = WholeColumns(columns.bars, columns.signals.copy(), confidence)
+    kept = WholeColumns(_kept_bars(given, columns.bars), columns.signals.copy(), confidence)
     result = whole(kept, keeps_curve=False)._finished()
     return result.with_curve_from(lambda: whole(kept)._finished())
+
+
+def _kept_bars(given: BarTable | BarSeries, bars: BarSeries) -> BarSeries:
+    """Returns the bars, as a copy where their owner may write into them before anybody asks for rows per bar."""
+    columns = given_columns(bars)
+    if is_pandas(given) or any(column.flags.writeable for column in columns.values()):
+        return bars.over({name: column.copy() for name, column in columns.items()})
+    return bars
 
 
 def read_whole(
