@@ -7,7 +7,8 @@ on a grid that starts at row 0 of the feature matrix, the last one padded with z
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -20,6 +21,8 @@ from ktrdr.neural.runtime import run_state
 from ktrdr.profile import DEFAULT_THREADS
 
 Scores = NDArray[np.float32]
+_Fill = Callable[[NDArray[np.float32], int, NDArray[np.float32]], NDArray[np.bool_] | None]
+"""Fills a block with rows of a matrix from one on, and returns a mask of the undefined ones."""
 
 _HELD_SECONDS = 0.05
 """Time for which blocks are computed before torch's state is put back and the caller is given them.
@@ -51,7 +54,7 @@ def iter_scores(
     """
     stop = len(values) if stop_row is None else min(stop_row, len(values))
     rows = model.block_rows
-    block = _window_block if model.windowed else _row_block
+    fill: _Fill = partial(_window_block, _undefined_rows(values)) if model.windowed else _row_block
     buffer = zeros(model, rows)
     # the grid begins at row 0 whatever row is wanted first, so that a row always has the same slot
     start = first_row // rows * rows
@@ -60,7 +63,7 @@ def iter_scores(
         with run_state(threads):  # put back before the caller sees the blocks
             until = time.monotonic() + _HELD_SECONDS
             while start < stop and (not found or time.monotonic() < until):
-                undefined = block(values, start, buffer.numpy())
+                undefined = fill(values, start, buffer.numpy())
                 scores = forward(model, buffer, scale)
                 if undefined is not None:
                     scores[undefined] = np.nan
@@ -99,8 +102,14 @@ def infer_row(
 
 
 def zeros(model: BaseNeuralModel, rows: int) -> torch.Tensor:
-    """Returns a block of that many rows of zeros on the CPU, float32 whatever torch's defaults are."""
-    return torch.zeros(model.input_shape(rows), dtype=torch.float32, device="cpu")
+    """Returns a block of that many rows of zeros on the CPU, float32 whatever torch's defaults are.
+
+    Windows lie in memory step after step, as recurrent layers read them: those would copy another order first.
+    """
+    rows_first = model.input_shape(rows)
+    in_memory = (rows_first[1], rows_first[0], rows_first[2]) if model.windowed else rows_first
+    block = torch.zeros(in_memory, dtype=torch.float32, device="cpu")
+    return block.transpose(0, 1) if model.windowed else block
 
 
 def forward(model: BaseNeuralModel, buffer: torch.Tensor, scale: float = 1.0) -> Scores:
@@ -127,14 +136,17 @@ def _row_block(values: NDArray[np.float32], start: int, buffer: NDArray[np.float
     return undefined
 
 
-def _window_block(values: NDArray[np.float32], start: int, buffer: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+def _window_block(
+    bad: NDArray[np.bool_], values: NDArray[np.float32], start: int, buffer: NDArray[np.float32]
+) -> NDArray[np.bool_] | None:
     """Fills the buffer with the windows that end at rows from ``start`` on; returns a mask of the undefined ones.
 
-    Rows before the first whole window are undefined.
+    ``bad`` marks the undefined rows of ``values``. Rows before the first whole window are undefined too.
     """
     length = buffer.shape[1]
     first = max(start - length + 1, 0)
     rows = values[first : start + len(buffer)]
+    bad_rows = bad[first : start + len(buffer)]
     lead = first - (start - length + 1)  # rows that the first windows lack
     count = min(len(values) - start, len(buffer))
     if lead:
@@ -144,12 +156,11 @@ def _window_block(values: NDArray[np.float32], start: int, buffer: NDArray[np.fl
     windows = np.lib.stride_tricks.as_strided(rows, (count, *buffer.shape[1:]), (step, step, item), writeable=False)
     np.copyto(buffer[:count], windows)
     buffer[count:] = 0.0
-    if lead == 0 and _all_finite(rows):
+    if lead == 0 and not bad_rows.any():
         return None
-    bad = _undefined_rows(rows)
-    bad[:lead] = True
+    bad_rows = np.concatenate([np.ones(lead, np.bool_), bad_rows])
     undefined = np.zeros(len(buffer), np.bool_)
-    undefined[:count] = np.lib.stride_tricks.sliding_window_view(bad, length).any(axis=1)
+    undefined[:count] = np.lib.stride_tricks.sliding_window_view(bad_rows, length).any(axis=1)
     buffer[undefined] = 0.0
     return undefined
 
