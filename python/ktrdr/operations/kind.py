@@ -116,12 +116,14 @@ class Kind(SnapshotFormat, Protocol):
         tables: names that `table` accepts.
         unit: what its progress counts, in the plural.
         in_units: True for runs that are divided into units, which a cluster may compute.
+        every_core: True if a unit takes every core that its process may use, whatever the threads of the run.
     """
 
     name: str
     tables: Sequence[str] = ()
     unit: str = "bars"
     in_units: bool = False
+    every_core: bool = False
 
     def parse(self, spec: Json) -> object:
         """Returns the request that a spec holds; checks all that needs no data. Raises ``KtrdrError`` leaves."""

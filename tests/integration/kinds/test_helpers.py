@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ktrdr.analysis.sweep.request import SweepRequest
 from ktrdr.analysis.sweep.trials import rows_of
 from ktrdr.operations import sweep
@@ -23,6 +25,7 @@ GRID: Mapping[str, Any] = {
     "decisions.confidence_threshold": [round(0.34 + step / 1_000, 3) for step in range(300)],
     "execution.exits.stop_loss": [None, {"rate": 0.01}],
 }
+CORES = sorted(os.sched_getaffinity(0))
 CHUNKS = [(first, first + 4) for first in range(0, 600, 4)]
 SLOWLY = """
 import pathlib, sys, time
@@ -49,6 +52,7 @@ def helpers(store: Store) -> set[int]:
     return {parent_of(Owner.parse(owner).pid) for (owner,) in rows}
 
 
+@pytest.mark.skipif(len(CORES) < 2, reason="one core")
 def test_workers_share_a_sweep_whose_owner_is_killed(tmp_path: Path, postgresql_url: str) -> None:
     furnish(tmp_path / "data", 1_500, ("mlp",))
     whole = Store.open(f"sqlite:///{tmp_path / 'whole.db'}")
@@ -58,9 +62,9 @@ def test_workers_share_a_sweep_whose_owner_is_killed(tmp_path: Path, postgresql_
     place = Place(tmp_path / "data", postgresql_url, {"PYTHONPATH": paths})
     store = place.store()
     operation = store.submit("sweep", SweepRequest.of(FILE, "EURUSD", "1h", grid=GRID).to_spec(), threads=1)
-    with worker(place) as first:
+    with worker(place, core=CORES[0]) as first:
         assert _owner(store, operation) == first.pid
-        with worker(place) as second:
+        with worker(place, core=CORES[1]) as second:
             wait_for(lambda: second.pid in helpers(store), PATIENCE_S)
             saved = store.get(operation.id).generation
             kill(first)

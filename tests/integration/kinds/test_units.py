@@ -19,17 +19,22 @@ from ktrdr.analysis.walk_forward import foreground as walk_forwards
 from ktrdr.analysis.walk_forward.fold import FoldWork, stages_of
 from ktrdr.analysis.walk_forward.plan import Plan
 from ktrdr.analysis.walk_forward.request import WalkForwardRequest
+from ktrdr.analysis.walk_forward.shared import workers_of
 from ktrdr.backtesting.job.stored import ledger
 from ktrdr.control import CancellationToken
 from ktrdr.errors import Cancelled, ProfileMismatch, SnapshotCorrupt
 from ktrdr.operations import resume, sweep
 from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Capability, Claim
+from ktrdr.operations.pool.identity import WorkerHere
 from ktrdr.operations.running.cancellation import Token
+from ktrdr.operations.running.children import parent_of
 from ktrdr.operations.running.foreground import claim_for_resume
 from ktrdr.operations.running.io import RunIO
+from ktrdr.operations.store.elsewhere.written import encoded
 from ktrdr.operations.store.store import Store
 from ktrdr.operations.units.local import Unit, Work
+from ktrdr.operations.units.workers import Workers
 from support.inputs import worlds
 from support.process.processes import Place, furnish
 from support.process.walk_forwards import expected_in, placed
@@ -176,3 +181,27 @@ def test_a_node_with_other_numbers_computes_nothing(desk: tuple[Place, Store], m
     other = replace(work, capabilities={"training": Capability({"cpu": "another"}, 1)})
     with pytest.raises(ProfileMismatch, match="profile cpu: a node computes with another numeric profile"):
         other.unit(0)
+
+
+def test_a_fold_counts_only_in_the_data_folder_that_has_its_net(desk: tuple[Place, Store], tmp_path: Path) -> None:
+    place, store = desk
+    other = placed(tmp_path / "other", place.url).folder
+    claim = begun(store)
+    plan = Plan.of(WalkForwardRequest.of_spec(claim.operation.spec), 1, place.folder)
+    data = encoded(FoldWork.of(claim.operation, plan, place.folder).unit(1))
+    here, there = (_helped(claim, store, plan, folder) for folder in (place.folder, other))
+    assert here.terms != there.terms
+    assert [part.stage for part in here.decode(1, data)] == stages_of(2)
+    with pytest.raises(ValueError, match="0"):
+        here.decode(0, data)
+    with pytest.raises(ValueError, match="its net is not in this data folder"):
+        there.decode(1, data)
+    FoldWork.of(claim.operation, plan, other).unit(0)  # its net gets the same name
+    with pytest.raises(ValueError, match="another net has its name"):
+        there.decode(1, data)
+
+
+def _helped(claim: Claim, store: Store, plan: Plan, folder: Path) -> Workers:
+    io = RunIO(store, data_dir=folder)
+    with parent_of(claim, io, stages_of(1)) as (_, parts):
+        return workers_of(claim, io, plan, WorkerHere("mine", ""), parts)

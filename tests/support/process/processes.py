@@ -140,10 +140,20 @@ def furnish(folder: Path, n_bars: int = 30_000, kinds: Sequence[str] = ("mlp",))
 
 
 @contextmanager
-def worker(place: Place, slots: int = 1, log: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker process; killed on the way out if it has not left. ``log``: where it and its children say things."""
+def worker(
+    place: Place, slots: int = 1, log: Path | None = None, core: int | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker process; killed on the way out if it has not left.
+
+    ``log``: where it and its children say things. ``core``: the one that they run on.
+    """
+    mine = os.sched_getaffinity(0)
     with nullcontext() if log is None else log.open("ab") as stderr:
-        process = subprocess.Popen([sys.executable, "-c", WORKER, str(slots)], env=place.environment, stderr=stderr)
+        os.sched_setaffinity(0, mine if core is None else {core})
+        try:
+            process = subprocess.Popen([sys.executable, "-c", WORKER, str(slots)], env=place.environment, stderr=stderr)
+        finally:
+            os.sched_setaffinity(0, mine)
     try:
         yield process
     finally:

@@ -27,6 +27,7 @@ class SweepKind(DeferredKind):
     tables = ("scenarios",)
     unit = "scenarios"
     in_units = True
+    every_core = True
 
     def capability(self) -> Capability:
         """Returns the numeric profile of the scores, and the engine's semantics version; imports torch."""

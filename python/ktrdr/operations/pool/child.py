@@ -98,6 +98,7 @@ def start_log() -> None:
     file = log_file()
     handler = logging.StreamHandler() if file is None else WatchedFileHandler(file, encoding="utf-8")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", handlers=[handler])
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # a helper makes a scratch database for each fold
 
 
 def leave(code: int) -> NoReturn:

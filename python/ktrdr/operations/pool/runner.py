@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from ktrdr._version import __version__
 from ktrdr.operations import KINDS
+from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Capability, Operation, Status
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.pool import identity
@@ -231,7 +232,7 @@ class Runner:
         stamp = identity.data_stamp(data_root())
         for shared in self._store.helpable(self._able(), __version__):
             mine = any(child.owner == shared.owner for child in self._children)
-            if not mine and self._unhelped.get(shared.id) != stamp and self._fits(shared):
+            if not mine and self._unhelped.get(shared.id) != stamp and self._fits(shared) and _adds_cores(shared):
                 self._spawn(shared.threads, helps=shared.id)
                 break
 
@@ -359,3 +360,14 @@ class Runner:
             child.ended.set()
         log.info("%s ends", self.worker_id)
         self._store.unregister(self.worker_id)
+
+
+def _adds_cores(shared: Operation) -> bool:
+    """Returns False where a helper could only take cores that the owner of an operation keeps busy by itself."""
+    owner = shared.owner
+    if owner is None or not kind_of(shared.kind).every_core or not owner.same_place(Owner.me()):
+        return True
+    try:
+        return not os.sched_getaffinity(0) <= os.sched_getaffinity(owner.pid)
+    except ProcessLookupError:
+        return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ktrdr._version import __version__
+from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Claim
 from ktrdr.operations.owner import Owner
 from ktrdr.operations.pool.child import DONE, NOTHING
@@ -112,3 +114,18 @@ def test_a_helper_finishes_its_unit_for_the_run_that_waits(pool: Pool, shared: C
     pool._slots = 2
     assert pool.look() == [name, None]
     assert not pool._children[0].killed
+
+
+def test_no_helper_takes_the_cores_of_the_owner(pool: Pool, shared: Claim, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The owner is a process of this machine, first on all cores that this worker may use, then without one of them."""
+    cores = os.sched_getaffinity(0)
+    if len(cores) == 1:
+        pytest.skip("one core")
+    monkeypatch.setattr(type(kind_of("backtest")), "every_core", True)
+    with subprocess.Popen(["sleep", "60"]) as process:
+        owner = Owner.of_process(process.pid)
+        stores.sql(pool._store, "UPDATE operations SET owner = :owner", owner=owner.text)
+        assert pool.look() == []
+        os.sched_setaffinity(process.pid, cores - {min(cores)})
+        assert pool.look() == [shared.operation.id]
+        process.kill()
