@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,6 +28,20 @@ def test_nothing_is_walked_while_the_program_loads(usual: tuple[int, int, int]) 
     loaded = [[number] for number in range(100 * usual[0])]
     assert [generation["collections"] for generation in gc.get_stats()] == before
     assert len(loaded) == 100 * usual[0]
+
+
+START = """
+import gc
+from ktrdr.cli.collector import wait_while_loading
+wait_while_loading()
+before = gc.get_stats()
+import ktrdr.cli.runs.foreground, ktrdr.neural.runtime, ktrdr.backtesting.inputs.request
+assert gc.get_stats() == before, gc.get_count()
+"""
+
+
+def test_a_start_makes_fewer_objects_than_the_collector_waits_for() -> None:
+    subprocess.run([sys.executable, "-c", START], check=True, timeout=120)
 
 
 def test_a_run_collects_as_usual_and_leaves_alone_what_was_loaded(
