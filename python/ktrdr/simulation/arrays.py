@@ -34,6 +34,9 @@ from ktrdr.simulation.stream import SimulationStream
 from ktrdr.strategy.rule_mappings import Decisions, DecisionsMapping, Execution, ExecutionMapping, Metrics
 from ktrdr.time import Timeframe
 
+_READ_LATER = frozenset({"timestamp", "close", "conversion_rate"})
+"""Columns of bars that the frames of rows per bar are rebuilt from."""
+
 
 def simulate(
     bars: BarTable | BarSeries,
@@ -297,18 +300,16 @@ def _simulated(
 ) -> RunResult:
     """Returns the result of a whole run; its rows per bar are made when somebody asks for them."""
     whole = partial(Simulation._begun, terms, timeframe=timeframe, conflicts=conflicts, checks_prices=checks_prices)
+    given_bars = given_columns(columns.bars)
+    if is_pandas(given) or any(column.flags.writeable for column in given_bars.values()):
+        # Their owner may write into them before anybody asks: rows come at once, over a copy of what rebuilds them.
+        own = {name: column.copy() for name, column in given_bars.items() if name in _READ_LATER}
+        bars = columns.bars.over({**given_bars, **own})
+        return whole(WholeColumns(bars, columns.signals, columns.confidence))._finished()
     confidence = None if columns.confidence is None else columns.confidence.copy()
-    kept = WholeColumns(_kept_bars(given, columns.bars), columns.signals.copy(), confidence)
+    kept = WholeColumns(columns.bars, columns.signals.copy(), confidence)
     result = whole(kept, keeps_curve=False)._finished()
     return result.with_curve_from(lambda: whole(kept)._finished())
-
-
-def _kept_bars(given: BarTable | BarSeries, bars: BarSeries) -> BarSeries:
-    """Returns the bars, as a copy where their owner may write into them before anybody asks for rows per bar."""
-    columns = given_columns(bars)
-    if is_pandas(given) or any(column.flags.writeable for column in columns.values()):
-        return bars.over({name: column.copy() for name, column in columns.items()})
-    return bars
 
 
 def read_whole(
