@@ -30,8 +30,8 @@ _Done = TypeVar("_Done")
 _LOOK_S: Final = 0.5
 _WATCH_S: Final = 0.5
 """Seconds between two looks while a long unit is computed here."""
-_SLOWER: Final = 2.0
-"""Times the longest unit of this process that it waits for a living taker: a slow one never slows a run down much."""
+_SLOWER: Final = 1.25
+"""Times the longest unit of this process that a living taker has: one as fast as this process is never overtaken."""
 _WORTH_S: Final = 10.0
 """Seconds of work below which nothing is offered: a helper needs some to load libraries, bars and net."""
 _AHEAD: Final = 2
@@ -106,6 +106,7 @@ class _Shared(Generic[Unit]):
         self._work = work
         self._missing = dict.fromkeys(numbers)  # in order, and quick to look up
         self._rows: dict[int, SharedUnit] = {}
+        self._held_since_s: dict[int, float] = {}
         self._spoilt: set[int] = set()
         self._pace = _Pace()
         self._looked_at_s = -1e9
@@ -140,7 +141,6 @@ class _Shared(Generic[Unit]):
             except ValueError:
                 self._spoilt.add(number)
                 continue
-            self._pace.found()
             yield number, unit
             del self._missing[number]
             self._tell()
@@ -157,7 +157,7 @@ class _Shared(Generic[Unit]):
     def _next(self) -> int | None:
         """Returns the unit to compute here: one that is not shared, else one that nobody computes.
 
-        If others compute all that is missing, one of those once this process has waited for long; None before.
+        If others compute all that is missing, one that takes longer there than here; None before.
         """
         alone = next((number for number in self._missing if number not in self._rows), None)
         if alone is not None:
@@ -167,8 +167,9 @@ class _Shared(Generic[Unit]):
         if taken is not None:
             self._rows.pop(taken, None)
             return taken if taken in self._missing else None
-        held = next((number for number in self._missing if not self._rows[number].done), None)
-        return held if self._pace.has_waited() else None
+        now_s = time.monotonic()
+        held = ((number, now_s - self._held_since_s.get(number, now_s)) for number in self._missing)
+        return next((number for number, seconds in held if self._pace.would_be_done(seconds)), None)
 
     def _is_due(self) -> bool:
         """Returns True if it is time for a look, or if nothing is left but what is shared."""
@@ -209,6 +210,8 @@ class _Shared(Generic[Unit]):
         self._spoilt.difference_update(dropped)
         self._rows |= {number: SharedUnit(number, held=False, done=False, sound=True) for number in offered}
         self._looked_at_s = time.monotonic()
+        held = [number for number, row in self._rows.items() if row.held]
+        self._held_since_s = {number: self._held_since_s.get(number, self._looked_at_s) for number in held}
         self._tell()
 
     def _tell(self) -> None:
@@ -223,7 +226,7 @@ class _Shared(Generic[Unit]):
         """Returns units to offer, from the far end: this process computes from the near one."""
         each_s = self._pace.each_s()
         alone = [number for number in self._missing if number not in self._rows and number != self._pace.number]
-        if not each_s or len(alone) * each_s < _WORTH_S:
+        if not each_s or len(alone) * each_s - self._pace.current_s() < _WORTH_S:
             return ()
         ahead = min(max(_AHEAD, round(2 * _LOOK_S / each_s)), _MOST_AHEAD)
         wanted = ahead * self._patiently(self._place.helpers, patience_s)
@@ -235,7 +238,7 @@ class _Shared(Generic[Unit]):
 
 
 class _Pace:
-    """The time that units take in this process, and the time for which it has had none to compute."""
+    """The time that units take in this process."""
 
     def __init__(self) -> None:
         self.number: int | None = None
@@ -243,13 +246,11 @@ class _Pace:
         self._computed = 0
         self._longest_s = 0.0
         self._begun_at_s = 0.0
-        self._idle_at_s: float | None = None
 
     def begin(self, number: int) -> None:
         """Notes the begin of a unit."""
         self.number = number
         self._begun_at_s = time.monotonic()
-        self._idle_at_s = None
 
     def end(self) -> None:
         """Notes the end of the unit, which is stored too."""
@@ -259,9 +260,9 @@ class _Pace:
         self._longest_s = max(self._longest_s, took_s)
         self._computed += 1
 
-    def found(self) -> None:
-        """Notes that another process has handed in a unit."""
-        self._idle_at_s = None
+    def current_s(self) -> float:
+        """Returns the seconds that a unit has taken so far, after the first one has shown how long one takes."""
+        return time.monotonic() - self._begun_at_s if self._computed and self.number is not None else 0.0
 
     def each_s(self) -> float:
         """Returns the mean seconds of a unit; those that the first one has taken so far before its end."""
@@ -273,10 +274,6 @@ class _Pace:
         """Returns the time to the next look of a process that has none to compute; short units are soon there."""
         return min(max(self._longest_s / 8, _LOOK_S / 10), _LOOK_S)
 
-    def has_waited(self) -> bool:
-        """Returns True once this process has waited for as long as it would have taken itself, and longer."""
-        if not self._computed:
-            return False
-        now_s = time.monotonic()
-        self._idle_at_s = self._idle_at_s or now_s
-        return now_s - self._idle_at_s > _SLOWER * self._longest_s
+    def would_be_done(self, seconds: float) -> bool:
+        """Returns True if this process would have computed any unit in that time; False before it has computed one."""
+        return bool(self._computed) and seconds > _SLOWER * self._longest_s
