@@ -64,6 +64,7 @@ def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
 def shared(pool: Pool) -> Claim:
     """An operation that another worker runs and shares."""
     claim = stores.running(pool._store)
+    stores.save(pool._store, claim.lease, 4)
     pool._store.share(claim.lease, TERMS, offered=[0])
     return claim
 

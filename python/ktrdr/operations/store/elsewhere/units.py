@@ -170,10 +170,11 @@ def hand_in(connection: Connection, operation_id: str, number: int, terms: Terms
 def helpable(connection: Connection, capabilities: Capabilities | None, version: str) -> list[Operation]:
     """Returns the running operations with units that nobody computes, oldest submission first.
 
-    Left out are those that were started under other numbers, and units of another version of this package.
+    Left out are those that were started under other numbers, those whose inputs no save has named yet, and units of
+    another version of this package.
     """
     offered = exists().where(units.c.operation_id == operations.c.id, units.c.version == version, *_OPEN)
-    wanted = (*_RUNS, offered, *suits(capabilities))
+    wanted = (*_RUNS, operations.c.identity.is_not(None), offered, *suits(capabilities))
     rows = connection.execute(select_operation().where(*wanted).order_by(operations.c.seq))
     return [found for found in map(operation_of, rows) if found.status is Status.RUNNING]
 
