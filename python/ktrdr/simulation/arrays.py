@@ -12,7 +12,7 @@ from ktrdr.arguments import INITIAL_CAPITAL
 from ktrdr.data.bars import BarSeries, check_rows, has_sound_volume
 from ktrdr.data.frames import BarTable, is_pandas
 from ktrdr.data.units import require_ns
-from ktrdr.errors import KtrdrError
+from ktrdr.errors import IdentityMismatch, KtrdrError
 from ktrdr.numerics import numeric_state
 from ktrdr.simulation._run import SignalRun, begin, input_parts, timeframe_of
 from ktrdr.simulation.columns import WholeColumns, given_columns
@@ -308,8 +308,15 @@ def _simulated(
         return whole(WholeColumns(bars, columns.signals, columns.confidence))._finished()
     confidence = None if columns.confidence is None else columns.confidence.copy()
     kept = WholeColumns(columns.bars, columns.signals.copy(), confidence)
-    result = whole(kept, keeps_curve=False)._finished()
-    return result.with_curve_from(lambda: whole(kept)._finished())
+    stamps = kept.bars.timestamp
+    ends = stamps[0], stamps[-1]
+
+    def again() -> RunResult:
+        if ends != (stamps[0], stamps[-1]):
+            raise IdentityMismatch("the stamps have changed since the run", part="bars")
+        return whole(kept)._finished()
+
+    return whole(kept, keeps_curve=False)._finished().with_curve_from(again)
 
 
 def read_whole(

@@ -140,6 +140,7 @@ proptest! {
         match [run(fresh()), run(fresh().without_curve())] {
             [Ok(whole), Ok(lean)] => {
                 prop_assert_eq!(whole.decision_counts(), lean.decision_counts());
+                prop_assert_eq!(whole.marks_digest(), lean.marks_digest());
                 prop_assert_eq!(whole.ledger().decisions.counts(), whole.decision_counts());
                 prop_assert_eq!(lean.ledger().rows()[2], 0);
                 prop_assert_eq!(lean.ledger().rows()[4], 0);

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use ktrdr_core::{
-    Columns, Decision, Field, LEDGER_SCHEMA, METRICS, PAGE_ROWS, Reason, RejectionReason, Rule, SEMANTICS,
+    Columns, Decision, Field, LEDGER_SCHEMA, METRICS, Membership, PAGE_ROWS, Reason, RejectionReason, Rule, SEMANTICS,
+    Undefined,
 };
-use ktrdr_core::{Membership, Undefined};
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict, PyTuple};
 

@@ -5,8 +5,7 @@
 //! Names and order derive from `LEDGER_SCHEMA`.
 
 use ktrdr_core::{ColumnMut, ColumnRef, LEDGER_SCHEMA, Ledger};
-use numpy::ndarray::ArrayView1;
-use numpy::{Element, IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1};
+use numpy::{Element, IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1, ndarray::ArrayView1};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 

@@ -53,8 +53,7 @@ impl Simulation {
         let taken: Option<Vec<u8>> = ledger.get_item("taken")?.map(|taken| taken.extract()).transpose()?;
         let ledger = ledger::read(ledger)?;
         let saved = || Saved::restore(&snapshot.header, snapshot.payload.clone(), ledger, taken.as_deref());
-        let restored = py.detach(saved);
-        restored.map(|(saved, parts)| (Self { saved }, parts)).map_err(|error| raise(py, &error))
+        py.detach(saved).map(|(saved, parts)| (Self { saved }, parts)).map_err(|error| raise(py, &error))
     }
 
     /// Returns a copy of a restored run with its bars from row 0 on at hand.
@@ -154,9 +153,8 @@ impl Simulation {
     #[pyo3(signature = (name, first=0))]
     fn table<'py>(slf: &Bound<'py, Self>, name: &str, first: usize) -> PyResult<Bound<'py, PyDict>> {
         let run = &slf.borrow().saved.run;
-        let lender = run.ended().then(|| slf.as_any());
         let columns = run.view().columns(name, first).map_err(|error| raise(slf.py(), &error))?;
-        ledger::write(slf.py(), columns, lender)
+        ledger::write(slf.py(), columns, run.ended().then(|| slf.as_any()))
     }
 
     /// Returns cash, quantity and drawdown of the rows of the equity table from `first` on that have a bar in `bars`.
@@ -195,6 +193,12 @@ impl Simulation {
         let ledger = stored.as_ref().map_or_else(|| run.view().whole(), Ok).map_err(|error| raise(py, &error))?;
         let hash = py.detach(|| result_hash(&run.spec().symbol, ledger, [fills, trades], times, &metrics));
         Ok(PyBytes::new(py, &hash))
+    }
+
+    /// Digest of the closes and conversion rates that this object has simulated.
+    #[getter]
+    fn marks_digest(&self) -> u64 {
+        self.saved.run.marks_digest()
     }
 
     /// Rules of the run as JSON.

@@ -52,7 +52,7 @@ def no_verbs(text: str) -> list[str]:
 @pytest.mark.parametrize("file", shipped_files(), ids=lambda file: str(file.relative_to(RUST)))
 def test_a_function_says_what_it_does(file: Path) -> None:
     getters = {"symbol", "rules", "next_bar", "last_ns", "ended", "equity", "row_counts", "position", "open_gross"}
-    getters |= {"timeframe_ns", "warmup_bars", "initial_capital"}
+    getters |= {"timeframe_ns", "warmup_bars", "initial_capital", "marks_digest"}
     properties = getters if file.name == "simulation.rs" and "py" in file.parts else set()
     assert [line for line in no_verbs(shipped(file)) if line.split(":")[0] not in properties] == []
 

@@ -114,6 +114,28 @@ def test_bars_that_changed_behind_a_table_are_noticed(factor: float) -> None:
         _ = result.equity
 
 
+@pytest.mark.parametrize("column", ["timestamp", "open", "high", "low", "close", "conversion_rate"])
+@pytest.mark.parametrize("row", [130, 299])
+def test_one_changed_value_behind_a_frame_is_noticed_or_changes_nothing(column: str, row: int) -> None:
+    frame = market()
+    arrays = {name: np.array(frame[name].to_physical().to_numpy()) for name in frame.columns}
+    bars = pl.DataFrame(arrays)
+    if not np.shares_memory(bars[column].to_numpy(), arrays[column]):
+        pytest.skip("this version of polars copies the column")
+    whole = ktrdr.simulate(market(), signals_for(), **RULES)
+    result = ktrdr.simulate(bars, signals_for(), **RULES)
+    if column == "timestamp":
+        arrays[column] += 1
+    else:
+        arrays[column][row] *= 1.0 + 1e-15
+    try:
+        unchanged = same(result, whole)
+    except IdentityMismatch as error:
+        assert "the bars have changed since the run" in str(error)
+    else:
+        assert unchanged and column in ("open", "high", "low")
+
+
 def test_a_result_is_one_line_to_look_at() -> None:
     run, early = partial_result()
     assert repr(early) == f"<RunResult: {early.brief}>"

@@ -48,6 +48,8 @@ pub struct Simulation {
     block_rows: usize,
     skips: bool,
     checks_prices: bool,
+    /// Digest of closes and conversion rates that this object has seen; no part of the run's state.
+    marks_digest: u64,
 }
 
 impl Simulation {
@@ -139,6 +141,7 @@ impl Simulation {
             block_rows: BLOCK_ROWS,
             skips: true,
             checks_prices: false,
+            marks_digest: 0,
         }
     }
 
@@ -265,6 +268,7 @@ impl Simulation {
         let half_spread = self.plan.execution().spread.half;
         let rows = Rows { bars, first_bar: self.next_bar as i64, previous: self.state.previous, half_spread };
         let ranges = BlockRanges::scan(columns, self.next_bar as usize, self.checks_prices)?;
+        self.marks_digest = ranges.digest.after(self.marks_digest);
         let first = rows.before(self.plan.first_bar);
         self.state.metrics.undefined(columns.rows(first, rows.len()).undefined());
         let chains = self.skips && self.plan.follows_signals() && bars.conversion_rate.is_none();
@@ -417,6 +421,13 @@ impl Simulation {
     #[must_use]
     pub fn ended(&self) -> bool {
         self.ended
+    }
+
+    /// Returns a digest of the closes and conversion rates that this object has simulated: the same ones, fed in the same
+    /// pieces, give the same number.
+    #[must_use]
+    pub fn marks_digest(&self) -> u64 {
+        self.marks_digest
     }
 
     /// Returns the equity at the last mark.

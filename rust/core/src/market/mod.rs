@@ -6,6 +6,7 @@
 //! * `audit`: the rules a bar must keep, with their codes and sentences
 //! * `bars`: columns of bars
 //! * `columns`: bars with the signal and the confidence known at each close
+//! * `digest`: whether two runs have seen the same closes
 //! * `rows`: one row, the row before it, and eight rows side by side
 //! * `sound`: the rules of many bars at once
 //! * `spacing`: the distance between stamps
@@ -13,6 +14,7 @@
 pub(crate) mod audit;
 pub(crate) mod bars;
 pub(crate) mod columns;
+pub(crate) mod digest;
 pub(crate) mod rows;
 pub(crate) mod sound;
 pub(crate) mod spacing;

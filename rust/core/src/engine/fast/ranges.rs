@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::lanes::{self, Extremes};
 use crate::market::bars::Bars;
 use crate::market::columns::Columns;
+use crate::market::digest::MarksDigest;
 use crate::market::sound::SoundPrices;
 
 /// Rows of a part: as many signals as a cache line holds, so that each line is asked for once.
@@ -38,6 +39,8 @@ pub(crate) struct BlockRanges<'a> {
     parts: Vec<RangePart>,
     /// Ranges of `PARTS_OF_COARSE` parts each; the parts after them are asked one by one.
     coarse: Vec<RangePart>,
+    /// Digest of closes and conversion rates.
+    pub digest: MarksDigest,
 }
 
 /// Minimum and maximum of the rows of a part, or of several parts.
@@ -60,6 +63,7 @@ impl<'a> BlockRanges<'a> {
         let mut parts = Vec::with_capacity(whole / PART_ROWS);
         let asks_ahead = !checks && has_many_signals(columns.signals);
         let mut sound = true;
+        let mut digest = MarksDigest::new();
         let scan = if checks { RangePart::scan::<true> } else { RangePart::scan::<false> };
         for row in (0..whole).step_by(PART_ROWS) {
             let part = columns.rows(row, row + PART_ROWS);
@@ -67,18 +71,20 @@ impl<'a> BlockRanges<'a> {
             if asks_ahead {
                 columns.prefetch(row + ROWS_AHEAD..row + ROWS_AHEAD + PART_ROWS);
             }
-            let (range, is_sound) = scan(&part.bars);
+            let (range, is_sound) = scan(&part.bars, &mut digest);
             parts.push(range);
             sound &= is_sound;
         }
         let rest = columns.rows(whole, rows);
         rest.check(first_row + whole)?;
+        digest.add_all(rest.bars.close);
+        columns.bars.conversion_rate.into_iter().for_each(|rates| digest.add_all(rates));
         if checks {
             let checked = columns.bars.check_prices(sound && rest.bars.has_sound_prices());
             checked.map_err(|error| error.in_rows_from(first_row))?;
         }
         let coarse = parts.chunks_exact(PARTS_OF_COARSE).map(RangePart::of_parts).collect();
-        Ok(Self { bars: columns.bars, parts, coarse })
+        Ok(Self { bars: columns.bars, parts, coarse, digest })
     }
 
     /// Returns the lowest low and the highest high of some rows.
@@ -126,7 +132,7 @@ impl RangePart {
     }
 
     /// Returns the ranges of a part, and true if its prices are sound or nobody asks.
-    fn scan<const CHECKS: bool>(bars: &Bars<'_>) -> (Self, bool) {
+    fn scan<const CHECKS: bool>(bars: &Bars<'_>, digest: &mut MarksDigest) -> (Self, bool) {
         let [open, high, low, close] = [bars.open, bars.high, bars.low, bars.close].map(|column| column.as_chunks().0);
         let mut range = Extremes::new(&low[0], &high[0]);
         let mut closes = Extremes::new(&close[0], &close[0]);
@@ -134,6 +140,7 @@ impl RangePart {
         for (((open, high), low), close) in open.iter().zip(high).zip(low).zip(close) {
             range.add(low, high);
             closes.add(close, close);
+            digest.add(close);
             if CHECKS {
                 sound.add(open, high, low, close);
             }
