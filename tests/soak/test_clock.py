@@ -127,6 +127,7 @@ def _saved_again(store: Store, before: Operation) -> Operation:
     return found
 
 
+@pytest.mark.soak
 def test_jumps_on_sqlite(folder: Path, clocks: list[Clock], sqlite_url: str, whole: BacktestResults) -> None:
     """Each process that writes into the file goes by its own clock."""
     tally: Counter[str] = Counter()
@@ -134,6 +135,7 @@ def test_jumps_on_sqlite(folder: Path, clocks: list[Clock], sqlite_url: str, who
     assert tally["workers killed"] == 1
 
 
+@pytest.mark.soak
 def test_jumps_of_postgresql(folder: Path, clocks: list[Clock], server: Server, whole: BacktestResults) -> None:
     """Leases are measured by the server's clock alone."""
     tally: Counter[str] = Counter()

@@ -85,10 +85,11 @@ def die_and_finish(place: Place, save: str, step: int, whole: Whole, tally: Coun
     store.close()
 
 
+@pytest.mark.soak
 def test_points_cover_the_save_from_encoding_to_acknowledgement(
     folder: Path, sqlite_url: str, tmp_path: Path, whole: Whole
 ) -> None:
-    """A child dies at two of them, in the middle of a save and of the last one; the soak has both databases."""
+    """A child dies at two of them, in the middle of a save and of the last; `test_kill_points` has both databases."""
     place = Place(folder, sqlite_url, EVERY_BLOCK)
     steps = points(place, tmp_path / "trace")
     middle = steps[str(MIDDLE)]

@@ -49,6 +49,7 @@ def sqlite(folder: Path, tmp_path: Path) -> Place:
 # PostgreSQL goes and comes back
 
 
+@pytest.mark.soak
 def test_postgresql_is_restarted(folder: Path, postgresql: Server, postgresql_url: str, whole: BacktestResults) -> None:
     """Once with a word to its clients, once without: the same process continues both times."""
     place = Place(folder, postgresql_url, OFTEN)

@@ -31,7 +31,7 @@ _LOOK_S: Final = 0.5
 _WATCH_S: Final = 0.5
 """Seconds between two looks while a long unit is computed here."""
 _SLOWER: Final = 1.25
-"""Times the longest unit of this process that a living taker has: one as fast as this process is never overtaken."""
+"""Times the longest unit of this process that a living taker has: enough for one that is as fast as this process."""
 _WORTH_S: Final = 10.0
 """Seconds of work below which nothing is offered: a helper needs some to load libraries, bars and net."""
 _AHEAD: Final = 2
