@@ -79,18 +79,17 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// Prefetches the cache lines of some rows. Rows beyond the end do no harm.
-    pub(crate) fn prefetch(&self, rows: Range<usize>) {
-        let Bars { timestamp, open, high, low, close, half_spread, atr, conversion_rate } = self.bars;
+    /// Prefetches the cache lines of some rows, stamps apart. Rows beyond the end do no harm.
+    pub(crate) fn prefetch(&self, rows: &Range<usize>) {
+        let Bars { timestamp: _, open, high, low, close, half_spread, atr, conversion_rate } = self.bars;
         // One line of each column before the next of any: column after column is no faster than reading them.
         for row in rows.clone().step_by(LINE_VALUES) {
-            prefetch_index(timestamp, row);
             [open, high, low, close].into_iter().for_each(|column| prefetch_index(column, row));
         }
-        [half_spread, atr, conversion_rate].into_iter().flatten().for_each(|column| prefetch_lines(column, &rows));
-        prefetch_lines(self.signals, &rows);
+        [half_spread, atr, conversion_rate].into_iter().flatten().for_each(|column| prefetch_lines(column, rows));
+        prefetch_lines(self.signals, rows);
         if let Some(column) = self.confidence {
-            prefetch_lines(column, &rows);
+            prefetch_lines(column, rows);
         }
     }
 
@@ -164,6 +163,6 @@ fn is_confidence(confidence: f32) -> bool {
 
 /// Prefetches each cache line of some rows of a column.
 #[inline(always)]
-fn prefetch_lines<T>(column: &[T], rows: &Range<usize>) {
+pub(crate) fn prefetch_lines<T>(column: &[T], rows: &Range<usize>) {
     rows.clone().step_by(LINE_BYTES / size_of::<T>()).for_each(|row| prefetch_index(column, row));
 }

@@ -2,8 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::market::columns::prefetch_lines;
+
 /// Stamps that are compared in one step: enough for vector lanes, few enough that a gap costs one short loop.
 const ROWS_PER_STEP: usize = 32;
+
+/// Stamps between the one that is read and the one that is prefetched: a page of memory, where a processor stops by itself.
+const ROWS_AHEAD: usize = 512;
 
 /// The smallest and the most frequent distance between stamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +41,7 @@ impl Spacing {
         let mut times = 0;
         let later = stamps.get(1..).unwrap_or_default();
         for (before, after) in stamps.chunks(ROWS_PER_STEP).zip(later.chunks(ROWS_PER_STEP)) {
+            prefetch_lines(before, &(ROWS_AHEAD..ROWS_AHEAD + ROWS_PER_STEP));
             let pairs = || before.iter().zip(after);
             if pairs().fold(true, |all, (before, after)| all & (after.wrapping_sub(*before) == common)) {
                 times += after.len() as u64;
