@@ -232,9 +232,9 @@ def test_a_helper_pays(tmp_path: Path, kind: str, record_property: Callable[...,
         pytest.skip("one core")
     if kind == "sweep":
         spec = SweepRequest.of(FILE, "EURUSD", "1h", grid=HEAVY).to_spec()
-        bars = 120_000
+        bars = 400_000
     else:
-        spec = WalkForwardRequest.of(FILE, "EURUSD", "1h", 5, device="cpu", training={"epochs": 12}).to_spec()
+        spec = WalkForwardRequest.of(FILE, "EURUSD", "1h", 5, device="cpu", training={"epochs": 50}).to_spec()
         bars = 60_000
     times: dict[int, list[float]] = {1: [], 2: []}
     hashes = set()
