@@ -195,7 +195,7 @@ impl Simulation {
         Ok(PyBytes::new(py, &hash))
     }
 
-    /// Digest of the closes and conversion rates that this object has simulated.
+    /// Digest of the closes and conversion rates that this object has looked at.
     #[getter]
     fn marks_digest(&self) -> u64 {
         self.saved.run.marks_digest()

@@ -423,8 +423,8 @@ impl Simulation {
         self.ended
     }
 
-    /// Returns a digest of the closes and conversion rates that this object has simulated: the same ones, fed in the same
-    /// pieces, give the same number.
+    /// Returns a digest of the closes and conversion rates that this object has looked at: the same ones, fed in the same
+    /// pieces, give the same number. Those of a refused call count too.
     #[must_use]
     pub fn marks_digest(&self) -> u64 {
         self.marks_digest
