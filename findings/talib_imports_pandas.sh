@@ -4,7 +4,8 @@
 # Expected by most: a wrapper of a C library that is called with numpy arrays imports numpy alone.
 # Why it matters here: start-up. Every program that computes one indicator pays for two data frame libraries, and
 # ktrdr reads frames of both kinds but needs neither pandas nor its tenth of a second (warm) to trade.
-# Putting an empty module under the name pandas during the import avoids it and races with other threads: do not.
+# Putting an empty module under the name pandas during the import avoids it and races with other threads: do not. ktrdr's
+# own processes refuse pandas to the thread that loads TA-Lib: python/ktrdr/startup/lean_talib.py.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

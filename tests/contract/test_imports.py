@@ -54,6 +54,8 @@ NOT_FOR_A_BACKTEST = {
     "ktrdr.worker",
     "numpy.testing",
     "optuna",
+    "pandas",
+    "pyarrow",
     "pydantic.v1",
     "ray",
     "rich.console",
@@ -65,10 +67,15 @@ NOT_FOR_A_BACKTEST = {
 }
 """Modules that a user of ``ktrdr backtest run`` would wait for, and that a backtest in a pipe does not need."""
 BACKTEST = """
-import sys
+import os, sys
 from ktrdr.cli.app import main
-assert main(sys.argv[1:]) == 0
-print("modules:", *sys.modules)
+leave = os._exit
+def end(code):
+    print("modules:", *sys.modules)
+    sys.stdout.flush()
+    leave(code)
+os._exit = end
+main()
 """
 
 

@@ -15,7 +15,7 @@ PACKAGE = Path(ktrdr.__file__).parent
 LAYERS = {
     "__init__": 0, "_core": 0, "_lazy": 0, "_processor": 0, "_types": 0, "_version": 0, "errors": 0,
     "arguments": 0, "control": 0, "disk": 0, "numerics": 0, "profile": 0, "progress": 0, "settings": 0, "text": 0,
-    "time": 0,
+    "startup": 0, "time": 0,
     "config": 1,
     "strategy": 2, "data": 2,
     "operations": 3, "feature_pipeline": 3,

@@ -10,11 +10,12 @@ from cyclopts import App, CycloptsError
 
 from ktrdr._lazy import EXTRAS, library_missing, resolve
 from ktrdr.cli.catalog import COMMANDS, Group
-from ktrdr.cli.collector import wait_while_loading
 from ktrdr.cli.output import CommandResult, output_mode
 from ktrdr.cli.usage_errors import as_usage_error
 from ktrdr.errors import InternalError, KtrdrError, UsageError
 from ktrdr.settings import let_waiting_threads_sleep
+from ktrdr.startup.collector import wait_while_loading
+from ktrdr.startup.lean_talib import load_talib_without_pandas
 
 INTERRUPTED = 130
 _GLOBAL_FLAGS = ("--json", "--verbose")
@@ -58,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _call(list(arguments))
     let_waiting_threads_sleep()
     wait_while_loading()
+    load_talib_without_pandas()
     code = _call(sys.argv[1:])
     # Interpreter shutdown with torch loaded takes half a second. `os._exit` skips it, and with it every atexit
     # handler and destructor: a command must close what it opened before it returns. Streams were flushed above.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ktrdr._lazy import require
-from ktrdr.cli.collector import resume_for_run
 from ktrdr.cli.output import current_output
+from ktrdr.startup.collector import resume_for_run
 
 _NEEDED = ("fastapi", "uvicorn", "prometheus_client", "jinja2", "litecharts", "torch")
 

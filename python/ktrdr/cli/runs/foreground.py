@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from ktrdr.backtesting.job.foreground import begin
-from ktrdr.cli.collector import resume_for_run
 from ktrdr.cli.interrupt import Interrupt
 from ktrdr.cli.output import CommandResult, current_output
 from ktrdr.cli.progress import progress
@@ -22,6 +21,7 @@ from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.store import Store
 from ktrdr.operations.units.local import HERE, Units
 from ktrdr.settings import database_url
+from ktrdr.startup.collector import resume_for_run
 
 __all__ = ["begin", "command_of", "folder_url", "fork", "in_foreground", "restart", "resume"]
 

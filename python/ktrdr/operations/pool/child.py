@@ -25,6 +25,8 @@ from ktrdr.operations.running.foreground import run_claim
 from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.store.store import Store
 from ktrdr.settings import data_root, log_file
+from ktrdr.startup.collector import resume_for_run, wait_while_loading
+from ktrdr.startup.lean_talib import load_talib_without_pandas
 
 DONE = 0
 UNREPORTED = 1
@@ -73,6 +75,7 @@ def listening() -> Token:
 
 def _run(store: Store, claim: Claim, token: Token, worker: WorkerHere) -> int:
     operation = claim.operation
+    resume_for_run()
     log.info("%s: from bar %d", operation.id, 0 if claim.saved is None else claim.saved.bar)
     try:
         run_claim(claim, RunIO(store, token=token, worker=worker))
@@ -93,6 +96,13 @@ def _still_mine(store: Store, claim: Claim) -> bool:
     return now.status is Status.RUNNING and now.owner == claim.lease.owner
 
 
+def begin() -> None:
+    """Begins a child of a worker: it loads as the program does, and has a log."""
+    wait_while_loading()
+    load_talib_without_pandas()
+    start_log()
+
+
 def start_log() -> None:
     """Begins the log of a child; the worker rotates its file, and a child follows it."""
     file = log_file()
@@ -108,5 +118,5 @@ def leave(code: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    start_log()
+    begin()
     leave(main(sys.argv[1:]))

@@ -18,7 +18,7 @@ from ktrdr.errors import Cancelled, IdentityMismatch, KtrdrError, LeaseLost, Not
 from ktrdr.operations.kind import kind_of
 from ktrdr.operations.models import Operation, Status
 from ktrdr.operations.owner import Owner
-from ktrdr.operations.pool.child import DONE, NOTHING, STORAGE, leave, listening, start_log
+from ktrdr.operations.pool.child import DONE, NOTHING, STORAGE, begin, leave, listening
 from ktrdr.operations.pool.process import die_with_parent, limit_memory
 from ktrdr.operations.running.cancellation import Token
 from ktrdr.operations.running.heartbeat import Heartbeat
@@ -26,6 +26,7 @@ from ktrdr.operations.running.progress import Progress
 from ktrdr.operations.store.claims import check_capability
 from ktrdr.operations.store.store import Store
 from ktrdr.operations.units.workers import SharedWork
+from ktrdr.startup.collector import resume_for_run
 
 _LOOK_AGAIN_S: Final = 0.5
 
@@ -70,6 +71,7 @@ def help_with(store: Store, operation: Operation, work: SharedWork, token: Token
     A unit that is begun is finished if the owner of the operation dies: the next one books it. Raises
     ``IdentityMismatch`` if all that is shared is asked for under other terms.
     """
+    resume_for_run()
     units = 0
     owner = Owner.me()
     while not token.is_cancelled() and _runs(store.get(operation.id), operation):
@@ -117,5 +119,5 @@ def _runs(now: Operation, then: Operation) -> bool:
 
 
 if __name__ == "__main__":
-    start_log()
+    begin()
     leave(main(sys.argv[1:]))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from ktrdr.cli.collector import resume_for_run, wait_while_loading
+from ktrdr.cli.app import main
+from ktrdr.startup.collector import resume_for_run, wait_while_loading
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def test_nothing_is_walked_while_the_program_loads(usual: tuple[int, int, int]) 
 
 START = """
 import gc
-from ktrdr.cli.collector import wait_while_loading
+from ktrdr.startup.collector import wait_while_loading
 wait_while_loading()
 before = gc.get_stats()
 import ktrdr.cli.runs.foreground, ktrdr.neural.runtime, ktrdr.backtesting.inputs.request
@@ -45,11 +47,13 @@ def test_a_start_makes_fewer_objects_than_the_collector_waits_for() -> None:
 
 
 def test_a_run_collects_as_usual_and_leaves_alone_what_was_loaded(
-    ktrdr: Callable[..., Any], usual: tuple[int, int, int]
+    usual: tuple[int, int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("KTRDR_DATA_DIR", str(tmp_path))
     wait_while_loading()
-    said = ktrdr("train mean_reversion_momentum_v1 EURUSD 1h --start-date 2022-01-01 --end-date 2022-12-31")
-    assert said.is_error("data_not_found", 3)  # known after the run has begun
+    line = "train mean_reversion_momentum_v1 EURUSD 1h --start-date 2022-01-01 --end-date 2022-12-31"
+    assert main(line.split()) == 3
+    assert capsys.readouterr().err.startswith("data_not_found: ")  # known after the run has begun
     assert gc.get_threshold() == usual
     assert gc.get_freeze_count() > 0
 
@@ -59,3 +63,29 @@ def test_a_process_that_never_waited_is_left_as_it_is(usual: tuple[int, int, int
     resume_for_run()
     assert gc.get_threshold() == (1_234, 5, 6)
     assert gc.get_freeze_count() == 0
+
+
+WORKER = """
+import gc, sys
+import ktrdr.worker.server
+from ktrdr.cli.app import main
+usual = gc.get_threshold()
+def serve(listening, access, share):
+    print(gc.get_threshold() == usual, gc.get_freeze_count() > 100_000)
+ktrdr.worker.server.serve = serve
+sys.argv = ["ktrdr", "worker", "--port", "0"]
+main()
+"""
+
+
+def test_a_worker_collects_as_usual_once_it_serves(tmp_path: Path) -> None:
+    """It serves for weeks: cycles of its requests must not wait for half a million objects."""
+    run = subprocess.run(
+        [sys.executable, "-c", WORKER],
+        env=os.environ | {"KTRDR_DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.stdout.split() == ["True", "True"], run.stderr
