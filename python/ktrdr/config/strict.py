@@ -51,6 +51,8 @@ class Strict(BaseModel):
 
     elsewhere: ClassVar[Mapping[str, str]] = {}
     """Keys that are often put here, with the place they belong to."""
+    bare: ClassVar[Mapping[str, str]] = {}
+    """Keys of mappings for which people often write a number, and the mapping that they mean, with # for the number."""
 
     @model_validator(mode="wrap")
     @classmethod
@@ -85,7 +87,16 @@ def _refused_keys(model: type[Strict], data: Mapping[Any, Any]) -> dict[str, Pyd
             refused[key] = reject(ConfigUnknownKey, "unknown key", key, found=str(key), hint=hint)
         elif (other := seen.setdefault(fields[key], key)) != key:
             refused[key] = reject(ConfigDuplicateKey, f"another name of {other}, which is given too", key)
+        elif key in model.bare and isinstance(data[key], int | float | str):
+            refused[key] = _bare(key, data[key], model.bare[key])
     return refused
+
+
+def _bare(key: str, found: float | str, meant: str) -> PydanticCustomError:
+    """Returns the problem of one value in place of a mapping, with the mapping to write."""
+    number = not isinstance(found, bool | str)
+    hint = f"write {key}: {meant.replace('#', f'{found}' if number else 'NUMBER')}"
+    return reject(ConfigType, "wrong type", key, found=repr(found), expected="a mapping", hint=hint)
 
 
 def _is_missing(details: ErrorDetails, names: Collection[str]) -> bool:

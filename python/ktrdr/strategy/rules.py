@@ -11,7 +11,7 @@ defaults filled in.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -144,6 +144,10 @@ class Exits(Part):
     trailing_stop: Annotated[ExitLevel | None, about("level that follows the best price and closes the position")] = (
         None
     )
+    bare: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("stop_loss", "take_profit", "trailing_stop"), "{rate: #}, or {atr: MULTIPLE}"
+    )
+
     trail_on: Annotated[Literal["close", "extreme"], about("price that a trailing stop follows")] = "close"
     max_holding_bars: Annotated[
         Annotated[int, Field(ge=1)] | None, about("bars after which a position is closed", "bars")
@@ -168,6 +172,17 @@ class Instrument(Part):
 
 class ExecutionRules(Part):
     """Rules that turn orders into fills, with their costs."""
+
+    bare: ClassVar[Mapping[str, str]] = {
+        "sizing": "{kind: cash_fraction, fraction: #}",
+        "commission": "{rate: #}",
+        "slippage": "{rate: #}, or {ticks: NUMBER}",
+        "spread": "{half: #}",
+        "financing": "{long_rate: #, short_rate: #}",
+        "exits": "{stop_loss: {rate: #}}",
+        "margin": "{max_leverage: #}",
+        "instrument": "{tick_size: #}",
+    }
 
     fill: Annotated[
         Literal["next_open", "this_close"], about("price of a market fill: the next open, or the close of the decision")
@@ -247,6 +262,8 @@ class Filters(Part):
 
 class DecisionRules(Part):
     """Decision rules of the core: the conditions under which a signal becomes an order."""
+
+    bare: ClassVar[Mapping[str, str]] = {"filters": "{min_signal_separation: #}"}
 
     confidence_threshold: Annotated[
         float, Field(ge=0, le=1), about("a signal below it is a hold; classification only", "rate")

@@ -307,3 +307,42 @@ def test_two_faults_are_the_faults_of_both() -> None:
         assert both <= allowed, (one, two)
         lost = allowed - both
         assert all(any(may_hide(fault, other) for other in allowed - {fault}) for fault in lost), (one, two, lost)
+
+
+BARE = [
+    ("execution", "commission: 0.0001", "commission: {rate: 0.0001}"),
+    ("execution", "commission: 1 %", "commission: {rate: NUMBER}"),
+    ("execution", "slippage: 0.0001", "slippage: {rate: 0.0001}, or {ticks: NUMBER}"),
+    ("execution", "spread: 0.0002", "spread: {half: 0.0002}"),
+    ("execution", "financing: 0.05", "financing: {long_rate: 0.05, short_rate: 0.05}"),
+    ("execution", "margin: 2", "margin: {max_leverage: 2}"),
+    ("execution", "sizing: 0.5", "sizing: {kind: cash_fraction, fraction: 0.5}"),
+    ("execution", "instrument: 0.01", "instrument: {tick_size: 0.01}"),
+    ("execution", "exits: 0.01", "exits: {stop_loss: {rate: 0.01}}"),
+    ("execution.exits", "stop_loss: 0.01", "stop_loss: {rate: 0.01}, or {atr: MULTIPLE}"),
+    ("execution.exits", "take_profit: 0.01", "take_profit: {rate: 0.01}, or {atr: MULTIPLE}"),
+    ("execution.exits", "trailing_stop: true", "trailing_stop: {rate: NUMBER}, or {atr: MULTIPLE}"),
+    ("decisions", "filters: 4", "filters: {min_signal_separation: 4}"),
+    ("decisions", "cost_model: 0.001", "cost_model: {round_trip_cost: 0.001}"),
+    ("training", "early_stopping: 10", "early_stopping: {patience: 10}"),
+]
+SECTIONS = BASE[: BASE.index("decisions:")]
+
+
+@pytest.mark.parametrize(("section", "bare", "written"), BARE)
+def test_a_number_in_place_of_a_mapping_says_how_to_write_it(section: str, bare: str, written: str) -> None:
+    """The hint is valid itself: a reader may paste it."""
+    before = SECTIONS + section.replace(".", ":\n  ") + ": {"
+    error = failure(before + bare + "}\n")
+    assert (error.code, error.path, error.expected) == (
+        "config_type",
+        f"{section}.{bare.partition(':')[0]}",
+        "a mapping",
+    )
+    assert error.hint == f"write {written}"
+    assert parse_strategy(before + written.partition(", or ")[0].replace("NUMBER", "0.01") + "}\n")
+
+
+def test_a_hint_comes_beside_every_other_problem() -> None:
+    error = failure(SECTIONS + "execution:\n  commission: 0.1\n  fil: this_close\n")
+    assert [fault.hint for fault in error.faults] == ["write commission: {rate: 0.1}", "did you mean fill?"]

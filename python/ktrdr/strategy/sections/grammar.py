@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -140,6 +141,8 @@ class CostModel(Part):
 
 class DecisionsFile(DecisionRules):
     """The whole section: the rules of the core, and those that turn scores into signals."""
+
+    bare: ClassVar[Mapping[str, str]] = {**DecisionRules.bare, "cost_model": "{round_trip_cost: #}"}
 
     output_format: Literal["classification", "regression"] = "classification"
     num_classes: Literal[3] = 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -75,6 +75,8 @@ class DataSplit(Part):
 
 class TrainingFile(Part):
     """The section ``training`` as written; None if the default depends on another key."""
+
+    bare: ClassVar[Mapping[str, str]] = {"early_stopping": "{patience: #}"}
 
     method: Literal["supervised"] = "supervised"
     labels: LabelsFile = ZigzagLabels()
