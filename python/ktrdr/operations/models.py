@@ -137,12 +137,14 @@ class Overview:
     Args:
         operation: as it was read.
         summary: the figures of its result; empty without a result, None for a result that is damaged or gone.
+        result_hash: the hash of its result; None where there is no sound one.
         parts: the operations that it consists of, oldest first.
         waiting: by live worker, why it does not run an operation that waits.
     """
 
     operation: Operation
     summary: Json | None
+    result_hash: str | None
     parts: tuple[Operation, ...]
     waiting: Mapping[str, str]
 

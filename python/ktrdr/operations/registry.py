@@ -13,6 +13,9 @@ from ktrdr.operations import EXPLANATION, KINDS, NOTEBOOK, REPORTS
 if TYPE_CHECKING:
     import polars as pl
 
+_TRADED = ("backtest", "paper")
+"""Kinds whose result is a ledger, with metrics."""
+
 
 def registered(kind: str) -> Any:
     """Returns the object that `KINDS` names for a kind.
@@ -51,6 +54,19 @@ def report_of(kind: str) -> Report:
     require("jinja2", "litecharts")
     report: Report = resolve(entry)
     return report
+
+
+def command_for_result(kind: str, operation_id: str) -> str:
+    """Returns the command by which a person sees the result of a completed operation.
+
+    >>> command_for_result("sweep", "sweep_0123456789abcdef")
+    'ktrdr operations report sweep_0123456789abcdef'
+    >>> command_for_result("design", "latest")
+    'ktrdr operations show latest'
+    """
+    if kind in _TRADED:
+        return f"ktrdr backtest show {operation_id}"
+    return f"ktrdr operations {'report' if kind in REPORTS else 'show'} {operation_id}"
 
 
 def in_notebook(result: object) -> str:

@@ -109,7 +109,8 @@ class OperationView(View):
 
     ``title``, ``detail`` and ``request`` describe the request, ``changes`` its rules that differ from its file,
     ``note`` is what a person wrote. ``figures`` are the few numbers of a result by which lists tell operations apart,
-    null where undefined. ``waiting`` says by worker why nobody runs it. ``parts`` are the operations it consists of.
+    null where undefined; ``result_hash`` is null without a result. ``waiting`` says by worker why nobody runs it.
+    ``parts`` are the operations it consists of.
     """
 
     operation_id: str
@@ -121,6 +122,7 @@ class OperationView(View):
     request: dict[str, str | None]
     changes: dict[str, ChangeView]
     figures: dict[str, int | float | None]
+    result_hash: str | None
     model_id: str | None
     threads: int
     progress: ProgressView | None
@@ -257,6 +259,7 @@ def view_of(overview: Overview) -> OperationView:
         request=dict(asked.fields),
         changes={name: ChangeView(run=change.run, file=change.file) for name, change in asked.changes.items()},
         figures=_figures(operation.kind, summary) if summary else {},
+        result_hash=overview.result_hash,
         model_id=operation.model_id,
         threads=operation.threads,
         progress=_progress(operation.progress),

@@ -179,6 +179,9 @@ def test_the_command_line_prints_the_best_and_writes_the_table(place: Place, tmp
     assert answer["best"]["metrics"]["sharpe"] == table["sharpe"].max()
     shown = place.call("operations", "show", answer["operation_id"])
     assert "3 decisions.confidence_threshold x 3 execution.commission.rate" in " ".join(shown.stdout.split())
+    assert answer["result_hash"] in shown.stdout
+    again = place.call("operations", "resume", answer["operation_id"])
+    assert f"`ktrdr operations report {answer['operation_id']}` shows its result" in again.stderr
     refused = place.call(*ASKED, "--grid=execution.commission.rate=0:1:0")
     assert (refused.returncode, "--grid: not a range" in refused.stderr) == (2, True)
 

@@ -110,8 +110,10 @@ def test_a_list_tells_runs_apart(say: Say, runs: tuple[str, str]) -> None:
         },
     }
     for view in (plain, other):
-        metrics = data(say, f"backtest show {view['operation_id']}")["metrics"]
-        assert view["figures"] == {name: metrics[name] for name in ("total_return", "sharpe")}
+        result = data(say, f"backtest show {view['operation_id']}")
+        assert view["figures"] == {name: result["metrics"][name] for name in ("total_return", "sharpe")}
+        assert view["result_hash"] == result["result_hash"]
+        assert result["result_hash"] in say(f"operations show {view['operation_id']}")
     rows = [line for line in say("operations list").splitlines() if "backtest_" in line]
     assert len(rows) == 2
     assert f"{other['figures']['total_return']:.2%}".replace("%", " %") in rows[0]

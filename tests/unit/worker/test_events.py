@@ -20,7 +20,7 @@ NAME = "backtest_0123456789abcdef"
 def view(seq: int, status: Status = Status.RUNNING) -> OperationView:
     return OperationView(
         operation_id=NAME, type="backtest", status=status, model_id=None, threads=2, progress=None, progress_seq=seq,
-        title="", detail="", note=None, request={}, changes={}, figures={},
+        title="", detail="", note=None, request={}, changes={}, figures={}, result_hash=None,
         timings=Timings(created_at=datetime(2024, 1, 1, tzinfo=UTC), started_at=None, ended_at=None),
         cancel_requested=False, error=None, waiting={}, forked_from=None, parent_id=None, parts=[],
     )  # fmt: skip

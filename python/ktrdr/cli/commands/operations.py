@@ -189,6 +189,7 @@ def _shown(operation: JsonObject) -> CommandResult:
         "started": timings["started_at"],
         "ended": timings["ended_at"],
         **{label(name): value_text(name, value) for name, value in operation["figures"].items()},
+        "result": operation["result_hash"],
     }
     rows = [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
     parts = [_parts(operation["parts"])] if operation["parts"] else []

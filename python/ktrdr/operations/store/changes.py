@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, delete, or_, update
 
 from ktrdr.errors import AlreadyCompleted, AlreadyRunning, ChildOperation, KtrdrError, Poisoned
 from ktrdr.operations.models import Operation, Status
+from ktrdr.operations.registry import command_for_result
 from ktrdr.operations.store.database import now
 from ktrdr.operations.store.proof.columns import to_json
 from ktrdr.operations.store.rows import find, lock, lock_children, look_up, stored
@@ -112,7 +113,7 @@ def _again(connection: Connection, operation_id: str, values: dict[str, Any]) ->
 def refuse_unless_resting(read: Operation) -> None:
     """Raises ``AlreadyCompleted`` or ``AlreadyRunning`` if a resume has nothing to do."""
     if read.status is Status.COMPLETED:
-        hint = "`ktrdr backtest show` prints its result; start a new run for another one"
+        hint = f"`{command_for_result(read.kind, read.id)}` shows its result; start a new run for another one"
         raise AlreadyCompleted("has completed", operation=read.id, hint=hint)
     if read.status is Status.RUNNING:
         host = read.owner.host if read.owner else None

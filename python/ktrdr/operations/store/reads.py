@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import BigInteger, Connection, Row, Select, bindparam, func, select
 
@@ -51,6 +51,9 @@ MAX_PAGE = 500
 _MOST_CANDIDATES = 10
 _NEWEST = 2**63 - 1
 _NO_FIGURES: Json = {}
+_End: TypeAlias = tuple[Json | None, str | None]
+"""Figures and hash of a result: empty and None without one, None and None for one that is damaged or gone."""
+_LOST: _End = (None, None)
 _OF = results.c
 _SUMMARY = (_OF.operation_id, _OF.result_hash, _OF.identity, _OF.summary, _OF.summary_seal)
 _SUMMARIES = select(*as_stored(_SUMMARY)).where(_OF.operation_id.in_(bindparam("ids", expanding=True)))
@@ -232,28 +235,28 @@ def overviews(connection: Connection, found: Iterable[Operation], lease_s: float
     """Returns the overviews of operations in their order; figures, parts and reasons of all are read at once."""
     shown = list(found)
     done = [each.id for each in shown if each.status is Status.COMPLETED]
-    figures: dict[str, Json | None] = {each.id: _NO_FIGURES for each in shown}
+    ends: dict[str, _End] = {each.id: (_NO_FIGURES, None) for each in shown}
     # A completed operation has a result: one whose figures are not there has lost it.
-    figures |= dict.fromkeys(done) | (_summaries(connection, done) if done else {})
+    ends |= dict.fromkeys(done, _LOST) | (_ends(connection, done) if done else {})
     whole = [each.id for each in shown if each.parent_id is None]
     of_parents = parts(connection, whole) if whole else {}
     waiting = waiting_reasons(connection, shown, lease_s)
     return [
-        Overview(each, figures[each.id], tuple(of_parents.get(each.id, ())), waiting.get(each.id, {})) for each in shown
+        Overview(each, *ends[each.id], tuple(of_parents.get(each.id, ())), waiting.get(each.id, {})) for each in shown
     ]
 
 
-def _summaries(connection: Connection, operation_ids: list[str]) -> dict[str, Json | None]:
-    """Returns the figures of those operations that have a result, by id; None for a damaged one."""
+def _ends(connection: Connection, operation_ids: list[str]) -> dict[str, _End]:
+    """Returns figures and hash of those operations that have a result, by id."""
     rows = connection.execute(_SUMMARIES, {"ids": operation_ids})
     return {row.operation_id: _sound(row) for row in rows}
 
 
-def _sound(row: Row[Any]) -> Json | None:
+def _sound(row: Row[Any]) -> _End:
     try:
-        return read_summary(row)
+        return read_summary(row), row.result_hash
     except ResultDamaged:
-        return None
+        return _LOST
 
 
 def checkpoint_records(connection: Connection, operation_id: str) -> list[CheckpointRecord]:

@@ -61,8 +61,11 @@ def test_resume_and_restart(store: Store, state: str, change: str) -> None:
     ask: Callable[[str], Any] = getattr(store, change)
     if state in ("pending", "running", "cancelling", "completed"):
         kind: type[KtrdrError] = AlreadyCompleted if state == "completed" else AlreadyRunning
-        with pytest.raises(kind):
+        with pytest.raises(kind) as refused:
             ask(operation_id)
+        if state == "completed":
+            seen = f"`ktrdr backtest show {operation_id}` shows its result"
+            assert refused.value.hint == f"{seen}; start a new run for another one"
         assert store.get(operation_id).epoch == before.epoch
         return
     after = ask(operation_id)

@@ -86,6 +86,7 @@ def test_an_overview_has_the_figures_the_parts_and_the_reasons(store: Store) -> 
         waits.id, parent.operation.id, lost.operation.id, done.operation.id,
     ]  # fmt: skip
     assert [each.summary for each in found] == [{}, {}, None, tape.OUTCOME.summary]
+    assert [each.result_hash for each in found] == [None, None, None, tape.OUTCOME.result_hash]
     assert [[one.id for one in each.parts] for each in found] == [[], [part.operation.id], [], []]
     assert [dict(each.waiting) for each in found] == [{"": "no worker"}, {}, {}, {}]
     assert following is None

@@ -18,7 +18,8 @@ def live(status: Status, kind: str = "backtest", **changes: Any) -> Live:
     facts: dict[str, Any] = {
         "operation_id": f"{kind}_{NAME}", "type": kind, "status": status, "model_id": None, "threads": 2,
         "progress": None, "progress_seq": 0, "title": "", "detail": "", "note": None, "request": {}, "changes": {},
-        "figures": {}, "cancel_requested": False, "error": None, "waiting": {}, "forked_from": None, "parent_id": None,
+        "figures": {}, "result_hash": None,
+        "cancel_requested": False, "error": None, "waiting": {}, "forked_from": None, "parent_id": None,
         "parts": [], "timings": Timings(created_at=datetime(2024, 1, 1, tzinfo=UTC), started_at=None, ended_at=None),
     }  # fmt: skip
     return Live.of(OperationView(**facts | changes))
