@@ -41,6 +41,7 @@ class BundleMetadata:
         hashes: sha256 of each other file of the bundle.
         identity: of the training: one ``hash`` over all that decided the net, and ``parts``, the hash of each input.
         result_hash: over the net as a run uses it: weights, features and their scaling.
+        of_fold: True for the net of a fold of a walk-forward, which no run chooses by itself.
     """
 
     strategy_name: str
@@ -65,6 +66,7 @@ class BundleMetadata:
     hashes: Mapping[str, str] = field(default_factory=dict)
     identity: Mapping[str, Any] = field(default_factory=dict)
     result_hash: str | None = None
+    of_fold: bool = False
 
     @property
     def base_timeframe(self) -> Timeframe:
@@ -128,6 +130,7 @@ class BundleMetadata:
             "hashes": dict(self.hashes),
             "identity": dict(self.identity),
             "result_hash": self.result_hash,
+            "of_fold": self.of_fold,
         }
 
 
@@ -208,6 +211,7 @@ def _current(read: _Reader) -> BundleMetadata:
         hashes=_hashes(read),
         identity=read.mapping("identity"),
         result_hash=read.optional("result_hash", str),
+        of_fold=read.optional("of_fold", bool) or False,
     )
 
 

@@ -36,7 +36,8 @@ class StoredModel:
     def described(self) -> str:
         """Returns id, symbols and provenance, for lists and messages."""
         kind = {True: "synthetic", False: "real", None: "of unknown origin"}[self.metadata.synthetic]
-        return f"{self.id} ({', '.join(self.metadata.symbols)}, {kind})"
+        fold = ", of a fold" if self.metadata.of_fold else ""
+        return f"{self.id} ({', '.join(self.metadata.symbols)}, {kind}{fold})"
 
 
 @dataclass(frozen=True)
@@ -87,13 +88,15 @@ class ModelStorage:
     ) -> StoredModel:
         """Returns the newest bundle of this symbol and provenance among those preferred, else among all of them.
 
+        The nets of a walk-forward's folds are left out: they were trained on parts of a span, to judge the strategy.
         Raises ``ModelNotFound``, which lists the others.
         """
         mine = self.models(strategy)
         fitting = [
             stored
             for stored in reversed(mine)
-            if stored.metadata.base_timeframe == timeframe
+            if not stored.metadata.of_fold
+            and stored.metadata.base_timeframe == timeframe
             and symbol in stored.metadata.symbols
             and stored.metadata.synthetic in (synthetic, None)
         ]
@@ -130,10 +133,14 @@ class ModelStorage:
                 raise ModelNotFound("no such model", where="model", found=name[:200], expected=f"one of: {known}")
         return folder
 
-    def equal(self, strategy: str, identity: str) -> StoredModel | None:
-        """Returns the newest undamaged bundle of a training of that identity; None where there is none."""
+    def equal(self, strategy: str, identity: str, *, of_fold: bool = False) -> StoredModel | None:
+        """Returns the newest undamaged bundle of a training of that identity; None where there is none.
+
+        A fold takes the net of any equal training. Any other training takes none of a fold: runs would not find it.
+        """
         for stored in reversed(self.models(strategy)):
-            if stored.metadata.identity.get("hash") == identity and _is_whole(stored):
+            known = stored.metadata
+            if known.identity.get("hash") == identity and of_fold >= known.of_fold and _is_whole(stored):
                 return stored
         return None
 
@@ -147,7 +154,9 @@ class ModelStorage:
         self.require_writable(folder.name)
         folder.mkdir(exist_ok=True)
         with turn_at(folder) as alone:
-            if (identity := draft.metadata.identity.get("hash")) and (found := self.equal(folder.name, identity)):
+            known = draft.metadata
+            identity = known.identity.get("hash")
+            if identity and (found := self.equal(folder.name, identity, of_fold=known.of_fold)):
                 return found.path
             if alone:  # whoever wrote these has been killed
                 for left_behind in folder.glob(f"{WRITING}*"):

@@ -31,6 +31,19 @@ def test_the_newest_one_trained_on_the_symbol_is_taken(tmp_path: Path) -> None:
     assert storage.newest("tiny", Timeframe.H1, "EURUSD", synthetic=False).id == "tiny/1h_v4"
 
 
+def test_nets_of_folds_are_never_the_newest(tmp_path: Path) -> None:
+    store(tmp_path)
+    draft = draft_of()
+    known = replace(draft.metadata, symbols=("EURUSD",), synthetic=True, of_fold=True)
+    ModelStorage(tmp_path).save(replace(draft, metadata=known))
+    storage = ModelStorage(tmp_path)
+    assert storage.find("tiny/1h_v2").metadata.of_fold
+    assert storage.newest("tiny", Timeframe.H1, "EURUSD", synthetic=True).id == "tiny/1h_v1"
+    storage.delete(tmp_path / "tiny" / "1h_v1")
+    with pytest.raises(ModelNotFound, match=r"tiny/1h_v2 \(EURUSD, synthetic, of a fold\)"):
+        storage.newest("tiny", Timeframe.H1, "EURUSD", synthetic=True)
+
+
 def test_versions_are_numbers_not_letters(tmp_path: Path) -> None:
     for _ in range(11):
         store(tmp_path)

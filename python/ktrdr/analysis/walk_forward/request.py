@@ -107,7 +107,7 @@ class WalkForwardRequest(StrategyRequest, WalkForwardParameters):
 
     def training_of(self, window: Window) -> TrainingRequest:
         """Returns the training of a window: it sees no bar that closes after the window's training ends."""
-        return self._training(iso(window.train_from_ns), iso(window.train_until_ns))
+        return self._training(iso(window.train_from_ns), iso(window.train_until_ns)).for_fold()
 
     def test_of(self, window: Window, model: str) -> BacktestRequest:
         """Returns the test of a window; a model that has seen one of its bars is refused."""

@@ -171,7 +171,9 @@ def start_body(
     name = request.strategy_name
     built_in = name is not None and find_strategy(name).source == "built-in"
     strategy = {"strategy_name": name} if built_in else {"strategy_yaml": request.strategy_text}
-    parameters = request.model_dump(exclude={"strategy_name", "strategy_text", "is_trial"}, exclude_none=True)
+    parameters = request.model_dump(
+        exclude={"strategy_name", "strategy_text", "is_trial", "of_fold"}, exclude_none=True
+    )
     names = OTHER_NAMES["HTTP"]
     named = {names.get(name, name): value for name, value in parameters.items()}
     more = {"threads": threads, "note": note}

@@ -51,6 +51,8 @@ class TrainingRequest(StrategyRequest, TrainingParameters):
 
     undeciding = ("description", "execution", "metrics")
 
+    of_fold: bool = Field(False, description="True for a part of a walk-forward: no run chooses its net by itself")
+
     @classmethod
     def of(
         cls,
@@ -95,6 +97,10 @@ class TrainingRequest(StrategyRequest, TrainingParameters):
     def check(self) -> None:
         """Checks strategy, training rules and span; raises a ``ConfigError`` leaf or ``ArgumentInvalid``."""
         self.inputs()
+
+    def for_fold(self) -> TrainingRequest:
+        """Returns the request of a training whose net no run chooses by itself."""
+        return self.model_copy(update={"of_fold": True})
 
     def strategy(self) -> Strategy:
         """Returns the strategy with the request's training rules; raises a ``ConfigError`` leaf."""

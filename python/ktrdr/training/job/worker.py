@@ -50,6 +50,7 @@ class TrainingWorker:
                 resample=request.resample,
                 resume=saved,
                 pauses_of=pauses.of,
+                of_fold=request.of_fold,
             )
             notices = (*claim.notices, *pauses.notices)
             result = replace(found, operation=operation.id, notices=notices)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from ktrdr.training.run.result import TrainResult
 if TYPE_CHECKING:
     import torch
 
+    from ktrdr.neural.bundle import BundleDraft
     from ktrdr.training.run.state import PauseCallback, TrainingState
     from ktrdr.training.trainer import RunSettings
 
@@ -52,6 +53,7 @@ def run_training(
     resample: bool = False,
     resume: SavedTraining | None = None,
     pauses_of: PausesOf | None = None,
+    of_fold: bool = False,
 ) -> TrainResult:
     """Trains a net and returns its bundle; a bundle of an equal training is returned instead of a copy.
 
@@ -61,6 +63,7 @@ def run_training(
         resample: make a missing timeframe from a finer one.
         resume: an equal training that was stopped, to be continued.
         pauses_of: for a training that is saved.
+        of_fold: True for a part of a walk-forward: no run chooses its net by itself.
 
     Raises:
         ConfigError, DataError, TrainingError: the strategy, the bars or the training; nothing is written.
@@ -82,10 +85,11 @@ def run_training(
         identity = TrainingIdentity.of(inputs.strategy, inputs.symbols, matrices, run_facts(settings, device))
         if resume is not None:
             identity.require_equal(resume.parts, resume.name)
-        found = storage.equal(inputs.strategy.name, identity.hash)
+        found = storage.equal(inputs.strategy.name, identity.hash, of_fold=of_fold)
         if found is not None:
             return _result(inputs, found.path, is_new=False)
-        return _trained(inputs, settings, storage, matrices, identity, resume, pauses_of)
+        draft = _trained(inputs, settings, matrices, identity, resume, pauses_of)
+        return _result(inputs, storage.save(replace(draft, metadata=replace(draft.metadata, of_fold=of_fold))))
 
 
 def run_facts(settings: RunSettings, device: torch.device) -> dict[str, Any]:
@@ -105,13 +109,12 @@ def run_facts(settings: RunSettings, device: torch.device) -> dict[str, Any]:
 def _trained(
     inputs: TrainingInputs,
     settings: RunSettings,
-    storage: ModelStorage,
     matrices: list[FeatureMatrix],
     identity: TrainingIdentity,
     resume: SavedTraining | None,
     pauses_of: PausesOf | None,
-) -> TrainResult:
-    """Fits the net and writes the bundle."""
+) -> BundleDraft:
+    """Fits the net; returns its bundle, which is not written yet."""
     from ktrdr.training.draft import bundle_draft
     from ktrdr.training.samples import make_samples
     from ktrdr.training.trainer import fit
@@ -124,8 +127,7 @@ def _trained(
         resume=None if resume is None else resume.state,
         on_pause=None if pauses_of is None else pauses_of(identity),
     )
-    draft = bundle_draft(inputs.strategy, inputs.symbols, matrices, samples, fitted, identity, synthetic=synthetic)
-    return _result(inputs, storage.save(draft))
+    return bundle_draft(inputs.strategy, inputs.symbols, matrices, samples, fitted, identity, synthetic=synthetic)
 
 
 def _result(inputs: TrainingInputs, path: Path, *, is_new: bool = True) -> TrainResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,13 +28,16 @@ from ktrdr.errors import (
     IdentityMismatch,
     KtrdrError,
     LabelsEmpty,
+    ModelNotFound,
     NotCompleted,
     SnapshotCorrupt,
 )
-from ktrdr.operations import resume, walk_forward
+from ktrdr.neural.storage import ModelStorage
+from ktrdr.operations import resume, run, sweep, walk_forward
 from ktrdr.operations.running.cancellation import Token
 from ktrdr.operations.store.store import Store
 from ktrdr.time import Span, Timeframe
+from ktrdr.training.train import train
 from support.inputs import worlds
 
 FOLDS = 2
@@ -115,6 +119,39 @@ def test_tests_follow_their_trainings_and_each_other(desk: Workplace) -> None:
     assert KIND.table(desk.store, found.manifest["operation"], "equity").equals(found.equity)
     assert np.array_equal(found.returns, stored.returns)
     assert len({fold["weights"] for fold in found.folds}) == FOLDS
+
+
+def test_no_run_chooses_the_net_of_a_fold(desk: Workplace) -> None:
+    """It was trained on a part of the span, to judge the strategy; it can be named."""
+    place: dict[str, Any] = {"threads": 1, "data_dir": desk.folder}
+    span: dict[str, Any] = {"start": "2024-02-10", "store": desk.store}
+    found = desk.run()
+
+    def chosen(**options: Any) -> list[str]:
+        tested = run(FILE, "EURUSD", "1h", **span, **place, **options)
+        swept = sweep(FILE, "EURUSD", "1h", grid={"execution.commission.rate": [0.0, 0.1]}, **span, **place, **options)
+        return [result.manifest["model"] for result in (tested, swept)]
+
+    folds = [fold["model"] for fold in found.folds]
+    assert folds == ["walker_mlp/1h_v1", "walker_mlp/1h_v2"]
+    with pytest.raises(ModelNotFound, match=re.escape("walker_mlp/1h_v2 (EURUSD, real, of a fold)")):
+        chosen()
+    assert chosen(model=folds[1]) == [folds[1]] * 2
+    own = train(FILE, "EURUSD", "1h", start="2024-01-01", end="2024-01-20", device="cpu", **place)
+    assert desk.run().folds[1]["model"] == folds[1]
+    assert chosen() == [own.model_id] * 2
+
+
+def test_a_training_that_equals_a_fold_has_a_model_of_its_own(desk: Workplace) -> None:
+    """Runs could not choose it otherwise. A fold takes the net of an equal training, whoever asked for that."""
+    fold = desk.run().folds[0]
+    own = train(
+        FILE, "EURUSD", "1h", start=fold["train_from"], end=fold["train_until"], device="cpu", threads=1,
+        data_dir=desk.folder,
+    )  # fmt: skip
+    assert (own.is_new, own.model_id) == (True, "walker_mlp/1h_v3")
+    assert own.metadata.result_hash == ModelStorage(desk.folder / "models").find(fold["model"]).metadata.result_hash
+    assert desk.run().folds[0]["model"] == own.model_id
 
 
 def test_a_device_that_is_not_there_leaves_no_operation(desk: Workplace) -> None:
