@@ -101,10 +101,10 @@ def _is_daily(utc: Stamps, timeframe: Timeframe | None) -> bool:
 def table_of(frame: Any, symbol: str = "") -> Table:
     """Returns the columns of a polars frame, an Arrow table or a pandas frame.
 
-    A pandas frame's names count in any case, and its DatetimeIndex is the ``timestamp``. Of two-level names, as
+    Names count in any case, and a pandas frame's DatetimeIndex is the ``timestamp``. Of two-level names, as
     downloads have them, the columns of the instrument that is called like the symbol are taken.
-    Raises ``DataParse`` for what is no frame and for several instruments, ``DataNoTimezone`` for an index without a
-    zone.
+    Raises ``DataParse`` for what is no frame, for two columns of one name and for several instruments,
+    ``DataNoTimezone`` for an index without a zone.
     """
     if is_pandas(frame) and hasattr(frame, "columns"):
         return _pandas_table(frame, symbol)
@@ -130,12 +130,21 @@ def is_pandas(value: object) -> bool:
 # A stream is fed tables of the same columns bar by bar: their names are read once.
 @lru_cache(maxsize=64)
 def _named(names: tuple[Hashable, ...], symbol: str) -> list[tuple[int, str]]:
-    """Returns position and name of each column; of names that hold an instrument only the symbol's, without it."""
+    """Returns position and name of each column, in lower case.
+
+    Of names that hold an instrument only the symbol's, without it.
+    """
     parted = headings(names)
     if all(one.instrument is None for one in parted):
-        return [(index, str(name)) for index, name in enumerate(names)]
-    kept, _ = of_instrument(parted, symbol)
-    return [(one.index, one.name.lower()) for one in kept]
+        found = [(index, str(name)) for index, name in enumerate(names)]
+    else:
+        found = [(one.index, one.name) for one in of_instrument(parted, symbol)[0]]
+    seen: set[str] = set()
+    for _, name in found:
+        if name.lower() in seen:
+            raise DataParse("two columns of one name", found=name, field=name.lower(), hint="case does not count")
+        seen.add(name.lower())
+    return [(index, name.lower()) for index, name in found]
 
 
 def _pandas_table(frame: Any, symbol: str) -> Table:
@@ -143,17 +152,14 @@ def _pandas_table(frame: Any, symbol: str) -> Table:
     dial: Dial | None = None
     given = [column for _, column in frame.items()]
     for index, name in _named(tuple(frame.columns), symbol):
-        lower = name.lower()
         column = given[index]
-        if lower in columns:
-            raise DataParse("two columns of one name", found=name, field=lower)
-        if lower == "timestamp" and _has_stamps(column):
-            columns[lower], dial = pandas_stamps(column)
+        if name == "timestamp" and _has_stamps(column):
+            columns[name], dial = pandas_stamps(column)
         elif getattr(column.dtype, "kind", "O") in "iufb":
             dtype = "int64" if column.dtype.kind == "i" else "float64"
-            columns[lower] = pl.Series(lower, column.to_numpy(dtype=dtype))
+            columns[name] = pl.Series(name, column.to_numpy(dtype=dtype))
         else:
-            columns[lower] = pl.Series(lower, [str(value) for value in column], dtype=pl.String)
+            columns[name] = pl.Series(name, [str(value) for value in column], dtype=pl.String)
     if "timestamp" not in columns and has_stamp_index(frame):
         columns["timestamp"], dial = index_stamps(frame.index)
     _refuse_others(columns)

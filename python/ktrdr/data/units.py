@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ktrdr._types import Floats
 from ktrdr.errors import DataTimeUnit
+from ktrdr.time import iso
 
 NS_PER_UNIT = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 # 1973 to 2100: the four units' ranges do not touch
@@ -35,7 +36,7 @@ def unit_of(value: int) -> str | None:
 
 
 def require_ns(stamps: NDArray[np.int64], symbol: str = "", *, rising: bool = False) -> None:
-    """Raises ``DataTimeUnit`` with the first stamp that is not in nanoseconds.
+    """Raises ``DataTimeUnit`` with the first stamp that is not in nanoseconds, or after 2099.
 
     ``rising`` spares a look at all of them, where the caller makes sure that they rise: the ends are the extremes.
     """
@@ -48,14 +49,18 @@ def require_ns(stamps: NDArray[np.int64], symbol: str = "", *, rising: bool = Fa
     for row in np.flatnonzero((stamps % _MINUTE_NS != 0) | (stamps >= _LATEST_S * NS_PER_UNIT["s"])):
         unit = unit_of(int(stamps[row]))
         if unit != "ns" and (unit is not None or stamps[row] > 0):
-            raise DataTimeUnit(
-                "the stamp is not in nanoseconds",
-                symbol=symbol or None,
-                row=int(row),
-                field="timestamp",
-                found=f"{int(stamps[row])}" + (f", which looks like {unit}" if unit else ""),
-                expected="ns since 1970 UTC",
-            )
+            raise _no_ns(int(stamps[row]), unit, int(row), symbol)
+
+
+def _no_ns(stamp: int, unit: str | None, row: int, symbol: str) -> DataTimeUnit:
+    what = "the stamp is not in nanoseconds"
+    found = f"{stamp}" + (f", which looks like {unit}" if unit else "")
+    expected = "ns since 1970 UTC"
+    if stamp >= _LATEST_S * NS_PER_UNIT["s"]:  # a datetime, or a whole number of any unit
+        what = "the stamp is after 2099, or not in nanoseconds"
+        found = f"{stamp}, which is {iso(stamp)} in ns"
+        expected = "ns since 1970 UTC, before 2100"
+    return DataTimeUnit(what, symbol=symbol or None, row=row, field="timestamp", found=found, expected=expected)
 
 
 def to_ns(values: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -73,7 +78,7 @@ def to_ns(values: NDArray[np.int64]) -> NDArray[np.int64]:
             field="timestamp",
             row=0,
             found=int(values[0]),
-            expected="s, ms, us or ns since 1970",
+            expected="s, ms, us or ns since 1970, from 1973 to 2099",
         )
     latest = _LATEST_S * (NS_PER_UNIT["s"] // NS_PER_UNIT[unit])
     for row in np.flatnonzero(np.abs(values) >= latest):

@@ -45,6 +45,8 @@ def pandas_frame(zone: str | None = "UTC") -> pd.DataFrame:
         polars_frame("ms"),
         polars_frame().lazy(),
         polars_frame().to_arrow(),
+        polars_frame().rename(str.title),
+        polars_frame().rename(str.upper).to_arrow(),
         pa.table(polars_frame().to_arrow()).to_batches()[0],
         polars_frame().with_columns(pl.col("timestamp").dt.convert_time_zone("Asia/Tokyo")),
         polars_frame().with_columns(pl.col("timestamp").dt.timestamp("ns")),
@@ -69,6 +71,8 @@ def test_pandas_without_a_zone_is_refused() -> None:
         BarSeries.from_frame(pandas_frame().reset_index(drop=True), "EURUSD", None)
     with pytest.raises(DataParse, match="two columns of one name"):
         BarSeries.from_frame(pandas_frame().assign(open=1.0), "EURUSD", None)
+    with pytest.raises(DataParse, match=r"two columns of one name.*case does not count"):
+        BarSeries.from_frame(polars_frame().with_columns(Open=pl.lit(1.0)), "EURUSD", None)
     with pytest.raises(DataParse, match="not numeric"):
         BarSeries.from_frame(pandas_frame().assign(Open=["1", "2", "3"]), "EURUSD", None)
 
@@ -167,6 +171,19 @@ def test_the_unit_of_whole_numbers_follows_from_their_size(unit: str) -> None:
     assert unit_of(int(seconds[0]) * per_second) == unit
     assert to_ns(seconds * per_second).tolist() == (seconds * 10**9).tolist()
     assert unit_of(12_345) is None
+
+
+def test_stamps_after_2099_are_named_as_such() -> None:
+    """A datetime is in no other unit; a whole number may be."""
+    far = datetime(2099, 12, 31, 22, tzinfo=UTC)
+    moments = pl.Series([far + timedelta(hours=hour) for hour in range(3)]).cast(pl.Datetime("ns", "UTC"))
+    words = (
+        r"row 2: timestamp: the stamp is after 2099, or not in nanoseconds: found 4\d+, which is 2100-01-01T00:00:00Z"
+    )
+    for stamps in (moments, moments.dt.timestamp("ns")):
+        with pytest.raises(DataTimeUnit, match=words):
+            BarSeries.from_frame(polars_frame().with_columns(timestamp=stamps), "EURUSD", None)
+    assert len(BarSeries.from_frame(polars_frame().with_columns(timestamp=moments).head(2), "EURUSD", None)) == 2
 
 
 def test_frames_from_the_year_1970_are_in_nanoseconds() -> None:

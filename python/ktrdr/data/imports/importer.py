@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from dataclasses import replace as replaced
+from dataclasses import replace as changed
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -47,7 +47,12 @@ _DOUBTFUL_ROWS = 3
 
 @dataclass(frozen=True, eq=False)
 class ImportReport:
-    """The outcome of an import: rows read, found broken, changed, replaced and stored, with notes for the user."""
+    """The outcome of an import: rows read, found broken, changed, replaced and stored, with notes for the user.
+
+    Args:
+        replaced: the series that was there before, in the timeframe of the import.
+        removed: the symbol's made-up series of other timeframes, which left with it.
+    """
 
     series: BarSeries
     rows_read: int
@@ -57,6 +62,7 @@ class ImportReport:
     violations: tuple[Violation, ...]
     changes: tuple[Change, ...]
     replaced: tuple[str, ...]
+    removed: tuple[str, ...]
     volume_column: str | None
     notes: tuple[str, ...]
 
@@ -78,6 +84,7 @@ class ImportReport:
             "violations": [violation.to_dict() for violation in self.violations],
             "changes": [change.to_dict() for change in self.changes],
             "replaced": list(self.replaced),
+            "removed": list(self.removed),
             "notes": list(self.notes),
         }
 
@@ -232,7 +239,7 @@ def _with_closes(table: Table, options: ImportOptions) -> Table:
         return table
     named = next((other for other in table.frame.columns if marks_close(other)), None)
     if named is not None:
-        return replaced(table, fields={**table.fields, "timestamp": named})
+        return changed(table, fields={**table.fields, "timestamp": named})
     if (other := _end_of_bars(table, name)) is None and not marks_open(name):
         return table
     hint = "leave --stamps out" if other is None else f"leave --stamps out, or say --map timestamp={other}"
@@ -266,7 +273,7 @@ def _moments(
     if clock is None and moments.utc is None and (zone := moments.zone or zone_of_head(named)):
         clock = Clock.parse(zone)
     elif clock is not None and moments.utc is not None and not moments.epoch and length.intraday:
-        table = replaced(table, notes=(*table.notes, "the stamps carry their own offset: --tz is not used"))
+        table = changed(table, notes=(*table.notes, "the stamps carry their own offset: --tz is not used"))
     moments = moments.by_clock(clock, options.get("epoch_clock", False), intraday=length.intraday)
     moments = moments.on_the_minute(at_close=_at_close(options), place=table.place)
     if moments.newest_first():
@@ -338,7 +345,7 @@ def _audited(
         assert repair is not None
         rows, columns, changes = mend(opens, columns, violations, repair)
         known = _in_file(table, violations)
-        changes = [replaced(change, row=table.row(change.row)) for change in changes]
+        changes = [changed(change, row=table.row(change.row)) for change in changes]
         if len(rows) == 0:
             raise DataEmpty("no row is left after the repair", where=table.file, found=f"{len(opens)} broken rows")
     if timeframe.intraday and (short := cut_short(opens[rows], timeframe)):
@@ -391,7 +398,7 @@ def _refusal(table: Table, violations: Violations, hint: str) -> Exception:
 
 
 def _in_file(table: Table, violations: Sequence[Violation]) -> list[Violation]:
-    return [replaced(violation, row=table.row(violation.row)) for violation in violations]
+    return [changed(violation, row=table.row(violation.row)) for violation in violations]
 
 
 def _dates(moments: Moments, opens: Stamps, clock: Clock | None, timeframe: Timeframe) -> Stamps:
@@ -446,7 +453,15 @@ class _Imported:
     volume_column: str | None
     notes: list[str]
 
-    def report(self, stored: BarSeries, added: int, updated: int, gone: tuple[str, ...]) -> ImportReport:
+    def report(
+        self,
+        stored: BarSeries,
+        added: int,
+        updated: int,
+        *,
+        replaced: tuple[str, ...] = (),
+        removed: tuple[str, ...] = (),
+    ) -> ImportReport:
         gaps = int(np.count_nonzero(np.diff(stored.timestamp) > stored.timeframe.ns))
         return ImportReport(
             series=stored,
@@ -456,7 +471,8 @@ class _Imported:
             gaps=gaps,
             violations=tuple(self.violations),
             changes=tuple(self.changes),
-            replaced=gone,
+            replaced=replaced,
+            removed=removed,
             volume_column=self.volume_column,
             notes=tuple(self.notes),
         )
@@ -473,14 +489,13 @@ def _store(repository: Repository, found: _Imported, *, append: bool, update: bo
     if append and there and not synthetic:
         joined = join(repository, series, found.others, update=update)
         repository.store(joined.series, others=joined.others, notes=notes)
-        return found.report(joined.series, joined.added, joined.updated, ())
+        return found.report(joined.series, joined.added, joined.updated)
     names = repository.names() if synthetic else []
-    siblings = [one for one in names if one[0] == symbol and repository.provenance(*one).synthetic]
+    others = [length for name, length in names if name == symbol and length is not timeframe]
+    siblings = [length for length in others if repository.provenance(symbol, length).synthetic]
     repository.store(series, others=found.others, notes=notes)
-    for sibling in siblings:
-        if sibling[1] is not timeframe:
-            repository.delete(*sibling)
-    gone = tuple(f"{symbol} {length.value} (synthetic)" for _, length in siblings)
-    if there and not synthetic:
-        gone = (f"{symbol} {timeframe.value}",)
-    return found.report(series, len(series), 0, gone)
+    for length in siblings:
+        repository.delete(symbol, length)
+    before = (f"{symbol} {timeframe.value}" + (" (synthetic)" if synthetic else ""),) if there else ()
+    gone = tuple(f"{symbol} {length.value} (synthetic)" for length in siblings)
+    return found.report(series, len(series), 0, replaced=before, removed=gone)

@@ -76,9 +76,11 @@ class BarOrder:
             values = values.collect()
         try:
             if isinstance(values, pl.DataFrame):
-                column = _only_column(name, values, values.columns)
-                named = "timestamp" in values.columns
-                return column, opens_of(values["timestamp"], self.timeframe) if named else None
+                names = [one.lower() for one in values.columns]
+                column = _only_column(name, values, names)
+                if "timestamp" not in names:
+                    return column, None
+                return column, opens_of(values[:, names.index("timestamp")], self.timeframe)
             if not is_pandas(values) or not hasattr(values, "index"):
                 return values, None
             if hasattr(values, "columns"):

@@ -291,7 +291,8 @@ class TestOverAStoredSeries:
         report = self.bring(repository, tmp_path, walk(20))
         assert repository.names() == [("EURUSD", Timeframe.H1)]
         assert not repository.provenance("EURUSD", Timeframe.H1).synthetic
-        assert {text.split()[1] for text in report.replaced} == {"5m", "1h", "4h", "1d"}
+        assert report.replaced == ("EURUSD 1h (synthetic)",)
+        assert set(report.removed) == {f"EURUSD {length} (synthetic)" for length in ("5m", "4h", "1d")}
 
     def test_the_sample_never_replaces_a_real_series(
         self, repository: Repository, tmp_path: Path, walk: Callable[..., BarSeries]

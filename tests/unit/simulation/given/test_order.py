@@ -52,6 +52,7 @@ ORDERS: list[Callable[[], Any]] = [
     lambda: column().iloc[SHUFFLED].rename_axis("Timestamp").reset_index(),
     lambda: stamped()[::-1],
     lambda: stamped()[SHUFFLED.tolist()],
+    lambda: stamped()[SHUFFLED.tolist()].rename(str.title),
     stamped()[::-1].lazy,
     lambda: stamped()[::-1].with_columns(pl.from_epoch("timestamp", "ns").dt.replace_time_zone("UTC")),
 ]

@@ -103,7 +103,9 @@ def _shown(report: ImportReport) -> list[str | Table]:
     more = [f"... and {len(report.changes) - _MOST_ROWS} more: --json lists them all"]
     changed: list[str | Table] = [f"repaired: {len(report.changes)} changes", table] if rows else []
     changed += more if len(report.changes) > _MOST_ROWS else []
-    return [head, *changed, *(f"replaced {name}" for name in report.replaced), *report.notes]
+    gone = [f"replaced {name}" for name in report.replaced]
+    gone += [f"removed {name}: no made-up bars stay beside real ones" for name in report.removed]
+    return [head, *changed, *gone, *report.notes]
 
 
 def _volume(report: ImportReport) -> str:
