@@ -161,6 +161,10 @@ class Compiled:
 
 def values_of(grid: Grid) -> dict[str, Sequence[Value]]:
     """Returns the distinct values of each parameter of a grid; raises ``ArgumentInvalid``."""
+    if not isinstance(grid, Mapping):
+        expected = "a mapping of rules by dotted name to their values"
+        hint = "a list of mappings, one for each scenario, is `scenarios`"
+        raise ArgumentInvalid("no grid", where="grid", found=type(grid).__name__, expected=expected, hint=hint)
     values: dict[str, Sequence[Value]] = {name: _distinct(name, given) for name, given in grid.items()}
     _check_names(tuple(values))
     return values

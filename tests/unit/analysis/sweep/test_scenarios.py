@@ -75,6 +75,7 @@ def test_values_of_several_types_are_shown_as_text() -> None:
         ({}, "grid, scenarios"),
         ({"grid": {RATE: [0.0]}, "scenarios": [{RATE: 0.0}]}, "grid, scenarios"),
         ({"grid": {}}, "grid"),
+        ({"grid": [{RATE: 0.0}]}, "grid"),
         ({"grid": {RATE: []}}, RATE),
         ({"grid": {RATE: 0.001}}, RATE),
         ({"grid": {RATE: [0.001, 0.001]}}, RATE),
