@@ -1,4 +1,4 @@
-"""Loads TA-Lib without pandas: the fifth of a second and the 50 MiB that it takes are of no use to the program.
+"""Loads TA-Lib without pandas: the fifth of a second and the 68 MiB that it takes are of no use to the program.
 
 ``import talib`` imports pandas wherever that is installed, since it accepts its columns. Commands hand it numpy arrays.
 """

@@ -53,6 +53,10 @@ BAD_ROWS = [
         "1704672000000000000,1,2,1,2,5\n1704675600000000000,1,2,1,2,5\n1704679201000,1,2,1,2,5\n",
         "data_time_unit", "line 4: row 2: timestamp: the stamps are not of one unit",
     ),
+    (
+        GOOD + row(stamp="2100-01-01T00:00Z"), "data_time_unit",
+        "line 4: EURUSD: row 2: timestamp: the stamp is after 2099, or not in nanoseconds",
+    ),
     (GOOD.replace("T01:00", "T00:30") + row(), "data_timeframe", "bars overlap"),
     (GOOD.replace("T01:00", "T02:00") + row("2024-01-08T04:00Z"), "data_timeframe", "most frequent spacing 2 h"),
 ]  # fmt: skip

@@ -37,7 +37,8 @@ from ktrdr.data.imports.repair import Change, check_repair, mend
 from ktrdr.data.imports.sessions import bar_opens
 from ktrdr.data.imports.stamps import Moments, join_parts, read_moments
 from ktrdr.data.store.repository import STORED, Repository, check_symbol
-from ktrdr.errors import ArgumentInvalid, DataEmpty, DataError, DataExists, DataParse, DataTimeframe
+from ktrdr.data.units import require_ns
+from ktrdr.errors import ArgumentInvalid, DataEmpty, DataError, DataExists, DataParse, DataTimeframe, DataTimeUnit
 from ktrdr.time import NS_PER_DAY, Timeframe, iso
 
 # From that share of rows on that break one rule the columns are doubted rather than the rows.
@@ -422,6 +423,11 @@ def _series(
     if len(opens) == 0:
         raise DataEmpty("the file has no rows", where=table.file)
     series = BarSeries(symbol, timeframe, opens, provenance=Provenance(source=table.file), **columns)
+    try:
+        require_ns(opens, symbol, rising=True)  # whoever reads the series asks for it
+    except DataTimeUnit as error:
+        fields = error.fields()
+        raise DataTimeUnit(fields.pop("what"), **fields | {"where": table.place(int(rows[error.row or 0]))}) from None
     check_spacing(opens, timeframe, symbol, lambda row: table.place(int(rows[row])))
     return series
 
