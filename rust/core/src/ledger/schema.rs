@@ -6,11 +6,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::column::{ColumnMut, ColumnRef, ColumnSchema, Symbol, TableSchema, Value};
-use crate::market::columns::Columns;
+use crate::market::columns::{Columns, prefetch_lines};
 use crate::signals::filter::Decision;
 
 /// Rows that a journal has room for: its columns stay in the first two caches.
 const JOURNAL_ROWS: usize = 128;
+
+/// Codes that are counted in one step: as many whole vectors of 32 as a count in a byte has room for.
+const CODES_PER_STEP: usize = 224;
 
 macro_rules! table {
     ($(#[$doc:meta])* $table:ident of $row:ident in $journal:ident {
@@ -93,6 +96,8 @@ macro_rules! table {
             #[allow(dead_code)]
             pub(crate) fn post(&mut self, journal: &mut $journal) {
                 $(self.$name.extend_from_slice(&journal.$name[..journal.rows]);)*
+                // The next rows: a store into memory that has not come yet holds up all that follow it.
+                $(prefetch_lines(&self.$name, &(self.$name.len()..self.$name.len() + JOURNAL_ROWS));)*
                 journal.rows = 0;
             }
 
@@ -258,16 +263,18 @@ impl Decisions {
     #[must_use]
     pub fn counts(&self) -> DecisionCounts {
         let mut counts = [0; Decision::NAMES.len()];
-        for part in self.code.chunks(usize::from(u8::MAX)) {
-            let count = |code: u8| u64::from(part.iter().fold(0_u8, |sum, &found| sum + u8::from(found == code)));
+        for part in self.code.chunks(CODES_PER_STEP) {
+            // Each code is counted in vector lanes, since one table of counts would take equal codes one after the other.
+            // Most parts have one code, or two, so the code of the first row comes first, and a full count is the last.
             let first = part[0];
-            let same = count(first);
-            counts[usize::from(first)] += same;
-            // Most parts have one and the same code. Of the others each code is counted in vector lanes: one table of
-            // counts would take long rows of a code one after the other.
-            if same < part.len() as u64 {
-                for code in (0..Decision::NAMES.len()).filter(|&code| code != usize::from(first)) {
-                    counts[code] += count(code as u8);
+            let others = (0..Decision::NAMES.len() as u8).filter(|&code| code != first);
+            let mut left = part.len() as u64;
+            for code in std::iter::once(first).chain(others) {
+                let count = u64::from(part.iter().fold(0_u8, |sum, &found| sum + u8::from(found == code)));
+                counts[usize::from(code)] += count;
+                left -= count;
+                if left == 0 {
+                    break;
                 }
             }
         }

@@ -161,8 +161,10 @@ fn is_confidence(confidence: f32) -> bool {
     confidence.is_nan() | (0.0..=1.0).contains(&confidence)
 }
 
-/// Prefetches each cache line of some rows of a column.
+/// Prefetches each cache line of some rows of a column; nothing for values that take no memory.
 #[inline(always)]
 pub(crate) fn prefetch_lines<T>(column: &[T], rows: &Range<usize>) {
-    rows.clone().step_by(LINE_BYTES / size_of::<T>()).for_each(|row| prefetch_index(column, row));
+    if let Some(values) = LINE_BYTES.checked_div(size_of::<T>()) {
+        rows.clone().step_by(values).for_each(|row| prefetch_index(column, row));
+    }
 }

@@ -58,13 +58,22 @@ impl Calendar {
     pub fn of_run(periods_per_year: Option<f64>, timeframe_ns: i64, stamps: &[i64]) -> Self {
         let per_bar = timeframe_ns == WEEK_NS;
         let mut weekend = Weekend::default();
-        weekend.add(stamps);
+        let mut days = 0;
+        let mut mondays_after_sundays = 0;
+        let mut before = None;
+        each_day(stamps, |day| {
+            weekend.add_day(day);
+            days += 1;
+            mondays_after_sundays += usize::from(before == Some(day - 1) && weekday(day - 1) == SUNDAY);
+            before = Some(day);
+        });
         let days_a_year = if weekend.trades_saturdays() { 365.0 } else { 252.0 };
         let chosen = periods_per_year.unwrap_or(if per_bar { 52.0 } else { days_a_year });
         let mut calendar = Self::open_ended(chosen, timeframe_ns);
         calendar.sundays_join &= weekend.opens_on_sundays();
         // Counted in advance: the blocks of returns need the length of the run.
-        let periods = if per_bar { stamps.len() } else { calendar.count(stamps) };
+        let joined = if calendar.sundays_join { mondays_after_sundays } else { 0 };
+        let periods = if per_bar { stamps.len() } else { days - joined };
         calendar.periods = Some(periods as u64);
         calendar
     }
@@ -109,15 +118,15 @@ impl Calendar {
         let joins_monday = self.sundays_join && weekday(day) == SUNDAY;
         (day + 1 + i64::from(joins_monday)) * DAY_NS
     }
+}
 
-    fn count(&self, stamps: &[i64]) -> usize {
-        let mut count = 0;
-        let mut rest = stamps;
-        while let Some(&stamp) = rest.first() {
-            rest = &rest[rows_before(rest, self.period_end_ns(stamp))..];
-            count += 1;
-        }
-        count
+/// Calls `see` with each day that has one of rising `stamps`, days since 1970-01-01.
+fn each_day(stamps: &[i64], mut see: impl FnMut(i64)) {
+    let mut rest = stamps;
+    while let Some(&stamp) = rest.first() {
+        let day = stamp.div_euclid(DAY_NS);
+        see(day);
+        rest = &rest[rows_before(rest, (day + 1) * DAY_NS)..];
     }
 }
 
@@ -172,12 +181,7 @@ pub(super) struct Weekend {
 impl Weekend {
     /// Adds the days of rising `stamps` that are not before those added so far.
     pub fn add(&mut self, stamps: &[i64]) {
-        let mut rest = stamps;
-        while let Some(&stamp) = rest.first() {
-            let day = stamp.div_euclid(DAY_NS);
-            self.add_day(day);
-            rest = &rest[rows_before(rest, (day + 1) * DAY_NS)..];
-        }
+        each_day(stamps, |day| self.add_day(day));
     }
 
     fn add_day(&mut self, day: i64) {
