@@ -1,19 +1,22 @@
-"""Check of the processor before the compiled core is loaded.
+"""The processor: the instructions that the compiled core needs, and the cores that this process may use.
 
 The core is built for x86-64-v3 by default: AVX2 and its companions. On an older processor its first vector instruction
-would end the process with SIGILL, without a message. `require_processor` raises an error instead. It reads the flags
-of the first processor in /proc/cpuinfo; elsewhere than on Linux with x86-64 it does nothing.
+would end the process with SIGILL, without a message. Before the core is loaded `require_processor` raises an error
+instead. It reads the flags of the first processor in /proc/cpuinfo; elsewhere than on Linux with x86-64 it passes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import os
 import platform
 import re
 import sys
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 V3 = frozenset({"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"})
 """Flags of x86-64-v3 as Linux names them; ``abm`` is LZCNT."""
 
@@ -77,3 +80,16 @@ def require_processor(source: Path = CPUINFO, file: Path | None = None) -> None:
             expected=level,
             hint='build it with RUSTFLAGS="-C target-cpu=x86-64" and install polars[rtcompat]',
         )
+
+
+def usable_cores() -> int:
+    """Returns the cores that this process may use: those it may run on, and no more than its container's quota.
+
+    >>> usable_cores() >= 1
+    True
+    """
+    cores = len(os.sched_getaffinity(0))
+    with contextlib.suppress(OSError, ValueError):  # no container, or one without a quota ("max")
+        quota, period = map(int, CPU_QUOTA.read_text().split())
+        cores = min(cores, quota // period)
+    return max(cores, 1)

@@ -1,15 +1,24 @@
-"""The processor is checked before the core is loaded; the flags come from a file that a test can write."""
+"""The processor is checked before the core is loaded, and cores are counted; what a system says comes from files."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from ktrdr import _core
-from ktrdr._processor import LEVELS, V3, built_for, level_of, processor_flags, require_processor
+from ktrdr import _core, _processor
+from ktrdr._processor import (
+    LEVELS,
+    V3,
+    built_for,
+    level_of,
+    processor_flags,
+    require_processor,
+    usable_cores,
+)
 from ktrdr.errors import ProcessorUnsupported
 
 
@@ -74,3 +83,16 @@ def test_the_core_is_not_loaded_on_an_older_processor(tmp_path: Path) -> None:
     run = subprocess.run([sys.executable, "-c", _OLD, str(source)], capture_output=True, text=True, check=True)
     expected = "" if built_for() == "x86-64" else "processor_unsupported False\n"
     assert run.stdout == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "cores"), [("200000 100000\n", 2), ("150000 100000\n", 1), ("50000 100000\n", 1), ("max 100000\n", 64)]
+)
+def test_the_quota_of_a_container_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, cores: int
+) -> None:
+    quota = tmp_path / "cpu.max"
+    quota.write_text(text)
+    monkeypatch.setattr(_processor, "CPU_QUOTA", quota)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    assert usable_cores() == cores

@@ -171,7 +171,7 @@ def refusal(
 
 def common_spacing(stamps: Stamps) -> Timeframe:
     """Returns the timeframe that is the most frequent spacing of the stamps (tie: the smallest)."""
-    found = _core.spacing(stamps)
+    found = _core.spacing(stamps, 1)
     if found is None:
         raise DataTimeframe("one bar does not tell its timeframe", expected="timeframe=...")
     _, spacing, _ = found
@@ -193,7 +193,7 @@ def check_spacing(
     where = location or (lambda row: "")
     if not timeframe.intraday:
         check_dates(stamps, timeframe, symbol, where)
-    spacing = _core.spacing(stamps)
+    spacing = _core.spacing(stamps, 1)
     if spacing is None:
         return
     smallest, common, _ = spacing

@@ -179,6 +179,7 @@ def begin(
     warmup_bars: int,
     checks_prices: bool = False,
     keeps_curve: bool = True,
+    threads: int = 1,
 ) -> _core.Simulation:
     """Returns a run of the core before its first bar.
 
@@ -191,6 +192,7 @@ def begin(
         warmup_bars: the first simulated bar.
         checks_prices: True if the run checks prices as they come by, since only the stamps were checked.
         keeps_curve: False for a run that keeps no row per bar: neither equity nor decisions.
+        threads: that look at bars, that of the caller among them.
 
     Raises:
         ArgumentInvalid: for a capital or a warm-up that cannot be used.
@@ -206,7 +208,7 @@ def begin(
         )
     capital = check_money("initial_capital", initial_capital)
     stamps = None if bars is None else bars.timestamp
-    return _core.Simulation(rules, symbol, timeframe.ns, capital, first, stamps, checks_prices, keeps_curve)
+    return _core.Simulation(rules, symbol, timeframe.ns, capital, first, stamps, checks_prices, keeps_curve, threads)
 
 
 def input_parts(core: _core.Simulation, columns: WholeColumns | GrowingColumns) -> Parts:

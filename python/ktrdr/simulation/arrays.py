@@ -8,7 +8,8 @@ from typing import NamedTuple, overload
 from numpy.typing import ArrayLike
 
 from ktrdr import _core
-from ktrdr.arguments import INITIAL_CAPITAL
+from ktrdr._processor import usable_cores
+from ktrdr.arguments import INITIAL_CAPITAL, check_threads
 from ktrdr.data.bars import BarSeries, check_rows, has_sound_volume
 from ktrdr.data.frames import BarTable, is_pandas
 from ktrdr.data.units import require_ns
@@ -54,6 +55,7 @@ def simulate(
     warmup_bars: int = 0,
     timeframe: str | Timeframe | None = None,
     symbol: str = "",
+    threads: int | None = None,
 ) -> RunResult:
     """Trades signals over bars and returns ledger and metrics; rows per bar are made when they are first asked for.
 
@@ -72,6 +74,7 @@ def simulate(
         warmup_bars: the first simulated bar.
         timeframe: None takes the most frequent spacing of the stamps; one bar needs it.
         initial_capital, symbol: account currency; name in the ledger.
+        threads: that read bars ahead of the run; None takes every core that helps. Their number changes no bit.
 
     Raises a leaf of ``KtrdrError`` for bars, rules or arguments that cannot be used, and for a fill below nothing.
 
@@ -82,22 +85,12 @@ def simulate(
     >>> result.trades["exit_bar"].to_list(), result.signal_counts["traded"]
     ([3], 2)
     """
-    terms = _Terms(rules_to_json(execution, decisions, metrics), symbol, initial_capital, warmup_bars)
+    readers = usable_cores() if threads is None else check_threads(threads)
+    terms = _Terms(rules_to_json(execution, decisions, metrics), symbol, initial_capital, warmup_bars, readers)
     own = GivenSignals(signals, confidence, entries, exits, short_entries, short_exits)
     if isinstance(bars, BarSeries):
         return _simulated(bars, terms, *read_whole(bars, own, symbol, timeframe))
-    given = read_timeframe(timeframe)
-    series = unchecked_bars(bars, symbol, given)
-    try:
-        if not has_sound_volume(series):
-            check_rows(series)
-        found = find_timeframe(series.timestamp, given)
-        columns, conflicts = _whole_columns(series, own, BarOrder(bars, series.timestamp, found))
-        return _simulated(bars, terms, columns, found, conflicts, checks_prices=True)
-    except KtrdrError:
-        require_ns(series.timestamp, symbol)
-        check_rows(series)  # What is wrong with the bars comes before all that follows from it.
-        raise
+    return _checking(bars, terms, own, read_timeframe(timeframe))
 
 
 class _Terms(NamedTuple):
@@ -107,6 +100,7 @@ class _Terms(NamedTuple):
     symbol: str
     initial_capital: float
     warmup_bars: int
+    threads: int = 1
 
 
 class Simulation(SignalRun):
@@ -185,6 +179,7 @@ class Simulation(SignalRun):
             warmup_bars=terms.warmup_bars,
             checks_prices=checks_prices,
             keeps_curve=keeps_curve,
+            threads=terms.threads,
         )
         SignalRun.__init__(self, core, columns, timeframe)
         self._conflicts = conflicts
@@ -287,6 +282,21 @@ class Simulation(SignalRun):
     def _finished(self) -> RunResult:
         self.run()
         return self.result()
+
+
+def _checking(bars: BarTable, terms: _Terms, own: GivenSignals, timeframe: Timeframe | None) -> RunResult:
+    """Returns the result of a run over bars that it checks as they come by."""
+    series = unchecked_bars(bars, terms.symbol, timeframe)
+    try:
+        if not has_sound_volume(series):
+            check_rows(series)
+        found = find_timeframe(series.timestamp, timeframe, terms.threads)
+        columns, conflicts = _whole_columns(series, own, BarOrder(bars, series.timestamp, found))
+        return _simulated(bars, terms, columns, found, conflicts, checks_prices=True)
+    except KtrdrError:
+        require_ns(series.timestamp, terms.symbol)
+        check_rows(series)  # What is wrong with the bars comes before all that follows from it.
+        raise
 
 
 def _simulated(

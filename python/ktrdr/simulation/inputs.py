@@ -75,17 +75,17 @@ def unchecked_bars(bars: BarTable, symbol: str, timeframe: Timeframe | None) -> 
     return BarSeries.of_checked(symbol, timeframe or Timeframe.M1, {"timestamp": stamps, **given})
 
 
-def find_timeframe(stamps: NDArray[np.int64], timeframe: Timeframe | None) -> Timeframe:
+def find_timeframe(stamps: NDArray[np.int64], timeframe: Timeframe | None, threads: int = 1) -> Timeframe:
     """Returns the given timeframe, or the most frequent spacing of the stamps [n_bars, int64, ns UTC].
 
-    Spacings that all differ contradict a given timeframe only where bars overlap.
+    Spacings that all differ contradict a given timeframe only where bars overlap. So many ``threads`` read the stamps.
 
     Raises:
         ArgumentInvalid: for one bar without a timeframe.
         DataTimeframe: for stamps that contradict the timeframe, or have none, and for daily or weekly stamps that
             are no dates.
     """
-    spacing = _core.spacing(stamps)
+    spacing = _core.spacing(stamps, threads)
     if spacing is None:
         if timeframe is None:
             raise ArgumentInvalid("one bar does not tell its timeframe", where="timeframe", expected="1m to 1w")

@@ -215,7 +215,7 @@ class SimulationStream(SignalRun):
         stamps = bars.timestamp
         before = self._core.last_ns
         distances = [] if before is None else [int(stamps[0]) - before]
-        if (spacing := _core.spacing(stamps)) is not None:
+        if (spacing := _core.spacing(stamps, 1)) is not None:
             distances.append(spacing[0])
         check_opens(stamps, self._timeframe, min(distances, default=None))
 

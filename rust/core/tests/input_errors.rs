@@ -6,8 +6,9 @@ use ktrdr_testkit::draw::{self, Draw};
 use ktrdr_testkit::{World, outcome, rules};
 use serde_json::json;
 
+/// Blocks enough for a thread that looks ahead.
 fn in_blocks(world: &World, rules: Rules) -> Simulation {
-    world.simulation(rules).with_blocks(100)
+    world.simulation(rules).with_blocks(20).with_threads(2)
 }
 
 /// An error in what was given leaves the run as it was, in whichever block of the chunk it lies.

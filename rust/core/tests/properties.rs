@@ -39,11 +39,11 @@ fn drawn_of_kind(seed: u64, bars: usize, kind: usize) -> (World, Value) {
     (world, changes)
 }
 
-/// Runs bar by bar, the definition, and in blocks of so many rows.
+/// Runs bar by bar, the definition, and in blocks of so many rows at which several threads look.
 fn both_ways(world: &World, changes: &Value, block_rows: usize) -> [Result<Simulation, Error>; 2] {
     let run = |mut simulation: Simulation| simulation.run(&world.columns(), None).map(|()| simulation);
     let fresh = || world.simulation(rules(changes.clone()));
-    [run(fresh().stepping()), run(fresh().with_blocks(block_rows))]
+    [run(fresh().stepping()), run(fresh().with_blocks(block_rows).with_threads(3))]
 }
 
 /// Runs over the rows between the cuts, one feed each, going through bytes at every cut if asked.

@@ -26,10 +26,9 @@ pub fn audit_bars<'py>(
 /// Returns the smallest and the most frequent distance of rising stamps, and the count of the latter; None for fewer
 /// than two stamps.
 #[pyfunction]
-pub fn spacing(py: Python<'_>, stamps: PyReadonlyArray1<'_, i64>) -> PyResult<Option<(i64, i64, u64)>> {
+pub fn spacing(py: Python<'_>, stamps: PyReadonlyArray1<'_, i64>, threads: usize) -> PyResult<Option<(i64, i64, u64)>> {
     let stamps = stamps.as_slice()?;
-    let found = py.detach(|| Spacing::of(stamps));
-    Ok(found.map(|spacing| (spacing.smallest_ns, spacing.common_ns, spacing.count)))
+    Ok(py.detach(|| Spacing::of(stamps, threads)).map(|found| (found.smallest_ns, found.common_ns, found.count)))
 }
 
 /// Raises for the first row of `bars` that breaks a rule or does not lie after `previous_ns`.

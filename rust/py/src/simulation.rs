@@ -24,9 +24,10 @@ impl Simulation {
     /// Prepares a run before its first bar; `stamps` of all bars, or None if its length is not known.
     ///
     /// With `checks_prices` the run checks prices as they come by, of which only the stamps were checked. Without
-    /// `keeps_curve` it keeps no row per bar: no equity curve and no decisions, of which it counts each.
+    /// `keeps_curve` it keeps no row per bar: no equity curve and no decisions, of which it counts each. So many
+    /// `threads` look at bars.
     #[new]
-    #[pyo3(signature = (rules, symbol, timeframe_ns, initial_capital, warmup_bars, stamps, checks_prices=false, keeps_curve=true))]
+    #[pyo3(signature = (rules, symbol, timeframe_ns, initial_capital, warmup_bars, stamps, checks_prices=false, keeps_curve=true, threads=1))]
     fn new(
         py: Python<'_>,
         rules: &str,
@@ -37,11 +38,12 @@ impl Simulation {
         stamps: Option<PyReadonlyArray1<'_, i64>>,
         checks_prices: bool,
         keeps_curve: bool,
+        threads: usize,
     ) -> PyResult<Self> {
         let rules: Rules = parse(py, "rules", rules)?;
         let spec = RunSpec { symbol, timeframe_ns, initial_capital, warmup_bars, record_decisions: true };
         let run = Run::over(rules, spec, slice(stamps.as_ref())?).map_err(|error| raise(py, &error))?;
-        let run = if checks_prices { run.checking_prices() } else { run };
+        let run = if checks_prices { run.checking_prices() } else { run }.with_threads(threads);
         Ok(Self { saved: Saved::new(if keeps_curve { run } else { run.without_curve() }) })
     }
 

@@ -58,6 +58,22 @@ def test_polars_arrow_and_pandas_give_the_same_run() -> None:
     assert hashes == {whole().result_hash}
 
 
+def test_the_number_of_threads_changes_no_bit_and_no_error() -> None:
+    bars = 600_000  # blocks enough for several threads, of stamps too
+    walk = 100 * np.exp(np.cumsum(np.random.default_rng(3).normal(0, 5e-4, bars)))
+    stamps = START_NS + HOUR_NS // 60 * np.arange(bars)
+    frame = pl.DataFrame({"timestamp": stamps, "open": walk, "high": walk, "low": walk, "close": walk})
+    signals = np.random.default_rng(4).choice(np.array([-1, 0, 0, 0, 1], np.int8), bars)
+    results = [ktrdr.simulate(frame, signals, threads=threads) for threads in (1, 2, 5, None)]
+    assert len({(result.result_hash, result.final_equity) for result in results}) == 1
+    broken = frame.with_columns(pl.when(pl.int_range(bars) == 444_444).then(0.0).otherwise("low").alias("low"))
+    for threads in (1, 2, 5):
+        with pytest.raises(DataPriceRange, match="444444"):
+            ktrdr.simulate(broken, signals, threads=threads)
+    with pytest.raises(ArgumentInvalid, match="threads"):
+        ktrdr.simulate(frame, signals, threads=0)
+
+
 def test_signals_are_cast_only_without_loss() -> None:
     bars = market()
     signals = signals_for()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -134,11 +133,6 @@ class ChunkWork:
 def in_order(chunks: Iterable[Chunk]) -> list[Chunk]:
     """Returns chunks in the order of their scenarios."""
     return sorted(chunks, key=lambda chunk: chunk.first)
-
-
-def cores() -> int:
-    """Returns the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def _metric(name: str, values: Floats) -> pl.Series:

@@ -13,8 +13,9 @@ import numpy as np
 import polars as pl
 
 from ktrdr import _core
+from ktrdr._processor import usable_cores
 from ktrdr._version import __version__
-from ktrdr.analysis.sweep.chunks import Chunk, ChunkWork, Market, cores, in_order
+from ktrdr.analysis.sweep.chunks import Chunk, ChunkWork, Market, in_order
 from ktrdr.analysis.sweep.request import SweepRequest
 from ktrdr.analysis.sweep.result import Best, SweepResult
 from ktrdr.analysis.sweep.run import joined
@@ -185,7 +186,7 @@ def shared_work(operation: Operation, token: CancellationToken) -> SharedWork:
     tried = inputs.tried
     assert isinstance(tried, Scenarios)
     spans = inputs.market.spans(len(tried), ())
-    work = ChunkWork(inputs.market, tried, inputs.compiled, spans, cores())
+    work = ChunkWork(inputs.market, tried, inputs.compiled, spans, usable_cores())
     return SharedWork(
         inputs.state.identity, inputs.terms, frozenset(spans), lambda number, _bridge: encoded(work.unit(number))
     )

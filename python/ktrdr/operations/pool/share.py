@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
+from ktrdr._processor import usable_cores
 from ktrdr.arguments import check_threads
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.profile import DEFAULT_THREADS
-
-_CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 @dataclass(frozen=True)
@@ -49,16 +45,3 @@ class Share:
         each = threads or min(DEFAULT_THREADS, max(there // slots, 1) if slots else there)
         count = slots or max(there // each, 1)
         return cls(count, each, max(there, count * each))
-
-
-def usable_cores() -> int:
-    """Returns the cores that this process may use: those it may run on, and no more than its container's quota.
-
-    >>> usable_cores() >= 1
-    True
-    """
-    cores = len(os.sched_getaffinity(0))
-    with contextlib.suppress(OSError, ValueError):  # no container, or one without a quota ("max")
-        quota, period = map(int, _CGROUP_QUOTA.read_text().split())
-        cores = min(cores, quota // period)
-    return max(cores, 1)

@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use crate::engine::bar::BarStep;
+use crate::engine::fast::ahead::Ahead;
 use crate::engine::fast::chain::Chain;
+use crate::engine::fast::look::{Look, Looker};
 use crate::engine::fast::quiet::{QuietRows, QuietStep};
 use crate::engine::fast::ranges::BlockRanges;
 use crate::engine::plan::Plan;
@@ -48,6 +50,7 @@ pub struct Simulation {
     block_rows: usize,
     skips: bool,
     checks_prices: bool,
+    threads: usize,
     /// Digest of closes and conversion rates that this object has seen; no part of the run's state.
     marks_digest: u64,
 }
@@ -102,6 +105,19 @@ impl Simulation {
         self
     }
 
+    /// Lets so many threads look at bars, that of the caller among them. Any number gives the same bits.
+    ///
+    /// They read ahead, and a short call is left to the caller's thread. Positions and money stay with that one.
+    ///
+    /// # Panics
+    /// With no thread at all.
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        assert!(threads > 0, "a run needs a thread");
+        self.threads = threads;
+        self
+    }
+
     /// Keeps no row per bar: equity and decisions of a block are let go once the metrics and counts have them.
     ///
     /// They are most of what a run writes. Who wants them after all runs once more, with the same bits.
@@ -141,6 +157,7 @@ impl Simulation {
             block_rows: BLOCK_ROWS,
             skips: true,
             checks_prices: false,
+            threads: 1,
             marks_digest: 0,
         }
     }
@@ -246,46 +263,59 @@ impl Simulation {
         let rows = columns.bars.len();
         // All at once: a curve that grows in steps would be copied each time.
         self.writer.reserve_curve(rows, self.block_rows, self.plan.record_decisions);
-        let blocks = rows.div_ceil(self.block_rows);
         let written = self.writer.ledger.rows();
-        for start in (0..rows).step_by(self.block_rows) {
-            let stop = rows.min(start + self.block_rows);
-            let outcome = self.take_block(&columns.rows(start, stop), last && stop == rows);
-            // Before the error is returned: the rows until then are part of the ledger.
-            self.writer.end_block();
-            outcome?;
-            if start == 0 {
-                self.writer.expect(written, blocks - 1);
+        let looker = self.looker(columns);
+        let blocks = looker.blocks();
+        Ahead::with(looker, self.threads, |ahead| {
+            for block in 0..blocks {
+                let outcome = ahead.look(block).and_then(|look| self.take_block(&look, last && block + 1 == blocks));
+                // Before the error is returned: the rows until then are part of the ledger.
+                self.writer.end_block();
+                outcome?;
+                if block == 0 {
+                    self.writer.expect(written, blocks - 1);
+                }
             }
-        }
+            Ok(())
+        })?;
         self.ended = last;
         if last { self.state.check_accounts(self.spec.initial_capital, self.plan.execution()) } else { Ok(()) }
     }
 
+    fn looker<'a>(&self, columns: &Columns<'a>) -> Looker<'a> {
+        let chains = self.skips && self.plan.follows_signals() && columns.bars.conversion_rate.is_none();
+        Looker {
+            columns: *columns,
+            first_row: self.next_bar as usize,
+            first_simulated: self.plan.first_bar as usize,
+            block_rows: self.block_rows,
+            checks_prices: self.checks_prices,
+            chained: chains.then_some(self.plan.filter),
+        }
+    }
+
     /// Simulates one block. Rows before the first simulated bar only serve as history.
-    fn take_block(&mut self, columns: &Columns<'_>, last: bool) -> Result<(), Error> {
+    fn take_block(&mut self, look: &Look<'_>, last: bool) -> Result<(), Error> {
+        let Look { columns, ranges, bits, undefined } = look;
         let bars = columns.bars;
         let half_spread = self.plan.execution().spread.half;
         let rows = Rows { bars, first_bar: self.next_bar as i64, previous: self.state.previous, half_spread };
-        let ranges = BlockRanges::scan(columns, self.next_bar as usize, self.checks_prices)?;
         self.marks_digest = ranges.digest.after(self.marks_digest);
         let first = rows.before(self.plan.first_bar);
-        self.state.metrics.undefined(columns.rows(first, rows.len()).undefined());
-        let chains = self.skips && self.plan.follows_signals() && bars.conversion_rate.is_none();
-        let bits = chains.then(|| SignalBits::of(&self.plan.filter, columns));
+        self.state.metrics.undefined(*undefined);
         let mut index = first;
         while index < rows.len() {
-            if let Some(bits) = &bits {
-                index += self.chain(columns, &rows, &ranges, bits, index..rows.len() - usize::from(last))?;
+            if let Some(bits) = bits {
+                index += self.chain(columns, &rows, ranges, bits, index..rows.len() - usize::from(last))?;
             }
             if index < rows.len() {
-                index += match self.skip(columns, &rows, &ranges, index, last)? {
+                index += match self.skip(columns, &rows, ranges, index, last)? {
                     0 => self.step(columns, &rows, index, last && index + 1 == rows.len())?,
                     skipped => skipped,
                 };
             }
         }
-        let known = self.skips.then_some(&ranges);
+        let known = self.skips.then_some(ranges);
         self.state.benchmark.take(&self.plan, &rows, known, last)?;
         self.state.remember(&bars, self.plan.lookback_rows());
         self.state.previous = rows.len().checked_sub(1).map(|index| rows.as_previous(index));

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.operations.pool import runner as pool
-from ktrdr.operations.pool import share as shares
 from ktrdr.operations.pool.runner import Runner
-from ktrdr.operations.pool.share import Share, usable_cores
+from ktrdr.operations.pool.share import Share
 from ktrdr.operations.store.store import Store
 from support.database import stores
 
@@ -40,19 +38,6 @@ def test_what_an_operator_names_is_done() -> None:
 def test_what_is_no_number_of_them_is_refused(slots: int, threads: int | None, said: str) -> None:
     with pytest.raises(ArgumentInvalid, match=said):
         Share.of(slots, threads)
-
-
-@pytest.mark.parametrize(
-    ("text", "cores"), [("200000 100000\n", 2), ("150000 100000\n", 1), ("50000 100000\n", 1), ("max 100000\n", 64)]
-)
-def test_the_quota_of_a_container_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, cores: int
-) -> None:
-    quota = tmp_path / "cpu.max"
-    quota.write_text(text)
-    monkeypatch.setattr(shares, "_CGROUP_QUOTA", quota)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
-    assert usable_cores() == cores
 
 
 @pytest.mark.parametrize(

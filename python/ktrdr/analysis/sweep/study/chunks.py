@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ktrdr.analysis.sweep.chunks import Chunk, ChunkWork, Market, cores
+from ktrdr._processor import usable_cores
+from ktrdr.analysis.sweep.chunks import Chunk, ChunkWork, Market
 from ktrdr.analysis.sweep.scenarios import Compiled, Grid, Scenarios, Value
 from ktrdr.analysis.sweep.study.parameters import BATCH, Study
 from ktrdr.analysis.sweep.study.sampler import Cell, CellSampler
@@ -56,12 +57,12 @@ def chunks_of(
     if threads is not None:
         check_threads(threads)
     if isinstance(tried, Scenarios):
-        workers = units.unit_threads(cores()) if threads is None else threads
+        workers = units.unit_threads(usable_cores()) if threads is None else threads
         work = ChunkWork(market, tried, compiled, market.spans(len(tried), before), workers)
         yield from _run(work, units, bridge, token)
     else:
         assert study is not None
-        yield from _Asked(market, tried, compiled, study, threads or cores()).chunks(bridge, token, list(before))
+        yield from _Asked(market, tried, compiled, study, threads or usable_cores()).chunks(bridge, token, list(before))
 
 
 def _run(work: ChunkWork, units: Units, bridge: ProgressBridge, token: CancellationToken) -> Iterator[Chunk]:

@@ -24,14 +24,18 @@
 //!
 //! # Files
 //!
+//! * `look`: all that the columns of a block tell before a row of it is simulated
+//! * `ahead`: threads that look at blocks before the run comes to them
 //! * `ranges`: the first scan of a block: check, minimum and maximum of 64 rows
 //! * `chain`: fills that follow from signals alone, one after the other
 //! * `quiet`: rows at which no order is pending and none is placed
 //! * `hold`: a position with levels or charges, eight rows at a time
 //! * `curve`: the equity of a position, with its extremes, where no row of it is written
 
+pub(crate) mod ahead;
 pub(crate) mod chain;
 pub(crate) mod curve;
 pub(crate) mod hold;
+pub(crate) mod look;
 pub(crate) mod quiet;
 pub(crate) mod ranges;
