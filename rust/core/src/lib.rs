@@ -82,6 +82,7 @@ mod ledger;
 mod market;
 mod metrics;
 mod money;
+mod number;
 mod orders;
 mod rules;
 mod signals;

@@ -109,6 +109,64 @@ proptest! {
     }
 }
 
+/// Draws scenarios that differ in numbers alone, so that they share vector lanes: as few or as many as fill some of them.
+///
+/// Some numbers leave no lot or no margin, so that an order is refused or a position liquidated in a single lane.
+fn in_lanes(seed: u64, bars: usize) -> (World, Vec<Rules>) {
+    let mut draw = Draw::new(seed);
+    let mut world = draw::world(&mut draw, bars);
+    let mut changes = draw::rules(&mut draw);
+    draw::chained(&mut draw, &mut world, &mut changes);
+    let is_wild = draw.chance(0.5);
+    let scenarios = (0..1 + draw.below(19)).map(|_| {
+        let mut one = changes.clone();
+        let execution = &mut one["execution"];
+        let leverage = if is_wild { draw.pick(&[1.0, 1.0, 3.0, 30.0]) } else { 1.0 };
+        let size = match execution["sizing"]["kind"].as_str() {
+            Some("cash_fraction") => ("fraction", draw.pick(&[0.1, 0.5, 1.0])),
+            Some("equity_fraction") => ("fraction", draw.pick(&[0.3, 1.0, leverage])),
+            Some("fixed_quantity") => ("quantity", draw.pick(&[1.0, 3.3, 40.0])),
+            _ => ("notional", draw.pick(&[100.0, 900.0, 20_000.0])),
+        };
+        execution["sizing"][size.0] = json!(size.1);
+        execution["margin"] = json!({"max_leverage": leverage, "maintenance": draw.pick(&[0.0, 0.5, 0.95])});
+        let lots: &[f64] = if is_wild { &[1e-8, 0.1, 25.0] } else { &[1e-8, 0.01] };
+        execution["instrument"]["lot_size"] = json!(draw.pick(lots));
+        execution["instrument"]["contract_multiplier"] = json!(draw.pick(&[1.0, 2.5]));
+        if !execution["instrument"]["tick_size"].is_null() {
+            execution["instrument"]["tick_size"] = json!(draw.pick(&[0.01, 0.05, 0.25]));
+        }
+        execution["commission"] = json!({
+            "rate": draw.pick(&[0.0, 1e-5, 0.001]), "per_unit": draw.pick(&[0.0, 0.0, 0.01]),
+            "per_fill": draw.pick(&[0.0, 0.0, 1.0]), "minimum": draw.pick(&[0.0, 0.0, 2.0])
+        });
+        let slippage = draw.pick(&[0.0, 1e-5, 0.002]);
+        if let Some(number) = execution["slippage"].as_object_mut().and_then(|kind| kind.values_mut().next()) {
+            *number = json!(slippage);
+        }
+        execution["close_at_end"] = json!(draw.chance(0.5));
+        rules(one)
+    });
+    let mut scenarios: Vec<Rules> = scenarios.collect();
+    // Another kind of rules among them now and then: its neighbours walk by themselves.
+    if draw.chance(0.2) {
+        let at = draw.below(scenarios.len());
+        changes["execution"]["sizing"] = json!({"kind": "fixed_quantity", "quantity": 2.0});
+        scenarios[at] = rules(changes);
+    }
+    (world, scenarios)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn scenarios_in_lanes_have_the_metrics_of_their_own_runs(seed: u64, bars in 4_usize..900, threads in 1_usize..3) {
+        let (world, scenarios) = in_lanes(seed, bars);
+        compare(&world, &scenarios, threads);
+    }
+}
+
 /// Long spans without a fill, over which only extremes of closes are looked at, and many days.
 #[test]
 fn a_scenario_of_long_holdings_has_the_metrics_of_its_own_run() {
@@ -185,6 +243,18 @@ fn the_first_of_rows_that_rounding_makes_equal_is_the_deepest() {
         let world = World::flat(&[10.0, 10.0, deep, deeper, 9.5, 10.5, 10.0], &[side, 0, 0, 0, -side, 0, 0]);
         // A commission, so that no row between the fills is at the peak.
         compare(&world.capital(1e6), &[rules(json!({"execution": {"commission": {"per_fill": 1.0}}}))], 1);
+    }
+}
+
+/// The same after a first fall: scenarios in lanes look for the row of the worst close alone.
+#[test]
+fn the_first_of_rows_that_rounding_makes_equal_is_the_deepest_in_lanes_too() {
+    for (side, deep) in [(1, 9.0), (-1, 11.0)] {
+        let deeper = deep - f64::from(side) * 1e-12;
+        let opens = [10.0, 10.0, 10.0, 10.0, deep, deeper, 9.5, 10.5, 10.0];
+        let world = World::flat(&opens, &[side, -side, side, 0, 0, 0, -side, 0, 0]).capital(1e6);
+        let costs = |per_fill: i32| rules(json!({"execution": {"commission": {"per_fill": per_fill}}}));
+        compare(&world, &[costs(1), costs(2), costs(3)], 1);
     }
 }
 

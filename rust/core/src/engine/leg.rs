@@ -11,6 +11,7 @@ use crate::money::account::Account;
 use crate::money::costs;
 use crate::money::position::Position;
 use crate::money::sizing::{self, SizingInput, SizingOutcome};
+use crate::number::{Number, Truth};
 use crate::orders::matching::{self, Levels, Reason};
 use crate::orders::order::{Order, RejectionReason};
 use crate::orders::price::{self, Priced};
@@ -27,32 +28,90 @@ pub(crate) struct At {
 
 /// A fill with its money.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Leg {
+pub(crate) struct Leg<N = f64> {
     /// Side: +1 buy, -1 sell.
     pub side: i8,
     /// Number of units, above 0.
-    pub quantity: f64,
+    pub quantity: N,
     /// Price of the fill.
-    pub priced: Priced,
+    pub priced: Priced<N>,
     /// Notional in account currency.
-    pub notional: f64,
+    pub notional: N,
     /// Commission in account currency.
-    pub commission: f64,
+    pub commission: N,
 }
 
 /// An order that opens nothing: the reason, and the unrounded quantity wanted, if it was computed.
 pub(crate) type Refusal = (RejectionReason, Option<f64>);
 
-impl Leg {
+impl<N: Number> Leg<N> {
     /// Prices the money of a fill.
     #[inline(always)]
-    pub fn new(rules: &Execution, side: i8, quantity: f64, priced: Priced) -> Self {
+    pub fn new(rules: &Execution<N>, side: i8, quantity: N, priced: Priced<N>) -> Self {
         let unit = rules.instrument.contract_multiplier * priced.rate;
         let notional = price::notional(quantity, priced.price, unit);
         let commission = costs::commission(&rules.commission, notional, quantity);
         Self { side, quantity, priced, notional, commission }
     }
 
+    /// Returns the fill that an order opens a position with where nothing but its money decides, and where that is certain.
+    ///
+    /// For rules that set no levels. Where it is not certain, `opening` decides.
+    #[inline(always)]
+    pub fn opening_at_once(rules: &Execution<N>, order: &Order, quote: &Quote, equity: N) -> (Self, N::Is) {
+        let priced = price::at_market(rules, f64::from(order.side()), quote);
+        let (quantity, is_certain) = sizing::size_at_once(rules, &Self::sizing_input(rules, order, &priced, equity));
+        (Self::new(rules, order.side(), quantity, priced), is_certain & priced.is_positive())
+    }
+
+    /// Returns the fill that closes a position, and where its price is above 0.
+    #[inline(always)]
+    pub fn closing_at_once(rules: &Execution<N>, direction: i8, quantity: N, quote: &Quote) -> (Self, N::Is) {
+        let priced = price::at_market(rules, -f64::from(direction), quote);
+        (Self::new(rules, -direction, quantity, priced), priced.is_positive())
+    }
+
+    /// Returns what sizing needs: an order is sized at its reference price, and accepted at its fill price.
+    #[inline(always)]
+    fn sizing_input(rules: &Execution<N>, order: &Order, priced: &Priced<N>, equity: N) -> SizingInput<N> {
+        let unit = rules.instrument.contract_multiplier * priced.rate;
+        let unit_value = priced.reference * unit;
+        SizingInput { equity, unit_value, unit_cost: priced.price * unit, sigma: order.sigma }
+    }
+
+    /// Moves the money of the fill in an account.
+    #[inline(always)]
+    pub fn pay(&self, rules: &Execution<N>, account: &mut Account<N>) {
+        let signed_quantity = N::from(f64::from(self.side)) * self.quantity;
+        account.trade(signed_quantity, self.priced.price, rules.instrument.contract_multiplier);
+        account.pay(self.commission);
+    }
+
+    /// Returns the costs of the fill.
+    #[inline(always)]
+    pub fn costs(&self, rules: &Execution<N>) -> FillCosts<N> {
+        let units = self.quantity * rules.instrument.contract_multiplier;
+        let (slippage, spread) = self.priced.costs(f64::from(self.side), units);
+        FillCosts { notional: self.notional, commission: self.commission, slippage, spread }
+    }
+
+    /// Returns true if the position that this leg opens is borrowed; `equity` is that before the fill.
+    #[inline(always)]
+    pub fn is_borrowed(&self, equity: N) -> N::Is {
+        // Only borrowed positions can be liquidated: shorts, and longs that cost more than the equity.
+        let is_short = N::Is::of(self.side < 0);
+        is_short | (self.notional + self.commission).is_above(equity * N::from(sizing::ROUNDING))
+    }
+
+    /// Returns the equity at which a borrowed position that this leg opens is liquidated.
+    #[inline(always)]
+    pub fn maintenance(&self, rules: &Execution<N>) -> N {
+        let margin = &rules.margin;
+        margin.of(margin.maintenance * self.notional)
+    }
+}
+
+impl Leg {
     /// Returns the fill that an order opens a position with, and the levels of that position.
     ///
     /// # Errors
@@ -71,10 +130,7 @@ impl Leg {
         let Some(levels) = matching::levels(rules, side, priced.price, order.atr) else {
             return Ok(Err((RejectionReason::StopDistance, None)));
         };
-        // Sized at the reference price, accepted at the fill price.
-        let unit = rules.instrument.contract_multiplier * quote.rate;
-        let unit_value = quote.reference * unit;
-        let input = SizingInput { equity, unit_value, unit_cost: priced.price * unit, sigma: order.sigma };
+        let input = Self::sizing_input(rules, order, &priced, equity);
         Ok(match sizing::size(rules, &input) {
             SizingOutcome::Quantity(quantity) => Ok((Self::new(rules, order.side(), quantity, priced), levels)),
             SizingOutcome::Volatility => Err((RejectionReason::Volatility, None)),
@@ -92,22 +148,6 @@ impl Leg {
         let priced = price::at_market(rules, -f64::from(direction), quote);
         priced.require_positive(bar)?;
         Ok(Self::new(rules, -direction, quantity, priced))
-    }
-
-    /// Moves the money of the fill in an account.
-    #[inline(always)]
-    pub fn pay(&self, rules: &Execution, account: &mut Account) {
-        let signed_quantity = f64::from(self.side) * self.quantity;
-        account.trade(signed_quantity, self.priced.price, rules.instrument.contract_multiplier);
-        account.pay(self.commission);
-    }
-
-    /// Returns the costs of the fill.
-    #[inline(always)]
-    pub fn costs(&self, rules: &Execution) -> FillCosts {
-        let units = self.quantity * rules.instrument.contract_multiplier;
-        let (slippage, spread) = self.priced.costs(f64::from(self.side), units);
-        FillCosts { notional: self.notional, commission: self.commission, slippage, spread }
     }
 
     /// Returns the fill as a row of the ledger.
@@ -129,13 +169,10 @@ impl Leg {
         }
     }
 
-    /// Returns the equity at which the position that this leg opens is liquidated; `equity` is that before the fill.
+    /// Returns the equity at which the position that this leg opens is liquidated, if it is borrowed.
     #[inline(always)]
     pub fn requirement(&self, rules: &Execution, equity: f64) -> Option<f64> {
-        // Only borrowed positions can be liquidated: shorts, and longs that cost more than the equity.
-        let borrowed = self.side < 0 || self.notional + self.commission > equity * sizing::ROUNDING;
-        let margin = &rules.margin;
-        borrowed.then(|| margin.maintenance * self.notional / margin.max_leverage)
+        self.is_borrowed(equity).then(|| self.maintenance(rules))
     }
 
     /// Returns the position that this leg opens.

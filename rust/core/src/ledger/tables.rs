@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::ledger::column::{ColumnMut, ColumnRef, Symbol, Value};
 use crate::ledger::schema::{Decisions, Fill, Fills, LEDGER_SCHEMA, Rejections, TABLES, Trade, Trades};
 use crate::money::position::Position;
+use crate::number::Number;
 use crate::time;
 
 /// Everything a run has written.
@@ -92,7 +93,34 @@ impl Ledger {
     }
 }
 
+/// The money that a round trip has earned.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TradeMoney<N = f64> {
+    /// Profit before commission and financing.
+    pub gross_pnl: N,
+    /// Profit after all costs.
+    pub net_pnl: N,
+    /// That profit as a fraction of the notional at entry.
+    pub return_rate: N,
+}
+
+impl<N: Number> TradeMoney<N> {
+    /// Subtracts the charges of both fills, and of the time between them.
+    #[inline(always)]
+    pub(crate) fn of(gross_pnl: N, commission: N, financing: N, entry_notional: N) -> Self {
+        let net_pnl = gross_pnl - commission - financing;
+        Self { gross_pnl, net_pnl, return_rate: net_pnl / entry_notional }
+    }
+}
+
 impl Trade {
+    /// Returns the money of the round trip.
+    #[inline(always)]
+    pub(crate) fn money(&self) -> TradeMoney {
+        let Self { gross_pnl, net_pnl, return_rate, .. } = *self;
+        TradeMoney { gross_pnl, net_pnl, return_rate }
+    }
+
     /// Builds the round trip of a position (all its costs booked) that `fill` closes.
     ///
     /// `unit` is account currency per point of price and unit.
@@ -104,7 +132,8 @@ impl Trade {
         unit: f64,
         exit_confidence: Option<f32>,
     ) -> Self {
-        let net_pnl = gross_pnl - position.commission - position.financing;
+        let Position { commission, financing, entry_notional, .. } = *position;
+        let TradeMoney { net_pnl, return_rate, .. } = TradeMoney::of(gross_pnl, commission, financing, entry_notional);
         let (best, worst) = position.excursions();
         let [mfe, mae] = [best, worst].map(|distance| distance * position.quantity * unit);
         Self {
@@ -124,7 +153,7 @@ impl Trade {
             net_pnl,
             slippage: position.slippage,
             spread: position.spread,
-            return_rate: net_pnl / position.entry_notional,
+            return_rate,
             bars_held: fill.bar - position.entry_bar,
             hours_held: time::hours(fill.time - position.entry_ns),
             mfe,

@@ -45,15 +45,15 @@ pub struct Accumulator {
 
 /// The costs of a fill, account currency.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct FillCosts {
+pub struct FillCosts<N = f64> {
     /// Absolute notional at the fill price.
-    pub notional: f64,
+    pub notional: N,
     /// Commission of the fill.
-    pub commission: f64,
+    pub commission: N,
     /// Slippage of the fill, tick rounding included.
-    pub slippage: f64,
+    pub slippage: N,
     /// Spread of the fill.
-    pub spread: f64,
+    pub spread: N,
 }
 
 impl Accumulator {
@@ -264,6 +264,13 @@ impl Accumulator {
     #[inline(always)]
     pub(crate) fn curve_mut(&mut self) -> (&mut Drawdown, &mut Returns) {
         (&mut self.drawdown, &mut self.returns)
+    }
+
+    /// Lends the sums of costs and the statistics of trades to a walk that adds them for many scenarios at once, and counts
+    /// its fills.
+    pub(crate) fn money_mut(&mut self, fills: u64) -> ([&mut Sum; 4], &mut TradeStats) {
+        self.fills += fills;
+        ([&mut self.notional, &mut self.commission, &mut self.slippage, &mut self.spread], &mut self.trades)
     }
 
     /// Returns commission and financing of all fills and positions, account currency.

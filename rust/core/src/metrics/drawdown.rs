@@ -3,10 +3,12 @@
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+use wide::f64x8;
 
 use crate::lanes::min_max;
 use crate::metrics::curve::Curve;
 use crate::metrics::undefined::Undefined;
+use crate::number::{InLanes, Number, Truth};
 
 /// Equity points that `Drawdown::mark_many` skips together: eight steps of the vectorised minimum and maximum.
 const SKIP_ROWS: usize = 64;
@@ -20,10 +22,10 @@ const CLEARLY_BELOW: f64 = 1.0 - 1e-12;
 const NEARLY: f64 = 1e-12;
 
 /// The largest fall from a running peak, as a fraction of that peak.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct MaxDrawdown {
-    peak: f64,
-    worst: f64,
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct MaxDrawdown<N = f64> {
+    peak: N,
+    worst: N,
 }
 
 /// The place of a value beside a running peak.
@@ -42,12 +44,6 @@ impl MaxDrawdown {
     #[must_use]
     pub fn new(initial_capital: f64) -> Self {
         Self { peak: initial_capital, worst: 0.0 }
-    }
-
-    /// Returns the largest fall.
-    #[must_use]
-    pub fn worst(&self) -> f64 {
-        self.worst
     }
 
     /// Adds the next value of the curve.
@@ -71,12 +67,6 @@ impl MaxDrawdown {
         Step::Below
     }
 
-    /// Returns true if a value below the peak is certainly no new largest fall.
-    #[inline(always)]
-    fn is_far_above_worst(&self, value: f64) -> bool {
-        self.peak - value <= self.peak * self.worst * CLEARLY_BELOW
-    }
-
     /// Adds values between `low` and `high`, both among them, if no order of them can hold a new largest fall.
     ///
     /// Returns false, and adds nothing, if one might: the caller must add the values one by one.
@@ -89,6 +79,71 @@ impl MaxDrawdown {
             self.peak = peak;
         }
         !possible
+    }
+}
+
+impl<N: Number> MaxDrawdown<N> {
+    /// Returns true if a value below the peak is certainly no new largest fall.
+    #[inline(always)]
+    fn is_far_above_worst(&self, value: N) -> N::Is {
+        (self.peak * self.worst * N::from(CLEARLY_BELOW)).is_at_least(self.peak - value)
+    }
+
+    /// Returns the running peak.
+    pub(crate) fn peak(&self) -> N {
+        self.peak
+    }
+
+    /// Returns the largest fall.
+    #[must_use]
+    pub fn worst(&self) -> N {
+        self.worst
+    }
+
+    /// Returns true if a value lies below the peak, and another one has before.
+    #[inline(always)]
+    pub(crate) fn is_fallen_below(&self, value: N) -> N::Is {
+        self.peak.is_above(value) & self.worst.is_above(N::from(0.0))
+    }
+
+    /// Returns true if a fall from the peak is the largest.
+    #[inline(always)]
+    pub(crate) fn is_deepened_by(&self, fall: Fall<N>) -> N::Is {
+        fall.depth.is_above(self.worst)
+    }
+
+    /// Notes a fall from the peak where it is the largest; returns where.
+    #[inline(always)]
+    pub(crate) fn reach(&mut self, fall: Fall<N>) -> N::Is {
+        let is_deeper = self.is_deepened_by(fall);
+        self.worst = N::pick(is_deeper, fall.depth, self.worst);
+        is_deeper
+    }
+
+    /// Takes the other where that is true.
+    #[inline(always)]
+    pub(crate) fn or(&self, is: N::Is, other: Self) -> Self {
+        Self { peak: N::pick(is, other.peak, self.peak), worst: N::pick(is, other.worst, self.worst) }
+    }
+
+    /// Returns true if values between `low` and `high` change nothing: they lie below the peak, and far above the largest
+    /// fall.
+    #[inline(always)]
+    pub(crate) fn passes(&self, low: N, high: N) -> N::Is {
+        self.peak.is_above(high) & self.is_far_above_worst(low)
+    }
+}
+
+impl InLanes for MaxDrawdown<f64x8> {
+    type One = MaxDrawdown;
+
+    fn lane(&self, lane: usize) -> MaxDrawdown {
+        MaxDrawdown { peak: self.peak.lane(lane), worst: self.worst.lane(lane) }
+    }
+
+    fn set_lane(&mut self, lane: usize, one: &MaxDrawdown) {
+        self.peak.set_lane(lane, &one.peak);
+        self.worst.set_lane(lane, &one.worst);
     }
 }
 
@@ -114,6 +169,11 @@ impl Drawdown {
             worst_bars: 0,
             recovery_bars: None,
         }
+    }
+
+    /// Returns the largest fall, without its bars.
+    pub(crate) fn largest(&self) -> &MaxDrawdown {
+        &self.largest
     }
 
     /// Returns a bound of all absolute values so far. A value below zero is a fall of more than its peak.
@@ -179,7 +239,7 @@ impl Drawdown {
     /// far above the largest drawdown.
     #[inline(always)]
     pub(crate) fn passes(&mut self, first_bar: i64, low: f64, high: f64) -> bool {
-        let passes = high < self.largest.peak && self.largest.is_far_above_worst(low);
+        let passes = self.largest.passes(low, high);
         if passes {
             self.peak_bar.get_or_insert(first_bar);
         }
@@ -223,9 +283,18 @@ impl Drawdown {
             return;
         }
         let Some(row) = first(fall) else { return };
-        self.largest.worst = fall.depth;
-        self.worst_bar = first_bar + row as i64;
-        self.worst_bars = self.worst_bar - peak_bar;
+        self.fall_to(fall.depth, first_bar + row as i64, peak_bar);
+    }
+
+    /// Notes a new largest fall, at a bar after the first that lies below the peak.
+    pub(crate) fn deepen(&mut self, depth: f64, bar: i64) {
+        self.fall_to(depth, bar, self.peak_bar.unwrap_or(bar));
+    }
+
+    fn fall_to(&mut self, depth: f64, bar: i64, peak_bar: i64) {
+        self.largest.worst = depth;
+        self.worst_bar = bar;
+        self.worst_bars = bar - peak_bar;
         self.recovery_bars = None;
     }
 
@@ -273,23 +342,30 @@ impl Drawdown {
 
 /// A fall from a peak.
 #[derive(Debug, Clone, Copy)]
-struct Fall {
-    peak: f64,
-    depth: f64,
+pub(crate) struct Fall<N = f64> {
+    peak: N,
+    depth: N,
     /// Equity above which no rounding makes a fall as deep.
-    near: f64,
+    near: N,
 }
 
-impl Fall {
-    fn to(equity: f64, peak: f64) -> Self {
+impl<N: Number> Fall<N> {
+    /// Falls from a peak to an equity.
+    #[inline(always)]
+    pub(crate) fn to(equity: N, peak: N) -> Self {
         let depth = (peak - equity) / peak;
-        Self { peak, depth, near: equity + (peak - equity) * NEARLY }
+        Self { peak, depth, near: equity + (peak - equity) * N::from(NEARLY) }
     }
 
     /// Returns true if equity lies as deep below the peak.
-    fn reaches(&self, equity: f64) -> bool {
+    #[inline(always)]
+    pub(crate) fn reaches(&self, equity: N) -> N::Is {
         // The comparison spares most rows the division.
-        equity <= self.near && (self.peak - equity) / self.peak >= self.depth
+        let is_near = self.near.is_at_least(equity);
+        if is_near.nowhere() {
+            return is_near;
+        }
+        is_near & ((self.peak - equity) / self.peak).is_at_least(self.depth)
     }
 }
 

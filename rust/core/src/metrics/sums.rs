@@ -3,27 +3,50 @@
 use std::ops::{Add, Sub};
 
 use serde::{Deserialize, Serialize};
-use wide::f64x4;
+use wide::{f64x4, f64x8};
+
+use crate::number::{Count, InLanes, Number, Truth};
 
 /// A sum that keeps the error of its additions.
 ///
 /// Ogita, Rump and Oishi, "Accurate Sum and Dot Product", 2005. The error of one addition, without a branch, follows
 /// Knuth, "The Art of Computer Programming", volume 2, 4.2.2.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Sum {
-    total: f64,
-    error: f64,
+pub struct Sum<N = f64> {
+    total: N,
+    error: N,
 }
 
-impl Sum {
+impl<N: Number> Sum<N> {
     /// Adds a term to the sum.
     #[inline]
-    pub fn add(&mut self, term: f64) {
+    pub fn add(&mut self, term: N) {
         let total = self.total + term;
         self.error += error_of(self.total, term, total);
         self.total = total;
     }
 
+    /// Adds a term to each of four sums.
+    #[inline(always)]
+    pub fn add_row(sums: [&mut Self; 4], row: [N; 4]) {
+        sums.into_iter().zip(row).for_each(|(sum, term)| sum.add(term));
+    }
+}
+
+impl InLanes for Sum<f64x8> {
+    type One = Sum;
+
+    fn lane(&self, lane: usize) -> Sum {
+        Sum { total: self.total.lane(lane), error: self.error.lane(lane) }
+    }
+
+    fn set_lane(&mut self, lane: usize, one: &Sum) {
+        self.total.set_lane(lane, &one.total);
+        self.error.set_lane(lane, &one.error);
+    }
+}
+
+impl Sum {
     /// Adds terms one after the other, with the bits of `add` on each.
     #[inline(always)]
     pub fn add_all<const N: usize>(&mut self, terms: &[f64; N]) {
@@ -74,21 +97,39 @@ fn error_of<T: Copy + Add<Output = T> + Sub<Output = T>>(total: T, term: T, sum:
 ///
 /// Welford, "Note on a method for calculating corrected sums of squares and products", 1962.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Variance {
-    count: u64,
-    mean: f64,
-    second: f64,
+pub struct Variance<N = f64, C = u64> {
+    count: C,
+    mean: N,
+    second: N,
+}
+
+impl<N: Number> Variance<N, N::Count> {
+    /// Adds a value to the stream.
+    #[inline]
+    pub fn add(&mut self, value: N) {
+        self.count = self.count.one_more(N::Is::of(true));
+        let delta = value - self.mean;
+        self.mean += delta / N::of_count(self.count);
+        self.second += delta * (value - self.mean);
+    }
+}
+
+impl InLanes for Variance<f64x8, f64x8> {
+    type One = Variance;
+
+    fn lane(&self, lane: usize) -> Variance {
+        let [count, mean, second] = [self.count, self.mean, self.second].map(|value| value.lane(lane));
+        Variance { count: count as u64, mean, second }
+    }
+
+    fn set_lane(&mut self, lane: usize, one: &Variance) {
+        self.count.set_lane(lane, &(one.count as f64));
+        self.mean.set_lane(lane, &one.mean);
+        self.second.set_lane(lane, &one.second);
+    }
 }
 
 impl Variance {
-    /// Adds a value to the stream.
-    pub fn add(&mut self, value: f64) {
-        self.count += 1;
-        let delta = value - self.mean;
-        self.mean += delta / self.count as f64;
-        self.second += delta * (value - self.mean);
-    }
-
     /// Returns the number of values.
     #[must_use]
     pub fn count(&self) -> u64 {

@@ -147,6 +147,26 @@ fn a_median_lies_between_the_middle_two() {
     assert_eq!((median(&[5, 1, 2]), median(&[4, 1, 2, 9]), median(&[])), (Ok(2.0), Ok(3.0), Err(Undefined::NoTrades)));
 }
 
+/// Short ones are counted, long ones sorted: the middle of a few kinds of both, beside the middle of their order.
+#[test]
+fn a_median_of_many_lies_in_the_middle_of_their_order() {
+    let metrics = with_trades(&[1.0]);
+    let mut state = 5_u64;
+    for (number, longest) in [(255, 9), (256, 9), (1_001, 255), (1_000, 300), (700, 700), (601, 100_000)] {
+        let bars_held: Vec<i64> = (0..number)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 33) as i64 % longest + 1
+            })
+            .collect();
+        let mut sorted = bars_held.clone();
+        sorted.sort_unstable();
+        let expected = (sorted[(number - 1) / 2] as f64 + sorted[number / 2] as f64) / 2.0;
+        let set = MetricSet::new(&metrics, &Closing { bars_held: Some(&bars_held), ..closing() });
+        assert_eq!(get(&set, "median_bars_held"), Ok(expected), "{number} up to {longest}");
+    }
+}
+
 #[test]
 fn a_median_is_the_same_wherever_the_earlier_trades_end() {
     let metrics = with_trades(&[1.0, 1.0]);

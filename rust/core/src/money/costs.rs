@@ -2,13 +2,15 @@
 
 use crate::lanes::LANES;
 use crate::market::rows::{PreviousBar, PreviousLanes, RowLanes};
+use crate::number::Number;
 use crate::rules::costs::{Commission, Financing};
 use crate::time::DAY_NS;
 
 /// Returns `max(minimum, rate * notional + per_unit * quantity + per_fill)`, account currency.
 #[must_use]
-pub fn commission(rules: &Commission, notional: f64, quantity: f64) -> f64 {
-    (rules.rate * notional + rules.per_unit * quantity + rules.per_fill).max(rules.minimum)
+#[inline]
+pub(crate) fn commission<N: Number>(rules: &Commission<N>, notional: N, quantity: N) -> N {
+    (rules.rate * notional + rules.per_unit * quantity + rules.per_fill).higher(rules.minimum)
 }
 
 /// The rate at which a position is charged while it is held. Elapsed time counts, so weekends are charged as they pass.

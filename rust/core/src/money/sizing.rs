@@ -1,6 +1,7 @@
 //! Sizing: the quantity an order wants, in whole lots, within what the margin allows.
 
 use crate::money::costs;
+use crate::number::{Number, Truth};
 use crate::rules::Execution;
 use crate::rules::costs::Commission;
 use crate::rules::sizing::Sizing;
@@ -11,13 +12,13 @@ pub const ROUNDING: f64 = 1.0 + 1e-12;
 
 /// The values that sizing needs at the moment of the opening fill.
 #[derive(Debug, Clone, Copy)]
-pub struct SizingInput {
+pub struct SizingInput<N = f64> {
     /// Equity; the account is flat, so this is the balance too.
-    pub equity: f64,
+    pub equity: N,
     /// Account currency per unit at the reference price.
-    pub unit_value: f64,
+    pub unit_value: N,
     /// Account currency per unit at the fill price.
-    pub unit_cost: f64,
+    pub unit_cost: N,
     /// Annual volatility at the decision bar, if the sizing needs it and enough rows were known.
     pub sigma: Option<f64>,
 }
@@ -51,17 +52,42 @@ pub fn size(rules: &Execution, input: &SizingInput) -> SizingOutcome {
     if is_acceptable(rules, input, lots * lot) {
         return SizingOutcome::Quantity(lots * lot);
     }
-    // A fixed size is filled as asked for, or not at all.
-    let shrinks = !matches!(rules.sizing, Sizing::FixedQuantity(_) | Sizing::FixedNotional(_));
     match largest_acceptable(rules, input, lots) {
-        Some(fewer) if shrinks => SizingOutcome::Quantity(fewer * lot),
+        Some(fewer) if shrinks(rules) => SizingOutcome::Quantity(fewer * lot),
         _ => SizingOutcome::Margin(wanted),
     }
 }
 
+/// Returns the quantity that `size` gives, and where that is certain: where the quantity wanted is acceptable, or the first
+/// look at the limit finds the largest that is.
+#[inline(always)]
+pub(crate) fn size_at_once<N: Number>(rules: &Execution<N>, input: &SizingInput<N>) -> (N, N::Is) {
+    let Some(wanted) = wanted(rules, input) else { return (N::from(0.0), N::Is::of(false)) };
+    let lot = rules.instrument.lot_size;
+    let lots = whole_lots(wanted / lot);
+    let is_lot = lots.is_at_least(N::from(1.0)) & input.equity.is_above(N::from(0.0));
+    let is_whole = is_lot & is_acceptable(rules, input, lots * lot);
+    if is_whole.everywhere() || !shrinks(rules) {
+        return (lots * lot, is_whole);
+    }
+    let near = limit(rules, input).whole_below();
+    let is_shrunk = is_lot & is_largest(rules, input, near, lots);
+    // A processor need not wait for the answer if it guesses this branch.
+    if is_whole.nowhere() {
+        return (near * lot, is_shrunk);
+    }
+    (N::pick(is_whole, lots, near) * lot, is_whole | is_shrunk)
+}
+
+/// Returns true if margin may shrink an order: a fixed size is filled as asked for, or not at all.
+fn shrinks<N: Number>(rules: &Execution<N>) -> bool {
+    !matches!(rules.sizing, Sizing::FixedQuantity(_) | Sizing::FixedNotional(_))
+}
+
 /// Returns the unrounded quantity that the rule asks for; `None` without a usable volatility.
-fn wanted(rules: &Execution, input: &SizingInput) -> Option<f64> {
-    let spent_per_unit = input.unit_value * (1.0 + rules.commission.rate);
+#[inline]
+fn wanted<N: Number>(rules: &Execution<N>, input: &SizingInput<N>) -> Option<N> {
+    let spent_per_unit = input.unit_value * (N::from(1.0) + rules.commission.rate);
     Some(match rules.sizing {
         // One formula while the account is flat. The two differ once a second symbol is open.
         Sizing::CashFraction(fraction) | Sizing::EquityFraction(fraction) => fraction * input.equity / spent_per_unit,
@@ -70,22 +96,35 @@ fn wanted(rules: &Execution, input: &SizingInput) -> Option<f64> {
         Sizing::VolatilityTarget { annual, .. } => {
             let sigma = input.sigma.filter(|sigma| sigma.is_finite() && *sigma > 0.0)?;
             // Cut at the limit here: shrinking would find the same, lot by lot.
-            (annual / sigma).min(rules.margin.max_leverage) * input.equity / input.unit_value
+            (annual / N::from(sigma)).lower(rules.margin.max_leverage) * input.equity / input.unit_value
         }
     })
 }
 
 /// Rounds a count of lots down. A count within rounding noise of an integer is that integer.
-fn whole_lots(lots: f64) -> f64 {
-    let nearest = lots.round();
-    let tolerance = (1e-12 * lots).max(1e-6);
-    if (lots - nearest).abs() <= tolerance { nearest } else { lots.floor() }
+#[inline]
+fn whole_lots<N: Number>(lots: N) -> N {
+    let nearest = lots.nearest_whole();
+    let tolerance = (N::from(1e-12) * lots).higher(N::from(1e-6));
+    N::pick(tolerance.is_at_least((lots - nearest).size()), nearest, lots.whole_below())
 }
 
-fn is_acceptable(rules: &Execution, input: &SizingInput, quantity: f64) -> bool {
+#[inline]
+fn is_acceptable<N: Number>(rules: &Execution<N>, input: &SizingInput<N>, quantity: N) -> N::Is {
     let notional = quantity * input.unit_cost;
     let commission = costs::commission(&rules.commission, notional, quantity);
-    notional / rules.margin.max_leverage + commission <= input.equity * ROUNDING
+    (input.equity * N::from(ROUNDING)).is_at_least(rules.margin.of(notional) + commission)
+}
+
+/// Returns true if `near` lots are the largest count below `too_many` that is acceptable.
+#[inline]
+fn is_largest<N: Number>(rules: &Execution<N>, input: &SizingInput<N>, near: N, too_many: N) -> N::Is {
+    let lot = rules.instrument.lot_size;
+    let next = near + N::from(1.0);
+    let fits = |lots: N| is_acceptable(rules, input, lots * lot);
+    // More lots than any double counts: there is none below them.
+    let is_below = too_many.is_above(near) & N::from(f64::INFINITY).is_above(too_many);
+    near.is_at_least(N::from(1.0)) & is_below & fits(near) & (next.is_at_least(too_many) | !fits(next))
 }
 
 /// Finds the largest acceptable count of lots below `too_many`, which is not acceptable.
@@ -99,9 +138,9 @@ fn largest_acceptable(rules: &Execution, input: &SizingInput, too_many: f64) -> 
     }
     let lot = rules.instrument.lot_size;
     let fits = |lots: f64| is_acceptable(rules, input, lots * lot);
-    let mut near = (limit(rules, input) / lot).floor();
+    let mut near = limit(rules, input).whole_below();
     // Mostly the solution rounds to the count itself: one look at it and one at the next.
-    if (1.0..too_many).contains(&near) && fits(near) && (near + 1.0 >= too_many || !fits(near + 1.0)) {
+    if is_largest(rules, input, near, too_many) {
         return Some(near);
     }
     let mut low = 0.0;
@@ -122,14 +161,19 @@ fn largest_acceptable(rules: &Execution, input: &SizingInput, too_many: f64) -> 
     (low >= 1.0).then_some(low)
 }
 
-/// Returns the quantity at which margin and commission take all of the equity, but for rounding.
-fn limit(rules: &Execution, input: &SizingInput) -> f64 {
+/// Returns the count of lots at which margin and commission take all of the equity, but for rounding.
+#[inline]
+fn limit<N: Number>(rules: &Execution<N>, input: &SizingInput<N>) -> N {
     let Commission { rate, per_unit, per_fill, minimum } = rules.commission;
-    let equity = input.equity * ROUNDING;
-    let margin = input.unit_cost / rules.margin.max_leverage;
+    let equity = input.equity * N::from(ROUNDING);
+    let lot = rules.instrument.lot_size;
+    let margin = rules.margin.of(input.unit_cost);
     // The larger commission of the two decides: the one that grows with the quantity, or the least of a fill.
-    let grown = (equity - per_fill) / (margin + rate * input.unit_cost + per_unit);
-    grown.min((equity - minimum) / margin)
+    let grown = (equity - per_fill) / ((margin + rate * input.unit_cost + per_unit) * lot);
+    if per_fill.is_at_least(minimum).everywhere() {
+        return grown;
+    }
+    grown.lower((equity - minimum) / (margin * lot))
 }
 
 /// Returns the annual volatility of close-to-close log returns over rows of stamp and close.

@@ -1,12 +1,18 @@
 //! The grid of prices that an instrument trades at.
 
+use crate::number::Number;
+
 /// Distance from the grid within which a price counts as on it, in ticks.
 pub(crate) const ON_TICK: f64 = 1e-6;
 
 /// Rounds the price of a fill to the grid, against the trader. A price on the grid keeps its bits.
 #[must_use]
-pub(crate) fn rounded(tick_size: Option<f64>, side: f64, price: f64) -> f64 {
-    let Some(tick) = tick_size else { return price };
+#[inline]
+pub(crate) fn rounded<N: Number>(tick_size: Option<N>, side: f64, price: N) -> N {
+    tick_size.map_or(price, |tick_size| price.each(tick_size, |price, tick| rounded_to(tick, side, price)))
+}
+
+fn rounded_to(tick: f64, side: f64, price: f64) -> f64 {
     if whole_ticks(tick, price).is_some() {
         return price;
     }

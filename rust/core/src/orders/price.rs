@@ -3,31 +3,34 @@
 use crate::error::Error;
 use crate::market::rows::Quote;
 use crate::money::tick;
+use crate::number::Number;
 use crate::rules::Execution;
 use crate::rules::costs::Slippage;
 
 /// The price of a fill, with its parts.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Priced {
+pub struct Priced<N = f64> {
     /// Price after costs and tick.
-    pub price: f64,
+    pub price: N,
     /// Price before costs and tick.
-    pub reference: f64,
+    pub reference: N,
     /// Half spread that the price contains.
-    pub half_spread: f64,
+    pub half_spread: N,
     /// Account currency per unit of quote currency.
-    pub rate: f64,
+    pub rate: N,
 }
 
 /// Prices a market fill: half spread, then slippage, then tick, all against the trader.
 #[must_use]
-pub fn at_market(rules: &Execution, side: f64, quote: &Quote) -> Priced {
+#[inline]
+pub(crate) fn at_market<N: Number>(rules: &Execution<N>, side: f64, quote: &Quote) -> Priced<N> {
     // The spread first: slippage is a loss against the quoted price.
-    let quoted = quote.reference + side * quote.half_spread;
+    let quoted = N::from(quote.reference + side * quote.half_spread);
+    let direction = N::from(side);
     let slipped = match rules.slippage {
-        Slippage::Rate(rate) => quoted * (1.0 + side * rate),
-        Slippage::Ticks(ticks) => quoted + side * ticks * rules.instrument.tick_size.unwrap_or(0.0),
-        Slippage::RangeFraction(fraction) => quoted + side * fraction * quote.range,
+        Slippage::Rate(rate) => quoted * (N::from(1.0) + direction * rate),
+        Slippage::Ticks(ticks) => quoted + direction * ticks * rules.instrument.tick_size.unwrap_or(N::from(0.0)),
+        Slippage::RangeFraction(fraction) => quoted + direction * fraction * N::from(quote.range),
     };
     priced(rules, side, slipped, quote)
 }
@@ -46,28 +49,39 @@ pub fn at_gap(rules: &Execution, side: f64, quote: &Quote) -> Priced {
     priced(rules, side, quote.reference + side * quote.half_spread, quote)
 }
 
-fn priced(rules: &Execution, side: f64, raw: f64, quote: &Quote) -> Priced {
+#[inline]
+fn priced<N: Number>(rules: &Execution<N>, side: f64, raw: N, quote: &Quote) -> Priced<N> {
     let price = tick::rounded(rules.instrument.tick_size, side, raw);
-    Priced { price, reference: quote.reference, half_spread: quote.half_spread, rate: quote.rate }
+    let [reference, half_spread, rate] = [quote.reference, quote.half_spread, quote.rate].map(N::from);
+    Priced { price, reference, half_spread, rate }
 }
 
-impl Priced {
+impl<N: Number> Priced<N> {
     /// Splits `side * (price - reference) * units * rate` into slippage and spread, account currency.
     #[must_use]
-    pub fn costs(&self, side: f64, units: f64) -> (f64, f64) {
-        let total = side * (self.price - self.reference) * units * self.rate;
+    #[inline]
+    pub(crate) fn costs(&self, side: f64, units: N) -> (N, N) {
+        let total = N::from(side) * (self.price - self.reference) * units * self.rate;
         // The rest is slippage, tick rounding included, so that the two always add up.
         let spread = self.half_spread * units * self.rate;
         // A sale without costs would leave -0.0, which reads as a cost.
-        (total - spread + 0.0, spread)
+        (total - spread + N::from(0.0), spread)
     }
 
+    /// Returns true if costs leave a price above 0.
+    #[inline]
+    pub(crate) fn is_positive(&self) -> N::Is {
+        self.price.is_above(N::from(0.0))
+    }
+}
+
+impl Priced {
     /// Checks that costs leave a price above 0.
     ///
     /// # Errors
     /// `FillPrice` if they do not.
     pub fn require_positive(&self, bar: i64) -> Result<(), Error> {
-        if self.price > 0.0 {
+        if self.is_positive() {
             return Ok(());
         }
         Err(Error::FillPrice { row: bar as usize, price: self.price })
@@ -76,7 +90,8 @@ impl Priced {
 
 /// Returns the notional of a fill; `unit` is account currency per point of price and unit.
 #[must_use]
-pub fn notional(quantity: f64, price: f64, unit: f64) -> f64 {
+#[inline]
+pub(crate) fn notional<N: Number>(quantity: N, price: N, unit: N) -> N {
     // The order of the factors is part of the result.
     quantity * (price * unit)
 }

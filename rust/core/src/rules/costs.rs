@@ -3,20 +3,21 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::number::{Number, Truth};
 use crate::rules::range::{ANY, AT_LEAST_ONE, BELOW_ONE, NOT_NEGATIVE, POSITIVE};
 
 /// Commission of a fill: `max(minimum, rate * notional + per_unit * quantity + per_fill)`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Commission {
+pub struct Commission<N = f64> {
     /// Fraction of the notional.
-    pub rate: f64,
+    pub rate: N,
     /// Amount per unit, account currency.
-    pub per_unit: f64,
+    pub per_unit: N,
     /// Amount per fill, account currency.
-    pub per_fill: f64,
+    pub per_fill: N,
     /// Least commission of a fill, account currency.
-    pub minimum: f64,
+    pub minimum: N,
 }
 
 impl Commission {
@@ -31,13 +32,31 @@ impl Commission {
 /// Loss of a market fill against its reference price.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Slippage {
+pub enum Slippage<N = f64> {
     /// A fraction of the price.
-    Rate(f64),
+    Rate(N),
     /// A number of ticks.
-    Ticks(f64),
+    Ticks(N),
     /// A fraction of the previous bar's range.
-    RangeFraction(f64),
+    RangeFraction(N),
+}
+
+impl<N: Copy> Slippage<N> {
+    /// Returns the number of the rule.
+    pub(super) fn number(&self) -> N {
+        match *self {
+            Self::Rate(number) | Self::Ticks(number) | Self::RangeFraction(number) => number,
+        }
+    }
+
+    /// Returns the rule with another number.
+    pub(super) fn with<M>(&self, number: M) -> Slippage<M> {
+        match self {
+            Self::Rate(_) => Slippage::Rate(number),
+            Self::Ticks(_) => Slippage::Ticks(number),
+            Self::RangeFraction(_) => Slippage::RangeFraction(number),
+        }
+    }
 }
 
 impl Slippage {
@@ -81,11 +100,21 @@ impl Financing {
 /// Leverage limit and liquidation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Margin {
+pub struct Margin<N = f64> {
     /// Largest notional over equity.
-    pub max_leverage: f64,
+    pub max_leverage: N,
     /// Share of the entry margin at which a borrowed position is liquidated.
-    pub maintenance: f64,
+    pub maintenance: N,
+}
+
+impl<N: Number> Margin<N> {
+    /// Returns the money that a notional binds.
+    #[inline(always)]
+    pub(crate) fn of(&self, notional: N) -> N {
+        // No division where it changes nothing. Leverage is never below 1.
+        let is_unlevered = N::from(1.0).is_at_least(self.max_leverage);
+        if is_unlevered.everywhere() { notional } else { notional / self.max_leverage }
+    }
 }
 
 impl Margin {
@@ -98,13 +127,13 @@ impl Margin {
 /// Steps of price and quantity, and the value of one point.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Instrument {
+pub struct Instrument<N = f64> {
     /// Step of the price, price units.
-    pub tick_size: Option<f64>,
+    pub tick_size: Option<N>,
     /// Step of the quantity, units.
-    pub lot_size: f64,
+    pub lot_size: N,
     /// Quote currency per point and unit.
-    pub contract_multiplier: f64,
+    pub contract_multiplier: N,
 }
 
 impl Instrument {

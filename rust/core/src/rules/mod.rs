@@ -5,10 +5,12 @@
 //!
 //! * `costs`: commission, slippage, spread, financing, margin, instrument
 //! * `sizing`: the quantity of an opening order
+//! * `lanes`: rules of eight scenarios that differ in numbers alone
 //! * `exits`: levels and clocks that close a position
 
 pub(crate) mod costs;
 pub(crate) mod exits;
+mod lanes;
 mod range;
 pub(crate) mod sizing;
 
@@ -50,15 +52,15 @@ impl Rules {
 /// Rules that make fills of orders, and what a fill costs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Execution {
+pub struct Execution<N: Copy = f64> {
     /// Time at which an order executes.
     pub fill: FillMode,
     /// Quantity of an opening order.
-    pub sizing: Sizing,
+    pub sizing: Sizing<N>,
     /// Commission of a fill.
-    pub commission: Commission,
+    pub commission: Commission<N>,
     /// Loss of a market fill against its reference price.
-    pub slippage: Slippage,
+    pub slippage: Slippage<N>,
     /// Half spread of bars that have no column for it.
     pub spread: Spread,
     /// Annual rates on the notional of an open position.
@@ -72,9 +74,9 @@ pub struct Execution {
     /// True if short positions may be opened at all.
     pub allow_short: bool,
     /// Leverage limit and liquidation.
-    pub margin: Margin,
+    pub margin: Margin<N>,
     /// Steps of price and quantity.
-    pub instrument: Instrument,
+    pub instrument: Instrument<N>,
     /// True if the last close ends an open position.
     pub close_at_end: bool,
 }

@@ -10,23 +10,47 @@ const WINDOWS: std::ops::RangeInclusive<usize> = 2..=128;
 
 /// The quantity of an opening order.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "SizingKeys", into = "SizingKeys")]
-pub enum Sizing {
+#[serde(try_from = "SizingKeys<N>", into = "SizingKeys<N>")]
+pub enum Sizing<N: Copy = f64> {
     /// A fraction of the cash, commission included.
-    CashFraction(f64),
+    CashFraction(N),
     /// A fraction of equity, up to the leverage limit.
-    EquityFraction(f64),
+    EquityFraction(N),
     /// A fixed quantity, units.
-    FixedQuantity(f64),
+    FixedQuantity(N),
     /// A fixed notional, account currency.
-    FixedNotional(f64),
+    FixedNotional(N),
     /// The share of equity that has this annual volatility over the last `window` returns.
     VolatilityTarget {
         /// Annual volatility, a fraction.
-        annual: f64,
+        annual: N,
         /// Number of close-to-close returns.
         window: usize,
     },
+}
+
+impl<N: Copy> Sizing<N> {
+    /// Returns the number of the rule.
+    pub(super) fn number(&self) -> N {
+        match *self {
+            Self::CashFraction(number)
+            | Self::EquityFraction(number)
+            | Self::FixedQuantity(number)
+            | Self::FixedNotional(number)
+            | Self::VolatilityTarget { annual: number, .. } => number,
+        }
+    }
+
+    /// Returns the rule with another number.
+    pub(super) fn with<M: Copy>(&self, number: M) -> Sizing<M> {
+        match *self {
+            Self::CashFraction(_) => Sizing::CashFraction(number),
+            Self::EquityFraction(_) => Sizing::EquityFraction(number),
+            Self::FixedQuantity(_) => Sizing::FixedQuantity(number),
+            Self::FixedNotional(_) => Sizing::FixedNotional(number),
+            Self::VolatilityTarget { window, .. } => Sizing::VolatilityTarget { annual: number, window },
+        }
+    }
 }
 
 impl Sizing {
@@ -58,21 +82,27 @@ impl Sizing {
 ///
 /// Serde's own tagged enum needs an encoding that describes itself. Postcard, which snapshots use, does not, so one
 /// struct with optional keys serves JSON and postcard alike.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct SizingKeys {
+struct SizingKeys<N> {
     kind: String,
-    fraction: Option<f64>,
-    quantity: Option<f64>,
-    notional: Option<f64>,
-    annual: Option<f64>,
+    fraction: Option<N>,
+    quantity: Option<N>,
+    notional: Option<N>,
+    annual: Option<N>,
     window: Option<usize>,
 }
 
-impl TryFrom<SizingKeys> for Sizing {
+impl<N> Default for SizingKeys<N> {
+    fn default() -> Self {
+        Self { kind: String::new(), fraction: None, quantity: None, notional: None, annual: None, window: None }
+    }
+}
+
+impl<N: Copy> TryFrom<SizingKeys<N>> for Sizing<N> {
     type Error = String;
 
-    fn try_from(keys: SizingKeys) -> Result<Self, String> {
+    fn try_from(keys: SizingKeys<N>) -> Result<Self, String> {
         let missing = || format!("sizing {} lacks a key", keys.kind);
         match keys.kind.as_str() {
             "cash_fraction" => keys.fraction.map(Self::CashFraction).ok_or_else(missing),
@@ -89,8 +119,8 @@ impl TryFrom<SizingKeys> for Sizing {
     }
 }
 
-impl From<Sizing> for SizingKeys {
-    fn from(sizing: Sizing) -> Self {
+impl<N: Copy> From<Sizing<N>> for SizingKeys<N> {
+    fn from(sizing: Sizing<N>) -> Self {
         let named = |kind: &str| Self { kind: kind.into(), ..Self::default() };
         match sizing {
             Sizing::CashFraction(fraction) => Self { fraction: Some(fraction), ..named("cash_fraction") },

@@ -13,11 +13,15 @@
 //! * `scenario`: one scenario, from event to event
 //! * `trips`: the round trips of a route: rows, quotes, extremes of prices
 //! * `trip_curve`: the equity of a round trip
-//! * `walk`: scenarios of one route, from round trip to round trip
+//! * `walk`: one scenario of a route, from round trip to round trip
+//! * `falls`: the largest falls of equity of eight scenarios
+//! * `group`: eight scenarios of a route in vector lanes
 //! * `threads`: many scenarios on all cores, those of one route together
 
 mod benchmarks;
 mod candidates;
+mod falls;
+mod group;
 mod market;
 mod scenario;
 pub(crate) mod table;

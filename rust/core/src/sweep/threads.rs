@@ -8,12 +8,13 @@ use std::thread;
 use crate::engine::plan::Plan;
 use crate::rules::Rules;
 use crate::sweep::candidates::Candidates;
+use crate::sweep::group;
 use crate::sweep::market::Market;
 use crate::sweep::scenario::Outcome;
 use crate::sweep::trips::{Route, Trips};
-use crate::sweep::walk::{self, Scratch};
+use crate::sweep::walk::Scratch;
 
-/// Scenarios that a thread takes at a time: few enough to spread the last of them, enough to share candidates.
+/// Scenarios of one route that a thread takes at a time: few enough to spread the last of them, and whole groups.
 const TAKEN_AT_ONCE: usize = 16;
 
 impl Market<'_> {
@@ -32,8 +33,10 @@ impl Market<'_> {
         let mut order: Vec<usize> = (0..plans.len()).collect();
         // No rule is NaN: JSON has none.
         order.sort_by(|&one, &other| routes[one].partial_cmp(&routes[other]).unwrap_or(Ordering::Equal));
+        let same_routes = order.chunk_by(|&one, &other| routes[one] == routes[other]);
+        let turns: Vec<&[usize]> = same_routes.flat_map(|route| route.chunks(TAKEN_AT_ONCE)).collect();
         let next = AtomicUsize::new(0);
-        let work = || self.take_turns(&plans, &routes, &order, &next);
+        let work = || self.take_turns(&plans, &routes, &turns, &next);
         let mut found: Vec<Option<Outcome>> = (0..plans.len()).map(|_| None).collect();
         thread::scope(|scope| {
             let others: Vec<_> = (1..threads.min(plans.len())).map(|_| scope.spawn(work)).collect();
@@ -51,25 +54,19 @@ impl Market<'_> {
         &self,
         plans: &[Plan],
         routes: &[Route],
-        order: &[usize],
+        turns: &[&[usize]],
         next: &AtomicUsize,
     ) -> Vec<(usize, Outcome)> {
         let mut path = Path::default();
         let mut scratch = Scratch::default();
         let mut done = Vec::new();
-        loop {
-            let first = next.fetch_add(TAKEN_AT_ONCE, Relaxed);
-            let Some(turn) = order.get(first..order.len().min(first + TAKEN_AT_ONCE)).filter(|turn| !turn.is_empty())
-            else {
-                return done;
-            };
-            for side_by_side in turn.chunk_by(|&one, &other| routes[one] == routes[other]) {
-                path.take(self, routes[side_by_side[0]], &plans[side_by_side[0]]);
-                let plans = side_by_side.iter().map(|&at| &plans[at]);
-                let found = walk::together(self, &path.candidates, &path.trips, plans, &mut scratch);
-                done.extend(side_by_side.iter().copied().zip(found));
-            }
+        while let Some(turn) = turns.get(next.fetch_add(1, Relaxed)) {
+            path.take(self, routes[turn[0]], &plans[turn[0]]);
+            let plans: Vec<&Plan> = turn.iter().map(|&at| &plans[at]).collect();
+            let found = group::together(self, &path.candidates, &path.trips, &plans, &mut scratch);
+            done.extend(turn.iter().copied().zip(found));
         }
+        done
     }
 }
 

@@ -80,11 +80,6 @@ pub(super) struct Trough {
 }
 
 impl Trip {
-    /// Returns the number of bars that it is held.
-    pub fn bars_held(&self) -> i64 {
-        (self.exit_row - self.entry_row) as i64
-    }
-
     /// Returns the worst of the closes, found when it is first asked for.
     pub fn trough(&self, closes: &[f64]) -> Trough {
         *self.trough.get_or_init(|| {
@@ -105,6 +100,8 @@ impl Trip {
 pub(super) struct Trips {
     /// Those that end before the last row.
     pub trips: Vec<Trip>,
+    /// Bars held of each of them.
+    pub bars_held: Vec<i64>,
     /// The order that reverses the last of them into a position that does not.
     pub reversal: Option<Order>,
 }
@@ -115,6 +112,7 @@ impl Trips {
     /// There are none where a position may have another cause or another end than signals, or a conversion rate.
     pub fn find(&mut self, market: &Market<'_>, candidates: &Candidates, plan: &Plan) {
         self.trips.clear();
+        self.bars_held.clear();
         self.reversal = None;
         if plan.follows_signals() && market.columns.bars.conversion_rate.is_none() {
             let kinds = [-1, 0, 1].map(|direction| kinds_that_matter(&plan.filter, direction));
@@ -173,6 +171,7 @@ impl Search<'_> {
                 };
                 row = trip.exit_row;
                 last_fill_ns = Some(trip.exit_ns);
+                found.bars_held.push((trip.exit_row - trip.entry_row) as i64);
                 found.trips.push(trip);
                 order = Some(closing).filter(|order| order.reverses(self.plan.execution()));
             }

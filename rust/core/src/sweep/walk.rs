@@ -1,7 +1,8 @@
-//! Scenarios of one route side by side, from round trip to round trip.
+//! One of the scenarios of a route, from round trip to round trip.
 //!
 //! All of them fill at the same rows, so they share the search for these rows, the prices there, and the branches that
-//! a processor has to guess. Their money does not mix: while one scenario waits for a division, the next one computes.
+//! a processor has to guess. Their money does not mix: `group` computes that of eight scenarios at once, and calls a
+//! `Walker` where one of them goes by itself.
 
 use crate::engine::fast::curve::HeldCurve;
 use crate::engine::fast::hold;
@@ -9,10 +10,12 @@ use crate::engine::leg::{At, Leg};
 use crate::engine::plan::Plan;
 use crate::error::Error;
 use crate::ledger::writer::LedgerWriter;
+use crate::market::rows::Rows;
 use crate::metrics::curve::Curve;
 use crate::money::account::Account;
 use crate::money::holding::Holding;
 use crate::orders::matching::{Levels, Reason};
+use crate::rules::Execution;
 use crate::sweep::benchmarks::Benchmarks;
 use crate::sweep::candidates::Candidates;
 use crate::sweep::market::Market;
@@ -26,35 +29,16 @@ const NEVER: usize = usize::MAX;
 /// Memory that a thread uses for one scenario after the other.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    journal: LedgerWriter,
+    /// Journal of the events that are simulated one by one.
+    pub(super) journal: LedgerWriter,
     benchmarks: Benchmarks,
 }
 
-/// Runs scenarios of one route, of which `trips` are the round trips; returns the outcome of each.
-pub(super) fn together<'a>(
-    market: &'a Market<'a>,
-    candidates: &'a Candidates,
-    trips: &Trips,
-    plans: impl Iterator<Item = &'a Plan>,
-    scratch: &mut Scratch,
-) -> Vec<Outcome> {
-    let mut walkers: Vec<Walker<'_>> = plans.map(|plan| Walker::new(market, candidates, plan)).collect();
-    for (at, trip) in trips.trips.iter().enumerate() {
-        for walker in &mut walkers {
-            // One that had to leave the others waits here until they meet again.
-            if walker.next == at && !walker.take(trip) {
-                walker.leave(trips, &mut scratch.journal);
-            }
-        }
-    }
-    walkers.into_iter().map(|walker| walker.end(trips, scratch)).collect()
-}
-
 /// A scenario on its way.
-struct Walker<'a> {
-    scenario: Scenario<'a>,
+pub(super) struct Walker<'a> {
+    pub(super) scenario: Scenario<'a>,
     /// Round trip that it simulates next.
-    next: usize,
+    pub(super) next: usize,
     /// Round trips that have been counted.
     counted: usize,
     /// Rows that have been counted.
@@ -73,8 +57,24 @@ struct Fills {
     account: Account,
 }
 
+/// The position of a round trip.
+pub(super) struct Held<'a> {
+    pub trip: &'a Trip,
+    pub holding: Holding,
+    /// Account between the fills.
+    pub account: Account,
+}
+
+impl Held<'_> {
+    /// Returns the equity of its rows.
+    fn curve<'a>(&'a self, rows: &Rows<'a>, market: &'a Market<'_>) -> TripCurve<'a> {
+        TripCurve { held: HeldCurve::of(rows, &market.ranges, self.holding, self.account), trip: self.trip }
+    }
+}
+
 impl<'a> Walker<'a> {
-    fn new(market: &'a Market<'a>, candidates: &'a Candidates, plan: &'a Plan) -> Self {
+    /// Begins before the first round trip.
+    pub(super) fn new(market: &'a Market<'a>, candidates: &'a Candidates, plan: &'a Plan) -> Self {
         let error = market.check(plan).err();
         let next = if error.is_none() { 0 } else { NEVER };
         let scenario = Scenario::new(market, candidates, plan);
@@ -82,11 +82,26 @@ impl<'a> Walker<'a> {
         Self { scenario, next, counted: 0, counted_rows, error }
     }
 
+    /// Returns the rules that make its fills.
+    pub(super) fn execution(&self) -> &'a Execution {
+        self.scenario.plan.execution()
+    }
+
+    /// Simulates a round trip if it has come to it.
+    pub(super) fn step(&mut self, at: usize, trips: &Trips, journal: &mut LedgerWriter) {
+        // One that had to leave the others waits here until they meet again.
+        if self.next == at && !self.take(&trips.trips[at]) {
+            self.leave(trips, journal);
+        }
+    }
+
     /// Simulates a round trip; false, and nothing is changed, if its fills are not certain.
     #[inline(always)]
     fn take(&mut self, trip: &Trip) -> bool {
         let Some(fills) = self.fills(trip) else { return false };
-        self.mark(trip, &fills);
+        let held = Held { trip, holding: fills.holding, account: fills.account };
+        self.mark_drawdown(&held);
+        self.mark_returns(&held);
         self.book(trip, fills);
         self.scenario.row = trip.exit_row;
         self.next += 1;
@@ -113,32 +128,43 @@ impl<'a> Walker<'a> {
         is_certain.then_some(Fills { entry, exit, levels, requirement, holding, account })
     }
 
-    /// Adds the equity of the rows before the entry, and of those between the fills.
+    /// Adds the equity of the rows before the entry, and of those between the fills, to the drawdown.
     ///
-    /// Most round trips change neither the drawdown nor a return: their equity lies between the peak and the worst fall, and
-    /// no period ends. What a period that has not ended is worth is asked again before it ends.
+    /// Most round trips do not change it: their equity lies between the peak and the worst fall.
     #[inline(always)]
-    fn mark(&mut self, trip: &Trip, fills: &Fills) {
+    pub(super) fn mark_drawdown(&mut self, held: &Held<'_>) {
         let Scenario { market, rows, state, row, .. } = &mut self.scenario;
         let balance = state.account.balance;
-        let flat = *row..trip.entry_row;
-        let held = HeldCurve::of(rows, &market.ranges, fills.holding, fills.account);
-        let curve = TripCurve { held, trip };
+        let flat = *row..held.trip.entry_row;
+        let curve = held.curve(rows, market);
         let (low, high) = curve.extremes(curve.rows());
         let beside = if flat.is_empty() { low } else { balance };
-        let (drawdown, returns) = state.metrics.curve_mut();
+        let (drawdown, _) = state.metrics.curve_mut();
         if !drawdown.passes(flat.start as i64, low.min(beside), high.max(beside)) {
             drawdown.mark_flat(flat.start as i64, flat.len(), balance);
             drawdown.mark_curve(curve.rows(), &curve);
         }
-        if trip.ends_period {
-            let stamps = market.columns.bars.timestamp;
-            if !flat.is_empty() {
-                returns.mark_known(&market.periods, flat.clone(), stamps[flat.start], |_| balance);
-            }
-            let rows = curve.rows();
-            returns.mark_known(&market.periods, rows.clone(), stamps[rows.start], |row| curve.equity(row));
+    }
+
+    /// Adds that equity to the returns, if a period ends.
+    ///
+    /// What a period that has not ended is worth is asked again before it ends.
+    #[inline(always)]
+    pub(super) fn mark_returns(&mut self, held: &Held<'_>) {
+        if !held.trip.ends_period {
+            return;
         }
+        let Scenario { market, rows, state, row, .. } = &mut self.scenario;
+        let balance = state.account.balance;
+        let flat = *row..held.trip.entry_row;
+        let curve = held.curve(rows, market);
+        let (_, returns) = state.metrics.curve_mut();
+        let stamps = market.columns.bars.timestamp;
+        if !flat.is_empty() {
+            returns.mark_known(&market.periods, flat.clone(), stamps[flat.start], |_| balance);
+        }
+        let rows = curve.rows();
+        returns.mark_known(&market.periods, rows.clone(), stamps[rows.start], |row| curve.equity(row));
     }
 
     /// Books both fills and the round trip, as `Trading` does, but for the ledger.
@@ -177,13 +203,13 @@ impl<'a> Walker<'a> {
     /// Counts what all round trips since the last count have in common with those of the other scenarios.
     fn count(&mut self, trips: &Trips) {
         let Scenario { market, state, row, bars_held, .. } = &mut self.scenario;
-        let before = bars_held.len();
-        bars_held.extend(trips.trips[self.counted..self.next].iter().map(Trip::bars_held));
-        let held: i64 = bars_held[before..].iter().sum();
+        let walked = &trips.bars_held[self.counted..self.next];
+        bars_held.extend_from_slice(walked);
+        let held: i64 = walked.iter().sum();
         state.metrics.count_bars(&market.columns.bars.timestamp[self.counted_rows..*row], held as usize);
     }
 
-    fn end(mut self, trips: &Trips, scratch: &mut Scratch) -> Outcome {
+    pub(super) fn end(mut self, trips: &Trips, scratch: &mut Scratch) -> Outcome {
         if self.next == trips.trips.len() {
             self.leave(trips, &mut scratch.journal);
         }

@@ -14,6 +14,7 @@ use crate::metrics::sums::Sum;
 use crate::money::account::Account;
 use crate::money::holding::Holding;
 use crate::money::position::Position;
+use crate::number::Number;
 use crate::orders::matching;
 use crate::rules::Execution;
 
@@ -201,18 +202,39 @@ pub(crate) fn is_far_from_liquidation<const N: usize>(
     quote_cash: f64,
     balances: &[f64; N],
     rates: &[f64; N],
-    (lowest, highest): MinMax,
+    range: MinMax,
 ) -> bool {
     let Some(requirement) = requirement else { return true };
-    let held = [lowest, highest].map(|price| holding.value(price));
-    let worst = quote_cash + held[0].min(held[1]);
-    // Rounding is relative to the largest amounts that are added, not to their sum.
-    let quote_money = quote_cash.abs() + held[0].abs().max(held[1].abs());
-    let quote_spare = worst - CLEARLY_ABOVE * quote_money - TICK_SLACKS * holding.tick_slack();
-    let needed = requirement + CLEARLY_ABOVE * requirement.abs();
-    balances.iter().zip(rates).fold(true, |far, (balance, rate)| {
-        far & (balance - CLEARLY_ABOVE * balance.abs() + rate * quote_spare > needed)
-    })
+    let liquidation = Liquidation::new(requirement, holding, quote_cash, range);
+    balances.iter().zip(rates).fold(true, |far, (&balance, &rate)| far & liquidation.is_far_from(balance, rate))
+}
+
+/// The liquidation of a position at the worst price of some rows, with room for rounding.
+pub(crate) struct Liquidation<N> {
+    /// Quote currency that the position leaves at that price.
+    quote_spare: N,
+    /// Equity that it needs.
+    needed: N,
+}
+
+impl<N: Number> Liquidation<N> {
+    /// Looks at a position with so much quote currency at the lowest and at the highest price.
+    #[inline(always)]
+    pub(crate) fn new(requirement: N, holding: &Holding<N>, quote_cash: N, (lowest, highest): MinMax) -> Self {
+        let held = [lowest, highest].map(|price| holding.value(N::from(price)));
+        let worst = quote_cash + held[0].lower(held[1]);
+        let clearly = N::from(CLEARLY_ABOVE);
+        // Rounding is relative to the largest amounts that are added, not to their sum.
+        let quote_money = quote_cash.size() + held[0].size().higher(held[1].size());
+        let quote_spare = worst - clearly * quote_money - N::from(TICK_SLACKS) * holding.tick_slack();
+        Self { quote_spare, needed: requirement + clearly * requirement.size() }
+    }
+
+    /// Returns true if equity stays well above the requirement, with that balance and conversion rate.
+    #[inline(always)]
+    pub(crate) fn is_far_from(&self, balance: N, rate: N) -> N::Is {
+        (balance - N::from(CLEARLY_ABOVE) * balance.size() + rate * self.quote_spare).is_above(self.needed)
+    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,12 @@
 use ktrdr_testkit::rules_json;
 use proptest::prelude::*;
 use serde_json::json;
+use wide::f64x8;
 
-use super::{SizingInput, is_acceptable, largest_acceptable};
+use super::{SizingInput, SizingOutcome, is_acceptable, largest_acceptable, size, size_at_once};
+use crate::lanes::LANES;
+use crate::number::InLanes;
+use crate::rules::sizing::Sizing;
 use crate::rules::{Execution, Rules};
 
 /// Halves the counts from none to `too_many` until two neighbours are left.
@@ -118,8 +122,70 @@ fn the_limit_lies_within_a_lot_of_the_largest_count() {
     let rules = execution(&terms);
     for step in 0..200 {
         let input = input(100_000.0 + f64::from(step) * 7.3, 1.1 + f64::from(step) * 1e-5);
-        let near = (super::limit(&rules, &input) / terms.lot_size).floor();
+        let near = super::limit(&rules, &input).floor();
         let largest = largest_acceptable(&rules, &input, near * 1.1).expect("some");
         assert!((near - largest).abs() <= 1.0, "{near} {largest}");
     }
+}
+
+/// Sizes orders of all cash in lanes; returns how many of them are certain, after comparing these with `size`.
+fn certain_in_lanes(orders: &[(Terms, f64, f64, f64)]) -> usize {
+    let rules: [Execution; LANES] = std::array::from_fn(|lane| {
+        let mut rules = execution(&orders[lane].0);
+        rules.sizing = Sizing::CashFraction(1.0);
+        rules
+    });
+    // The last of the drawn numbers is a count of lots: its last digits say which way the price has slipped.
+    let inputs: [SizingInput; LANES] = std::array::from_fn(|lane| {
+        let (_, equity, unit_value, lots) = orders[lane];
+        let slippage = if lots % 3.0 < 1.0 { -1e-5 } else { 1e-5 };
+        SizingInput { equity, unit_value, unit_cost: unit_value * (1.0 + slippage), sigma: None }
+    });
+    let number = |of: fn(&SizingInput) -> f64| f64x8::new(inputs.each_ref().map(of));
+    let together = SizingInput {
+        equity: number(|input| input.equity),
+        unit_value: number(|input| input.unit_value),
+        unit_cost: number(|input| input.unit_cost),
+        sigma: None,
+    };
+    let in_lanes = Execution::of_lanes(rules.each_ref()).expect("one kind of rules");
+    let (quantities, is_certain) = size_at_once(&in_lanes, &together);
+    let certain = (0..LANES).filter(|lane| is_certain.to_bitmask() >> lane & 1 == 1);
+    certain
+        .inspect(|&lane| {
+            let found = SizingOutcome::Quantity(quantities.lane(lane));
+            assert_eq!(found, size(&rules[lane], &inputs[lane]), "{:?} {:?}", orders[lane], inputs[lane]);
+        })
+        .count()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn orders_in_lanes_have_the_sizes_of_their_own(orders in prop::collection::vec(usual(), LANES)) {
+        certain_in_lanes(&orders);
+    }
+
+    #[test]
+    fn orders_of_any_values_in_lanes_have_the_sizes_of_their_own(orders in prop::collection::vec(hostile(), LANES)) {
+        certain_in_lanes(&orders);
+    }
+}
+
+/// Lanes pay only where the first look mostly finds the size.
+#[test]
+fn most_orders_in_lanes_are_certain() {
+    let mut certain = 0;
+    for step in 0..100 {
+        let orders: Vec<_> = (0..LANES)
+            .map(|lane| {
+                let commission = [1e-5 * lane as f64, 0.0, 0.0, 0.0];
+                let terms = Terms { commission, max_leverage: 1.0, lot_size: 1e-8 };
+                (terms, 100_000.0 + f64::from(step) * 7.3, 1.1 + f64::from(step) * 1e-5, f64::from(step) + lane as f64)
+            })
+            .collect();
+        certain += certain_in_lanes(&orders);
+    }
+    assert!(certain > 780, "{certain} of 800");
 }
