@@ -39,6 +39,10 @@ _READ_LATER = frozenset({"timestamp", "close", "conversion_rate"})
 """Columns of bars that the frames of rows per bar are rebuilt from."""
 
 
+_MOST_READERS = 4
+"""Cores that read bars unless a caller names a number: memory, which they share, is the limit."""
+
+
 def simulate(
     bars: BarTable | BarSeries,
     signals: ArrayLike | None = None,
@@ -74,7 +78,7 @@ def simulate(
         warmup_bars: the first simulated bar.
         timeframe: None takes the most frequent spacing of the stamps; one bar needs it.
         initial_capital, symbol: account currency; name in the ledger.
-        threads: that read bars ahead of the run; None takes every core that helps. Their number changes no bit.
+        threads: that read bars ahead of the run; None takes up to four cores. Their number changes no bit.
 
     Raises a leaf of ``KtrdrError`` for bars, rules or arguments that cannot be used, and for a fill below nothing.
 
@@ -85,7 +89,7 @@ def simulate(
     >>> result.trades["exit_bar"].to_list(), result.signal_counts["traded"]
     ([3], 2)
     """
-    readers = usable_cores() if threads is None else check_threads(threads)
+    readers = min(usable_cores(), _MOST_READERS) if threads is None else check_threads(threads)
     terms = _Terms(rules_to_json(execution, decisions, metrics), symbol, initial_capital, warmup_bars, readers)
     own = GivenSignals(signals, confidence, entries, exits, short_entries, short_exits)
     if isinstance(bars, BarSeries):

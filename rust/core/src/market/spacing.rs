@@ -1,6 +1,7 @@
 //! The distance between the stamps of bars.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::thread;
 
 use crate::market::columns::prefetch_lines;
@@ -66,10 +67,14 @@ fn count_parts(stamps: &[i64], parts: usize) -> Counts {
     // With the first stamp of the next part: the distance to it is one of this part.
     let part = |at: usize| &stamps[stamps.len().min(at * rows)..stamps.len().min((at + 1) * rows + 1)];
     thread::scope(|scope| {
-        let others: Vec<_> = (1..parts).map(|at| scope.spawn(move || count(part(at)))).collect();
+        let spawned = |at| thread::Builder::new().spawn_scoped(scope, move || count(part(at)));
+        let others: Vec<_> = (1..parts).map(|at| (at, spawned(at))).collect();
         let mut counts = count(part(0));
-        for other in others {
-            for (distance, times) in other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
+        for (at, other) in others {
+            // A system that gives no more threads is no reason to stop.
+            let found = other
+                .map_or_else(|_| count(part(at)), |other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            for (distance, times) in found {
                 *counts.entry(distance).or_insert(0) += times;
             }
         }
