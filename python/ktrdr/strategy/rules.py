@@ -177,7 +177,7 @@ class ExecutionRules(Part):
         "sizing": "{kind: cash_fraction, fraction: #}",
         "commission": "{rate: #}",
         "slippage": "{rate: #}, or {ticks: NUMBER}",
-        "spread": "{half: #}",
+        "spread": "{half: #}, or half of it if # is the whole spread",
         "financing": "{long_rate: #, short_rate: #}",
         "exits": "{stop_loss: {rate: #}}",
         "margin": "{max_leverage: #}",

@@ -313,7 +313,7 @@ BARE = [
     ("execution", "commission: 0.0001", "commission: {rate: 0.0001}"),
     ("execution", "commission: 1 %", "commission: {rate: NUMBER}"),
     ("execution", "slippage: 0.0001", "slippage: {rate: 0.0001}, or {ticks: NUMBER}"),
-    ("execution", "spread: 0.0002", "spread: {half: 0.0002}"),
+    ("execution", "spread: 0.0002", "spread: {half: 0.0002}, or half of it if 0.0002 is the whole spread"),
     ("execution", "financing: 0.05", "financing: {long_rate: 0.05, short_rate: 0.05}"),
     ("execution", "margin: 2", "margin: {max_leverage: 2}"),
     ("execution", "sizing: 0.5", "sizing: {kind: cash_fraction, fraction: 0.5}"),
