@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ktrdr._types import RowNumbers, Stamps
 from ktrdr.data.frames import Table, has_stamp_index, index_stamps, is_pandas, opens_of, table_of
-from ktrdr.errors import ArgumentInvalid, DataError
+from ktrdr.errors import ArgumentInvalid, DataError, DataParse
 from ktrdr.time import Timeframe, iso
 
 _BY_POSITION = "reindex it to the bars, or give plain values (.to_numpy()) in the bars' order"
@@ -157,7 +157,9 @@ class BarOrder:
 
 
 def _only_column(name: str, frame: Any, names: list[str]) -> Any:
-    """Returns the one column beside the stamps."""
+    """Returns the one column beside the stamps, of which there is at most one."""
+    if names.count("timestamp") > 1:
+        raise DataParse("two columns of one name", found="timestamp", field="timestamp", hint="case does not count")
     others = [at for at, one in enumerate(names) if one != "timestamp"]
     if len(others) != 1:
         found = ", ".join(names[at] for at in others) or "none"

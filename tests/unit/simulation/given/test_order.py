@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 import ktrdr
-from ktrdr.errors import ArgumentInvalid, DataNoTimezone, KtrdrError
+from ktrdr.errors import ArgumentInvalid, DataNoTimezone, DataParse, KtrdrError
 from ktrdr.simulation.given.order import BarOrder
 from ktrdr.time import Timeframe
 from support.runs.signal_runs import HOUR_NS, RULES, START_NS, market, signals_for
@@ -115,6 +115,13 @@ def test_what_does_not_fit_is_refused_with_how_many_and_which(given: Callable[[]
     assert message in str(caught.value)
     with pytest.raises(ArgumentInvalid, match="confidence"):
         hash_of(market(ROWS), signals_for(ROWS), confidence=given())
+
+
+@pytest.mark.parametrize("made", [lambda twice: twice, lambda twice: twice.lazy(), lambda twice: twice.to_pandas()])
+def test_two_columns_of_stamps_are_refused(made: Callable[[pl.DataFrame], Any]) -> None:
+    twice = stamped().with_columns(Timestamp=pl.col("timestamp"))
+    with pytest.raises(DataParse, match=r"signals: timestamp: two columns of one name.*case does not count"):
+        hash_of(market(ROWS), made(twice))
 
 
 def test_a_naive_index_is_refused_unless_it_is_that_of_the_bars() -> None:
