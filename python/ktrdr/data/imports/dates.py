@@ -160,7 +160,7 @@ def _are_close(days: _Numbers) -> bool:
 
 def _since_1970(year: _Numbers, month: _Numbers, day: _Numbers) -> tuple[_Numbers, NDArray[np.bool_]]:
     year = np.where(year < 69, year + 2_000, np.where(year < 100, year + 1_900, year))
-    bad = (month < 1) | (month > 12) | (day < 1) | (year < 1_000) | (year > 2_200)
+    bad = (month < 1) | (month > 12) | (day < 1) | (year < 1_678) | (year > 2_200)  # ns wrap round before
     months = np.where(bad, 0, (year - 1_970) * 12 + month - 1).astype("datetime64[M]")
     begin = months.astype("datetime64[D]").astype(np.int64)
     length = (months + 1).astype("datetime64[D]").astype(np.int64) - begin

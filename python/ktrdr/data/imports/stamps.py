@@ -45,6 +45,10 @@ _SHEET_TIME = r"^(?:0?[.,]\d+|0)$"
 _BASIC = r"^(\d{8}T\d{2})(\d{2})(\d{2}(?:\.\d+)?)(Z|[+-]\d{2}:?\d{2})$"
 _COMPACT = r"^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d$"
 _MINUTE_NS = 60 * NS_PER_SECOND
+# What 63 bits of nanoseconds before and after 1970 hold: beyond it polars and numpy wrap round without a word.
+_MOST_NS = 2**63 - 1
+_FIRST_YEAR = "1678"
+_LAST_YEAR = "2261"
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,18 +161,18 @@ def read_moments(column: pl.Series, place: Place, dates: str | None = None) -> M
         return _from_text(column, place, dates)
     _require_all(column, column, place)
     if isinstance(column.dtype, pl.Date):
-        return Moments(_ns(column.cast(pl.Datetime("ns"))), None, dates=True)
+        return Moments(_ns(column.cast(pl.Datetime("ms")), place), None, dates=True)
     if isinstance(column.dtype, pl.Datetime):
-        return _from_datetimes(column)
+        return _from_datetimes(column, place)
     if column.dtype.is_numeric():
         return _from_numbers(column, place)
     raise DataParse("the column holds no stamps", where=place(0), field="timestamp", found=str(column.dtype))
 
 
-def _from_datetimes(column: pl.Series) -> Moments:
+def _from_datetimes(column: pl.Series, place: Place) -> Moments:
     if column.dtype.time_zone is None:  # type: ignore[attr-defined]
-        return Moments(_ns(column), None)
-    return Moments(_ns(column.dt.replace_time_zone(None)), _ns(column.dt.convert_time_zone("UTC")))
+        return Moments(_ns(column, place), None)
+    return Moments(_ns(column.dt.replace_time_zone(None), place), _ns(column.dt.convert_time_zone("UTC"), place))
 
 
 def _from_numbers(column: pl.Series, place: Place) -> Moments:
@@ -257,10 +261,12 @@ def _plainly(text: pl.Series) -> Moments | None:
     suffix = (first or "")[len(found[1]) :]
     if form == "%Y-%m-%d" and suffix:
         return None
+    if not _FIRST_YEAR <= str(text.min())[:4] <= str(text.max())[:4] <= _LAST_YEAR:
+        return None
     read = text.str.to_datetime(form + suffix.replace("%", "%%"), time_unit="ns", strict=False)
     if read.null_count() or read.dtype.time_zone is not None:  # type: ignore[attr-defined]
         return None
-    local = _ns(read)
+    local = np.ascontiguousarray(read.to_physical().to_numpy())
     utc = local - _offset_ns(pl.Series([suffix.strip()]))[0] if suffix else None
     return Moments(local, utc, dates=form == "%Y-%m-%d")
 
@@ -290,9 +296,19 @@ def _no_stamp(cells: pl.Series, row: int, place: Place) -> DataParse:
     )
 
 
-def _ns(column: pl.Series) -> Stamps:
+def _ns(column: pl.Series, place: Place) -> Stamps:
     per_unit = NS_PER_UNIT[column.dtype.time_unit]  # type: ignore[attr-defined]
     values = column.to_physical().to_numpy()
+    if (beyond := np.abs(values) > _MOST_NS // per_unit).any():
+        row = int(np.argmax(beyond))
+        raise DataTimeUnit(
+            "the stamp cannot be counted in nanoseconds",
+            where=place(row),
+            row=row,
+            field="timestamp",
+            found=str(column[row]),
+            expected=f"a year from {_FIRST_YEAR} to {_LAST_YEAR}",
+        )
     return np.ascontiguousarray(values if per_unit == 1 else values * per_unit)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ktrdr.data.imports.clock import Clock, SessionEnd
 from ktrdr.data.imports.sessions import bar_opens
 from ktrdr.data.imports.stamps import read_moments
-from ktrdr.errors import ArgumentInvalid, DataAmbiguousTime, DataNoTimezone, DataTimeframe
+from ktrdr.errors import ArgumentInvalid, DataAmbiguousTime, DataNoTimezone, DataParse, DataTimeframe, DataTimeUnit
 from ktrdr.time import Timeframe, iso
 
 NEW_YORK = "America/New_York"
@@ -238,3 +238,16 @@ def test_months_are_refused_with_advice(cell: str) -> None:
 def test_whole_numbers_that_are_months_are_refused_too() -> None:
     with pytest.raises(DataTimeframe, match="months"):
         read_moments(pl.Series([202001, 202002]), str)
+
+
+@pytest.mark.parametrize("year", [1600, 1677, 2263, 2400, 9999])
+def test_years_that_nanoseconds_do_not_reach_are_refused(year: int) -> None:
+    """They would wrap round into another century."""
+    text = [f"2024-03-01T0{hour}:00:00" for hour in range(2)] + [f"{year}-03-01T00:00:00"]
+    for zone in ("", "Z"):
+        with pytest.raises(DataParse, match=f"no stamp: found {year}-03-01"):
+            read_moments(pl.Series([stamp + zone for stamp in text]), str)
+    read = pl.Series(text).str.to_datetime(time_unit="ms")
+    for column in (read, read.cast(pl.Datetime("us")), read.dt.replace_time_zone("UTC"), read.cast(pl.Date)):
+        with pytest.raises(DataTimeUnit, match=f"2: row 2: timestamp: the stamp cannot .* found {year}-03-01"):
+            read_moments(column, str)
