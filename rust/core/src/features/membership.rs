@@ -3,6 +3,8 @@
 //! Degrees lie in 0..=1; NaN gives NaN. Everything is computed in `f64`; the feature matrix is `f32`, so the cast comes
 //! last. One implementation serves training, backtest and single bars.
 
+use std::thread;
+
 use crate::error::{Error, Problem};
 
 /// A membership function with its parameters, already validated by the strategy grammar.
@@ -185,10 +187,15 @@ pub fn fill(cells: &mut [f32], width: usize, columns: &[DegreeColumn<'_>]) -> Re
         return Ok(());
     }
     let (upper, lower) = cells.split_at_mut(rows / 2 * width);
-    std::thread::scope(|scope| {
-        scope.spawn(|| fill_rows(upper, width, columns, 0));
+    let is_shared = thread::scope(|scope| {
+        let other = thread::Builder::new().spawn_scoped(scope, || fill_rows(upper, width, columns, 0));
         fill_rows(lower, width, columns, rows / 2);
+        other.is_ok()
     });
+    // A system that gives no more threads is no reason to stop.
+    if !is_shared {
+        fill_rows(upper, width, columns, 0);
+    }
     Ok(())
 }
 

@@ -39,7 +39,9 @@ impl Market<'_> {
         let work = || self.take_turns(&plans, &routes, &turns, &next);
         let mut found: Vec<Option<Outcome>> = (0..plans.len()).map(|_| None).collect();
         thread::scope(|scope| {
-            let others: Vec<_> = (1..threads.min(plans.len())).map(|_| scope.spawn(work)).collect();
+            // A system that gives no more threads is no reason to stop: those that run take all turns.
+            let spawned = (1..threads.min(plans.len())).map(|_| thread::Builder::new().spawn_scoped(scope, work));
+            let others: Vec<_> = spawned.flatten().collect();
             let mut done = work();
             for other in others {
                 done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
