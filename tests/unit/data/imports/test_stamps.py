@@ -247,6 +247,9 @@ def test_years_that_nanoseconds_do_not_reach_are_refused(year: int) -> None:
     for zone in ("", "Z"):
         with pytest.raises(DataParse, match=f"no stamp: found {year}-03-01"):
             read_moments(pl.Series([stamp + zone for stamp in text]), str)
+    for form, cells in (("%Y-%m-%dT%H:%M:%S", text), ("%Y-%m-%d", [stamp[:10] for stamp in text])):
+        with pytest.raises(DataParse, match=f"2: row 2: timestamp: the cell is no stamp: found {year}-03-01"):
+            read_moments(pl.Series(cells), str, form)
     read = pl.Series(text).str.to_datetime(time_unit="ms")
     for column in (read, read.cast(pl.Datetime("us")), read.dt.replace_time_zone("UTC"), read.cast(pl.Date)):
         with pytest.raises(DataTimeUnit, match=f"2: row 2: timestamp: the stamp cannot .* found {year}-03-01"):
