@@ -78,7 +78,7 @@ def unchecked_bars(bars: BarTable, symbol: str, timeframe: Timeframe | None) -> 
 def find_timeframe(stamps: NDArray[np.int64], timeframe: Timeframe | None, threads: int = 1) -> Timeframe:
     """Returns the given timeframe, or the most frequent spacing of the stamps [n_bars, int64, ns UTC].
 
-    Spacings that all differ contradict a given timeframe only where bars overlap. So many ``threads`` read the stamps.
+    Spacings that all differ contradict a given timeframe only where bars overlap. Up to ``threads`` threads read them.
 
     Raises:
         ArgumentInvalid: for one bar without a timeframe.
