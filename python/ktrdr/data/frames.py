@@ -14,7 +14,7 @@ import polars as pl
 from ktrdr._types import Floats, Stamps
 from ktrdr.data.headings import headings, listed, names_instruments, of_instrument
 from ktrdr.data.imports.clock import Clock
-from ktrdr.data.units import require_ns
+from ktrdr.data.units import require_ns, require_reach
 from ktrdr.errors import DataNonfinite, DataNoTimezone, DataParse, DataTimeframe
 from ktrdr.time import NS_PER_DAY, NS_PER_HOUR, Timeframe, iso
 
@@ -231,6 +231,9 @@ def pandas_stamps(column: Any) -> tuple[pl.Series, Dial | None]:
 
 def _naive_ns(column: object) -> Stamps:
     values = _clock(column).tz_localize(None).to_numpy()
+    unit, _ = np.datetime_data(values.dtype)
+    if unit != "ns":
+        require_reach(values.view(np.int64), unit)
     return np.ascontiguousarray(values.astype("datetime64[ns]").astype(np.int64))
 
 
@@ -290,7 +293,11 @@ def _in_ns(column: pl.Series) -> pl.Series:
     # Casts, not the expressions of `dt`: each of those plans and runs a query, 100 us for a single bar.
     kind = column.dtype
     if isinstance(kind, pl.Datetime) and kind.time_unit != "ns":
-        column = column.cast(pl.Datetime("ns", kind.time_zone))
+        try:
+            column = column.cast(pl.Datetime("ns", kind.time_zone))
+        except pl.exceptions.InvalidOperationError:
+            require_reach(column.to_physical().to_numpy(), kind.time_unit)
+            raise
     return column if kind == pl.Int64 else column.cast(pl.Int64)
 
 

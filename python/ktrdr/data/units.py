@@ -52,6 +52,28 @@ def require_ns(stamps: NDArray[np.int64], symbol: str = "", *, rising: bool = Fa
             raise _no_ns(int(stamps[row]), unit, int(row), symbol)
 
 
+def require_reach(ticks: NDArray[np.int64], unit: str) -> None:
+    """Raises ``DataTimeUnit`` with the first datetime, counted in ``unit``, that 64 bits of nanoseconds cannot hold.
+
+    A cast of numpy would wrap it round to another century. NaT, the smallest number, passes.
+
+    >>> require_reach(np.array([0, 9_400_000_000]), "s")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ktrdr.errors.DataTimeUnit: row 1: timestamp: the stamp cannot be counted in nanoseconds: found 2267-11-16T07...
+    """
+    most = np.iinfo(np.int64).max // NS_PER_UNIT[unit]
+    beyond = (ticks > most) | ((ticks < -most) & (ticks != np.iinfo(np.int64).min))
+    if beyond.any():
+        row = int(np.argmax(beyond))
+        raise DataTimeUnit(
+            "the stamp cannot be counted in nanoseconds",
+            row=row,
+            field="timestamp",
+            found=str(ticks[row].astype(f"datetime64[{unit}]")),
+            expected="a date before 2100",
+        )
+
+
 def _no_ns(stamp: int, unit: str | None, row: int, symbol: str) -> DataTimeUnit:
     what = "the stamp is not in nanoseconds"
     found = f"{stamp}" + (f", which looks like {unit}" if unit else "")

@@ -58,6 +58,18 @@ def test_polars_arrow_and_pandas_give_the_same_run() -> None:
     assert hashes == {whole().result_hash}
 
 
+@pytest.mark.parametrize("unit", ["ms", "us"])
+@pytest.mark.parametrize("year", [1600, 2400])
+def test_a_year_that_nanoseconds_do_not_hold_is_refused(unit: Any, year: int) -> None:
+    flat = dict.fromkeys(("open", "high", "low", "close"), [10.0] * 3)
+    stamps = np.datetime64(f"{year}-01-02T00:00", unit) + np.arange(3) * np.timedelta64(1, "h")
+    zoned = pd.DatetimeIndex(stamps).tz_localize("UTC")
+    polars = pl.DataFrame({"timestamp": pl.Series(stamps).dt.replace_time_zone("UTC"), **flat})
+    for bars in (pd.DataFrame(flat, index=zoned), polars, polars.to_arrow()):
+        with pytest.raises(DataTimeUnit, match=f"cannot be counted in nanoseconds: found {year}-01-02"):
+            ktrdr.simulate(bars, [0, 0, 0])
+
+
 def test_the_number_of_threads_changes_no_bit_and_no_error() -> None:
     bars = 600_000  # blocks enough for several threads, of stamps too
     walk = 100 * np.exp(np.cumsum(np.random.default_rng(3).normal(0, 5e-4, bars)))
