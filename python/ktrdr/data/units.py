@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,9 @@ from ktrdr.errors import DataTimeUnit
 from ktrdr.time import iso
 
 NS_PER_UNIT = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+FIRST_YEAR = 1_678
+"""First year that 64 bits of nanoseconds since 1970 hold as a whole: earlier ones wrap round, without a word."""
+LAST_YEAR = 2_261
 # 1973 to 2100: the four units' ranges do not touch
 _EARLIEST_S = 100_000_000
 _LATEST_S = 4_102_444_800
@@ -52,10 +57,10 @@ def require_ns(stamps: NDArray[np.int64], symbol: str = "", *, rising: bool = Fa
             raise _no_ns(int(stamps[row]), unit, int(row), symbol)
 
 
-def require_reach(ticks: NDArray[np.int64], unit: str) -> None:
+def require_reach(ticks: NDArray[np.int64], unit: str, place: Callable[[int], str] | None = None) -> None:
     """Raises ``DataTimeUnit`` with the first datetime, counted in ``unit``, that 64 bits of nanoseconds cannot hold.
 
-    A cast of numpy would wrap it round to another century. NaT, the smallest number, passes.
+    A cast of numpy would wrap it round to another century. NaT, the smallest number, passes. ``place`` names a row.
 
     >>> require_reach(np.array([0, 9_400_000_000]), "s")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -67,10 +72,11 @@ def require_reach(ticks: NDArray[np.int64], unit: str) -> None:
         row = int(np.argmax(beyond))
         raise DataTimeUnit(
             "the stamp cannot be counted in nanoseconds",
+            where="" if place is None else place(row),
             row=row,
             field="timestamp",
             found=str(ticks[row].astype(f"datetime64[{unit}]")),
-            expected="a date before 2100",
+            expected=f"a year from {FIRST_YEAR} to {LAST_YEAR}",
         )
 
 

@@ -38,7 +38,7 @@ pub trait Number:
     fn higher(self, other: Self) -> Self;
 
     /// Returns the number without its sign.
-    fn size(self) -> Self;
+    fn magnitude(self) -> Self;
 
     /// Rounds down to a whole number.
     fn whole_below(self) -> Self;
@@ -136,7 +136,7 @@ impl Number for f64 {
     }
 
     #[inline(always)]
-    fn size(self) -> Self {
+    fn magnitude(self) -> Self {
         self.abs()
     }
 
@@ -168,7 +168,7 @@ impl Number for f64 {
 
 impl Number for f64x8 {
     type Is = Self;
-    // A whole double counts to 2^53, and is added to where the others are.
+    // A double counts exactly up to 2^53, and stays in registers beside the sums.
     type Count = Self;
 
     #[inline(always)]
@@ -192,7 +192,7 @@ impl Number for f64x8 {
     }
 
     #[inline(always)]
-    fn size(self) -> Self {
+    fn magnitude(self) -> Self {
         self.abs()
     }
 
@@ -203,7 +203,7 @@ impl Number for f64x8 {
 
     #[inline(always)]
     fn nearest_whole(self) -> Self {
-        // As the compiler rounds one number: the largest number below a half rounds no other number up than a half does.
+        // As `f64::round` does: a half itself would round the largest number below a half up.
         let below_half = Self::splat(0.5_f64.next_down());
         (self + below_half.copysign(self)).trunc()
     }
@@ -341,7 +341,7 @@ mod tests {
             };
             assert!(is_same(ones.nearest_whole(), one.nearest_whole()), "{one}");
             assert!(is_same(ones.whole_below(), one.whole_below()), "{one}");
-            assert!(is_same(ones.size(), one.size()), "{one}");
+            assert!(is_same(ones.magnitude(), one.magnitude()), "{one}");
             assert!(is_same(ones + others, one + other) && is_same(ones - others, one - other), "{one} {other}");
             assert!(is_same(ones * others, one * other) && is_same(ones / others, one / other), "{one} {other}");
             assert!(is_same(ones.each(others, f64::hypot), one.hypot(other)), "{one} {other}");

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ktrdr._types import Stamps
 from ktrdr.data.imports.clock import Place
-from ktrdr.data.units import NS_PER_UNIT
+from ktrdr.data.units import FIRST_YEAR, LAST_YEAR, NS_PER_UNIT
 from ktrdr.errors import ArgumentInvalid, DataParse
 from ktrdr.time import NS_PER_DAY, NS_PER_SECOND
 
@@ -52,9 +52,6 @@ _SHAPES = (
 )
 _WEEKDAY = r"^(?i)(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+"
 _MOST_DAYS_APART = 200
-_FIRST_YEAR = 1_678
-"""Nanoseconds before it, and after the last one, wrap round in 64 bits."""
-_LAST_YEAR = 2_261
 _Numbers = NDArray[np.int64]
 
 
@@ -110,7 +107,7 @@ def _by_format(text: pl.Series, form: str, refuse: Callable[[int], Exception]) -
     if read.null_count():
         raise refuse(int(read.is_null().arg_max() or 0))
     year = read.dt.year().to_numpy()
-    if (beyond := (year < _FIRST_YEAR) | (year > _LAST_YEAR)).any():
+    if (beyond := (year < FIRST_YEAR) | (year > LAST_YEAR)).any():
         raise refuse(int(np.argmax(beyond)))
     return np.ascontiguousarray(read.to_physical().to_numpy() * NS_PER_UNIT["us"]), dates
 
@@ -167,7 +164,7 @@ def _are_close(days: _Numbers) -> bool:
 
 def _since_1970(year: _Numbers, month: _Numbers, day: _Numbers) -> tuple[_Numbers, NDArray[np.bool_]]:
     year = np.where(year < 69, year + 2_000, np.where(year < 100, year + 1_900, year))
-    bad = (month < 1) | (month > 12) | (day < 1) | (year < _FIRST_YEAR) | (year > 2_200)
+    bad = (month < 1) | (month > 12) | (day < 1) | (year < FIRST_YEAR) | (year > 2_200)
     months = np.where(bad, 0, (year - 1_970) * 12 + month - 1).astype("datetime64[M]")
     begin = months.astype("datetime64[D]").astype(np.int64)
     length = (months + 1).astype("datetime64[D]").astype(np.int64) - begin

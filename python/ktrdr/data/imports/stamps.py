@@ -11,7 +11,15 @@ import polars as pl
 from ktrdr._types import Stamps
 from ktrdr.data.imports.clock import Clock, Place
 from ktrdr.data.imports.dates import read_dates
-from ktrdr.data.units import NS_PER_UNIT, are_day_numbers, days_to_ns, with_fraction
+from ktrdr.data.units import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    NS_PER_UNIT,
+    are_day_numbers,
+    days_to_ns,
+    require_reach,
+    with_fraction,
+)
 from ktrdr.errors import ArgumentInvalid, DataNoTimezone, DataParse, DataTimeframe, DataTimeUnit
 from ktrdr.time import NS_PER_DAY, NS_PER_SECOND, iso
 
@@ -45,10 +53,6 @@ _SHEET_TIME = r"^(?:0?[.,]\d+|0)$"
 _BASIC = r"^(\d{8}T\d{2})(\d{2})(\d{2}(?:\.\d+)?)(Z|[+-]\d{2}:?\d{2})$"
 _COMPACT = r"^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d$"
 _MINUTE_NS = 60 * NS_PER_SECOND
-# What 63 bits of nanoseconds before and after 1970 hold: beyond it polars and numpy wrap round without a word.
-_MOST_NS = 2**63 - 1
-_FIRST_YEAR = "1678"
-_LAST_YEAR = "2261"
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,7 +265,7 @@ def _plainly(text: pl.Series) -> Moments | None:
     suffix = (first or "")[len(found[1]) :]
     if form == "%Y-%m-%d" and suffix:
         return None
-    if not _FIRST_YEAR <= str(text.min())[:4] <= str(text.max())[:4] <= _LAST_YEAR:
+    if not str(FIRST_YEAR) <= str(text.min())[:4] <= str(text.max())[:4] <= str(LAST_YEAR):
         return None
     read = text.str.to_datetime(form + suffix.replace("%", "%%"), time_unit="ns", strict=False)
     if read.null_count() or read.dtype.time_zone is not None:  # type: ignore[attr-defined]
@@ -299,16 +303,7 @@ def _no_stamp(cells: pl.Series, row: int, place: Place) -> DataParse:
 def _ns(column: pl.Series, place: Place) -> Stamps:
     per_unit = NS_PER_UNIT[column.dtype.time_unit]  # type: ignore[attr-defined]
     values = column.to_physical().to_numpy()
-    if (beyond := np.abs(values) > _MOST_NS // per_unit).any():
-        row = int(np.argmax(beyond))
-        raise DataTimeUnit(
-            "the stamp cannot be counted in nanoseconds",
-            where=place(row),
-            row=row,
-            field="timestamp",
-            found=str(column[row]),
-            expected=f"a year from {_FIRST_YEAR} to {_LAST_YEAR}",
-        )
+    require_reach(values, column.dtype.time_unit, place)  # type: ignore[attr-defined]
     return np.ascontiguousarray(values if per_unit == 1 else values * per_unit)
 
 

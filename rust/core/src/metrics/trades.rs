@@ -41,7 +41,7 @@ impl<N: Number> Side<N, N::Count> {
     #[inline(always)]
     fn count(&mut self, net_pnl: N, is_of_side: N::Is, ends_streak: N::Is) {
         self.count = self.count.one_more(is_of_side);
-        let is_largest = is_of_side & net_pnl.size().is_above(self.largest.size());
+        let is_largest = is_of_side & net_pnl.magnitude().is_above(self.largest.magnitude());
         self.largest = N::pick(is_largest, net_pnl, self.largest);
         self.streak = self.streak.one_more(is_of_side).begin_again(ends_streak);
         self.longest_streak = self.longest_streak.larger(self.streak);
@@ -249,10 +249,10 @@ fn median_of(bars_held: &[i64]) -> Metric {
 
 /// Returns the median of many short round trips: counted by their length, none of them has to move.
 fn counted_median(bars_held: &[i64]) -> Option<f64> {
-    let mut counts = [0_usize; LENGTHS];
     if bars_held.len() < LENGTHS {
         return None;
     }
+    let mut counts = [0_usize; LENGTHS];
     // The last count is that of all longer ones.
     bars_held
         .iter()

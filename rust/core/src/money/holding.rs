@@ -112,6 +112,6 @@ impl<N: Number> Holding<N> {
     /// Returns the absolute quantity times the multiplier.
     #[inline]
     fn units(&self) -> N {
-        self.net.size() * self.multiplier
+        self.net.magnitude() * self.multiplier
     }
 }

@@ -106,7 +106,7 @@ fn wanted<N: Number>(rules: &Execution<N>, input: &SizingInput<N>) -> Option<N> 
 fn whole_lots<N: Number>(lots: N) -> N {
     let nearest = lots.nearest_whole();
     let tolerance = (N::from(1e-12) * lots).higher(N::from(1e-6));
-    N::pick(tolerance.is_at_least((lots - nearest).size()), nearest, lots.whole_below())
+    N::pick(tolerance.is_at_least((lots - nearest).magnitude()), nearest, lots.whole_below())
 }
 
 #[inline]

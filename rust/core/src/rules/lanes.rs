@@ -7,7 +7,7 @@ use crate::rules::Execution;
 use crate::rules::costs::{Commission, Instrument, Margin, Slippage};
 use crate::rules::sizing::Sizing;
 
-/// The part of rules that decides which formula computes money.
+/// The part of rules that decides which formula computes money: sizing, slippage, and whether prices have a tick.
 type Kind = (Sizing<()>, Slippage<()>, bool);
 
 impl Execution {
@@ -19,7 +19,7 @@ impl Execution {
 impl Execution<f64x8> {
     /// Puts the numbers of each scenario into its lane; `None` if not all of them compute money by the same formulas.
     ///
-    /// All other rules are those of the first: the numbers of a market fill do not depend on them.
+    /// Rules that no market fill reads are those of the first.
     pub(crate) fn of_lanes(each: [&Execution; LANES]) -> Option<Self> {
         let first = each[0];
         if each.iter().any(|one| one.kind() != first.kind()) {

@@ -10,14 +10,14 @@ use crate::sweep::trips::Trip;
 
 /// The largest falls so far, each from its running peak.
 ///
-/// A scenario that reaches its peak again, falls for the first time, or has other rows as deep as that of the worst close,
-/// takes a look of its own.
+/// A scenario that reaches its peak again, falls for the first time, or is as deep at a row before the worst close, is
+/// marked by its walker.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Falls {
     largest: MaxDrawdown<f64x8>,
     /// Row of a fall that its scenario has not been told of.
     row: f64x8,
-    /// True for a scenario that has not been told.
+    /// True where that row is not yet in the drawdown of its scenario.
     is_new: f64x8,
 }
 
@@ -75,11 +75,11 @@ impl Falls {
             after.reach(Fall::to(*balance, self.largest.peak()), flat.start);
         }
         let fall = Fall::to(low, self.largest.peak());
-        // The row of the worst close is searched when somebody asks for it: not where no fall deepens.
+        // Only a fall that deepens asks for the row of the worst close, which is searched then.
         if !(is_certain & after.largest.is_deepened_by(fall)).nowhere() {
             let trough = trip.trough(closes);
             let is_deeper = after.reach(fall, trough.row);
-            // No row before the worst close is lower than the worst of them.
+            // The worst close before that row is enough: all others there lie less deep.
             let is_first = trough.before.map_or(f64x8::of(true), |close| !fall.reaches(at(close)));
             is_certain &= is_first | !is_deeper;
         }

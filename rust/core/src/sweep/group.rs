@@ -26,7 +26,7 @@ use crate::sweep::scenario::Outcome;
 use crate::sweep::trips::{Trip, Trips};
 use crate::sweep::walk::{Held, Scratch, Walker};
 
-/// Scenarios for which lanes pay: a step takes as long for one of them as for all.
+/// Fewest scenarios for which lanes pay: a step takes as long for one as for eight.
 const FEWEST: usize = 3;
 
 /// Runs scenarios of one route, of which `trips` are the round trips; returns the outcome of each.
@@ -66,9 +66,9 @@ struct Lanes {
     falls: Falls,
     /// One bit for each scenario whose money is here.
     members: u32,
-    /// One bit for each of them that has come with this round trip.
+    /// One bit for each of them that has joined at this round trip: other rows lie before its entry.
     new: u32,
-    /// Round trip from which on it has been here.
+    /// First round trip whose money is here, by lane.
     since: [usize; LANES],
 }
 
@@ -264,6 +264,7 @@ impl Lanes {
 
 /// Returns the lanes of a mask.
 fn lanes_of(mask: u32) -> impl Iterator<Item = usize> {
-    let behind = |mask: &u32| Some(mask & (mask - 1)).filter(|&rest| rest != 0);
-    std::iter::successors(Some(mask).filter(|&mask| mask != 0), behind).map(|mask| mask.trailing_zeros() as usize)
+    let without_lowest = |mask: &u32| Some(mask & (mask - 1)).filter(|&rest| rest != 0);
+    std::iter::successors(Some(mask).filter(|&mask| mask != 0), without_lowest)
+        .map(|mask| mask.trailing_zeros() as usize)
 }

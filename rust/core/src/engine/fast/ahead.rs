@@ -1,8 +1,9 @@
 //! Threads that look at blocks before the run comes to them.
 //!
-//! A first look is bound by memory, and two cores read more of it than one. The run never waits for another thread: it
-//! takes a block that nobody has taken, and looks by itself at one that another thread has taken but not finished.
-//! Beside other work that thread may not get a core; then it is given no more blocks.
+//! A first look is bound by memory, and two cores read more of it than one. The run waits for no look of another thread:
+//! it takes a block that nobody has taken, and looks by itself at one that another thread has taken but not finished.
+//! Beside other work that thread may not get a core; then no thread is given more blocks. Looks that have
+//! begun are waited for when the run ends.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -10,12 +11,12 @@ use std::thread;
 use crate::engine::fast::look::{Look, Looker};
 use crate::error::Error;
 
-/// Blocks for each thread beside the run: fewer are looked at before a thread has started.
+/// Fewest blocks for each thread beside the run: with fewer, the run is through before that thread has started.
 const LEAST_BLOCKS: usize = 8;
 
-/// Blocks that a thread may be ahead of the run: their rows are still in a cache when the run needs them.
+/// Blocks ahead of the run, for each thread beside it: their rows are still in a cache when the run needs them.
 ///
-/// A thread that has come so far sleeps until half of them are used. Waking it costs the run some microseconds.
+/// Threads that have come so far sleep until half of them are used. Waking them costs the run some microseconds.
 const BLOCKS_AHEAD: usize = 8;
 
 /// The blocks of a call, looked at by several threads.
@@ -79,7 +80,8 @@ impl<'a> Ahead<'a> {
                 Some(next) if next == block => return self.looker.look(block),
                 // By then the thread that has taken this block has most likely finished it.
                 Some(later) => self.keep(later),
-                // It has not, and does not get a core: it would be waited for at the end, if it took more.
+                // No block is left to take now, and this one is not finished: most likely its thread has no core. At the end
+                // the run would wait for what that thread took next, so all of them stop.
                 None => {
                     self.end();
                     return self.looker.look(block);
@@ -121,7 +123,7 @@ impl<'a> Ahead<'a> {
         drop(awake.unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Takes the next block for a thread, unless it is too far ahead of the run.
+    /// Takes the next block for a thread, unless none is left or it is too far ahead of the run.
     fn take_next(&self) -> Option<usize> {
         let mut progress = self.progress();
         if self.room(&progress) == 0 {

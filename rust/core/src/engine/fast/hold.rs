@@ -225,15 +225,15 @@ impl<N: Number> Liquidation<N> {
         let worst = quote_cash + held[0].lower(held[1]);
         let clearly = N::from(CLEARLY_ABOVE);
         // Rounding is relative to the largest amounts that are added, not to their sum.
-        let quote_money = quote_cash.size() + held[0].size().higher(held[1].size());
+        let quote_money = quote_cash.magnitude() + held[0].magnitude().higher(held[1].magnitude());
         let quote_spare = worst - clearly * quote_money - N::from(TICK_SLACKS) * holding.tick_slack();
-        Self { quote_spare, needed: requirement + clearly * requirement.size() }
+        Self { quote_spare, needed: requirement + clearly * requirement.magnitude() }
     }
 
     /// Returns true if equity stays well above the requirement, with that balance and conversion rate.
     #[inline(always)]
     pub(crate) fn is_far_from(&self, balance: N, rate: N) -> N::Is {
-        (balance - N::from(CLEARLY_ABOVE) * balance.size() + rate * self.quote_spare).is_above(self.needed)
+        (balance - N::from(CLEARLY_ABOVE) * balance.magnitude() + rate * self.quote_spare).is_above(self.needed)
     }
 }
 

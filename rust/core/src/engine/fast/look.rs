@@ -30,7 +30,7 @@ pub(crate) struct Looker<'a> {
     pub first_simulated: usize,
     /// Rows of a block.
     pub block_rows: usize,
-    /// True if nobody has checked the prices.
+    /// True if a look checks the prices too.
     pub checks_prices: bool,
     /// Filter of the signals, where a chain of fills may follow them.
     pub chained: Option<Filter>,
