@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from ktrdr._types import Floats, Stamps
-from ktrdr.data.headings import headings, listed, names_instruments, of_instrument
+from ktrdr.data.headings import headings, listed, names_instruments, of_instrument, require_distinct, twins
 from ktrdr.data.imports.clock import Clock
 from ktrdr.data.units import require_ns, require_reach
 from ktrdr.errors import DataNonfinite, DataNoTimezone, DataParse, DataTimeframe
@@ -108,18 +108,37 @@ def table_of(frame: Any, symbol: str = "") -> Table:
     """
     if is_pandas(frame) and hasattr(frame, "columns"):
         return _pandas_table(frame, symbol)
-    if isinstance(frame, pl.LazyFrame):
-        frame = frame.collect()
-    if not isinstance(frame, pl.DataFrame):
+    table = polars_frame(frame)
+    if table is None:
         try:
-            frame = pl.DataFrame(frame)
+            table = pl.DataFrame(frame)
         except (TypeError, ValueError, pl.exceptions.PolarsError):
             expected = "a polars frame, an Arrow table or a pandas frame"
             raise DataParse("not a table of bars", found=type(frame).__name__, expected=expected) from None
-    given = frame.get_columns()
-    columns = {name: given[index] for index, name in _named(tuple(frame.columns), symbol)}
+    given = table.get_columns()
+    columns = {name: given[index] for index, name in _named(tuple(table.columns), symbol)}
     _refuse_others(columns)
     return Table(columns, _polars_dial(columns["timestamp"]) if "timestamp" in columns else None)
+
+
+def polars_frame(values: Any) -> pl.DataFrame | None:
+    """Returns a polars frame or an Arrow table as a polars frame; None for a column and for everything else.
+
+    Raises ``DataParse`` for an Arrow table with two columns of one name.
+    """
+    if isinstance(values, pl.LazyFrame):
+        return values.collect()
+    if isinstance(values, pl.DataFrame):
+        return values
+    if isinstance(values, pl.Series) or is_pandas(values) or not hasattr(values, "__arrow_c_stream__"):
+        return None
+    try:
+        return pl.DataFrame(values)
+    except pl.exceptions.DuplicateError as error:
+        require_distinct(getattr(values, "column_names", ()))
+        raise twins([str(error)], "") from None
+    except pl.exceptions.PolarsError:  # a column in the Arrow format
+        return None
 
 
 def is_pandas(value: object) -> bool:
@@ -139,11 +158,7 @@ def _named(names: tuple[Hashable, ...], symbol: str) -> list[tuple[int, str]]:
         found = [(index, str(name)) for index, name in enumerate(names)]
     else:
         found = [(one.index, one.name) for one in of_instrument(parted, symbol)[0]]
-    seen: set[str] = set()
-    for _, name in found:
-        if name.lower() in seen:
-            raise DataParse("two columns of one name", found=name, field=name.lower(), hint="case does not count")
-        seen.add(name.lower())
+    require_distinct(name for _, name in found)
     return [(index, name.lower()) for index, name in found]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ktrdr.errors import DataParse
@@ -179,6 +179,32 @@ def marks_open(name: str) -> bool:
 def marks_close(name: str) -> bool:
     """Returns True for the heading of a column that holds the closes of bars."""
     return plain(name) in _CLOSES
+
+
+def require_distinct(names: Iterable[str], where: str = "") -> None:
+    """Raises ``DataParse`` for two columns whose names differ in case only, or not at all.
+
+    >>> require_distinct(["open", "o", "O"])
+    Traceback (most recent call last):
+    ktrdr.errors.DataParse: o: two columns of one name: found o, O, expected one; rename one: case does not count
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        if (small := name.lower()) in seen:
+            raise twins([seen[small], name], small, where)
+        seen[small] = name
+
+
+def twins(found: Sequence[str], field: str, where: str = "", hint: str = "") -> DataParse:
+    """Returns the error for columns of one name; ``hint`` replaces the advice to rename one of them."""
+    return DataParse(
+        "two columns of one name",
+        where=where,
+        field=field,
+        found=", ".join(found),
+        expected="one",
+        hint=hint or "rename one: case does not count",
+    )
 
 
 def names_instruments(name: str) -> bool:

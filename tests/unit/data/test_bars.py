@@ -73,6 +73,11 @@ def test_pandas_without_a_zone_is_refused() -> None:
         BarSeries.from_frame(pandas_frame().assign(open=1.0), "EURUSD", None)
     with pytest.raises(DataParse, match=r"two columns of one name.*case does not count"):
         BarSeries.from_frame(polars_frame().with_columns(Open=pl.lit(1.0)), "EURUSD", None)
+    twice = polars_frame().to_arrow()
+    twice = twice.append_column("open", twice["open"])
+    for table in (twice, twice.to_batches()[0]):
+        with pytest.raises(DataParse, match=r"open: two columns of one name: found open, open.*rename one"):
+            BarSeries.from_frame(table, "EURUSD", None)
     with pytest.raises(DataParse, match="not numeric"):
         BarSeries.from_frame(pandas_frame().assign(Open=["1", "2", "3"]), "EURUSD", None)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ktrdr.data.audit import PRICES
+from ktrdr.data.headings import require_distinct
 from ktrdr.decision.feeds.base import Line, line_of
 from ktrdr.errors import DataParse
 
@@ -146,14 +147,17 @@ class FileFeed:
         return Line(dict(zip(self._names, (cell.strip() for cell in cells), strict=True)), where)
 
     def _head(self, text: str, where: str) -> list[str]:
-        names = [name.strip().lower() for name in next(csv.reader([text]))]
+        written = [name.strip() for name in next(csv.reader([text]))]
+        names = [name.lower() for name in written]
         lacking = [name for name in _NEEDED if name not in names]
+        place = f"{self._path.name}, {where}"
         if lacking:
             raise DataParse(
                 f"a feed begins with the names of its columns, and these lack {', '.join(lacking)}",
-                where=f"{self._path.name}, {where}",
+                where=place,
                 found=text[:80],
                 expected=",".join(_NEEDED),
                 hint="separate names by commas, or write one JSON object in each line",
             )
+        require_distinct(filter(None, written), place)
         return names

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from ktrdr._types import RowNumbers, Stamps
-from ktrdr.data.frames import Table, has_stamp_index, index_stamps, is_pandas, opens_of, table_of
-from ktrdr.errors import ArgumentInvalid, DataError, DataParse
+from ktrdr.data.frames import Table, has_stamp_index, index_stamps, is_pandas, opens_of, polars_frame, table_of
+from ktrdr.data.headings import require_distinct
+from ktrdr.errors import ArgumentInvalid, DataError
 from ktrdr.time import Timeframe, iso
 
 _BY_POSITION = "reindex it to the bars, or give plain values (.to_numpy()) in the bars' order"
@@ -72,21 +72,15 @@ class BarOrder:
 
     def _parted(self, name: str, values: Any) -> tuple[Any, Stamps | None]:
         """Returns a column and its stamps, if it brings some."""
-        if isinstance(values, pl.LazyFrame):
-            values = values.collect()
         try:
-            if isinstance(values, pl.DataFrame):
-                names = [one.lower() for one in values.columns]
-                column = _only_column(name, values, names)
-                if "timestamp" not in names:
-                    return column, None
-                return column, opens_of(values[:, names.index("timestamp")], self.timeframe)
+            if (frame := polars_frame(values)) is not None:
+                column, stamps = _only_column(name, frame, frame.columns)
+                return column, None if stamps is None else opens_of(frame[:, stamps], self.timeframe)
             if not is_pandas(values) or not hasattr(values, "index"):
                 return values, None
             if hasattr(values, "columns"):
-                names = [str(one).lower() for one in values.columns]
-                column = _only_column(name, values.iloc, names)
-                if "timestamp" in names:
+                column, stamps = _only_column(name, values.iloc, [str(one) for one in values.columns])
+                if stamps is not None:
                     return column, table_of(values).opens(self.timeframe)
                 values = column
             if self._has_labels_of_bars(values.index) or not has_stamp_index(values):
@@ -156,15 +150,15 @@ class BarOrder:
         )
 
 
-def _only_column(name: str, frame: Any, names: list[str]) -> Any:
-    """Returns the one column beside the stamps, of which there is at most one."""
-    if names.count("timestamp") > 1:
-        raise DataParse("two columns of one name", found="timestamp", field="timestamp", hint="case does not count")
-    others = [at for at, one in enumerate(names) if one != "timestamp"]
+def _only_column(name: str, frame: Any, names: list[str]) -> tuple[Any, int | None]:
+    """Returns the one column beside the stamps, and the place of the stamps if there are some."""
+    require_distinct(names)
+    stamps = next((at for at, one in enumerate(names) if one.lower() == "timestamp"), None)
+    others = [at for at in range(len(names)) if at != stamps]
     if len(others) != 1:
         found = ", ".join(names[at] for at in others) or "none"
         raise ArgumentInvalid("one column of values is needed", where=name, found=found)
-    return frame[:, others[0]]
+    return frame[:, others[0]], stamps
 
 
 def _is_default(index: Any, *, in_any_order: bool = False) -> bool:

@@ -69,6 +69,13 @@ def test_a_first_line_that_names_no_columns_is_refused_with_what_is_expected(pat
         FileFeed(path).take(0)
 
 
+@pytest.mark.parametrize("head", ["timestamp,open,high,low,close,Close", "timestamp,open,high,low,close,note,NOTE"])
+def test_two_columns_of_one_name_are_refused(path: Path, head: str) -> None:
+    append(path, f"{head}\n1,1,1,1,1,2,3\n")
+    with pytest.raises(DataParse, match=r"bars, line 1: (close|note): two columns of one name: found .*rename one"):
+        FileFeed(path).take(0)
+
+
 def test_a_file_that_was_written_anew_and_is_longer_now_is_read_from_its_beginning(path: Path) -> None:
     append(path, HEAD + "1,1,1,1,1\n" * 3)
     feed = FileFeed(path)

@@ -54,6 +54,11 @@ ORDERS: list[Callable[[], Any]] = [
     lambda: stamped()[SHUFFLED.tolist()],
     lambda: stamped()[SHUFFLED.tolist()].rename(str.title),
     stamped()[::-1].lazy,
+    stamped()[SHUFFLED.tolist()].to_arrow,
+    lambda: stamped()[::-1].to_arrow().combine_chunks().to_batches()[0],
+    stamped()["signal"].to_arrow,
+    lambda: stamped().select("signal").to_arrow(),
+    lambda: stamped().to_arrow()["signal"],
     lambda: stamped()[::-1].with_columns(pl.from_epoch("timestamp", "ns").dt.replace_time_zone("UTC")),
 ]
 
@@ -117,7 +122,16 @@ def test_what_does_not_fit_is_refused_with_how_many_and_which(given: Callable[[]
         hash_of(market(ROWS), signals_for(ROWS), confidence=given())
 
 
-@pytest.mark.parametrize("made", [lambda twice: twice, lambda twice: twice.lazy(), lambda twice: twice.to_pandas()])
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda twice: twice,
+        lambda twice: twice.lazy(),
+        lambda twice: twice.to_pandas(),
+        lambda twice: twice.to_arrow(),
+        lambda twice: twice.to_arrow().rename_columns(["timestamp", "signal", "timestamp"]),
+    ],
+)
 def test_two_columns_of_stamps_are_refused(made: Callable[[pl.DataFrame], Any]) -> None:
     twice = stamped().with_columns(Timestamp=pl.col("timestamp"))
     with pytest.raises(DataParse, match=r"signals: timestamp: two columns of one name.*case does not count"):
