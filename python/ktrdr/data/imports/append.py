@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from ktrdr.data.audit import MOST_ROWS
-from ktrdr.data.bars import BarSeries
+from ktrdr.data.audit import MOST_ROWS, PRICES
+from ktrdr.data.bars import EXTRAS, BarSeries
 from ktrdr.data.store.repository import Repository
 from ktrdr.errors import DataDuplicate
 
@@ -40,7 +40,9 @@ def join(repository: Repository, more: BarSeries, others: pl.DataFrame | None, *
     joined = pl.concat([old, fresh], how="diagonal_relaxed").sort("timestamp")
     stored = repository.provenance(more.symbol, more.timeframe)
     provenance = dataclasses.replace(stored, source=f"{stored.source}, {more.provenance.source}", resampled_from=None)
-    series = BarSeries.from_frame(joined, more.symbol, more.timeframe, provenance)
+    # Names of further columns may differ from a bar's in case only.
+    own = [name for name in ("timestamp", *PRICES, *EXTRAS) if name in joined.columns]
+    series = BarSeries.from_frame(joined.select(own), more.symbol, more.timeframe, provenance)
     return Joined(series, joined.select(pl.exclude(series.to_frame().columns)), len(fresh), changed)
 
 

@@ -20,7 +20,7 @@ from itertools import pairwise
 import polars as pl
 
 from ktrdr.data.audit import PRICES
-from ktrdr.data.headings import NAMES, STAMPS, plain
+from ktrdr.data.headings import NAMES, STAMPS, plain, twins
 from ktrdr.errors import ArgumentInvalid, DataParse
 
 EXTRAS = ("half_spread", "conversion_rate")
@@ -30,14 +30,19 @@ _TIME = re.compile(r"\d{1,2}:\d{2}(:\d{2})?|([01]\d|2[0-3])[0-5]\d([0-5]\d)?")
 _HEAD_ZONE = re.compile(r"(?i)\b(?:gmt|utc)\b\s*([+-]\d{1,2}(?::?\d{2})?)?")
 
 
-def choose_columns(frame: pl.DataFrame, mapping: Mapping[str, str], file: str) -> dict[str, str]:
+def choose_columns(
+    frame: pl.DataFrame, mapping: Mapping[str, str], file: str, again: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Maps our name of each column that bars need to the file's; ``mapping`` is the user's part of it and wins.
 
-    Raises ``ArgumentInvalid`` for a mapping to no column, ``DataParse`` that names every column that is not there.
+    ``again`` has the name in the file of each column that bears the name of an earlier one.
+    Raises ``ArgumentInvalid`` for a mapping to no column, ``DataParse`` that names every column that is not there,
+    or the columns that may as well be one field.
     """
     chosen = {ours: _mapped(frame, ours, theirs) for ours, theirs in mapping.items()}
-    free = {plain(name): name for name in reversed(frame.columns) if name not in chosen.values()}
-    bare = _without_unit(free.values())
+    alike = by_plain_name((name for name in frame.columns if name not in chosen.values()), again or {})
+    free = {name: same[0] for name, same in alike.items()}
+    bare = _without_unit(name for same in alike.values() for name in same)
     for ours in (name for name in _CANONICAL if name not in chosen):
         known = NAMES.get(ours, (ours,))
         if found := next((names[name] for names in (free, bare) for name in known if name in names), None):
@@ -49,7 +54,25 @@ def choose_columns(frame: pl.DataFrame, mapping: Mapping[str, str], file: str) -
     _require(chosen, frame, file)
     by_parts = bool(mapping.keys() & {"date", "time"}) and "timestamp" not in mapping
     unused = {"timestamp"} if by_parts else {"date", "time"} if "timestamp" in chosen else set()
-    return {ours: theirs for ours, theirs in chosen.items() if ours not in unused}
+    used = {ours: theirs for ours, theirs in chosen.items() if ours not in unused}
+    for ours, theirs in used.items():
+        if ours not in mapping:
+            require_alone(alike.get(plain(theirs), ()), ours, file)
+    return used
+
+
+def by_plain_name(names: Iterable[str], again: Mapping[str, str]) -> dict[str, list[str]]:
+    """Returns columns by their plain name, in the order of the file."""
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(plain(again.get(name, name)), []).append(name)
+    return alike
+
+
+def require_alone(same: Sequence[str], ours: str, file: str) -> None:
+    """Raises ``DataParse`` where several columns may as well be one field."""
+    if len(same) > 1:
+        raise twins(same, ours, file, "say which: " + " or ".join(f"--map {ours}={name}" for name in same))
 
 
 def _without_unit(names: Iterable[str]) -> dict[str, str]:
@@ -72,16 +95,26 @@ def zone_of_head(names: list[str]) -> str | None:
     return None
 
 
-def volumes(frame: pl.DataFrame, chosen: Mapping[str, str], mapping: Mapping[str, str]) -> list[str]:
-    """Returns the file's columns that may be the volume: the user's, MetaTrader's count of ticks, or all of them."""
+def volumes(
+    frame: pl.DataFrame,
+    chosen: Mapping[str, str],
+    mapping: Mapping[str, str],
+    file: str,
+    again: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Returns the file's columns that may be the volume: the user's, MetaTrader's count of ticks, or all of them.
+
+    Raises ``DataParse`` for two of one name.
+    """
     if "volume" in mapping:
         return [mapping["volume"]]
-    by_name = {plain(name): name for name in reversed(frame.columns)}
-    if tick := by_name.get("tickvol"):
-        return [tick]
-    known = [by_name[name] for name in NAMES["volume"] if name in by_name]
-    known += [theirs for name, theirs in reversed(by_name.items()) if re.match(r"vol(ume)?_", name)]  # Volume BTC
-    return known or ([chosen["volume"]] if "volume" in chosen else [])
+    alike = by_plain_name((name for name in frame.columns if name not in mapping.values()), again or {})
+    known = [alike[name] for name in NAMES["volume"] if name in alike]
+    known += [same for name, same in alike.items() if re.match(r"vol(ume)?_", name)]  # Volume BTC
+    known = [alike["tickvol"]] if "tickvol" in alike else known
+    for same in known:
+        require_alone(same, "volume", file)
+    return [same[0] for same in known] or ([chosen["volume"]] if "volume" in chosen else [])
 
 
 def _mapped(frame: pl.DataFrame, ours: str, theirs: str) -> str:

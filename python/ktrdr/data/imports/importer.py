@@ -30,7 +30,7 @@ from ktrdr.data.imports.append import join
 from ktrdr.data.imports.clock import Clock, SessionEnd
 from ktrdr.data.imports.dates import check_dates
 from ktrdr.data.imports.factors import adjust
-from ktrdr.data.imports.headers import EXTRAS, zone_of_head
+from ktrdr.data.imports.headers import EXTRAS, require_alone, zone_of_head
 from ktrdr.data.imports.numbers import NumberFormat, number_format, read_column
 from ktrdr.data.imports.reader import Table, read_table
 from ktrdr.data.imports.repair import Change, check_repair, mend
@@ -238,9 +238,10 @@ def _with_closes(table: Table, options: ImportOptions) -> Table:
     name = table.fields.get("timestamp")
     if name is None or marks_close(name) or "timestamp" in (options.get("mapping") or {}):
         return table
-    named = next((other for other in table.frame.columns if marks_close(other)), None)
-    if named is not None:
-        return changed(table, fields={**table.fields, "timestamp": named})
+    named = [other for other in table.frame.columns if marks_close(other)]
+    require_alone(named, "timestamp", table.file)
+    if named:
+        return changed(table, fields={**table.fields, "timestamp": named[0]})
     if (other := _end_of_bars(table, name)) is None and not marks_open(name):
         return table
     hint = "leave --stamps out" if other is None else f"leave --stamps out, or say --map timestamp={other}"

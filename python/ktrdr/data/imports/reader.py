@@ -23,11 +23,11 @@ from ktrdr.data.headings import (
     names_instruments,
     names_lengths,
     of_instrument,
-    plain,
     same_name,
     seconds_of,
+    twins,
 )
-from ktrdr.data.imports.headers import EXTRAS, choose_columns, volumes
+from ktrdr.data.imports.headers import EXTRAS, by_plain_name, choose_columns, volumes
 from ktrdr.data.imports.numbers import points_may_group
 from ktrdr.data.imports.text import Layout, layout_of
 from ktrdr.data.store.files import check_rows
@@ -111,18 +111,22 @@ def read_table(
     if kind in _TEXT:
         table = _read_text(path, mapping, wanted, skip_lines, as_text)
     else:
-        frame, notes = _one_instrument(read_binary(path), mapping, wanted, path.name)
-        fields = choose_columns(frame, mapping, path.name)
-        table = Table(path.name, frame, fields, tuple(volumes(frame, fields, mapping)), notes=notes)
+        frame, again, notes = _one_instrument(read_binary(path), mapping, wanted, path.name)
+        table = Table(path.name, frame, *_recognised(frame, mapping, path.name, again), notes=notes)
     return _without_other_lengths(_without_others(table, mapping, wanted), length)
 
 
 def read_plain(path: Path) -> pl.DataFrame:
-    """Reads a file with a head of one line: CSV as text, Parquet and Feather with their own types."""
+    """Reads a file with a head of one line: CSV as text, Parquet and Feather with their own types.
+
+    Raises as `read_table`, also for two columns of one name.
+    """
     if _kind_of(path) not in _TEXT:
         return read_binary(path)
     layout, content, _ = _laid_out(path, 0)
-    names = [str(name) for name in layout.names]
+    names, again = _distinct([str(name) for name in layout.names])
+    for name in again.values():
+        raise twins([name, name], name, path.name)
     return _without_blanks(_parsed(path, content, layout, dict.fromkeys(names, pl.String)))[0]
 
 
@@ -153,6 +157,9 @@ def read_binary(path: Path) -> pl.DataFrame:
         frame = pl.read_parquet(path) if path.suffix.lower() == ".parquet" else pl.read_ipc(path)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise _unreadable(path, error) from None
+    except pl.exceptions.PanicException:  # is no Exception: polars stops at a Feather file with one name twice
+        hint = "is it damaged, or has it two columns of one name?"
+        raise DataParse("the file cannot be read", where=path.name, hint=hint) from None
     if frame.is_empty():
         raise DataEmpty("the file has no rows", where=path.name)
     return frame
@@ -160,14 +167,15 @@ def read_binary(path: Path) -> pl.DataFrame:
 
 def _one_instrument(
     frame: pl.DataFrame, mapping: Mapping[str, str], wanted: str, file: str
-) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """Returns the columns of one instrument under their plain names."""
+) -> tuple[pl.DataFrame, Mapping[str, str], tuple[str, ...]]:
+    """Returns the columns of one instrument under their plain names, names that occur again, and a note."""
     parted = headings(frame.columns)
     if not _by_instrument(parted, frame.columns, mapping):
-        return frame, ()
+        return frame, {}, ()
     kept, name = of_instrument(parted, wanted, file)
     columns = [frame.columns[one.index] for one in kept]
-    return frame.select(columns).rename(dict(zip(columns, _distinct(kept), strict=True))), _renamed(name, wanted)
+    names, again = _distinct([one.name for one in kept], [one.index for one in kept])
+    return frame.select(columns).rename(dict(zip(columns, names, strict=True))), again, _renamed(name, wanted)
 
 
 def _by_instrument(parted: Sequence[Heading], names: Sequence[Hashable], mapping: Mapping[str, str]) -> bool:
@@ -177,13 +185,23 @@ def _by_instrument(parted: Sequence[Heading], names: Sequence[Hashable], mapping
     )
 
 
-def _distinct(kept: Sequence[Heading]) -> list[str]:
-    seen: set[str] = set()
-    names = []
-    for one in kept:
-        names.append(one.name if one.name not in seen else f"column_{one.index + 1}")
-        seen.add(one.name)
-    return names
+def _distinct(given: Sequence[str], places: Sequence[int] | None = None) -> tuple[list[str], dict[str, str]]:
+    """Returns names that differ: a second one gets a number, and a mapping says which name it had."""
+    names: list[str] = []
+    again: dict[str, str] = {}
+    for name, at in zip(given, places or range(len(given)), strict=True):
+        if name in names:
+            again[f"column_{at + 1}"] = name
+        names.append(f"column_{at + 1}" if name in names else name)
+    return names, again
+
+
+def _recognised(
+    frame: pl.DataFrame, mapping: Mapping[str, str], file: str, again: Mapping[str, str]
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Returns the columns of the fields of bars, and those that may be the volume."""
+    fields = choose_columns(frame, mapping, file, again)
+    return fields, tuple(volumes(frame, fields, mapping, file, again))
 
 
 def _renamed(name: str | None, wanted: str) -> tuple[str, ...]:
@@ -236,41 +254,43 @@ def _read_text(path: Path, mapping: Mapping[str, str], wanted: str, skip_lines: 
     layout, content, notes = _laid_out(path, skip_lines)
     parted = headings(layout.names)
     if not _by_instrument(parted, layout.names, mapping):
-        names = [str(name) for name in layout.names]
-        kept = list(range(len(names)))
+        kept = list(range(len(parted)))
+        names, again = _distinct([str(name) for name in layout.names])
     else:
         chosen, instrument = of_instrument(parted, wanted, path.name)
         kept = [one.index for one in chosen]
         notes = (*notes, *_renamed(instrument, wanted))
-        names = [f"column_{at + 1}\0" for at in range(len(parted))]
-        for one, name in zip(chosen, _distinct(chosen), strict=True):
-            names[one.index] = name
+        distinct, again = _distinct([one.name for one in chosen], kept)
+        by_place = dict(zip(kept, distinct, strict=True))
+        names = [by_place.get(at, f"column_{at + 1}\0") for at in range(len(parted))]
     sample = pl.DataFrame(
         {names[at]: [cells[at] if at < len(cells) else "" for cells in layout.sample] for at in kept},
         schema={names[at]: pl.String for at in kept},
     )
-    sample = _with_date(sample)
-    fields = choose_columns(sample, mapping, path.name)
-    rivals = volumes(sample, fields, mapping)
+    sample = _with_date(sample, path.name, again)
+    fields, rivals = _recognised(sample, mapping, path.name, again)
     numeric = () if as_text else _plain_columns(sample, fields, rivals)
     kinds = {name: pl.Float64 if name in numeric else pl.String for name in names}
     try:
         raw = _parsed(path, content, layout, kinds)
     except DataParse:
         raw = _parsed(path, content, layout, dict.fromkeys(names, pl.String))
-    frame, lines = _without_blanks(_with_date(raw.select(names[at] for at in kept)))
+    frame, lines = _without_blanks(_with_date(raw.select(names[at] for at in kept), path.name, again))
     frame, lines, remarks = _without_remarks(frame, lines, next(fields[name] for name in STAMPS if name in fields))
     if frame.is_empty():
         raise DataEmpty("the file has no rows", where=path.name)
-    return Table(path.name, frame, fields, tuple(rivals), layout.skip + 1, None, lines, (*notes, *remarks))
+    return Table(path.name, frame, fields, rivals, layout.skip + 1, None, lines, (*notes, *remarks))
 
 
-def _with_date(frame: pl.DataFrame) -> pl.DataFrame:
+def _with_date(frame: pl.DataFrame, file: str, again: Mapping[str, str]) -> pl.DataFrame:
     """Returns the frame with a column of dates where year, month and day have one each."""
-    by_name = {plain(name): name for name in frame.columns}
-    if not by_name.keys() >= {"year", "month", "day"} or by_name.keys() & {"date", "timestamp", "datetime"}:
+    alike = by_plain_name(frame.columns, again)
+    if not alike.keys() >= {"year", "month", "day"} or alike.keys() & {"date", "timestamp", "datetime"}:
         return frame
-    parts = [pl.col(by_name[name]).str.strip_chars().str.pad_start(2, "0") for name in ("year", "month", "day")]
+    for name in ("year", "month", "day"):
+        if len(alike[name]) > 1:
+            raise twins(alike[name], name, file)
+    parts = [pl.col(alike[name][0]).str.strip_chars().str.pad_start(2, "0") for name in ("year", "month", "day")]
     return frame.with_columns(date=pl.concat_str(parts, separator="-"))
 
 

@@ -19,7 +19,7 @@ _DATED = re.compile(r"\d{1,4}[-/. ]?(\d{1,2}|[A-Za-z]{3,9})[-/. ]?\d{2,4}.*")
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The layout of a text file; ``skip`` counts the lines above its first row."""
+    """The layout of a text file; ``skip`` counts the lines above its first row. A name may occur twice."""
 
     separator: str
     skip: int
@@ -105,12 +105,7 @@ def _names(heads: Sequence[Sequence[str]], sample: Sequence[Sequence[str]]) -> l
             names += [""] * (width - len(names)) if len(names) + 1 == width else []
         elif field_of(str(names[0])) not in ("timestamp", "date", "time"):
             names = ["", *names]  # an index that the head does not count
-    seen: set[Hashable] = set()
-    distinct = []
-    for at, name in enumerate(names):
-        distinct.append(name if name not in (*seen, "") else f"column_{at + 1}")
-        seen.add(name)
-    return distinct
+    return [name or f"column_{at + 1}" for at, name in enumerate(names)]
 
 
 def _levels(heads: Sequence[Sequence[str]]) -> list[Hashable]:

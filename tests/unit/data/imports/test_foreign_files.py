@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from ktrdr.data.bars import BarSeries
@@ -661,6 +662,89 @@ def test_either_of_two_columns_may_name_the_instrument(bring: Callable[..., Impo
     pairs = text.replace("Name,Symbol", "Pair,Asset").replace("Ethereum,ETH", "BTC/EUR,BTC")
     with pytest.raises(DataError, match="several instruments"):
         bring(pairs.replace("Bitcoin", "BTC/USD"), symbol="BTC", replace=True)
+
+
+TWINS = {
+    "close": ("date,open,high,low,CLOSE,close", "{date},{ohlc},9", "CLOSE, close", "close"),
+    "marked close": ("date,open,high,low,<Close>,close", "{date},{ohlc},9", "<Close>, close", "close"),
+    "the same close": ("date,open,high,low,close,close", "{date},{ohlc},9", "close, column_6", "close"),
+    "closes of one instrument": (
+        "date,A.open,A.high,A.low,A.close,A.CLOSE,B.open",
+        "{date},{ohlc},9,8",
+        "close, CLOSE",
+        "close",
+    ),
+    "date": ("date,Date,open,high,low,close", "{date},2020-01-01,{ohlc}", "date, Date", "date"),
+    "time stamp": ("timestamp,TIMESTAMP,open,high,low,close", "{date},1,{ohlc}", "timestamp, TIMESTAMP", "timestamp"),
+    "volume": ("date,open,high,low,close,Volume,VOLUME", "{date},{ohlc},7,8", "Volume, VOLUME", "volume"),
+    "rival of the volume": ("date,open,high,low,close,v,vol,VOL", "{date},{ohlc},7,8,9", "vol, VOL", "volume"),
+    "half_spread": (
+        "date,open,high,low,close,half_spread,Half_Spread",
+        "{date},{ohlc},1,2",
+        "half_spread",
+        "half_spread",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TWINS)
+def test_columns_that_may_as_well_be_one_field_are_asked_about(
+    kind: str, bring: Callable[..., ImportReport], tmp_path: Path, repository: Repository
+) -> None:
+    head, row, found, field = TWINS[kind]
+    text = head + "\n" + days(lambda date, bar: row.format(date=date, ohlc=ohlc(bar)))
+    with pytest.raises(DataParse, match=f"{field}: two columns of one name: found {found}") as caught:
+        bring(text, symbol="A")
+    advice = (caught.value.hint or "").removeprefix("say which: ").split(" or ")
+    assert [one.startswith(f"--map {field}=") for one in advice] == [True, True]
+    assert caught.value.where == "bars.csv" and caught.value.expected == "one"
+    if kind == "the same close":
+        assert matrix(bring(text, mapping={field: "close"})) == BARS
+        return
+    path = tmp_path / "bars.parquet"
+    pl.read_csv(text.encode()).write_parquet(path)
+    with pytest.raises(DataParse, match=f"{field}: two columns of one name: found {found}"):
+        import_file(path, repository, symbol="A", timeframe="1d")
+    if kind != "closes of one instrument":
+        chosen = advice[0].partition("=")[2]
+        found_there = import_file(path, repository, symbol="A", timeframe="1d", mapping={field: chosen})
+        assert matrix(found_there) == matrix(bring(text, mapping={field: chosen})) == BARS
+
+
+def test_columns_of_one_name_that_no_field_needs_come_along(bring: Callable[..., ImportReport]) -> None:
+    head = "date,open,high,low,close,Price,PRICE,note,Note,Close_\n"
+    first = head + days(lambda date, bar: f"{date},{ohlc(bar)},1,2,3,4,5")
+    report = bring(first, mapping={"close": "close"})
+    assert matrix(report) == BARS
+    later = head + days(lambda date, bar: f"{date},{ohlc(bar)},1,2,3,4,5", datetime(2024, 2, 5))
+    assert matrix(bring(later, mapping={"close": "close"}, append=True)) == BARS + BARS
+
+
+def test_parts_of_a_date_and_closes_of_one_name_are_asked_about(bring: Callable[..., ImportReport]) -> None:
+    parts = days(lambda date, bar: f"{date.replace('-', ',')},2020,{ohlc(bar)}")
+    with pytest.raises(DataParse, match=r"year: two columns of one name: found year, YEAR.*rename one"):
+        bring("year,month,day,YEAR,open,high,low,close\n" + parts)
+    ends = days(lambda date, bar: f"{date},{date},{date},{ohlc(bar)}")
+    with pytest.raises(DataParse, match=r"found close_time, Close_Time.*--map timestamp=Close_Time"):
+        bring("open_time,close_time,Close_Time,open,high,low,close\n" + ends, stamps="close")
+
+
+def test_a_file_of_factors_with_two_columns_of_one_name_is_refused(
+    bring: Callable[..., ImportReport], write: Callable[..., Path]
+) -> None:
+    factors = write("date,price_factor,split_factor,date\n2030-01-01,1,1,2020-01-01\n", "factors.csv")
+    with pytest.raises(DataParse, match=r"factors.csv: date: two columns of one name: found date, date"):
+        bring(PLAIN, factors=factors)
+
+
+def test_a_feather_file_with_one_name_twice_is_refused(tmp_path: Path, repository: Repository) -> None:
+    table = pl.read_csv(PLAIN.encode()).to_arrow()
+    table = table.append_column("Close", table["Close"])
+    path = tmp_path / "bars.arrow"
+    with pa.ipc.new_file(path, table.schema) as file:
+        file.write_table(table)
+    with pytest.raises(DataParse, match=r"bars.arrow: the file cannot be read; .*two columns of one name"):
+        import_file(path, repository, symbol="A", timeframe="1d")
 
 
 @pytest.mark.parametrize("names", [("1d", "1w"), ("D", "W"), ("D1", "W1"), ("daily", "weekly"), ("1440", "10080")])
