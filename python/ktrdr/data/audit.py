@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, TypeAlias, overload
@@ -182,17 +182,11 @@ def common_spacing(stamps: Stamps) -> Timeframe:
     raise DataTimeframe("the most frequent spacing is no timeframe", found=duration(spacing), expected=choices)
 
 
-def check_spacing(
-    stamps: Stamps, timeframe: Timeframe, symbol: str, location: Callable[[int], str] | None = None
-) -> None:
-    """Refuses bars that overlap, that mostly follow each other at another spacing, or that begin off their grid.
-
-    ``location`` gives file and line of a row.
-    """
+def check_spacing(stamps: Stamps, timeframe: Timeframe, symbol: str) -> None:
+    """Refuses bars that overlap, that mostly follow each other at another spacing, or that begin off their grid."""
     place: dict[str, Any] = {"symbol": symbol or None, "timeframe": timeframe.value}
-    where = location or (lambda row: "")
     if not timeframe.intraday:
-        check_dates(stamps, timeframe, symbol, where)
+        check_dates(stamps, timeframe, symbol)
     spacing = _core.spacing(stamps, 1)
     if spacing is None:
         return
@@ -201,7 +195,6 @@ def check_spacing(
         row = int(np.argmax(np.diff(stamps) < timeframe.ns)) + 1
         raise DataTimeframe(
             "bars overlap",
-            where=where(row),
             row=row,
             found=f"{iso(int(stamps[row]))}, {duration(stamps[row] - stamps[row - 1])} after the bar before",
             expected=f"{duration(timeframe.ns)} or more",
@@ -212,7 +205,7 @@ def check_spacing(
         example = f"{iso(int(stamps[row]))} and {iso(int(stamps[row + 1]))}"
         raise DataTimeframe(
             "the bars are not of this timeframe",
-            where=where(row + 1),
+            row=row + 1,
             found=f"most frequent spacing {duration(common)}, as between {example}",
             expected=timeframe.value,
             hint=_MONTH_HINT if 28 * NS_PER_DAY <= common <= 31 * NS_PER_DAY else "",
@@ -233,9 +226,7 @@ def duration(spacing_ns: int | np.int64) -> str:
     return f"{seconds:g} s"
 
 
-def check_dates(
-    stamps: Stamps, timeframe: Timeframe, symbol: str = "", where: Callable[[int], str] | None = None
-) -> None:
+def check_dates(stamps: Stamps, timeframe: Timeframe, symbol: str = "") -> None:
     """Raises ``DataTimeframe`` for a daily stamp that is no date at 00:00 UTC, and a weekly one that is no Monday."""
     days, rest = np.divmod(stamps, NS_PER_DAY)
     wrong = rest != 0
@@ -246,7 +237,6 @@ def check_dates(
         expected = "a Monday at 00:00 UTC" if timeframe is Timeframe.W1 else "a date at 00:00 UTC"
         raise DataTimeframe(
             "the stamp is no session date",
-            where="" if where is None else where(row),
             symbol=symbol or None,
             timeframe=timeframe.value,
             row=row,

@@ -40,10 +40,17 @@ def unit_of(value: int) -> str | None:
     return None
 
 
-def require_ns(stamps: NDArray[np.int64], symbol: str = "", *, rising: bool = False) -> None:
+def require_ns(
+    stamps: NDArray[np.int64],
+    symbol: str = "",
+    *,
+    rising: bool = False,
+    written: Callable[[int], str] | None = None,
+) -> None:
     """Raises ``DataTimeUnit`` with the first stamp that is not in nanoseconds, or after 2099.
 
     ``rising`` spares a look at all of them, where the caller makes sure that they rise: the ends are the extremes.
+    ``written`` returns the stamp of a row as a file has it, where the stamps were made of dates.
     """
     if len(stamps) == 0:
         return
@@ -54,13 +61,13 @@ def require_ns(stamps: NDArray[np.int64], symbol: str = "", *, rising: bool = Fa
     for row in np.flatnonzero((stamps % _MINUTE_NS != 0) | (stamps >= _LATEST_S * NS_PER_UNIT["s"])):
         unit = unit_of(int(stamps[row]))
         if unit != "ns" and (unit is not None or stamps[row] > 0):
-            raise _no_ns(int(stamps[row]), unit, int(row), symbol)
+            raise _no_ns(int(stamps[row]), unit, int(row), symbol, written)
 
 
-def require_reach(ticks: NDArray[np.int64], unit: str, place: Callable[[int], str] | None = None) -> None:
+def require_reach(ticks: NDArray[np.int64], unit: str) -> None:
     """Raises ``DataTimeUnit`` with the first datetime, counted in ``unit``, that 64 bits of nanoseconds cannot hold.
 
-    A cast of numpy would wrap it round to another century. NaT, the smallest number, passes. ``place`` names a row.
+    A cast of numpy would wrap it round to another century. NaT, the smallest number, passes.
 
     >>> require_reach(np.array([0, 9_400_000_000]), "s")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -72,7 +79,6 @@ def require_reach(ticks: NDArray[np.int64], unit: str, place: Callable[[int], st
         row = int(np.argmax(beyond))
         raise DataTimeUnit(
             "the stamp cannot be counted in nanoseconds",
-            where="" if place is None else place(row),
             row=row,
             field="timestamp",
             found=str(ticks[row].astype(f"datetime64[{unit}]")),
@@ -80,11 +86,15 @@ def require_reach(ticks: NDArray[np.int64], unit: str, place: Callable[[int], st
         )
 
 
-def _no_ns(stamp: int, unit: str | None, row: int, symbol: str) -> DataTimeUnit:
+def _no_ns(stamp: int, unit: str | None, row: int, symbol: str, written: Callable[[int], str] | None) -> DataTimeUnit:
     what = "the stamp is not in nanoseconds"
     found = f"{stamp}" + (f", which looks like {unit}" if unit else "")
     expected = "ns since 1970 UTC"
-    if stamp >= _LATEST_S * NS_PER_UNIT["s"]:  # a datetime, or a whole number of any unit
+    if stamp >= _LATEST_S * NS_PER_UNIT["s"] and written is not None:
+        what = "the stamp is after 2099"
+        found = written(row)
+        expected = "a stamp before 2100"
+    elif stamp >= _LATEST_S * NS_PER_UNIT["s"]:  # a datetime, or a whole number of any unit
         what = "the stamp is after 2099, or not in nanoseconds"
         found = f"{stamp}, which is {iso(stamp)} in ns"
         expected = "ns since 1970 UTC, before 2100"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 _COMMON_FIELDS = ("where", "found", "expected", "hint")
 
@@ -58,6 +58,14 @@ class KtrdrError(Exception):
         """Returns the message as data: what, where, found, expected, hint and the place fields of the class."""
         names = ("what", *_COMMON_FIELDS, *self.place_fields)
         return {name: getattr(self, name) for name in names}
+
+    def but(self, **fields: object) -> Self:
+        """Returns the same error with other values of some fields.
+
+        >>> str(KtrdrError("no bars").but(where="bars.csv"))
+        'bars.csv: no bars'
+        """
+        return type(self)(**self.fields() | fields)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the JSON-ready form: code, message and every field that is set."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from ktrdr._types import Stamps
-from ktrdr.errors import ArgumentInvalid, DataAmbiguousTime, DataParse
+from ktrdr.errors import ArgumentInvalid, DataAmbiguousTime, DataError, DataParse
 from ktrdr.time import NS_PER_DAY, NS_PER_SECOND, iso
 
 _SHIFTED = re.compile(r"(?P<zone>.+?)(?P<sign>[+-])(?P<hours>\d{1,2})h((?P<minutes>[0-5]?\d)m?)?")
@@ -19,6 +20,17 @@ _MINUTE_NS = 60 * NS_PER_SECOND
 _UTC_OFFSET = re.compile(r"(?:(?:utc|gmt)\s*)?(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>[0-5]\d))?", re.I)
 
 Place = Callable[[int], str]  # file and line of a row
+
+
+@contextmanager
+def placed(place: Place, row: Callable[[int], int] = int) -> Iterator[None]:
+    """Names the place of the row in an error about one; ``row`` returns its number in the file."""
+    try:
+        yield
+    except DataError as error:
+        if error.row is None:
+            raise
+        raise error.but(where=place(error.row), row=row(error.row)) from None
 
 
 @dataclass(frozen=True)

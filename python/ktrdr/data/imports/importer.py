@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as changed
 from pathlib import Path
@@ -38,7 +37,7 @@ from ktrdr.data.imports.sessions import bar_opens
 from ktrdr.data.imports.stamps import Moments, join_parts, read_moments
 from ktrdr.data.store.repository import STORED, Repository, check_symbol
 from ktrdr.data.units import require_ns
-from ktrdr.errors import ArgumentInvalid, DataEmpty, DataError, DataExists, DataParse, DataTimeframe, DataTimeUnit
+from ktrdr.errors import ArgumentInvalid, DataEmpty, DataExists, DataParse, DataTimeframe
 from ktrdr.time import NS_PER_DAY, Timeframe, iso
 
 # From that share of rows on that break one rule the columns are doubted rather than the rows.
@@ -168,7 +167,7 @@ def _read(path: Path, symbol: str, length: Timeframe, options: ImportOptions) ->
     table, undated = _without_undated(table, options.get("repair"))
     table, moments, clock = _moments(table, clock, length, options)
     at_close = None if options.get("stamps") is None else _at_close(options)
-    with _rows_of_the_file(table):
+    with table.placed():
         opens = bar_opens(moments, length, clock, at_close=at_close, end=end, place=table.place)
     columns, volume_column = _columns(table, options)
     columns, rounded = absorb_rounding(columns)
@@ -271,13 +270,15 @@ def _moments(
         raise DataTimeframe("the stamps are closes of bars", where=table.file, field=named[0], hint=hint)
     if _at_close(options):
         table = _with_closes(table, options)
-    moments = read_moments(_stamp_column(table), table.place, options.get("dates"))
+    with table.placed():
+        moments = read_moments(_stamp_column(table), table.place, options.get("dates"))
     if clock is None and moments.utc is None and (zone := moments.zone or zone_of_head(named)):
         clock = Clock.parse(zone)
     elif clock is not None and moments.utc is not None and not moments.epoch and length.intraday:
         table = changed(table, notes=(*table.notes, "the stamps carry their own offset: --tz is not used"))
     moments = moments.by_clock(clock, options.get("epoch_clock", False), intraday=length.intraday)
-    moments = moments.on_the_minute(at_close=_at_close(options), place=table.place)
+    with table.placed():
+        moments = moments.on_the_minute(at_close=_at_close(options), place=table.place)
     if moments.newest_first():
         return table.turned_round(), moments.turned_round(), clock
     return table, moments, clock
@@ -288,18 +289,6 @@ def _stamp_column(table: Table) -> pl.Series:
         return table.frame[table.fields["timestamp"]]
     parts = [table.frame[table.fields[name]] for name in ("date", "time") if name in table.fields]
     return parts[0] if len(parts) == 1 else join_parts(*parts)
-
-
-@contextmanager
-def _rows_of_the_file(table: Table) -> Iterator[None]:
-    """Names the row of the file in an error about a row that was moved."""
-    try:
-        yield
-    except DataError as error:
-        if table.rows is None or error.row is None:
-            raise
-        fields = error.fields()
-        raise type(error)(fields.pop("what"), **fields | {"row": table.row(error.row)}) from None
 
 
 def _columns(table: Table, options: ImportOptions) -> tuple[dict[str, Floats], str | None]:
@@ -424,12 +413,10 @@ def _series(
     if len(opens) == 0:
         raise DataEmpty("the file has no rows", where=table.file)
     series = BarSeries(symbol, timeframe, opens, provenance=Provenance(source=table.file), **columns)
-    try:
-        require_ns(opens, symbol, rising=True)  # whoever reads the series asks for it
-    except DataTimeUnit as error:
-        fields = error.fields()
-        raise DataTimeUnit(fields.pop("what"), **fields | {"where": table.place(int(rows[error.row or 0]))}) from None
-    check_spacing(opens, timeframe, symbol, lambda row: table.place(int(rows[row])))
+    with table.placed(rows):
+        # Whoever reads the series asks for it.
+        require_ns(opens, symbol, rising=True, written=lambda row: table.stamp(int(rows[row])))
+        check_spacing(opens, timeframe, symbol)
     return series
 
 

@@ -7,6 +7,7 @@ import csv
 import os
 import re
 from collections.abc import Collection, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from ktrdr.data.headings import (
     seconds_of,
     twins,
 )
+from ktrdr.data.imports.clock import placed
 from ktrdr.data.imports.headers import EXTRAS, by_plain_name, choose_columns, volumes
 from ktrdr.data.imports.numbers import points_may_group
 from ktrdr.data.imports.text import Layout, layout_of
@@ -74,6 +76,18 @@ class Table:
         if self.first_line is None:
             return self.file
         return f"{self.file}: line {self.first_line + (self.row(at) if self.lines is None else int(self.lines[at]))}"
+
+    def stamp(self, at: int) -> str:
+        """Returns the stamp of a row as the file has it."""
+        return " ".join(str(self.frame[self.fields[name]][at]) for name in STAMPS if name in self.fields)
+
+    def placed(self, kept: Stamps | None = None) -> AbstractContextManager[None]:
+        """Names line and row of the file in an error about a row of this table, or of those that were kept."""
+
+        def at(row: int) -> int:
+            return row if kept is None else int(kept[row])
+
+        return placed(lambda row: self.place(at(row)), lambda row: self.row(at(row)))
 
     def take(self, kept: Stamps) -> Table:
         """Returns the table of some rows."""

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from ktrdr._types import Stamps
-from ktrdr.data.imports.clock import Clock, Place
+from ktrdr.data.imports.clock import Clock, Place, placed
 from ktrdr.data.imports.dates import read_dates
 from ktrdr.data.units import (
     FIRST_YEAR,
@@ -20,7 +20,7 @@ from ktrdr.data.units import (
     require_reach,
     with_fraction,
 )
-from ktrdr.errors import ArgumentInvalid, DataNoTimezone, DataParse, DataTimeframe, DataTimeUnit
+from ktrdr.errors import ArgumentInvalid, DataNoTimezone, DataParse, DataTimeframe
 from ktrdr.time import NS_PER_DAY, NS_PER_SECOND, iso
 
 _ZONE = r"z|(?:utc|gmt)?[+-]\d{2}(?::?\d{2})?|utc|gmt"
@@ -161,22 +161,27 @@ def read_moments(column: pl.Series, place: Place, dates: str | None = None) -> M
     """
     if isinstance(column.dtype, pl.Categorical | pl.Enum):
         column = column.cast(pl.String)
+    with placed(place):
+        return _read(column, place, dates)
+
+
+def _read(column: pl.Series, place: Place, dates: str | None) -> Moments:
     if column.dtype == pl.String:
         return _from_text(column, place, dates)
     _require_all(column, column, place)
     if isinstance(column.dtype, pl.Date):
-        return Moments(_ns(column.cast(pl.Datetime("ms")), place), None, dates=True)
+        return Moments(_ns(column.cast(pl.Datetime("ms"))), None, dates=True)
     if isinstance(column.dtype, pl.Datetime):
-        return _from_datetimes(column, place)
+        return _from_datetimes(column)
     if column.dtype.is_numeric():
         return _from_numbers(column, place)
     raise DataParse("the column holds no stamps", where=place(0), field="timestamp", found=str(column.dtype))
 
 
-def _from_datetimes(column: pl.Series, place: Place) -> Moments:
+def _from_datetimes(column: pl.Series) -> Moments:
     if column.dtype.time_zone is None:  # type: ignore[attr-defined]
-        return Moments(_ns(column, place), None)
-    return Moments(_ns(column.dt.replace_time_zone(None), place), _ns(column.dt.convert_time_zone("UTC"), place))
+        return Moments(_ns(column), None)
+    return Moments(_ns(column.dt.replace_time_zone(None)), _ns(column.dt.convert_time_zone("UTC")))
 
 
 def _from_numbers(column: pl.Series, place: Place) -> Moments:
@@ -205,11 +210,7 @@ def _counted(whole: pl.Series, billionths: pl.Series, place: Place) -> Moments:
         local = days_to_ns(np.asarray(values + billionths.to_numpy() / 10**9))
         note = "the stamps were read as a spreadsheet's day numbers, counted from 1900"
         return Moments(local, None, dates=not parted, notes=(note,))
-    try:
-        utc = with_fraction(values, billionths.to_numpy())
-    except DataTimeUnit as error:
-        fields = error.fields()
-        raise DataTimeUnit(fields.pop("what"), **fields | {"where": place(error.row or 0)}) from None
+    utc = with_fraction(values, billionths.to_numpy())
     return Moments(utc, utc, epoch=True)
 
 
@@ -300,10 +301,10 @@ def _no_stamp(cells: pl.Series, row: int, place: Place) -> DataParse:
     )
 
 
-def _ns(column: pl.Series, place: Place) -> Stamps:
+def _ns(column: pl.Series) -> Stamps:
     per_unit = NS_PER_UNIT[column.dtype.time_unit]  # type: ignore[attr-defined]
     values = column.to_physical().to_numpy()
-    require_reach(values, column.dtype.time_unit, place)  # type: ignore[attr-defined]
+    require_reach(values, column.dtype.time_unit)  # type: ignore[attr-defined]
     return np.ascontiguousarray(values if per_unit == 1 else values * per_unit)
 
 

@@ -88,8 +88,7 @@ class BarOrder:
             utc, dial = index_stamps(values.index)
             return values, Table({"timestamp": utc}, dial).opens(self.timeframe)
         except DataError as error:
-            fields = error.fields()
-            raise type(error)(fields.pop("what"), **fields | {"where": name}) from None
+            raise error.but(where=name) from None
 
     def _has_labels_of_bars(self, index: Any) -> bool:
         return is_pandas(self.table) and bool(index.equals(self.table.index))

@@ -370,6 +370,26 @@ class TestStamps:
         assert caught.value.table is not None
         assert caught.value.table[0]["row"] == 2
 
+    @pytest.mark.parametrize(
+        ("at", "cell", "words", "line"),
+        [
+            (0, "09.01.2101,07:00", "the stamp is after 2099: found 09.01.2101 07:00, expected a stamp before 2100", 5),
+            (2, "08.01.2024,04:30", "bars overlap: found 2024-01-08T05:00:00Z, 30 min after the bar before", 6),
+            (1, "08.13.2024,05:00", "the cell is no stamp: found 08.13.2024 05:00", 6),
+        ],
+    )
+    def test_an_error_about_a_stamp_names_row_and_stamp_as_the_file_has_them(
+        self, at: int, cell: str, words: str, line: int, bring: Callable[..., ImportReport]
+    ) -> None:
+        """The rows of the other instrument are left out, and the rest is turned round."""
+        others = [f"08.01.2024,0{hour}:00,BBB,1,1,1,1\n" for hour in range(3)]
+        stamps = ["09.01.2024,07:00", "08.01.2024,05:00", "08.01.2024,04:00", "08.01.2024,02:00"]
+        stamps[at] = cell
+        text = "Date,Time,Ticker,Open,High,Low,Close\n" + "".join(others)
+        with pytest.raises(DataError, match=words) as caught:
+            bring(text + "".join(f"{stamp},AAA,1,1,1,1\n" for stamp in stamps), timeframe="1h", tz="UTC", dates="DMY")
+        assert (caught.value.where, caught.value.row) == (f"bars.csv: line {line}", line - 2)
+
 
 class TestWeeks:
     """A weekly bar is never known before it has closed."""
