@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from numbers import Real
 from typing import Final
 
@@ -13,15 +14,37 @@ INITIAL_CAPITAL: Final = 100_000.0
 """The capital of a run that names none, account currency."""
 
 
+def as_whole(value: object) -> int | None:
+    """Returns an integer of any library as an int; None for a bool, and for what is no integer."""
+    if isinstance(value, bool):
+        return None
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+
+
 def check_whole(name: str, value: object, low: int, high: int) -> int:
-    """Returns ``value`` if it is a whole number from ``low`` to ``high``; a bool is none.
+    """Returns ``value`` as an int if it is a whole number from ``low`` to ``high``; a bool is none.
 
     >>> check_whole("seed", 7, 0, 100)
     7
     """
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ArgumentInvalid(f"must be a whole number from {low} to {high}", where=name, found=value)
-    return value
+    number = as_whole(value)
+    if number is None or not low <= number <= high:
+        raise ArgumentInvalid(f"must be a whole number from {low} to {high}", where=name, found=with_type(value))
+    return number
+
+
+def with_type(value: object) -> str:
+    """Returns a refused value as a message shows it: with its type where that may be the reason.
+
+    >>> with_type(0), with_type("2"), with_type(True)
+    ('0', "'2' (str)", 'True (bool)')
+    """
+    if type(value) in (int, float):
+        return str(value)
+    return f"{repr(value) if isinstance(value, str) else value} ({type(value).__name__})"
 
 
 def check_threads(value: object) -> int:
@@ -42,5 +65,5 @@ def check_money(name: str, value: object) -> float:
     """
     amount = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
     if not (math.isfinite(amount) and amount > 0):
-        raise ArgumentInvalid("must be a finite amount above 0", where=name, found=value)
+        raise ArgumentInvalid("must be a finite amount above 0", where=name, found=with_type(value))
     return amount

@@ -15,6 +15,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
+from ktrdr.arguments import as_whole
 from ktrdr.config.faults import together
 from ktrdr.config.place import KeyPath, Place
 from ktrdr.errors import (
@@ -162,8 +163,10 @@ def checked(model: type[ModelT], values: Mapping[str, Any]) -> ModelT:
     Traceback (most recent call last):
     ktrdr.errors.ArgumentInvalid: commission: out of range: found -1.0, expected >= 0
     """
+    # A strict model takes no integer of another library.
+    given = {name: value if (whole := as_whole(value)) is None else whole for name, value in values.items()}
     try:
-        return validate(model, dict(values), Place())
+        return validate(model, given, Place())
     except ConfigError as error:
         raise ArgumentInvalid(
             error.what, where=error.path or "", found=error.found, expected=error.expected, hint=error.hint

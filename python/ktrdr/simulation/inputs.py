@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrdr import _core
+from ktrdr.arguments import as_whole, with_type
 from ktrdr.data.audit import check_dates
 from ktrdr.data.bars import BarSeries, read_columns
 from ktrdr.data.frames import BarTable
@@ -127,9 +128,10 @@ def _seconds(spacing_ns: int) -> str:
 
 def read_count(name: str, value: object) -> int:
     """Returns a number of bars; raises ``ArgumentInvalid`` for what is no whole number from 0 up."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
-        raise ArgumentInvalid("a whole number of bars is needed", where=name, found=value, expected=">= 0")
-    return int(value)
+    number = as_whole(value)
+    if number is None or number < 0:
+        raise ArgumentInvalid("a whole number of bars is needed", where=name, found=with_type(value), expected=">= 0")
+    return number
 
 
 def read_timeframe(given: str | Timeframe | None) -> Timeframe | None:

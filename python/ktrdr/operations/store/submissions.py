@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, literal, select
 
 from ktrdr._types import Json
+from ktrdr.arguments import check_threads
 from ktrdr.errors import (
     ArgumentInvalid,
     ChildOperation,
@@ -38,6 +39,10 @@ class Request:
     model_id: str | None
     note: str | None = None
     threads_named: bool = True
+
+    def __post_init__(self) -> None:
+        # A database would take an integer of another library as bytes.
+        object.__setattr__(self, "threads", check_threads(self.threads))
 
     @property
     def body_hash(self) -> bytes:

@@ -54,8 +54,7 @@ def chunks_of(
 
     Raises ``Cancelled`` between two chunks, and ``SnapshotInconsistent`` where a sampler asks for others than before.
     """
-    if threads is not None:
-        check_threads(threads)
+    threads = None if threads is None else check_threads(threads)
     if isinstance(tried, Scenarios):
         workers = units.unit_threads(usable_cores()) if threads is None else threads
         work = ChunkWork(market, tried, compiled, market.spans(len(tried), before), workers)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypedDict, get_args
 
 from ktrdr._lazy import require
 from ktrdr.analysis.sweep.result import better_of
+from ktrdr.arguments import check_whole
 from ktrdr.errors import ArgumentInvalid
 
 Sampler = Literal["tpe", "random"]
@@ -65,21 +66,14 @@ class Study:
                 raise ArgumentInvalid("is for a study", where=name, found=value, hint="give a number of trials too")
             return None
         study = cls(trials, **named)  # type: ignore[arg-type]
-        study.check()
-        return study
-
-    def check(self) -> None:
-        """Passes if every parameter is in its range, else ``ArgumentInvalid``."""
-        ranges = {"trials": (1, MOST_TRIALS), "seed": (0, LARGEST_SEED)}
-        for name, (least, most) in ranges.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-                raise ArgumentInvalid("out of range", where=name, found=value, expected=f"{least} to {most:,}")
-        if self.sampler not in SAMPLERS:
+        trials = check_whole("trials", study.trials, 1, MOST_TRIALS)
+        seed = check_whole("seed", study.seed, 0, LARGEST_SEED)
+        if study.sampler not in SAMPLERS:
             raise ArgumentInvalid(
-                "no such sampler", where="sampler", found=self.sampler, expected=" or ".join(SAMPLERS)
+                "no such sampler", where="sampler", found=study.sampler, expected=" or ".join(SAMPLERS)
             )
-        better_of(self.metric)
+        better_of(study.metric)
+        return replace(study, trials=trials, seed=seed)
 
     def facts(self) -> dict[str, object]:
         """Returns all that decides which trials are asked for, JSON-ready; raises ``LibraryMissing``."""
