@@ -11,7 +11,7 @@ from cyclopts import App, CycloptsError
 from ktrdr._lazy import EXTRAS, library_missing, resolve
 from ktrdr.cli.catalog import COMMANDS, Group
 from ktrdr.cli.output import CommandResult, output_mode
-from ktrdr.cli.usage_errors import as_usage_error
+from ktrdr.cli.usage_errors import as_typed, as_usage_error
 from ktrdr.errors import InternalError, KtrdrError, UsageError
 from ktrdr.settings import let_waiting_threads_sleep
 from ktrdr.startup.collector import wait_while_loading
@@ -83,7 +83,7 @@ def _answer(arguments: list[str]) -> int:
         try:
             return output.print_result(_dispatch(tokens))
         except KtrdrError as error:
-            return output.print_error(error, error.__cause__)
+            return output.print_error(as_typed(error), error.__cause__)
         except KeyboardInterrupt:
             output.note("interrupted")
             return INTERRUPTED

@@ -1,10 +1,13 @@
-"""Errors of the argument parser as ktrdr errors: one line, with the nearest name."""
+"""Errors about what was typed: those of the argument parser in one line, and advice in the form of ``--set``."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from cyclopts import CoercionError, CycloptsError, UnknownCommandError, UnknownOptionError, UnusedCliTokensError
 
-from ktrdr.errors import ArgumentInvalid, UsageError
+from ktrdr.errors import ArgumentInvalid, ConfigError, KtrdrError, UsageError
 from ktrdr.text import nearest
 
 _EVERYWHERE = ("--json", "--verbose", "--help")
@@ -22,6 +25,40 @@ def as_usage_error(error: CycloptsError) -> UsageError:
     sentence = " ".join(str(error).split()).rstrip(".")
     kind = ArgumentInvalid if isinstance(error, CoercionError) else UsageError
     return kind(sentence or type(error).__name__)
+
+
+def as_typed(error: KtrdrError) -> KtrdrError:
+    """Returns an error with its advice as ``RULE=VALUE`` where rules were typed so, by ``--set`` or ``--grid``.
+
+    >>> as_typed(ConfigError("wrong type", where="request", path="execution.margin", hint="write margin: {x: 2}")).hint
+    'write execution.margin.x=2'
+    """
+    if not isinstance(error, ConfigError):
+        return error
+    if error.faults:
+        error = error.but(faults=[as_typed(fault) for fault in error.faults])
+    head, _, advice = error.hint.partition(": ")
+    if error.where != "request" or error.path is None or head != f"write {error.path.rpartition('.')[2]}":
+        return error
+    return error.but(hint="write " + ", or ".join(_setting(error.path, one) for one in advice.split(", or ")))
+
+
+def _setting(rule: str, advice: str) -> str:
+    """Returns a value of a rule, or the keys of a mapping, as settings; a remark as it is."""
+    from ktrdr.config.yaml import read_yaml
+
+    value = read_yaml(f"value: {advice}").data["value"]
+    if isinstance(value, Mapping):
+        return " and ".join(_settings(rule, value))
+    return advice if isinstance(value, str) else f"{rule}={advice}"
+
+
+def _settings(rule: str, value: Mapping[str, Any]) -> Iterator[str]:
+    for key, inner in value.items():
+        if isinstance(inner, Mapping):
+            yield from _settings(f"{rule}.{key}", inner)
+        else:
+            yield f"{rule}.{key}={inner}"
 
 
 def _too_many(error: UnusedCliTokensError) -> UsageError:

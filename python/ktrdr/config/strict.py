@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from ktrdr.arguments import as_whole
 from ktrdr.config.faults import together
 from ktrdr.config.place import KeyPath, Place
+from ktrdr.config.yaml import read_yaml
 from ktrdr.errors import (
     ArgumentInvalid,
     ConfigDuplicateKey,
@@ -33,6 +34,7 @@ from ktrdr.text import nearest, nearest_names
 _LEAVES = {leaf.code: leaf for leaf in (ConfigDuplicateKey, ConfigMissing, ConfigRange, ConfigType, ConfigUnknownKey)}
 _BOUNDS = {"greater_than": ">", "greater_than_equal": ">=", "less_than": "<", "less_than_equal": "<="}
 _BOUND_VALUES = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "lt", "less_than_equal": "le"}
+_OFF = ("", "false", "no", "none", "off")
 _KINDS = {
     "int": "an integer",
     "float": "a number",
@@ -89,15 +91,30 @@ def _refused_keys(model: type[Strict], data: Mapping[Any, Any]) -> dict[str, Pyd
         elif (other := seen.setdefault(fields[key], key)) != key:
             refused[key] = reject(ConfigDuplicateKey, f"another name of {other}, which is given too", key)
         elif key in model.bare and isinstance(data[key], int | float | str):
-            refused[key] = _bare(key, data[key], model.bare[key])
+            hint = f"write {key}: {_meant(model, key, data[key])}"
+            refused[key] = reject(ConfigType, "wrong type", key, found=repr(data[key]), expected="a mapping", hint=hint)
     return refused
 
 
-def _bare(key: str, found: float | str, meant: str) -> PydanticCustomError:
-    """Returns the problem of one value in place of a mapping, with the mapping to write."""
-    number = not isinstance(found, bool | str)
-    hint = f"write {key}: {meant.replace('#', f'{found}' if number else 'NUMBER')}"
-    return reject(ConfigType, "wrong type", key, found=repr(found), expected="a mapping", hint=hint)
+def _meant(model: type[Strict], key: str, found: float | str) -> str:
+    """Returns what to write for one value in place of a mapping: null, or a mapping with a number that it takes."""
+    template = model.bare[key]
+    first = template.partition(", or ")[0]
+    null = _takes(model, {key: None}, (key,))
+
+    def takes(number: object) -> bool:
+        return _takes(model, read_yaml(f"{key}: {first.replace('#', repr(number))}").data, (key,))
+
+    if _is_off(found):
+        return "null" if null else first.replace("#", "0" if takes(0) else "NUMBER")
+    if not isinstance(found, bool | str) and takes(found):
+        return template.replace("#", f"{found}")
+    return template.replace("#", "NUMBER") + (", or null" if null and found == 0 else "")
+
+
+def _is_off(value: object) -> bool:
+    """Returns True for what people write where null is meant."""
+    return value is False or (isinstance(value, str) and value.strip().lower() in _OFF)
 
 
 def _is_missing(details: ErrorDetails, names: Collection[str]) -> bool:
@@ -150,7 +167,8 @@ def validate(model: type[ModelT], data: object, place: Place) -> ModelT:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise together(_problem(details, data, place) for details in error.errors(include_url=False)) from None
+        problems = error.errors(include_url=False)
+    raise together(_problem(details, data, place, model) for details in problems)
 
 
 def checked(model: type[ModelT], values: Mapping[str, Any]) -> ModelT:
@@ -188,7 +206,7 @@ def sound_keys(model: type[Strict], data: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in data.items() if usable(model, {key: value}) is not None}
 
 
-def _problem(details: ErrorDetails, data: object, place: Place) -> ConfigError:
+def _problem(details: ErrorDetails, data: object, place: Place, model: type[BaseModel]) -> ConfigError:
     kind = details["type"]
     context = details.get("ctx", {})
     if kind == "rejected":
@@ -202,7 +220,29 @@ def _problem(details: ErrorDetails, data: object, place: Place) -> ConfigError:
     if kind == "union_tag_invalid":
         key = _tag_key(context)
         return _choice_problem(context["expected_tags"], details["input"][key], (*path, key), place)
-    return _value_problem(kind, context, details["input"], path, place)
+    error = _value_problem(kind, context, details["input"], path, place)
+    if _is_off(details["input"]) and _takes(model, _with_null(data, path), path):
+        return error.but(hint=f"write {path[-1]}: null")
+    return error
+
+
+def _takes(model: type[BaseModel], data: object, path: KeyPath) -> bool:
+    """Returns True if the value at ``path`` has no problem."""
+    try:
+        model.model_validate(data)
+    except ValidationError as error:
+        places = (_without_tags(details["loc"], data) for details in error.errors(include_url=False))
+        return all(place[: len(path)] != path for place in places)
+    return True
+
+
+def _with_null(data: Any, path: KeyPath) -> Any:
+    """Returns ``data`` with None at ``path``."""
+    if not path:
+        return None
+    if isinstance(data, Mapping):
+        return {key: _with_null(value, path[1:]) if key == path[0] else value for key, value in data.items()}
+    return [_with_null(value, path[1:]) if at == path[0] else value for at, value in enumerate(data)]
 
 
 def _tag_key(context: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from ktrdr.cli.runs.options import rules_of
 from ktrdr.errors import KtrdrError
 
 RUN = "backtest run v3_minimal EURUSD 1h --start-date 2024-02-01 --end-date 2024-03-01"
+SWEEP = RUN.replace("backtest run", "sweep")
 TRAIN = "train v3_minimal EURUSD 1h --start-date 2022-01-01 --end-date 2022-12-31"
 
 
@@ -104,6 +106,43 @@ def test_a_bug_of_ours_is_internal_and_traced_only_when_asked(ktrdr: Callable, m
     long = ktrdr("strategies --verbose")
     assert "Traceback" in long.err
     assert long.err.splitlines()[-1] == short.err.strip()
+
+
+TYPED = {
+    "execution.sizing=0.5": "execution.sizing.kind=cash_fraction and execution.sizing.fraction=0.5",
+    "execution.sizing=10": "execution.sizing.kind=cash_fraction and execution.sizing.fraction=NUMBER",
+    "execution.spread=0.0002": "execution.spread.half=0.0002, or half of it if 0.0002 is the whole spread",
+    "execution.exits=0.02": "execution.exits.stop_loss.rate=0.02",
+    "execution.exits.stop_loss=0.01": "execution.exits.stop_loss.rate=0.01, or execution.exits.stop_loss.atr=MULTIPLE",
+    "execution.exits.stop_loss=false": "execution.exits.stop_loss=null",
+    "execution.exits.max_holding_bars=none": "execution.exits.max_holding_bars=null",
+    "decisions.filters=4": "decisions.filters.min_signal_separation=4",
+}
+
+
+@pytest.mark.parametrize("typed", TYPED)
+def test_advice_about_a_rule_is_in_the_form_that_was_typed(typed: str, ktrdr: Callable[..., Any]) -> None:
+    said = ktrdr(*RUN.split(), "--set", typed)
+    assert said.is_error("config_type", 3)
+    assert said.err.endswith(f"; write {TYPED[typed]}\n")
+    advised = TYPED[typed].partition(", or ")[0].replace("NUMBER", "0.1").split(" and ")
+    again = ktrdr(*RUN.split(), *(word for one in advised for word in ("--set", one)))
+    assert not again.err.startswith("config_"), again.err
+    if typed.startswith("execution.exits.stop_loss"):
+        grid = ktrdr(*SWEEP.split(), "--grid", f"{typed},0.02")
+        assert grid.is_error("config_type", 3)
+        assert grid.err.endswith(f"; write {TYPED[typed]}\n")
+
+
+def test_every_fault_has_advice_in_the_form_that_was_typed(ktrdr: Callable[..., Any]) -> None:
+    said = ktrdr(*RUN.split(), "--set", "execution.margin=2", "--set", "execution.exits.stop_loss=0", "--json")
+    error = said.object["error"]
+    assert [fault["hint"] for fault in error["faults"]] == [
+        "write execution.margin.max_leverage=2",
+        "write execution.exits.stop_loss.rate=NUMBER, or execution.exits.stop_loss.atr=MULTIPLE, or "
+        "execution.exits.stop_loss=null",
+    ]
+    assert error["hint"] == error["faults"][0]["hint"]
 
 
 def test_settings_become_nested_rules() -> None:

@@ -325,6 +325,24 @@ BARE = [
     ("decisions", "filters: 4", "filters: {min_signal_separation: 4}"),
     ("decisions", "cost_model: 0.001", "cost_model: {round_trip_cost: 0.001}"),
     ("training", "early_stopping: 10", "early_stopping: {patience: 10}"),
+    # A number that the mapping would refuse is not repeated.
+    ("execution", "sizing: 10", "sizing: {kind: cash_fraction, fraction: NUMBER}"),
+    ("execution", "commission: 5", "commission: {rate: NUMBER}"),
+    ("execution", "slippage: 2", "slippage: {rate: NUMBER}, or {ticks: NUMBER}"),
+    ("execution", "spread: -1", "spread: {half: NUMBER}, or half of it if NUMBER is the whole spread"),
+    ("execution", "margin: 0.5", "margin: {max_leverage: NUMBER}"),
+    ("execution", "exits: 0", "exits: {stop_loss: {rate: NUMBER}}"),
+    ("execution.exits", "stop_loss: 0", "stop_loss: {rate: NUMBER}, or {atr: MULTIPLE}, or null"),
+    ("execution.exits", "stop_loss: -0.01", "stop_loss: {rate: NUMBER}, or {atr: MULTIPLE}"),
+    ("training", "early_stopping: 0.5", "early_stopping: {patience: NUMBER}"),
+    # Words that switch something off.
+    ("execution.exits", "stop_loss: false", "stop_loss: null"),
+    ("execution.exits", "take_profit: none", "take_profit: null"),
+    ("execution.exits", "trailing_stop: 'Off'", "trailing_stop: null"),
+    ("execution", "commission: none", "commission: {rate: 0}"),
+    ("execution", "spread: no", "spread: {half: 0}"),
+    ("execution", "sizing: false", "sizing: {kind: cash_fraction, fraction: NUMBER}"),
+    ("training", "early_stopping: false", "early_stopping: null"),
 ]
 SECTIONS = BASE[: BASE.index("decisions:")]
 
@@ -340,7 +358,16 @@ def test_a_number_in_place_of_a_mapping_says_how_to_write_it(section: str, bare:
         "a mapping",
     )
     assert error.hint == f"write {written}"
-    assert parse_strategy(before + written.partition(", or ")[0].replace("NUMBER", "0.01") + "}\n")
+    number = "2" if bare.startswith(("margin", "early_stopping")) else "0.01"
+    assert parse_strategy(before + written.partition(", or ")[0].replace("NUMBER", number) + "}\n")
+
+
+@pytest.mark.parametrize("off", ["false", "none", "'off'"])
+def test_null_is_advised_where_it_switches_a_rule_off(off: str) -> None:
+    error = failure(SECTIONS + f"execution:\n  exits: {{max_holding_bars: {off}}}\n")
+    assert (error.code, error.hint) == ("config_type", "write max_holding_bars: null")
+    error = failure(SECTIONS + f"execution:\n  exits: {{atr_period: {off}}}\n")
+    assert (error.code, error.hint) == ("config_type", "")
 
 
 def test_a_hint_comes_beside_every_other_problem() -> None:
