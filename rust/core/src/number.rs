@@ -213,7 +213,8 @@ impl Number for f64x8 {
         is.select(one, other)
     }
 
-    #[inline(always)]
+    // A call: inlined, it takes the lanes of every number near it apart.
+    #[inline(never)]
     fn each(self, other: Self, apply: impl Fn(f64, f64) -> f64) -> Self {
         let [these, others] = [self, other].map(Self::to_array);
         Self::new(std::array::from_fn(|lane| apply(these[lane], others[lane])))

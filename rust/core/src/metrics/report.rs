@@ -1,6 +1,7 @@
 //! The report: the values of all metrics of a run so far.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use crate::metrics::accumulator::Accumulator;
 use crate::metrics::catalog::METRICS;
@@ -55,16 +56,25 @@ impl MetricSet {
         report_returns(run, closing, &returns, &mut put);
         run.trades.report(&mut put);
         report_costs(run, closing, &mut put);
-        // By name: the order in which results are hashed.
-        values.sort_unstable_by_key(|(name, _)| *name);
         let calendar = returns.calendar();
         Self {
-            values,
+            values: by_name(&values),
             blocks: returns.blocks(),
             periods_per_year: calendar.periods_per_year(),
             sundays_join: calendar.sundays_join(),
         }
     }
+}
+
+/// Returns the values by name, the order in which results are hashed; they come in one and the same order.
+fn by_name(values: &[(&'static str, Metric)]) -> Vec<(&'static str, Metric)> {
+    static PLACES: OnceLock<Vec<usize>> = OnceLock::new();
+    let places = PLACES.get_or_init(|| {
+        let mut places: Vec<usize> = (0..values.len()).collect();
+        places.sort_unstable_by_key(|&at| values[at].0);
+        places
+    });
+    places.iter().map(|&at| values[at]).collect()
 }
 
 fn years(run: &Accumulator, timeframe_ns: i64) -> f64 {

@@ -39,9 +39,8 @@ struct Side<N = f64, C = u64> {
 impl<N: Number> Side<N, N::Count> {
     /// Counts a round trip on its side, or on neither: without a branch, since nobody can tell which side comes next.
     #[inline(always)]
-    fn count(&mut self, net_pnl: N, is_of_side: N::Is, ends_streak: N::Is) {
+    fn count(&mut self, net_pnl: N, is_of_side: N::Is, ends_streak: N::Is, is_largest: N::Is) {
         self.count = self.count.one_more(is_of_side);
-        let is_largest = is_of_side & net_pnl.magnitude().is_above(self.largest.magnitude());
         self.largest = N::pick(is_largest, net_pnl, self.largest);
         self.streak = self.streak.one_more(is_of_side).begin_again(ends_streak);
         self.longest_streak = self.longest_streak.larger(self.streak);
@@ -91,8 +90,11 @@ impl<N: Number> TradeStats<N, N::Count> {
         // A sum keeps its bits when 0 is added.
         let [won, lost] = [has_won, has_lost].map(|is_of_side| N::pick(is_of_side, net_pnl, nothing));
         // A trade without profit or loss ends both streaks.
-        self.wins.count(net_pnl, has_won, nothing.is_at_least(net_pnl));
-        self.losses.count(net_pnl, has_lost, net_pnl.is_at_least(nothing));
+        let ends = [nothing.is_at_least(net_pnl), net_pnl.is_at_least(nothing)];
+        // The largest win is never below 0, nor the largest loss above it: only one of its side is beyond it.
+        let is_largest = [net_pnl.is_above(self.wins.largest), self.losses.largest.is_above(net_pnl)];
+        self.wins.count(net_pnl, has_won, ends[0], is_largest[0]);
+        self.losses.count(net_pnl, has_lost, ends[1], is_largest[1]);
         let sums = [&mut self.net_total, &mut self.gross_total, &mut self.wins.total, &mut self.losses.total];
         (sums, [net_pnl, gross_pnl, won, lost])
     }

@@ -7,9 +7,9 @@ pub(crate) const ON_TICK: f64 = 1e-6;
 
 /// Rounds the price of a fill to the grid, against the trader. A price on the grid keeps its bits.
 #[must_use]
-#[inline]
-pub(crate) fn rounded<N: Number>(tick_size: Option<N>, side: f64, price: N) -> N {
-    tick_size.map_or(price, |tick_size| price.each(tick_size, |price, tick| rounded_to(tick, side, price)))
+#[inline(always)]
+pub(crate) fn rounded<N: Number>(tick_size: Option<&N>, side: f64, price: N) -> N {
+    tick_size.map_or(price, |&tick_size| price.each(tick_size, |price, tick| rounded_to(tick, side, price)))
 }
 
 fn rounded_to(tick: f64, side: f64, price: f64) -> f64 {
@@ -71,8 +71,8 @@ mod tests {
 
     #[test]
     fn a_fill_near_a_tick_keeps_its_bits_and_one_between_two_is_rounded_against_the_trader() {
-        assert_eq!(rounded(Some(0.25), 1.0, 100.000_000_1), 100.000_000_1);
-        assert_eq!([1.0, -1.0].map(|side| rounded(Some(0.25), side, 100.1)), [100.25, 100.0]);
+        assert_eq!(rounded(Some(&0.25), 1.0, 100.000_000_1), 100.000_000_1);
+        assert_eq!([1.0, -1.0].map(|side| rounded(Some(&0.25), side, 100.1)), [100.25, 100.0]);
         assert_eq!(rounded(None, 1.0, 100.1), 100.1);
     }
 

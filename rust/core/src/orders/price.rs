@@ -22,7 +22,7 @@ pub struct Priced<N = f64> {
 
 /// Prices a market fill: half spread, then slippage, then tick, all against the trader.
 #[must_use]
-#[inline]
+#[inline(always)]
 pub(crate) fn at_market<N: Number>(rules: &Execution<N>, side: f64, quote: &Quote) -> Priced<N> {
     // The spread first: slippage is a loss against the quoted price.
     let quoted = N::from(quote.reference + side * quote.half_spread);
@@ -49,9 +49,9 @@ pub fn at_gap(rules: &Execution, side: f64, quote: &Quote) -> Priced {
     priced(rules, side, quote.reference + side * quote.half_spread, quote)
 }
 
-#[inline]
+#[inline(always)]
 fn priced<N: Number>(rules: &Execution<N>, side: f64, raw: N, quote: &Quote) -> Priced<N> {
-    let price = tick::rounded(rules.instrument.tick_size, side, raw);
+    let price = tick::rounded(rules.instrument.tick_size.as_ref(), side, raw);
     let [reference, half_spread, rate] = [quote.reference, quote.half_spread, quote.rate].map(N::from);
     Priced { price, reference, half_spread, rate }
 }

@@ -51,6 +51,7 @@ impl SignalRows {
     pub fn passing(&self, filter: &Filter, found: &mut Candidates) {
         let passing = self.rows.iter().filter(|one| filter.is_confident(one.confidence));
         found.rows.clear();
+        found.rows.reserve(self.rows.len());
         found.rows.extend(passing.map(|one| Candidate { row: one.row, next_other: 0, kind: one.kind }));
         let mut next_other = found.rows.len() as u32;
         for at in (0..found.rows.len()).rev() {
@@ -63,6 +64,11 @@ impl SignalRows {
 }
 
 impl Candidates {
+    /// Returns the number of rows.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Returns the first row from `from` on whose signal is among `kinds`, and moves the cursor up to `from`.
     ///
     /// `from` never falls from call to call.

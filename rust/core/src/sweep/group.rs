@@ -36,16 +36,14 @@ pub(super) fn together<'a>(
     trips: &Trips,
     plans: &[&'a Plan],
     scratch: &mut Scratch,
-) -> Vec<Outcome> {
+) -> impl Iterator<Item = Outcome> {
     let walker = |plan: &&'a Plan| Walker::new(market, candidates, plan);
     let mut groups: Vec<Group<'_>> =
         plans.chunks(LANES).map(|part| Group::new(part.iter().map(walker).collect())).collect();
     for at in 0..trips.trips.len() {
         groups.iter_mut().for_each(|group| group.step(at, trips, &mut scratch.journal));
     }
-    let mut outcomes = Vec::with_capacity(plans.len());
-    groups.into_iter().for_each(|group| outcomes.extend(group.end(trips, scratch)));
-    outcomes
+    groups.into_iter().flat_map(|group| group.apart(trips)).map(|walker| walker.end(trips, scratch))
 }
 
 /// Scenarios of one route that go from round trip to round trip together.
@@ -103,13 +101,13 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// Simulates what comes after the last round trip; returns the outcome of each scenario.
-    pub fn end(mut self, trips: &Trips, scratch: &mut Scratch) -> impl Iterator<Item = Outcome> {
+    /// Gives all scenarios their money back, after the last round trip.
+    pub fn apart(mut self, trips: &Trips) -> Vec<Walker<'a>> {
         if let Some(lanes) = &mut self.lanes {
             let members = lanes.members;
             lanes.part(members, &mut self.walkers, trips.trips.len(), trips);
         }
-        self.walkers.into_iter().map(|walker| walker.end(trips, scratch))
+        self.walkers
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) struct Scenario<'a> {
     pub(super) state: State,
     /// The next row: everything before it has been simulated.
     pub(super) row: usize,
-    /// Bars held of the round trips so far.
+    /// Bars held of the round trips so far, but for those that the route counts.
     pub(super) bars_held: Vec<i64>,
     candidates: &'a Candidates,
     pub(super) rows: Rows<'a>,
@@ -99,25 +99,26 @@ impl<'a> Scenario<'a> {
         trading.execute_at_open(order, open, &self.rows.previous(row))
     }
 
-    /// Ends the run after its last row; returns every metric.
+    /// Ends the run after its last row; returns every metric. `earlier` counts round trips that are not in `bars_held`, by
+    /// their bars held.
     ///
     /// # Errors
     /// As `Simulation::feed`, for consequences of the rules.
-    pub fn end(mut self, benchmarks: &mut Benchmarks) -> Outcome {
+    pub fn end(mut self, benchmarks: &mut Benchmarks, earlier: &BTreeMap<i64, u64>) -> Outcome {
         self.state.benchmark = benchmarks.of(self.market, self.plan)?;
         self.state.previous = Some(self.rows.as_previous(self.rows.len() - 1));
         self.state.check_accounts(self.market.spec.initial_capital, self.plan.execution())?;
-        Ok(self.metrics())
+        Ok(self.metrics(earlier))
     }
 
-    fn metrics(&self) -> MetricSet {
+    fn metrics(&self, earlier_bars_held: &BTreeMap<i64, u64>) -> MetricSet {
         let State { metrics, benchmark, previous, .. } = &self.state;
         let execution = self.plan.execution();
         let spec = &self.market.spec;
         let closing = Closing {
             timeframe_ns: spec.timeframe_ns,
             open_gross: self.state.open_gross(execution),
-            earlier_bars_held: &BTreeMap::new(),
+            earlier_bars_held,
             bars_held: Some(&self.bars_held),
             benchmark: benchmark.result(spec.initial_capital, execution, previous.as_ref(), metrics.bars()),
         };

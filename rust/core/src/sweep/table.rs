@@ -13,8 +13,8 @@ use crate::rules::Rules;
 use crate::sweep::market::Market;
 use crate::sweep::scenario::Outcome;
 
-/// Number, sum and sum of squares.
-const FIGURES_OF_BLOCK: usize = 3;
+/// Number, sum and sum of squares of each block.
+const FIGURES: usize = 3 * BLOCKS;
 
 /// The metrics of scenarios, row by row.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -68,9 +68,7 @@ pub fn sweep(
     let scenarios = scenarios(run.rules(), changes, choices)
         .map_err(|problem| Error::Argument { name: "changes", problem: Problem::Unreadable(problem) })?;
     let market = Market::new(run, columns)?;
-    let mut table = SweepTable::default();
-    market.run(scenarios, threads.max(1)).into_iter().for_each(|outcome| table.add(outcome));
-    Ok(table)
+    Ok(market.run(scenarios, threads.max(1)))
 }
 
 /// Lays the chosen changes of each scenario over the rules.
@@ -89,21 +87,43 @@ fn scenarios(rules: &Rules, changes: &[Vec<Map<String, Value>>], choices: &[i32]
     Ok(found)
 }
 
+/// The place of a scenario in a table.
+pub(super) struct Row<'a> {
+    values: &'a mut [f64],
+    blocks: &'a mut [f64],
+    error: &'a mut Option<String>,
+}
+
 impl SweepTable {
-    fn add(&mut self, outcome: Outcome) {
-        let blocks = self.blocks.len();
+    /// Makes a table of so many rows, whose values are not known yet.
+    pub(super) fn of(scenarios: usize) -> Self {
+        // Zeros take no memory until somebody writes there.
+        let [values, blocks] = [METRICS.len(), FIGURES].map(|width| vec![0.0; scenarios * width]);
+        Self { values, blocks, errors: vec![None; scenarios] }
+    }
+
+    /// Returns the rows, in order.
+    pub(super) fn rows(&mut self) -> impl Iterator<Item = Row<'_>> {
+        let values = self.values.chunks_mut(METRICS.len());
+        let rows = values.zip(self.blocks.chunks_mut(FIGURES)).zip(&mut self.errors);
+        rows.map(|((values, blocks), error)| Row { values, blocks, error })
+    }
+}
+
+impl Row<'_> {
+    /// Writes the metrics of a scenario, or its error.
+    pub(super) fn write(&mut self, outcome: Outcome) {
+        self.blocks.fill(f64::NAN);
         match outcome {
             Ok(MetricSet { values, blocks, .. }) => {
-                self.values.extend(values.iter().map(|(_, value)| value.unwrap_or(f64::NAN)));
+                self.values.iter_mut().zip(values).for_each(|(to, (_, value))| *to = value.unwrap_or(f64::NAN));
                 let figures = blocks.iter().flatten().flat_map(|one| [one.count as f64, one.sum, one.sum_of_squares]);
-                self.blocks.extend(figures);
-                self.errors.push(None);
+                self.blocks.iter_mut().zip(figures).for_each(|(to, figure)| *to = figure);
             }
             Err(error) => {
-                self.values.resize(self.values.len() + METRICS.len(), f64::NAN);
-                self.errors.push(Some(format!("{}: {error}", error.code())));
+                self.values.fill(f64::NAN);
+                *self.error = Some(format!("{}: {error}", error.code()));
             }
         }
-        self.blocks.resize(blocks + BLOCKS * FIGURES_OF_BLOCK, f64::NAN);
     }
 }

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use crate::engine::plan::Plan;
@@ -10,7 +11,7 @@ use crate::rules::Rules;
 use crate::sweep::candidates::Candidates;
 use crate::sweep::group;
 use crate::sweep::market::Market;
-use crate::sweep::scenario::Outcome;
+use crate::sweep::table::{Row, SweepTable};
 use crate::sweep::trips::{Route, Trips};
 use crate::sweep::walk::Scratch;
 
@@ -18,14 +19,14 @@ use crate::sweep::walk::Scratch;
 const TAKEN_AT_ONCE: usize = 16;
 
 impl Market<'_> {
-    /// Runs scenarios on so many threads; returns the metrics of each, or the error that a run of its own would give.
+    /// Runs scenarios on so many threads; returns a row for each of them, in their order.
     ///
     /// Neither the number of threads nor the scenarios beside it change the bits of a scenario.
     ///
     /// # Panics
     /// With no thread at all.
     #[must_use]
-    pub(super) fn run(&self, scenarios: Vec<Rules>, threads: usize) -> Vec<Outcome> {
+    pub(super) fn run(&self, scenarios: Vec<Rules>, threads: usize) -> SweepTable {
         assert!(threads > 0, "a sweep needs a thread");
         let first_bar = self.spec.warmup_bars as i64;
         let plans: Vec<Plan> = scenarios.into_iter().map(|rules| Plan::new(rules, first_bar, false)).collect();
@@ -36,39 +37,42 @@ impl Market<'_> {
         let same_routes = order.chunk_by(|&one, &other| routes[one] == routes[other]);
         let turns: Vec<&[usize]> = same_routes.flat_map(|route| route.chunks(TAKEN_AT_ONCE)).collect();
         let next = AtomicUsize::new(0);
-        let work = || self.take_turns(&plans, &routes, &turns, &next);
-        let mut found: Vec<Option<Outcome>> = (0..plans.len()).map(|_| None).collect();
+        let mut found = SweepTable::of(plans.len());
+        let rows: Vec<Mutex<Row<'_>>> = found.rows().map(Mutex::new).collect();
+        let work = || self.take_turns(&plans, &routes, &turns, &next, &rows);
         thread::scope(|scope| {
             // A system that gives no more threads is no reason to stop: those that run take all turns.
             let spawned = (1..threads.min(plans.len())).map(|_| thread::Builder::new().spawn_scoped(scope, work));
             let others: Vec<_> = spawned.flatten().collect();
-            let mut done = work();
+            work();
             for other in others {
-                done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+                other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             }
-            done.into_iter().for_each(|(at, outcome)| found[at] = Some(outcome));
         });
-        found.into_iter().flatten().collect()
+        drop(rows);
+        found
     }
 
-    /// Runs a few scenarios after the other until none is left.
+    /// Runs a few scenarios after the other until none is left, and writes their rows.
     fn take_turns(
         &self,
         plans: &[Plan],
         routes: &[Route],
         turns: &[&[usize]],
         next: &AtomicUsize,
-    ) -> Vec<(usize, Outcome)> {
+        rows: &[Mutex<Row<'_>>],
+    ) {
         let mut path = Path::default();
         let mut scratch = Scratch::default();
-        let mut done = Vec::new();
         while let Some(turn) = turns.get(next.fetch_add(1, Relaxed)) {
             path.take(self, routes[turn[0]], &plans[turn[0]]);
             let plans: Vec<&Plan> = turn.iter().map(|&at| &plans[at]).collect();
             let found = group::together(self, &path.candidates, &path.trips, &plans, &mut scratch);
-            done.extend(turn.iter().copied().zip(found));
+            turn.iter().zip(found).for_each(|(&at, outcome)| {
+                // Nobody else asks for this row.
+                rows[at].lock().unwrap_or_else(PoisonError::into_inner).write(outcome);
+            });
         }
-        done
     }
 }
 

@@ -1,6 +1,7 @@
 //! Round trips that follow from signals alone: found once, and walked by every scenario of their route.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 
 use crate::engine::bar::against;
 use crate::engine::fast::ranges::MinMax;
@@ -102,6 +103,7 @@ pub(super) struct Trips {
     pub trips: Vec<Trip>,
     /// Bars held of each of them.
     pub bars_held: Vec<i64>,
+    lengths: OnceCell<BTreeMap<i64, u64>>,
     /// The order that reverses the last of them into a position that does not.
     pub reversal: Option<Order>,
 }
@@ -113,12 +115,25 @@ impl Trips {
     pub fn find(&mut self, market: &Market<'_>, candidates: &Candidates, plan: &Plan) {
         self.trips.clear();
         self.bars_held.clear();
+        self.lengths.take();
         self.reversal = None;
         if plan.follows_signals() && market.columns.bars.conversion_rate.is_none() {
             let kinds = [-1, 0, 1].map(|direction| kinds_that_matter(&plan.filter, direction));
             let rows = market.rows(plan);
+            // At once, since memory that grows is copied and cleared again. A round trip mostly takes two signals.
+            self.trips.reserve(candidates.len() / 2);
+            self.bars_held.reserve(candidates.len() / 2);
             Search { market, candidates, plan, rows, cursor: Cursor::default(), kinds }.run(self);
         }
+    }
+
+    /// Returns the number of round trips by their bars held, counted when it is first asked for.
+    pub fn lengths(&self) -> &BTreeMap<i64, u64> {
+        self.lengths.get_or_init(|| {
+            let mut found = BTreeMap::new();
+            self.bars_held.iter().for_each(|&bars| *found.entry(bars).or_default() += 1);
+            found
+        })
     }
 
     /// Returns the order that is due at the open of a row before round trip `next`: one that reverses the trip before.

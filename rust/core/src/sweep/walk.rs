@@ -4,6 +4,8 @@
 //! a processor has to guess. Their money does not mix: `group` computes that of eight scenarios at once, and calls a
 //! `Walker` where one of them goes by itself.
 
+use std::collections::BTreeMap;
+
 use crate::engine::fast::curve::HeldCurve;
 use crate::engine::fast::hold;
 use crate::engine::leg::{At, Leg};
@@ -41,6 +43,8 @@ pub(super) struct Walker<'a> {
     pub(super) next: usize,
     /// Round trips that have been counted.
     counted: usize,
+    /// True if they are all round trips of the route, which counts their bars held for all its scenarios.
+    walked_all: bool,
     /// Rows that have been counted.
     counted_rows: usize,
     error: Option<Error>,
@@ -79,7 +83,7 @@ impl<'a> Walker<'a> {
         let next = if error.is_none() { 0 } else { NEVER };
         let scenario = Scenario::new(market, candidates, plan);
         let counted_rows = scenario.row;
-        Self { scenario, next, counted: 0, counted_rows, error }
+        Self { scenario, next, counted: 0, walked_all: false, counted_rows, error }
     }
 
     /// Returns the rules that make its fills.
@@ -204,7 +208,10 @@ impl<'a> Walker<'a> {
     fn count(&mut self, trips: &Trips) {
         let Scenario { market, state, row, bars_held, .. } = &mut self.scenario;
         let walked = &trips.bars_held[self.counted..self.next];
-        bars_held.extend_from_slice(walked);
+        self.walked_all = walked.len() == trips.trips.len();
+        if !self.walked_all {
+            bars_held.extend_from_slice(walked);
+        }
         let held: i64 = walked.iter().sum();
         state.metrics.count_bars(&market.columns.bars.timestamp[self.counted_rows..*row], held as usize);
     }
@@ -213,6 +220,8 @@ impl<'a> Walker<'a> {
         if self.next == trips.trips.len() {
             self.leave(trips, &mut scratch.journal);
         }
-        self.error.map_or_else(|| self.scenario.end(&mut scratch.benchmarks), Err)
+        let none = BTreeMap::new();
+        let earlier = if self.walked_all { trips.lengths() } else { &none };
+        self.error.map_or_else(|| self.scenario.end(&mut scratch.benchmarks, earlier), Err)
     }
 }
