@@ -28,8 +28,9 @@ from ktrdr.settings import store_patience_seconds
 _Done = TypeVar("_Done")
 
 _LOOK_S: Final = 0.5
-_WATCH_S: Final = 0.5
-"""Seconds between two looks while a long unit is computed here."""
+"""Seconds between two looks at the rows."""
+_WATCH_S: Final = _LOOK_S
+"""The same while a long unit is computed here."""
 _SLOWER: Final = 1.25
 """Times the longest unit of this process that a living taker has: enough for one that is as fast as this process."""
 _WORTH_S: Final = 10.0
