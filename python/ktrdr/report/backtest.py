@@ -62,7 +62,6 @@ def backtest_report(result: RunResult, data_dir: Path | None = None, *, explain:
     return render(
         "backtest.html",
         script=script,
-        style=asset("report.css"),
         data=drawn | {"why": why},
         why_note=why_note,
         version=__version__,

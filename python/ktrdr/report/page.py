@@ -21,21 +21,22 @@ if TYPE_CHECKING:
 _JOINT = re.compile(r"[_/]|\.(?=[a-z])")
 
 
+@cache
 def asset(name: str) -> str:
     """Returns the text of a file in ``report/assets``."""
     return files(__package__).joinpath("assets", name).read_text("utf-8")
 
 
-def render(template: str, *, script: str, style: str, data: object, **values: object) -> str:
+def render(template: str, *, script: str, data: object, **values: object) -> str:
     """Returns a page as one text.
 
     Args:
         template: name of the template in ``report/assets``.
         script: the page's JavaScript; it reads ``data``.
-        style: the page's style sheet.
         data: a JSON value.
         values: names of the template. Text among them is escaped, markup of `jinja2` is not.
     """
+    style = asset("report.css") + asset("heat_map.css")
     policy = (
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
     )

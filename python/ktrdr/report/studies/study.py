@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ktrdr._version import __version__
 from ktrdr.operations.kind import Section
-from ktrdr.report.page import asset, render
+from ktrdr.report.page import render
 from ktrdr.report.tables import Cell, Grid, number
 from ktrdr.simulation.metrics import label, names_by_kind, value_text
 
@@ -48,7 +48,6 @@ def study_page(
     return render(
         "study.html",
         script=script,
-        style=asset("report.css"),
         data=None,
         version=__version__,
         title=title,

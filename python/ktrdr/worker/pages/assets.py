@@ -7,6 +7,7 @@ from importlib.resources import files
 
 from fastapi import APIRouter, Response
 
+from ktrdr.report.page import asset as of_reports
 from ktrdr.worker.access.middleware import PAGES
 
 router = APIRouter(prefix=PAGES, include_in_schema=False)
@@ -27,4 +28,5 @@ async def script() -> Response:
 @router.get("/dashboard.css")
 async def style() -> Response:
     """Returns the style sheet of every page."""
-    return Response(asset("dashboard.css"), media_type="text/css")
+    # A heat map looks as in the report of its sweep.
+    return Response(asset("dashboard.css") + of_reports("heat_map.css"), media_type="text/css")

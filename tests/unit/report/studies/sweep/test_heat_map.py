@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+
 import polars as pl
 import pytest
 
 from ktrdr.analysis.sweep.grid import axes_of
+from ktrdr.report.page import asset
+from ktrdr.report.studies.study import study_page
 from ktrdr.report.studies.sweep import heat_map
 from ktrdr.report.studies.sweep.heat_map import HeatMap, Shades, heat_maps
+from ktrdr.worker.pages.assets import style
 
 
 def maps(rows: dict[str, list[object]], **metrics: list[float | None]) -> list[HeatMap]:
@@ -74,3 +80,14 @@ def test_a_page_has_no_more_cells_than_its_limit(monkeypatch: pytest.MonkeyPatch
 
 def test_one_rule_makes_no_map() -> None:
     assert maps({"a": [1.0, 2.0], "b": [1.0, 1.0]}, sharpe=[1.0, 2.0]) == []
+
+
+def test_a_map_has_one_style_in_reports_and_on_the_pages_of_a_worker() -> None:
+    own = asset("heat_map.css")
+    assert [
+        name for name in (".cells", ".dense", ".legend-line", ".swatch", ".map", ".p5", ".n5") if name not in own
+    ] == []
+    served = bytes(asyncio.run(style()).body).decode()
+    for sheet in (study_page("a_title", "words", [], []), served):
+        assert sheet.count(own) == 1
+        assert re.findall(r"\.(?:cells|dense|legend-line)\b", sheet.replace(own, "")) == []
