@@ -51,7 +51,7 @@ def backtest(
         timeframe: the strategy's base timeframe.
         start: first date or instant that may be simulated.
         end: last date (that whole day), or the instant before which the run ends.
-        model: a bundle's id or path; by default the newest of the strategy trained on this symbol's bars.
+        model: a bundle's id or path; by default the strategy's newest net on this symbol's bars, never one of a fold.
         bars: frames by timeframe, in place of the stored series.
         data_dir: the data folder; by default ``KTRDR_DATA_DIR``, else one under the user's data folder.
         initial_capital: initial capital in account currency.

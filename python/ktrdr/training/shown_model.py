@@ -30,6 +30,7 @@ def model_row(stored: StoredModel) -> dict[str, Any]:
         "timeframes": [timeframe.value for timeframe in facts.timeframes],
         "span": _days(facts.training_span),
         "bars": kinds[facts.synthetic],
+        "of_fold": facts.of_fold,
     }
 
 
@@ -103,6 +104,7 @@ def _facts(data: Mapping[str, Any]) -> Section:
         ("symbols", ", ".join(data["symbols"])),
         ("timeframes", ", ".join(data["timeframes"])),
         ("trained on", f"{data['span']}, {data['bars']} bars"),
+        *([("use", "of a walk-forward's fold: no run takes it unless --model names it")] if data["of_fold"] else []),
         *((name.replace("_", " "), _text(value)) for name, value in data["training"].items()),
         ("size", f"{data['bytes']:,} bytes"),
         *([("folder", data["folder"])] if "folder" in data else []),

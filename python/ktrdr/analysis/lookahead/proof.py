@@ -77,7 +77,7 @@ def verify_lookahead(
         end: last date (that whole day), or the instant before which the range ends.
         bars: frames by timeframe, in place of the stored series; finer ones than the strategy's are witnesses.
         context: by id, functions from bars by timeframe to an external series (timestamp, value), called at each cut.
-        model: a bundle's id or path; by default the newest of the strategy trained on this symbol's bars.
+        model: a bundle's id or path; by default the strategy's newest net on this symbol's bars, never one of a fold.
         data_dir: the data folder; by default ``KTRDR_DATA_DIR``, else one under the user's data folder.
         resample: make a missing timeframe from a finer one.
         cuts: random places; boundaries come on top.

@@ -42,7 +42,8 @@ class BacktestParameters(Strict):
     )
     model: str | None = Field(
         None,
-        description="a bundle's id or path; by default the newest of the strategy trained on this symbol's bars",
+        description="a bundle's id or path; by default the strategy's newest net on this symbol's bars, "
+        "never one of a fold",
         examples=["trend/1h_v3"],
     )
     initial_capital: float = Field(INITIAL_CAPITAL, gt=0, description="initial capital in account currency")

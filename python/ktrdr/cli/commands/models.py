@@ -25,15 +25,23 @@ _PAGE = 500
 
 
 def list_models() -> CommandResult:
-    """List the trained models."""
+    """List the trained models. No run takes a net of a walk-forward's fold unless --model names it."""
     storage = ModelStorage(Repository().models_dir)
     stored = [model_row(model) for model in storage.models()]
     damaged = {id_: str(error) for id_, error in storage.damaged().items()}
     rows = [
-        (one["id"], one["kind"], ", ".join(one["symbols"]), ", ".join(one["timeframes"]), one["span"], one["bars"])
+        (
+            one["id"],
+            one["kind"],
+            ", ".join(one["symbols"]),
+            ", ".join(one["timeframes"]),
+            one["span"],
+            one["bars"],
+            "of a fold" if one["of_fold"] else "",
+        )
         for one in stored
     ]
-    table = Table(("model", "net", "symbols", "timeframes", "trained on", "bars"), rows)
+    table = Table(("model", "net", "symbols", "timeframes", "trained on", "bars", "use"), rows)
     found = [table] if rows else [] if damaged else ["no models yet: `ktrdr train` makes one"]
     faults = [f"damaged: {fault}; `ktrdr models delete {id_}` removes it" for id_, fault in damaged.items()]
     return CommandResult({"models": stored, "damaged": damaged}, [*found, *faults])

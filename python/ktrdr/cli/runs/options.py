@@ -92,7 +92,7 @@ class RunOptions:
     "Last date (that whole day), or the instant before which the run ends."
 
     model: str | None = None
-    "A bundle's id or path; by default the newest of the strategy trained on this symbol's bars."
+    "A bundle's id or path; by default the strategy's newest net on this symbol's bars, never one of a fold."
 
     capital: float | None = None
     "Initial capital in account currency; by default 100,000."

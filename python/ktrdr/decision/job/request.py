@@ -39,7 +39,9 @@ class PaperParameters(Strict):
         None, description="last date (that whole day), or the instant at which the run ends; by default there is no end"
     )
     model: str | None = Field(
-        None, description="a bundle's id or path; by default the newest of the strategy trained on this symbol's bars"
+        None,
+        description="a bundle's id or path; by default the strategy's newest net on this symbol's bars, "
+        "never one of a fold",
     )
     initial_capital: float = Field(INITIAL_CAPITAL, gt=0, description="initial capital in account currency")
     execution: Execution = None

@@ -44,7 +44,8 @@ def model_page(path: Path, data_dir: Path | None = None) -> str:
     metrics = _metrics(path)
     span = facts.training_span
     ends = "" if span is None else f", {iso(span.start_ns or 0)} to {iso(span.end_ns or 0)}"
-    subtitle = f"{facts.model.type}, {facts.output_type}, trained on {', '.join(facts.symbols)}{ends}"
+    fold = ", of a walk-forward's fold" if facts.of_fold else ""
+    subtitle = f"{facts.model.type}, {facts.output_type}, trained on {', '.join(facts.symbols)}{ends}{fold}"
     warnings = dict.fromkeys((*facts.warnings, *doubts(facts.metrics)))
     parts = [
         *losses(metrics),

@@ -18,6 +18,7 @@ from ktrdr.operations.owner import Owner
 from ktrdr.operations.store.store import Store
 from ktrdr.time import Span, Timeframe
 from ktrdr.training.shown_model import model_sections
+from ktrdr.worker.pages import models as pages
 from support.inputs import worlds
 
 MODEL = "walker_mlp/1h_v1"
@@ -82,6 +83,32 @@ def test_show(ktrdr: Callable, model: Path) -> None:
         assert text in said
     assert ktrdr("models show walker_mlp/1h_v2").is_error("model_not_found", 3)
     assert ktrdr("models delete walker_mlp/1h_v2").is_error("model_not_found", 3)
+
+
+def test_the_net_of_a_fold_is_marked(ktrdr: Callable, model: Path, folder: Path, tmp_path: Path) -> None:
+    assert ktrdr("models --json").object["models"][0]["of_fold"] is False
+    assert ktrdr(f"models show {MODEL} --json").object["of_fold"] is False
+    assert "of a" not in ktrdr("models").out + ktrdr(f"models show {MODEL}").out
+    worlds.untrained(folder, worlds.strategy(), of_fold=True)
+    of_fold = MODEL.replace("v1", "v2")
+    assert [one["of_fold"] for one in ktrdr("models --json").object["models"]] == [False, True]
+    assert ktrdr(f"models show {of_fold} --json").object["of_fold"] is True
+    lines = [line for line in ktrdr("models").out.splitlines() if "walker_mlp" in line]
+    assert ["of a fold" in line for line in lines] == [False, True]
+    assert "no run takes it unless --model names it" in ktrdr(f"models show {of_fold}").out
+    listed = bytes(pages.models().body).decode()
+    assert [listed.count("of a fold"), listed.count("<td></td>")] == [1, 1]
+    assert "no run takes it unless --model names it" in bytes(pages.model("walker_mlp", "1h_v2").body).decode()
+    for name, marked in ((MODEL, False), (of_fold, True)):
+        file = tmp_path / "page.html"
+        ktrdr(f"models report {name} -o {file}")
+        assert ("of a walk-forward&#39;s fold" in file.read_text("utf-8")) is marked
+
+
+@pytest.mark.parametrize("command", ["backtest run", "paper run", "sweep", "verify look-ahead"])
+def test_the_help_of_model_says_that_no_fold_is_taken(ktrdr: Callable, command: str) -> None:
+    said = " ".join(ktrdr(f"{command} --help").out.replace("│", " ").split())
+    assert "by default the strategy's newest net on this symbol's bars, never one of a fold." in said
 
 
 @pytest.fixture

@@ -38,7 +38,8 @@ def look_ahead(
     end_date
         Last date (that whole day), or the instant before which the range ends.
     model
-        A bundle's id or path, whose signals are compared; by default the newest of the strategy on this symbol.
+        A bundle's id or path, whose signals are compared; by default the strategy's newest net on this
+        symbol's bars, never one of a fold.
     cuts
         Number of random bars after which the future is removed; each close of a higher timeframe is tried as well.
     seconds
