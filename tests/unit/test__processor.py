@@ -39,7 +39,11 @@ def test_the_extension_says_what_it_was_built_for() -> None:
 
 
 def test_a_processor_of_the_level_passes(tmp_path: Path) -> None:
-    require_processor(cpuinfo(tmp_path, "sse2", *V3), extension(tmp_path, "x86-64-v3"))
+    source = cpuinfo(tmp_path, "sse2", *V3)
+    require_processor(source, extension(tmp_path, "x86-64-v3"))
+    assert processor_flags(source) == {"sse2", *V3}
+    with pytest.raises(ProcessorUnsupported):
+        require_processor(cpuinfo(tmp_path, "sse2"), extension(tmp_path, "x86-64-v3"))
 
 
 @pytest.mark.parametrize("lacking", sorted(V3))
@@ -50,7 +54,10 @@ def test_a_missing_flag_is_named(tmp_path: Path, lacking: str) -> None:
 
 
 def test_a_build_for_older_machines_passes(tmp_path: Path) -> None:
-    require_processor(cpuinfo(tmp_path, "sse2"), extension(tmp_path, "x86-64"))
+    source = cpuinfo(tmp_path, "sse2")
+    require_processor(source, extension(tmp_path, "x86-64"))
+    with pytest.raises(ProcessorUnsupported):
+        require_processor(source, extension(tmp_path, "x86-64-v3"))
 
 
 def test_unknown_marks_and_processors_pass(tmp_path: Path) -> None:

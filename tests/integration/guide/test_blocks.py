@@ -24,6 +24,7 @@ def test_every_block_is_of_a_kind_that_runs() -> None:
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=lambda page: page.stem)
 def test_python_of_a_page(page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
+    assert "\nassert " in python_of(page), "nothing would be proven"
     exec(compile(python_of(page), str(page), "exec"), {"__name__": page.stem})
 
 

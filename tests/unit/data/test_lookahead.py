@@ -15,7 +15,7 @@ import pytest
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.check import check_series
 from ktrdr.data.imports.importer import import_file
-from ktrdr.data.lookahead import check_lookahead
+from ktrdr.data.lookahead import bars_early, check_lookahead
 from ktrdr.data.resample import resample
 from ktrdr.data.store.repository import Repository
 from ktrdr.errors import DataLookahead, DataTimeframe, KtrdrError
@@ -59,7 +59,9 @@ def test_days_dated_late_are_honest_in_every_window(walk: Callable[..., BarSerie
     late = replace(closes, close=base.close[20::24][: len(closes)])  # closed at 21:00, known at 24:00
     for bars in (1, 2, 3, 5, 10, 25):
         for first in range(0, 200, 7):
-            check_lookahead(late.rows(first, first + bars), base)
+            assert bars_early(late.rows(first, first + bars), base) is None
+    check_lookahead(late, base)
+    assert bars_early(replace(late, timestamp=late.timestamp - Timeframe.D1.ns), base) is not None
 
 
 def with_close(bars: BarSeries, close: np.ndarray[Any, np.dtype[np.float64]]) -> BarSeries:
@@ -79,8 +81,13 @@ def test_noise_below_half_of_the_difference_convicts_and_above_does_not(walk: Ca
 
 
 def test_series_that_do_not_meet_cannot_be_compared(walk: Callable[..., BarSeries]) -> None:
-    base = walk(100)
-    check_lookahead(walk(50, Timeframe.D1, start_ns=0), base)
+    base = walk(24 * 60)
+    days = resample(base, Timeframe.D1)
+    early = replace(days, timestamp=days.timestamp - Timeframe.D1.ns)
+    elsewhere = replace(early, timestamp=early.timestamp - 4_000 * Timeframe.D1.ns)
+    assert bars_early(early, base) is not None
+    assert bars_early(elsewhere, base) is None
+    check_lookahead(elsewhere, base)
 
 
 @pytest.mark.real_data

@@ -201,7 +201,11 @@ class TestGuard:
                 kept[start : start + int(random.integers(1, 40))] = False
             holed = BarSeries.from_frame(rounded.filter(kept), "EURUSD", Timeframe.M5)
             for series in honest:
+                assert find_overrun(series, holed) is None
                 check_lookahead(series, holed)
+        early = self.one_early(honest[2], base, 20, 5)
+        with pytest.raises(DataLookahead):
+            check_lookahead(early, holed)
 
     @pytest.mark.parametrize("decimals", [3, 4])
     def test_another_price_source_convicts_nobody(self, decimals: int, walk: Callable[..., BarSeries]) -> None:

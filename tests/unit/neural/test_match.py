@@ -61,7 +61,10 @@ def test_decisions_execution_and_training_may_differ(written: Callable[..., Path
         training={"epochs": 3},
         description="another",
     )
-    require_same_features(other, read_metadata(written()))
+    known = read_metadata(written())
+    require_same_features(other, known)
+    assert other.canonical() != strategy_of().canonical()
+    assert other.feature_part() == known.feature_part
 
 
 def test_a_difference_can_be_asked_for(written: Callable[..., Path]) -> None:

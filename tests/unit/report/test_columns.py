@@ -23,7 +23,13 @@ def test_times_that_do_not_increase_are_refused(stamps: list[int]) -> None:
 
 @pytest.mark.parametrize("stamps", [[], [1], [1, 2, 900]])
 def test_times_that_increase_pass(stamps: list[int]) -> None:
-    check_times(np.array(stamps, np.int64))
+    """As they are; the same ones turned round, or twice, are refused."""
+    times = np.array(stamps, np.int64)
+    check_times(times)
+    for other in (times[::-1], np.repeat(times, 2)):
+        if len(other) > 1:
+            with pytest.raises(InternalError, match="do not increase"):
+                check_times(other)
 
 
 def frame() -> pl.DataFrame:

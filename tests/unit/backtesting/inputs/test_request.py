@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,14 @@ def test_a_name_that_means_nothing_any_more_has_changed(
 
 def test_a_description_and_a_comment_decide_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file, request = submitted(tmp_path, monkeypatch)
-    file.write_text("# looked at\n" + file.read_text() + "\n")
+    text = file.read_text()
+    described = re.sub(r"^description: .*$", "description: another", text, flags=re.MULTILINE)
+    assert described != text
+    file.write_text("# looked at\n" + described + "\n")
     request.check_name()
+    file.write_text(described.replace("period: 14", "period: 15"))
+    with pytest.raises(IdentityMismatch):
+        request.check_name()
 
 
 def test_an_order_that_decides_features_is_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,11 @@ PARTS = {"bars EURUSD 1h": "aa" * 32, "training": "bb" * 32, "seed": "cc" * 32, 
 
 
 def test_equal_parts_pass() -> None:
-    TrainingIdentity(PARTS).require_equal(dict(PARTS))
+    identity = TrainingIdentity(PARTS)
+    identity.require_equal(dict(reversed(PARTS.items())))
+    assert identity.hash == TrainingIdentity(dict(PARTS)).hash
+    with pytest.raises(IdentityMismatch):
+        identity.require_equal(PARTS | {"seed": "ee" * 32})
 
 
 @pytest.mark.parametrize("part", ["bars EURUSD 1h", "training", "seed"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import warnings
 
 import pytest
 import torch
@@ -62,4 +63,10 @@ def test_a_scheduler_hears_of_the_steps() -> None:
         flat.load()
         flat.apply()
         flat.store()
-    scheduler.step()  # a warning fails the test
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        scheduler.step()
+    assert heard == []
+    unheard = torch.optim.lr_scheduler.StepLR(torch.optim.Adam(model.parameters()), step_size=1)
+    with pytest.warns(UserWarning, match="before `optimizer"):
+        unheard.step()
