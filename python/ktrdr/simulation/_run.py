@@ -192,7 +192,7 @@ def begin(
         warmup_bars: the first simulated bar.
         checks_prices: True if the run checks prices as they come by, since only the stamps were checked.
         keeps_curve: False for a run that keeps no row per bar: neither equity nor decisions.
-        threads: that look at bars, that of the caller among them.
+        threads: that work on the run, that of the caller among them.
 
     Raises:
         ArgumentInvalid: for a capital or a warm-up that cannot be used.

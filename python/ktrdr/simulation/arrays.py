@@ -39,8 +39,8 @@ _READ_LATER = frozenset({"timestamp", "close", "conversion_rate"})
 """Columns of bars that the frames of rows per bar are rebuilt from."""
 
 
-_MOST_READERS = 4
-"""Cores that read bars unless a caller names a number: memory, which they share, is the limit."""
+_MOST_THREADS = 4
+"""Cores that work on a run unless a caller names a number: memory, which they share, is the limit."""
 
 
 def simulate(
@@ -78,7 +78,7 @@ def simulate(
         warmup_bars: the first simulated bar.
         timeframe: None takes the most frequent spacing of the stamps; one bar needs it.
         initial_capital, symbol: account currency; name in the ledger.
-        threads: that read bars ahead of the run; None takes up to four cores. Their number changes no bit.
+        threads: that read bars ahead and write the ledger behind; None takes up to four cores. They change no bit.
 
     Raises a leaf of ``KtrdrError`` for bars, rules or arguments that cannot be used, and for a fill below nothing.
 
@@ -89,8 +89,8 @@ def simulate(
     >>> result.trades["exit_bar"].to_list(), result.signal_counts["traded"]
     ([3], 2)
     """
-    readers = min(usable_cores(), _MOST_READERS) if threads is None else check_threads(threads)
-    terms = _Terms(rules_to_json(execution, decisions, metrics), symbol, initial_capital, warmup_bars, readers)
+    shared = min(usable_cores(), _MOST_THREADS) if threads is None else check_threads(threads)
+    terms = _Terms(rules_to_json(execution, decisions, metrics), symbol, initial_capital, warmup_bars, shared)
     own = GivenSignals(signals, confidence, entries, exits, short_entries, short_exits)
     if isinstance(bars, BarSeries):
         return _simulated(bars, terms, *read_whole(bars, own, symbol, timeframe))

@@ -187,6 +187,43 @@ proptest! {
         }
     }
 
+    /// Dense signals: other threads write the books, until a fill or a liquidation is not certain.
+    #[test]
+    fn books_of_other_threads_equal_those_of_single_bars(
+        seeds in prop::array::uniform8(any::<u64>()), bars in 60_usize..700, block in 4_usize..50, threads in 2_usize..5,
+        cut in 1_usize..60, broken in prop::option::of(1_usize..700)
+    ) {
+        for seed in seeds {
+            let (world, mut changes) = drawn_of_kind(seed, bars, 3);
+            changes["decisions"]["filters"]["min_signal_separation"] = json!(0.0);
+            let fresh = || world.simulation(rules(changes.clone()));
+            let run = |mut simulation: Simulation| {
+                simulation.feed(&world.columns().rows(0, cut), false)?;
+                let mut bad = world.clone();
+                if let Some(row) = broken.filter(|&row| row >= cut && row < bars) {
+                    // A call that is refused leaves the run as it was.
+                    bad.signals[row] = 9;
+                    simulation.feed(&bad.columns().rows(cut, bars), true).expect_err("no signal");
+                }
+                simulation.feed(&world.columns().rows(cut, bars), true).map(|()| simulation)
+            };
+            let beside = || fresh().with_blocks(block).with_threads(threads);
+            match [run(fresh().stepping()), run(beside()), run(beside().without_curve())] {
+                [Ok(stepped), Ok(beside), Ok(lean)] => {
+                    let events = Ledger { equity: Vec::new(), decisions: Default::default(), ..stepped.ledger().clone() };
+                    prop_assert!(outcome(&stepped, stepped.ledger()) == outcome(&beside, beside.ledger()), "seed {seed}");
+                    prop_assert!(outcome(&stepped, &events) == outcome(&lean, lean.ledger()), "lean, seed {seed}");
+                    prop_assert_eq!(stepped.decision_counts(), lean.decision_counts());
+                }
+                [stepped, beside, lean] => {
+                    let [stepped, beside, lean] = [stepped.err(), beside.err(), lean.err()];
+                    prop_assert_eq!(&stepped, &beside);
+                    prop_assert_eq!(stepped, lean);
+                }
+            }
+        }
+    }
+
     #[test]
     fn what_a_bar_closes_with_changes_no_fill_at_its_open(seed: u64, bars in 3_usize..40) {
         let (world, mut changes) = drawn(seed, bars);

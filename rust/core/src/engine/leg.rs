@@ -169,6 +169,12 @@ impl Leg {
         }
     }
 
+    /// Returns the signed number of units.
+    #[inline(always)]
+    pub fn net(&self) -> f64 {
+        f64::from(self.side) * self.quantity
+    }
+
     /// Returns the equity at which the position that this leg opens is liquidated, if it is borrowed.
     #[inline(always)]
     pub fn requirement(&self, rules: &Execution, equity: f64) -> Option<f64> {

@@ -10,11 +10,13 @@
 //! * `trade`: orders become fills and round trips
 //! * `exit`: an exit inside a bar becomes a fill
 //! * `benchmark`: buy and hold under the same costs
+//! * `blocks`: the blocks of a call, one after the other
 //! * `simulation`: a run over columns, whole or in pieces
 //! * `fast`: many bars at once
 
 pub(crate) mod bar;
 pub(crate) mod benchmark;
+mod blocks;
 mod exit;
 pub(crate) mod fast;
 pub(crate) mod leg;

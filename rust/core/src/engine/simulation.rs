@@ -1,13 +1,11 @@
 //! A run: columns in, ledger and metrics out, whole or in chunks.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use crate::engine::bar::BarStep;
+use crate::engine::blocks::{Blocks, Parts};
 use crate::engine::fast::ahead::Ahead;
-use crate::engine::fast::chain::Chain;
-use crate::engine::fast::look::{Look, Looker};
-use crate::engine::fast::quiet::{QuietRows, QuietStep};
-use crate::engine::fast::ranges::BlockRanges;
+use crate::engine::fast::look::Looker;
 use crate::engine::plan::Plan;
 use crate::engine::state::{RunSpec, RunState, State};
 use crate::error::{Error, Problem};
@@ -19,12 +17,10 @@ use crate::ledger::view::LedgerView;
 use crate::ledger::writer::LedgerWriter;
 use crate::market::bars::Bars;
 use crate::market::columns::Columns;
-use crate::market::rows::Rows;
 use crate::metrics::calendar::Calendar;
 use crate::metrics::report::{Closing, MetricSet};
 use crate::money::position::Position;
 use crate::rules::Rules;
-use crate::signals::bits::SignalBits;
 
 /// Rows of a block.
 ///
@@ -38,7 +34,7 @@ const BLOCK_ROWS: usize = 16_384;
 /// them at its first look, see `checking_prices`. The crate's page has an example.
 #[derive(Debug, Clone)]
 pub struct Simulation {
-    plan: Plan,
+    plan: Arc<Plan>,
     spec: RunSpec,
     next_bar: u64,
     ended: bool,
@@ -105,9 +101,10 @@ impl Simulation {
         self
     }
 
-    /// Lets so many threads look at bars, that of the caller among them. Any number gives the same bits.
+    /// Lets so many threads work on a call, that of the caller among them. Any number gives the same bits.
     ///
-    /// They read ahead, and a short call is left to the caller's thread. Positions and money stay with that one.
+    /// The others read bars ahead, and where fills are many they write metrics and ledger behind. The caller's thread
+    /// decides every fill. A short call is left to it alone.
     ///
     /// # Panics
     /// With no thread at all.
@@ -142,7 +139,7 @@ impl Simulation {
     #[must_use]
     pub fn from_state(run: RunState, ledger: Ledger) -> Self {
         let RunState { spec, rules, next_bar, ended, state } = run;
-        let plan = Plan::new(rules, spec.warmup_bars as i64, spec.record_decisions);
+        let plan = Arc::new(Plan::new(rules, spec.warmup_bars as i64, spec.record_decisions));
         let writer = LedgerWriter::new(ledger);
         let broken = None;
         Self {
@@ -179,7 +176,7 @@ impl Simulation {
     /// `Argument` for rules outside their ranges.
     pub fn fork(mut self, rules: Rules, earlier: Option<&Bars<'_>>) -> Result<Self, Error> {
         rules.check()?;
-        self.plan = Plan::new(rules, self.spec.warmup_bars as i64, self.spec.record_decisions);
+        self.plan = Arc::new(Plan::new(rules, self.spec.warmup_bars as i64, self.spec.record_decisions));
         if let Some(bars) = earlier {
             self.state.closes.clear();
             self.state.remember(bars, self.plan.lookback_rows());
@@ -263,21 +260,11 @@ impl Simulation {
         let rows = columns.bars.len();
         // All at once: a curve that grows in steps would be copied each time.
         self.writer.reserve_curve(rows, self.block_rows, self.plan.record_decisions);
-        let written = self.writer.ledger.rows();
         let looker = self.looker(columns);
-        let blocks = looker.blocks();
-        Ahead::with(looker, self.threads, |ahead| {
-            for block in 0..blocks {
-                let outcome = ahead.look(block).and_then(|look| self.take_block(&look, last && block + 1 == blocks));
-                // Before the error is returned: the rows until then are part of the ledger.
-                self.writer.end_block();
-                outcome?;
-                if block == 0 {
-                    self.writer.expect(written, blocks - 1);
-                }
-            }
-            Ok(())
-        })?;
+        let plan = Arc::clone(&self.plan);
+        let Self { state, writer, next_bar, marks_digest, block_rows, skips, threads, .. } = self;
+        let run = Parts { plan: &plan, state, writer, next_bar, marks_digest, block_rows: *block_rows, skips: *skips };
+        Ahead::with(looker, Arc::clone(&plan), *threads, |ahead| Blocks::take(run, ahead, last))?;
         self.ended = last;
         if last { self.state.check_accounts(self.spec.initial_capital, self.plan.execution()) } else { Ok(()) }
     }
@@ -292,106 +279,6 @@ impl Simulation {
             checks_prices: self.checks_prices,
             chained: chains.then_some(self.plan.filter),
         }
-    }
-
-    /// Simulates one block. Rows before the first simulated bar only serve as history.
-    fn take_block(&mut self, look: &Look<'_>, last: bool) -> Result<(), Error> {
-        let Look { columns, ranges, bits, undefined } = look;
-        let bars = columns.bars;
-        let half_spread = self.plan.execution().spread.half;
-        let rows = Rows { bars, first_bar: self.next_bar as i64, previous: self.state.previous, half_spread };
-        self.marks_digest = ranges.digest.after(self.marks_digest);
-        let first = rows.before(self.plan.first_bar);
-        self.state.metrics.undefined(*undefined);
-        let mut index = first;
-        while index < rows.len() {
-            if let Some(bits) = bits {
-                index += self.chain(columns, &rows, ranges, bits, index..rows.len() - usize::from(last))?;
-            }
-            if index < rows.len() {
-                index += match self.skip(columns, &rows, ranges, index, last)? {
-                    0 => self.step(columns, &rows, index, last && index + 1 == rows.len())?,
-                    skipped => skipped,
-                };
-            }
-        }
-        let known = self.skips.then_some(ranges);
-        self.state.benchmark.take(&self.plan, &rows, known, last)?;
-        self.state.remember(&bars, self.plan.lookback_rows());
-        self.state.previous = rows.len().checked_sub(1).map(|index| rows.as_previous(index));
-        self.next_bar += rows.len() as u64;
-        Ok(())
-    }
-
-    /// Simulates rows and the fills between them that follow from signals alone; returns the number of rows.
-    fn chain(
-        &mut self,
-        columns: &Columns<'_>,
-        rows: &Rows<'_>,
-        ranges: &BlockRanges<'_>,
-        bits: &SignalBits,
-        range: Range<usize>,
-    ) -> Result<usize, Error> {
-        if range.is_empty() || self.state.position.is_some() || self.state.pending.is_some() {
-            return Ok(0);
-        }
-        let chain =
-            Chain { plan: &self.plan, state: &mut self.state, writer: &mut self.writer, rows, ranges, columns, bits };
-        chain.run(range)
-    }
-
-    /// Simulates quiet rows together; returns their number, 0 if the next row must be stepped.
-    fn skip(
-        &mut self,
-        columns: &Columns<'_>,
-        rows: &Rows<'_>,
-        ranges: &BlockRanges<'_>,
-        index: usize,
-        last: bool,
-    ) -> Result<usize, Error> {
-        if !self.skips {
-            return Ok(0);
-        }
-        // The last row of a run ends it, which only a step does.
-        let range = index..rows.len() - usize::from(last);
-        let quiet = QuietRows::find(&self.state, &self.plan, columns, rows.first_bar, range);
-        let together = quiet.rows + usize::from(quiet.decides);
-        if together == 0 {
-            return Ok(0);
-        }
-        let step =
-            QuietStep { plan: &self.plan, state: &mut self.state, writer: &mut self.writer, rows, ranges, columns };
-        let taken = step.step(index..index + together);
-        if quiet.decides && taken == together {
-            let at = index + taken - 1;
-            self.with_bar(rows, at, false, |bar| bar.act_on(columns.signals[at], columns.confidence(at)))?;
-        }
-        Ok(taken)
-    }
-
-    /// Simulates one row by the definition of a bar; returns 1.
-    fn step(&mut self, columns: &Columns<'_>, rows: &Rows<'_>, index: usize, last: bool) -> Result<usize, Error> {
-        self.with_bar(rows, index, last, |bar| bar.step(columns.signals[index], columns.confidence(index)))?;
-        Ok(1)
-    }
-
-    fn with_bar(
-        &mut self,
-        rows: &Rows<'_>,
-        index: usize,
-        last: bool,
-        act: impl FnOnce(&mut BarStep<'_>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        act(&mut BarStep {
-            plan: &self.plan,
-            state: &mut self.state,
-            writer: &mut self.writer,
-            rows,
-            index,
-            row: rows.row(index),
-            previous: rows.previous(index),
-            last,
-        })
     }
 
     /// Returns every metric as of the last bar, undefined ones with their reason.

@@ -48,6 +48,12 @@ impl LedgerWriter {
         self
     }
 
+    /// Returns the ledger and leaves an empty one in its place, which keeps the same rows.
+    pub fn lend(&mut self) -> Self {
+        let empty = Self { forgets_curve: self.forgets_curve, ..Self::default() };
+        std::mem::replace(self, empty)
+    }
+
     /// Returns true if rows per bar stay in the ledger.
     pub fn keeps_curve(&self) -> bool {
         !self.forgets_curve

@@ -75,8 +75,13 @@ impl Position {
     /// Returns true if a bar may touch a level of the position, liquidation included.
     #[must_use]
     pub fn has_levels(&self) -> bool {
-        let prices = self.stop.is_some() || self.target.is_some() || self.trailing.is_some();
-        prices || self.requirement.is_some()
+        self.has_price_levels() || self.requirement.is_some()
+    }
+
+    /// Returns true if the position has a stop or a target, fixed or trailing.
+    #[must_use]
+    pub fn has_price_levels(&self) -> bool {
+        self.stop.is_some() || self.target.is_some() || self.trailing.is_some()
     }
 
     /// Extends the best and the worst price while held by a price.

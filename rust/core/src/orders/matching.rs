@@ -111,6 +111,11 @@ pub struct Levels {
     pub trailing: Option<Trailing>,
 }
 
+impl Levels {
+    /// The levels under rules that set none.
+    pub(crate) const NONE: Self = Self { stop: None, target: None, trailing: None };
+}
+
 /// Sets the levels of an entry at `entry_price`; returns `None` if a distance is not finite and positive.
 #[must_use]
 #[inline]

@@ -1,14 +1,17 @@
-//! Threads that look at blocks before the run comes to them.
+//! Threads beside a run: they look at blocks before it comes to them, and post its notes behind it.
 //!
 //! A first look is bound by memory, and two cores read more of it than one. The run waits for no look of another thread:
 //! it takes a block that nobody has taken, and looks by itself at one that another thread has taken but not finished.
 //! Beside other work that thread may not get a core; then no thread is given more blocks. Looks that have
-//! begun are waited for when the run ends.
+//! begun are waited for when the run ends, and so is a page of notes that a thread is posting.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use crate::engine::fast::behind::Behind;
 use crate::engine::fast::look::{Look, Looker};
+use crate::engine::fast::notes::Page;
+use crate::engine::plan::Plan;
 use crate::error::Error;
 
 /// Fewest blocks for each thread beside the run: with fewer, the run is through before that thread has started.
@@ -29,6 +32,8 @@ pub(crate) struct Ahead<'a> {
     moved: Condvar,
     /// Blocks ahead of the run that may be looked at.
     blocks_ahead: usize,
+    /// Notes that are posted behind the run.
+    pub behind: Behind<'a>,
 }
 
 /// The progress of the run and of the threads beside it.
@@ -46,12 +51,15 @@ struct Progress {
 
 impl<'a> Ahead<'a> {
     /// Calls `run` with the blocks of a call, at which up to `threads` threads look, that of the run among them.
-    pub fn with<T>(looker: Looker<'a>, threads: usize, run: impl FnOnce(&Self) -> T) -> T {
+    ///
+    /// The others also post the notes of the run.
+    pub fn with<T>(looker: Looker<'a>, plan: Arc<Plan>, threads: usize, run: impl FnOnce(&Self) -> T) -> T {
         let blocks = looker.blocks();
         let others = (threads - 1).min(blocks / LEAST_BLOCKS);
         let looks = (0..blocks).map(|_| Mutex::new(None)).collect();
         let blocks_ahead = BLOCKS_AHEAD * others;
-        let ahead = Self { looker, looks, progress: Mutex::default(), moved: Condvar::new(), blocks_ahead };
+        let behind = Behind::new(plan);
+        let ahead = Self { looker, looks, progress: Mutex::default(), moved: Condvar::new(), blocks_ahead, behind };
         if others == 0 {
             return run(&ahead);
         }
@@ -60,7 +68,7 @@ impl<'a> Ahead<'a> {
             let _ending = Ending(&ahead);
             for _ in 0..others {
                 // A system that gives no more threads is no reason to stop: the run looks at the blocks itself.
-                let _ = thread::Builder::new().spawn_scoped(scope, || ahead.look_ahead());
+                let _ = thread::Builder::new().name("ktrdr-helper".into()).spawn_scoped(scope, || ahead.look_ahead());
             }
             run(&ahead)
         })
@@ -90,6 +98,28 @@ impl<'a> Ahead<'a> {
         }
     }
 
+    /// Returns the number of blocks.
+    pub fn blocks(&self) -> usize {
+        self.looks.len()
+    }
+
+    /// Returns true if there are threads beside the run that have not been ended.
+    pub fn has_helpers(&self) -> bool {
+        self.blocks_ahead > 0 && !self.progress().ended
+    }
+
+    /// Hands notes over to the other threads; returns false if they do not keep up with the run.
+    pub fn hand_over(&self, page: Page<'a>) -> bool {
+        let keeps_up = self.behind.add(page);
+        // One that sleeps has looked as far ahead as it may.
+        let mut progress = self.progress();
+        if progress.waiting {
+            progress.waiting = false;
+            self.moved.notify_all();
+        }
+        keeps_up
+    }
+
     /// Ends the other threads.
     fn end(&self) {
         self.progress().ended = true;
@@ -106,9 +136,13 @@ impl<'a> Ahead<'a> {
         }
     }
 
-    /// Looks at blocks until the run ends.
+    /// Posts notes and looks at blocks until the run ends.
     fn look_ahead(&self) {
         while !self.progress().ended {
+            // Notes first: the run can look at a block itself, but notes are posted in their order.
+            if self.behind.post_next() {
+                continue;
+            }
             match self.take_next() {
                 Some(next) => self.keep(next),
                 None => self.sleep(),
@@ -118,6 +152,10 @@ impl<'a> Ahead<'a> {
 
     fn sleep(&self) {
         let mut progress = self.progress();
+        // Handed over after this thread has asked for it, and before it was known to sleep.
+        if self.behind.has_work() {
+            return;
+        }
         progress.waiting = true;
         let awake = self.moved.wait_while(progress, |progress| progress.waiting && !progress.ended);
         drop(awake.unwrap_or_else(PoisonError::into_inner));
@@ -165,16 +203,23 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Arc;
     use std::thread;
     use std::time::Duration;
 
     use super::Ahead;
     use crate::engine::fast::look::Looker;
+    use crate::engine::plan::Plan;
     use crate::error::Error;
     use crate::market::bars::Bars;
     use crate::market::columns::Columns;
 
     const ROWS: usize = 3_000;
+
+    fn plan() -> Arc<Plan> {
+        let rules = serde_json::from_value(ktrdr_testkit::rules_json(serde_json::json!({}))).expect("sound rules");
+        Arc::new(Plan::new(rules, 0, false))
+    }
 
     /// Calls `see` with a looker at blocks of 30 rows, of which one row may have a signal that is none.
     fn with_looker<T>(broken: Option<usize>, see: impl FnOnce(Looker<'_>) -> T) -> T {
@@ -197,7 +242,7 @@ mod tests {
     fn the_run_gets_every_look_in_order_whoever_was_faster() {
         for threads in 1..=4 {
             let firsts = with_looker(None, |looker| {
-                Ahead::with(looker, threads, |ahead| {
+                Ahead::with(looker, plan(), threads, |ahead| {
                     let first = |block| ahead.look(block).expect("sound").columns.bars.timestamp[0];
                     (0..100).inspect(|&block| dawdle(block)).map(first).collect::<Vec<_>>()
                 })
@@ -210,7 +255,7 @@ mod tests {
     fn an_error_comes_with_its_block() {
         for threads in 1..=3 {
             let (sound, error) = with_looker(Some(1_234), |looker| {
-                Ahead::with(looker, threads, |ahead| {
+                Ahead::with(looker, plan(), threads, |ahead| {
                     let sound = (0..41).inspect(|&block| dawdle(block)).all(|block| ahead.look(block).is_ok());
                     (sound, ahead.look(41).expect_err("a signal"))
                 })
@@ -225,7 +270,7 @@ mod tests {
         for blocks in [0, 1, 5] {
             let panics = AssertUnwindSafe(|| {
                 with_looker(None, |looker| {
-                    Ahead::with(looker, 3, |ahead| {
+                    Ahead::with(looker, plan(), 3, |ahead| {
                         (0..blocks).for_each(|block| drop(ahead.look(block)));
                         thread::sleep(Duration::from_millis(2));
                         assert!(blocks != 5, "as an error of the run would");

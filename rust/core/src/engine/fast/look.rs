@@ -1,10 +1,16 @@
 //! The first look at a block: the facts that its columns alone tell, and no state of the run.
 
+use std::ops::Range;
+
 use crate::engine::fast::ranges::BlockRanges;
+use crate::engine::leg::At;
+use crate::engine::plan::Plan;
 use crate::error::Error;
 use crate::market::columns::Columns;
+use crate::market::rows::{Quote, Rows};
 use crate::signals::bits::SignalBits;
 use crate::signals::filter::Filter;
+use crate::time::rows_before;
 
 /// The facts about a block that its columns alone tell.
 #[derive(Debug)]
@@ -55,5 +61,44 @@ impl<'a> Looker<'a> {
         let first_simulated = self.first_simulated.saturating_sub(self.first_row).clamp(start, end);
         let undefined = self.columns.rows(first_simulated, end).undefined();
         Ok(Look { columns, ranges, bits, undefined })
+    }
+}
+
+/// A block as a chain and its books see it.
+#[derive(Clone, Copy)]
+pub(crate) struct Block<'a> {
+    /// Rules of the run.
+    pub plan: &'a Plan,
+    /// Rows of the block.
+    pub rows: Rows<'a>,
+    /// All that its columns tell.
+    pub look: &'a Look<'a>,
+    /// Bits of its signals.
+    pub bits: &'a SignalBits,
+}
+
+impl Block<'_> {
+    /// Returns the place of a row in the run.
+    #[inline]
+    pub fn at(&self, row: usize) -> At {
+        At { bar: self.bar_of(row), time: self.rows.bars.timestamp[row] }
+    }
+
+    /// Returns the index of a row in the run.
+    pub fn bar_of(&self, row: usize) -> i64 {
+        self.rows.first_bar + row as i64
+    }
+
+    /// Returns the quote at the open of a row.
+    #[inline(always)]
+    pub fn quote(&self, row: usize) -> Quote {
+        Quote::at_open(self.rows.bars.open[row], &self.rows.previous(row))
+    }
+
+    /// Counts the rows too soon after the last fill.
+    #[inline]
+    pub fn held_back(&self, last_fill_ns: Option<i64>, rows: Range<usize>) -> usize {
+        let free_ns = self.plan.filter.free_from_ns(last_fill_ns);
+        free_ns.map_or(0, |free_ns| rows_before(&self.rows.bars.timestamp[rows], free_ns))
     }
 }

@@ -100,6 +100,16 @@ impl<'a> BlockRanges<'a> {
         self.min_max(rows, |part| part.range, |rows| lanes::min_max_of(&low[rows.clone()], &high[rows]))
     }
 
+    /// Returns a range that holds all prices of some rows, and those of the rows beside them in the same parts.
+    ///
+    /// `None` for rows behind the last whole part.
+    #[inline]
+    #[must_use]
+    pub fn around(&self, rows: &Range<usize>) -> Option<MinMax> {
+        let parts = self.parts.get(rows.start / PART_ROWS..rows.end.div_ceil(PART_ROWS))?;
+        parts.iter().map(|part| part.range).reduce(wider)
+    }
+
     /// Returns the lowest and the highest close of some rows.
     #[must_use]
     pub fn closes(&self, rows: Range<usize>) -> MinMax {

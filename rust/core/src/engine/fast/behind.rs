@@ -1,0 +1,144 @@
+//! Pages of notes that are posted behind the run, by whichever thread is free.
+//!
+//! Metrics and ledger are lent for that time. One thread at a time has them, and takes the pages in their order.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::engine::fast::notes::{Carried, Page};
+use crate::engine::plan::Plan;
+
+/// Pages that may wait: beyond that no thread is free to post them.
+const MOST_PAGES: usize = 8;
+
+/// Metrics and ledger on loan, and the pages that nobody has posted to them.
+#[derive(Debug)]
+pub(crate) struct Behind<'a> {
+    plan: Arc<Plan>,
+    desk: Mutex<Desk<'a>>,
+    /// Told when a page is posted.
+    posted: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Desk<'a> {
+    pages: VecDeque<Page<'a>>,
+    /// Metrics and ledger, unless they are at home or a thread posts to them.
+    carried: Option<Box<Carried>>,
+}
+
+impl<'a> Behind<'a> {
+    /// Starts without a page.
+    pub fn new(plan: Arc<Plan>) -> Self {
+        Self { plan, desk: Mutex::default(), posted: Condvar::new() }
+    }
+
+    /// Takes metrics and ledger on loan.
+    pub fn lend(&self, carried: Carried) {
+        self.desk().carried = Some(Box::new(carried));
+    }
+
+    /// Adds a page; returns false if too many wait.
+    pub fn add(&self, page: Page<'a>) -> bool {
+        let pages = &mut self.desk().pages;
+        pages.push_back(page);
+        pages.len() <= MOST_PAGES
+    }
+
+    /// Returns true if a page waits and nobody is posting.
+    pub fn has_work(&self) -> bool {
+        let desk = self.desk();
+        desk.carried.is_some() && !desk.pages.is_empty()
+    }
+
+    /// Posts the next page; returns false if there is none, or if another thread is posting.
+    ///
+    /// # Panics
+    /// As the page does. Metrics and ledger come back even then, so that nobody waits for them.
+    pub fn post_next(&self) -> bool {
+        let mut desk = self.desk();
+        if desk.carried.is_none() {
+            return false;
+        }
+        let Some(page) = desk.pages.pop_front() else { return false };
+        let Some(mut carried) = desk.carried.take() else { return false };
+        // Others may add pages meanwhile.
+        drop(desk);
+        let posted = catch_unwind(AssertUnwindSafe(|| page.post(&self.plan, &mut carried)));
+        self.desk().carried = Some(carried);
+        self.posted.notify_all();
+        // The end of this thread's scope tells the caller.
+        if let Err(panic) = posted {
+            resume_unwind(panic);
+        }
+        true
+    }
+
+    /// Posts all pages and gives metrics and ledger back.
+    pub fn give_back(&self) -> Carried {
+        loop {
+            let mut desk = self.desk();
+            if desk.pages.is_empty()
+                && let Some(carried) = desk.carried.take()
+            {
+                return *carried;
+            }
+            drop(desk);
+            // Pages that nobody has begun need not wait for another thread.
+            if !self.post_next() {
+                self.wait();
+            }
+        }
+    }
+
+    /// Waits while another thread is posting.
+    fn wait(&self) {
+        let done = self.posted.wait_while(self.desk(), |desk| desk.carried.is_none());
+        drop(done.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk<'a>> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+
+    use super::Behind;
+    use crate::engine::fast::look::Looker;
+    use crate::engine::fast::notes::{Carried, Notes, Page};
+    use crate::engine::plan::Plan;
+    use crate::ledger::tables::Ledger;
+    use crate::ledger::writer::LedgerWriter;
+    use crate::market::bars::Bars;
+    use crate::market::columns::Columns;
+    use crate::market::rows::Rows;
+    use crate::metrics::accumulator::Accumulator;
+    use crate::metrics::calendar::Calendar;
+
+    /// A page with more decisions than rows is a fault of ours. It must end the call and not leave it waiting.
+    #[test]
+    fn a_page_that_cannot_be_posted_leaves_nobody_waiting() {
+        let rules = serde_json::from_value(ktrdr_testkit::rules_json(serde_json::json!({}))).expect("sound rules");
+        let plan = Arc::new(Plan::new(rules, 0, true));
+        let stamps = [0, 60_000_000_000];
+        let price = [100.0, 100.0];
+        let bars = Bars::new(&stamps, &price, &price, &price, &price);
+        let columns = Columns { bars, signals: &[0, 0], confidence: None };
+        let chained = Some(plan.filter);
+        let looker = Looker { columns, first_row: 0, first_simulated: 0, block_rows: 2, checks_prices: false, chained };
+        let look = Arc::new(looker.look(0).expect("sound columns"));
+        let rows = Rows { bars, first_bar: 0, previous: None, half_spread: 0.0 };
+        let behind = Behind::new(plan);
+        let metrics = Accumulator::new(1e5, Calendar::open_ended(252.0, 60_000_000_000), 0.0);
+        behind.lend(Carried { metrics, writer: LedgerWriter::new(Ledger::default()) });
+        let _ = behind.add(Page { notes: Notes::new(0, 2, 0, true), look, rows, range: 0..2, codes: vec![0; 3] });
+        let posted = thread::scope(|scope| scope.spawn(|| behind.post_next()).join());
+        assert!(posted.is_err());
+        behind.give_back();
+    }
+}
