@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::ledger::writer::LedgerWriter;
 use crate::market::rows::Rows;
 
-/// Rows for each round trip up to which another thread posts fills: with fewer trips it has little to post.
+/// Most rows for each round trip of a block whose fills another thread posts: with fewer trips it has little to post.
 const ROWS_OF_TRIP: usize = 64;
 
 /// The parts of a run that blocks change, and its terms.
@@ -50,6 +50,11 @@ pub(super) struct Blocks<'s, 'a> {
     lent: Option<usize>,
     /// False once the threads beside the run have not kept up with it: most likely they have no core.
     lends: bool,
+    /// True after a fill of this block that was not certain: in the next one there may be more, and each takes the ledger
+    /// back.
+    was_unsure: bool,
+    /// True while a position is open that may be liquidated: single bars see to it.
+    is_stuck: bool,
 }
 
 impl<'s, 'a> Blocks<'s, 'a> {
@@ -58,7 +63,7 @@ impl<'s, 'a> Blocks<'s, 'a> {
     /// # Errors
     /// As `Simulation::feed`.
     pub fn take(run: Parts<'s>, ahead: &'s Ahead<'a>, last: bool) -> Result<(), Error> {
-        let mut blocks = Self { run, ahead, last, lent: None, lends: true };
+        let mut blocks = Self { run, ahead, last, lent: None, lends: true, was_unsure: false, is_stuck: false };
         let outcome = blocks.take_all();
         // Before an error is returned: the rows until then are part of the ledger.
         blocks.fetch_books();
@@ -71,6 +76,7 @@ impl<'s, 'a> Blocks<'s, 'a> {
         for block in 0..blocks {
             let ends = self.last && block + 1 == blocks;
             let trips = self.run.state.next_trade_id;
+            self.was_unsure = false;
             let outcome = self.ahead.look(block).and_then(|look| self.take_block(&Arc::new(look), ends));
             if self.lent.is_none() {
                 self.run.writer.end_block();
@@ -89,6 +95,8 @@ impl<'s, 'a> Blocks<'s, 'a> {
         let is_dense = trips * ROWS_OF_TRIP >= self.run.block_rows;
         // The last block of a run needs them.
         if !self.lends
+            || self.was_unsure
+            || self.is_stuck
             || self.lent.is_some()
             || !is_dense
             || blocks_left < 2
@@ -103,7 +111,7 @@ impl<'s, 'a> Blocks<'s, 'a> {
         self.lent = Some(trips);
     }
 
-    /// Returns true if nothing but signals decides fills, and none of them is held back: notes say no more.
+    /// Returns true if nothing but signals decides fills, and none of them is held back: notes hold nothing else.
     fn can_note(&self) -> bool {
         self.run.skips && self.run.plan.follows_signals() && !self.run.plan.filter.separates()
     }
@@ -124,8 +132,7 @@ impl<'s, 'a> Blocks<'s, 'a> {
         let rows = Rows { bars, first_bar: *self.run.next_bar as i64, previous: self.run.state.previous, half_spread };
         *self.run.marks_digest = look.ranges.digest.after(*self.run.marks_digest);
         let mut index = rows.before(self.run.plan.first_bar);
-        let goes_on =
-            !ends && look.bits.is_some() && Trader::follows_signals(self.run.state) && self.ahead.has_helpers();
+        let goes_on = !ends && look.bits.is_some() && Trader::can_begin(self.run.state) && self.ahead.has_helpers();
         if self.lent.is_some() && !goes_on {
             self.fetch_books();
         }
@@ -166,8 +173,7 @@ impl<'s, 'a> Blocks<'s, 'a> {
         let mut codes = Vec::new();
         positions.decide(&block, first..row, &mut codes);
         self.lent = Some(notes.trips());
-        let range = first..row;
-        self.lends = self.ahead.hand_over(Page { notes, look: Arc::clone(look), rows: *rows, range, codes });
+        self.lends = self.ahead.hand_over(Page { notes, look: Arc::clone(look), rows: *rows, first, codes });
         if row < rows.len() || !self.lends {
             self.fetch_books();
             self.execute(&end, rows, row)?;
@@ -178,7 +184,8 @@ impl<'s, 'a> Blocks<'s, 'a> {
     /// Simulates rows and the fills between them that follow from signals alone; returns the number of rows.
     fn chain(&mut self, look: &Look<'_>, rows: &Rows<'_>, range: Range<usize>) -> Result<usize, Error> {
         let Some(bits) = look.bits.as_ref().filter(|_| !range.is_empty()) else { return Ok(0) };
-        if !Trader::follows_signals(self.run.state) {
+        self.is_stuck &= self.run.state.position.is_some();
+        if self.is_stuck || !Trader::can_begin(self.run.state) {
             return Ok(0);
         }
         let plan = Arc::clone(self.run.plan);
@@ -211,11 +218,15 @@ impl<'s, 'a> Blocks<'s, 'a> {
 
     /// Executes the order that a chain was not sure of: the definition of a fill decides.
     fn execute(&mut self, end: &End, rows: &Rows<'_>, row: usize) -> Result<(), Error> {
+        self.was_unsure |= !matches!(end, End::Rows);
+        self.is_stuck = matches!(end, End::Stuck);
         let End::Unsure(order) = end else { return Ok(()) };
         let Parts { plan, state, writer, .. } = &mut self.run;
         let at = At { bar: rows.first_bar + row as i64, time: rows.bars.timestamp[row] };
         let mut trading = Trading { plan, state, writer, at, last: false };
-        trading.execute_at_open(order, rows.bars.open[row], &rows.previous(row))
+        trading.execute_at_open(order, rows.bars.open[row], &rows.previous(row))?;
+        self.is_stuck = self.run.state.position.is_some();
+        Ok(())
     }
 
     /// Simulates quiet rows together; returns their number, 0 if the next row must be stepped.

@@ -89,7 +89,7 @@ impl<'a> Ahead<'a> {
                 // By then the thread that has taken this block has most likely finished it.
                 Some(later) => self.keep(later),
                 // No block is left to take now, and this one is not finished: most likely its thread has no core. At the end
-                // the run would wait for what that thread took next, so all of them stop.
+                // the run would wait for what that thread took next, so all of them stop, and post no more notes either.
                 None => {
                     self.end();
                     return self.looker.look(block);

@@ -24,7 +24,7 @@ pub(crate) struct Behind<'a> {
 #[derive(Debug, Default)]
 struct Desk<'a> {
     pages: VecDeque<Page<'a>>,
-    /// Metrics and ledger, unless they are at home or a thread posts to them.
+    /// Metrics and ledger, unless the run has them or a thread posts to them.
     carried: Option<Box<Carried>>,
 }
 
@@ -58,11 +58,11 @@ impl<'a> Behind<'a> {
     /// As the page does. Metrics and ledger come back even then, so that nobody waits for them.
     pub fn post_next(&self) -> bool {
         let mut desk = self.desk();
-        if desk.carried.is_none() {
+        if desk.pages.is_empty() {
             return false;
         }
-        let Some(page) = desk.pages.pop_front() else { return false };
         let Some(mut carried) = desk.carried.take() else { return false };
+        let page = desk.pages.pop_front().expect("a page waits");
         // Others may add pages meanwhile.
         drop(desk);
         let posted = catch_unwind(AssertUnwindSafe(|| page.post(&self.plan, &mut carried)));
@@ -136,7 +136,7 @@ mod tests {
         let behind = Behind::new(plan);
         let metrics = Accumulator::new(1e5, Calendar::open_ended(252.0, 60_000_000_000), 0.0);
         behind.lend(Carried { metrics, writer: LedgerWriter::new(Ledger::default()) });
-        let _ = behind.add(Page { notes: Notes::new(0, 2, 0, true), look, rows, range: 0..2, codes: vec![0; 3] });
+        let _ = behind.add(Page { notes: Notes::new(0, 2, 0, true), look, rows, first: 0, codes: vec![0; 3] });
         let posted = thread::scope(|scope| scope.spawn(|| behind.post_next()).join());
         assert!(posted.is_err());
         behind.give_back();

@@ -37,7 +37,7 @@ impl<'a> Trader<'a> {
     }
 
     /// Returns true if a chain can begin here: nothing but a signal ends the position or has placed the order.
-    pub fn follows_signals(state: &State) -> bool {
+    pub fn can_begin(state: &State) -> bool {
         let is_free = state.position.as_ref().is_none_or(|position| !position.has_price_levels());
         is_free && state.pending.as_ref().is_none_or(|order| order.confidence.is_some())
     }
@@ -54,6 +54,16 @@ pub(crate) enum End {
     Stuck,
 }
 
+/// The end of a position, as a chain finds it.
+enum Exit {
+    /// This order has ended it.
+    By(Order),
+    /// It ends behind the rows.
+    Later,
+    /// A fill of it is not certain, or it may be liquidated.
+    Unsure,
+}
+
 /// Rows of a chain with everything they change.
 pub(crate) struct Chain<'a, B> {
     /// Block that holds the rows.
@@ -64,7 +74,7 @@ pub(crate) struct Chain<'a, B> {
     pub books: &'a mut B,
     /// Position at the close of each row.
     pub positions: &'a mut Positions,
-    /// Next row. An order at its open has been executed.
+    /// Next row. Nothing of it is simulated but, after an order of these rows, the fill at its open.
     pub row: usize,
     /// Row behind the last.
     pub end: usize,
@@ -75,8 +85,9 @@ impl<B: Books> Chain<'_, B> {
     pub fn follow(&mut self) -> End {
         let mut order = if self.trader.position.is_some() {
             match self.leave() {
-                None => return End::Stuck,
-                Some(closing) => closing.filter(|order| order.reverses(self.block.plan.execution())),
+                Exit::Unsure => return End::Stuck,
+                Exit::Later => return End::Rows,
+                Exit::By(closing) => Some(closing).filter(|order| order.reverses(self.block.plan.execution())),
             }
         } else {
             self.trader.pending.take()
@@ -84,10 +95,10 @@ impl<B: Books> Chain<'_, B> {
         while self.row < self.end {
             while let Some(opening) = order {
                 order = match self.round_trip(&opening) {
-                    Some(closing) => Some(closing).filter(|order| order.reverses(self.block.plan.execution())),
-                    // Beyond the rows: the next block has to know the position.
-                    None if self.enter(&opening) => return End::Rows,
-                    None => {
+                    Exit::By(closing) => Some(closing).filter(|order| order.reverses(self.block.plan.execution())),
+                    // The next block has to know the position.
+                    Exit::Later if self.enter(&opening) => return End::Rows,
+                    _ => {
                         self.flat_to(self.row, self.trader.account.balance);
                         return End::Unsure(opening);
                     }
@@ -105,11 +116,11 @@ impl<B: Books> Chain<'_, B> {
         End::Rows
     }
 
-    /// Simulates a round trip that opens with an order at the next row; returns the order that closes it.
+    /// Simulates a round trip that opens with an order at the next row.
     ///
-    /// `None`, and nothing is changed, if the round trip does not end in these rows, or if its fills are not certain.
+    /// Nothing is changed if it does not end in these rows, or if its fills are not certain.
     #[inline(always)]
-    fn round_trip(&mut self, order: &Order) -> Option<Order> {
+    fn round_trip(&mut self, order: &Order) -> Exit {
         let rules = self.block.plan.execution();
         let entry_row = self.row;
         let direction = order.side();
@@ -117,26 +128,24 @@ impl<B: Books> Chain<'_, B> {
         let balance = self.trader.account.balance;
         let (entry, is_certain) = Leg::opening_at_once(rules, order, &self.block.quote(entry_row), balance);
         if !is_certain {
-            return None;
+            return Exit::Unsure;
         }
         // Nothing is booked before the exit is known: half a round trip would have to be taken back.
         let from = entry_row + self.block.held_back(Some(entry_at.time), entry_row..self.end);
-        let decided = self.block.bits.next_order(direction, from..self.end)?;
+        let decided = self.block.bits.next_order(direction, from..self.end).filter(|row| row + 1 < self.end);
+        let Some(decided) = decided else { return Exit::Later };
         let exit_row = decided + 1;
-        if exit_row == self.end {
-            return None;
-        }
         let exit_at = self.block.at(exit_row);
         let (exit, is_sold) = Leg::closing_at_once(rules, direction, entry.quantity, &self.block.quote(exit_row));
         if !is_sold {
-            return None;
+            return Exit::Unsure;
         }
         // A copy, which stays in registers from fill to fill.
         let mut account = *self.trader.account;
         entry.pay(rules, &mut account);
         let held = account;
         if !self.is_far_from_liquidation(entry.requirement(rules, balance), entry.net(), &held, entry_row..exit_row) {
-            return None;
+            return Exit::Unsure;
         }
         exit.pay(rules, &mut account);
         let gross_pnl = account.settle(exit.priced.rate);
@@ -153,12 +162,12 @@ impl<B: Books> Chain<'_, B> {
         *self.trader.account = account;
         *self.trader.last_fill_ns = Some(exit_at.time);
         self.row = exit_row;
-        Some(closing)
+        Exit::By(closing)
     }
 
-    /// Opens the position of an order at the next row, if it is certain and stays open to the end of the rows.
+    /// Opens a position that stays open to the end of the rows, by an order at the next row.
     ///
-    /// Returns false, and nothing is changed, otherwise.
+    /// Returns false, and nothing is changed, if the fill or its liquidation is not certain.
     fn enter(&mut self, order: &Order) -> bool {
         let rules = self.block.plan.execution();
         let row = self.row;
@@ -170,10 +179,6 @@ impl<B: Books> Chain<'_, B> {
         }
         let from = row + self.block.held_back(Some(at.time), row..self.end);
         let decided = self.block.bits.next_order(entry.side, from..self.end);
-        // It would end in these rows, so its round trip was not certain.
-        if decided.is_some_and(|decided| decided + 1 < self.end) {
-            return false;
-        }
         let mut account = *self.trader.account;
         entry.pay(rules, &mut account);
         let requirement = entry.requirement(rules, balance);
@@ -193,12 +198,12 @@ impl<B: Books> Chain<'_, B> {
         true
     }
 
-    /// Leaves the open position where signals end it, or holds it to the end of the rows; returns the order that ended it.
+    /// Leaves the open position where signals end it, or holds it to the end of the rows.
     ///
-    /// `None`, and nothing is changed, if that is not certain.
-    fn leave(&mut self) -> Option<Option<Order>> {
+    /// Nothing is changed if that is not certain.
+    fn leave(&mut self) -> Exit {
         let rules = self.block.plan.execution();
-        let position = self.trader.position.as_ref()?;
+        let Some(position) = &*self.trader.position else { return Exit::Unsure };
         let Position { direction, quantity, .. } = *position;
         let (exit_row, closing) = match *self.trader.pending {
             // The last row of the block before has placed it.
@@ -211,18 +216,21 @@ impl<B: Books> Chain<'_, B> {
         };
         let rows = self.row..exit_row;
         if !self.is_far_from_liquidation(position.requirement, position.net(), self.trader.account, rows) {
-            return None;
+            return Exit::Unsure;
         }
-        if exit_row == self.end {
-            self.hold_to(exit_row);
+        let Some(closing) = closing.filter(|_| exit_row < self.end) else {
+            self.hold_to(self.end);
             *self.trader.pending = closing.map(|order| self.kept(order));
-            return Some(None);
+            return Exit::Later;
+        };
+        let (exit, is_sold) = Leg::closing_at_once(rules, direction, quantity, &self.block.quote(exit_row));
+        if !is_sold {
+            return Exit::Unsure;
         }
-        let at = self.block.at(exit_row);
-        let exit = Leg::closing(rules, direction, quantity, &self.block.quote(exit_row), at.bar).ok()?;
         self.hold_to(exit_row);
+        let Some(mut position) = self.trader.position.take() else { return Exit::Unsure };
+        let at = self.block.at(exit_row);
         *self.trader.pending = None;
-        let mut position = self.trader.position.take()?;
         exit.pay(rules, self.trader.account);
         let gross_pnl = self.trader.account.settle(exit.priced.rate);
         *self.trader.last_fill_ns = Some(at.time);
@@ -230,11 +238,10 @@ impl<B: Books> Chain<'_, B> {
         let fill = exit.row(at, position.trade_id, Reason::Signal, &costs);
         // Of the bar of the exit the position has seen the open, and nothing else.
         position.note_price(self.block.rows.bars.open[exit_row]);
-        let confidence = closing.and_then(|order| order.confidence);
-        let trade = exit.trade(rules, &mut position, &fill, gross_pnl, confidence);
+        let trade = exit.trade(rules, &mut position, &fill, gross_pnl, closing.confidence);
         self.books.fill(&costs, fill);
         self.books.trade(trade);
-        Some(closing)
+        Exit::By(closing)
     }
 
     /// Adds rows without a position up to a row.

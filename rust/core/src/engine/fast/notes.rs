@@ -1,6 +1,5 @@
 //! Notes of what a chain has done in a block: its books can be written later, and by another thread.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use crate::engine::fast::books::{Books, Posting, RoundTrip};
@@ -145,8 +144,8 @@ pub(crate) struct Page<'a> {
     pub look: Arc<Look<'a>>,
     /// Rows of the block.
     pub rows: Rows<'a>,
-    /// Rows of the chain.
-    pub range: Range<usize>,
+    /// First row of the chain.
+    pub first: usize,
     /// Decisions on the rows of the chain.
     pub codes: Vec<u8>,
 }
@@ -154,13 +153,13 @@ pub(crate) struct Page<'a> {
 impl Page<'_> {
     /// Posts the notes to metrics and ledger.
     pub fn post(self, plan: &Plan, carried: &mut Carried) {
-        let Self { notes, look, rows, range, codes } = self;
+        let Self { notes, look, rows, first, codes } = self;
         let Some(bits) = &look.bits else { return };
         let block = Block { plan, rows, look: &look, bits };
         let Carried { metrics, writer } = carried;
         metrics.undefined(look.undefined);
         notes.post(&block, &mut Posting { metrics, writer });
-        writer.take_signals(&look.columns.rows(range.start, range.start + codes.len()));
+        writer.take_signals(&look.columns.rows(first, first + codes.len()));
         writer.ledger.decisions.code.extend_from_slice(&codes);
         writer.end_block();
     }
