@@ -14,6 +14,7 @@ use crate::engine::fast::hold;
 use crate::engine::fast::look::Block;
 use crate::engine::leg::Leg;
 use crate::engine::state::State;
+use crate::market::rows::Quote;
 use crate::metrics::accumulator::Accumulator;
 use crate::money::account::Account;
 use crate::money::position::Position;
@@ -126,10 +127,7 @@ impl<B: Books> Chain<'_, B> {
         let direction = order.side();
         let entry_at = self.block.at(entry_row);
         let balance = self.trader.account.balance;
-        let (entry, is_certain) = Leg::opening_at_once(rules, order, &self.block.quote(entry_row), balance);
-        if !is_certain {
-            return Exit::Unsure;
-        }
+        let Some(entry) = self.opening(order, entry_row, balance) else { return Exit::Unsure };
         // Nothing is booked before the exit is known: half a round trip would have to be taken back.
         let from = entry_row + self.block.held_back(Some(entry_at.time), entry_row..self.end);
         let decided = self.block.bits.next_order(direction, from..self.end).filter(|row| row + 1 < self.end);
@@ -173,10 +171,7 @@ impl<B: Books> Chain<'_, B> {
         let row = self.row;
         let at = self.block.at(row);
         let balance = self.trader.account.balance;
-        let (entry, is_certain) = Leg::opening_at_once(rules, order, &self.block.quote(row), balance);
-        if !is_certain {
-            return false;
-        }
+        let Some(entry) = self.opening(order, row, balance) else { return false };
         let from = row + self.block.held_back(Some(at.time), row..self.end);
         let decided = self.block.bits.next_order(entry.side, from..self.end);
         let mut account = *self.trader.account;
@@ -261,6 +256,27 @@ impl<B: Books> Chain<'_, B> {
         let (lowest, highest) = self.books.hold(&self.block, held);
         position.note_price(highest);
         position.note_price(lowest);
+    }
+
+    /// Returns the fill that an order opens a position with at the open of a row; `None` if it opens none.
+    #[inline(always)]
+    fn opening(&self, order: &Order, row: usize, balance: f64) -> Option<Leg> {
+        let rules = self.block.plan.execution();
+        let quote = self.block.quote(row);
+        let (entry, is_certain) = Leg::opening_at_once(rules, order, &quote, balance);
+        if is_certain {
+            return Some(entry);
+        }
+        // Most refused orders are for less than a lot, and no search would find more.
+        let is_lot = entry.quantity >= rules.instrument.lot_size;
+        is_lot.then(|| self.opening_by_search(order, &quote, row, balance))?
+    }
+
+    /// Searches for the count of lots that margin allows, where the first look at its equation does not find it.
+    #[cold]
+    fn opening_by_search(&self, order: &Order, quote: &Quote, row: usize, balance: f64) -> Option<Leg> {
+        let opening = Leg::opening(self.block.plan.execution(), order, quote, balance, self.block.at(row).bar);
+        opening.ok()?.ok().map(|(entry, _)| entry)
     }
 
     fn next_trade_id(&mut self) -> i64 {
