@@ -96,6 +96,9 @@ def test_frames_are_short_at_any_zoom(page: Page, report: Path) -> None:
     opened(page, report)
     page.run("document.querySelector('#chart').focus()")
     page.run(FRAME)
+    # The first press also compiles what all of them call.
+    page.press("n")
+    page.run(FRAME)
     took_s = []
     for key in ["n", "0"] + ["+"] * 12 + ["ArrowLeft", "ArrowRight"] * 3 + ["-"] * 12:
         before = page.main_thread_s()
