@@ -25,7 +25,7 @@ impl Simulation {
     ///
     /// With `checks_prices` the run checks prices as they come by, of which only the stamps were checked. Without
     /// `keeps_curve` it keeps no row per bar: no equity curve and no decisions, of which it counts each. So many
-    /// `threads` look at bars.
+    /// `threads` work on the run.
     #[new]
     #[pyo3(signature = (rules, symbol, timeframe_ns, initial_capital, warmup_bars, stamps, checks_prices=false, keeps_curve=true, threads=1))]
     fn new(

@@ -101,7 +101,7 @@ impl<'s, 'a> Blocks<'s, 'a> {
             || !is_dense
             || blocks_left < 2
             || !self.ahead.has_helpers()
-            || !self.can_note()
+            || !self.ahead.can_be_noted()
         {
             return;
         }
@@ -109,11 +109,6 @@ impl<'s, 'a> Blocks<'s, 'a> {
         let writer = self.run.writer.lend();
         self.ahead.behind.lend(Carried { metrics, writer });
         self.lent = Some(trips);
-    }
-
-    /// Returns true if nothing but signals decides fills, and none of them is held back: notes hold nothing else.
-    fn can_note(&self) -> bool {
-        self.run.skips && self.run.plan.follows_signals() && !self.run.plan.filter.separates()
     }
 
     /// Has all notes posted, and takes metrics and ledger back.

@@ -108,6 +108,11 @@ impl<'a> Ahead<'a> {
         self.blocks_ahead > 0 && !self.progress().ended
     }
 
+    /// Returns true if chains follow the signals, and no fill holds signals back: notes hold nothing else.
+    pub fn can_be_noted(&self) -> bool {
+        self.looker.chained.is_some_and(|filter| !filter.separates())
+    }
+
     /// Hands notes over to the other threads; returns false if they do not keep up with the run.
     pub fn hand_over(&self, page: Page<'a>) -> bool {
         let keeps_up = self.behind.add(page);
