@@ -25,6 +25,20 @@ def one_line(value: object) -> object:
     return shown if len(shown) <= _LONGEST_SHOWN else shown[: _LONGEST_SHOWN - 3] + "..."
 
 
+def repeated(names: Iterable[str]) -> str | None:
+    """Returns the first name that has occurred before; None where all differ.
+
+    >>> repeated(["open", "close", "open"])
+    'open'
+    """
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
+
+
 def dates_text(start: object, end: object) -> str:
     """Returns two dates of a request as lists print them; empty where both are open.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
@@ -13,6 +14,7 @@ from ktrdr.data.bars import BarSeries
 from ktrdr.data.units import NS_PER_UNIT, unit_of
 from ktrdr.errors import DataNonfinite, DataNoTimezone, DataParse, DataTimeUnit
 from ktrdr.simulation.inputs import check_opens
+from ktrdr.text import one_line, repeated
 from ktrdr.time import Timeframe
 
 OPTIONAL = ("volume", "half_spread", "conversion_rate")
@@ -56,14 +58,46 @@ class Feed(Protocol):
         """Ends the connection, if there is one."""
 
 
-def line_of(content: object, where: str) -> Line:
-    """Returns a decoded JSON value as a line: an object with a bar's values, or ``{"end": true}``.
+class _Twice(NamedTuple):
+    """Takes the place of an object that gives a name twice: the others of a message are read all the same."""
 
-    >>> line_of({"end": True}, "line 3").ends
+    name: str
+    values: tuple[object, ...]
+
+
+def decoded(text: str | bytes) -> object:
+    """Returns the value of JSON text for `line_of`; raises ``ValueError`` or ``RecursionError`` for other text."""
+    return json.loads(text, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, object]]) -> object:
+    inner = next((value for _, value in pairs if isinstance(value, _Twice)), None)
+    if inner is not None:
+        return inner
+    name = repeated(name for name, _ in pairs)
+    return dict(pairs) if name is None else _Twice(name, tuple(value for other, value in pairs if other == name))
+
+
+def line_of(content: object, where: str) -> Line:
+    """Returns a `decoded` value as a line: an object with a bar's values, or ``{"end": true}``.
+
+    >>> line_of(decoded('{"end": true}'), "line 3").ends
     True
-    >>> line_of([1, 2], "line 4").fault
+    >>> line_of(decoded("[1, 2]"), "line 4").fault
     'not a JSON object'
+    >>> line_of(decoded('{"close": 1, "close": 2}'), "line 5").fault
+    'close: two values of one name: found 1, 2, expected one; write each name once'
     """
+    if isinstance(content, _Twice):
+        found = one_line(", ".join(str(value) for value in content.values))
+        fault = DataParse(
+            "two values of one name",
+            field=str(one_line(content.name)),
+            found=found,
+            expected="one",
+            hint="write each name once",
+        )
+        return Line(None, where, str(fault))
     if not isinstance(content, dict):
         return Line(None, where, "not a JSON object")
     return Line(None, where, ends=True) if content.get("end") is True else Line(content, where)

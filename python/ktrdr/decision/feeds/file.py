@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import time
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from typing import BinaryIO
 
 from ktrdr.data.audit import PRICES
 from ktrdr.data.headings import require_distinct
-from ktrdr.decision.feeds.base import Line, line_of
+from ktrdr.decision.feeds.base import Line, decoded, line_of
 from ktrdr.errors import DataParse
 
 _CHUNK_BYTES = 1 << 18
@@ -137,7 +136,7 @@ class FileFeed:
                 return None
         if self._json:
             try:
-                return line_of(json.loads(text), where)
+                return line_of(decoded(text), where)
             except (ValueError, RecursionError):
                 return Line(None, where, "not JSON")
         assert self._names is not None

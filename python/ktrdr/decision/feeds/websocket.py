@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from ktrdr.decision.feeds.base import Line, line_of
+from ktrdr.decision.feeds.base import Line, decoded, line_of
 from ktrdr.time import Timeframe, iso
 
 _FIRST_WAIT_S = 0.2
@@ -121,7 +121,7 @@ class SocketFeed:
 
 def _lines_of(message: str | bytes, where: str) -> list[Line]:
     try:
-        content = json.loads(message)
+        content = decoded(message)
     except (ValueError, RecursionError):
         return [Line(None, where, "not JSON")]
     return [line_of(one, where) for one in content] if isinstance(content, list) else [line_of(content, where)]

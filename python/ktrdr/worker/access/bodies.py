@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ktrdr.errors import BodyTooLarge, JsonInvalid, RequestError
-from ktrdr.text import one_line
+from ktrdr.text import one_line, repeated
 from ktrdr.worker.errors import error_response
 
 MAX_BYTES = 1 << 20
@@ -185,9 +185,6 @@ def _whole(text: str) -> int:
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(pairs) > MAX_KEYS:  # each unknown one would be looked up among the known ones
         raise JsonInvalid("too many keys", found=len(pairs), expected=f"at most {MAX_KEYS} in one object")
-    values: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in values:
-            raise JsonInvalid("a key is given twice", found=name[:80])
-        values[name] = value
-    return values
+    if (twice := repeated(name for name, _ in pairs)) is not None:
+        raise JsonInvalid("a key is given twice", found=twice[:80])
+    return dict(pairs)

@@ -46,6 +46,20 @@ def test_json_lines(path: Path) -> None:
     ]
 
 
+def test_a_json_line_that_gives_a_name_twice_is_refused_and_the_others_are_read(path: Path) -> None:
+    twice = ('{"timestamp": 1, "close": 1, "close": 2}', '{"x": {"a": 1, "a": 2}}', '{"end": true, "end": false}')
+    append(path, "\n".join((*twice, '{"timestamp": 2, "close": 1}')) + "\n")
+    *refused, read = FileFeed(path).take(0)
+    assert read == Line({"timestamp": 2, "close": 1}, "line 4")
+    assert [(line.values, line.ends, line.where) for line in refused] == [(None, False, f"line {n}") for n in (1, 2, 3)]
+    advice = "expected one; write each name once"
+    assert [line.fault for line in refused] == [
+        f"close: two values of one name: found 1, 2, {advice}",
+        f"a: two values of one name: found 1, 2, {advice}",
+        f"end: two values of one name: found True, False, {advice}",
+    ]
+
+
 def test_damaged_lines_of_a_table(path: Path) -> None:
     append(path, HEAD.encode() + b"1,2\n\xff\n" + b"x" * 70_000)
     faults = [line.fault for line in FileFeed(path).take(0)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ktrdr._types import Json, JsonObject
 from ktrdr.research.designer.base import Usage
+from ktrdr.text import repeated
 
 MOST_CHARACTERS = 60_000
 """Characters of an answer that is read; a longer one is a fault."""
@@ -62,6 +63,8 @@ def content_of(text: str) -> Content:
     {'name': 'x'}
     >>> content_of("I cannot").fault
     'the answer holds no JSON object'
+    >>> content_of('{"name": "x", "name": "y"}').fault
+    "the answer gives 'name' twice in one object: give it once"
     """
     if len(text) > MOST_CHARACTERS:
         return Content(None, fault=f"the answer is longer than {MOST_CHARACTERS:,} characters")
@@ -70,7 +73,9 @@ def content_of(text: str) -> Content:
     if first < 0 or last < first:
         return Content(None, fault="the answer holds no JSON object")
     try:
-        found = json.loads(text[first : last + 1])
+        found = json.loads(text[first : last + 1], object_pairs_hook=_object)
+    except _TwiceError as error:
+        return Content(None, fault=f"the answer gives {harmless(str(error), 80)} twice in one object: give it once")
     except (ValueError, RecursionError) as error:
         what = "nested too deeply" if isinstance(error, RecursionError) else harmless(str(error), 200)
         return Content(None, fault=f"the answer is not JSON: {what}")
@@ -79,6 +84,16 @@ def content_of(text: str) -> Content:
         return Content(None, fault="strategy: not a mapping")
     sentences = found.get("explanation") if inner is not found else None
     return Content(inner, _sentences(sentences))
+
+
+class _TwiceError(ValueError):
+    """A name that one object of an answer gives twice: the last value would be taken without a word."""
+
+
+def _object(pairs: list[tuple[str, Json]]) -> JsonObject:
+    if (name := repeated(name for name, _ in pairs)) is not None:
+        raise _TwiceError(repr(name))
+    return dict(pairs)
 
 
 def harmless(text: str, most: int = _MOST_OF_A_SENTENCE) -> str:
