@@ -33,11 +33,15 @@ class StoredModel:
         return bundle_id(self.path)
 
     @property
+    def use(self) -> str:
+        """Returns words that mark a net of a walk-forward's fold, which no run takes by itself; empty for others."""
+        return "of a fold" if self.metadata.of_fold else ""
+
+    @property
     def described(self) -> str:
-        """Returns id, symbols and provenance, for lists and messages."""
+        """Returns id, symbols, provenance and use, for lists and messages."""
         kind = {True: "synthetic", False: "real", None: "of unknown origin"}[self.metadata.synthetic]
-        fold = ", of a fold" if self.metadata.of_fold else ""
-        return f"{self.id} ({', '.join(self.metadata.symbols)}, {kind}{fold})"
+        return f"{self.id} ({', '.join([', '.join(self.metadata.symbols), kind, *filter(None, [self.use])])})"
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ _PAGE = 500
 def list_models() -> CommandResult:
     """List the trained models. No run takes a net of a walk-forward's fold unless --model names it."""
     storage = ModelStorage(Repository().models_dir)
-    stored = [model_row(model) for model in storage.models()]
+    found = storage.models()
+    stored = [model_row(model) for model in found]
     damaged = {id_: str(error) for id_, error in storage.damaged().items()}
     rows = [
         (
@@ -37,14 +38,14 @@ def list_models() -> CommandResult:
             ", ".join(one["timeframes"]),
             one["span"],
             one["bars"],
-            "of a fold" if one["of_fold"] else "",
+            use,
         )
-        for one in stored
+        for one, use in zip(stored, (model.use for model in found), strict=True)
     ]
     table = Table(("model", "net", "symbols", "timeframes", "trained on", "bars", "use"), rows)
-    found = [table] if rows else [] if damaged else ["no models yet: `ktrdr train` makes one"]
+    shown = [table] if rows else [] if damaged else ["no models yet: `ktrdr train` makes one"]
     faults = [f"damaged: {fault}; `ktrdr models delete {id_}` removes it" for id_, fault in damaged.items()]
-    return CommandResult({"models": stored, "damaged": damaged}, [*found, *faults])
+    return CommandResult({"models": stored, "damaged": damaged}, [*shown, *faults])
 
 
 def show(model: str, /) -> CommandResult:

@@ -17,7 +17,7 @@ router = router_of_pages(f"{PAGES}/models")
 @router.get("")
 def models() -> HTMLResponse:
     """Returns the list of all models."""
-    return page("models.html", models=[model_row(stored) for stored in _storage().models()])
+    return page("models.html", models=[(model_row(stored), stored.use) for stored in _storage().models()])
 
 
 @router.get("/{strategy}/{version}")

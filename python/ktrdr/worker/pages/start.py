@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,18 +59,19 @@ def fork(parts: Parts, operation_id: OperationId) -> HTMLResponse:
     return page("fork.html", view=view, fields=fields_of(ForkBody, _choices()))
 
 
-def _choices() -> dict[str, Sequence[str]]:
-    """Returns what is here to choose from, by the name of a field."""
+def _choices() -> dict[str, dict[str, str]]:
+    """Returns what is here to choose from, by the name of a field: values, each with words that mark it."""
     repository = Repository()
     stored = repository.names()
     symbols = sorted({symbol for symbol, _ in stored})
     frames = {frame for _, frame in stored}
-    return {
+    values = {
         "strategy_name": [one.name for one in list_strategies()],
         "symbol": symbols,
         "symbols": symbols,
         "timeframe": [frame.value for frame in Timeframe if frame in frames],
-        "model_id": [stored.id for stored in ModelStorage(repository.models_dir).models()],
         "model": [GRAMMAR, *MODELS],
         "device": ["auto", "cpu", "cuda", "mps"],
     }
+    models = {stored.id: stored.use for stored in ModelStorage(repository.models_dir).models()}
+    return {**{name: dict.fromkeys(found, "") for name, found in values.items()}, "model_id": models}

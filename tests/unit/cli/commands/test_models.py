@@ -19,6 +19,7 @@ from ktrdr.operations.store.store import Store
 from ktrdr.time import Span, Timeframe
 from ktrdr.training.shown_model import model_sections
 from ktrdr.worker.pages import models as pages
+from ktrdr.worker.pages.start import start
 from support.inputs import worlds
 
 MODEL = "walker_mlp/1h_v1"
@@ -99,6 +100,8 @@ def test_the_net_of_a_fold_is_marked(ktrdr: Callable, model: Path, folder: Path,
     listed = bytes(pages.models().body).decode()
     assert [listed.count("of a fold"), listed.count("<td></td>")] == [1, 1]
     assert "no run takes it unless --model names it" in bytes(pages.model("walker_mlp", "1h_v2").body).decode()
+    form = bytes(start("backtest").body).decode()
+    assert f'<option value="{MODEL}"></option><option value="{of_fold}">of a fold</option>' in form
     for name, marked in ((MODEL, False), (of_fold, True)):
         file = tmp_path / "page.html"
         ktrdr(f"models report {name} -o {file}")

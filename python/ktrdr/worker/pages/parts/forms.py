@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel
@@ -44,7 +44,7 @@ class Field:
         preset: the value by default, as text.
         description: a line below it.
         example: a value to show in an empty field.
-        choices: values to suggest.
+        choices: values to suggest, each with words to show beside it.
         sections: keys of the body that lines of rules may begin with.
         longest: most characters; None without a limit.
         is_first: False for a field that is folded away.
@@ -57,25 +57,25 @@ class Field:
     preset: str = ""
     description: str = ""
     example: str = ""
-    choices: Sequence[str] = ()
+    choices: Mapping[str, str] = field(default_factory=dict)
     sections: Sequence[str] = ()
     longest: int | None = None
     is_first: bool = True
 
 
-def fields_of(body: type[BaseModel], choices: Mapping[str, Sequence[str]]) -> list[Field]:
+def fields_of(body: type[BaseModel], choices: Mapping[str, Mapping[str, str]]) -> list[Field]:
     """Returns the fields of a form for a body, those that a person looks for first.
 
     Args:
         body: model of the request.
-        choices: values to suggest, by the name of a field.
+        choices: values to suggest with words beside each, by the name of a field.
     """
     schema = body.model_json_schema()
     asked = {name: _merged(facts) for name, facts in schema["properties"].items() if name not in _UNASKED}
     needed = schema.get("required", ())
     sections = [name for name, facts in asked.items() if facts["type"] == "object"]
     plain = [name for name in (*_FIRST, *asked) if name in asked and name not in sections]
-    found = [_field(name, asked[name], name in needed, choices.get(name, ())) for name in dict.fromkeys(plain)]
+    found = [_field(name, asked[name], name in needed, choices.get(name, {})) for name in dict.fromkeys(plain)]
     return [*found, *_rules(sections)]
 
 
@@ -85,7 +85,7 @@ def _merged(facts: Json) -> dict[str, Any]:
     return {**facts, **known}
 
 
-def _field(name: str, facts: Json, required: bool, choices: Sequence[str]) -> Field:
+def _field(name: str, facts: Json, required: bool, choices: Mapping[str, str]) -> Field:
     default = facts.get("default")
     example = next(iter(facts.get("examples", ())), "")
     return Field(
