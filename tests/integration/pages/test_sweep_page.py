@@ -46,7 +46,7 @@ def shown(page: Page) -> list[str]:
 def choose(page: Page, name: str, value: str) -> None:
     page.run(
         f"(() => {{ const choice = document.querySelector('.chooser select[name={name}]'); choice.value = '{value}';"
-        " choice.dispatchEvent(new Event('change')); })()"
+        " choice.dispatchEvent(new Event('change', {bubbles: true})); })()"
     )
 
 

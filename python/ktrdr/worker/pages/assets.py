@@ -22,11 +22,12 @@ def asset(name: str) -> str:
 @router.get("/dashboard.js")
 async def script() -> Response:
     """Returns the script of every page."""
-    return Response(asset("dashboard.js"), media_type="text/javascript")
+    # A heat map is chosen as in the report of its sweep.
+    return Response(asset("dashboard.js") + of_reports("heat_map.js"), media_type="text/javascript")
 
 
 @router.get("/dashboard.css")
 async def style() -> Response:
     """Returns the style sheet of every page."""
-    # A heat map looks as in the report of its sweep.
+    # A heat map looks as there, too.
     return Response(asset("dashboard.css") + of_reports("heat_map.css"), media_type="text/css")

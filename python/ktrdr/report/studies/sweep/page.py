@@ -57,7 +57,7 @@ def sweep_report(result: SweepRun | SweepResult, data_dir: Path | None = None, *
         *_metrics(sweep),
         StudyPart("Manifest", flat(_manifest(result, axes))),
     ]
-    script = "\n".join((asset("sort.js"), asset("study.js")))
+    script = "\n".join((asset("sort.js"), asset("heat_map.js"), asset("study.js")))
     return study_page(title, subtitle, _warnings(sweep), parts, script=script)
 
 

@@ -287,18 +287,4 @@ function addRules(body, text, sections) {
   return "";
 }
 
-/* ---- the heat map that a reader chooses ---- */
-
-function choose(chooser) {
-  const choices = [...chooser.querySelectorAll("select")];
-  for (const map of chooser.parentElement.querySelectorAll(".map")) {
-    map.classList.toggle("chosen", choices.every(({ name, value }) => map.dataset[name] === value));
-  }
-}
-
-document.addEventListener("change", (event) => {
-  const chooser = event.target.closest(".chooser");
-  if (chooser) choose(chooser);
-});
-
 const followers = [...document.querySelectorAll("[data-live]")].map((area) => new Follower(area));

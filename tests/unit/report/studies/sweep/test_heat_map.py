@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import re
 
+import numpy as np
 import polars as pl
 import pytest
 
+import ktrdr
 from ktrdr.analysis.sweep.grid import axes_of
 from ktrdr.report.page import asset
 from ktrdr.report.studies.study import study_page
 from ktrdr.report.studies.sweep import heat_map
 from ktrdr.report.studies.sweep.heat_map import HeatMap, Shades, heat_maps
-from ktrdr.worker.pages.assets import style
+from ktrdr.report.studies.sweep.page import sweep_report
+from ktrdr.worker.pages.assets import script, style
+from support.inputs import worlds
 
 
 def maps(rows: dict[str, list[object]], **metrics: list[float | None]) -> list[HeatMap]:
@@ -91,3 +95,12 @@ def test_a_map_has_one_style_in_reports_and_on_the_pages_of_a_worker() -> None:
     for sheet in (study_page("a_title", "words", [], []), served):
         assert sheet.count(own) == 1
         assert re.findall(r"\.(?:cells|dense|legend-line)\b", sheet.replace(own, "")) == []
+
+
+def test_a_map_is_chosen_by_one_script_in_reports_and_on_the_pages_of_a_worker() -> None:
+    own = asset("heat_map.js")
+    grid = {"decisions.confidence_threshold": [0.1, 0.3], "execution.commission.rate": [0.0, 0.001]}
+    report = sweep_report(ktrdr.sweep(worlds.frame(50), np.zeros(50, np.int8), np.zeros(50), grid=grid))
+    for text in (report, bytes(asyncio.run(script()).body).decode()):
+        assert text.count(own) == 1
+        assert re.findall(r'toggle\("chosen"|"change"', text.replace(own, "")) == []
