@@ -171,14 +171,23 @@ def field_of(name: str) -> str | None:
     return _FIELD_OF.get(plain(name))
 
 
+def without_unit(name: str) -> str:
+    """Returns the plain name of a heading without its unit or zone in brackets.
+
+    >>> without_unit("Close Time (UTC)")
+    'close_time'
+    """
+    return plain(re.sub(r"\s*[(\[].*$", "", name))
+
+
 def marks_open(name: str) -> bool:
     """Returns True for the heading of a column that holds the opens of bars by its name."""
-    return plain(name) in (*_OPENS, *_BEGINS)
+    return without_unit(name) in (*_OPENS, *_BEGINS)
 
 
 def marks_close(name: str) -> bool:
     """Returns True for the heading of a column that holds the closes of bars."""
-    return plain(name) in _CLOSES
+    return without_unit(name) in _CLOSES
 
 
 def require_distinct(names: Iterable[str], where: str = "") -> None:

@@ -20,7 +20,7 @@ from itertools import pairwise
 import polars as pl
 
 from ktrdr.data.audit import PRICES
-from ktrdr.data.headings import NAMES, STAMPS, plain, twins
+from ktrdr.data.headings import NAMES, STAMPS, plain, twins, without_unit
 from ktrdr.errors import ArgumentInvalid, DataParse
 
 EXTRAS = ("half_spread", "conversion_rate")
@@ -79,7 +79,7 @@ def _without_unit(names: Iterable[str]) -> dict[str, str]:
     """Returns headings by their name without a unit in brackets, where no other heading has that name."""
     by_name: dict[str, list[str]] = {}
     for name in names:
-        by_name.setdefault(plain(re.sub(r"\s*[(\[].*$", "", name)), []).append(name)
+        by_name.setdefault(without_unit(name), []).append(name)
     return {name: same[0] for name, same in by_name.items() if len(same) == 1}
 
 

@@ -232,15 +232,15 @@ def _dropped(one: Violation) -> Change:
 def _with_closes(table: Table, options: ImportOptions) -> Table:
     """Returns the table with its closes as stamps: the column that is named so, or the stamps it has.
 
-    Raises ``DataTimeframe`` where those are opens, by their name or by another column that holds the closes.
+    Raises ``DataTimeframe`` where those are opens, by their name or by another column that holds the closes,
+    ``DataParse`` where several columns are named as closes.
     """
     name = table.fields.get("timestamp")
-    if name is None or marks_close(name) or "timestamp" in (options.get("mapping") or {}):
+    if name is None or "timestamp" in (options.get("mapping") or {}):
         return table
-    named = [other for other in table.frame.columns if marks_close(other)]
-    require_alone(named, "timestamp", table.file)
-    if named:
-        return changed(table, fields={**table.fields, "timestamp": named[0]})
+    require_alone(table.closes, "timestamp", table.file)
+    if table.closes:
+        return changed(table, fields={**table.fields, "timestamp": table.closes[0]})
     if (other := _end_of_bars(table, name)) is None and not marks_open(name):
         return table
     hint = "leave --stamps out" if other is None else f"leave --stamps out, or say --map timestamp={other}"

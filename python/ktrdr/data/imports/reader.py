@@ -21,6 +21,7 @@ from ktrdr.data.headings import (
     Heading,
     choose,
     headings,
+    marks_close,
     names_instruments,
     names_lengths,
     of_instrument,
@@ -56,12 +57,16 @@ _PLAIN_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?|")
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A file's columns under their own names, the fields of bars among them, and the place of each row."""
+    """A file's columns under their own names, the fields of bars among them, and the place of each row.
+
+    ``volumes`` and ``closes`` are the columns that may be the volume, and those named as closes of bars.
+    """
 
     file: str
     frame: pl.DataFrame
     fields: Mapping[str, str]
     volumes: tuple[str, ...] = ()
+    closes: tuple[str, ...] = ()
     first_line: int | None = None
     rows: Stamps | None = None
     lines: Stamps | None = None
@@ -212,10 +217,11 @@ def _distinct(given: Sequence[str], places: Sequence[int] | None = None) -> tupl
 
 def _recognised(
     frame: pl.DataFrame, mapping: Mapping[str, str], file: str, again: Mapping[str, str]
-) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Returns the columns of the fields of bars, and those that may be the volume."""
+) -> tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]:
+    """Returns the columns of the fields of bars, those that may be the volume, and those named as closes of bars."""
     fields = choose_columns(frame, mapping, file, again)
-    return fields, tuple(volumes(frame, fields, mapping, file, again))
+    closes = (name for name in frame.columns if marks_close(again.get(name, name)))
+    return fields, tuple(volumes(frame, fields, mapping, file, again)), tuple(closes)
 
 
 def _renamed(name: str | None, wanted: str) -> tuple[str, ...]:
@@ -282,7 +288,7 @@ def _read_text(path: Path, mapping: Mapping[str, str], wanted: str, skip_lines: 
         schema={names[at]: pl.String for at in kept},
     )
     sample = _with_date(sample, path.name, again)
-    fields, rivals = _recognised(sample, mapping, path.name, again)
+    fields, rivals, closes = _recognised(sample, mapping, path.name, again)
     numeric = () if as_text else _plain_columns(sample, fields, rivals)
     kinds = {name: pl.Float64 if name in numeric else pl.String for name in names}
     try:
@@ -293,7 +299,7 @@ def _read_text(path: Path, mapping: Mapping[str, str], wanted: str, skip_lines: 
     frame, lines, remarks = _without_remarks(frame, lines, next(fields[name] for name in STAMPS if name in fields))
     if frame.is_empty():
         raise DataEmpty("the file has no rows", where=path.name)
-    return Table(path.name, frame, fields, rivals, layout.skip + 1, None, lines, (*notes, *remarks))
+    return Table(path.name, frame, fields, rivals, closes, layout.skip + 1, None, lines, (*notes, *remarks))
 
 
 def _with_date(frame: pl.DataFrame, file: str, again: Mapping[str, str]) -> pl.DataFrame:

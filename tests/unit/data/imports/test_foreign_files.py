@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import permutations
@@ -747,6 +748,31 @@ def test_parts_of_a_date_and_closes_of_one_name_are_asked_about(bring: Callable[
     ends = days(lambda date, bar: f"{date},{date},{date},{ohlc(bar)}")
     with pytest.raises(DataParse, match=r"found close_time, Close_Time.*--map timestamp=Close_Time"):
         bring("open_time,close_time,Close_Time,open,high,low,close\n" + ends, stamps="close")
+
+
+@pytest.mark.parametrize("first", ["open_time", "note", "timestamp"])
+@pytest.mark.parametrize(
+    "pair", ["close_time,close_time", "closetime,close_time", "Close Time (UTC),close_time", "Close_Time,close_time"]
+)
+def test_two_columns_named_as_closes_are_asked_about(bring: Callable[..., ImportReport], first: str, pair: str) -> None:
+    text = f"{first},{pair},open,high,low,close\n" + days(lambda date, bar: f"{date},{date},2020-01-01,{ohlc(bar)}")
+    one = pair.partition(",")[0]
+    other = "column_3" if pair == "close_time,close_time" else "close_time"
+    with pytest.raises(DataParse, match=re.escape(f"found {one}, {other}, expected one; say which: --map timestamp=")):
+        bring(text, stamps="close")
+    assert matrix(bring(text, stamps="close", mapping={"timestamp": one})) == BARS
+
+
+def test_a_column_of_closes_is_known_beside_its_zone(bring: Callable[..., ImportReport]) -> None:
+    hours = "".join(f"2024-01-08T0{at}:00:00Z,{ohlc(bar)},2024-01-08T0{at + 1}:00:00Z\n" for at, bar in enumerate(BARS))
+    both = "timestamp,open,high,low,close,Close Time (UTC)\n" + hours
+    report = bring(both, timeframe="1h", stamps="close")
+    assert [int(stamp) // 10**9 for stamp in report.series.timestamp] == [1_704_672_000 + 3_600 * at for at in range(3)]
+    with pytest.raises(DataTimeframe, match="the stamps are closes of bars; say --stamps close"):
+        bring(both.replace("timestamp", "note"), timeframe="1h", symbol="B")
+    with pytest.raises(DataTimeframe, match="the stamps are opens of bars"):
+        opens = both.replace("timestamp", "Open time (UTC)").replace("Close Time (UTC)", "note")
+        bring(opens, timeframe="1h", symbol="B", stamps="close")
 
 
 def test_a_file_of_factors_with_two_columns_of_one_name_is_refused(
