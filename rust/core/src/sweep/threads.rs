@@ -1,6 +1,7 @@
 //! Many scenarios on all cores, those of one threshold together.
 
 use std::cmp::Ordering;
+use std::slice::Chunks;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
@@ -35,11 +36,11 @@ impl Market<'_> {
         // No rule is NaN: JSON has none.
         order.sort_by(|&one, &other| routes[one].partial_cmp(&routes[other]).unwrap_or(Ordering::Equal));
         let same_routes = order.chunk_by(|&one, &other| routes[one] == routes[other]);
-        let turns: Vec<&[usize]> = same_routes.flat_map(|route| route.chunks(TAKEN_AT_ONCE)).collect();
-        let next = AtomicUsize::new(0);
+        let turns: Vec<Turns<'_>> = same_routes.map(|route| Turns::of(routes[route[0]], route)).collect();
+        let begun = AtomicUsize::new(0);
         let mut found = SweepTable::of(plans.len());
         let rows: Vec<Mutex<Row<'_>>> = found.rows().map(Mutex::new).collect();
-        let work = || self.take_turns(&plans, &routes, &turns, &next, &rows);
+        let work = || self.take_turns(&plans, &turns, &begun, &rows);
         thread::scope(|scope| {
             // A system that gives no more threads is no reason to stop: those that run take all turns.
             let spawned = (1..threads.min(plans.len())).map(|_| thread::Builder::new().spawn_scoped(scope, work));
@@ -54,25 +55,43 @@ impl Market<'_> {
     }
 
     /// Runs a few scenarios after the other until none is left, and writes their rows.
-    fn take_turns(
-        &self,
-        plans: &[Plan],
-        routes: &[Route],
-        turns: &[&[usize]],
-        next: &AtomicUsize,
-        rows: &[Mutex<Row<'_>>],
-    ) {
+    fn take_turns(&self, plans: &[Plan], turns: &[Turns<'_>], begun: &AtomicUsize, rows: &[Mutex<Row<'_>>]) {
         let mut path = Path::default();
         let mut scratch = Scratch::default();
-        while let Some(turn) = turns.get(next.fetch_add(1, Relaxed)) {
-            path.take(self, routes[turn[0]], &plans[turn[0]]);
-            let plans: Vec<&Plan> = turn.iter().map(|&at| &plans[at]).collect();
-            let found = group::together(self, &path.candidates, &path.trips, &plans, &mut scratch);
-            turn.iter().zip(found).for_each(|(&at, outcome)| {
-                // Nobody else asks for this row.
-                rows[at].lock().unwrap_or_else(PoisonError::into_inner).write(outcome);
-            });
+        let mut take_all = |route: &Turns<'_>| {
+            while let Some(turn) = route.take() {
+                path.take(self, route.route, &plans[turn[0]]);
+                let plans: Vec<&Plan> = turn.iter().map(|&at| &plans[at]).collect();
+                let found = group::together(self, &path.candidates, &path.trips, &plans, &mut scratch);
+                turn.iter().zip(found).for_each(|(&at, outcome)| {
+                    // Nobody else asks for this row.
+                    rows[at].lock().unwrap_or_else(PoisonError::into_inner).write(outcome);
+                });
+            }
+        };
+        // A route that nobody has begun comes first: each thread that takes a turn of it has to find its round trips.
+        while let Some(route) = turns.get(begun.fetch_add(1, Relaxed)) {
+            take_all(route);
         }
+        turns.iter().for_each(take_all);
+    }
+}
+
+/// The scenarios of one route, of which threads take a few at a time.
+struct Turns<'a> {
+    route: Route,
+    turns: Chunks<'a, usize>,
+    next: AtomicUsize,
+}
+
+impl<'a> Turns<'a> {
+    fn of(route: Route, scenarios: &'a [usize]) -> Self {
+        Self { route, turns: scenarios.chunks(TAKEN_AT_ONCE), next: AtomicUsize::new(0) }
+    }
+
+    /// Returns scenarios that nobody has taken, until there are none.
+    fn take(&self) -> Option<&'a [usize]> {
+        self.turns.clone().nth(self.next.fetch_add(1, Relaxed))
     }
 }
 
