@@ -141,7 +141,7 @@ impl Accumulator {
         self.count_bars(&stamps[rows.clone()], rows.len());
         self.equity = curve.equity(rows.end - 1);
         self.drawdown.mark_curve(rows.clone(), curve);
-        self.returns.mark_known(periods, rows.clone(), stamps[rows.start], |row| curve.equity(row));
+        self.returns.mark_known(periods, rows, |row| curve.equity(row));
     }
 
     /// Adds rows without a position, of a run of known length: one and the same equity.
@@ -152,7 +152,7 @@ impl Accumulator {
         self.count_bars(&stamps[rows.clone()], 0);
         self.equity = equity;
         self.drawdown.mark_flat(rows.start as i64, rows.len(), equity);
-        self.returns.mark_known(periods, rows.clone(), stamps[rows.start], |_| equity);
+        self.returns.mark_known(periods, rows, |_| equity);
     }
 
     fn mark_returns(&mut self, stamps: &[i64], equity: impl Fn(usize) -> f64) {

@@ -83,6 +83,14 @@ impl MaxDrawdown {
 }
 
 impl<N: Number> MaxDrawdown<N> {
+    /// Adds the next value of each curve, with the bits of `mark` and without its branches.
+    #[inline(always)]
+    pub(crate) fn mark_each(&mut self, value: N) {
+        // From a peak that is reached nothing falls: such a depth is 0 or less.
+        self.reach(Fall::to(value, self.peak));
+        self.peak = N::pick(value.is_at_least(self.peak), value, self.peak);
+    }
+
     /// Returns true if a value below the peak is certainly no new largest fall.
     #[inline(always)]
     fn is_far_above_worst(&self, value: N) -> N::Is {

@@ -3,11 +3,14 @@
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+use wide::f64x8;
 
-use crate::metrics::calendar::{Calendar, Periods};
+use crate::lanes::LANES;
+use crate::metrics::calendar::{Calendar, PeriodEnd, Periods};
 use crate::metrics::drawdown::MaxDrawdown;
 use crate::metrics::sums::{Moments, Sum, is_zero_deviation};
 use crate::metrics::undefined::{Metric, Undefined};
+use crate::number::{InLanes, Number, Truth};
 use crate::time::rows_before;
 
 /// Blocks of a run, for statistics without a curve.
@@ -18,37 +21,149 @@ const FEWEST_RETURNS: u64 = 10;
 
 /// Number, sum and sum of squares of the returns of one block.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Block {
+pub struct Block<N = f64> {
     /// Number of returns in the block.
     pub count: u64,
     /// Sum of the returns.
-    pub sum: f64,
+    pub sum: N,
     /// Sum of their squares.
-    pub sum_of_squares: f64,
+    pub sum_of_squares: N,
 }
 
 /// The period that is still running.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Period {
+struct Period<N = f64> {
     end_ns: i64,
-    equity: f64,
+    equity: N,
 }
 
-/// Statistics of returns, without the returns themselves.
+/// Statistics of returns, without the returns themselves; of one run, or of eight over the same periods.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Returns {
+pub struct Returns<N = f64, C = u64> {
     calendar: Calendar,
-    risk_free: f64,
-    initial: f64,
-    last_point: f64,
-    running: Option<Period>,
-    moments: Moments,
-    downside: f64,
-    points: Sum,
+    risk_free: N,
+    initial: N,
+    last_point: N,
+    running: Option<Period<N>>,
+    moments: Moments<N, C>,
+    downside: N,
+    points: Sum<N>,
     points_count: u64,
     all_positive: bool,
-    drawdown: MaxDrawdown,
-    blocks: [Block; BLOCKS],
+    drawdown: MaxDrawdown<N>,
+    blocks: [Block<N>; BLOCKS],
+}
+
+/// Equity of eight runs at the last row of a period.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Point {
+    /// The period, which ends at that row.
+    pub period: PeriodEnd,
+    /// Equity of the run in each lane.
+    pub equity: f64x8,
+}
+
+impl<N: Number> Returns<N, N::Count> {
+    /// Adds the equity of a row in a known period.
+    #[inline]
+    pub(crate) fn note(&mut self, end_ns: i64, equity: N) {
+        if self.running.is_none_or(|period| period.end_ns != end_ns) {
+            self.end_period();
+        }
+        self.running = Some(Period { end_ns, equity });
+    }
+
+    /// Ends the running period: at the end of the run, or in a copy for a partial result.
+    pub fn end_period(&mut self) {
+        let Some(Period { equity, .. }) = self.running.take() else {
+            return;
+        };
+        self.points.add(equity);
+        self.drawdown.mark_each(equity);
+        // From the first point at or below 0 on, returns mean nothing.
+        self.all_positive &= equity.is_above(N::from(0.0)).everywhere();
+        if self.all_positive {
+            self.add_return(equity / self.last_point - N::from(1.0));
+        }
+        self.last_point = equity;
+        self.points_count += 1;
+    }
+
+    fn add_return(&mut self, value: N) {
+        let excess = (value - self.risk_free).lower(N::from(0.0));
+        self.moments.add(value);
+        self.downside += excess * excess;
+        // A run of unknown length, or longer than announced, has no blocks.
+        let Some(periods) = self.calendar.periods.filter(|&periods| self.points_count < periods) else {
+            return;
+        };
+        // In integers: day k of n belongs to block floor(16 k / n).
+        let block = &mut self.blocks[(BLOCKS as u64 * self.points_count / periods) as usize];
+        block.count += 1;
+        block.sum += value;
+        block.sum_of_squares += value * value;
+    }
+}
+
+impl Returns<f64x8, f64x8> {
+    /// Puts runs into lanes; `None` if they are not at one and the same period, or one is or was at or below 0.
+    fn of_lanes(each: [&Returns; LANES]) -> Option<Self> {
+        let first = each[0];
+        let place = |one: &Returns| (one.calendar, one.points_count, one.running.map(|period| period.end_ns));
+        let is_positive = |one: &Returns| one.all_positive && one.running.is_none_or(|period| period.equity > 0.0);
+        if !each.iter().all(|one| is_positive(one) && place(one) == place(first)) {
+            return None;
+        }
+        let number = |of: fn(&Returns) -> f64| f64x8::new(each.map(of));
+        let equity = number(|one| one.running.map_or(0.0, |period| period.equity));
+        let mut found = Self {
+            calendar: first.calendar,
+            risk_free: number(|one| one.risk_free),
+            initial: number(|one| one.initial),
+            last_point: number(|one| one.last_point),
+            running: first.running.map(|period| Period { end_ns: period.end_ns, equity }),
+            moments: Moments::default(),
+            downside: number(|one| one.downside),
+            points: Sum::default(),
+            points_count: first.points_count,
+            all_positive: true,
+            drawdown: MaxDrawdown::default(),
+            blocks: std::array::from_fn(|at| Block {
+                count: first.blocks[at].count,
+                sum: f64x8::new(each.map(|one| one.blocks[at].sum)),
+                sum_of_squares: f64x8::new(each.map(|one| one.blocks[at].sum_of_squares)),
+            }),
+        };
+        for (lane, one) in each.into_iter().enumerate() {
+            found.moments.set_lane(lane, &one.moments);
+            found.points.set_lane(lane, &one.points);
+            found.drawdown.set_lane(lane, &one.drawdown);
+        }
+        Some(found)
+    }
+
+    /// Returns the run of a lane.
+    fn lane(&self, lane: usize) -> Returns {
+        let of = |values: f64x8| values.lane(lane);
+        Returns {
+            calendar: self.calendar,
+            risk_free: of(self.risk_free),
+            initial: of(self.initial),
+            last_point: of(self.last_point),
+            running: self.running.map(|Period { end_ns, equity }| Period { end_ns, equity: of(equity) }),
+            moments: self.moments.lane(lane),
+            downside: of(self.downside),
+            points: self.points.lane(lane),
+            points_count: self.points_count,
+            all_positive: self.all_positive,
+            drawdown: self.drawdown.lane(lane),
+            blocks: self.blocks.map(|Block { count, sum, sum_of_squares }| Block {
+                count,
+                sum: of(sum),
+                sum_of_squares: of(sum_of_squares),
+            }),
+        }
+    }
 }
 
 impl Returns {
@@ -108,24 +223,30 @@ impl Returns {
         }
     }
 
-    /// Adds rows whose periods are known, with the bits of `mark_many`; `stamp_ns` is the stamp of the first of them.
-    pub(crate) fn mark_known(
-        &mut self,
-        periods: &Periods,
-        rows: Range<usize>,
-        stamp_ns: i64,
-        equity: impl Fn(usize) -> f64,
-    ) {
-        let mut begun = self.running.is_some_and(|period| stamp_ns < period.end_ns);
+    /// Adds rows whose periods are known, with the bits of `mark_many`.
+    pub(crate) fn mark_known(&mut self, periods: &Periods, rows: Range<usize>, equity: impl Fn(usize) -> f64) {
         for period in periods.from(rows.start) {
-            let value = equity(period.row.min(rows.end - 1));
-            if !begun {
-                self.end_period();
-            }
-            self.running = Some(Period { end_ns: period.end_ns, equity: value });
-            begun = false;
+            self.note(period.end_ns, equity(period.row.min(rows.end - 1)));
             if period.row + 1 >= rows.end {
                 return;
+            }
+        }
+    }
+
+    /// Adds the points of up to eight runs, lane by lane, with the bits of `note` on each.
+    pub(crate) fn note_together(each: &mut [&mut Self], points: &[Point]) {
+        let last = each.len() - 1;
+        let lanes = Returns::of_lanes(std::array::from_fn(|lane| &*each[lane.min(last)]));
+        let is_positive = |point: &Point| point.equity.is_above(f64x8::splat(0.0)).everywhere();
+        match lanes.filter(|_| points.iter().all(is_positive)) {
+            Some(mut lanes) => {
+                points.iter().for_each(|point| lanes.note(point.period.end_ns, point.equity));
+                each.iter_mut().enumerate().for_each(|(lane, one)| **one = lanes.lane(lane));
+            }
+            None => {
+                for (lane, one) in each.iter_mut().enumerate() {
+                    points.iter().for_each(|point| one.note(point.period.end_ns, point.equity.lane(lane)));
+                }
             }
         }
     }
@@ -133,37 +254,6 @@ impl Returns {
     fn begin_period(&mut self, stamp_ns: i64, equity: f64) {
         self.end_period();
         self.running = Some(Period { end_ns: self.calendar.period_end_ns(stamp_ns), equity });
-    }
-
-    /// Ends the running period: at the end of the run, or in a copy for a partial result.
-    pub fn end_period(&mut self) {
-        let Some(Period { equity, .. }) = self.running.take() else {
-            return;
-        };
-        self.points.add(equity);
-        self.drawdown.mark(equity);
-        // From the first point at or below 0 on, returns mean nothing.
-        self.all_positive &= equity > 0.0;
-        if self.all_positive {
-            self.add_return(equity / self.last_point - 1.0);
-        }
-        self.last_point = equity;
-        self.points_count += 1;
-    }
-
-    fn add_return(&mut self, value: f64) {
-        let excess = (value - self.risk_free).min(0.0);
-        self.moments.add(value);
-        self.downside += excess * excess;
-        // A run of unknown length, or longer than announced, has no blocks.
-        let Some(periods) = self.calendar.periods.filter(|&periods| self.points_count < periods) else {
-            return;
-        };
-        // In integers: day k of n belongs to block floor(16 k / n).
-        let block = &mut self.blocks[(BLOCKS as u64 * self.points_count / periods) as usize];
-        block.count += 1;
-        block.sum += value;
-        block.sum_of_squares += value * value;
     }
 
     /// Returns the number of returns.

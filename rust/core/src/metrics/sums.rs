@@ -154,31 +154,52 @@ impl Variance {
 /// Welford's update; third and fourth moment follow Pébay, "Formulas for robust, one-pass parallel computation of
 /// covariances and arbitrary-order statistical moments", 2008.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Moments {
-    count: u64,
-    mean: f64,
-    second: f64,
-    third: f64,
-    fourth: f64,
+pub struct Moments<N = f64, C = u64> {
+    count: C,
+    mean: N,
+    second: N,
+    third: N,
+    fourth: N,
 }
 
-impl Moments {
+impl<N: Number> Moments<N, N::Count> {
     /// Adds a value to the stream.
-    pub fn add(&mut self, value: f64) {
-        let before = self.count as f64;
-        self.count += 1;
-        let n = self.count as f64;
+    pub fn add(&mut self, value: N) {
+        let [two, three, four, six] = [2.0, 3.0, 4.0, 6.0].map(N::from);
+        let before = N::of_count(self.count);
+        self.count = self.count.one_more(N::Is::of(true));
+        let n = N::of_count(self.count);
         let delta = value - self.mean;
         let step = delta / n;
         let spread = delta * step * before;
         self.mean += step;
         // From the highest moment down: each needs the old values of the lower ones.
-        self.fourth +=
-            spread * step * step * (n * n - 3.0 * n + 3.0) + 6.0 * step * step * self.second - 4.0 * step * self.third;
-        self.third += spread * step * (n - 2.0) - 3.0 * step * self.second;
+        self.fourth += spread * step * step * (n * n - three * n + three) + six * step * step * self.second
+            - four * step * self.third;
+        self.third += spread * step * (n - two) - three * step * self.second;
         self.second += spread;
     }
+}
 
+impl InLanes for Moments<f64x8, f64x8> {
+    type One = Moments;
+
+    fn lane(&self, lane: usize) -> Moments {
+        let of = |values: f64x8| values.lane(lane);
+        let [mean, second, third, fourth] = [self.mean, self.second, self.third, self.fourth].map(of);
+        Moments { count: of(self.count) as u64, mean, second, third, fourth }
+    }
+
+    fn set_lane(&mut self, lane: usize, one: &Moments) {
+        self.count.set_lane(lane, &(one.count as f64));
+        self.mean.set_lane(lane, &one.mean);
+        self.second.set_lane(lane, &one.second);
+        self.third.set_lane(lane, &one.third);
+        self.fourth.set_lane(lane, &one.fourth);
+    }
+}
+
+impl Moments {
     /// Returns the mean of the values.
     #[must_use]
     pub fn mean(&self) -> f64 {

@@ -13,6 +13,7 @@ use crate::lanes::LANES;
 use crate::ledger::tables::TradeMoney;
 use crate::ledger::writer::LedgerWriter;
 use crate::metrics::accumulator::FillCosts;
+use crate::metrics::returns::{Point, Returns};
 use crate::metrics::sums::Sum;
 use crate::metrics::trades::TradeStats;
 use crate::money::account::Account;
@@ -22,12 +23,15 @@ use crate::rules::Execution;
 use crate::sweep::candidates::Candidates;
 use crate::sweep::falls::{Equity, Falls};
 use crate::sweep::market::Market;
-use crate::sweep::scenario::Outcome;
+use crate::sweep::scenario::{Outcome, Scenario};
 use crate::sweep::trips::{Trip, Trips};
 use crate::sweep::walk::{Held, Scratch, Walker};
 
 /// Fewest scenarios for which lanes pay: a step takes as long for one as for eight.
 const FEWEST: usize = 3;
+
+/// Most points of equity that wait for their returns: they stay in the first cache.
+const MOST_POINTS: usize = 128;
 
 /// Runs scenarios of one route, of which `trips` are the round trips; returns the outcome of each.
 pub(super) fn together<'a>(
@@ -62,6 +66,10 @@ struct Lanes {
     trades: TradeStats<f64x8, f64x8>,
     /// Largest falls of equity so far.
     falls: Falls,
+    /// Equity at the ends of periods that returns do not have yet.
+    points: Vec<Point>,
+    /// First row of which a point is here, by lane.
+    since_row: [usize; LANES],
     /// One bit for each scenario whose money is here.
     members: u32,
     /// One bit for each of them that has joined at this round trip: other rows lie before its entry.
@@ -119,6 +127,8 @@ impl Lanes {
             costs: [Sum::default(); 4],
             trades: TradeStats::default(),
             falls: Falls::default(),
+            points: Vec::new(),
+            since_row: [0; LANES],
             members: 0,
             new: 0,
             since: [0; LANES],
@@ -149,7 +159,8 @@ impl Lanes {
             if walkers[lane].next != at {
                 continue;
             }
-            let state = &mut walkers[lane].scenario.state;
+            let Scenario { state, row, .. } = &mut walkers[lane].scenario;
+            self.since_row[lane] = *row;
             self.balance.set_lane(lane, &state.account.balance);
             self.falls.join(lane, state.metrics.drawdown());
             let (costs, trades) = state.metrics.money_mut(0);
@@ -164,6 +175,7 @@ impl Lanes {
     /// Gives scenarios their money back, before a round trip.
     #[cold]
     fn part(&mut self, lanes: u32, walkers: &mut [Walker<'_>], at: usize, trips: &Trips) {
+        self.add_returns(lanes, walkers);
         for lane in lanes_of(lanes) {
             let walker = &mut walkers[lane];
             self.arrive(lane, walker, at, trips);
@@ -175,6 +187,23 @@ impl Lanes {
             costs.into_iter().zip(&self.costs).for_each(|(sum, sums)| *sum = sums.lane(lane));
             trades.replace_money(self.trades.lane(lane), trips.bars_held[walked].iter().sum());
             self.members &= !(1 << lane);
+        }
+    }
+
+    /// Adds the points that wait to the returns of scenarios.
+    #[cold]
+    fn add_returns(&mut self, lanes: u32, walkers: &mut [Walker<'_>]) {
+        let Some(first) = self.points.first() else { return };
+        let are_all = lanes_of(lanes).count() == walkers.len();
+        if are_all && self.since_row[..walkers.len()].iter().all(|&row| row <= first.period.row) {
+            let returns = walkers.iter_mut().map(|walker| walker.scenario.state.metrics.curve_mut().1);
+            Returns::note_together(&mut returns.collect::<Vec<_>>(), &self.points);
+            return;
+        }
+        for lane in lanes_of(lanes) {
+            let (_, returns) = walkers[lane].scenario.state.metrics.curve_mut();
+            let own = self.points.iter().filter(|point| point.period.row >= self.since_row[lane]);
+            own.for_each(|point| returns.note(point.period.end_ns, point.equity.lane(lane)));
         }
     }
 
@@ -208,32 +237,42 @@ impl Lanes {
         Fills { entry, exit, holding, account, certain }
     }
 
-    /// Adds the equity of the rows before the entry, and of those between the fills; as `Walker::mark`.
+    /// Adds the equity of the rows before the entry, and of those between the fills; as `Walker::mark_drawdown`.
     #[inline(always)]
     fn mark(&mut self, trip: &Trip, fills: &Fills, walkers: &mut [Walker<'_>], at: usize, trips: &Trips) {
         let Fills { holding, account, .. } = fills;
-        let last_exit = trips.trips[..at].last().map_or(trip.entry_row, |before| before.exit_row);
-        let equity = Equity {
-            trip,
-            closes: walkers[0].scenario.rows.bars.close,
-            at: |close| holding.equity(account, f64x8::from(close), f64x8::from(1.0)),
-            flat: last_exit..trip.entry_row,
-            balance: self.balance,
-        };
+        let Scenario { market, rows, .. } = &walkers[0].scenario;
+        let closes = rows.bars.close;
+        let before = trips.trips[..at].last();
+        let flat = before.map_or(market.spec.warmup_bars as usize, |before| before.exit_row)..trip.entry_row;
+        let held = |close| holding.equity(account, f64x8::from(close), f64x8::from(1.0));
+        if trip.ends_period {
+            self.note_points(walkers, trip, flat.start, |row| held(closes[row]));
+        }
+        let equity = Equity { trip, closes, at: held, flat, balance: self.balance };
         // The rows before the entry are others for a scenario that has just come.
         let alone = self.falls.mark(&equity, self.members & !self.new) | self.members & self.new;
-        let marked = if trip.ends_period { self.members } else { alone };
-        for lane in lanes_of(marked) {
+        for lane in lanes_of(alone) {
             let walker = &mut walkers[lane];
             self.arrive(lane, walker, at, trips);
-            let held = Held { trip, holding: holding.lane(lane), account: account.lane(lane) };
-            if alone >> lane & 1 == 1 {
-                walker.mark_drawdown(&held);
-                self.falls.join(lane, walker.scenario.state.metrics.drawdown());
-            }
-            walker.mark_returns(&held);
+            walker.mark_drawdown(&Held { trip, holding: holding.lane(lane), account: account.lane(lane) });
+            self.falls.join(lane, walker.scenario.state.metrics.drawdown());
         }
         self.new = 0;
+    }
+
+    /// Notes the equity at the periods that end from a row on before the exit; as `Walker::mark_returns`.
+    #[inline(always)]
+    fn note_points(&mut self, walkers: &mut [Walker<'_>], trip: &Trip, from: usize, held: impl Fn(usize) -> f64x8) {
+        if self.points.len() >= MOST_POINTS {
+            self.add_returns(self.members, walkers);
+            self.points.clear();
+        }
+        let ends = walkers[0].scenario.market.periods.from(from);
+        for &period in ends.iter().take_while(|period| period.row < trip.exit_row) {
+            let equity = if period.row < trip.entry_row { self.balance } else { held(period.row) };
+            self.points.push(Point { period, equity });
+        }
     }
 
     /// Books both fills and the round trip; as `Walker::book`.

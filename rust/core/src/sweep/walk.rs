@@ -105,7 +105,9 @@ impl<'a> Walker<'a> {
         let Some(fills) = self.fills(trip) else { return false };
         let held = Held { trip, holding: fills.holding, account: fills.account };
         self.mark_drawdown(&held);
-        self.mark_returns(&held);
+        if trip.ends_period {
+            self.mark_returns(&held);
+        }
         self.book(trip, fills);
         self.scenario.row = trip.exit_row;
         self.next += 1;
@@ -150,25 +152,19 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// Adds that equity to the returns, if a period ends.
+    /// Adds that equity to the returns, where a period ends.
     ///
     /// What a period that has not ended is worth is asked again before it ends.
-    #[inline(always)]
-    pub(super) fn mark_returns(&mut self, held: &Held<'_>) {
-        if !held.trip.ends_period {
-            return;
-        }
+    fn mark_returns(&mut self, held: &Held<'_>) {
         let Scenario { market, rows, state, row, .. } = &mut self.scenario;
         let balance = state.account.balance;
         let flat = *row..held.trip.entry_row;
         let curve = held.curve(rows, market);
         let (_, returns) = state.metrics.curve_mut();
-        let stamps = market.columns.bars.timestamp;
         if !flat.is_empty() {
-            returns.mark_known(&market.periods, flat.clone(), stamps[flat.start], |_| balance);
+            returns.mark_known(&market.periods, flat, |_| balance);
         }
-        let rows = curve.rows();
-        returns.mark_known(&market.periods, rows.clone(), stamps[rows.start], |row| curve.equity(row));
+        returns.mark_known(&market.periods, curve.rows(), |row| curve.equity(row));
     }
 
     /// Books both fills and the round trip, as `Trading` does, but for the ledger.
