@@ -64,10 +64,11 @@ def require_ns(
             raise _no_ns(int(stamps[row]), unit, int(row), symbol, written)
 
 
-def require_reach(ticks: NDArray[np.int64], unit: str) -> None:
+def require_reach(ticks: NDArray[np.int64], unit: str, *, written: Callable[[int], str] | None = None) -> None:
     """Raises ``DataTimeUnit`` with the first datetime, counted in ``unit``, that 64 bits of nanoseconds cannot hold.
 
-    A cast of numpy would wrap it round to another century. NaT, the smallest number, passes.
+    A cast of numpy would wrap it round to another century. NaT, the smallest number, passes. ``written`` returns
+    the datetime of a row as a file has it.
 
     >>> require_reach(np.array([0, 9_400_000_000]), "s")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -81,7 +82,7 @@ def require_reach(ticks: NDArray[np.int64], unit: str) -> None:
             "the stamp cannot be counted in nanoseconds",
             row=row,
             field="timestamp",
-            found=str(ticks[row].astype(f"datetime64[{unit}]")),
+            found=str(ticks[row].astype(f"datetime64[{unit}]")) if written is None else written(row),
             expected=f"a year from {FIRST_YEAR} to {LAST_YEAR}",
         )
 

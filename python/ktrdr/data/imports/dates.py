@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ktrdr._types import Stamps
 from ktrdr.data.imports.clock import Place
-from ktrdr.data.units import FIRST_YEAR, LAST_YEAR, NS_PER_UNIT
+from ktrdr.data.units import NS_PER_UNIT, require_reach
 from ktrdr.errors import ArgumentInvalid, DataParse
 from ktrdr.time import NS_PER_DAY, NS_PER_SECOND
 
@@ -52,6 +52,9 @@ _SHAPES = (
 )
 _WEEKDAY = r"^(?i)(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+"
 _MOST_DAYS_APART = 200
+_FIRST_YEAR = 1_000
+"""A year has four digits, or two of this and the last century."""
+_US_PER_DAY = NS_PER_DAY // NS_PER_UNIT["us"]
 _Numbers = NDArray[np.int64]
 
 
@@ -64,15 +67,20 @@ def check_dates(order: str | None) -> str | None:
 
 
 def read_dates(
-    text: pl.Series, order: str | None, place: Place, refuse: Callable[[int], Exception]
+    text: pl.Series,
+    order: str | None,
+    place: Place,
+    *,
+    refuse: Callable[[int], Exception],
+    written: Callable[[int], str],
 ) -> tuple[Stamps, bool]:
     """Returns what the cells show, ns since 1970 of their dial, and True if they show no time of day.
 
     Raises what ``refuse`` makes of the first cell that cannot be read, ``DataParse`` where day and month cannot be
-    told apart.
+    told apart, ``DataTimeUnit`` for a date that nanoseconds do not hold. ``written`` returns a cell as the file has it.
     """
     if order is not None and "%" in order:
-        return _by_format(text, order, refuse)
+        return _by_format(text, order, refuse, written)
     text = text.str.replace(_WEEKDAY, "").str.replace_all(r"\s+", " ")
     text = text.str.replace(r"^(\d{1,2}:\d{2}(?::\d{2})?)\s+(\S.*\d)$", "$2 $1")
     shape = next((one for one in _SHAPES if re.match(one.replace("(?i)", ""), str(text[0]))), None)
@@ -87,13 +95,16 @@ def read_dates(
     bad |= wrong
     if bad.any():
         raise refuse(int(np.argmax(bad)))
+    require_reach(days * _US_PER_DAY + time_ns // NS_PER_UNIT["us"], "us", written=written)
     timed = groups["hour"].null_count() < len(groups)
     if "hour2" in groups.columns:
         timed |= groups["hour2"].null_count() < len(groups)
     return days * NS_PER_DAY + time_ns, not timed
 
 
-def _by_format(text: pl.Series, form: str, refuse: Callable[[int], Exception]) -> tuple[Stamps, bool]:
+def _by_format(
+    text: pl.Series, form: str, refuse: Callable[[int], Exception], written: Callable[[int], str]
+) -> tuple[Stamps, bool]:
     dates = not re.search(r"%[HIMSTRfcsp]", form)
     try:
         if dates:
@@ -106,10 +117,9 @@ def _by_format(text: pl.Series, form: str, refuse: Callable[[int], Exception]) -
         raise ArgumentInvalid("not a format of dates", where="dates", found=form, expected=found) from None
     if read.null_count():
         raise refuse(int(read.is_null().arg_max() or 0))
-    year = read.dt.year().to_numpy()
-    if (beyond := (year < FIRST_YEAR) | (year > LAST_YEAR)).any():
-        raise refuse(int(np.argmax(beyond)))
-    return np.ascontiguousarray(read.to_physical().to_numpy() * NS_PER_UNIT["us"]), dates
+    values = read.to_physical().to_numpy()
+    require_reach(values, "us", written=written)
+    return np.ascontiguousarray(values * NS_PER_UNIT["us"]), dates
 
 
 def _days(groups: pl.DataFrame, order: str | None, text: pl.Series, place: Place) -> tuple[_Numbers, NDArray[np.bool_]]:
@@ -164,7 +174,7 @@ def _are_close(days: _Numbers) -> bool:
 
 def _since_1970(year: _Numbers, month: _Numbers, day: _Numbers) -> tuple[_Numbers, NDArray[np.bool_]]:
     year = np.where(year < 69, year + 2_000, np.where(year < 100, year + 1_900, year))
-    bad = (month < 1) | (month > 12) | (day < 1) | (year < FIRST_YEAR) | (year > 2_200)
+    bad = (month < 1) | (month > 12) | (day < 1) | (year < _FIRST_YEAR)
     months = np.where(bad, 0, (year - 1_970) * 12 + month - 1).astype("datetime64[M]")
     begin = months.astype("datetime64[D]").astype(np.int64)
     length = (months + 1).astype("datetime64[D]").astype(np.int64) - begin

@@ -246,7 +246,7 @@ def _from_text(text: pl.Series, place: Place, dates: str | None) -> Moments:
         return _no_stamp(text, row, place)
 
     bare = text if offset.null_count() == len(offset) else text.str.replace(_SUFFIX, "${1}").str.strip_chars()
-    local, only_dates = read_dates(bare, dates, place, refuse)
+    local, only_dates = read_dates(bare, dates, place, refuse=refuse, written=lambda row: str(text[row]))
     if offset.null_count() not in (0, len(offset)):
         row = int(offset.is_null().arg_max() or 0)
         where = place(row)

@@ -43,6 +43,7 @@ def shown(cells: list[str] | pl.Series, dates: str | None = None) -> list[str]:
         ("09:15 29/07/2019", "2019-07-29T09:15"),
         ("2019/7/9 9:15", "2019-07-09T09:15"),
         ("2019-29-07", "2019-07-29T00:00"),
+        ("29-07-2219", "2219-07-29T00:00"),
     ],
 )
 def test_a_cell_that_can_be_read_in_one_way_only(cell: str, expected: str) -> None:
