@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import io
 import json
 from contextlib import suppress
@@ -72,10 +71,8 @@ def test_few_tables_are_in_memory_at_once() -> None:
         answer()
     assert len(made) == tables.MOST_AT_ONCE  # the one too many was not even made
     held.clear()
-    gc.collect()
     for _ in range(3 * tables.MOST_AT_ONCE):
         answer()
-        gc.collect()
 
 
 @pytest.mark.parametrize("reader_leaves", [False, True])
@@ -110,5 +107,4 @@ def test_reports_count_among_the_tables(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(Busy, match="reports"):
         results.report(parts, "backtest_1")
     held.clear()
-    gc.collect()
     assert results.report(parts, "backtest_1").media_type == "text/html"
