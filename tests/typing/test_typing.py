@@ -41,7 +41,8 @@ def public_api() -> Any:
 def test_mypy_sees_the_types_and_refuses_the_wrong_calls() -> None:
     environment = {**os.environ, "MYPYPATH": str(Path(ktrdr.__file__).parents[1])}
     files = [str(HERE / name) for name in ("public_api.py", "wrong_calls.py")]
-    command = [sys.executable, "-m", "mypy", "--no-error-summary", "--hide-error-context", *files]
+    options = ["--config-file", str(HERE / "mypy.ini"), "--no-error-summary", "--hide-error-context"]
+    command = [sys.executable, "-m", "mypy", *options, *files]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     refused = set(re.findall(r"wrong_calls\.py:(\d+): error", done.stdout))
     lines = (HERE / "wrong_calls.py").read_text().splitlines()
