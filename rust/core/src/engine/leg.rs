@@ -48,7 +48,7 @@ impl<N: Number> Leg<N> {
     /// Prices the money of a fill.
     #[inline(always)]
     pub fn new(rules: &Execution<N>, side: i8, quantity: N, priced: Priced<N>) -> Self {
-        let unit = rules.instrument.contract_multiplier * priced.rate;
+        let unit = rules.instrument.contract_multiplier * N::from(priced.rate);
         let notional = price::notional(quantity, priced.price, unit);
         let commission = costs::commission(&rules.commission, notional, quantity);
         Self { side, quantity, priced, notional, commission }
@@ -74,8 +74,8 @@ impl<N: Number> Leg<N> {
     /// Returns what sizing needs: an order is sized at its reference price, and accepted at its fill price.
     #[inline(always)]
     fn sizing_input(rules: &Execution<N>, order: &Order, priced: &Priced<N>, equity: N) -> SizingInput<N> {
-        let unit = rules.instrument.contract_multiplier * priced.rate;
-        let unit_value = priced.reference * unit;
+        let unit = rules.instrument.contract_multiplier * N::from(priced.rate);
+        let unit_value = N::from(priced.reference) * unit;
         SizingInput { equity, unit_value, unit_cost: priced.price * unit, sigma: order.sigma }
     }
 

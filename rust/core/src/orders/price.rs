@@ -7,17 +7,17 @@ use crate::number::Number;
 use crate::rules::Execution;
 use crate::rules::costs::Slippage;
 
-/// The price of a fill, with its parts.
+/// The price of a fill, with its parts; all but the price itself are of the market, whatever the rules.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Priced<N = f64> {
     /// Price after costs and tick.
     pub price: N,
     /// Price before costs and tick.
-    pub reference: N,
+    pub reference: f64,
     /// Half spread that the price contains.
-    pub half_spread: N,
+    pub half_spread: f64,
     /// Account currency per unit of quote currency.
-    pub rate: N,
+    pub rate: f64,
 }
 
 /// Prices a market fill: half spread, then slippage, then tick, all against the trader.
@@ -52,7 +52,7 @@ pub fn at_gap(rules: &Execution, side: f64, quote: &Quote) -> Priced {
 #[inline(always)]
 fn priced<N: Number>(rules: &Execution<N>, side: f64, raw: N, quote: &Quote) -> Priced<N> {
     let price = tick::rounded(rules.instrument.tick_size.as_ref(), side, raw);
-    let [reference, half_spread, rate] = [quote.reference, quote.half_spread, quote.rate].map(N::from);
+    let Quote { reference, half_spread, rate, .. } = *quote;
     Priced { price, reference, half_spread, rate }
 }
 
@@ -61,9 +61,10 @@ impl<N: Number> Priced<N> {
     #[must_use]
     #[inline]
     pub(crate) fn costs(&self, side: f64, units: N) -> (N, N) {
-        let total = N::from(side) * (self.price - self.reference) * units * self.rate;
+        let [reference, half_spread, rate] = [self.reference, self.half_spread, self.rate].map(N::from);
+        let total = N::from(side) * (self.price - reference) * units * rate;
         // The rest is slippage, tick rounding included, so that the two always add up.
-        let spread = self.half_spread * units * self.rate;
+        let spread = half_spread * units * rate;
         // A sale without costs would leave -0.0, which reads as a cost.
         (total - spread + N::from(0.0), spread)
     }

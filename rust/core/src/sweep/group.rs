@@ -281,7 +281,7 @@ impl Lanes {
         let Fills { entry, exit, mut account, .. } = fills;
         let rules = &self.rules;
         exit.pay(rules, &mut account);
-        let gross_pnl = account.settle(exit.priced.rate);
+        let gross_pnl = account.settle(f64x8::from(exit.priced.rate));
         let [notionals, commissions, slippages, spreads] = &mut self.costs;
         for (leg, quote) in [(&entry, &trip.entry), (&exit, &trip.exit)] {
             let FillCosts { notional, commission, slippage, spread } = leg.costs(rules);
