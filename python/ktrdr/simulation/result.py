@@ -488,8 +488,13 @@ def _warnings(rules: str) -> tuple[str, ...]:
     execution = saved_execution(json.loads(rules)["execution"])
     found = list(parse_execution(execution).warnings)
     if execution["fill"] == "this_close":
-        found.append("execution.fill is this_close: orders trade at the close that decided them (optimistic)")
+        found.append(warning_of_this_close())
     return tuple(found)
+
+
+def warning_of_this_close(where: str = "") -> str:
+    """Returns the warning about runs that trade at the close that decided them; ``where`` says which of many do."""
+    return f"execution.fill is this_close{where}: orders trade at the close that decided them (optimistic)"
 
 
 def _signal_counts(decisions: Sequence[int]) -> dict[str, int]:

@@ -172,13 +172,15 @@ def test_a_killed_study_asks_for_the_same_again(
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_command_line_prints_the_best_and_writes_the_table(place: Place, tmp_path: Path) -> None:
-    done = place.call("--json", *ASKED, *GRIDS, "--out", str(tmp_path / "scenarios.parquet"))
+    optimistic = ("--set", "execution.fill=this_close")
+    done = place.call("--json", *ASKED, *GRIDS, *optimistic, "--out", str(tmp_path / "scenarios.parquet"))
     answer = answer_of(done)
+    assert [line for line in answer["warnings"] if line.startswith("execution.fill is this_close: orders trade")] != []
     assert (answer["status"], answer["scenarios"], answer["failed"]) == ("completed", 18, 0)
     table = pl.read_parquet(tmp_path / "scenarios.parquet")
     assert answer["best"]["metrics"]["sharpe"] == table["sharpe"].max()
     shown = place.call("operations", "show", answer["operation_id"])
-    assert "3 decisions.confidence_threshold x 3 execution.commission.rate" in " ".join(shown.stdout.split())
+    assert "request 3 decisions.confidence_threshold x 3 execution.commission.rate" in " ".join(shown.stdout.split())
     assert answer["result_hash"] in shown.stdout
     again = place.call("operations", "resume", answer["operation_id"])
     assert f"`ktrdr operations report {answer['operation_id']}` shows its result" in again.stderr

@@ -18,7 +18,7 @@ from ktrdr._version import __version__
 from ktrdr.analysis.sweep.chunks import Chunk, ChunkWork, Market, in_order
 from ktrdr.analysis.sweep.request import SweepRequest
 from ktrdr.analysis.sweep.result import Best, SweepResult
-from ktrdr.analysis.sweep.run import joined
+from ktrdr.analysis.sweep.run import joined, optimism
 from ktrdr.analysis.sweep.saved import SweepPoint, SweepState, decoded, encoded, hash_of, read_chunks
 from ktrdr.analysis.sweep.scenarios import Compiled, Scenarios
 from ktrdr.analysis.sweep.study.chunks import chunks_of
@@ -239,7 +239,8 @@ def _result(
         "periods_per_year": periods_per_year,
         "risk_free_rate": strategy.metrics.risk_free_rate,
     }
-    whole = SweepRun(Outcome("", state.identity.hex(), {}, manifest, (*claim.notices, *scored.warnings)), chunks)
+    warnings = (*claim.notices, *scored.warnings, *optimism(chunks, inputs.compiled))
+    whole = SweepRun(Outcome("", state.identity.hex(), {}, manifest, warnings), chunks)
     sweep = whole.sweep
     ratios = sweep.table["sharpe"].count()
     summary: dict[str, Any] = {"scenarios": len(sweep), "failed": sweep.table["error"].count(), "best": None}

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from ktrdr.analysis.sweep.chunks import Chunk, Market, in_order
 from ktrdr.analysis.sweep.result import SweepResult
-from ktrdr.analysis.sweep.scenarios import SECTIONS, Grid, Value
+from ktrdr.analysis.sweep.scenarios import FILL, SECTIONS, Compiled, Grid, Value
 from ktrdr.analysis.sweep.study.chunks import chunks_of, tried_of, units_for
 from ktrdr.analysis.sweep.study.parameters import Study, StudyOptions
 from ktrdr.arguments import INITIAL_CAPITAL, check_money
@@ -23,6 +23,7 @@ from ktrdr.progress import progress_or
 from ktrdr.simulation.arrays import read_whole
 from ktrdr.simulation.given.signals import GivenSignals
 from ktrdr.simulation.inputs import over_neutral, read_count, rules_to_json, saved_execution
+from ktrdr.simulation.result import warning_of_this_close
 from ktrdr.strategy.rule_mappings import Decisions, DecisionsMapping, Execution, Metrics
 from ktrdr.strategy.rules import DecisionRules, ExecutionRules, merge_rules, parse_execution
 from ktrdr.time import Timeframe
@@ -87,7 +88,7 @@ def sweep(
     with progress_or(bridge) as shown:
         token = cancellation_token or NeverCancelled()
         chunks = in_order(chunks_of(market, tried, compiled, asked, threads, shown, token, units=units))
-    return joined(chunks, tuple(tried.values), market.periods_per_year(compiled), compiled.risk_free_rate, warnings)
+    return _result(chunks, tuple(tried.values), market, compiled, warnings)
 
 
 def _market(
@@ -104,6 +105,17 @@ def _market(
     return Market(columns, found, capital, read_count("warmup_bars", warmup_bars)), conflicts.warnings
 
 
+def _result(
+    chunks: Sequence[Chunk],
+    parameters: tuple[str, ...],
+    market: Market,
+    compiled: Compiled,
+    warnings: tuple[str, ...],
+) -> SweepResult:
+    periods = market.periods_per_year(compiled)
+    return joined(chunks, parameters, periods, compiled.risk_free_rate, (*warnings, *optimism(chunks, compiled)))
+
+
 def joined(
     chunks: Sequence[Chunk],
     parameters: tuple[str, ...],
@@ -115,6 +127,18 @@ def joined(
     table = pl.concat([chunk.table for chunk in chunks])
     blocks = np.concatenate([chunk.blocks for chunk in chunks])
     return SweepResult(table, blocks, parameters, periods_per_year, risk_free_rate, warnings)
+
+
+def optimism(chunks: Sequence[Chunk], compiled: Compiled) -> tuple[str, ...]:
+    """Returns the warning about scenarios that trade at the close that decided them, if there are any."""
+    total = sum(chunk.table.height for chunk in chunks)
+    if FILL in chunks[0].table.columns:
+        count = sum(int((chunk.table[FILL] == "this_close").sum()) for chunk in chunks)
+    else:
+        count = total if json.loads(compiled.rules)["execution"]["fill"] == "this_close" else 0
+    if not count:
+        return ()
+    return (warning_of_this_close("" if count == total else f" in {count:,} of {total:,} scenarios"),)
 
 
 class _Base:

@@ -175,7 +175,7 @@ def _shown(operation: JsonObject) -> CommandResult:
     facts = {
         "status": operation["status"],
         "run": operation["title"],
-        "dates": operation["detail"],
+        "request": operation["detail"],
         "note": operation["note"],
         "changes": "\n".join(changes_of(operation)),
         "model": operation["model_id"],

@@ -71,6 +71,30 @@ def test_booleans_are_swept_as_they_are_simulated() -> None:
     assert {name: found.table[name][0] for name in _core.METRICS} == dict(run.metrics)
 
 
+@pytest.mark.parametrize(
+    ("fills", "shared", "where"),
+    [
+        (["next_open", "this_close"], {}, " in 2 of 4 scenarios"),
+        (["this_close"], {}, ""),
+        (None, {"fill": "this_close"}, ""),
+        (None, {}, None),
+        (["next_open"], {"fill": "this_close"}, None),
+    ],
+)
+def test_scenarios_that_trade_at_the_close_that_decided_them_are_warned_of(
+    fills: list[str] | None, shared: Any, where: str | None
+) -> None:
+    bars, signals, _ = market(200)
+    grid: dict[str, Any] = {"execution.slippage.rate": [0.0, 0.001]}
+    found = ktrdr.sweep(
+        bars, signals, execution=shared, grid=grid if fills is None else grid | {"execution.fill": fills}
+    )
+    line = f"execution.fill is this_close{where}: orders trade at the close that decided them (optimistic)"
+    assert found.warnings == (() if where is None else (line,))
+    if where == "":
+        assert line in ktrdr.simulate(bars, signals, execution={"fill": "this_close"}).warnings
+
+
 def test_a_scenario_that_cannot_be_traded_has_the_error_of_its_run() -> None:
     bars, signals, _ = market(200)
     found = ktrdr.sweep(bars, signals, grid={"execution.spread.half": [0.0, 1_000.0]})

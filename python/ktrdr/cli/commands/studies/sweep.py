@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 
 _DIGITS = 12
 _SLACK = 1e-9
-_MOST_STEPS = 1_000_000
+_MOST_VALUES = 1_000_000
+_RANGE = "first:last:step"
+_OF_NO_RANGE = re.compile(r"[{'\"]")
 
 Grids = Annotated[tuple[str, ...], Parameter(name="--grid", negative="", consume_multiple=False, show_default=False)]
 
@@ -108,10 +111,11 @@ def grid_of(given: Sequence[str]) -> dict[str, list[Any]]:
     for one in given:
         name, equals, text = one.partition("=")
         if not equals or not name or not text:
-            raise ArgumentInvalid("cannot be read", where="--grid", found=one, expected="RULE=a,b,c or RULE=a:b:step")
+            expected = f"RULE=a,b,c or RULE={_RANGE}"
+            raise ArgumentInvalid("cannot be read", where="--grid", found=one, expected=expected)
         if name in grid:
             raise ArgumentInvalid("set twice", where="--grid", found=name)
-        grid[name] = _range(one, text) if text.count(":") == 2 and "{" not in text else _list(one, text)
+        grid[name] = _range(one, text) if ":" in text and not _OF_NO_RANGE.search(text) else _list(one, text)
     return grid
 
 
@@ -122,9 +126,12 @@ def _range(given: str, text: str) -> list[float]:
         steps = int(count + _SLACK / abs(step)) if count >= -_SLACK else -1
     except (ValueError, OverflowError, ZeroDivisionError):
         steps = -1
-    if not 0 <= steps <= _MOST_STEPS:
-        expected = "first:last:step, numbers with a step that leads from the first to the last"
+    if steps < 0:
+        expected = f"{_RANGE}, numbers with a step that leads from the first to the last"
         raise ArgumentInvalid("not a range", where="--grid", found=given, expected=expected)
+    if steps >= _MOST_VALUES:
+        found = f"{steps + 1:,} in {given}"
+        raise ArgumentInvalid("too many values", where="--grid", found=found, expected=f"at most {_MOST_VALUES:,}")
     return [round(first + place * step, _DIGITS) for place in range(steps + 1)]
 
 
