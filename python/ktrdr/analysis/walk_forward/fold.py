@@ -63,7 +63,7 @@ def _of_fold(error: DataTooShort | LabelsEmpty, number: int, window: Window, fol
     """Returns the error of a fold's training, with the fold and its bars in its place."""
     span = f"{iso(window.train_from_ns)} to {iso(window.train_until_ns)}"
     what = f"fold {number} of {folds}, trained on {span}: {error.what}"
-    hint = "give a longer range, fewer folds, or a larger --train-share"
+    hint = "give a longer range, fewer folds, a larger --train-share, or labels that are known sooner"
     return type(error)(**error.fields() | {"what": what, "hint": hint})
 
 

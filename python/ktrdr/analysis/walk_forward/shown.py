@@ -24,7 +24,8 @@ def shown(spec: Json) -> Shown:
 
 def _folds(spec: Json) -> str:
     count = spec.get("folds")
-    return "" if count is None else f"{count} {'anchored' if spec.get('anchored') else 'rolling'} folds"
+    sort = "anchored" if spec.get("anchored") else "rolling"
+    return "" if count is None else f"{count} {sort} fold{'' if count == 1 else 's'}"
 
 
 def figures(summary: Json) -> dict[str, float | int | None]:

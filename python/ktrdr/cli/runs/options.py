@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SECTIONS = ("execution", "decisions", "metrics")
 _FLAGGED = (
     *("start", "end", "model", "initial_capital", "threads", "seed", "device"),
-    *("trials", "sampler", "metric", "grid", "ray"),
+    *("trials", "sampler", "metric", "grid", "ray", "folds", "train_share"),
 )
 
 
@@ -45,7 +45,7 @@ AskedWorker = Annotated[str | None, Parameter(help="Ask the worker of that addre
 """A worker that answers in place of this machine's database."""
 
 RayAddress = Annotated[
-    str | None, Parameter(help="Run its units on the Ray cluster of that address; HOST:PORT or auto.")
+    str | None, Parameter(help="Run its scenarios or folds on the Ray cluster of that address; HOST:PORT or auto.")
 ]
 """A cluster that computes the units of a run; needs the extra ``cluster``."""
 

@@ -26,7 +26,10 @@ def walk_forward_report(result: WalkForwardResult, data_dir: Path | None = None,
         *_figures(result),
         *parts_of(remarks(result)),
         StudyPart("Figures of the joined tests", _metrics(result)),
-        StudyPart("Folds", Grid(_FOLD_HEADINGS, [[Cell(cell) for cell in _operations(fold)] for fold in result.folds])),
+        StudyPart(
+            "Runs of each fold",
+            Grid(_FOLD_HEADINGS, [[Cell(cell) for cell in _operations(fold)] for fold in result.folds]),
+        ),
         StudyPart("Manifest", flat(manifest)),
     ]
     title = " ".join(str(manifest[name]) for name in ("strategy", "symbol", "timeframe"))

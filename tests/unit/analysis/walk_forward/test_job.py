@@ -164,7 +164,8 @@ def test_a_device_that_is_not_there_leaves_no_operation(desk: Workplace) -> None
 def test_a_fold_with_too_few_bars_is_named(end: str, kind: type[KtrdrError], desk: Workplace) -> None:
     with pytest.raises(kind, match=r"fold 1 of 2, trained on 2024-\S+ to 2024-\S+: ") as caught:
         desk.run(end=end)
-    assert "fewer folds" in caught.value.hint
+    assert caught.value.hint.startswith("give a longer range, fewer folds,")
+    assert caught.value.hint.endswith(", or labels that are known sooner")
 
 
 def test_the_tests_of_the_folds_are_the_only_trials(desk: Workplace) -> None:

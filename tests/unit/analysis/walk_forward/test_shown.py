@@ -34,6 +34,7 @@ def test_a_list_shows_strategy_dates_and_folds() -> None:
     shown = KIND.shown(spec)
     assert shown.title == "v3_minimal EURUSD 1h"
     assert shown.detail == "from 2024-01-01, 3 anchored folds"
+    assert KIND.shown(spec | {"folds": 1}).detail == "from 2024-01-01, 1 anchored fold"
     assert KIND.shown({}).title == "walk-forward"
     assert KIND.figures(SUMMARY) == {"total_return": 0.02, "sharpe": 0.5}
     assert "3 anchored folds" in KIND.headline({**spec, "strategy": "v3_minimal"})
