@@ -57,6 +57,10 @@ BAD_ROWS = [
         GOOD + row(stamp="2100-01-01T00:00Z"), "data_time_unit",
         "line 4: EURUSD: row 2: timestamp: the stamp is after 2099: found 2100-01-01T00:00Z, expected a stamp before",
     ),
+    (
+        GOOD + row(stamp="2150-01-01T00:00Z") + row(stamp="2024-01-08T03:00Z"), "data_time_unit",
+        "line 4: EURUSD: row 2: timestamp: the stamp is after 2099: found 2150-01-01T00:00Z",
+    ),
     (GOOD.replace("T01:00", "T00:30") + row(), "data_timeframe", "bars overlap"),
     (GOOD.replace("T01:00", "T02:00") + row("2024-01-08T04:00Z"), "data_timeframe", "most frequent spacing 2 h"),
 ]  # fmt: skip

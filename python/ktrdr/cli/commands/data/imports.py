@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Annotated
 
@@ -70,42 +72,63 @@ def import_bars(file: str, /, *, symbol: str, timeframe: str, flags: ImportFlags
     options = {
         one.name: getattr(flags, one.name) for one in fields(flags) if one.name not in ("columns", "session_end")
     }
-    report = import_file(
-        file,
-        Repository(),
-        symbol=symbol,
-        timeframe=timeframe,
-        mapping=_mapping(flags.columns),
-        session_end=" ".join(flags.session_end) or None,
-        **options,
-    )
+    with _naming_flags():
+        report = import_file(
+            file,
+            Repository(),
+            symbol=symbol,
+            timeframe=timeframe,
+            mapping=_mapping(flags.columns),
+            session_end=" ".join(flags.session_end) or None,
+            **options,
+        )
     return CommandResult(report.to_dict(), _shown(report))
 
 
+@contextmanager
+def _naming_flags() -> Iterator[None]:
+    """Names an option by its flag in an ``ArgumentInvalid`` raised inside; ``map close`` is ``--map close``."""
+    try:
+        yield
+    except ArgumentInvalid as error:
+        option = error.where.partition(" ")[0]
+        known = ("map", "symbol", "timeframe", *(one.name.replace("_", "-") for one in fields(ImportFlags)))
+        raise error.but(where=f"--{error.where}") if option in known else error from None
+
+
 def _mapping(columns: tuple[str, ...]) -> dict[str, str]:
-    pairs = [column.partition("=") for column in columns]
-    for ours, equals, theirs in pairs:
-        if not (ours and equals and theirs):
-            found = f"{ours}{equals}{theirs}"
-            raise ArgumentInvalid("cannot be read", where="--map", found=found, expected="field=COLUMN, as close=Last")
-    return {ours: theirs for ours, _, theirs in pairs}
+    found: dict[str, str] = {}
+    for column in columns:
+        ours, _, theirs = column.partition("=")
+        if not (ours and theirs):
+            expected = "field=COLUMN, as close=Last"
+            raise ArgumentInvalid("cannot be read", where="map", found=column, expected=expected)
+        if ours in found:
+            twice = f"{found[ours]}, {theirs}"
+            raise ArgumentInvalid("set twice", where=f"map {ours}", found=twice, expected="one column for a field")
+        found[ours] = theirs
+    return found
 
 
 def _shown(report: ImportReport) -> list[str | Table]:
     facts = report.to_dict()
     head = (
         f"{facts['symbol']} {facts['timeframe']}: {facts['rows']:,} bars, {facts['first']} to {facts['last']}, "
-        f"{facts['gaps']} gaps, {_volume(report)}; {report.rows_added:,} added"
+        f"{_counted(facts['gaps'], 'gap')}, {_volume(report)}; {report.rows_added:,} added"
         + (f", {report.rows_updated:,} updated" if report.rows_updated else "")
     )
     rows = [(str(one.row), one.field, one.value, one.rule, one.became) for one in report.changes[:_MOST_ROWS]]
     table = Table(("row", "field", "value", "rule", "became"), rows)
     more = [f"... and {len(report.changes) - _MOST_ROWS} more: --json lists them all"]
-    changed: list[str | Table] = [f"repaired: {len(report.changes)} changes", table] if rows else []
+    changed: list[str | Table] = [f"repaired: {_counted(len(report.changes), 'change')}", table] if rows else []
     changed += more if len(report.changes) > _MOST_ROWS else []
     gone = [f"replaced {name}" for name in report.replaced]
     gone += [f"removed {name}: no made-up bars stay beside real ones" for name in report.removed]
     return [head, *changed, *gone, *report.notes]
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def _volume(report: ImportReport) -> str:

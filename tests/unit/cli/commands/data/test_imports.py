@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 LINES = ["timestamp,open,high,low,close", *(f"2024-01-01T{hour:02}:00:00Z,10,11,9,10" for hour in range(24))]
 LENGTHS = ("5m", "4h", "1d")
 
@@ -22,3 +24,46 @@ def test_made_up_bars_that_leave_are_named(ktrdr: Callable[..., Any], folder: Pa
     assert lines[2:5] == removed
     again = ktrdr(f"data import {file} --symbol EURUSD --timeframe 1h --replace --json").object
     assert (again["replaced"], again["removed"]) == (["EURUSD 1h"], [])
+
+
+IMPORT = "--symbol AAA --timeframe 1h"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (f"{IMPORT} --tz Mars", "--tz: unknown time zone: found Mars"),
+        (f"{IMPORT} --stamps end", "--stamps: unknown kind of stamps: found end"),
+        (f"{IMPORT} --skip-lines -1", "--skip-lines: cannot be negative"),
+        (f"{IMPORT} --session-end 5pm", "--session-end: not the end of a session"),
+        (f"{IMPORT} --map close=Last", "--map close: no such column in the file: found Last"),
+        (f"{IMPORT} --map close", "--map: cannot be read: found close, expected field=COLUMN"),
+        (
+            f"{IMPORT} --map close=open --map close=high",
+            "--map close: set twice: found open, high, expected one column",
+        ),
+        ("--symbol A/B --timeframe 1h", "--symbol: not a symbol"),
+        ("--symbol AAA --timeframe 7h", "--timeframe: unknown timeframe"),
+    ],
+)
+def test_an_option_that_cannot_be_is_named_as_it_was_typed(
+    ktrdr: Callable[..., Any], folder: Path, options: str, message: str
+) -> None:
+    file = folder.parent / "bars.csv"
+    file.write_text("\n".join(LINES))
+    said = ktrdr(f"data import {file} {options}")
+    assert said.is_error("argument_invalid", 2)
+    assert f"argument_invalid: {message}" in said.err
+
+
+def test_an_argument_that_is_no_option_keeps_its_name(ktrdr: Callable[..., Any], folder: Path) -> None:
+    file = folder.parent / "bars.doc"
+    file.write_text("\n".join(LINES))
+    assert "argument_invalid: bars.doc: unknown kind of file" in ktrdr(f"data import {file} {IMPORT}").err
+
+
+def test_one_gap_and_one_change_are_no_plurals(ktrdr: Callable[..., Any], folder: Path) -> None:
+    file = folder.parent / "bars.csv"
+    file.write_text("\n".join([*LINES[:5], LINES[4], *LINES[6:]]))
+    said = ktrdr(f"data import {file} {IMPORT} --repair drop").out
+    assert ", 1 gap, no volume; 23 added\nrepaired: 1 change\n" in said
