@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::bar::BarStep;
 use crate::engine::fast::ahead::Ahead;
+use crate::engine::fast::behind::Pace;
 use crate::engine::fast::books::{Posting, Progress, Written};
 use crate::engine::fast::chain::{Chain, End, Trader};
 use crate::engine::fast::decisions::Positions;
@@ -48,7 +49,7 @@ pub(super) struct Blocks<'s, 'a> {
     last: bool,
     /// Round trips of the last block, while metrics and ledger are lent.
     lent: Option<usize>,
-    /// False once the threads beside the run have not kept up with it: most likely they have no core.
+    /// False once the threads beside the run have stopped to post: most likely they have no core.
     lends: bool,
     /// True after a fill of this block that was not certain: in the next one there may be more, and each takes the ledger
     /// back.
@@ -165,11 +166,11 @@ impl<'s, 'a> Blocks<'s, 'a> {
         let end = chain.follow();
         let row = chain.row;
         notes.finish(&block, row);
-        let mut codes = Vec::new();
-        positions.decide(&block, first..row, &mut codes);
         self.lent = Some(notes.trips());
-        self.lends = self.ahead.hand_over(Page { notes, look: Arc::clone(look), rows: *rows, first, codes });
-        if row < rows.len() || !self.lends {
+        let page = Page { notes, positions, look: Arc::clone(look), rows: *rows, chained: first..row };
+        let pace = self.ahead.hand_over(page);
+        self.lends = pace != Pace::None;
+        if row < rows.len() || pace != Pace::Enough {
             self.fetch_books();
             self.execute(&end, rows, row)?;
         }

@@ -8,7 +8,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use crate::engine::fast::behind::Behind;
+use crate::engine::fast::behind::{Behind, Pace};
 use crate::engine::fast::look::{Look, Looker};
 use crate::engine::fast::notes::Page;
 use crate::engine::plan::Plan;
@@ -113,16 +113,16 @@ impl<'a> Ahead<'a> {
         self.looker.chained.is_some_and(|filter| !filter.separates())
     }
 
-    /// Hands notes over to the other threads; returns false if they do not keep up with the run.
-    pub fn hand_over(&self, page: Page<'a>) -> bool {
-        let keeps_up = self.behind.add(page);
+    /// Hands notes over to the other threads; returns how they keep up with the run.
+    pub fn hand_over(&self, page: Page<'a>) -> Pace {
+        let pace = self.behind.add(page);
         // One that sleeps has looked as far ahead as it may.
         let mut progress = self.progress();
         if progress.waiting {
             progress.waiting = false;
             self.moved.notify_all();
         }
-        keeps_up
+        pace
     }
 
     /// Ends the other threads.

@@ -9,8 +9,19 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use crate::engine::fast::notes::{Carried, Page};
 use crate::engine::plan::Plan;
 
-/// Pages that may wait: beyond that no thread is free to post them.
+/// Pages that may wait: beyond that the run posts them itself.
 const MOST_PAGES: usize = 8;
+
+/// The speed of other threads beside that of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// The pages that wait are not too many.
+    Enough,
+    /// Too many wait, though other threads post.
+    Slow,
+    /// Too many wait, and hardly any was posted: most likely the other threads have no core.
+    None,
+}
 
 /// Metrics and ledger on loan, and the pages that nobody has posted to them.
 #[derive(Debug)]
@@ -26,6 +37,8 @@ struct Desk<'a> {
     pages: VecDeque<Page<'a>>,
     /// Metrics and ledger, unless the run has them or a thread posts to them.
     carried: Option<Box<Carried>>,
+    /// Pages posted since no more than half of those that may wait did.
+    posted: usize,
 }
 
 impl<'a> Behind<'a> {
@@ -39,11 +52,20 @@ impl<'a> Behind<'a> {
         self.desk().carried = Some(Box::new(carried));
     }
 
-    /// Adds a page; returns false if too many wait.
-    pub fn add(&self, page: Page<'a>) -> bool {
-        let pages = &mut self.desk().pages;
-        pages.push_back(page);
-        pages.len() <= MOST_PAGES
+    /// Adds a page; returns how other threads keep up.
+    pub fn add(&self, page: Page<'a>) -> Pace {
+        let mut desk = self.desk();
+        desk.pages.push_back(page);
+        if desk.pages.len() <= MOST_PAGES / 2 {
+            desk.posted = 0;
+        }
+        if desk.pages.len() <= MOST_PAGES {
+            Pace::Enough
+        } else if desk.posted >= MOST_PAGES / 2 {
+            Pace::Slow
+        } else {
+            Pace::None
+        }
     }
 
     /// Returns true if a page waits and nobody is posting.
@@ -66,7 +88,10 @@ impl<'a> Behind<'a> {
         // Others may add pages meanwhile.
         drop(desk);
         let posted = catch_unwind(AssertUnwindSafe(|| page.post(&self.plan, &mut carried)));
-        self.desk().carried = Some(carried);
+        let mut desk = self.desk();
+        desk.carried = Some(carried);
+        desk.posted += 1;
+        drop(desk);
         self.posted.notify_all();
         // The end of this thread's scope tells the caller.
         if let Err(panic) = posted {
@@ -105,10 +130,12 @@ impl<'a> Behind<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
     use std::sync::Arc;
     use std::thread;
 
-    use super::Behind;
+    use super::{Behind, MOST_PAGES, Pace};
+    use crate::engine::fast::decisions::Positions;
     use crate::engine::fast::look::Looker;
     use crate::engine::fast::notes::{Carried, Notes, Page};
     use crate::engine::plan::Plan;
@@ -120,25 +147,65 @@ mod tests {
     use crate::metrics::accumulator::Accumulator;
     use crate::metrics::calendar::Calendar;
 
-    /// A page with more decisions than rows is a fault of ours. It must end the call and not leave it waiting.
-    #[test]
-    fn a_page_that_cannot_be_posted_leaves_nobody_waiting() {
+    const STAMPS: [i64; 2] = [0, 60_000_000_000];
+    const PRICES: [f64; 2] = [100.0, 100.0];
+
+    fn bars() -> Bars<'static> {
+        Bars::new(&STAMPS, &PRICES, &PRICES, &PRICES, &PRICES)
+    }
+
+    fn lent() -> Behind<'static> {
         let rules = serde_json::from_value(ktrdr_testkit::rules_json(serde_json::json!({}))).expect("sound rules");
-        let plan = Arc::new(Plan::new(rules, 0, true));
-        let stamps = [0, 60_000_000_000];
-        let price = [100.0, 100.0];
-        let bars = Bars::new(&stamps, &price, &price, &price, &price);
-        let columns = Columns { bars, signals: &[0, 0], confidence: None };
-        let chained = Some(plan.filter);
-        let looker = Looker { columns, first_row: 0, first_simulated: 0, block_rows: 2, checks_prices: false, chained };
-        let look = Arc::new(looker.look(0).expect("sound columns"));
-        let rows = Rows { bars, first_bar: 0, previous: None, half_spread: 0.0 };
-        let behind = Behind::new(plan);
+        let behind = Behind::new(Arc::new(Plan::new(rules, 0, true)));
         let metrics = Accumulator::new(1e5, Calendar::open_ended(252.0, 60_000_000_000), 0.0);
         behind.lend(Carried { metrics, writer: LedgerWriter::new(Ledger::default()) });
-        let _ = behind.add(Page { notes: Notes::new(0, 2, 0, true), look, rows, first: 0, codes: vec![0; 3] });
+        behind
+    }
+
+    /// Notes of a block of two rows, which claim to be those of `chained`.
+    fn page(behind: &Behind<'_>, chained: Range<usize>) -> Page<'static> {
+        let bars = bars();
+        let columns = Columns { bars, signals: &[0, 0], confidence: None };
+        let chained_by = Some(behind.plan.filter);
+        let looker = Looker {
+            columns,
+            first_row: 0,
+            first_simulated: 0,
+            block_rows: 2,
+            checks_prices: false,
+            chained: chained_by,
+        };
+        let look = Arc::new(looker.look(0).expect("sound columns"));
+        let rows = Rows { bars, first_bar: 0, previous: None, half_spread: 0.0 };
+        Page { notes: Notes::new(0, 2, 0, true), positions: Positions::none(2), look, rows, chained }
+    }
+
+    /// A page of more rows than its block is a fault of ours. It must end the call and not leave it waiting.
+    #[test]
+    fn a_page_that_cannot_be_posted_leaves_nobody_waiting() {
+        let behind = lent();
+        let _ = behind.add(page(&behind, 0..3));
         let posted = thread::scope(|scope| scope.spawn(|| behind.post_next()).join());
         assert!(posted.is_err());
         behind.give_back();
+    }
+
+    #[test]
+    fn threads_that_post_too_slowly_differ_from_those_that_do_not_post() {
+        for posted in [0, MOST_PAGES / 2 - 1, MOST_PAGES / 2, 3 * MOST_PAGES] {
+            let behind = lent();
+            let mut paces = Vec::new();
+            for added in 0..=MOST_PAGES + posted {
+                paces.push(behind.add(page(&behind, 0..2)));
+                // Once more pages wait than half of those that may, one is posted for each that is added.
+                if added >= MOST_PAGES / 2 && added < MOST_PAGES / 2 + posted {
+                    assert!(behind.post_next());
+                }
+            }
+            let last = paces.pop();
+            assert!(paces.iter().all(|&pace| pace == Pace::Enough), "{posted} {paces:?}");
+            assert_eq!(last, Some(if posted < MOST_PAGES / 2 { Pace::None } else { Pace::Slow }), "{posted}");
+            assert_eq!(behind.give_back().writer.ledger.decisions.code.len(), 2 * (MOST_PAGES + posted + 1));
+        }
     }
 }

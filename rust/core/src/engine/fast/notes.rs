@@ -1,9 +1,11 @@
 //! Notes of what a chain has done in a block: its books can be written later, and by another thread.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::engine::fast::books::{Books, Posting, RoundTrip};
 use crate::engine::fast::curve::{Held, Marks, Points, Span};
+use crate::engine::fast::decisions::Positions;
 use crate::engine::fast::look::{Block, Look};
 use crate::engine::fast::ranges::MinMax;
 use crate::engine::plan::Plan;
@@ -140,27 +142,29 @@ impl Books for Notes {
 pub(crate) struct Page<'a> {
     /// Notes of the chain.
     pub notes: Notes,
+    /// Positions at the rows of the chain.
+    pub positions: Positions,
     /// All that the columns of the block tell.
     pub look: Arc<Look<'a>>,
     /// Rows of the block.
     pub rows: Rows<'a>,
-    /// First row of the chain.
-    pub first: usize,
-    /// Decisions on the rows of the chain.
-    pub codes: Vec<u8>,
+    /// Rows of the chain.
+    pub chained: Range<usize>,
 }
 
 impl Page<'_> {
     /// Posts the notes to metrics and ledger.
     pub fn post(self, plan: &Plan, carried: &mut Carried) {
-        let Self { notes, look, rows, first, codes } = self;
+        let Self { notes, positions, look, rows, chained } = self;
         let Some(bits) = &look.bits else { return };
         let block = Block { plan, rows, look: &look, bits };
         let Carried { metrics, writer } = carried;
         metrics.undefined(look.undefined);
         notes.post(&block, &mut Posting { metrics, writer });
-        writer.take_signals(&look.columns.rows(first, first + codes.len()));
-        writer.ledger.decisions.code.extend_from_slice(&codes);
+        if plan.record_decisions {
+            writer.take_signals(&look.columns.rows(chained.start, chained.end));
+        }
+        positions.decide(&block, chained, &mut writer.ledger.decisions.code);
         writer.end_block();
     }
 }
