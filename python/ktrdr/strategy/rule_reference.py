@@ -5,14 +5,16 @@ The table is read from the models that check a strategy file, so it cannot diffe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
 from ktrdr._types import Json
+from ktrdr.config.strict import keys_of
 from ktrdr.strategy.rules import DecisionRules, ExecutionRules, MetricsRules
+from ktrdr.strategy.sections.training import TrainingFile
 
 SECTIONS: Mapping[str, type[BaseModel]] = {
     "decisions": DecisionRules,
@@ -44,6 +46,18 @@ class Rule:
     summary: str
     applies: str = ""
     required: bool = False
+
+
+def section_hint(key: str, sections: Sequence[str]) -> str:
+    """Returns the hint that names the section of a key that was written without one; empty where none has it.
+
+    >>> section_hint("slippage.rate", ["decisions", "execution"])
+    'did you mean execution.slippage.rate?'
+    """
+    first = key.partition(".")[0]
+    models: Mapping[str, type[BaseModel]] = {**SECTIONS, "training": TrainingFile}
+    found = [section for section in sections if first in keys_of(models[section])]
+    return f"did you mean {found[0]}.{key}?" if found else ""
 
 
 def rules() -> tuple[Rule, ...]:

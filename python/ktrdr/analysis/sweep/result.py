@@ -79,7 +79,7 @@ class SweepResult:
         more = f", {failed:,} that cannot be traded" if failed else ""
         found = self._row_of_best("sharpe")
         ratio = "none" if found is None else f"{self.table['sharpe'][found]:.2f}"
-        return f"<SweepResult: {len(self):,} scenarios{more}, best sharpe {ratio}>"
+        return f"<SweepResult: {len(self):,} scenario{'' if len(self) == 1 else 's'}{more}, best sharpe {ratio}>"
 
     def best(self, metric: str = "sharpe") -> Best:
         """Returns the best scenario by a metric, the first of equals, with DSR and PBO over all scenarios.
@@ -153,7 +153,8 @@ class SweepResult:
         found = [name if name is not None else rest.pop(0) if rest else None for name in (rows, columns)]
         down, across = found
         if down is None or across is None or down == across or not {down, across} <= set(self.parameters):
-            expected = f"two of {', '.join(self.parameters)}"
+            names = ", ".join(self.parameters)
+            expected = f"two of {names}" if len(self.parameters) > 1 else f"a sweep of two rules: this one has {names}"
             raise ArgumentInvalid(
                 "a heat map needs two parameters", where="rows, columns", found=given, expected=expected
             )

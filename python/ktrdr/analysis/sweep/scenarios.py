@@ -200,8 +200,15 @@ def nested(parameters: Mapping[str, Value]) -> dict[str, Any]:
 def _check_names(names: Sequence[str]) -> None:
     for name in names:
         if name.partition(".")[0] not in SECTIONS or not all(name.split(".")) or "." not in name:
-            expected = "execution.RULE or decisions.RULE"
-            raise ArgumentInvalid("not a rule that can be swept", where="parameter", found=name, expected=expected)
+            from ktrdr.strategy.rule_reference import section_hint
+
+            raise ArgumentInvalid(
+                "not a rule that can be swept",
+                where="parameter",
+                found=name,
+                expected="execution.RULE or decisions.RULE",
+                hint=section_hint(name, SECTIONS),
+            )
     for name in names:
         inside = next((other for other in names if other.startswith(f"{name}.")), None)
         if inside is not None:

@@ -179,31 +179,16 @@ def rules_of(
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or key.split(".")[0] not in sections or "" in key.split(".") or "." not in key:
+            from ktrdr.strategy.rule_reference import section_hint
+
             expected = f"SECTION.key=value with SECTION {'one of ' if len(sections) > 1 else ''}{', '.join(sections)}"
-            hint = _section(key, sections)
+            hint = section_hint(key, sections)
             raise ArgumentInvalid("cannot be read", where="--set", found=setting, expected=expected, hint=hint)
         _put(rules, key, _value(text, setting))
     for name, rate in (("commission", commission), ("slippage", slippage)):
         if rate is not None:
             _put(rules, f"execution.{name}.rate", rate)
     return rules
-
-
-def _section(key: str, sections: Sequence[str]) -> str:
-    """Returns the hint that names the section of a key that was written without one."""
-    from ktrdr.config.strict import Strict, keys_of
-    from ktrdr.strategy.rules import DecisionRules, ExecutionRules, MetricsRules
-    from ktrdr.strategy.sections.training import TrainingFile
-
-    models: dict[str, type[Strict]] = {
-        "execution": ExecutionRules,
-        "decisions": DecisionRules,
-        "metrics": MetricsRules,
-        "training": TrainingFile,
-    }
-    first = key.partition(".")[0]
-    found = [section for section in sections if first in keys_of(models[section])]
-    return f"did you mean {found[0]}.{key}?" if found else ""
 
 
 def _value(text: str, setting: str) -> Any:

@@ -145,7 +145,9 @@ def test_a_notebook_shows_the_best_and_the_doubt() -> None:
     assert "18 scenarios; the best by Sharpe ratio beside so many trials: DSR" in page
     assert page.count("<tr>") == 11
     short = ktrdr.sweep(bars[:20], signals[:20], grid={"execution.slippage.rate": [0.0]})
-    assert short._repr_html_() == "<p>&lt;SweepResult: 1 scenarios, best sharpe none&gt;</p>"
+    assert short._repr_html_() == "<p>&lt;SweepResult: 1 scenario, best sharpe none&gt;</p>"
+    with pytest.raises(ArgumentInvalid, match=r"expected a sweep of two rules: this one has execution.slippage.rate"):
+        short.heat_map()
 
 
 class Stop:

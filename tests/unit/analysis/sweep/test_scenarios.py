@@ -98,6 +98,13 @@ def test_what_cannot_be_swept_is_named(given: Mapping[str, Any], where: str) -> 
     assert caught.value.where == where
 
 
+def test_a_rule_without_its_section_gets_a_hint() -> None:
+    with pytest.raises(ArgumentInvalid, match=r"did you mean execution\.commission\.rate\?"):
+        Scenarios.of(grid={"commission.rate": [0.0]})
+    with pytest.raises(ArgumentInvalid, match=r"expected execution.RULE or decisions.RULE$"):
+        Scenarios.of(grid={"training.epochs": [1, 2]})
+
+
 def test_a_rule_that_there_is_not_has_its_nearest_name() -> None:
     with pytest.raises(ConfigUnknownKey, match="confidence_threshold"):
         Scenarios.of(grid={"decisions.confidence_treshold": [0.5]}).compiled(rules_of)
