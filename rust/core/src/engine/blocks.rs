@@ -10,7 +10,7 @@ use crate::engine::fast::books::{Posting, Progress, Written};
 use crate::engine::fast::chain::{Chain, End, Trader};
 use crate::engine::fast::decisions::Positions;
 use crate::engine::fast::look::{Block, Look};
-use crate::engine::fast::notes::{Carried, Notes, Page};
+use crate::engine::fast::notes::{Notes, Output, Page};
 use crate::engine::fast::quiet::{QuietRows, QuietStep};
 use crate::engine::leg::At;
 use crate::engine::plan::Plan;
@@ -47,10 +47,12 @@ pub(super) struct Blocks<'s, 'a> {
     ahead: &'s Ahead<'a>,
     /// True if the run ends with the last block.
     last: bool,
-    /// Round trips of the last block, while metrics and ledger are lent.
-    lent: Option<usize>,
+    /// Round trips of the last block.
+    trips: usize,
+    /// True while other threads have metrics and ledger.
+    is_lent: bool,
     /// False once the threads beside the run have stopped to post: most likely they have no core.
-    lends: bool,
+    may_lend: bool,
     /// True after a fill of this block that was not certain: in the next one there may be more, and each takes the ledger
     /// back.
     was_unsure: bool,
@@ -64,7 +66,8 @@ impl<'s, 'a> Blocks<'s, 'a> {
     /// # Errors
     /// As `Simulation::feed`.
     pub fn take(run: Parts<'s>, ahead: &'s Ahead<'a>, last: bool) -> Result<(), Error> {
-        let mut blocks = Self { run, ahead, last, lent: None, lends: true, was_unsure: false, is_stuck: false };
+        let mut blocks =
+            Self { run, ahead, last, trips: 0, is_lent: false, may_lend: true, was_unsure: false, is_stuck: false };
         let outcome = blocks.take_all();
         // Before an error is returned: the rows until then are part of the ledger.
         blocks.fetch_books();
@@ -76,29 +79,30 @@ impl<'s, 'a> Blocks<'s, 'a> {
         let written = self.run.writer.ledger.rows();
         for block in 0..blocks {
             let ends = self.last && block + 1 == blocks;
-            let trips = self.run.state.next_trade_id;
+            let trades = self.run.state.next_trade_id;
             self.was_unsure = false;
             let outcome = self.ahead.look(block).and_then(|look| self.take_block(&Arc::new(look), ends));
-            if self.lent.is_none() {
+            if !self.is_lent {
                 self.run.writer.end_block();
             }
             outcome?;
             if block == 0 {
                 self.run.writer.expect(written, blocks - 1);
             }
-            self.lend_books((self.run.state.next_trade_id - trips) as usize, blocks - block - 1);
+            self.trips = (self.run.state.next_trade_id - trades) as usize;
+            self.lend_books(blocks - block - 1);
         }
         Ok(())
     }
 
     /// Lends metrics and ledger to the threads beside the run, if they have much to post in blocks like the last.
-    fn lend_books(&mut self, trips: usize, blocks_left: usize) {
-        let is_dense = trips * ROWS_OF_TRIP >= self.run.block_rows;
+    fn lend_books(&mut self, blocks_left: usize) {
+        let is_dense = self.trips * ROWS_OF_TRIP >= self.run.block_rows;
         // The last block of a run needs them.
-        if !self.lends
+        if !self.may_lend
             || self.was_unsure
             || self.is_stuck
-            || self.lent.is_some()
+            || self.is_lent
             || !is_dense
             || blocks_left < 2
             || !self.ahead.has_helpers()
@@ -108,14 +112,14 @@ impl<'s, 'a> Blocks<'s, 'a> {
         }
         let metrics = self.run.state.metrics.clone();
         let writer = self.run.writer.lend();
-        self.ahead.behind.lend(Carried { metrics, writer });
-        self.lent = Some(trips);
+        self.ahead.behind.lend(Output { metrics, writer });
+        self.is_lent = true;
     }
 
     /// Has all notes posted, and takes metrics and ledger back.
     fn fetch_books(&mut self) {
-        if self.lent.take().is_some() {
-            let Carried { metrics, writer } = self.ahead.behind.give_back();
+        if std::mem::take(&mut self.is_lent) {
+            let Output { metrics, writer } = self.ahead.behind.give_back();
             self.run.state.metrics = metrics;
             *self.run.writer = writer;
         }
@@ -129,12 +133,13 @@ impl<'s, 'a> Blocks<'s, 'a> {
         *self.run.marks_digest = look.ranges.digest.after(*self.run.marks_digest);
         let mut index = rows.before(self.run.plan.first_bar);
         let goes_on = !ends && look.bits.is_some() && Trader::can_begin(self.run.state) && self.ahead.has_helpers();
-        if self.lent.is_some() && !goes_on {
+        if !goes_on {
             self.fetch_books();
         }
-        match self.lent {
-            Some(trips) => index = self.note(look, &rows, index, trips)?,
-            None => self.run.state.metrics.undefined(look.undefined),
+        if self.is_lent {
+            index = self.note(look, &rows, index)?;
+        } else {
+            self.run.state.metrics.undefined(look.undefined);
         }
         while index < rows.len() {
             index += self.chain(look, &rows, index..rows.len() - usize::from(ends))?;
@@ -154,10 +159,11 @@ impl<'s, 'a> Blocks<'s, 'a> {
     }
 
     /// Simulates a block whose fills another thread posts, as long as every fill is certain; returns the next row.
-    fn note(&mut self, look: &Arc<Look<'a>>, rows: &Rows<'a>, first: usize, trips: usize) -> Result<usize, Error> {
+    fn note(&mut self, look: &Arc<Look<'a>>, rows: &Rows<'a>, first: usize) -> Result<usize, Error> {
         let Some(bits) = &look.bits else { return Ok(first) };
         // An eighth more: notes that have to grow are copied as a whole.
-        let mut notes = Notes::new(first, rows.len() - first, trips + trips / 8, self.run.writer.keeps_curve());
+        let mut notes =
+            Notes::new(first, rows.len() - first, self.trips + self.trips / 8, self.run.writer.keeps_curve());
         let block = Block { plan: self.run.plan, rows: *rows, look, bits };
         let (trader, _) = Trader::of(self.run.state);
         let mut positions = Positions::none(rows.len());
@@ -166,10 +172,9 @@ impl<'s, 'a> Blocks<'s, 'a> {
         let end = chain.follow();
         let row = chain.row;
         notes.finish(&block, row);
-        self.lent = Some(notes.trips());
         let page = Page { notes, positions, look: Arc::clone(look), rows: *rows, chained: first..row };
         let pace = self.ahead.hand_over(page);
-        self.lends = pace != Pace::None;
+        self.may_lend = pace != Pace::None;
         if row < rows.len() || pace != Pace::Enough {
             self.fetch_books();
             self.execute(&end, rows, row)?;

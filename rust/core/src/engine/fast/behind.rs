@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::engine::fast::notes::{Carried, Page};
+use crate::engine::fast::notes::{Output, Page};
 use crate::engine::plan::Plan;
 
 /// Pages that may wait: beyond that the run posts them itself.
@@ -27,41 +27,41 @@ pub(crate) enum Pace {
 #[derive(Debug)]
 pub(crate) struct Behind<'a> {
     plan: Arc<Plan>,
-    desk: Mutex<Desk<'a>>,
+    queue: Mutex<Queue<'a>>,
     /// Told when a page is posted.
     posted: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Desk<'a> {
+struct Queue<'a> {
     pages: VecDeque<Page<'a>>,
     /// Metrics and ledger, unless the run has them or a thread posts to them.
-    carried: Option<Box<Carried>>,
-    /// Pages posted since no more than half of those that may wait did.
-    posted: usize,
+    output: Option<Box<Output>>,
+    /// Pages posted since no more than half of those that may wait were waiting.
+    posted_lately: usize,
 }
 
 impl<'a> Behind<'a> {
     /// Starts without a page.
     pub fn new(plan: Arc<Plan>) -> Self {
-        Self { plan, desk: Mutex::default(), posted: Condvar::new() }
+        Self { plan, queue: Mutex::default(), posted: Condvar::new() }
     }
 
     /// Takes metrics and ledger on loan.
-    pub fn lend(&self, carried: Carried) {
-        self.desk().carried = Some(Box::new(carried));
+    pub fn lend(&self, output: Output) {
+        self.queue().output = Some(Box::new(output));
     }
 
     /// Adds a page; returns how other threads keep up.
     pub fn add(&self, page: Page<'a>) -> Pace {
-        let mut desk = self.desk();
-        desk.pages.push_back(page);
-        if desk.pages.len() <= MOST_PAGES / 2 {
-            desk.posted = 0;
+        let mut queue = self.queue();
+        queue.pages.push_back(page);
+        if queue.pages.len() <= MOST_PAGES / 2 {
+            queue.posted_lately = 0;
         }
-        if desk.pages.len() <= MOST_PAGES {
+        if queue.pages.len() <= MOST_PAGES {
             Pace::Enough
-        } else if desk.posted >= MOST_PAGES / 2 {
+        } else if queue.posted_lately >= MOST_PAGES / 2 {
             Pace::Slow
         } else {
             Pace::None
@@ -70,8 +70,8 @@ impl<'a> Behind<'a> {
 
     /// Returns true if a page waits and nobody is posting.
     pub fn has_work(&self) -> bool {
-        let desk = self.desk();
-        desk.carried.is_some() && !desk.pages.is_empty()
+        let queue = self.queue();
+        queue.output.is_some() && !queue.pages.is_empty()
     }
 
     /// Posts the next page; returns false if there is none, or if another thread is posting.
@@ -79,19 +79,19 @@ impl<'a> Behind<'a> {
     /// # Panics
     /// As the page does. Metrics and ledger come back even then, so that nobody waits for them.
     pub fn post_next(&self) -> bool {
-        let mut desk = self.desk();
-        if desk.pages.is_empty() {
+        let mut queue = self.queue();
+        if queue.pages.is_empty() {
             return false;
         }
-        let Some(mut carried) = desk.carried.take() else { return false };
-        let page = desk.pages.pop_front().expect("a page waits");
+        let Some(mut output) = queue.output.take() else { return false };
+        let page = queue.pages.pop_front().expect("a page waits");
         // Others may add pages meanwhile.
-        drop(desk);
-        let posted = catch_unwind(AssertUnwindSafe(|| page.post(&self.plan, &mut carried)));
-        let mut desk = self.desk();
-        desk.carried = Some(carried);
-        desk.posted += 1;
-        drop(desk);
+        drop(queue);
+        let posted = catch_unwind(AssertUnwindSafe(|| page.post(&self.plan, &mut output)));
+        let mut queue = self.queue();
+        queue.output = Some(output);
+        queue.posted_lately += 1;
+        drop(queue);
         self.posted.notify_all();
         // The end of this thread's scope tells the caller.
         if let Err(panic) = posted {
@@ -101,15 +101,15 @@ impl<'a> Behind<'a> {
     }
 
     /// Posts all pages and gives metrics and ledger back.
-    pub fn give_back(&self) -> Carried {
+    pub fn give_back(&self) -> Output {
         loop {
-            let mut desk = self.desk();
-            if desk.pages.is_empty()
-                && let Some(carried) = desk.carried.take()
+            let mut queue = self.queue();
+            if queue.pages.is_empty()
+                && let Some(output) = queue.output.take()
             {
-                return *carried;
+                return *output;
             }
-            drop(desk);
+            drop(queue);
             // Pages that nobody has begun need not wait for another thread.
             if !self.post_next() {
                 self.wait();
@@ -119,12 +119,12 @@ impl<'a> Behind<'a> {
 
     /// Waits while another thread is posting.
     fn wait(&self) {
-        let done = self.posted.wait_while(self.desk(), |desk| desk.carried.is_none());
+        let done = self.posted.wait_while(self.queue(), |queue| queue.output.is_none());
         drop(done.unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk<'a>> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queue(&self) -> MutexGuard<'_, Queue<'a>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -137,7 +137,7 @@ mod tests {
     use super::{Behind, MOST_PAGES, Pace};
     use crate::engine::fast::decisions::Positions;
     use crate::engine::fast::look::Looker;
-    use crate::engine::fast::notes::{Carried, Notes, Page};
+    use crate::engine::fast::notes::{Notes, Output, Page};
     use crate::engine::plan::Plan;
     use crate::ledger::tables::Ledger;
     use crate::ledger::writer::LedgerWriter;
@@ -158,7 +158,7 @@ mod tests {
         let rules = serde_json::from_value(ktrdr_testkit::rules_json(serde_json::json!({}))).expect("sound rules");
         let behind = Behind::new(Arc::new(Plan::new(rules, 0, true)));
         let metrics = Accumulator::new(1e5, Calendar::open_ended(252.0, 60_000_000_000), 0.0);
-        behind.lend(Carried { metrics, writer: LedgerWriter::new(Ledger::default()) });
+        behind.lend(Output { metrics, writer: LedgerWriter::new(Ledger::default()) });
         behind
     }
 

@@ -14,9 +14,9 @@ use crate::ledger::writer::LedgerWriter;
 use crate::market::rows::Rows;
 use crate::metrics::accumulator::{Accumulator, FillCosts};
 
-/// Metrics and ledger of a run, together on the way to the thread that writes them.
+/// Metrics and ledger of a run, which one thread at a time writes.
 #[derive(Debug)]
-pub(crate) struct Carried {
+pub(crate) struct Output {
     /// Metrics of the run.
     pub metrics: Accumulator,
     /// Ledger of the run.
@@ -72,11 +72,6 @@ impl Notes {
         let curve = NotedCurve { equity: Vec::with_capacity(rows), spans: Vec::new(), is_kept: keeps_curve };
         let trips = Vec::with_capacity(trips);
         Self { marks: Marks::new(first, 0), curve, before: Vec::new(), trips, after: Vec::new() }
-    }
-
-    /// Returns the number of round trips.
-    pub fn trips(&self) -> usize {
-        self.trips.len()
     }
 
     /// Ends the notes at row `end`.
@@ -154,11 +149,11 @@ pub(crate) struct Page<'a> {
 
 impl Page<'_> {
     /// Posts the notes to metrics and ledger.
-    pub fn post(self, plan: &Plan, carried: &mut Carried) {
+    pub fn post(self, plan: &Plan, output: &mut Output) {
         let Self { notes, positions, look, rows, chained } = self;
         let Some(bits) = &look.bits else { return };
         let block = Block { plan, rows, look: &look, bits };
-        let Carried { metrics, writer } = carried;
+        let Output { metrics, writer } = output;
         metrics.undefined(look.undefined);
         notes.post(&block, &mut Posting { metrics, writer });
         if plan.record_decisions {
