@@ -155,8 +155,9 @@ class BarGate:
         absent = range(expected_ns, stamp_ns - self._timeframe.ns + 1, self._timeframe.ns)
         room = max(_MOST_MISSING - len(self._missing), 0)
         self._missing.update(absent[max(len(absent) - room, 0) :])
-        last = iso(absent[-1])
-        self._note("gap", f"{missing} bars missing: {iso(expected_ns)} to {last}", bar)
+        first = iso(expected_ns)
+        text = f"1 bar missing: {first}" if missing == 1 else f"{missing:,} bars missing: {first} to {iso(absent[-1])}"
+        self._note("gap", text, bar)
 
     def _known(self, bar: BarSeries, stamp_ns: int) -> None:
         before = self._recent.get(stamp_ns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -84,6 +85,8 @@ def test_a_late_bar_differs_from_a_missing_one() -> None:
     assert gate.bar(2) == [] and gate.kinds == ["gap", "late"]
     assert gate.gate.counts == {"bars": 2, "refused": 1, "missing": 2, "late": 1}
     assert gate.bar(-5) == [] and gate.kinds[-1] == "older"
+    assert gate.bar(6) == [6]
+    assert re.fullmatch(r"1 bar missing: \S+Z", gate.events[-1].text)
 
 
 def test_bars_from_before_a_restart_are_passed_over_until_a_new_one_comes() -> None:

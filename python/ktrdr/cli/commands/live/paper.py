@@ -132,12 +132,21 @@ def status(operation_id: OperationId = "latest", /) -> CommandResult:
     last = [row | {"time": row["time"].isoformat()} for row in events.tail(20).to_dicts()]
     data = {"operation_id": operation.id, "status": operation.status.value, "progress": progress, "events": last}
     shown = [name for name in _FIGURES if operation.status is Status.RUNNING or name != "clock"]
-    rows = [[name, str(progress[name])] for name in shown if progress.get(name) is not None]
+    rows = [[name, _figure(progress[name])] for name in shown if progress.get(name) is not None]
     lines = [f"{operation.id}: {operation.status.value}, {progress.get('bar') or 0:,} bars to {progress.get('time')}"]
     if progress.get("stopped"):
         lines.append(f"trading is stopped: {progress['stopped']}")
     log = Table(["time", "event", "what"], [[row["time"], row["kind"], row["text"]] for row in last])
     return CommandResult(data, [*lines, Table(["", ""], rows), *([log] if last else [])])
+
+
+def _figure(value: object) -> str:
+    """Returns a figure of the progress as people read it.
+
+    >>> _figure(99876.30456818463), _figure(366), _figure("71 lines read")
+    ('99,876.30457', '366', '71 lines read')
+    """
+    return f"{value:,.10g}" if isinstance(value, float) else str(value)
 
 
 def kill(operation_id: str, /, *, reason: str = "by hand") -> CommandResult:
