@@ -33,8 +33,8 @@ def reference(kind: str, p: list[float], x: float) -> float:
         power = -p[1] * (x - p[0])
         return 0.0 if power > 709 else 1 / (1 + math.exp(power))
     a, b, c, d = (p[0], p[1], p[1], p[2]) if kind == "triangular" else p
-    if (a == b and equal(x, b, p)) or (c == d and equal(x, c, p)):
-        return 1.0
+    if (a == b and x < b and equal(x, b, p)) or (c == d and x > c and equal(x, c, p)):
+        return 1.0  # beside a step; inside of it x may lie on the other side's slope
     if x < a or x > d:
         return 0.0
     if x < b:
@@ -54,7 +54,7 @@ def parameters_of(kind: str) -> st.SearchStrategy[list[float]]:
 
 
 @pytest.mark.parametrize("kind", MEMBERSHIPS)
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(derandomize=True)
 @given(data=st.data())
 def test_degrees_follow_the_rules(kind: str, data: st.DataObject) -> None:
     parameters = data.draw(parameters_of(kind))
