@@ -6,7 +6,7 @@ import json
 from copy import deepcopy
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ktrdr.config.yaml import read_yaml
@@ -97,7 +97,6 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=150, deadline=None)
 @given(files())
 def test_the_canonical_form_is_a_file_of_the_same_strategy(source: dict[str, Any]) -> None:
     strategy = load_strategy(source)
@@ -123,7 +122,6 @@ def assert_one_line_each(error: ConfigError) -> None:
     assert all("\n" not in str(fault) for fault in error.faults or (error,))
 
 
-@settings(max_examples=300, deadline=None)
 @given(files(), st.data())
 def test_any_part_replaced_by_junk_is_accepted_or_one_of_our_errors(
     source: dict[str, Any], data: st.DataObject
@@ -144,7 +142,6 @@ def test_any_part_replaced_by_junk_is_accepted_or_one_of_our_errors(
         assert_one_line_each(error)
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.one_of(st.text(max_size=200), st.text(alphabet="{}[]:,-&*!|>'\"%@` \nab1.#?~", max_size=60)))
 def test_any_text_is_a_document_or_one_of_our_errors(text: str) -> None:
     try:

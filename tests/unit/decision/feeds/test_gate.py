@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ktrdr.decision.base import Event
@@ -143,7 +143,6 @@ anything = st.recursive(
 odd_stamps = st.sampled_from(["²", "--5", "9999-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "9" * 5_000, 10**4_000, -1])
 
 
-@settings(max_examples=300, deadline=None)
 @given(stamp=anything | odd_stamps, price=anything, more=st.dictionaries(st.text(max_size=6), anything, max_size=2))
 @example(stamp=441_207_430_216_252, price={}, more={})
 def test_no_value_ends_a_run(stamp: object, price: object, more: dict[str, object]) -> None:
