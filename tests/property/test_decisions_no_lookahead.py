@@ -165,7 +165,7 @@ def test_holds(check: Callable[[Trader], None], trader: Trader) -> None:
     check(trader)
 
 
-@pytest.mark.parametrize(("cuts", "every"), [(100, 5), pytest.param(500, 1, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(("cuts", "every"), [(60, 10), pytest.param(500, 1, marks=pytest.mark.soak)])
 def test_cuts_and_boundaries(trader: Trader, cuts: int, every: int) -> None:
     windows = load_strategy(trader.file).sequence_length > 1
     cutting_the_future_off(trader, cuts=40 if windows else cuts, every=20 if windows else every)

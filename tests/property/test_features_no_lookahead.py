@@ -28,7 +28,7 @@ def test_holds(check: Callable[[World], None], world: World) -> None:
     check(world)
 
 
-@pytest.mark.parametrize(("cuts", "every"), [(100, 5), pytest.param(500, 1, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(("cuts", "every"), [(60, 10), pytest.param(500, 1, marks=pytest.mark.soak)])
 def test_cuts_and_boundaries(world: World, cuts: int, every: int) -> None:
     cutting_the_future_off_changes_nothing(world, cuts=cuts, every=every, judged=False)
 
