@@ -17,10 +17,14 @@ from ktrdr.startup.collector import resume_for_run, wait_while_loading
 
 @pytest.fixture
 def usual() -> Iterator[tuple[int, int, int]]:
-    """The thresholds of this process, put back afterwards, and nothing frozen."""
+    """The thresholds of this process, with nothing frozen; both are put back afterwards."""
     before = gc.get_threshold()
+    frozen = gc.get_freeze_count() > 0  # the collection of tests freezes, and so does a run of an earlier test
+    gc.unfreeze()
     yield before
     gc.unfreeze()
+    if frozen:
+        gc.freeze()
     gc.set_threshold(*before)
 
 
