@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from importlib import import_module
 
 BENCHES = ("startup", "pipeline", "simulation", "sweep", "training", "paper")
+BY_NAME = ("scale",)
+"""Benches that run only where they are asked for."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,9 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def main(names: list[str]) -> int:
+    if not set(names) <= {*BENCHES, *BY_NAME}:
+        print(f"usage: python -m benches.harness [{' | '.join((*BENCHES, *BY_NAME))}] ...", file=sys.stderr)
+        return 2
     failed = 0
     print("| bench | value | target | | note |\n| --- | --- | --- | --- | --- |")
     for name in names or BENCHES:

@@ -109,4 +109,6 @@ def main(bars: int) -> int:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        sys.exit("usage: BARS=1000000 python -m benches.peers")
     sys.exit(main(int(os.environ.get("BARS", "1000000"))))
