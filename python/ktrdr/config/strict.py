@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import (
@@ -130,7 +131,8 @@ def _again(details: ErrorDetails) -> InitErrorDetails:
     return InitErrorDetails(type=known, loc=details["loc"], input=details["input"], ctx=context)
 
 
-def keys_of(model: type[BaseModel]) -> dict[str, str]:
+@cache
+def keys_of(model: type[BaseModel]) -> Mapping[str, str]:
     """Returns each key that a file may use, aliases included, with the field it sets."""
     keys: dict[str, str] = {}
     for name, field in model.model_fields.items():
