@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import Any, Unpack, cast
 
 import numpy as np
@@ -26,6 +27,7 @@ from ktrdr.simulation.inputs import over_neutral, read_count, rules_to_json, sav
 from ktrdr.simulation.result import warning_of_this_close
 from ktrdr.strategy.rule_mappings import Decisions, DecisionsMapping, Execution, Metrics
 from ktrdr.strategy.rules import DecisionRules, ExecutionRules, merge_rules, parse_execution
+from ktrdr.text import nearest
 from ktrdr.time import Timeframe
 
 
@@ -79,7 +81,7 @@ def sweep(
     >>> found.best("net_profit").parameters
     {'decisions.confidence_threshold': 0.5, 'execution.commission.rate': 0.0}
     """
-    asked = Study.of(**study)
+    asked = Study.of(**_known(study))
     units = units_for(ray, asked)
     tried = tried_of(grid, scenarios, asked)
     compiled = tried.compiled(_Base(_plain_execution(execution), _plain_decisions(decisions), metrics).rules_of)
@@ -89,6 +91,17 @@ def sweep(
         token = cancellation_token or NeverCancelled()
         chunks = in_order(chunks_of(market, tried, compiled, asked, threads, shown, token, units=units))
     return _result(chunks, tuple(tried.values), market, compiled, warnings)
+
+
+def _known(options: StudyOptions) -> StudyOptions:
+    """Returns the options of a study; raises ``TypeError``, as Python does, for one that `sweep` does not have."""
+    *own, _ = signature(sweep).parameters
+    known = [*own, *StudyOptions.__annotations__]
+    for name in options:
+        if name not in known:
+            hint = nearest(name, known) or f"known here: {', '.join(known)}"
+            raise TypeError(f"sweep() got an unexpected keyword argument {name!r}; {hint}")
+    return options
 
 
 def _market(

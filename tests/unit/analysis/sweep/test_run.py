@@ -174,3 +174,13 @@ def test_a_sweep_is_followed_and_stopped_between_chunks(monkeypatch: pytest.Monk
     with pytest.raises(Cancelled, match="scenario 8 of 18"):
         ktrdr.sweep(bars, signals, confidence, grid=GRID, bridge=stop, cancellation_token=stop)
     assert stop.done == [(0, 18), (4, 18), (8, 18)]
+
+
+def test_an_argument_that_a_sweep_does_not_have_is_refused_with_those_it_has() -> None:
+    bars, signals, confidence = market(50)
+    wrong: Mapping[str, Any] = {"foo": 1}
+    with pytest.raises(TypeError, match=r"^sweep\(\) .* 'foo'; known here: bars, .*, grid, .*, trials, sampler, .*"):
+        ktrdr.sweep(bars, signals, confidence, grid=GRID, **wrong)
+    misspelt: Mapping[str, Any] = {"trial": 1}
+    with pytest.raises(TypeError, match=r"^sweep\(\) .* 'trial'; did you mean trials\?$"):
+        ktrdr.sweep(bars, signals, confidence, grid=GRID, **misspelt)
