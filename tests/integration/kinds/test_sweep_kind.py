@@ -263,6 +263,7 @@ def test_other_bars_are_refused_by_name(place: Place, store: Store, monkeypatch:
     [
         ({"decisions.cost_model.round_trip_cost": [0.1]}, ArgumentInvalid, "makes other signals"),
         ({"execution.exits.stop_loss": [None, {"atr": 2}]}, ArgumentInvalid, "which bars and columns"),
+        ({"execution.exits.stop_loss.atr": [1.5, 2]}, ArgumentInvalid, r"found execution\.exits\.stop_loss\.atr=1\.5;"),
         ({"execution.exits.stop_los": [{"rate": 0.1}]}, ConfigUnknownKey, "stop_loss"),
         ({"metrics.risk_free_rate": [0.1]}, ArgumentInvalid, "not a rule that can be swept"),
     ],

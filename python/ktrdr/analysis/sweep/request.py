@@ -9,7 +9,7 @@ from typing import Any, Unpack
 from pydantic import Field
 
 from ktrdr._types import Json
-from ktrdr.analysis.sweep.scenarios import Compiled, Grid, Scenarios, Value
+from ktrdr.analysis.sweep.scenarios import Compiled, Grid, Scenarios, Value, flat
 from ktrdr.analysis.sweep.study.chunks import tried_of
 from ktrdr.analysis.sweep.study.parameters import LARGEST_SEED, MOST_TRIALS, Sampler, Study, StudyOptions
 from ktrdr.analysis.sweep.study.space import Space
@@ -23,6 +23,7 @@ from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.strategy.history import needs
 from ktrdr.strategy.schema import Strategy
 from ktrdr.strategy.submitted import StrategyRequest, StrategySource
+from ktrdr.text import rule_text
 
 _SIGNAL_RULES = ("decisions.cost_model",)
 """Rules that make other signals of the same scores."""
@@ -141,7 +142,7 @@ def _rules_of(base: Strategy) -> Callable[[Json], Json]:
             raise ArgumentInvalid(
                 "changes which bars and columns a run reads, and a sweep reads them once",
                 where="execution",
-                found=changes.get("execution"),
+                found=", ".join(f"{name}={rule_text(value)}" for name, value in flat(changes, "execution").items()),
                 hint="set a level in ATR or a volatility window for all scenarios, then sweep its other values",
             )
         return {

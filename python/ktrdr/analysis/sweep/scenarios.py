@@ -197,6 +197,19 @@ def nested(parameters: Mapping[str, Value]) -> dict[str, Any]:
     return rules
 
 
+def flat(rules: Mapping[str, Any], section: str) -> dict[str, Value]:
+    """Returns the rules of a section by dotted name, of rules by section: `nested` turned round.
+
+    >>> flat({"execution": {"exits": {"stop_loss": {"atr": 2.0}}}}, "execution")
+    {'execution.exits.stop_loss.atr': 2.0}
+    """
+    found: dict[str, Value] = {}
+    for key, value in rules.get(section, {}).items():
+        name = f"{section}.{key}"
+        found |= flat({name: value}, name) if isinstance(value, Mapping) else {name: value}
+    return found
+
+
 def _check_names(names: Sequence[str]) -> None:
     for name in names:
         if name.partition(".")[0] not in SECTIONS or not all(name.split(".")) or "." not in name:
