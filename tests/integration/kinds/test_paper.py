@@ -204,6 +204,7 @@ def test_status_kill_and_stop_reach_a_run_whose_feed_is_silent(
     assert status["progress"]["clock"].endswith("missing by the clock")  # these bars are of another year
     assert status["status"] == "running" and status["progress"]["working"] in (None, f"{operation}-EURUSD-199-close")
     assert [event["kind"] for event in status["events"]][:1] == ["override"]
+    assert status["events"][0]["time"] == "2024-01-09T07:00:00Z"
     said("stop", "latest")
     out, _ = program.communicate(timeout=60)
     assert json.loads(out)["status"] == "completed" and store.get(operation).status is Status.COMPLETED

@@ -23,6 +23,7 @@ from ktrdr.cli.runs.options import (
 )
 from ktrdr.errors import ArgumentInvalid, NotFound
 from ktrdr.profile import DEFAULT_THREADS
+from ktrdr.time import iso
 
 if TYPE_CHECKING:
     from ktrdr.decision.job.request import PaperOptions
@@ -128,8 +129,9 @@ def status(operation_id: OperationId = "latest", /) -> CommandResult:
     store = Store.open()
     operation = store.get(_paper_id(operation_id))
     progress = dict(operation.progress or {})
-    events = read_events(store, operation.id)
-    last = [row | {"time": row["time"].isoformat()} for row in events.tail(20).to_dicts()]
+    events = read_events(store, operation.id).tail(20)
+    times = map(iso, events["time"].to_physical().to_list())
+    last = [row | {"time": time} for row, time in zip(events.to_dicts(), times, strict=True)]
     data = {"operation_id": operation.id, "status": operation.status.value, "progress": progress, "events": last}
     shown = [name for name in _FIGURES if operation.status is Status.RUNNING or name != "clock"]
     rows = [[name, _figure(progress[name])] for name in shown if progress.get(name) is not None]
