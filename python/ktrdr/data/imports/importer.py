@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as changed
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, TypeVar, Unpack
 
 import numpy as np
 import polars as pl
@@ -43,6 +43,8 @@ from ktrdr.time import NS_PER_DAY, Timeframe, iso
 # From that share of rows on that break one rule the columns are doubted rather than the rows.
 _DOUBTFUL_SHARE = 0.1
 _DOUBTFUL_ROWS = 3
+
+_Found = TypeVar("_Found", Violation, Change)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +175,9 @@ def _read(path: Path, symbol: str, length: Timeframe, options: ImportOptions) ->
         require_ns(opens, symbol, written=table.stamp)
     columns, volume_column = _columns(table, options)
     columns, rounded = absorb_rounding(columns)
-    rows, columns, violations, changes = _audited(table, opens, columns, length, options.get("repair"))
+    rows, columns, violations, changes = _audited(
+        _with_volume(table, volume_column), opens, columns, length, options.get("repair")
+    )
     violations = undated + violations
     changes = [_dropped(one) for one in undated] + changes
     notes = [*table.notes, *moments.notes]
@@ -223,7 +227,7 @@ def _without_undated(table: Table, repair: str | None) -> tuple[Table, list[Viol
     rows = np.flatnonzero(undated)
     if not 0 < len(rows) < max(_DOUBTFUL_SHARE * len(cells), _DOUBTFUL_ROWS):
         return table, []
-    found = [Violation(table.row(int(row)), "timestamp", str(cells[int(row)]), "data_parse") for row in rows]
+    found = [Violation(table.row(int(row)), "timestamp", table.cell(int(row), name), "data_parse") for row in rows]
     return table.take(np.flatnonzero(~undated)), found
 
 
@@ -325,6 +329,11 @@ def _volume(table: Table, form: NumberFormat) -> tuple[Floats | None, str | None
     return read[best], best
 
 
+def _with_volume(table: Table, name: str | None) -> Table:
+    """Returns the table with the column that was taken as volume among its fields."""
+    return table if name is None else changed(table, fields={**table.fields, "volume": name})
+
+
 def _audited(
     table: Table, opens: Stamps, columns: dict[str, Floats], timeframe: Timeframe, repair: str | None
 ) -> tuple[Stamps, dict[str, Floats], list[Violation], list[Change]]:
@@ -338,7 +347,7 @@ def _audited(
         assert repair is not None
         rows, columns, changes = mend(opens, columns, violations, repair)
         known = _in_file(table, violations)
-        changes = [changed(change, row=table.row(change.row)) for change in changes]
+        changes = _in_file(table, changes)
         if len(rows) == 0:
             raise DataEmpty("no row is left after the repair", where=table.file, found=f"{len(opens)} broken rows")
     if timeframe.intraday and (short := cut_short(opens[rows], timeframe)):
@@ -390,8 +399,14 @@ def _refusal(table: Table, violations: Violations, hint: str) -> Exception:
     return refusal(first, where=table.place(int(violations.rows[0])), hint=hint, count=len(violations))
 
 
-def _in_file(table: Table, violations: Sequence[Violation]) -> list[Violation]:
-    return [changed(violation, row=table.row(violation.row)) for violation in violations]
+def _in_file(table: Table, found: Sequence[_Found]) -> list[_Found]:
+    """Returns violations or changes with their rows in the file, and its cell in place of an undefined number."""
+    return [changed(one, row=table.row(one.row), value=_written(table, one)) for one in found]
+
+
+def _written(table: Table, one: Violation | Change) -> str:
+    is_number = one.rule != "data_nonfinite" or one.field not in table.fields
+    return one.value if is_number else table.cell(one.row, table.fields[one.field])
 
 
 def _dates(moments: Moments, opens: Stamps, clock: Clock | None, timeframe: Timeframe) -> Stamps:

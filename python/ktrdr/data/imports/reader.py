@@ -35,6 +35,7 @@ from ktrdr.data.imports.numbers import points_may_group
 from ktrdr.data.imports.text import Layout, layout_of
 from ktrdr.data.store.files import check_rows
 from ktrdr.errors import ArgumentInvalid, DataEmpty, DataNotFound, DataParse, DataTimeframe
+from ktrdr.text import one_line
 from ktrdr.time import Timeframe
 
 _TEXT = (".csv", ".txt", ".tsv", ".prn", ".dat")
@@ -85,6 +86,11 @@ class Table:
     def stamp(self, at: int) -> str:
         """Returns the stamp of a row as the file has it."""
         return " ".join(str(self.frame[self.fields[name]][at]) for name in STAMPS if name in self.fields)
+
+    def cell(self, at: int, name: str) -> str:
+        """Returns a cell as the file has it, on one line."""
+        found = self.frame[name][at]
+        return str(one_line("" if found is None else str(found).strip())) or "an empty cell"
 
     def placed(self, kept: Stamps | None = None) -> AbstractContextManager[None]:
         """Names line and row of the file in an error about a row of this table, or of those that were kept."""

@@ -192,8 +192,31 @@ def test_missing_columns_are_named_all_at_once(bring: Callable[..., ImportReport
 def test_a_cell_that_is_no_number_says_which_are_tolerated(bring: Callable[..., ImportReport]) -> None:
     with pytest.raises(DataError, match="found \\?, expected a number, or one of: an empty cell, nan"):
         bring(PLAIN.replace(",2.5,", ",?,"))
-    with pytest.raises(DataError, match="high: the value must be finite"):
+    with pytest.raises(DataError, match="high: the value must be finite: found N/A;"):
         bring(PLAIN.replace(",2.5,", ",N/A,"))
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"), [("", "an empty cell"), (" ", "an empty cell"), ("n/a", "n/a"), ("-", "-"), ("NaN", "(?i:nan)")]
+)
+@pytest.mark.parametrize("name", ["Low", "Volume"])
+def test_a_cell_without_a_number_is_shown_as_the_file_has_it(
+    cell: str, found: str, name: str, bring: Callable[..., ImportReport]
+) -> None:
+    head, first, second, third = PLAIN.splitlines()
+    at = head.split(",").index(name)
+    cells = third.split(",")
+    text = "\n".join((head, first, second, ",".join([*cells[:at], cell, *cells[at + 1 :]])))
+    with pytest.raises(DataError, match=f"line 4: row 2: {name.lower()}: .*: found {found};") as caught:
+        bring(text)
+    assert [re.fullmatch(found, one["value"]) is not None for one in caught.value.table or ()] == [True]
+    report = bring(text, repair="drop")
+    assert re.fullmatch(found, report.changes[0].value) and report.changes[0].value == report.violations[0].value
+
+
+def test_a_line_that_is_cut_off_has_empty_cells(bring: Callable[..., ImportReport]) -> None:
+    with pytest.raises(DataError, match=r"line 4: row 2: high: .*: found an empty cell; 4 values break a rule"):
+        bring(PLAIN[: PLAIN.rindex(",4.0,")])
 
 
 class TestInstruments:
