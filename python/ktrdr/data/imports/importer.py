@@ -180,7 +180,7 @@ def _read(path: Path, symbol: str, length: Timeframe, options: ImportOptions) ->
     )
     violations = undated + violations
     changes = [_dropped(one) for one in undated] + changes
-    notes = [*table.notes, *moments.notes]
+    notes = [*table.notes, *moments.notes, *_unused(table, options)]
     if rounded:
         notes.append(f"{rounded:,} highs or lows missed another price by a rounding error and were widened")
     if (factors := options.get("factors")) is not None:
@@ -200,6 +200,13 @@ def _check_options(options: ImportOptions) -> None:
         raise ArgumentInvalid("unknown kind of stamps", where="stamps", found=stamps, expected="open or close")
     check_repair(options.get("repair"))
     check_dates(options.get("dates"))
+
+
+def _unused(table: Table, options: ImportOptions) -> list[str]:
+    """Returns a note on an option that this file leaves without an effect."""
+    if options.get("instrument") and not table.instruments:
+        return ["the file names no instrument: --instrument is not used"]
+    return []
 
 
 def _at_close(options: ImportOptions) -> bool:

@@ -61,6 +61,7 @@ class Table:
     """A file's columns under their own names, the fields of bars among them, and the place of each row.
 
     ``volumes`` and ``closes`` are the columns that may be the volume, and those named as closes of bars.
+    ``instruments`` is True where the file names the instrument of its bars, or several.
     """
 
     file: str
@@ -72,6 +73,7 @@ class Table:
     rows: Stamps | None = None
     lines: Stamps | None = None
     notes: tuple[str, ...] = ()
+    instruments: bool = False
 
     def row(self, at: int) -> int:
         """Returns the row of the file, from 0, that came to lie at this place."""
@@ -136,8 +138,10 @@ def read_table(
     if kind in _TEXT:
         table = _read_text(path, mapping, wanted, skip_lines, as_text)
     else:
-        frame, again, notes = _one_instrument(read_binary(path), mapping, wanted, path.name)
-        table = Table(path.name, frame, *_recognised(frame, mapping, path.name, again), notes=notes)
+        frame, again, instrument = _one_instrument(read_binary(path), mapping, wanted, path.name)
+        recognised = _recognised(frame, mapping, path.name, again)
+        notes = _renamed(instrument, wanted)
+        table = Table(path.name, frame, *recognised, notes=notes, instruments=instrument is not None)
     return _without_other_lengths(_without_others(table, mapping, wanted), length)
 
 
@@ -192,15 +196,15 @@ def read_binary(path: Path) -> pl.DataFrame:
 
 def _one_instrument(
     frame: pl.DataFrame, mapping: Mapping[str, str], wanted: str, file: str
-) -> tuple[pl.DataFrame, Mapping[str, str], tuple[str, ...]]:
-    """Returns the columns of one instrument under their plain names, names that occur again, and a note."""
+) -> tuple[pl.DataFrame, Mapping[str, str], str | None]:
+    """Returns the columns of one instrument under their plain names, names that occur again, and its name if any."""
     parted = headings(frame.columns)
     if not _by_instrument(parted, frame.columns, mapping):
-        return frame, {}, ()
+        return frame, {}, None
     kept, name = of_instrument(parted, wanted, file)
     columns = [frame.columns[one.index] for one in kept]
     names, again = _distinct([one.name for one in kept], [one.index for one in kept])
-    return frame.select(columns).rename(dict(zip(columns, names, strict=True))), again, _renamed(name, wanted)
+    return frame.select(columns).rename(dict(zip(columns, names, strict=True))), again, name
 
 
 def _by_instrument(parted: Sequence[Heading], names: Sequence[Hashable], mapping: Mapping[str, str]) -> bool:
@@ -244,6 +248,7 @@ def _without_others(table: Table, mapping: Mapping[str, str], wanted: str) -> Ta
     for name in (*known, *(other for other in names if other not in known)):
         instruments = _distinct_cells(table, name)
         chosen = choose(instruments, wanted, table.file)
+        table = replace(table, instruments=table.instruments or bool(instruments))
         if len(instruments) > 1:
             table = table.take(_rows_with(table, name, {chosen}))
         elif not known:
@@ -278,17 +283,7 @@ def _rows_with(table: Table, name: str, cells: Collection[str | None]) -> Stamps
 
 def _read_text(path: Path, mapping: Mapping[str, str], wanted: str, skip_lines: int, as_text: bool) -> Table:
     layout, content, notes = _laid_out(path, skip_lines)
-    parted = headings(layout.names)
-    if not _by_instrument(parted, layout.names, mapping):
-        kept = list(range(len(parted)))
-        names, again = _distinct([str(name) for name in layout.names])
-    else:
-        chosen, instrument = of_instrument(parted, wanted, path.name)
-        kept = [one.index for one in chosen]
-        notes = (*notes, *_renamed(instrument, wanted))
-        distinct, again = _distinct([one.name for one in chosen], kept)
-        by_place = dict(zip(kept, distinct, strict=True))
-        names = [by_place.get(at, f"column_{at + 1}\0") for at in range(len(parted))]
+    kept, names, again, instrument = _columns_of(layout, mapping, wanted, path.name)
     sample = pl.DataFrame(
         {names[at]: [cells[at] if at < len(cells) else "" for cells in layout.sample] for at in kept},
         schema={names[at]: pl.String for at in kept},
@@ -305,7 +300,23 @@ def _read_text(path: Path, mapping: Mapping[str, str], wanted: str, skip_lines: 
     frame, lines, remarks = _without_remarks(frame, lines, next(fields[name] for name in STAMPS if name in fields))
     if frame.is_empty():
         raise DataEmpty("the file has no rows", where=path.name)
-    return Table(path.name, frame, fields, rivals, closes, layout.skip + 1, None, lines, (*notes, *remarks))
+    rows = (layout.skip + 1, None, lines)
+    notes = (*notes, *_renamed(instrument, wanted), *remarks)
+    return Table(path.name, frame, fields, rivals, closes, *rows, notes, instruments=instrument is not None)
+
+
+def _columns_of(
+    layout: Layout, mapping: Mapping[str, str], wanted: str, file: str
+) -> tuple[list[int], list[str], Mapping[str, str], str | None]:
+    """Returns the places of one instrument's columns, the names of all, names that occur again, and its name if any."""
+    parted = headings(layout.names)
+    if not _by_instrument(parted, layout.names, mapping):
+        return [*range(len(parted))], *_distinct([str(name) for name in layout.names]), None
+    chosen, instrument = of_instrument(parted, wanted, file)
+    kept = [one.index for one in chosen]
+    distinct, again = _distinct([one.name for one in chosen], kept)
+    by_place = dict(zip(kept, distinct, strict=True))
+    return kept, [by_place.get(at, f"column_{at + 1}\0") for at in range(len(parted))], again, instrument
 
 
 def _with_date(frame: pl.DataFrame, file: str, again: Mapping[str, str]) -> pl.DataFrame:

@@ -297,6 +297,19 @@ class TestInstruments:
         assert bring(text.replace("ZZZ", "AAA.US"), replace=True).notes == ()
         assert bring(text.replace("ZZZ", "BTC/USDT"), symbol="BTCUSDT").notes == ()
 
+    def test_an_instrument_is_asked_of_a_file_that_names_none(
+        self, tmp_path: Path, repository: Repository, bring: Callable[..., ImportReport]
+    ) -> None:
+        note = ("the file names no instrument: --instrument is not used",)
+        assert bring(PLAIN, instrument="BBB").notes == note
+        assert bring(PLAIN, replace=True).notes == ()
+        place = tmp_path / "plain.parquet"
+        pl.read_csv(PLAIN.encode(), try_parse_dates=True).write_parquet(place)
+        assert import_file(place, repository, symbol="BBB", timeframe="1d", instrument="BBB").notes == note
+        long = "date,symbol,open,high,low,close\n" + days(lambda date, bar: f"{date},BBB,{ohlc(bar)}")
+        for text in (long, self.wide(ticker_first=False, index_line=False)):
+            assert bring(text, instrument="BBB", replace=True).notes == ()
+
 
 class TestVolumes:
     """Of several volumes the one that says most; the report names it."""
