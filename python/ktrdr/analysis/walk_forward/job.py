@@ -20,6 +20,7 @@ from ktrdr.operations.running.io import RunIO
 from ktrdr.operations.running.save_point import StateSavePoint
 from ktrdr.operations.store.store import Store
 from ktrdr.operations.units.local import HERE
+from ktrdr.time import iso
 
 
 def run(claim: Claim, io: RunIO) -> WalkForwardResult:
@@ -68,7 +69,7 @@ def _manifest(request: WalkForwardRequest, plan: Plan, threads: int, operation_i
         "strategy": strategy.name,
         **parameters,
         "threads": threads,
-        "windows": [list(window) for window in plan.windows],
+        "windows": [[iso(edge_ns) for edge_ns in window] for window in plan.windows],
     }
 
 

@@ -103,6 +103,8 @@ def test_tests_follow_their_trainings_and_each_other(desk: Workplace) -> None:
     found = desk.run()
     stored = KIND.result(desk.store, found.manifest["operation"])
     assert (stored.result_hash, stored.summary) == (found.result_hash, found.summary)
+    edges = ("train_from", "train_until", "test_from", "test_until")
+    assert stored.manifest["windows"] == [[fold[edge] for edge in edges] for fold in found.folds]
     for fold in found.folds:
         assert fold["train_from"] < fold["train_until"] < fold["test_from"] < fold["test_until"]
         test = stored_results(desk.store, fold["operations"]["test"])
