@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NotRequired, Protocol, TypedDict, cast
 
 import numpy as np
 import polars as pl
@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 
 _SUNDAYS_JOIN = "; a Sunday belongs to the Monday after it"
 
+OPTIMISTIC: Final = {
+    "fill": ("this_close", "orders trade at the close that decided them"),
+    "intrabar": ("optimistic", "a bar that touches stop and target fills the target"),
+}
+"""The value of an execution rule that flatters a result, and what it does."""
 NOT_MODELLED = (
     "no volume cap: any quantity fills",
     "no halted bars: every open and level can be traded",
@@ -467,7 +472,7 @@ def _conventions(
         "risk_free_rate": rules["metrics"]["risk_free_rate"],
         "day_rule": day_rule,
         "fill": execution["fill"],
-        "optimistic": execution["fill"] == "this_close" or execution["intrabar"] == "optimistic",
+        "optimistic": any(execution[rule] == value for rule, (value, _) in OPTIMISTIC.items()),
         "intrabar": execution["intrabar"],
         "costs": {
             "commission": execution["commission"],
@@ -487,14 +492,18 @@ def _conventions(
 def _warnings(rules: str) -> tuple[str, ...]:
     execution = saved_execution(json.loads(rules)["execution"])
     found = list(parse_execution(execution).warnings)
-    if execution["fill"] == "this_close":
-        found.append(warning_of_this_close())
+    found += [optimism_warning(rule) for rule, (value, _) in OPTIMISTIC.items() if execution[rule] == value]
     return tuple(found)
 
 
-def warning_of_this_close(where: str = "") -> str:
-    """Returns the warning about runs that trade at the close that decided them; ``where`` says which of many do."""
-    return f"execution.fill is this_close{where}: orders trade at the close that decided them (optimistic)"
+def optimism_warning(rule: str, where: str = "") -> str:
+    """Returns the warning about runs under the optimistic value of a rule; ``where`` says which of many runs they are.
+
+    >>> optimism_warning("fill", " in 2 of 4 scenarios")
+    'execution.fill is this_close in 2 of 4 scenarios: orders trade at the close that decided them (optimistic)'
+    """
+    value, what = OPTIMISTIC[rule]
+    return f"execution.{rule} is {value}{where}: {what} (optimistic)"
 
 
 def _signal_counts(decisions: Sequence[int]) -> dict[str, int]:

@@ -339,6 +339,10 @@ def test_conventions_travel_and_flattery_is_named() -> None:
     assert any("max_leverage" in line for line in borrowed.warnings) and any(
         "this_close" in line for line in borrowed.warnings
     )
+    touched = ktrdr.simulate(market(), signals_for(), execution={"intrabar": "optimistic"})
+    line = "execution.intrabar is optimistic: a bar that touches stop and target fills the target (optimistic)"
+    assert touched.conventions["optimistic"] and touched.warnings == (line,)
+    assert ktrdr.simulate(market(), signals_for(), execution={"intrabar": "ohlc"}).warnings == ()
 
 
 def encoded_result(result: Any) -> bytes:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from ktrdr.analysis.sweep.chunks import Chunk, Market, in_order
 from ktrdr.analysis.sweep.result import SweepResult
-from ktrdr.analysis.sweep.scenarios import FILL, SECTIONS, Compiled, Grid, Value
+from ktrdr.analysis.sweep.scenarios import SECTIONS, Compiled, Grid, Value
 from ktrdr.analysis.sweep.study.chunks import chunks_of, tried_of, units_for
 from ktrdr.analysis.sweep.study.parameters import Study, StudyOptions
 from ktrdr.arguments import INITIAL_CAPITAL, check_money
@@ -24,7 +24,7 @@ from ktrdr.progress import progress_or
 from ktrdr.simulation.arrays import read_whole
 from ktrdr.simulation.given.signals import GivenSignals
 from ktrdr.simulation.inputs import over_neutral, read_count, rules_to_json, saved_execution
-from ktrdr.simulation.result import warning_of_this_close
+from ktrdr.simulation.result import OPTIMISTIC, optimism_warning
 from ktrdr.strategy.rule_mappings import Decisions, DecisionsMapping, Execution, Metrics
 from ktrdr.strategy.rules import DecisionRules, ExecutionRules, merge_rules, parse_execution
 from ktrdr.text import nearest
@@ -143,15 +143,19 @@ def joined(
 
 
 def optimism(chunks: Sequence[Chunk], compiled: Compiled) -> tuple[str, ...]:
-    """Returns the warning about scenarios that trade at the close that decided them, if there are any."""
+    """Returns a warning for each rule that some scenarios have in its optimistic form."""
     total = sum(chunk.table.height for chunk in chunks)
-    if FILL in chunks[0].table.columns:
-        count = sum(int((chunk.table[FILL] == "this_close").sum()) for chunk in chunks)
-    else:
-        count = total if json.loads(compiled.rules)["execution"]["fill"] == "this_close" else 0
-    if not count:
-        return ()
-    return (warning_of_this_close("" if count == total else f" in {count:,} of {total:,} scenarios"),)
+    shared = json.loads(compiled.rules)["execution"]
+    found = []
+    for rule, (value, _) in OPTIMISTIC.items():
+        name = f"execution.{rule}"
+        if name in chunks[0].table.columns:
+            count = sum(int((chunk.table[name] == value).sum()) for chunk in chunks)
+        else:
+            count = total if shared[rule] == value else 0
+        if count:
+            found.append(optimism_warning(rule, "" if count == total else f" in {count:,} of {total:,} scenarios"))
+    return tuple(found)
 
 
 class _Base:

@@ -27,7 +27,6 @@ RulesOf = Callable[[Json], Json]
 """Returns the rules in the core's form, of changes by section; raises a ``ConfigError`` leaf."""
 
 SECTIONS: Final = ("execution", "decisions")
-FILL: Final = "execution.fill"
 MOST_SCENARIOS: Final = 1_000_000
 """Their table takes a gigabyte."""
 

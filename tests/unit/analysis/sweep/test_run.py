@@ -95,6 +95,16 @@ def test_scenarios_that_trade_at_the_close_that_decided_them_are_warned_of(
         assert line in ktrdr.simulate(bars, signals, execution={"fill": "this_close"}).warnings
 
 
+def test_scenarios_whose_bars_fill_the_target_first_are_warned_of() -> None:
+    bars, signals, _ = market(200)
+    rules = ["pessimistic", "optimistic", "ohlc"]
+    line = "execution.intrabar is optimistic{}: a bar that touches stop and target fills the target (optimistic)"
+    found = ktrdr.sweep(bars, signals, grid={"execution.intrabar": rules, "execution.slippage.rate": [0.0, 0.001]})
+    assert found.warnings == (line.format(" in 2 of 6 scenarios"),)
+    found = ktrdr.sweep(bars, signals, execution={"intrabar": rules[1]}, grid={"execution.slippage.rate": [0.0]})
+    assert found.warnings == (line.format(""),)
+
+
 def test_a_scenario_that_cannot_be_traded_has_the_error_of_its_run() -> None:
     bars, signals, _ = market(200)
     found = ktrdr.sweep(bars, signals, grid={"execution.spread.half": [0.0, 1_000.0]})
