@@ -29,7 +29,6 @@ SHORT = {
     "python/ktrdr/config/merge.py": "one rule for rules and training keys",
     "python/ktrdr/config/difference.py": "one rule with users in three rooms",
     "python/ktrdr/data/origin.py": "one rule with users in three rooms",
-    "python/ktrdr/decision/job/events.py": "read by services, which load no net for it",
     "python/ktrdr/feature_pipeline/indicators/formula.py": "the type that every indicator file shares",
     "python/ktrdr/training/job/stored.py": "the file of its name beside that of backtests",
     "python/ktrdr/operations/store/migrations/versions/v0002_segments_as_they_are.py": "one migration, one file",

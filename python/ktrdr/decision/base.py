@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol, get_args
 
 from ktrdr import _core
 
 OVERRIDDEN = "override"
 """The reason of an order by which a rule of risk, or a person, closes a position."""
+
+Refusal = Literal["bad_line", "bad_bar", "unfinished", "spacing", "revised", "late", "older"]
+"""Kinds of lines about bars of a feed that are refused."""
+REFUSALS: Final[tuple[str, ...]] = get_args(Refusal)
 
 
 class Override(Enum):

@@ -49,6 +49,7 @@ def test_a_file_and_a_socket_that_is_cut_give_the_result_of_the_backtest(tmp_pat
     kind = kind_of("paper")
     assert kind.table(store, operation, "trades").equals(want.trades)
     assert kind.table(store, operation, "events")["kind"].to_list() == ["end"]
+    assert not any(line.startswith("feed: ") for line in other.warnings)
     assert kind.result(store, operation).result_hash == want.result_hash
     store.close()
 
@@ -86,6 +87,20 @@ def test_a_run_that_its_feed_ends_keeps_the_log_that_says_why(tmp_path: Path) ->
         newest = store.list(kind="paper", limit=1)[0][0].id
         assert kind_of("paper").table(store, newest, "events")["kind"].to_list() == logs[name]
         assert (store.get(newest).progress or {})["next_bar"] == (None if name == "no zone" else "2024-01-05T01:10:00Z")
+    store.close()
+
+
+def test_a_result_warns_of_bars_that_were_missing_or_refused(tmp_path: Path) -> None:
+    """The first save is before the gap, and after the line that is no bar."""
+    file = furnished(tmp_path)
+    store = store_in(tmp_path)
+    rows = csv_of(worlds.frame(BARS)).splitlines(keepends=True)
+    feed = tmp_path / "bars.csv"
+    feed.write_text("".join([*rows[:20], "rubbish\n", *rows[20:280], *rows[281:300], rows[250], *rows[300:], "end\n"]))
+    found = paper(file, "EURUSD", "1h", str(feed), store=store, data_dir=tmp_path, threads=1, every_bars=270)
+    line = "feed: the log has 1 gap between bars (a closed market is one too) and 1 report of refused bars"
+    assert found.warnings[-1] == line
+    assert kind_of("paper").result(store, str(found.manifest["operation"])).warnings == found.warnings
     store.close()
 
 

@@ -20,7 +20,7 @@ from collections.abc import Callable
 
 from ktrdr.data.audit import PRICES
 from ktrdr.data.bars import BarSeries
-from ktrdr.decision.base import Event
+from ktrdr.decision.base import Event, Refusal
 from ktrdr.decision.feeds.base import OPTIONAL, Line, read_bar
 from ktrdr.errors import DataError, DataParse, DataTimeframe
 from ktrdr.time import NS_PER_SECOND, Timeframe, iso
@@ -195,7 +195,7 @@ class BarGate:
             expected = ", ".join(self._columns) or "none"
             raise DataParse("the columns beside prices have changed", where=where, found=found, expected=expected)
 
-    def _refuse(self, kind: str, text: str) -> None:
+    def _refuse(self, kind: Refusal, text: str) -> None:
         self.counts["refused"] += 1
         self._in_a_row += 1
         count = self._in_a_row

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 import polars as pl
 
-from ktrdr.decision.base import Event
+from ktrdr.decision.base import REFUSALS, Event
+from ktrdr.operations.models import Segment
 from ktrdr.operations.store.store import Store
 from ktrdr.simulation.ledger import TIME
 
@@ -21,7 +23,28 @@ def events_frame(events: Iterable[Event]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={**EVENTS, "time": pl.Int64}, orient="row").with_columns(pl.col("time").cast(TIME))
 
 
-def read_events(store: Store, operation_id: str) -> pl.DataFrame:
-    """Returns the log of a run, so far or whole."""
-    frames = [pl.read_ipc(io.BytesIO(one.data)) for one in store.segments(operation_id, "events")]
+def read_events(store: Store, operation_id: str, unsaved: Iterable[Segment] = ()) -> pl.DataFrame:
+    """Returns the log of a run, so far or whole, with the lines of ``unsaved`` segments behind those of the store."""
+    own = (one for one in unsaved if one.kind == "events")
+    frames = [pl.read_ipc(io.BytesIO(one.data)) for one in chain(store.segments(operation_id, "events"), own)]
     return pl.concat([pl.DataFrame(schema=EVENTS), *frames])
+
+
+def feed_warnings(events: pl.DataFrame) -> tuple[str, ...]:
+    """Returns a warning where the log of a run tells of bars that its feed did not bring, or that were refused.
+
+    >>> log = [Event(0, "EURUSD", kind, "") for kind in ("gap", "bad_line", "late", "end")]
+    >>> feed_warnings(events_frame(log))
+    ('feed: the log has 1 gap between bars (a closed market is one too) and 2 reports of refused bars',)
+    """
+    kinds = events["kind"].to_list()
+    counts = {
+        "gap between bars (a closed market is one too)": kinds.count("gap"),
+        "report of refused bars": sum(kind in REFUSALS for kind in kinds),
+    }
+    parts = [_counted(count, *words.split(" ", 1)) for words, count in counts.items() if count]
+    return (f"feed: the log has {' and '.join(parts)}",) if parts else ()
+
+
+def _counted(count: int, word: str, rest: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'} {rest}"

@@ -19,6 +19,7 @@ from ktrdr.data.bars import Provenance
 from ktrdr.decision.engine import DecisionEngine
 from ktrdr.decision.feeds.named import open_feed
 from ktrdr.decision.job.controls import Controls
+from ktrdr.decision.job.events import feed_warnings, read_events
 from ktrdr.decision.job.request import PaperRequest
 from ktrdr.decision.job.session import PaperSession
 from ktrdr.decision.job.snapshot import PaperState
@@ -51,8 +52,9 @@ def run(claim: Claim, io: RunIO) -> BacktestResults:
         live = session.engine.live
         assert live is not None
         facts: dict[str, Any] = {"operation": operation.id, "overrides": session.orchestrator.overrides}
-        results = replace(found, facts={**found.facts, **facts}, warnings=(*claim.notices, *found.warnings))
         _, rows = session.unsaved()
+        warnings = (*claim.notices, *found.warnings, *feed_warnings(read_events(io.store, operation.id, rows)))
+        results = replace(found, facts={**found.facts, **facts}, warnings=warnings)
         recorder.complete(results, lambda: [*rows, *new_segments(live.account.stream.cursor())])
     return results
 
