@@ -55,7 +55,9 @@ def make_plan(reading: Reading, market: Market, draw: Draw) -> Plan:
     """Returns the plan for a reading; raises ``BriefInvalid`` for what the stored bars cannot give."""
     choice, sentences = choose_markets(reading, market, draw)
     named = _named(reading, choice, draw)
-    added = [] if reading.only or len(reading.indicators) > 1 else _added(reading, market, choice, named, draw)
+    # Where no indicator is named, "only" speaks of something else.
+    is_whole = len(reading.indicators) > 1 or (reading.only and named)
+    added = [] if is_whole else _added(reading, market, choice, named, draw)
     uses = _covering([*named, *added], choice.timeframes)
     refuse(list(_without_volume([use for use in uses if use in named or use.type in _types(reading)], market, choice)))
     lines = [

@@ -150,6 +150,18 @@ def test_a_second_timeframe_is_found_where_only_one_is_named() -> None:
     assert any("A second timeframe" in line for line in made.explanation)
 
 
+@pytest.mark.parametrize("brief", ["only", "only on 1h for EURUSD", "trade EURUSD on 1h alone, without MACD"])
+def test_only_without_an_indicator_speaks_of_something_else(brief: str) -> None:
+    for seed in range(5):
+        assert len(design(brief, seed).loaded.indicators) in {2, 3}
+
+
+@pytest.mark.parametrize("brief", ["only RSI on EURUSD 1h", "RSI alone on EURUSD 1h"])
+def test_only_with_an_indicator_adds_none(brief: str) -> None:
+    for seed in range(5):
+        assert {use.type for use in design(brief, seed).loaded.indicators.values()} == {"rsi"}
+
+
 def test_exclusions_hold_whatever_the_seed_draws() -> None:
     for seed in range(20):
         made = design("A mean reversion strategy for EURUSD on 1h without RSI, stochastic or stops, no bollinger", seed)
