@@ -396,7 +396,7 @@ impl Simulation {
         self.writer.forget_all();
     }
 
-    /// Returns cash, signed quantity and drawdown of some rows of the equity table, [3][n_rows].
+    /// Returns cash, signed quantity and drawdown of some rows of the equity table, `[3][n_rows]`.
     ///
     /// `bars` begin with the bar of the first of these rows. Money is in account currency, drawdown a share of the
     /// highest equity so far.
