@@ -75,6 +75,15 @@ def nearest(word: object, known: Iterable[str], shown: Mapping[str, str] | None 
     return f"did you mean {(shown or {}).get(found[0], found[0])}?" if found else ""
 
 
+def counted(count: int, word: str) -> str:
+    """Returns a count with its word, which gets an s but for one.
+
+    >>> counted(1, "gap"), counted(1_200, "bar")
+    ('1 gap', '1,200 bars')
+    """
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
 def rule_text(value: object) -> str:
     """Returns a value of a rule as words; a mapping without its braces, None as ``none``.
 

@@ -28,6 +28,7 @@ from ktrdr.report.reasons import reasons
 from ktrdr.simulation.metrics import rate_text, value_text
 from ktrdr.simulation.result import RunResult
 from ktrdr.strategy.in_force import in_force_text
+from ktrdr.text import counted
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -89,7 +90,7 @@ def _head(result: RunResult) -> JsonObject:
     span = "" if times.is_empty() else f"{times[0]:%Y-%m-%d %H:%M} to {times[-1]:%Y-%m-%d %H:%M} UTC"
     parts = [
         span,
-        f"{times.len():,} bar{'' if times.len() == 1 else 's'}",
+        counted(times.len(), "bar"),
         f"model {facts['model']}" if "model" in facts else "",
     ]
     operation, note = _operation(result)

@@ -21,6 +21,7 @@ from ktrdr.disk import write_page
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.operations.registry import report_of
 from ktrdr.simulation.metrics import label, rate_text, value_text
+from ktrdr.text import counted
 
 if TYPE_CHECKING:
     import altair as alt
@@ -79,7 +80,7 @@ class SweepResult:
         more = f", {failed:,} that cannot be traded" if failed else ""
         found = self._row_of_best("sharpe")
         ratio = "none" if found is None else f"{self.table['sharpe'][found]:.2f}"
-        return f"<SweepResult: {len(self):,} scenario{'' if len(self) == 1 else 's'}{more}, best sharpe {ratio}>"
+        return f"<SweepResult: {counted(len(self), 'scenario')}{more}, best sharpe {ratio}>"
 
     def best(self, metric: str = "sharpe") -> Best:
         """Returns the best scenario by a metric, the first of equals, with DSR and PBO over all scenarios.

@@ -10,7 +10,7 @@ from ktrdr.operations.kind import Section, Shown
 from ktrdr.operations.models import Result
 from ktrdr.simulation.metrics import listed, rate_text, value_text
 from ktrdr.strategy.submitted import request_fields, request_title
-from ktrdr.text import dates_text
+from ktrdr.text import counted, dates_text
 
 _OVERALL = ("psr", "minimum_track_record", "profitable_folds", "sharpe_in_sample", "degradation", "efficiency")
 
@@ -25,7 +25,7 @@ def shown(spec: Json) -> Shown:
 def _folds(spec: Json) -> str:
     count = spec.get("folds")
     sort = "anchored" if spec.get("anchored") else "rolling"
-    return "" if count is None else f"{count} {sort} fold{'' if count == 1 else 's'}"
+    return "" if count is None else counted(count, f"{sort} fold")
 
 
 def figures(summary: Json) -> dict[str, float | int | None]:

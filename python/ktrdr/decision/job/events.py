@@ -13,6 +13,7 @@ from ktrdr.decision.base import REFUSALS, Event
 from ktrdr.operations.models import Segment
 from ktrdr.operations.store.store import Store
 from ktrdr.simulation.ledger import TIME
+from ktrdr.text import counted
 
 EVENTS: dict[str, Any] = {"time": TIME, "symbol": pl.String, "kind": pl.String, "text": pl.String}
 
@@ -39,12 +40,8 @@ def feed_warnings(events: pl.DataFrame) -> tuple[str, ...]:
     """
     kinds = events["kind"].to_list()
     counts = {
-        "gap between bars (a closed market is one too)": kinds.count("gap"),
-        "report of refused bars": sum(kind in REFUSALS for kind in kinds),
+        ("gap", "between bars (a closed market is one too)"): kinds.count("gap"),
+        ("report", "of refused bars"): sum(kind in REFUSALS for kind in kinds),
     }
-    parts = [_counted(count, *words.split(" ", 1)) for words, count in counts.items() if count]
+    parts = [f"{counted(count, word)} {rest}" for (word, rest), count in counts.items() if count]
     return (f"feed: the log has {' and '.join(parts)}",) if parts else ()
-
-
-def _counted(count: int, word: str, rest: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'} {rest}"

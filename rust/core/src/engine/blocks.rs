@@ -174,7 +174,7 @@ impl<'s, 'a> Blocks<'s, 'a> {
         notes.finish(&block, row);
         let page = Page { notes, positions, look: Arc::clone(look), rows: *rows, chained: first..row };
         let pace = self.ahead.hand_over(page);
-        self.may_lend = pace != Pace::None;
+        self.may_lend = pace != Pace::Stopped;
         if row < rows.len() || pace != Pace::Enough {
             self.fetch_books();
             self.execute(&end, rows, row)?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ktrdr_testkit::draw::Draw;
 use wide::f64x8;
 
 use crate::ledger::schema::Trade;
@@ -329,47 +330,37 @@ fn the_catalogue_names_every_metric_in_order() {
     assert_eq!(reported, METRICS.map(|metric| metric.name));
 }
 
-/// Numbers that look drawn, the same in every run of the test.
-struct Drawn(u64);
-
-impl Drawn {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end
-    }
-
-    /// An equity, once in so many times 0 or below it.
-    fn equity(&mut self, fatal: u64) -> f64 {
-        if self.below(fatal) == 0 { -100.0 * self.below(2) as f64 } else { 1.0 + self.below(900) as f64 / 7.0 }
-    }
+/// Draws an equity, once in so many times 0 or below it.
+fn drawn_equity(draw: &mut Draw, fatal: usize) -> f64 {
+    if draw.below(fatal) == 0 { -100.0 * draw.below(2) as f64 } else { draw.between(1.0, 130.0) }
 }
 
 /// Adds points to up to eight runs at once and to one after the other: some began earlier than others, or fall to 0.
 #[test]
 fn points_of_many_runs_have_the_bits_of_each() {
-    let mut drawn = Drawn(11);
+    let mut draw = Draw::new(11);
     let mut ruined = 0;
     for round in 0..2_000_usize {
         let mut calendar = Calendar::open_ended(365.0, DAY_NS);
         calendar.periods = [None, Some(40), Some(17)][round % 3];
-        let runs = 1 + drawn.below(8) as usize;
+        let runs = 1 + draw.below(8);
         let mut apart: Vec<Returns> = (0..runs).map(|run| Returns::new(100.0, calendar, 0.001 * run as f64)).collect();
         for (run, one) in apart.iter_mut().enumerate() {
             let own_past = if round % 4 == 0 { run % 3 } else { round % 5 };
-            (0..own_past).for_each(|day| one.note(day as i64 * DAY_NS, drawn.equity(60)));
+            (0..own_past).for_each(|day| one.note(day as i64 * DAY_NS, drawn_equity(&mut draw, 60)));
         }
         let mut together = apart.clone();
-        let first = drawn.below(5) as i64;
-        let fatal = if round % 5 == 0 { 90 } else { u64::MAX };
+        let first = draw.below(5) as i64;
+        let fatal = if round % 5 == 0 { 90 } else { usize::MAX };
         let mut point = |day: i64| Point {
             period: PeriodEnd { row: day as usize, end_ns: day * DAY_NS },
-            equity: f64x8::new(std::array::from_fn(|_| drawn.equity(fatal))),
+            equity: f64x8::new(std::array::from_fn(|_| drawn_equity(&mut draw, fatal))),
         };
         let points: Vec<Point> = (first..first + 30).map(&mut point).collect();
         for (lane, one) in apart.iter_mut().enumerate() {
             points.iter().for_each(|point| one.note(point.period.end_ns, point.equity.lane(lane)));
         }
-        let (before, after) = points.split_at(drawn.below(31) as usize);
+        let (before, after) = points.split_at(draw.below(31));
         for part in [before, after] {
             Returns::note_together(&mut together.iter_mut().collect::<Vec<_>>(), part);
         }

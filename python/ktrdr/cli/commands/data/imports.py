@@ -13,6 +13,7 @@ from ktrdr.cli.output import CommandResult, Table
 from ktrdr.data.imports.importer import ImportReport, import_file
 from ktrdr.data.store.repository import Repository
 from ktrdr.errors import ArgumentInvalid
+from ktrdr.text import counted
 
 _MOST_ROWS = 20
 _FLAG = Parameter(negative="", show_default=False)
@@ -114,21 +115,17 @@ def _shown(report: ImportReport) -> list[str | Table]:
     facts = report.to_dict()
     head = (
         f"{facts['symbol']} {facts['timeframe']}: {facts['rows']:,} bars, {facts['first']} to {facts['last']}, "
-        f"{_counted(facts['gaps'], 'gap')}, {_volume(report)}; {report.rows_added:,} added"
+        f"{counted(facts['gaps'], 'gap')}, {_volume(report)}; {report.rows_added:,} added"
         + (f", {report.rows_updated:,} updated" if report.rows_updated else "")
     )
     rows = [(str(one.row), one.field, one.value, one.rule, one.became) for one in report.changes[:_MOST_ROWS]]
     table = Table(("row", "field", "value", "rule", "became"), rows)
     more = [f"... and {len(report.changes) - _MOST_ROWS} more: --json lists them all"]
-    changed: list[str | Table] = [f"repaired: {_counted(len(report.changes), 'change')}", table] if rows else []
+    changed: list[str | Table] = [f"repaired: {counted(len(report.changes), 'change')}", table] if rows else []
     changed += more if len(report.changes) > _MOST_ROWS else []
     gone = [f"replaced {name}" for name in report.replaced]
     gone += [f"removed {name}: no made-up bars stay beside real ones" for name in report.removed]
     return [head, *changed, *gone, *report.notes]
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def _volume(report: ImportReport) -> str:

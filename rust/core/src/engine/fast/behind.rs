@@ -20,7 +20,7 @@ pub(crate) enum Pace {
     /// Too many wait, though other threads post.
     Slow,
     /// Too many wait, and hardly any was posted: most likely the other threads have no core.
-    None,
+    Stopped,
 }
 
 /// Metrics and ledger on loan, and the pages that nobody has posted to them.
@@ -64,7 +64,7 @@ impl<'a> Behind<'a> {
         } else if queue.posted_lately >= MOST_PAGES / 2 {
             Pace::Slow
         } else {
-            Pace::None
+            Pace::Stopped
         }
     }
 
@@ -204,7 +204,7 @@ mod tests {
             }
             let last = paces.pop();
             assert!(paces.iter().all(|&pace| pace == Pace::Enough), "{posted} {paces:?}");
-            assert_eq!(last, Some(if posted < MOST_PAGES / 2 { Pace::None } else { Pace::Slow }), "{posted}");
+            assert_eq!(last, Some(if posted < MOST_PAGES / 2 { Pace::Stopped } else { Pace::Slow }), "{posted}");
             assert_eq!(behind.give_back().writer.ledger.decisions.code.len(), 2 * (MOST_PAGES + posted + 1));
         }
     }
