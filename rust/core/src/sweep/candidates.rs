@@ -1,5 +1,7 @@
 //! Rows with a signal, and those of them that pass a threshold.
 
+use std::hint::select_unpredictable;
+
 use crate::market::columns::Columns;
 use crate::signals::filter::Filter;
 
@@ -22,7 +24,7 @@ pub(super) struct Candidates {
     rows: Vec<Candidate>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Candidate {
     row: u32,
     /// Index of the next candidate of another kind.
@@ -49,10 +51,14 @@ impl SignalRows {
 
     /// Writes the rows that pass the filter's threshold into `found`.
     pub fn passing(&self, filter: &Filter, found: &mut Candidates) {
-        let passing = self.rows.iter().filter(|one| filter.is_confident(one.confidence));
-        found.rows.clear();
-        found.rows.reserve(self.rows.len());
-        found.rows.extend(passing.map(|one| Candidate { row: one.row, next_other: 0, kind: one.kind }));
+        // Each row is written, and kept if it passes: at a branch a processor would have to guess confidences.
+        found.rows.resize(self.rows.len(), Candidate::default());
+        let mut passed = 0;
+        for one in &self.rows {
+            found.rows[passed] = Candidate { row: one.row, next_other: 0, kind: one.kind };
+            passed += usize::from(filter.is_confident(one.confidence));
+        }
+        found.rows.truncate(passed);
         let mut next_other = found.rows.len() as u32;
         for at in (0..found.rows.len()).rev() {
             if found.rows.get(at + 1).is_some_and(|later| later.kind != found.rows[at].kind) {
@@ -80,7 +86,11 @@ impl Candidates {
         }
         let end = self.rows.len().min(cursor.0 + reach);
         cursor.0 += self.rows[cursor.0..end].partition_point(|one| (one.row as usize) < from);
+        // The first step without a branch: of two kinds of signals nobody can tell which comes next.
         let mut at = cursor.0;
+        if let Some(one) = self.rows.get(at) {
+            at = select_unpredictable(one.kind & kinds != 0, at, one.next_other as usize);
+        }
         while let Some(one) = self.rows.get(at) {
             if one.kind & kinds != 0 {
                 return Some(one.row as usize);

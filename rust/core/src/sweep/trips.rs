@@ -15,6 +15,9 @@ use crate::sweep::market::Market;
 use crate::sweep::scenario::Scenario;
 use crate::time::rows_before;
 
+/// Round trips of fewer bars are counted in an array: there are many of them.
+const SHORT_BARS: usize = 256;
+
 /// The rules that decide rows and quotes of fills where nothing but signals places orders.
 ///
 /// Sizes and costs are not among them: they decide money only. The threshold comes first, so that scenarios in the order
@@ -84,14 +87,12 @@ impl Trip {
     /// Returns the worst of the closes, found when it is first asked for.
     pub fn trough(&self, closes: &[f64]) -> Trough {
         *self.trough.get_or_init(|| {
-            let sign = f64::from(self.opening.side());
-            let mut found = Trough { row: self.entry_row, before: None };
-            for row in self.entry_row..self.exit_row {
-                if sign * closes[row] < sign * closes[found.row] {
-                    found = Trough { row, before: Some(closes[found.row]) };
-                }
-            }
-            found
+            let held = &closes[self.entry_row..self.exit_row];
+            let is_long = self.opening.side() > 0;
+            let worst = if is_long { self.closes.0 } else { self.closes.1 };
+            let first = held.iter().position(|&close| close == worst).unwrap_or(0);
+            let worse = |one: f64, other: f64| if (one < other) == is_long { one } else { other };
+            Trough { row: self.entry_row + first, before: held[..first].iter().copied().reduce(worse) }
         })
     }
 }
@@ -130,8 +131,15 @@ impl Trips {
     /// Returns the number of round trips by their bars held, counted when it is first asked for.
     pub fn lengths(&self) -> &BTreeMap<i64, u64> {
         self.lengths.get_or_init(|| {
+            let mut short = [0; SHORT_BARS];
             let mut found = BTreeMap::new();
-            self.bars_held.iter().for_each(|&bars| *found.entry(bars).or_default() += 1);
+            for &bars in &self.bars_held {
+                match short.get_mut(bars as usize) {
+                    Some(count) => *count += 1,
+                    None => *found.entry(bars).or_default() += 1,
+                }
+            }
+            found.extend((0..).zip(short).filter(|&(_, count)| count > 0));
             found
         })
     }
