@@ -13,6 +13,7 @@ import os
 import platform
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -89,7 +90,14 @@ def usable_cores() -> int:
     True
     """
     cores = len(os.sched_getaffinity(0))
+    quota = _quota(CPU_QUOTA)
+    return max(cores if quota is None else min(cores, quota), 1)
+
+
+@cache
+def _quota(source: Path) -> int | None:
+    """Returns the whole cores of the container's quota, read once; None without one."""
     with contextlib.suppress(OSError, ValueError):  # no container, or one without a quota ("max")
-        quota, period = map(int, CPU_QUOTA.read_text().split())
-        cores = min(cores, quota // period)
-    return max(cores, 1)
+        quota, period = map(int, source.read_text().split())
+        return quota // period
+    return None

@@ -32,8 +32,6 @@ _DTYPES: dict[str, Any] = {
     "refusal": pl.Enum(_core.REFUSALS),
     "decision": pl.Enum(_core.DECISIONS),
 }
-_CATEGORIES = {kind: pl.Series(kind.categories, dtype=kind) for kind in _DTYPES.values() if isinstance(kind, pl.Enum)}
-"""Every value of an enum, in the order of the core's codes."""
 _FRAME_NAMES = {"signal": "raw_signal", "code": "decision"}
 """Columns of decisions that have another name in frames than in the core."""
 _CORE_NAMES = {frame_name: core_name for core_name, frame_name in _FRAME_NAMES.items()}
@@ -56,6 +54,13 @@ SCHEMAS: dict[TableName, dict[str, Any]] = {
     "refused": _schema("refused"),
     "decisions": DECISIONS,
 }
+_CATEGORIES = {
+    (name, kind): pl.Series(name, kind.categories, kind)
+    for schema in SCHEMAS.values()
+    for name, kind in schema.items()
+    if isinstance(kind, pl.Enum)
+}
+"""Every value of a column of enums, in the order of the core's codes."""
 TABLES: tuple[TableName, ...] = tuple(SCHEMAS)
 """Names of the tables, in the core's order."""
 PER_BAR: frozenset[TableName] = frozenset({"equity", "decisions"})
@@ -88,8 +93,8 @@ def to_frame(name: TableName, columns: CoreColumns, rows: int, extra: Extra) -> 
 
     Args:
         name: the table.
-        columns: of the core, by its names; a nullable column ``c`` has a companion ``c_valid``, or is not there if no
-            row has a value.
+        columns: of the core, by its names; a nullable column ``c`` has a companion ``c_valid`` unless every row has a
+            value, and is not there if none has.
         rows: number of rows to take; the core may have written more since.
         extra: columns that the core does not keep: one text for every row, or a range of bars.
     """
@@ -106,10 +111,11 @@ def _series(name: str, kind: Any, columns: CoreColumns, rows: int, extra: Extra)
     core_name = _CORE_NAMES.get(name, name)
     if core_name not in columns:
         return _null(name, kind).new_from_index(0, rows)
-    values = pl.Series(name, columns[core_name][:rows])
     if isinstance(kind, pl.Enum):
-        # By its place in the list. `gather` and `cat.to` plan and run a query, ten times as long for few rows.
-        return _CATEGORIES[kind][values.cast(pl.UInt32)].alias(name)
+        # By its place in the list. `gather` and `cat.to` plan and run a query, ten times as long for few rows. The first
+        # call of a function after a long run waits for its code, some 0.1 ms, so there are few of them.
+        return _CATEGORIES[name, kind][pl.Series(columns[core_name][:rows].astype(np.uint32))]
+    values = pl.Series(name, columns[core_name][:rows])
     if f"{core_name}_valid" in columns:
         # A `when` plans and runs a query, five times as long.
         return values.zip_with(pl.Series(columns[f"{core_name}_valid"][:rows]), _null(name, kind))

@@ -1,7 +1,7 @@
 //! Ledger tables become dicts of numpy columns, and back.
 //!
-//! A nullable column `x` comes with `x_valid` beside it, and not at all if no row has a value. An export begins at a row, so that a save copies what is new.
-//! Columns of a run that has ended are lent, not copied.
+//! A nullable column `x` comes with `x_valid` beside it, by itself if every row has a value, and not at all if none has.
+//! An export begins at a row, so that a save copies what is new. Columns of a run that has ended are lent, not copied.
 //! Names and order derive from `LEDGER_SCHEMA`.
 
 use ktrdr_core::{ColumnMut, ColumnRef, LEDGER_SCHEMA, Ledger};
@@ -46,11 +46,15 @@ fn put_plain<T: Element + Copy>(table: &Table, name: &str, rows: &[T], lender: L
 }
 
 fn put_nullable<T: Element + Copy + Default>(table: &Table<'_>, name: &str, rows: &[Option<T>]) -> PyResult<()> {
+    let valid = rows.iter().filter(|value| value.is_some()).count();
     // Most runs set no level at all.
-    if rows.iter().all(Option::is_none) {
+    if valid == 0 {
         return Ok(());
     }
     put_own(table, name, rows.iter().map(|value| value.unwrap_or_default()).collect())?;
+    if valid == rows.len() {
+        return Ok(());
+    }
     put_own(table, &format!("{name}_valid"), rows.iter().map(Option::is_some).collect())
 }
 

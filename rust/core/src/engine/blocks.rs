@@ -213,7 +213,7 @@ impl<'s, 'a> Blocks<'s, 'a> {
         let books = Written { posting, progress: &mut progress };
         // Before an error is returned: the rows until then are part of the ledger.
         books.finish(&block, row);
-        positions.decide(&block, range.start..row, &mut self.run.writer.ledger.decisions.code);
+        positions.decide(&block, range.start..row, self.run.writer);
         outcome.map(|()| row - range.start)
     }
 

@@ -79,6 +79,11 @@ impl LedgerWriter {
         }
     }
 
+    /// Counts decisions of rows that are not kept.
+    pub fn count(&mut self, decisions: &DecisionCounts) {
+        self.forgotten.iter_mut().zip(decisions).for_each(|(count, more)| *count += more);
+    }
+
     /// Writes signals and confidences of rows; the codes of their decisions come from the caller.
     pub fn take_signals(&mut self, rows: &Columns<'_>) {
         if !self.forgets_curve {

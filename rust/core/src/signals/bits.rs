@@ -20,13 +20,34 @@ pub(crate) struct SignalBits {
     orders: [Vec<u64>; 3],
     /// Rows that have a signal or an undefined confidence.
     noted: Vec<u64>,
+    /// Rows that have an undefined confidence.
+    undefined: Vec<u64>,
+    /// Rows that have a signal which passes the threshold.
+    sure: Vec<u64>,
+}
+
+/// Rows of a word whose decision is more than HOLD, by what their confidence says.
+#[derive(Debug)]
+pub(crate) struct NotedWord {
+    /// Number of the word.
+    pub number: usize,
+    /// Signals of its rows.
+    pub signals: [i8; WORD_ROWS],
+    /// Rows that have an undefined confidence.
+    pub undefined: u64,
+    /// Rows whose signal does not pass the threshold.
+    pub unsure: u64,
+    /// Rows whose signal passes it.
+    pub sure: u64,
 }
 
 impl SignalBits {
     /// Looks at the signals of a block.
     pub fn of(filter: &Filter, columns: &Columns<'_>) -> Self {
         let words = columns.signals.len().div_ceil(WORD_ROWS);
-        let mut bits = Self { orders: [(); 3].map(|()| Vec::with_capacity(words)), noted: Vec::with_capacity(words) };
+        let empty = || Vec::with_capacity(words);
+        let orders = [(); 3].map(|()| empty());
+        let mut bits = Self { orders, noted: empty(), undefined: empty(), sure: empty() };
         let wanted = [-1, 0, 1].map(|position| filter.orders(position).map(i8x32::splat));
         let (whole, rest) = columns.signals.as_chunks();
         for (word, signals) in whole.iter().enumerate() {
@@ -54,14 +75,16 @@ impl SignalBits {
         let undefined = confidence.map_or(0, |values| word_of(values, |lanes| lanes.simd_ne(lanes)));
         let silent = word(halves.map(|half| half.simd_eq(i8x32::ZERO)));
         self.noted.push(!silent | undefined);
+        self.undefined.push(undefined);
         // Most words have no signal.
         if silent == u64::MAX {
-            self.orders.iter_mut().for_each(|words| words.push(0));
+            self.orders.iter_mut().chain([&mut self.sure]).for_each(|words| words.push(0));
             return;
         }
         let threshold = f32x8::splat(filter.threshold());
         let confident = confidence.map_or(u64::MAX, |values| word_of(values, |lanes| lanes.simd_ge(threshold)));
         let confident = if confidence.is_none() && !filter.is_confident(1.0) { 0 } else { confident };
+        self.sure.push(confident & !silent);
         for (words, wanted) in self.orders.iter_mut().zip(wanted) {
             let any = |half: i8x32| wanted.iter().fold(i8x32::ZERO, |any, &order| any | half.simd_eq(order));
             words.push(word(halves.map(any)) & confident);
@@ -85,6 +108,27 @@ impl SignalBits {
             }
         }
     }
+
+    /// Returns the words of `rows` whose decisions are not all HOLD; `signals` are those that the bits were made from.
+    #[inline]
+    pub fn words<'a>(&'a self, signals: &'a [i8], rows: Range<usize>) -> impl Iterator<Item = NotedWord> + 'a {
+        let numbers = rows.start / WORD_ROWS..rows.end.div_ceil(WORD_ROWS);
+        let noted = numbers.map(move |number| (number, self.noted[number] & bits_of(number, &rows)));
+        noted.filter(|&(_, noted)| noted != 0).map(|(number, noted)| {
+            let undefined = self.undefined[number] & noted;
+            let sure = self.sure[number] & noted;
+            let rest = &signals[number * WORD_ROWS..];
+            let signals = rest.first_chunk().copied().unwrap_or_else(|| padded(rest, 0));
+            NotedWord { number, signals, undefined, unsure: noted & !(undefined | sure), sure }
+        })
+    }
+}
+
+/// Returns the rows of a word that have that signal.
+#[inline]
+pub(crate) fn rows_with(signals: &[i8; WORD_ROWS], signal: i8) -> u64 {
+    let (halves, _) = signals.as_chunks();
+    word([halves[0], halves[1]].map(|half| i8x32::new(half).simd_eq(i8x32::splat(signal))))
 }
 
 /// Rows of a block as bits.
@@ -103,6 +147,12 @@ impl RowBits {
         for word in rows.start / WORD_ROWS..rows.end.div_ceil(WORD_ROWS) {
             self.0[word] |= bits_of(word, rows);
         }
+    }
+
+    /// Returns the rows of a word.
+    #[inline]
+    pub fn word(&self, number: usize) -> u64 {
+        self.0[number]
     }
 
     /// Returns true if a row is among them.
@@ -151,7 +201,9 @@ fn padded<T: Copy>(values: &[T], beyond: T) -> [T; WORD_ROWS] {
 
 #[cfg(test)]
 mod tests {
-    use super::{RowBits, SignalBits};
+    use std::ops::Range;
+
+    use super::{NotedWord, RowBits, SignalBits, rows_with};
     use crate::market::bars::Bars;
     use crate::market::columns::Columns;
     use crate::rules::{Decisions, Filters};
@@ -212,7 +264,30 @@ mod tests {
                     bits.each_noted(from..end, |row| seen.push(row));
                     assert_eq!(seen, noted, "{from}..{end}");
                 }
+                compare_words(&bits, filter, columns, from..end);
             }
         }
+    }
+
+    fn compare_words(bits: &SignalBits, filter: &Filter, columns: &Columns<'_>, rows: Range<usize>) {
+        let mut seen = [const { Vec::new() }; 3];
+        for NotedWord { number, signals, undefined, unsure, sure } in bits.words(columns.signals, rows.clone()) {
+            for place in 0..64 {
+                for (seen, word) in seen.iter_mut().zip([undefined, unsure, sure]) {
+                    if word >> place & 1 == 1 {
+                        seen.push(64 * number + place);
+                    }
+                }
+            }
+            let buys = (0..64).filter(|&place| signals[place] == 1).fold(0, |word, place| word | 1 << place);
+            assert_eq!(rows_with(&signals, 1), buys);
+        }
+        let confidence = |row: &usize| columns.confidence(*row);
+        let expected: [Vec<usize>; 3] = [
+            rows.clone().filter(|row| confidence(row).is_nan()).collect(),
+            rows.clone().filter(|row| columns.signals[*row] != 0 && confidence(row) < filter.threshold()).collect(),
+            rows.clone().filter(|row| columns.signals[*row] != 0 && confidence(row) >= filter.threshold()).collect(),
+        ];
+        assert_eq!(seen, expected, "{rows:?}");
     }
 }

@@ -136,7 +136,7 @@ impl Marks {
     }
 
     /// Marks rows without a position up to `row`.
-    #[inline]
+    #[inline(always)]
     pub fn flat(&mut self, into: &mut impl Points, block: &Block<'_>, row: usize, balance: f64) {
         let rows = self.row..row;
         self.row = row;

@@ -5,9 +5,14 @@
 use std::ops::Range;
 
 use crate::engine::fast::look::Block;
+use crate::ledger::schema::DecisionCounts;
+use crate::ledger::writer::LedgerWriter;
 use crate::market::columns::Columns;
-use crate::signals::bits::RowBits;
+use crate::signals::bits::{RowBits, rows_with};
 use crate::signals::filter::Decision;
+
+/// Numbers of the decisions on confident signals: short, flat and long.
+type Tables = [[u8; 8]; 3];
 
 /// The direction of the position at the close of each row of a block.
 #[derive(Debug)]
@@ -34,15 +39,25 @@ impl Positions {
         i8::from(self.long.has(row)) - i8::from(self.short.has(row))
     }
 
-    /// Appends the numbers of the decisions on rows, if they are recorded and no fill holds signals back.
-    pub fn decide(&self, block: &Block<'_>, rows: Range<usize>, codes: &mut Vec<u8>) {
+    /// Writes the decisions on rows, if they are recorded and no fill holds signals back; counts them if no row is kept.
+    pub fn decide(&self, block: &Block<'_>, rows: Range<usize>, writer: &mut LedgerWriter) {
         let filter = &block.plan.filter;
         if !block.plan.record_decisions || filter.separates() {
             return;
         }
-        let columns = &block.look.columns;
         // A table has most decisions: the branches of `judge` would be taken by chance.
         let tables = [-1, 0, 1].map(|position| filter.codes(position));
+        if writer.keeps_curve() {
+            self.write(block, rows, &tables, &mut writer.ledger.decisions.code);
+        } else {
+            writer.count(&self.count(block, rows, &tables));
+        }
+    }
+
+    /// Appends the numbers of the decisions on rows.
+    fn write(&self, block: &Block<'_>, rows: Range<usize>, tables: &Tables, codes: &mut Vec<u8>) {
+        let filter = &block.plan.filter;
+        let columns = &block.look.columns;
         let decided = codes.len();
         codes.resize(decided + rows.len(), Decision::Hold as u8);
         let codes = &mut codes[decided..];
@@ -51,10 +66,42 @@ impl Positions {
             let signal = columns.signals[row];
             // Confidence decides before the position does, so any position gives the code of the others.
             codes[row - rows.start] = if filter.is_confident(confidence) {
-                tables[(self.at(row) + 1) as usize][(signal - Columns::ENTER_SHORT) as usize]
+                tables[(self.at(row) + 1) as usize][place_of(signal)]
             } else {
                 filter.judge(signal, confidence, 0, None, 0).decision() as u8
             };
         });
     }
+
+    /// Counts the decisions on rows, 64 rows at once.
+    fn count(&self, block: &Block<'_>, rows: Range<usize>, tables: &Tables) -> DecisionCounts {
+        let mut counts = DecisionCounts::default();
+        for word in block.bits.words(block.look.columns.signals, rows.clone()) {
+            counts[Decision::Undefined as usize] += ones(word.undefined);
+            counts[Decision::Threshold as usize] += ones(word.unsure);
+            let [long, short] = [&self.long, &self.short].map(|bits| bits.word(word.number));
+            let positions = [short, !(long | short), long];
+            // One turn for each signal that the word has, mostly two.
+            let mut left = word.sure;
+            while left != 0 {
+                let signal = word.signals[left.trailing_zeros() as usize];
+                let same = left & rows_with(&word.signals, signal);
+                for (table, position) in tables.iter().zip(positions) {
+                    counts[usize::from(table[place_of(signal)])] += ones(same & position);
+                }
+                left &= !same;
+            }
+        }
+        counts[Decision::Hold as usize] += rows.len() as u64 - counts.iter().sum::<u64>();
+        counts
+    }
+}
+
+fn ones(bits: u64) -> u64 {
+    u64::from(bits.count_ones())
+}
+
+/// Returns the place of a signal in a table.
+fn place_of(signal: i8) -> usize {
+    (signal - Columns::ENTER_SHORT) as usize
 }

@@ -159,7 +159,7 @@ impl Page<'_> {
         if plan.record_decisions {
             writer.take_signals(&look.columns.rows(chained.start, chained.end));
         }
-        positions.decide(&block, chained, &mut writer.ledger.decisions.code);
+        positions.decide(&block, chained, writer);
         writer.end_block();
     }
 }
