@@ -70,14 +70,14 @@ fn emptied(mut ledger: Ledger) -> Ledger {
 /// keep no row per bar.
 fn ratios() {
     let bars: usize = std::env::var("BARS").ok().and_then(|bars| bars.parse().ok()).unwrap_or(10_000_000);
-    println!("| {bars} bars | pass, ns a bar | run | ratio | in new memory | without curve | fills |");
-    println!("| --- | --- | --- | --- | --- | --- | --- |");
+    println!("| {bars} bars | pass, ns a bar | run | ratio | in new memory | on two threads | without curve | fills |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
     for scenario in scenarios() {
         let market = Market::of(&scenario, bars);
         let sum = pass(&market);
         let mut used = Ledger::default();
         let expected = market.run(&mut market.simulation(&scenario.rules));
-        let mut least = [f64::INFINITY; 4];
+        let mut least = [f64::INFINITY; 5];
         for _ in 0..ROUNDS {
             let (found, pass) = seconds(|| pass(black_box(&market)));
             assert_eq!(found, sum);
@@ -86,6 +86,11 @@ fn ratios() {
             let (outcome, new_pages) = seconds(|| market.run(&mut fresh));
             assert_eq!(outcome, expected);
             drop(fresh);
+            let mut shared = market.simulation(&scenario.rules).with_threads(2);
+            give_back();
+            let (outcome, on_two) = seconds(|| market.run(&mut shared));
+            assert_eq!(outcome, expected);
+            drop(shared);
             let begun = market.simulation(&scenario.rules).run_state();
             let mut again = Simulation::from_state(begun, emptied(used));
             let (outcome, run) = seconds(|| market.run(&mut again));
@@ -94,14 +99,17 @@ fn ratios() {
             let mut lean = market.simulation(&scenario.rules).without_curve();
             let (outcome, without) = seconds(|| market.run(&mut lean));
             assert_eq!(outcome, expected);
-            for (least, found) in least.iter_mut().zip([pass, run, new_pages, without]) {
+            for (least, found) in least.iter_mut().zip([pass, run, new_pages, on_two, without]) {
                 *least = least.min(found);
             }
         }
-        let [pass, run, new_pages, without] = least.map(|least| least * 1e9 / bars as f64);
+        let [pass, run, new_pages, on_two, without] = least.map(|least| least * 1e9 / bars as f64);
         let name = scenario.name;
         let ratio = run / pass;
-        println!("| {name} | {pass:.2} | {run:.2} | {ratio:.2} | {new_pages:.2} | {without:.2} | {} |", expected.1);
+        let fills = expected.1;
+        println!(
+            "| {name} | {pass:.2} | {run:.2} | {ratio:.2} | {new_pages:.2} | {on_two:.2} | {without:.2} | {fills} |"
+        );
     }
 }
 
