@@ -167,8 +167,15 @@ impl<'s, 'a> Blocks<'s, 'a> {
         let block = Block { plan: self.run.plan, rows: *rows, look, bits };
         let (trader, _) = Trader::of(self.run.state);
         let mut positions = Positions::none(rows.len());
-        let mut chain =
-            Chain { block, trader, books: &mut notes, positions: &mut positions, row: first, end: rows.len() };
+        let mut chain = Chain {
+            block,
+            trader,
+            books: &mut notes,
+            positions: &mut positions,
+            row: first,
+            end: rows.len(),
+            prefetched: 0,
+        };
         let end = chain.follow();
         let row = chain.row;
         notes.finish(&block, row);
@@ -194,14 +201,16 @@ impl<'s, 'a> Blocks<'s, 'a> {
         let mut progress = Progress::new(self.run.writer, range.start);
         let mut positions = Positions::none(rows.len());
         let mut row = range.start;
+        let mut prefetched = 0;
         let outcome = loop {
             let (trader, metrics) = Trader::of(self.run.state);
             let posting = Posting { metrics, writer: self.run.writer };
             let mut books = Written { posting, progress: &mut progress };
             let positions = &mut positions;
-            let mut chain = Chain { block, trader, books: &mut books, positions, row, end: range.end };
+            let mut chain = Chain { block, trader, books: &mut books, positions, row, end: range.end, prefetched };
             let end = chain.follow();
             row = chain.row;
+            prefetched = chain.prefetched;
             let outcome = self.execute(&end, rows, row);
             // After a refused order the chain continues. A position that may be liquidated is left to single bars.
             if !matches!(end, End::Unsure(_)) || outcome.is_err() || self.run.state.position.is_some() {

@@ -8,20 +8,21 @@ use std::ops::Range;
 use crate::engine::fast::curve::{Held, Marks, Points, Span};
 use crate::engine::fast::look::Block;
 use crate::engine::fast::ranges::MinMax;
-use crate::engine::leg::Leg;
+use crate::engine::leg::{At, Leg};
+use crate::engine::plan::Plan;
 use crate::ledger::schema::{Fill, Trade};
 use crate::ledger::writer::LedgerWriter;
 use crate::metrics::accumulator::{Accumulator, FillCosts};
 use crate::orders::matching::{Levels, Reason};
 use crate::signals::filter::Decision;
 
-/// A round trip whose fills follow from two signals.
+/// A round trip whose fills follow from two signals; all that its books need, so that they read no column of bars.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RoundTrip {
-    /// Row at whose open it begins.
-    pub entry_row: usize,
-    /// Row at whose open it ends.
-    pub exit_row: usize,
+    /// Bar at whose open it begins.
+    pub entry_at: At,
+    /// Bar at whose open it ends.
+    pub exit_at: At,
     /// Fill that opens the position.
     pub entry: Leg,
     /// Fill that closes it.
@@ -78,10 +79,9 @@ impl Posting<'_> {
 
     /// Posts a round trip with its fills, as `Trading` does.
     #[inline(always)]
-    pub fn trip(&mut self, block: &Block<'_>, trip: &RoundTrip) {
-        let RoundTrip { entry_row, exit_row, entry, exit, trade_id, range, gross_pnl, confidences } = *trip;
-        let rules = block.plan.execution();
-        let [entry_at, exit_at] = [entry_row, exit_row].map(|row| block.at(row));
+    pub fn trip(&mut self, plan: &Plan, trip: &RoundTrip) {
+        let RoundTrip { entry_at, exit_at, entry, exit, trade_id, range, gross_pnl, confidences } = *trip;
+        let rules = plan.execution();
         let [entry_costs, exit_costs] = [entry, exit].map(|leg| leg.costs(rules));
         // In the order of single bars: sums of money keep the bits of their order.
         self.metrics.fill_twice([entry_costs, exit_costs]);
@@ -91,7 +91,7 @@ impl Posting<'_> {
         // These rules set no levels, and where equity is liquidated is no part of a round trip.
         let mut position = entry.position(entry_at, trade_id, confidences[0], &entry_costs, Levels::NONE, None);
         // Of the bar of the exit the position has seen the open, and nothing else.
-        for price in [range.0, range.1, block.rows.bars.open[exit_row]] {
+        for price in [range.0, range.1, exit.priced.reference] {
             position.note_price(price);
         }
         self.trade(exit.trade(rules, &mut position, &fill, gross_pnl, confidences[1]));
@@ -160,7 +160,7 @@ impl Books for Written<'_> {
 
     #[inline(always)]
     fn trip(&mut self, block: &Block<'_>, trip: &RoundTrip) {
-        self.posting.trip(block, trip);
+        self.posting.trip(block.plan, trip);
     }
 }
 

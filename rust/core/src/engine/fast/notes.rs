@@ -87,7 +87,7 @@ impl Notes {
     fn post(self, block: &Block<'_>, posting: &mut Posting<'_>) {
         // In the order of the rows, which is the order of single bars.
         self.before.into_iter().for_each(|note| note.post(posting));
-        self.trips.iter().for_each(|trip| posting.trip(block, trip));
+        self.trips.iter().for_each(|trip| posting.trip(block.plan, trip));
         self.after.into_iter().for_each(|note| note.post(posting));
         // No sum of fills depends on equity, so all of it may come after them.
         let NotedCurve { equity, spans, is_kept } = self.curve;
