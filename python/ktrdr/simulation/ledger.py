@@ -112,8 +112,8 @@ def _series(name: str, kind: Any, columns: CoreColumns, rows: int, extra: Extra)
     if core_name not in columns:
         return _null(name, kind).new_from_index(0, rows)
     if isinstance(kind, pl.Enum):
-        # By its place in the list. `gather` and `cat.to` plan and run a query, ten times as long for few rows. The first
-        # call of a function after a long run waits for its code, some 0.1 ms, so there are few of them.
+        # By its place in the list. `gather` and `cat.to` plan and run a query, ten times as long for few rows. After a
+        # long run the first call of a function waits for its code, some 0.1 ms, so there are few of them.
         return _CATEGORIES[name, kind][pl.Series(columns[core_name][:rows].astype(np.uint32))]
     values = pl.Series(name, columns[core_name][:rows])
     if f"{core_name}_valid" in columns:

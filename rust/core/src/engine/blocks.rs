@@ -136,6 +136,10 @@ impl<'s, 'a> Blocks<'s, 'a> {
         if !goes_on {
             self.fetch_books();
         }
+        if ends {
+            // They have nothing left to do, and have stopped by the time the run has.
+            self.ahead.end();
+        }
         if self.is_lent {
             index = self.note(look, &rows, index)?;
         } else {

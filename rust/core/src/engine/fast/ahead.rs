@@ -126,7 +126,7 @@ impl<'a> Ahead<'a> {
     }
 
     /// Ends the other threads.
-    fn end(&self) {
+    pub fn end(&self) {
         self.progress().ended = true;
         self.moved.notify_all();
     }
