@@ -147,6 +147,7 @@ class BareRun:
         rows = len(next(iter(columns.values())))
         for key in NULLABLE[name]:
             values = columns.get(key, [None] * rows)
-            valid = columns.pop(f"{key}_valid", [False] * rows)
+            # Without a mask every row has a value, or none if the column is not there.
+            valid = columns.pop(f"{key}_valid", [key in columns] * rows)
             columns[key] = [value if there else None for value, there in zip(values, valid, strict=True)]
         return columns
