@@ -23,7 +23,7 @@ pub(crate) struct SignalBits {
     /// Rows that have an undefined confidence.
     undefined: Vec<u64>,
     /// Rows that have a signal which passes the threshold.
-    sure: Vec<u64>,
+    confident: Vec<u64>,
 }
 
 /// Rows of a word whose decision is more than HOLD, by what their confidence says.
@@ -36,9 +36,9 @@ pub(crate) struct NotedWord {
     /// Rows that have an undefined confidence.
     pub undefined: u64,
     /// Rows whose signal does not pass the threshold.
-    pub unsure: u64,
+    pub unconfident: u64,
     /// Rows whose signal passes it.
-    pub sure: u64,
+    pub confident: u64,
 }
 
 impl SignalBits {
@@ -47,7 +47,7 @@ impl SignalBits {
         let words = columns.signals.len().div_ceil(WORD_ROWS);
         let empty = || Vec::with_capacity(words);
         let orders = [(); 3].map(|()| empty());
-        let mut bits = Self { orders, noted: empty(), undefined: empty(), sure: empty() };
+        let mut bits = Self { orders, noted: empty(), undefined: empty(), confident: empty() };
         let wanted = [-1, 0, 1].map(|position| filter.orders(position).map(i8x32::splat));
         let (whole, rest) = columns.signals.as_chunks();
         for (word, signals) in whole.iter().enumerate() {
@@ -78,13 +78,13 @@ impl SignalBits {
         self.undefined.push(undefined);
         // Most words have no signal.
         if silent == u64::MAX {
-            self.orders.iter_mut().chain([&mut self.sure]).for_each(|words| words.push(0));
+            self.orders.iter_mut().chain([&mut self.confident]).for_each(|words| words.push(0));
             return;
         }
         let threshold = f32x8::splat(filter.threshold());
         let confident = confidence.map_or(u64::MAX, |values| word_of(values, |lanes| lanes.simd_ge(threshold)));
         let confident = if confidence.is_none() && !filter.is_confident(1.0) { 0 } else { confident };
-        self.sure.push(confident & !silent);
+        self.confident.push(confident & !silent);
         for (words, wanted) in self.orders.iter_mut().zip(wanted) {
             let any = |half: i8x32| wanted.iter().fold(i8x32::ZERO, |any, &order| any | half.simd_eq(order));
             words.push(word(halves.map(any)) & confident);
@@ -116,10 +116,10 @@ impl SignalBits {
         let noted = numbers.map(move |number| (number, self.noted[number] & bits_of(number, &rows)));
         noted.filter(|&(_, noted)| noted != 0).map(|(number, noted)| {
             let undefined = self.undefined[number] & noted;
-            let sure = self.sure[number] & noted;
+            let confident = self.confident[number] & noted;
             let rest = &signals[number * WORD_ROWS..];
             let signals = rest.first_chunk().copied().unwrap_or_else(|| padded(rest, 0));
-            NotedWord { number, signals, undefined, unsure: noted & !(undefined | sure), sure }
+            NotedWord { number, signals, undefined, unconfident: noted & !(undefined | confident), confident }
         })
     }
 }
@@ -271,9 +271,11 @@ mod tests {
 
     fn compare_words(bits: &SignalBits, filter: &Filter, columns: &Columns<'_>, rows: Range<usize>) {
         let mut seen = [const { Vec::new() }; 3];
-        for NotedWord { number, signals, undefined, unsure, sure } in bits.words(columns.signals, rows.clone()) {
+        for NotedWord { number, signals, undefined, unconfident, confident } in
+            bits.words(columns.signals, rows.clone())
+        {
             for place in 0..64 {
-                for (seen, word) in seen.iter_mut().zip([undefined, unsure, sure]) {
+                for (seen, word) in seen.iter_mut().zip([undefined, unconfident, confident]) {
                     if word >> place & 1 == 1 {
                         seen.push(64 * number + place);
                     }

@@ -26,7 +26,7 @@ use crate::orders::order::Order;
 
 /// Rows from an entry on that are prefetched: another core may have looked at the block, and has it in its own cache.
 ///
-/// Fewer, or more than twice as many, were slower.
+/// With 128 a chain still waited; 256 and 512 were alike.
 const ROWS_AHEAD: usize = 512;
 
 /// The state that a chain changes: all that decides the next fill.

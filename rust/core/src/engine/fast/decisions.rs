@@ -78,11 +78,11 @@ impl Positions {
         let mut counts = DecisionCounts::default();
         for word in block.bits.words(block.look.columns.signals, rows.clone()) {
             counts[Decision::Undefined as usize] += ones(word.undefined);
-            counts[Decision::Threshold as usize] += ones(word.unsure);
+            counts[Decision::Threshold as usize] += ones(word.unconfident);
             let [long, short] = [&self.long, &self.short].map(|bits| bits.word(word.number));
             let positions = [short, !(long | short), long];
             // One turn for each signal that the word has, mostly two.
-            let mut left = word.sure;
+            let mut left = word.confident;
             while left != 0 {
                 let signal = word.signals[left.trailing_zeros() as usize];
                 let same = left & rows_with(&word.signals, signal);
