@@ -180,8 +180,8 @@ COMMANDS: Mapping[str, Command | Group] = {
         "ktrdr.cli.commands.studies.sweep:sweep",
         "Backtest a strategy under many rules, and judge the best of them.",
         "A grid is --grid RULE=a,b,c, or --grid RULE=first:last:step for numbers, and may be given many times; every "
-        "combination is a scenario. Any rule of execution and decisions can be swept. With --trials a sampler picks so "
-        "many of them.\n\n"
+        "combination is a scenario. Any rule of execution and decisions can be swept. With --trials a sampler is asked "
+        "so many times for one of them; one that it gives again is neither run nor counted again.\n\n"
         "The scenarios run here on all cores, with --worker there. Ctrl-C saves; a kill loses no more than the last "
         "few of them.\n\n"
         "--json prints operation_id, status, result_hash, scenarios, failed, best (scenario, parameters, metrics, dsr, "

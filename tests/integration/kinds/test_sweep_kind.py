@@ -189,6 +189,55 @@ def test_the_command_line_prints_the_best_and_writes_the_table(place: Place, tmp
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_whole_numbers_of_a_range_are_whole_in_every_answer(place: Place, store: Store) -> None:
+    grids = ("--grid=execution.exits.max_holding_bars=2:4:2", "--grid=execution.exits.stop_loss={rate: 0.01}")
+    answer = answer_of(place.call("--json", *ASKED, *grids))
+    assert answer["status"] == "completed"
+    best = answer["best"]["parameters"]
+    assert best["execution.exits.stop_loss"] == {"rate": 0.01}
+    assert repr(best["execution.exits.max_holding_bars"]) in ("2", "4")
+    kept = kind_of("sweep").result(store, answer["operation_id"]).sweep
+    assert kept.table["execution.exits.max_holding_bars"].to_list() == [2, 4]
+    assert kept.table.schema["execution.exits.max_holding_bars"] == pl.Int64
+    assert kept.best().parameters == best
+    again = here(place, store, grid=None, scenarios=[best])
+    assert again.summary["best"]["metrics"] == answer["best"]["metrics"]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("trials", [None, 60])
+def test_a_sweep_that_stored_whole_numbers_as_floats_is_resumed(
+    place: Place, store: Store, monkeypatch: pytest.MonkeyPatch, trials: int | None
+) -> None:
+    if trials is not None:
+        pytest.importorskip("optuna", reason="ktrdr[study] is not installed")
+    monkeypatch.setattr(chunks, "_FEWEST", 16)
+    monkeypatch.setattr(chunks, "_MOST", 16)
+    name = "execution.exits.max_holding_bars"
+    asked = {"grid": {name: list(range(1, 41))}, "trials": trials}
+    token = Token()
+
+    class Stop:
+        def report(self, phase: str, done: int, total: int | None, detail: Mapping[str, Any]) -> None:
+            if phase == "sweep" and done >= 16:
+                token.cancel()
+
+    def as_floats(name: str, given: Any) -> pl.Series:
+        return pl.Series(name, given, pl.Float64, strict=False)
+
+    with monkeypatch.context() as patch, pytest.raises(Cancelled):
+        patch.setattr("ktrdr.analysis.sweep.scenarios._column", as_floats)
+        here(place, store, bridge=Stop(), cancellation_token=token, **asked)
+    operation = only(store)
+    assert operation is not None
+    resumed = resume(operation.id, store=store, data_dir=place.folder)
+    assert resumed.result_hash == here(place, store, **asked).result_hash
+    assert resumed.table.schema[name] == pl.Float64
+    shown = sweep_so_far(store, operation.id)
+    assert shown is not None and shown.scenarios == len(resumed.table)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_cancelled_sweep_goes_no_further_and_is_resumed(
     place: Place, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

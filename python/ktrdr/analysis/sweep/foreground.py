@@ -60,7 +60,8 @@ def sweep(
         bridge: receives progress reports.
         cancellation_token: asked between chunks whether to stop.
         data_dir: bars and models; None means the data folder.
-        options: those of a backtest, and ``trials``, ``sampler``, ``seed`` and ``metric`` of a study: `StudyOptions`.
+        options: those of a backtest, and ``trials``, ``sampler``, ``seed`` and ``metric`` of a study, which asks a
+            sampler ``trials`` times; a scenario that it gives again is neither run nor counted again: `StudyOptions`.
     """
     request = SweepRequest.of(strategy, symbol, timeframe, grid=grid, scenarios=scenarios, **options)
     units = units_for(ray, request.study())

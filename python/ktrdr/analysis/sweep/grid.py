@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from ktrdr import _core
 from ktrdr._types import Floats
+from ktrdr.analysis.sweep.scenarios import value_of
 from ktrdr.text import rule_text
 
 
@@ -46,7 +46,7 @@ class Axis:
     @property
     def is_of_numbers(self) -> bool:
         """Returns True for an axis whose values are numbers, or off."""
-        return all(value is None or isinstance(value, float) for value in self.values)
+        return all(value is None or type(value) in (int, float) for value in self.values)
 
 
 @dataclass(frozen=True)
@@ -124,10 +124,4 @@ def parameter_text(value: object) -> str:
     >>> parameter_text(5e-05), parameter_text('{"rate": 0.01}'), parameter_text("next_open"), parameter_text("null")
     ('0.00005', 'rate 0.01', 'next_open', 'none')
     """
-    if not isinstance(value, str):
-        return rule_text(value)
-    try:
-        found = json.loads(value)
-    except ValueError:
-        return value
-    return rule_text(found) if found is None or isinstance(found, Mapping | float | int) else str(found)
+    return rule_text(value_of(value))

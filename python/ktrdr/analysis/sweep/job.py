@@ -19,7 +19,7 @@ from ktrdr.analysis.sweep.chunks import Chunk, ChunkWork, Market, in_order
 from ktrdr.analysis.sweep.request import SweepRequest
 from ktrdr.analysis.sweep.result import Best, SweepResult
 from ktrdr.analysis.sweep.run import joined, optimism
-from ktrdr.analysis.sweep.saved import SweepPoint, SweepState, decoded, encoded, hash_of, read_chunks
+from ktrdr.analysis.sweep.saved import SweepPoint, SweepState, continued, decoded, encoded, hash_of, read_chunks
 from ktrdr.analysis.sweep.scenarios import Compiled, Scenarios
 from ktrdr.analysis.sweep.study.chunks import chunks_of
 from ktrdr.analysis.sweep.study.parameters import Study
@@ -154,9 +154,9 @@ def run(claim: Claim, io: RunIO) -> SweepRun:
             before or (),
             units=_units(claim, io, inputs, before or ()),
         ):
-            chunks.append(chunk)
+            chunks.append(continued(chunk, chunks))
             done += chunk.table.height
-            recorder.reach(SweepPoint(replace(state, bar=done), chunk, trials.of(chunk)))
+            recorder.reach(SweepPoint(replace(state, bar=done), chunks[-1], trials.of(chunk)))
         result = _result(claim, inputs, trials.periods_per_year, in_order(chunks))
         recorder.complete(result)
     return result

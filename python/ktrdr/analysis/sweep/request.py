@@ -41,7 +41,11 @@ class Tried(Strict):
     grid: dict[str, list[Any]] | None = Field(None, description="values of each rule by dotted name")
     scenarios: list[dict[str, Any]] | None = Field(None, description="in place of a grid, the rules of each scenario")
     trials: int | None = Field(
-        None, ge=1, le=MOST_TRIALS, description="makes it a study: so many scenarios of the grid, picked by a sampler"
+        None,
+        ge=1,
+        le=MOST_TRIALS,
+        description="makes it a study: a sampler is asked so many times for a scenario of the grid; one that it gives "
+        "again is neither run nor counted again",
     )
     sampler: Sampler | None = Field(None, description="of a study: tpe (by default) or random")
     seed: int | None = Field(None, ge=0, le=LARGEST_SEED, description="of the sampler; by default 0")

@@ -17,6 +17,7 @@ from ktrdr._lazy import require
 from ktrdr._types import Floats
 from ktrdr.analysis.statistics.overfitting import probability_of_overfitting
 from ktrdr.analysis.statistics.sharpe import Moments, deflated_sharpe, ratios_of
+from ktrdr.analysis.sweep.scenarios import value_of
 from ktrdr.disk import write_page
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.operations.registry import report_of
@@ -35,7 +36,7 @@ class Best:
 
     Args:
         scenario: its number.
-        parameters: its values by dotted name.
+        parameters: its values by dotted name, as ``scenarios`` takes them; of whole numbers whole ones.
         metrics: every metric; None where undefined.
         dsr: probability that its true Sharpe ratio is above that of the best of so many trials without skill; None
             where it has no ratio.
@@ -95,7 +96,7 @@ class SweepResult:
         moments = Moments.of_metrics(metrics, self.periods_per_year)
         return Best(
             scenario=values["scenario"],
-            parameters={name: values[name] for name in self.parameters},
+            parameters={name: value_of(values[name]) for name in self.parameters},
             metrics=metrics,
             dsr=None if moments is None else deflated_sharpe(moments, self._sharpes),
             pbo=self.pbo,

@@ -66,7 +66,7 @@ def sweep(
         threads: None takes every core; their number does not change a bit.
         ray: address of a Ray cluster that runs the scenarios, with the same bits; needs ``ktrdr[cluster]``.
         bridge, cancellation_token: receives progress; asked between two chunks of scenarios whether to stop.
-        study: ``trials``, ``sampler``, ``seed`` and ``metric`` pick so many scenarios of a grid; see `StudyOptions`.
+        study: a sampler is asked ``trials`` times; what it gives again is not run or counted again: `StudyOptions`.
 
     Raises ``KtrdrError`` leaves for what cannot be used, and ``Cancelled``.
 

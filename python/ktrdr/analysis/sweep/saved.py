@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from polars import selectors
 
 from ktrdr import _core
 from ktrdr.analysis.sweep.chunks import BLOCK_SHAPE, Chunk
@@ -138,11 +139,21 @@ def read_chunks(store: Store, operation_id: str, generation: int | None = None, 
     return found
 
 
+def continued(chunk: Chunk, before: Sequence[Chunk]) -> Chunk:
+    """Returns a chunk with the column types of those before it.
+
+    A sweep that was begun by a version whose whole numbers were floats keeps them as floats.
+    """
+    return replace(chunk, table=chunk.table.cast(before[0].table.schema)) if before else chunk
+
+
 def hash_of(chunks: Sequence[Chunk]) -> str:
     """Returns one hash over parameters, metrics, errors and blocks of all scenarios, as hex; over values, not bytes."""
     table = pl.concat([chunk.table for chunk in chunks])
     metrics = [table[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in sorted(_core.METRICS)]
-    others = [name for name in table.columns if name not in _core.METRICS]
-    text = json.dumps(table.select(others).rows(), separators=(",", ":")).encode()
+    others = table.select(name for name in table.columns if name not in _core.METRICS)
+    # 1 and 1.0 are one value of a rule.
+    same = others.with_columns((selectors.integer() - selectors.by_name("scenario")).cast(pl.Float64))
+    text = json.dumps(same.rows(), separators=(",", ":")).encode()
     blocks = np.concatenate([chunk.blocks for chunk in chunks])
     return bytes(_core.content_hash([text, *metrics, np.ascontiguousarray(blocks.reshape(-1))])).hex()

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import polars as pl
@@ -29,6 +29,8 @@ RulesOf = Callable[[Json], Json]
 SECTIONS: Final = ("execution", "decisions")
 MOST_SCENARIOS: Final = 1_000_000
 """Their table takes a gigabyte."""
+_LARGEST_WHOLE: Final = 2**63 - 1
+"""Of a column of whole numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +80,7 @@ class Scenarios:
 
     @classmethod
     def _of_list(cls, scenarios: Sequence[Mapping[str, Value]]) -> Scenarios:
-        if not scenarios or not all(isinstance(one, Mapping) and one for one in scenarios):
-            raise ArgumentInvalid("needs one or more mappings of rules by dotted name", where="scenarios")
+        _check_list(scenarios)
         names = tuple(scenarios[0])
         known: dict[str, dict[str, int]] = {name: {} for name in names}
         values: dict[str, list[Value]] = {name: [] for name in names}
@@ -91,9 +92,10 @@ class Scenarios:
                     "each scenario needs the same rules", where=where, found=sorted(scenario), expected=sorted(names)
                 )
             for column, name in enumerate(names):
-                place = known[name].setdefault(_text(name, scenario[name]), len(values[name]))
+                value = _plain(scenario[name])
+                place = known[name].setdefault(_text(name, value), len(values[name]))
                 if place == len(values[name]):
-                    values[name].append(scenario[name])
+                    values[name].append(value)
                 places[row, column] = place
         _, firsts, inverse = np.unique(places, axis=0, return_index=True, return_inverse=True)
         again = np.flatnonzero(firsts[inverse.reshape(-1)] != np.arange(len(places)))
@@ -110,7 +112,10 @@ class Scenarios:
         return {name: given[place] for (name, given), place in zip(self.values.items(), self.places[row], strict=True)}
 
     def frame(self, first: int, stop: int) -> pl.DataFrame:
-        """Returns a column for each parameter; values of different types, and mappings, as JSON text."""
+        """Returns a column for each parameter; values of different types, and mappings, as JSON text.
+
+        `value_of` turns a cell back into its value.
+        """
         columns = zip(self.values.items(), self.places[first:stop].T, strict=True)
         return pl.DataFrame([_column(name, given).gather(places.tolist()) for (name, given), places in columns])
 
@@ -209,6 +214,32 @@ def flat(rules: Mapping[str, Any], section: str) -> dict[str, Value]:
     return found
 
 
+def value_of(cell: object) -> Any:
+    """Returns the value of a rule that a cell of a table holds: a mapping of its JSON text.
+
+    >>> value_of('{"rate": 0.01}'), value_of("next_open"), value_of("null"), value_of(5)
+    ({'rate': 0.01}, 'next_open', None, 5)
+    """
+    if not isinstance(cell, str):
+        return cell
+    try:
+        # No word that a rule knows is JSON.
+        return json.loads(cell)
+    except ValueError:
+        return cell
+
+
+def _check_list(scenarios: Sequence[Mapping[str, Value]]) -> None:
+    if not scenarios:
+        raise ArgumentInvalid("needs one or more mappings of rules by dotted name", where="scenarios")
+    for row, one in enumerate(scenarios):
+        where = f"scenarios: scenario {row}"
+        if not isinstance(one, Mapping):
+            raise ArgumentInvalid("no mapping", where=where, found=one, expected="rules by dotted name")
+        if not one:
+            raise ArgumentInvalid("sets no rule", where=where, expected="one or more rules by dotted name")
+
+
 def _check_names(names: Sequence[str]) -> None:
     for name in names:
         if name.partition(".")[0] not in SECTIONS or not all(name.split(".")) or "." not in name:
@@ -230,7 +261,7 @@ def _check_names(names: Sequence[str]) -> None:
 def _distinct(name: str, given: object) -> list[Value]:
     if isinstance(given, str | Mapping) or not isinstance(given, Sequence | np.ndarray) or len(given) == 0:
         raise ArgumentInvalid("needs a list of values", where=name, found=given, expected="[value, ...]")
-    plain = [value.item() if isinstance(value, np.generic) else value for value in given]
+    plain = [_plain(value) for value in given]
     texts = sorted(_text(name, value) for value in plain)
     twice = next((one for one, other in pairwise(texts) if one == other), None)
     if twice is not None:
@@ -238,11 +269,14 @@ def _distinct(name: str, given: object) -> list[Value]:
     return plain
 
 
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def _text(name: str, value: object) -> str:
-    plain = value.item() if isinstance(value, np.generic) else value
     try:
         # 1 and 1.0 are one value of a rule.
-        same = float(plain) if isinstance(plain, int) and not isinstance(plain, bool) else plain
+        same = float(value) if isinstance(value, int) and not isinstance(value, bool) else value
         return json.dumps(same, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError, OverflowError):
         raise ArgumentInvalid("not a value of a rule", where=name, found=repr(value)) from None
@@ -251,7 +285,10 @@ def _text(name: str, value: object) -> str:
 def _column(name: str, given: Sequence[Value]) -> pl.Series:
     kinds = {type(value) for value in given if value is not None}
     if kinds <= {int, float}:
-        return pl.Series(name, [None if value is None else float(value) for value in given], pl.Float64)  # type: ignore[arg-type]
+        numbers = cast("Sequence[int | float | None]", given)
+        if kinds == {int} and all(value is None or abs(value) <= _LARGEST_WHOLE for value in numbers):
+            return pl.Series(name, numbers, pl.Int64)
+        return pl.Series(name, [None if value is None else float(value) for value in numbers], pl.Float64)
     if kinds in ({bool}, {str}):
         return pl.Series(name, list(given))
     return pl.Series(name, [_text(name, value) for value in given], pl.String)

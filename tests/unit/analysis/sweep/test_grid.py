@@ -15,6 +15,8 @@ def test_numbers_ascend_and_words_keep_their_order() -> None:
     fills = Axis.of(pl.Series("execution.fill", ["this_close", "next_open", "this_close"]))
     assert (list(fills.values), fills.places.tolist()) == (["this_close", "next_open"], [0, 1, 0])
     assert not fills.is_of_numbers
+    assert Axis.of(pl.Series("x", [5, None, 1])).is_of_numbers
+    assert not Axis.of(pl.Series("x", [True, False])).is_of_numbers
 
 
 @pytest.mark.parametrize(("name", "best"), [("sharpe", [[3, -1], [1, 2]]), ("max_drawdown", [[0, -1], [1, 2]])])

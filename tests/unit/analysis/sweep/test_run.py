@@ -194,3 +194,31 @@ def test_an_argument_that_a_sweep_does_not_have_is_refused_with_those_it_has() -
     misspelt: Mapping[str, Any] = {"trial": 1}
     with pytest.raises(TypeError, match=r"^sweep\(\) .* 'trial'; did you mean trials\?$"):
         ktrdr.sweep(bars, signals, confidence, grid=GRID, **misspelt)
+
+
+def test_whole_numbers_stay_whole_and_the_best_scenario_can_be_run_again() -> None:
+    bars, signals, _ = market(500)
+    name = "execution.exits.max_holding_bars"
+    columns: list[Any] = [[1, 2, 5], [None, 2], np.array([1, 2])]
+    for given in columns:
+        found = ktrdr.sweep(bars, signals, grid={name: given})
+        best = found.best("net_profit")
+        assert found.table.schema[name] == pl.Int64
+        assert found.table[name].to_list() == list(given)
+        again = ktrdr.sweep(bars, signals, scenarios=[best.parameters])
+        assert again.best("net_profit").metrics == best.metrics
+    numpy: Any = np.int64(5)
+    listed = ktrdr.sweep(bars, signals, scenarios=[{name: numpy}]).best("net_profit").parameters
+    assert (listed, type(listed[name])) == ({name: 5}, int)
+
+
+def test_a_group_of_the_best_scenario_is_a_mapping_and_can_be_run_again() -> None:
+    bars, signals, _ = market(500)
+    groups: Any = [{}, {"stop_loss": {"rate": 0.01}, "max_holding_bars": 5}]
+    for group in groups:
+        found = ktrdr.sweep(bars, signals, scenarios=[{"execution.exits": group}])
+        best = found.best("net_profit")
+        assert found.table.schema["execution.exits"] == pl.String
+        assert best.parameters == {"execution.exits": group}
+        again = ktrdr.sweep(bars, signals, scenarios=[best.parameters])
+        assert again.best("net_profit").metrics == best.metrics

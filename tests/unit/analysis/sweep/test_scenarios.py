@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from ktrdr.analysis.sweep.scenarios import Scenarios, nested
@@ -67,6 +68,42 @@ def test_a_list_is_what_its_grid_is() -> None:
 def test_values_of_several_types_are_shown_as_text() -> None:
     frame = Scenarios.of(grid={"execution.sizing": [{"kind": "fixed_quantity", "quantity": 1}]}).frame(0, 1)
     assert frame.rows() == [('{"kind": "fixed_quantity", "quantity": 1}',)]
+
+
+@pytest.mark.parametrize(
+    ("given", "dtype"),
+    [
+        ([1, 2], pl.Int64),
+        ([None, 2], pl.Int64),
+        (np.array([1, 2], np.int32), pl.Int64),
+        ([np.int64(1), 2], pl.Int64),
+        ([1, 2.5], pl.Float64),
+        ([1, 2**63], pl.Float64),
+        ([None], pl.Float64),
+        ([True, False], pl.Boolean),
+        ([True, 2], pl.String),
+    ],
+)
+def test_a_column_has_the_type_of_its_values(given: Any, dtype: pl.DataType) -> None:
+    grid = Scenarios.of(grid={RATE: given})
+    listed = Scenarios.of(scenarios=[{RATE: value} for value in given])
+    for found in (grid, listed):
+        assert found.frame(0, 1).schema[RATE] == dtype
+        assert json.loads(json.dumps(found.to_spec()))["values"] == {RATE: list(given)}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([{}, {RATE: 0.1}], "scenarios: scenario 0: sets no rule: expected one or more rules by dotted name"),
+        ([{RATE: 0.1}, {}], "scenarios: scenario 1: sets no rule: expected one or more rules by dotted name"),
+        ([{RATE: 0.1}, 5], "scenarios: scenario 1: no mapping: found 5, expected rules by dotted name"),
+    ],
+)
+def test_the_scenario_that_sets_no_rule_is_named(given: Any, message: str) -> None:
+    with pytest.raises(ArgumentInvalid) as caught:
+        Scenarios.of(scenarios=given)
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ class StudyOptions(TypedDict, total=False):
     """Keyword arguments that make a sweep a study; it needs ``ktrdr[study]``.
 
     Args:
-        trials: number of scenarios of the grid that a sampler asks for, in place of all.
+        trials: number of times that a sampler is asked for a scenario of the grid, in place of all; one that it gives
+            again is neither run nor counted again.
         sampler: ``tpe``, by default, prefers what did well; ``random`` draws each value alike.
         seed: of the sampler, by default 0; equal seeds give equal scenarios.
         metric: that the sampler seeks, by default ``sharpe``.
@@ -39,7 +40,8 @@ class Study:
     """A study of a grid.
 
     Args:
-        trials: number of asks; a scenario that is asked for again is not run again.
+        trials: number of times that the sampler is asked; a scenario that it gives again is neither run nor counted
+            again.
         sampler: ``tpe`` prefers what did well, ``random`` draws each value alike.
         seed: of the sampler; equal seeds give equal trials.
         metric: that the sampler seeks, in its better direction.

@@ -66,7 +66,7 @@ def sweep(
     grid
         Values of a rule, as execution.x=0,0.1 or decisions.y=0.4:0.9:0.05.
     trials
-        Make it a study: a sampler picks so many scenarios of the grid, in place of all.
+        Make it a study: ask a sampler so many times for a scenario; one given again is neither run nor counted again.
     sampler
         Of a study: tpe (by default) prefers what did well, random draws.
     seed
@@ -102,7 +102,9 @@ def sweep(
 
 
 def grid_of(given: Sequence[str]) -> dict[str, list[Any]]:
-    """Returns the values of each rule; ``a:b:step`` has a + i step, up to b. Raises ``ArgumentInvalid``.
+    """Returns the values of each rule; ``a:b:step`` has a + i step, up to b; of whole numbers only whole ones.
+
+    Raises ``ArgumentInvalid``.
 
     >>> grid_of(["decisions.confidence_threshold=0.5:0.6:0.05", "execution.fill=next_open,this_close"])
     {'decisions.confidence_threshold': [0.5, 0.55, 0.6], 'execution.fill': ['next_open', 'this_close']}
@@ -119,9 +121,9 @@ def grid_of(given: Sequence[str]) -> dict[str, list[Any]]:
     return grid
 
 
-def _range(given: str, text: str) -> list[float]:
+def _range(given: str, text: str) -> list[int | float]:
     try:
-        first, last, step = (float(part) for part in text.split(":"))
+        first, last, step = _numbers(text.split(":"))
         count = (last - first) / step
         steps = int(count + _SLACK / abs(step)) if count >= -_SLACK else -1
     except (ValueError, OverflowError, ZeroDivisionError):
@@ -133,6 +135,14 @@ def _range(given: str, text: str) -> list[float]:
         found = f"{steps + 1:,} in {given}"
         raise ArgumentInvalid("too many values", where="--grid", found=found, expected=f"at most {_MOST_VALUES:,}")
     return [round(first + place * step, _DIGITS) for place in range(steps + 1)]
+
+
+def _numbers(parts: Sequence[str]) -> Sequence[int | float]:
+    """Returns whole numbers if all parts are: a rule may take no others."""
+    try:
+        return [int(part) for part in parts]
+    except ValueError:
+        return [float(part) for part in parts]
 
 
 def _list(given: str, text: str) -> list[Any]:

@@ -26,6 +26,20 @@ def test_values_are_a_range_or_a_list(text: str, values: list[object]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("1:3:1", [1, 2, 3]),
+        ("5:-1:-3", [5, 2, -1]),
+        ("1.0:3:1", [1.0, 2.0, 3.0]),
+        ("1:3:1.0", [1.0, 2.0, 3.0]),
+        ("1:2.5:1", [1.0, 2.0]),
+    ],
+)
+def test_a_range_of_whole_numbers_gives_whole_numbers(text: str, values: list[object]) -> None:
+    assert [repr(value) for value in grid_of([f"x={text}"])["x"]] == [repr(value) for value in values]
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "--grid: cannot be read: found x=, expected RULE=a,b,c or RULE=first:last:step"),
