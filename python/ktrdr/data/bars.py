@@ -187,7 +187,7 @@ def read_columns(
     columns = table.columns
     if missing := [name for name in ("timestamp", *PRICES) if name not in columns]:
         what = "a column is missing" if len(missing) == 1 else "columns are missing"
-        raise DataParse(what, where=symbol, found=", ".join(columns), expected=", ".join(missing))
+        raise DataParse(what, where=symbol, found=", ".join(columns) or "none", expected=", ".join(missing))
     stamps = table.opens(timeframe, symbol, rising=rising)
     if len(stamps) == 0:
         raise DataEmpty("no bars", symbol=symbol or None)

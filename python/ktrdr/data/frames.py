@@ -110,15 +110,24 @@ def table_of(frame: Any, symbol: str = "") -> Table:
         return _pandas_table(frame, symbol)
     table = polars_frame(frame)
     if table is None:
-        try:
-            table = pl.DataFrame(frame)
-        except (TypeError, ValueError, pl.exceptions.PolarsError):
-            expected = "a polars frame, an Arrow table or a pandas frame"
-            raise DataParse("not a table of bars", found=type(frame).__name__, expected=expected) from None
+        table = _made_frame(frame)
     given = table.get_columns()
     columns = {name: given[index] for index, name in _named(tuple(table.columns), symbol)}
     _refuse_others(columns)
     return Table(columns, _polars_dial(columns["timestamp"]) if "timestamp" in columns else None)
+
+
+def _made_frame(values: Any) -> pl.DataFrame:
+    """Returns the frame that polars makes of other values; raises ``DataParse`` for what is no table."""
+    try:
+        # polars makes a frame of these, too: of nothing, and of the characters or numbers of a text.
+        if not (values is None or isinstance(values, str | bytes)):
+            return pl.DataFrame(values)
+    except (TypeError, ValueError, pl.exceptions.PolarsError):
+        pass
+    found = "None" if values is None else type(values).__name__
+    expected = "a polars frame, an Arrow table or a pandas frame"
+    raise DataParse("not a table of bars", found=found, expected=expected)
 
 
 def polars_frame(values: Any) -> pl.DataFrame | None:
@@ -292,7 +301,8 @@ def stamps_of(column: pl.Series, symbol: str = "", *, rising: bool = False) -> S
     place: dict[str, Any] = {"symbol": symbol or None, "field": "timestamp"}
     kind = column.dtype
     if isinstance(kind, pl.Date) or (isinstance(kind, pl.Datetime) and kind.time_zone is None):
-        hint = "give them one: dt.replace_time_zone in polars, --tz in an import"
+        cast = "cast to Datetime first, then " if isinstance(kind, pl.Date) else ""
+        hint = f"give them one: {cast}dt.replace_time_zone in polars, --tz in an import"
         raise DataNoTimezone("the stamps have no time zone", found=str(kind), hint=hint, **place)
     if not (isinstance(kind, pl.Datetime) or kind.is_integer()):
         raise DataParse("stamps must be UTC datetimes or integer nanoseconds", found=str(kind), **place)

@@ -7,30 +7,31 @@ from typing import NamedTuple, overload
 
 from numpy.typing import ArrayLike
 
-from ktrdr import _core
 from ktrdr._processor import usable_cores
 from ktrdr.arguments import INITIAL_CAPITAL, check_threads
 from ktrdr.data.bars import BarSeries, check_rows, has_sound_volume
 from ktrdr.data.frames import BarTable, is_pandas
 from ktrdr.data.units import require_ns
-from ktrdr.errors import IdentityMismatch, KtrdrError
+from ktrdr.errors import ArgumentInvalid, IdentityMismatch, KtrdrError
 from ktrdr.numerics import numeric_state
 from ktrdr.simulation._run import SignalRun, begin, input_parts, timeframe_of
 from ktrdr.simulation.columns import WholeColumns, given_columns
 from ktrdr.simulation.given.order import BarOrder
 from ktrdr.simulation.given.signals import Conflicts, GivenSignals
 from ktrdr.simulation.inputs import (
+    check_follows,
     find_timeframe,
     merged_rules,
     read_bars,
     read_count,
+    read_symbol,
     read_timeframe,
     rules_to_json,
     unchecked_bars,
 )
 from ktrdr.simulation.ledger import taken_rows
 from ktrdr.simulation.result import RunResult
-from ktrdr.simulation.saved import Ledger, SavedRun
+from ktrdr.simulation.saved import Blob, Ledger, SavedRun
 from ktrdr.simulation.stream import SimulationStream
 from ktrdr.strategy.rule_mappings import Decisions, DecisionsMapping, Execution, ExecutionMapping, Metrics
 from ktrdr.time import Timeframe
@@ -195,7 +196,7 @@ class Simulation(SignalRun):
     @classmethod
     def restore(
         cls,
-        blob: bytes,
+        blob: Blob,
         bars: None = None,
         signals: None = None,
         confidence: None = None,
@@ -209,7 +210,7 @@ class Simulation(SignalRun):
     @classmethod
     def restore(
         cls,
-        blob: bytes,
+        blob: Blob,
         bars: BarTable | BarSeries,
         signals: ArrayLike | None = None,
         confidence: ArrayLike | None = None,
@@ -226,7 +227,7 @@ class Simulation(SignalRun):
     @classmethod
     def restore(
         cls,
-        blob: bytes,
+        blob: Blob,
         bars: BarTable | BarSeries | None = None,
         signals: ArrayLike | None = None,
         confidence: ArrayLike | None = None,
@@ -245,6 +246,7 @@ class Simulation(SignalRun):
         takes the bars given now. Without bars it is a stream, as `SimulationStream.restore` returns it.
 
         Raises:
+            ArgumentInvalid: for a ``blob`` that is not bytes, and a ``ledger`` that is no mapping of tables.
             SnapshotCorrupt, SnapshotTooNew, SnapshotInconsistent: for bytes that cannot be continued.
             IdentityMismatch: for inputs or a ledger other than those saved; ``part`` names the first.
         """
@@ -263,7 +265,7 @@ class Simulation(SignalRun):
         else:
             core = saved.fork(merged_rules(core.rules, execution, decisions), series)
             # The first new bar must follow the last one of the parent, whatever the bars before it are now.
-            _core.check_bars(series.rows(core.next_bar, core.next_bar + 1), core.last_ns)
+            check_follows(series, core.last_ns, core.next_bar)
             forked_from_bar = core.next_bar
         run = cls.__new__(cls)
         taken = taken_rows(core, ledger)
@@ -279,6 +281,13 @@ class Simulation(SignalRun):
         row = self.next_bar
         if self._core.ended or (stop <= row and stop < rows):
             return
+        if row == rows:
+            raise ArgumentInvalid(
+                "every bar given has been simulated: none is left to end the run with",
+                where="bars",
+                found=rows,
+                hint="restore it with more bars, or ask for result(partial=True)",
+            )
         confidence = None if columns.confidence is None else columns.confidence[row:stop]
         with numeric_state():
             self._core.advance(columns.bars, row, columns.signals[row:stop], confidence, stop == rows)
@@ -290,7 +299,7 @@ class Simulation(SignalRun):
 
 def _checking(bars: BarTable, terms: _Terms, own: GivenSignals, timeframe: Timeframe | None) -> RunResult:
     """Returns the result of a run over bars that it checks as they come by."""
-    series = unchecked_bars(bars, terms.symbol, timeframe)
+    series = unchecked_bars(bars, read_symbol(terms.symbol), timeframe)
     try:
         if not has_sound_volume(series):
             check_rows(series)
@@ -338,7 +347,7 @@ def read_whole(
 ) -> tuple[WholeColumns, Timeframe, Conflicts]:
     """Returns bars with their signals, checked, their timeframe, and what the signals contradict each other in."""
     given = bars.timeframe if timeframe is None and isinstance(bars, BarSeries) else read_timeframe(timeframe)
-    series = read_bars(bars, symbol, given)
+    series = read_bars(bars, read_symbol(symbol), given)
     found = find_timeframe(series.timestamp, given)
     columns, conflicts = _whole_columns(series, own, BarOrder(bars, series.timestamp, found))
     return columns, found, conflicts

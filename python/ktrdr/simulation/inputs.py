@@ -15,7 +15,7 @@ from ktrdr.arguments import as_whole, with_type
 from ktrdr.data.audit import check_dates
 from ktrdr.data.bars import BarSeries, read_columns
 from ktrdr.data.frames import BarTable
-from ktrdr.errors import ArgumentInvalid, DataTimeframe
+from ktrdr.errors import ArgumentInvalid, DataError, DataTimeframe
 from ktrdr.strategy.rule_mappings import Decisions, DecisionsMapping, Execution, ExecutionMapping, Metrics
 from ktrdr.strategy.rules import (
     DecisionRules,
@@ -59,9 +59,19 @@ def read_bars(
         columns: dict[str, Any] = dict(given)
         found = BarSeries(symbol, timeframe or Timeframe.M1, stamps, **columns)
     if previous_ns is not None and found.timestamp[0] <= previous_ns:
-        # Raises: the core has the error of a stamp that does not follow the one before it.
-        _core.check_bars(found.rows(0, 1), previous_ns)
+        check_follows(found, previous_ns)
     return found
+
+
+def check_follows(bars: BarSeries, previous_ns: int | None, row: int = 0) -> None:
+    """Raises ``DataDuplicate`` or ``DataUnsorted`` for a row of bars that does not lie after ``previous_ns``."""
+    try:
+        _core.check_bars(bars.rows(row, row + 1), previous_ns)
+    except DataError as error:
+        if error.field != "timestamp":
+            raise
+        # The core has stamps as numbers.
+        raise error.but(row=row, found=iso(int(bars.timestamp[row]))) from None
 
 
 def unchecked_bars(bars: BarTable, symbol: str, timeframe: Timeframe | None) -> BarSeries:
@@ -126,12 +136,22 @@ def _seconds(spacing_ns: int) -> str:
     return f"{spacing_ns / 1e9:.15g} s"
 
 
-def read_count(name: str, value: object) -> int:
-    """Returns a number of bars; raises ``ArgumentInvalid`` for what is no whole number from 0 up."""
+def read_count(name: str, value: object, of: str = "bars") -> int:
+    """Returns a number of bars, or of rows ``of`` another kind.
+
+    Raises ``ArgumentInvalid`` for what is no whole number from 0 up.
+    """
     number = as_whole(value)
     if number is None or number < 0:
-        raise ArgumentInvalid("a whole number of bars is needed", where=name, found=with_type(value), expected=">= 0")
+        raise ArgumentInvalid(f"a whole number of {of} is needed", where=name, found=with_type(value), expected=">= 0")
     return number
+
+
+def read_symbol(value: object) -> str:
+    """Returns the name of a run in its ledger; raises ``ArgumentInvalid`` for what is no text."""
+    if not isinstance(value, str):
+        raise ArgumentInvalid("a name is needed", where="symbol", found=with_type(value), expected="text")
+    return value
 
 
 def read_timeframe(given: str | Timeframe | None) -> Timeframe | None:

@@ -423,7 +423,9 @@ def result_of(
     values, blocks, periods_per_year, sundays_join = core.metrics()
     text = core.rules
     rules = json.loads(text)
+    rules["execution"] = saved_execution(rules["execution"])
     counts = _signal_counts(core.decision_counts())
+    rows = row_counts(core)
     metrics = {name: _number(name, value) for name, value, _ in values}
     return RunResult(
         metrics=metrics,
@@ -431,8 +433,9 @@ def result_of(
         conventions=_conventions(
             rules, timeframe, periods_per_year, _day_rule(timeframe, sundays_join), forked_from_bar
         ),
-        warnings=(*warnings, *_warnings(text), *_filter_warnings(rules, counts)),
-        source=CoreLedger(core, curve, metrics, row_counts(core)),
+        warnings=(*warnings, *_warnings(text), *_filter_warnings(rules, counts), *_refusal_warnings(core, rows)),
+        # Its own numbers: the hash is over them, and a caller may write into those of the result.
+        source=CoreLedger(core, curve, dict(metrics), rows),
         signal_counts=counts,
         blocks=None if blocks is None else tuple(Block(*block) for block in blocks),
         partial=partial,
@@ -466,7 +469,7 @@ def _conventions(
 ) -> Conventions:
     execution = rules["execution"]
     conventions: Conventions = {
-        "sizing": saved_execution(execution)["sizing"],
+        "sizing": execution["sizing"],
         "timeframe": timeframe.value,
         "periods_per_year": periods_per_year,
         "risk_free_rate": rules["metrics"]["risk_free_rate"],
@@ -530,3 +533,16 @@ def _filter_warnings(rules: Mapping[str, Any], counts: Mapping[str, int]) -> tup
         return ()
     reasons = ", ".join(f"{name} {count:,}" for name, count in stopped.items() if count)
     return (f"decisions: {total:,} of {asked:,} signals were stopped, by {reasons}",)
+
+
+def _refusal_warnings(core: _core.Simulation, rows: Mapping[str, int]) -> tuple[str, ...]:
+    """Returns a warning where orders were refused and none was filled."""
+    if rows["fills"] or not rows["refused"]:
+        return ()
+    found = (
+        rows_of(core, "refused", 0, rows["refused"])["reason"]
+        .value_counts()
+        .sort("count", "reason", descending=[True, False])
+    )
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in found.iter_rows())
+    return (f"orders: none was filled; reasons of refusal: {reasons} (see `refused`)",)

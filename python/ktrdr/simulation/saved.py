@@ -15,6 +15,8 @@ Parts = Sequence[tuple[str, bytes]]
 """Named hashes of a run's inputs, which its snapshots carry."""
 Ledger = Mapping[str, Any]
 """Tables by name, polars or Arrow, as `Run.ledger` returned them."""
+Blob = bytes | bytearray | memoryview
+"""A snapshot as bytes, or as any other object of bytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,15 +38,19 @@ class SavedRun:
     parent: bytes | None = None
 
     @classmethod
-    def of(cls, snapshot: bytes | _core.Snapshot, ledger: Ledger | None, parent: bytes | None = None) -> SavedRun:
+    def of(cls, snapshot: Blob | _core.Snapshot, ledger: Ledger | None, parent: bytes | None = None) -> SavedRun:
         """Returns the saved run of a snapshot and the ledger saved with it.
 
         Raises:
             SnapshotCorrupt, SnapshotTooNew, SnapshotInconsistent: for bytes that cannot be continued.
             IdentityMismatch: for a ledger other than the one saved; ``part`` names the table.
-            ArgumentInvalid: where a ledger is needed and none was given.
+            ArgumentInvalid: for no snapshot, for a ledger that is no mapping of tables, and where a ledger is needed
+                and none was given.
         """
-        opened = _core.Snapshot(snapshot) if isinstance(snapshot, bytes) else snapshot
+        opened = snapshot if isinstance(snapshot, _core.Snapshot) else _core.Snapshot(_bytes_of(snapshot))
+        if not (ledger is None or isinstance(ledger, Mapping)):
+            found = type(ledger).__name__
+            raise ArgumentInvalid("not a ledger", where="ledger", found=found, expected="tables by name")
         try:
             core, parts = _core.Simulation.restore(opened, to_columns(ledger))
         except IdentityMismatch as error:
@@ -81,3 +87,12 @@ class SavedRun:
                     part=name,
                     hint="resume with the inputs of the snapshot, or fork to use these",
                 )
+
+
+def _bytes_of(blob: object) -> bytes:
+    """Returns any object of bytes as ``bytes``; raises ``ArgumentInvalid`` for other objects."""
+    try:
+        return bytes(memoryview(blob))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        found = type(blob).__name__
+        raise ArgumentInvalid("not a snapshot", where="blob", found=found, expected="the bytes of one") from None

@@ -17,9 +17,17 @@ from ktrdr.simulation._run import SignalRun, begin, input_parts, timeframe_of
 from ktrdr.simulation.columns import GrowingColumns
 from ktrdr.simulation.given.order import BarOrder
 from ktrdr.simulation.given.signals import Confidence, GivenSignals, Signals
-from ktrdr.simulation.inputs import check_opens, merged_rules, read_bars, read_timeframe, rules_to_json
+from ktrdr.simulation.inputs import (
+    check_opens,
+    merged_rules,
+    read_bars,
+    read_count,
+    read_symbol,
+    read_timeframe,
+    rules_to_json,
+)
 from ktrdr.simulation.ledger import row_counts, taken_rows
-from ktrdr.simulation.saved import Ledger, SavedRun
+from ktrdr.simulation.saved import Blob, Ledger, SavedRun
 from ktrdr.strategy.rule_mappings import Decisions, DecisionsMapping, Execution, ExecutionMapping, Metrics
 from ktrdr.time import Timeframe
 
@@ -71,13 +79,14 @@ class SimulationStream(SignalRun):
         if found is None:
             raise ArgumentInvalid("a run of unknown length needs its timeframe", where="timeframe", found="none")
         rules = rules_to_json(execution, decisions, metrics)
-        core = begin(rules, symbol, found, bars=None, initial_capital=initial_capital, warmup_bars=warmup_bars)
-        super().__init__(core, GrowingColumns(symbol, found), found)
+        name = read_symbol(symbol)
+        core = begin(rules, name, found, bars=None, initial_capital=initial_capital, warmup_bars=warmup_bars)
+        super().__init__(core, GrowingColumns(name, found), found)
 
     @classmethod
     def restore(
         cls,
-        blob: bytes,
+        blob: Blob,
         *,
         ledger: Ledger | None = None,
         execution: ExecutionMapping | None = None,
@@ -88,6 +97,7 @@ class SimulationStream(SignalRun):
         The rules come from the snapshot; ``execution`` or ``decisions``, laid over those, make it a fork.
 
         Raises:
+            ArgumentInvalid: for a ``blob`` that is not bytes, and a ``ledger`` that is no mapping of tables.
             SnapshotCorrupt, SnapshotTooNew, SnapshotInconsistent: for bytes that cannot be continued.
             IdentityMismatch: for a ledger other than the one saved; ``part`` names the table.
         """
@@ -100,7 +110,7 @@ class SimulationStream(SignalRun):
         if execution is not None or decisions is not None:
             core = saved.fork(merged_rules(core.rules, execution, decisions), None)
             forked_from_bar = core.next_bar
-        history = None if ledger is None else pl.DataFrame(ledger["equity"])
+        history = None if ledger is None or "equity" not in ledger else pl.DataFrame(ledger["equity"])
         taken = taken_rows(core, ledger)
         stream = cls.__new__(cls)
         SignalRun.__init__(
@@ -204,6 +214,7 @@ class SimulationStream(SignalRun):
 
     def fills_after(self, first: int) -> list[dict[str, Any]]:
         """Returns the fills from number ``first`` on by column of the core; ``reason`` is its word, ``time`` ns UTC."""
+        first = read_count("first", first, "fills")
         if self.fill_count <= first:
             return []
         # No frame: it would take longer than the rest of a live decision beside the net.

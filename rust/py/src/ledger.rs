@@ -46,16 +46,12 @@ fn put_plain<T: Element + Copy>(table: &Table, name: &str, rows: &[T], lender: L
 }
 
 fn put_nullable<T: Element + Copy + Default>(table: &Table<'_>, name: &str, rows: &[Option<T>]) -> PyResult<()> {
-    let valid = rows.iter().filter(|value| value.is_some()).count();
+    let valid = rows.iter().flatten().count();
+    if valid > 0 && valid < rows.len() {
+        put_own(table, &format!("{name}_valid"), rows.iter().map(Option::is_some).collect())?;
+    }
     // Most runs set no level at all.
-    if valid == 0 {
-        return Ok(());
-    }
-    put_own(table, name, rows.iter().map(|value| value.unwrap_or_default()).collect())?;
-    if valid == rows.len() {
-        return Ok(());
-    }
-    put_own(table, &format!("{name}_valid"), rows.iter().map(Option::is_some).collect())
+    if valid > 0 { put_own(table, name, rows.iter().map(|value| value.unwrap_or_default()).collect()) } else { Ok(()) }
 }
 
 fn put_own<T: Element>(table: &Table<'_>, name: &str, rows: Vec<T>) -> PyResult<()> {

@@ -82,10 +82,23 @@ def test_pandas_without_a_zone_is_refused() -> None:
         BarSeries.from_frame(pandas_frame().assign(Open=["1", "2", "3"]), "EURUSD", None)
 
 
-@pytest.mark.parametrize("frame", [None, 3, "bars.csv", object()])
-def test_what_is_no_frame_is_refused(frame: Any) -> None:
-    with pytest.raises(DataParse, match=r"not a table of bars|columns are missing"):
+@pytest.mark.parametrize(
+    ("frame", "found"),
+    [(None, "None"), (3, "int"), ("bars.csv", "str"), (b"open", "bytes"), (object(), "object"), ({}, "none")],
+)
+def test_what_is_no_frame_is_refused(frame: Any, found: str) -> None:
+    with pytest.raises(DataParse, match=r"not a table of bars|columns are missing") as caught:
         BarSeries.from_frame(frame, "EURUSD", None)
+    assert caught.value.found == found
+
+
+def test_dates_need_a_cast_before_they_take_a_zone() -> None:
+    dates = polars_frame().with_columns(pl.col("timestamp").cast(pl.Date))
+    with pytest.raises(DataNoTimezone, match=r"found Date; give them one: cast to Datetime first, then dt\.replace"):
+        BarSeries.from_frame(dates, "EURUSD", None)
+    naive = polars_frame().with_columns(pl.col("timestamp").dt.replace_time_zone(None))
+    with pytest.raises(DataNoTimezone, match=r"give them one: dt\.replace_time_zone in polars"):
+        BarSeries.from_frame(naive, "EURUSD", None)
 
 
 def test_no_rows_are_no_bars() -> None:

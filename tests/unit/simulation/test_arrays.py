@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 import ktrdr
+from ktrdr.data.bars import BarSeries
 from ktrdr.errors import (
     AccountingIdentity,
     ArgumentInvalid,
@@ -34,6 +35,7 @@ from ktrdr.errors import (
     SnapshotTooNew,
     from_code,
 )
+from ktrdr.time import Timeframe, iso
 from support.runs.blake3 import blake3
 from support.runs.signal_runs import HOUR_NS, RULES, START_NS, market, signals_for
 
@@ -255,6 +257,21 @@ def test_bad_arguments_are_refused(given: dict[str, Any]) -> None:
         ktrdr.simulate(**arguments)
 
 
+@pytest.mark.parametrize("symbol", [None, ["x"], 1, b"x"])
+def test_a_symbol_is_text(symbol: Any) -> None:
+    series = BarSeries.from_frame(market(9), "X", Timeframe.H1)
+    doors = [
+        lambda: ktrdr.simulate(market(9), [0] * 9, symbol=symbol),
+        lambda: ktrdr.simulate(series, [0] * 9, symbol=symbol),
+        lambda: ktrdr.Simulation(market(9), [0] * 9, symbol=symbol),
+        lambda: ktrdr.SimulationStream(timeframe="1h", metrics={"periods_per_year": 252}, symbol=symbol),
+        lambda: ktrdr.sweep(market(9), [0] * 9, grid={"execution.exits.max_holding_bars": [1, 2]}, symbol=symbol),
+    ]
+    for door in doors:
+        with pytest.raises(ArgumentInvalid, match=r"symbol: a name is needed: found .*, expected text"):
+            door()
+
+
 def test_one_bar_needs_its_timeframe() -> None:
     with pytest.raises(ArgumentInvalid, match="timeframe"):
         ktrdr.simulate(market(1), [0])
@@ -422,6 +439,26 @@ def test_more_bars_than_before_are_welcome() -> None:
     again.run()
     expected = ktrdr.simulate(market(), signals_for(), metrics={"periods_per_year": 252}, **RULES)
     assert again.result().result_hash == expected.result_hash
+
+
+@pytest.mark.parametrize("until", [None, 150, 151])
+def test_a_restored_run_without_a_new_bar_says_what_to_do(until: int | None) -> None:
+    part = begun(150)
+    given = market()[:150], signals_for()[:150]
+    again = ktrdr.Simulation.restore(part.snapshot(), *given, ledger=part.ledger())
+    with pytest.raises(ArgumentInvalid, match=r"bars: every bar given .*: found 150; restore .*result\(partial=True\)"):
+        again.run(until)
+    again.run(until=149)
+    assert again.result(partial=True).fills.equals(part.result(partial=True).fills)
+
+
+def test_a_fork_names_the_bar_that_does_not_follow_its_parent() -> None:
+    part = begun(150)
+    early = market().with_columns(pl.col("timestamp") - 24 * HOUR_NS)
+    with pytest.raises(DataUnsorted) as caught:
+        ktrdr.Simulation.restore(part.snapshot(), early, signals_for(), ledger=part.ledger(), execution={})
+    assert caught.value.row == 150
+    assert caught.value.found == iso(int(early["timestamp"][150]))
 
 
 def test_changed_inputs_are_refused_by_name() -> None:

@@ -302,3 +302,30 @@ def test_daily_returns_are_those_that_the_core_counts(timeframe: str, hours: int
         assert len(mine) == n
         assert mine.sum() == pytest.approx(total, abs=1e-12)
         assert (mine**2).sum() == pytest.approx(squares, abs=1e-12)
+
+
+def test_the_rules_of_a_result_make_it_again() -> None:
+    result = ktrdr.simulate(market(), signals_for(), **RULES)
+    rules: Any = result.rules
+    again = ktrdr.simulate(
+        market(), signals_for(), execution=rules["execution"], decisions=rules["decisions"], metrics=rules["metrics"]
+    )
+    assert again.rules == rules
+    assert again.result_hash == result.result_hash
+
+
+def test_a_figure_of_the_caller_changes_no_hash() -> None:
+    bars = pl.DataFrame(market())
+    result, other = (ktrdr.simulate(bars, signals_for()) for _ in range(2))
+    result.metrics["note"] = 1.0  # type: ignore[index]
+    assert result.equity.equals(other.equity)
+    assert result.result_hash == pickle.loads(pickle.dumps(result)).result_hash == other.result_hash
+
+
+def test_orders_of_which_none_is_filled_are_said() -> None:
+    signals = [1, 0, 1, 0, 0]
+    found, warnings = counts(signals, execution={"sizing": {"kind": "fixed_quantity", "quantity": 1e9}})
+    assert found["traded"] == 2
+    assert warnings == ("orders: none was filled; reasons of refusal: margin 2 (see `refused`)",)
+    _, warnings = counts([0, 0, 0, 1], execution={"close_at_end": False})
+    assert warnings == ("orders: none was filled; reasons of refusal: end_of_data 1 (see `refused`)",)

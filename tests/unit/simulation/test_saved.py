@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
@@ -63,6 +65,24 @@ def test_its_ledger_is_compared(part: ktrdr.Simulation) -> None:
     assert caught.value.part == "ledger fills"
     with pytest.raises(ArgumentInvalid, match="the ledger written so far is needed"):
         SavedRun.of(part.snapshot(), None)
+
+
+@pytest.mark.parametrize("form", [bytearray, memoryview, lambda blob: np.frombuffer(blob, np.uint8)])
+def test_any_object_of_bytes_is_a_snapshot(part: ktrdr.Simulation, form: Any) -> None:
+    blob = part.snapshot()
+    for given in ((bars(), SIGNALS), ()):
+        restored = ktrdr.Simulation.restore(form(blob), *given, ledger=part.ledger())
+        assert restored.snapshot() == blob
+
+
+@pytest.mark.parametrize(("value", "found"), [("text", "str"), (None, "NoneType"), (5, "int"), ([1], "list")])
+def test_what_is_no_snapshot_and_no_ledger_is_refused(part: ktrdr.Simulation, value: Any, found: str) -> None:
+    for given in ((bars(), SIGNALS), ()):
+        with pytest.raises(ArgumentInvalid, match=f"blob: not a snapshot: found {found}, expected the bytes of one"):
+            ktrdr.Simulation.restore(value, *given, ledger=part.ledger())
+        if value is not None:
+            with pytest.raises(ArgumentInvalid, match=f"ledger: not a ledger: found {found}, expected tables by name"):
+                ktrdr.Simulation.restore(part.snapshot(), *given, ledger=value)
 
 
 def test_fewer_bars_than_it_has_simulated_are_refused(part: ktrdr.Simulation) -> None:

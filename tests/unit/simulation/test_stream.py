@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 import ktrdr
-from ktrdr.errors import ArgumentInvalid, DataDuplicate, DataTimeframe, IdentityMismatch, SnapshotCorrupt
+from ktrdr.data.bars import BarSeries
+from ktrdr.errors import (
+    ArgumentInvalid,
+    DataDuplicate,
+    DataError,
+    DataTimeframe,
+    DataUnsorted,
+    IdentityMismatch,
+    SnapshotCorrupt,
+)
 from ktrdr.simulation.ledger import TABLES
 from ktrdr.simulation.stream import SimulationStream
+from ktrdr.time import Timeframe
 from support.runs.signal_runs import HOUR_NS, RULES, market, signals_for
 
 
@@ -80,10 +91,39 @@ def test_feeding_is_refused_where_it_makes_no_sense() -> None:
         open_run.feed(half, [0])
 
 
+@pytest.mark.parametrize(
+    ("rows", "kind"), [(slice(1, 2), DataUnsorted), (slice(2, 3), DataDuplicate), (slice(0, 4), DataUnsorted)]
+)
+def test_a_stamp_that_does_not_follow_is_named_as_a_time(rows: slice, kind: type[DataError]) -> None:
+    stream = SimulationStream(timeframe="1h", metrics={"periods_per_year": 252})
+    stream.feed(market(3), [0, 0, 0])
+    given = market(4)[rows]
+    for bars in (given, BarSeries.from_frame(given, "", Timeframe.H1)):
+        with pytest.raises(kind) as caught:
+            stream.feed(bars, [0] * len(given))
+        assert caught.value.row == 0
+        assert caught.value.found == f"2024-01-01T0{rows.start}:00:00Z"
+
+
+@pytest.mark.parametrize("first", [-1, "a", 1.5, None, True])
+def test_fills_are_counted_in_whole_numbers(first: Any) -> None:
+    stream = SimulationStream(timeframe="1h", metrics={"periods_per_year": 252})
+    stream.feed(market(3), [1, 0, 0])
+    with pytest.raises(ArgumentInvalid, match="first: a whole number of fills is needed: found"):
+        stream.fills_after(first)
+    assert [len(stream.fills_after(known)) for known in (0, np.int64(0), 1, 10**30)] == [1, 1, 0, 0]
+
+
 @pytest.mark.parametrize("given", [{"timeframe": "1h"}, {"metrics": {"periods_per_year": 252}}])
 def test_an_open_run_needs_timeframe_and_periods(given: dict[str, Any]) -> None:
     with pytest.raises(ArgumentInvalid):
         ktrdr.Simulation.open(**given)
+
+
+def test_a_stream_before_its_first_bar_needs_no_table() -> None:
+    stream = SimulationStream(timeframe="1h", metrics={"periods_per_year": 252})
+    for ledger in ({}, None):
+        assert SimulationStream.restore(stream.snapshot(), ledger=ledger).next_bar == 0
 
 
 def test_a_fork_of_a_stream_pays_its_own_costs() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from ktrdr._types import RowNumbers, Stamps
@@ -61,7 +62,7 @@ class BarOrder:
         else:
             rows = None
         try:
-            given = np.asarray(column)
+            given = _values_of(column)
         except (TypeError, ValueError):
             raise ArgumentInvalid("not a column of values", where=name, found=type(values).__name__) from None
         if given.ndim != 1:
@@ -147,6 +148,13 @@ class BarOrder:
         return ArgumentInvalid(
             "the rows are not those of the bars", where=name, found=" and ".join(parts), hint=_BY_POSITION
         )
+
+
+def _values_of(column: Any) -> NDArray[Any]:
+    """Returns the values of a column; of a column without a type every one is None."""
+    if isinstance(column, pl.Series) and column.dtype == pl.Null:
+        return np.full(len(column), None)  # polars would make NaN of float32 of them
+    return np.asarray(column)
 
 
 def _only_column(name: str, frame: Any, names: list[str]) -> tuple[Any, int | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, NamedTuple
@@ -165,17 +166,24 @@ def _confidence(order: BarOrder, values: ArrayLike | None) -> Confidence | None:
     """Returns confidences [n_bars, float32]; None stays None; raises ``ArgumentInvalid`` for other values."""
     if values is None:
         return None
+    given = order.arrange("confidence", values)
     try:
         with np.errstate(over="ignore"):
-            given = order.arrange("confidence", values).astype(np.float32, copy=False)
+            confidence = given.astype(np.float32, copy=False)
     except (TypeError, ValueError):
-        raise ArgumentInvalid("the confidences are not numbers", where="confidence", expected="float32") from None
-    return np.ascontiguousarray(given)
+        raise ArgumentInvalid(
+            "the confidences are not numbers", where="confidence", found=str(given.dtype), expected="float32"
+        ) from None
+    return np.ascontiguousarray(confidence)
 
 
 def _flags(order: BarOrder, name: str, values: ArrayLike) -> Flags:
     """Returns a boolean column [n_bars, bool]; a missing value is False."""
     given = order.arrange(name, values)
+    kind = given.dtype
+    if kind.kind == "f" and isinstance(values, Sequence):
+        # numpy makes numbers of True beside NaN; a list still says which it was.
+        given = np.array(values, object)
     if given.dtype == object:
         # Of None, NaN and pandas' NA none equals itself as True does.
         missing = np.array([not isinstance(value, bool | np.bool_) and _is_missing(value) for value in given], bool)
@@ -183,8 +191,9 @@ def _flags(order: BarOrder, name: str, values: ArrayLike) -> Flags:
         if all(isinstance(value, bool | np.bool_) for value in given):
             given = given.astype(bool)
     if given.dtype != bool and given.size:
-        found = str(given.dtype)
-        raise ArgumentInvalid("a column of True and False is needed", where=name, found=found, hint="compare it first")
+        raise ArgumentInvalid(
+            "a column of True and False is needed", where=name, found=str(kind), hint="compare it first"
+        )
     return given.astype(bool, copy=False)
 
 

@@ -118,8 +118,9 @@ def test_what_does_not_fit_is_refused_with_how_many_and_which(given: Callable[[]
     with pytest.raises(ArgumentInvalid, match="signals") as caught:
         hash_of(market(ROWS), given())
     assert message in str(caught.value)
-    with pytest.raises(ArgumentInvalid, match="confidence"):
+    with pytest.raises(ArgumentInvalid, match="confidence") as caught:
         hash_of(market(ROWS), signals_for(ROWS), confidence=given())
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +143,8 @@ def test_a_naive_index_is_refused_unless_it_is_that_of_the_bars() -> None:
     naive = column().tz_localize(None)
     with pytest.raises(DataNoTimezone, match="signals"):
         hash_of(market(ROWS), naive)
+    with pytest.raises(DataNoTimezone, match="confidence: index: the stamps have no time zone"):
+        hash_of(market(ROWS), signals_for(ROWS), confidence=naive)
     bars = frame().reset_index(names="timestamp").set_index(naive.index)
     assert hash_of(bars, naive) == expected()
 

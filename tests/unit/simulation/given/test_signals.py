@@ -135,6 +135,13 @@ def test_an_exit_after_a_stop_opens_nothing() -> None:
         ({"entries": [True] * 8}, "one value per bar is needed"),
         ({"entries": [[True]] * 9}, "one value per bar is needed"),
         ({"entries": True}, "one value per bar is needed"),
+        ({"entries": [1.0, float("nan"), 0.0] * 3}, "a column of True and False is needed: found float64"),
+        ({"entries": np.array([1.0, np.nan, 0.0] * 3)}, "a column of True and False is needed: found float64"),
+        ({"signals": [0] * 9, "confidence": [0.5] * 5}, "confidence: one value per bar is needed: found 5, expected 9"),
+        ({"signals": [0] * 9, "confidence": 0.5}, "confidence: one value per bar is needed: found shape ()"),
+        ({"signals": [0] * 9, "confidence": [[1], [1, 2]]}, "confidence: not a column of values: found list"),
+        ({"signals": [0] * 9, "confidence": ["a"] * 9}, "the confidences are not numbers: found <U1, expected float32"),
+        ({"signals": pl.Series([None] * 9)}, "not a signal: found None (object) in row 0"),
         ({"signals": [1, None, 0] * 3}, "not a signal: found None (object) in row 1"),
         ({"signals": [1, 0, 2] * 3}, "a signal must be 1, 0 or -1: found 2 in row 2"),
         ({"signals": [0.0, float("nan"), 1.0] * 3}, "not a signal: found nan (float64) in row 1"),
@@ -151,6 +158,19 @@ def test_columns_that_cannot_be_used(given: dict[str, Any], message: str) -> Non
     with pytest.raises(ArgumentInvalid) as caught:
         stream.feed(market(9), **given)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("gap", [None, float("nan"), np.nan, pd.NA])
+def test_a_missing_flag_is_false(gap: Any) -> None:
+    expected = ktrdr.simulate(market(9), entries=[True, False, False] * 3).result_hash
+    for flags in ([True, gap, False], (np.True_, gap, np.False_), [True, gap, gap]):
+        assert ktrdr.simulate(market(9), entries=flags * 3).result_hash == expected
+
+
+@pytest.mark.parametrize("column", [pl.Series, pd.Series, list, lambda values: pl.DataFrame({"flag": values})])
+def test_a_column_without_a_value_is_no_entry(column: Any) -> None:
+    expected = ktrdr.simulate(market(9), entries=[False] * 9).result_hash
+    assert ktrdr.simulate(market(9), entries=column([None] * 9)).result_hash == expected
 
 
 def test_a_run_of_booleans_is_stopped_fed_and_restored() -> None:
