@@ -31,7 +31,9 @@ class CashFraction(Part):
 
     kind: Literal["cash_fraction"] = "cash_fraction"
     fraction: Annotated[
-        float, Field(gt=0, le=1), about("share of the cash that an entry spends, commission included", "rate")
+        float,
+        Field(gt=0, le=1),
+        about("share of the cash that an entry spends at its open, with its rate of commission", "rate"),
     ]
 
 
@@ -39,7 +41,13 @@ class EquityFraction(Part):
     """Sizing that holds a fraction of equity, up to the leverage limit."""
 
     kind: Literal["equity_fraction"] = "equity_fraction"
-    fraction: Annotated[Positive, about("notional of an entry as a share of equity, at most max_leverage", "rate")]
+    fraction: Annotated[
+        Positive,
+        about(
+            "notional of an entry at its open with its rate of commission, as a share of equity, up to max_leverage",
+            "rate",
+        ),
+    ]
 
 
 class FixedQuantity(Part):

@@ -53,7 +53,7 @@ class ImportFlags:
     replace: Annotated[bool, _FLAG] = False
     "Replace a real series of that name."
     append: Annotated[bool, _FLAG] = False
-    "Add later bars to the stored ones."
+    "Add bars that are not stored yet to those that are."
     update: Annotated[bool, _FLAG] = False
     "With --append: take the new values of bars that are stored already."
 
