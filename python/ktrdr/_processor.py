@@ -86,6 +86,8 @@ def require_processor(source: Path = CPUINFO, file: Path | None = None) -> None:
 def usable_cores() -> int:
     """Returns the cores that this process may use: those it may run on, and no more than its container's quota.
 
+    The quota is that of the first call: reading it took 60 us of each short run.
+
     >>> usable_cores() >= 1
     True
     """
@@ -96,7 +98,7 @@ def usable_cores() -> int:
 
 @cache
 def _quota(source: Path) -> int | None:
-    """Returns the whole cores of the container's quota, read once; None without one."""
+    """Returns the whole cores of a container's quota; None without one."""
     with contextlib.suppress(OSError, ValueError):  # no container, or one without a quota ("max")
         quota, period = map(int, source.read_text().split())
         return quota // period

@@ -14,7 +14,7 @@ from ktrdr.data.frames import BarTable
 from ktrdr.errors import ArgumentInvalid, FillPrice
 from ktrdr.numerics import numeric_state
 from ktrdr.simulation.blocks import BlockRun
-from ktrdr.simulation.inputs import read_bars, saved_execution
+from ktrdr.simulation.inputs import read_bars
 from ktrdr.simulation.result import RunResult
 from ktrdr.strategy.rules import merge_rules, parse_decisions, parse_execution, parse_metrics
 from ktrdr.time import Timeframe
@@ -150,7 +150,7 @@ class _Repeatable(NamedTuple):
         if warmup_bars < 0 or decisions["bar"][0] != warmup_bars:
             expected = f"{decisions['bar'][0] + decisions.height} bars"
             raise ArgumentInvalid("are not those of the run", where="bars", found=len(series), expected=expected)
-        rules = {**result.rules, "execution": saved_execution(dict(result.rules["execution"]))}
+        rules = {**result.rules, "execution": dict(result.rules["execution"])}
         capital = result.metrics["initial_capital"]
         assert capital is not None
         signals = np.concatenate([np.zeros(warmup_bars, np.int8), decisions["raw_signal"].to_numpy()])

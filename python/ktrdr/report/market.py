@@ -24,7 +24,6 @@ from ktrdr.feature_pipeline.matrix import FeatureMatrix
 from ktrdr.feature_pipeline.resolver import FeatureColumn, resolve_columns
 from ktrdr.profile import DEFAULT_THREADS
 from ktrdr.simulation.blocks import BlockRun
-from ktrdr.simulation.inputs import saved_execution
 from ktrdr.simulation.result import CoreLedger, RunResult
 from ktrdr.strategy.rule_mappings import ExecutionMapping
 from ktrdr.strategy.rules import ExecutionRules
@@ -98,7 +97,7 @@ def bought_and_held(result: RunResult, bars: BarSeries) -> Floats | None:
     capital = result.metrics["initial_capital"]
     if not result.rules or whole is None or capital is None or len(bars) < 2:
         return None
-    rules = saved_execution(dict(result.rules["execution"]))
+    rules: dict[str, Any] = dict(result.rules["execution"])
     margin = {**rules["margin"], "max_leverage": 1.0}
     held = {"sizing": {"kind": "cash_fraction", "fraction": 1.0}, "margin": margin, "fill": "next_open"}
     without_exits = {"exits": ExecutionRules().to_core()["exits"]}

@@ -66,8 +66,8 @@ fn emptied(mut ledger: Ledger) -> Ledger {
     ledger
 }
 
-/// Ratios to the pass, of runs that write into memory used before, of those that ask for new pages, and of those that
-/// keep no row per bar.
+/// Prints times a bar of the pass, of runs that write into memory used before with their ratio to it, of those that ask for
+/// new pages on one thread and on two, and of those that keep no row per bar.
 fn ratios() {
     let bars: usize = std::env::var("BARS").ok().and_then(|bars| bars.parse().ok()).unwrap_or(10_000_000);
     println!("| {bars} bars | pass, ns a bar | run | ratio | in new memory | on two threads | without curve | fills |");

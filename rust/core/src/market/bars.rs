@@ -1,5 +1,7 @@
 //! Bars as borrowed columns.
 
+use prefetch_index::prefetch_index;
+
 use crate::error::{Error, Problem};
 use crate::market::audit::{Field, Rule, Violation, audit_prices};
 use crate::market::sound;
@@ -44,6 +46,12 @@ impl<'a> Bars<'a> {
     #[must_use]
     pub fn new(timestamp: &'a [i64], open: &'a [f64], high: &'a [f64], low: &'a [f64], close: &'a [f64]) -> Self {
         Self { timestamp, open, high, low, close, half_spread: None, atr: None, conversion_rate: None }
+    }
+
+    /// Prefetches the cache lines of a row's prices. A row beyond the end does no harm.
+    #[inline(always)]
+    pub(crate) fn prefetch_prices(&self, row: usize) {
+        [self.open, self.high, self.low, self.close].into_iter().for_each(|column| prefetch_index(column, row));
     }
 
     /// Borrows the rows from `first` up to, but not including, `end`.

@@ -81,10 +81,10 @@ impl<'a> Columns<'a> {
 
     /// Prefetches the cache lines of some rows, stamps apart. Rows beyond the end do no harm.
     pub(crate) fn prefetch(&self, rows: &Range<usize>) {
-        let Bars { timestamp: _, open, high, low, close, half_spread, atr, conversion_rate } = self.bars;
+        let Bars { half_spread, atr, conversion_rate, .. } = self.bars;
         // One line of each column before the next of any: column after column is no faster than reading them.
         for row in rows.clone().step_by(LINE_VALUES) {
-            [open, high, low, close].into_iter().for_each(|column| prefetch_index(column, row));
+            self.bars.prefetch_prices(row);
         }
         [half_spread, atr, conversion_rate].into_iter().flatten().for_each(|column| prefetch_lines(column, rows));
         prefetch_lines(self.signals, rows);

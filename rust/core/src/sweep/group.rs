@@ -27,7 +27,7 @@ use crate::sweep::scenario::{Outcome, Scenario};
 use crate::sweep::trips::{Trip, Trips};
 use crate::sweep::walk::{Held, Scratch, Walker};
 
-/// Fewest scenarios for which lanes pay: a step of eight takes as long as about two of one each.
+/// Fewest scenarios for which lanes pay: a step of eight takes about as long as two of one.
 const FEWEST: usize = 2;
 
 /// Most points of equity that wait for their returns: they stay in the first cache.

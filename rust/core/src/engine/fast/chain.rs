@@ -16,7 +16,7 @@ use crate::engine::fast::hold;
 use crate::engine::fast::look::Block;
 use crate::engine::leg::Leg;
 use crate::engine::state::State;
-use crate::market::bars::{Bars, LINE_VALUES};
+use crate::market::bars::LINE_VALUES;
 use crate::market::rows::Quote;
 use crate::metrics::accumulator::Accumulator;
 use crate::money::account::Account;
@@ -253,11 +253,11 @@ impl<B: Books> Chain<'_, B> {
     /// Prefetches rows from an entry on: round trips read most of the rows at which a position is held.
     #[inline(always)]
     fn prefetch(&mut self, entry_row: usize) {
-        let Bars { timestamp, open, high, low, close, .. } = self.block.rows.bars;
+        let bars = &self.block.rows.bars;
         self.prefetched = self.prefetched.max(entry_row);
         while self.prefetched < entry_row + ROWS_AHEAD {
-            prefetch_index(timestamp, self.prefetched);
-            [open, high, low, close].into_iter().for_each(|column| prefetch_index(column, self.prefetched));
+            prefetch_index(bars.timestamp, self.prefetched);
+            bars.prefetch_prices(self.prefetched);
             self.prefetched += LINE_VALUES;
         }
     }
