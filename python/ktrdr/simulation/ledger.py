@@ -75,7 +75,7 @@ def row_counts(core: _core.Simulation) -> dict[str, int]:
 def taken_rows(core: _core.Simulation, ledger: Mapping[str, Any] | None) -> dict[str, int]:
     """Returns the rows of each table that a run has written before those of the ledger that it was restored with."""
     given = {} if ledger is None else ledger
-    held = {name: pl.DataFrame(given[name]).height if name in given else 0 for name in TABLES}
+    held = {name: table_of(name, given[name]).height if name in given else 0 for name in TABLES}
     counts = row_counts(core)
     return {name: counts[name] - held[name] for name in TABLES}
 
@@ -130,39 +130,65 @@ def _null(name: str, kind: Any) -> pl.Series:
 def to_columns(ledger: Mapping[str, Any] | None) -> dict[str, Any]:
     """Returns the core's columns of a ledger: polars or Arrow tables by name, and the bytes of ``taken``, if given.
 
-    A table that is not given has no rows. Raises ``ArgumentInvalid`` for a table without one of its columns.
+    A table that is not given has no rows. Raises ``ArgumentInvalid`` for what is no table, and for a column that is
+    missing or of another type.
     """
     given = {} if ledger is None else ledger
     columns: dict[str, Any] = {name: _columns(name, given.get(name)) for name in TABLES}
     if "taken" in given:
-        columns["taken"] = pl.DataFrame(given["taken"])["facts"][0]
+        facts = column_of("taken", table_of("taken", given["taken"]), "facts", pl.Binary)
+        if len(facts) != 1:
+            raise ArgumentInvalid(
+                "not the row that the run returned", where="ledger taken", found=len(facts), expected=1
+            )
+        columns["taken"] = facts[0]
     return columns
+
+
+def table_of(name: str, table: Any) -> pl.DataFrame:
+    """Returns a table of a ledger as a frame; raises ``ArgumentInvalid`` for what is no table."""
+    try:
+        return pl.DataFrame(table)
+    except (TypeError, ValueError, pl.exceptions.PolarsError):
+        found = type(table).__name__
+        raise ArgumentInvalid("not a table", where=f"ledger {name}", found=found, expected="polars or Arrow") from None
+
+
+def column_of(name: str, table: pl.DataFrame, column: str, kind: Any) -> pl.Series:
+    """Returns a column of a ledger's table in its type; raises ``ArgumentInvalid`` if it is missing or of another."""
+    where = f"ledger {name}"
+    if column not in table.columns:
+        raise ArgumentInvalid("a column is missing", where=where, expected=column)
+    values = table[column]
+    try:
+        return values.cast(kind)
+    except pl.exceptions.PolarsError:
+        raise ArgumentInvalid(
+            "a column has another type", where=where, found=f"{column}: {values.dtype}", expected=str(kind)
+        ) from None
 
 
 def _columns(name: TableName, table: Any) -> dict[str, NDArray[Any]]:
     schema = SCHEMAS[name]
-    frame = pl.DataFrame(schema=schema) if table is None else pl.DataFrame(table)
+    frame = pl.DataFrame(schema=schema) if table is None else table_of(name, table)
     columns: dict[str, NDArray[Any]] = {}
     for column, kind in schema.items():
-        if column not in frame.columns:
-            raise ArgumentInvalid("a column is missing", where=f"ledger {name}", expected=column)
-        values = frame[column]
+        values = column_of(name, frame, column, kind)
         core_name = _CORE_NAMES.get(column, column)
         columns[f"{core_name}_valid"] = values.is_not_null().to_numpy()
-        columns[core_name] = _to_numpy(values, kind)
+        columns[core_name] = _to_numpy(values)
     return columns
 
 
-def _to_numpy(values: pl.Series, kind: Any) -> NDArray[Any]:
-    if isinstance(kind, pl.Enum):
-        codes = values.cast(kind).to_physical()
-        return np.ascontiguousarray(codes.cast(pl.UInt8).to_numpy())
-    if isinstance(kind, pl.Datetime):
-        return np.ascontiguousarray(values.cast(kind).dt.timestamp("ns").to_numpy())
-    if kind == pl.String:
+def _to_numpy(values: pl.Series) -> NDArray[Any]:
+    if values.dtype == pl.String:
         # The core keeps one symbol for the whole run and reads no column of it.
         return np.empty(0)
-    return np.ascontiguousarray(values.cast(kind).fill_null(0).to_numpy())
+    if isinstance(values.dtype, pl.Enum):
+        values = values.to_physical().cast(pl.UInt8)
+    elif isinstance(values.dtype, pl.Datetime):
+        values = values.dt.timestamp("ns")
+    return np.ascontiguousarray(values.fill_null(0).to_numpy())
 
 
 def pandas_frame(table: pl.DataFrame) -> pd.DataFrame:

@@ -26,7 +26,7 @@ from ktrdr.simulation.inputs import (
     read_timeframe,
     rules_to_json,
 )
-from ktrdr.simulation.ledger import row_counts, taken_rows
+from ktrdr.simulation.ledger import column_of, row_counts, table_of, taken_rows
 from ktrdr.simulation.saved import Blob, Ledger, SavedRun
 from ktrdr.strategy.rule_mappings import Decisions, DecisionsMapping, Execution, ExecutionMapping, Metrics
 from ktrdr.time import Timeframe
@@ -110,7 +110,7 @@ class SimulationStream(SignalRun):
         if execution is not None or decisions is not None:
             core = saved.fork(merged_rules(core.rules, execution, decisions), None)
             forked_from_bar = core.next_bar
-        history = None if ledger is None or "equity" not in ledger else pl.DataFrame(ledger["equity"])
+        history = None if ledger is None or "equity" not in ledger else table_of("equity", ledger["equity"])
         taken = taken_rows(core, ledger)
         stream = cls.__new__(cls)
         SignalRun.__init__(
@@ -236,9 +236,9 @@ def _open_page(core: _core.Simulation, timeframe: Timeframe, ledger: Ledger | No
     first_row = core.next_bar // _core.PAGE_ROWS * _core.PAGE_ROWS
     columns = GrowingColumns(core.symbol, timeframe, first_row)
     if core.next_bar > first_row and ledger is not None and "inputs" in ledger:
-        inputs = pl.DataFrame(ledger["inputs"])
+        inputs = table_of("inputs", ledger["inputs"])
         bars = read_bars(inputs, core.symbol, timeframe)
-        signals = inputs["signal"].cast(pl.Int8)
-        confidence = inputs["confidence"].cast(pl.Float32)
+        signals = column_of("inputs", inputs, "signal", pl.Int8)
+        confidence = column_of("inputs", inputs, "confidence", pl.Float32)
         columns.append(bars, signals.to_numpy(), confidence.to_numpy())
     return columns

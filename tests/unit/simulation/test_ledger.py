@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import polars as pl
 import pytest
 
-from ktrdr import Simulation, _core
-from ktrdr.errors import ArgumentInvalid
+from ktrdr import Simulation, SimulationStream, _core
+from ktrdr.errors import ArgumentInvalid, IdentityMismatch
 from ktrdr.simulation.ledger import SCHEMAS, TABLES, TableName, row_counts, to_columns, to_frame
 from support.runs.signal_runs import RULES, market, signals_for
 
@@ -23,6 +23,12 @@ def run() -> Simulation:
     made = Simulation(market(), signals_for(), symbol="EURUSD", **RULES)
     made.run(until=200)
     return made
+
+
+def streamed() -> SimulationStream:
+    stream = SimulationStream(timeframe="1h", **RULES, metrics={"periods_per_year": 252})
+    stream.feed(market()[:200], signals_for()[:200])
+    return stream
 
 
 def test_the_tables_are_the_core_s_in_its_order() -> None:
@@ -79,6 +85,41 @@ def test_a_table_without_a_column_is_refused() -> None:
     ledger = run().ledger()
     with pytest.raises(ArgumentInvalid, match="ledger fills: a column is missing: expected price"):
         to_columns(ledger | {"fills": ledger["fills"].drop("price")})
+
+
+@pytest.mark.parametrize("table", [1, object(), [[1], 2.5, "x"]])
+@pytest.mark.parametrize("name", ["fills", "equity", "inputs", "taken"])
+def test_what_is_no_table_is_refused(name: str, table: Any) -> None:
+    stream = streamed()
+    with pytest.raises(ArgumentInvalid, match=f"ledger {name}"):
+        SimulationStream.restore(stream.snapshot(), ledger=stream.ledger() | {name: table})
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "expected"),
+    [
+        ("fills", "bar", "Int64"),
+        ("fills", "time", "Datetime"),
+        ("fills", "reason", "Enum"),
+        ("equity", "equity", "Float64"),
+        ("inputs", "signal", "Int8"),
+    ],
+)
+def test_a_column_of_another_type_is_refused(name: str, column: str, expected: str) -> None:
+    stream = streamed()
+    ledger = stream.ledger()
+    words = ledger | {name: ledger[name].with_columns(pl.lit("word").alias(column))}
+    with pytest.raises(ArgumentInvalid, match=f"another type: found {column}: String, expected {expected}"):
+        SimulationStream.restore(stream.snapshot(), ledger=words)
+
+
+def test_a_column_that_lost_its_values_is_another_ledger() -> None:
+    stream = streamed()
+    ledger = stream.ledger()
+    for column in ("bar", "time", "reason", "price"):
+        empty = ledger["fills"].with_columns(pl.lit(None).alias(column))
+        with pytest.raises(IdentityMismatch, match="ledger fills"):
+            SimulationStream.restore(stream.snapshot(), ledger=ledger | {"fills": empty})
 
 
 def test_no_ledger_is_a_ledger_without_rows() -> None:

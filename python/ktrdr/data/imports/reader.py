@@ -161,6 +161,9 @@ def read_plain(path: Path) -> pl.DataFrame:
 
 def _kind_of(path: Path) -> str:
     if not os.path.isfile(path):  # noqa: PTH113  (False for a name no file system takes)
+        if os.path.isdir(path):  # noqa: PTH112  (as above)
+            hint = "import its files one by one; --append joins those of one instrument"
+            raise ArgumentInvalid("a folder is no file of bars", where=path.name, found="a folder", hint=hint)
         raise DataNotFound("no such file", where=path.name)
     kind = path.suffix.lower()
     with path.open("rb") as handle:

@@ -62,6 +62,12 @@ def test_an_argument_that_is_no_option_keeps_its_name(ktrdr: Callable[..., Any],
     assert "argument_invalid: bars.doc: unknown kind of file" in ktrdr(f"data import {file} {IMPORT}").err
 
 
+def test_a_folder_of_files_is_named(ktrdr: Callable[..., Any], folder: Path) -> None:
+    said = ktrdr(f"data import {folder.parent} {IMPORT}")
+    assert said.is_error("argument_invalid", 2)
+    assert "a folder is no file of bars" in said.err and "--append joins" in said.err
+
+
 def test_one_gap_and_one_change_are_no_plurals(ktrdr: Callable[..., Any], folder: Path) -> None:
     file = folder.parent / "bars.csv"
     file.write_text("\n".join([*LINES[:5], LINES[4], *LINES[6:]]))
