@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 _LONGEST_SHOWN = 80
+_MOST_NAMES = 10
 LEVELS = "▁▂▃▄▅▆▇█"
 """Characters of a curve in one line, from its lowest to its highest value."""
 
@@ -73,6 +74,21 @@ def nearest(word: object, known: Iterable[str], shown: Mapping[str, str] | None 
     """
     found = nearest_names(word, known, at_most=1)
     return f"did you mean {(shown or {}).get(found[0], found[0])}?" if found else ""
+
+
+def some_of(names: Iterable[str], near: object = "") -> str:
+    """Returns names as an error shows them: ten, those closest to ``near`` before all, and how many others there are.
+
+    >>> some_of(["AAPL", "EURUSD"], near="EURUS"), some_of([])
+    ('EURUSD, AAPL', 'none')
+    >>> some_of(str(number) for number in range(12))
+    '0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more'
+    """
+    given = list(names)
+    alike = nearest_names(near, given) if near else []
+    ordered = [*alike, *(name for name in given if name not in alike)]
+    more = f" and {len(ordered) - _MOST_NAMES} more" if len(ordered) > _MOST_NAMES else ""
+    return (", ".join(ordered[:_MOST_NAMES]) or "none") + more
 
 
 def counted(count: int, word: str) -> str:

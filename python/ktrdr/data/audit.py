@@ -25,6 +25,7 @@ Codes: TypeAlias = NDArray[np.uint8]
 _FIELDS = _core.AUDIT_FIELDS
 _RULES = (*_core.AUDIT_RULES, "data_timeframe")
 _MONTH_HINT = "a month has no fixed length: import weekly or daily bars"
+_FEW_BARS = 3  # at so few a gap may be the only spacing
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +184,17 @@ def common_spacing(stamps: Stamps) -> Timeframe:
 
 
 def check_spacing(stamps: Stamps, timeframe: Timeframe, symbol: str) -> None:
-    """Refuses bars that overlap, that mostly follow each other at another spacing, or that begin off their grid."""
+    """Refuses bars that overlap, that mostly follow each other at another spacing, or that begin off their grid.
+
+    Two or three bars at spacings that all differ, as beside a weekend, contradict no timeframe; those of months do.
+    """
     place: dict[str, Any] = {"symbol": symbol or None, "timeframe": timeframe.value}
     if not timeframe.intraday:
         check_dates(stamps, timeframe, symbol)
     spacing = _core.spacing(stamps, 1)
     if spacing is None:
         return
-    smallest, common, _ = spacing
+    smallest, common, count = spacing
     if smallest < timeframe.ns:
         row = int(np.argmax(np.diff(stamps) < timeframe.ns)) + 1
         raise DataTimeframe(
@@ -200,7 +204,9 @@ def check_spacing(stamps: Stamps, timeframe: Timeframe, symbol: str) -> None:
             expected=f"{duration(timeframe.ns)} or more",
             **place,
         )
-    if common != timeframe.ns:
+    is_month = 28 * NS_PER_DAY <= common <= 31 * NS_PER_DAY
+    tells = count > 1 or len(stamps) > _FEW_BARS or is_month
+    if common != timeframe.ns and tells:
         row = int(np.argmax(np.diff(stamps) == common))
         example = f"{iso(int(stamps[row]))} and {iso(int(stamps[row + 1]))}"
         raise DataTimeframe(
@@ -208,7 +214,7 @@ def check_spacing(stamps: Stamps, timeframe: Timeframe, symbol: str) -> None:
             row=row + 1,
             found=f"most frequent spacing {duration(common)}, as between {example}",
             expected=timeframe.value,
-            hint=_MONTH_HINT if 28 * NS_PER_DAY <= common <= 31 * NS_PER_DAY else "",
+            hint=_MONTH_HINT if is_month else "",
             **place,
         )
 

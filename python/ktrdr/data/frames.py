@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -12,10 +13,11 @@ import numpy as np
 import polars as pl
 
 from ktrdr._types import Floats, Stamps
-from ktrdr.data.headings import headings, listed, names_instruments, of_instrument, require_distinct, twins
+from ktrdr.data.headings import headings, names_instruments, of_instrument, require_distinct, twins
 from ktrdr.data.imports.clock import Clock
 from ktrdr.data.units import require_ns, require_reach
 from ktrdr.errors import DataNonfinite, DataNoTimezone, DataParse, DataTimeframe
+from ktrdr.text import some_of
 from ktrdr.time import NS_PER_DAY, NS_PER_HOUR, Timeframe, iso
 
 
@@ -39,6 +41,8 @@ class PandasFrame(Protocol):
 
     def __getitem__(self, key: object, /) -> Any: ...
 
+
+_NUMBERS = (int, float, Decimal, np.number)
 
 BarTable = pl.DataFrame | pl.LazyFrame | ArrowTable | PandasFrame
 """A table of bars as callers have it."""
@@ -182,6 +186,9 @@ def _pandas_table(frame: Any, symbol: str) -> Table:
         elif getattr(column.dtype, "kind", "O") in "iufb":
             dtype = "int64" if column.dtype.kind == "i" else "float64"
             columns[name] = pl.Series(name, column.to_numpy(dtype=dtype))
+        elif column.dtype == object and all(value is None or isinstance(value, _NUMBERS) for value in column):
+            # What a database gives for exact numbers.
+            columns[name] = pl.Series(name, [None if value is None else float(value) for value in column], pl.Float64)
         else:
             columns[name] = pl.Series(name, [str(value) for value in column], dtype=pl.String)
     if "timestamp" not in columns and has_stamp_index(frame):
@@ -196,7 +203,7 @@ def _refuse_others(columns: Mapping[str, pl.Series]) -> None:
         instruments = columns[name].cast(pl.String).drop_nulls().unique(maintain_order=True).to_list()
         if len(instruments) > 1:
             hint = f"keep the rows of one of them, and signals of the same rows; or drop {name} if it names none"
-            raise DataParse("the table holds several instruments", field=name, found=listed(instruments), hint=hint)
+            raise DataParse("the table holds several instruments", field=name, found=some_of(instruments), hint=hint)
 
 
 @lru_cache(maxsize=64)

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ktrdr.errors import DataParse
+from ktrdr.text import some_of
 from ktrdr.time import SECONDS_PER_UNIT
 
 _OPENS = ("open_time", "opentime")
@@ -145,7 +146,6 @@ _SECONDS_OF = {
     **dict.fromkeys(("w", "wk", "week", "weeks", "weekly"), SECONDS_PER_UNIT["w"]),
 }
 _PAIR = re.compile(r"\(\s*(['\"])(.*?)\1\s*,\s*(['\"])(.*?)\3\s*\)")
-_MOST_NAMES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,16 +305,10 @@ def choose(instruments: Sequence[str], wanted: str, where: str = "") -> str | No
     raise DataParse(
         "the file holds several instruments",
         where=where,
-        found=listed(instruments),
+        found=some_of(instruments),
         expected=f"one that is called {wanted}" if wanted else "the name of one as symbol",
         hint="--instrument NAME picks one" if where else "name one of them as symbol",
     )
-
-
-def listed(instruments: Sequence[str]) -> str:
-    """Returns instruments as an error shows them: the first ones, and the number of the others."""
-    more = f" and {len(instruments) - _MOST_NAMES} more" if len(instruments) > _MOST_NAMES else ""
-    return ", ".join(instruments[:_MOST_NAMES]) + more
 
 
 def same_name(one: str, other: str) -> bool:

@@ -132,6 +132,15 @@ def test_volume_is_there_or_not_but_never_invented() -> None:
         ([168, 168], Timeframe.W1, None),
         ([168, 192], Timeframe.W1, "a Monday"),
         ([], Timeframe.H4, None),
+        ([72], Timeframe.D1, None),  # Friday and Monday
+        ([49], Timeframe.H1, None),
+        ([2, 3], Timeframe.H1, None),
+        ([2, 2], Timeframe.H1, "most frequent spacing 2 h"),
+        ([2, 3, 4], Timeframe.H1, "most frequent spacing 2 h"),
+        ([4] * 100, Timeframe.H1, "most frequent spacing 4 h"),
+        ([0.5], Timeframe.H1, "bars overlap"),
+        ([25], Timeframe.D1, "a date at 00:00 UTC"),
+        ([31 * 24, 29 * 24], Timeframe.D1, "a month has no fixed length"),
     ],
 )
 def test_stamps_are_spaced_as_the_timeframe_has_it(gaps: list[float], timeframe: Timeframe, words: str | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -232,3 +233,11 @@ def test_a_long_table_of_two_instruments_is_refused(name: str) -> None:
         with pytest.raises(DataParse, match=r"several instruments.*A, B"):
             BarSeries.from_frame(frame, "A", None)
     assert len(BarSeries.from_frame(table[:3], "A", None)) == 3
+
+
+@pytest.mark.parametrize("kind", [Decimal, float, int, np.float32])
+def test_numbers_as_objects_are_numbers(kind: Any) -> None:
+    prices = pd.Series([kind(row + 1) for row in range(3)] + [None], dtype=object)
+    found = table_of(pd.DataFrame({"open": prices, "symbol": ["X"] * 4})).columns
+    assert found["open"].to_list() == [1.0, 2.0, 3.0, None]
+    assert table_of(pd.DataFrame({"open": prices.astype(str)})).columns["open"].dtype == pl.String

@@ -17,10 +17,19 @@ _TOLERATED = "a number, or one of: an empty cell, nan, null, none, NA, N/A, -"
 _MARKS = (".", ",")
 _SPACES = ("space", " ", "'", "_")
 _BLANKS = " \t$€£¥₹₩₽\u00a0\u202f"
-_GROUPED = r"^[+-]?\d{1,3}(?:[ '\u2019\u00a0\u202f\u2009]\d{3})+(?:[.,]\d+)?$"
-_GROUP_MARK = r"[ '\u2019\u00a0\u202f\u2009]"
-_POINTED = r"^[1-9]\d{0,2}(?:\.\d{3})+$"
+_GROUP_MARKS = " '\u2019\u00a0\u202f\u2009"
 _SHORT = r"^\d{1,3}$"
+_MISPLACED = "?"  # what a cell becomes that a misplaced mark makes unreadable
+
+
+def _groups(marks: str) -> str:
+    """Returns the expression of a whole number in groups of three digits; with commas lakh count, as 12,34,567."""
+    groups = rf"[1-9][0-9]{{0,2}}(?:[{marks}][0-9]{{3}})+"
+    return rf"(?:{groups}|[1-9][0-9]?(?:,[0-9]{{2}})+,[0-9]{{3}})" if marks == "," else groups
+
+
+_GROUPED = rf"^[+-]?{_groups(_GROUP_MARKS)}(?:[.,]\d+)?$"
+_POINTED = rf"^{_groups('.')}$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +50,7 @@ class NumberFormat:
         """
         cells = _bare(text)
         small = cells.str.to_lowercase()
-        cells = cells.set(small.is_in(_NOTHING), None)
-        if self.thousands is not None:
-            cells = cells.str.replace_all(self.thousands, "", literal=True)
+        cells = self._ungrouped(cells.set(small.is_in(_NOTHING), None))
         if self.decimal != ".":
             cells = cells.str.replace_all(self.decimal, ".", literal=True)
         values = cells.cast(pl.Float64, strict=False)
@@ -54,12 +61,40 @@ class NumberFormat:
             raise ValueError(int(lost.arg_max() or 0))
         return np.ascontiguousarray(values.fill_null(np.nan).to_numpy())
 
+    def _ungrouped(self, cells: pl.Series) -> pl.Series:
+        """Returns cells without marks of thousands; a cell in which they part no groups of digits is no number then."""
+        # A point beside decimal commas is judged, too, whatever parts thousands: the cast would take it for decimals.
+        marks = {self.thousands or ".", "."} - {self.decimal}
+        if not marks or not (marked := cells.str.contains(f"[{''.join(marks)}]")).any():
+            return cells
+        misplaced = marked & ~cells.str.contains(self._grammar())
+        if self.thousands is not None:
+            cells = cells.str.replace_all(self.thousands, "", literal=True)
+        return cells.set(misplaced, _MISPLACED) if misplaced.any() else cells
+
+    def _grammar(self) -> str:
+        """Returns the expression of a number with these marks, its exponent, and the suffix of a volume."""
+        whole = "[0-9]*" if self.thousands is None else rf"(?:{_groups(self.thousands)}|[0-9]*)"
+        return rf"^[+-]?{whole}(?:[{self.decimal}][0-9]*)?(?:[eE][+-]?[0-9]+)?\s*[KMBkmb]?$"
+
+    @property
+    def expected(self) -> str:
+        """Returns the cells that can be read, in words."""
+        if self == NumberFormat():
+            return _TOLERATED
+        grouped = f" and {_named(self.thousands)} between groups of three digits" if self.thousands else ""
+        return _TOLERATED.replace("a number", f"a number with {self.decimal} for decimals{grouped}", 1)
+
+
+def _named(mark: str) -> str:
+    return "a space" if mark == " " else mark
+
 
 def _bare(text: pl.Series) -> pl.Series:
     """Returns cells without currency signs, and without the blanks and apostrophes that can only group digits."""
     cells = text.str.strip_chars(_BLANKS)
     grouped = cells.str.contains(_GROUPED)
-    return cells.str.replace_all(_GROUP_MARK, "").zip_with(grouped, cells) if grouped.any() else cells
+    return cells.str.replace_all(f"[{_GROUP_MARKS}]", "").zip_with(grouped, cells) if grouped.any() else cells
 
 
 def _with_suffix(cells: pl.Series, values: pl.Series) -> tuple[pl.Series, pl.Series]:
@@ -168,7 +203,7 @@ def read_column(
                 row=row,
                 field=name,
                 found=str(column[row]),
-                expected=_TOLERATED,
+                expected=form.expected,
                 hint="--repair drop leaves the row out",
             ) from None
     if not (column.dtype.is_numeric() or column.dtype == pl.Null):

@@ -21,6 +21,7 @@ from ktrdr.data.frames import context_of, floats_of, opens_of
 from ktrdr.data.store.files import appear, check_rows
 from ktrdr.errors import ArgumentInvalid, DataChanged, DataEmpty, DataNotFound, DataParse, OutputNotWritable
 from ktrdr.settings import data_root
+from ktrdr.text import some_of
 from ktrdr.time import Timeframe
 
 _SYMBOL = re.compile(r"(?!CONTEXT-)[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
@@ -268,8 +269,8 @@ class Repository:
             return file
         names = self.names()
         mine = [length for name, length in names if name == symbol]
-        stored = [f"{symbol} {length.value}" for length in mine] or sorted({name for name, _ in names}) or ["none"]
-        expected = f"a stored one: {', '.join(stored)}"
+        stored = [f"{symbol} {length.value}" for length in mine] or sorted({name for name, _ in names})
+        expected = f"a stored one: {some_of(stored, symbol)}"
         finer = any(length < timeframe for length in mine)
         hint = "`ktrdr data resample` (or --resample in a run) makes it from a finer one" if finer else _HOW_TO_GET_BARS
         raise DataNotFound("no such series", symbol=symbol, timeframe=timeframe.value, expected=expected, hint=hint)

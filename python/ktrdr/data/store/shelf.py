@@ -11,6 +11,7 @@ from ktrdr.data.bars import BarSeries
 from ktrdr.data.resample import finest_fitting, resample
 from ktrdr.data.store.repository import Repository
 from ktrdr.errors import DataError, DataExists, DataNotFound
+from ktrdr.text import some_of
 from ktrdr.time import Timeframe
 
 
@@ -80,8 +81,8 @@ def named_series(
     repository.path(symbol, Timeframe.H1)  # the name is checked
     found = [name for name in repository.names() if name[0] == symbol]
     if not found:
-        stored = ", ".join(sorted({name for name, _ in repository.names()})) or "none"
-        raise DataNotFound("no such series", symbol=symbol, expected=f"a stored one: {stored}")
+        stored = sorted({name for name, _ in repository.names()})
+        raise DataNotFound("no such series", symbol=symbol, expected=f"a stored one: {some_of(stored, symbol)}")
     return found
 
 

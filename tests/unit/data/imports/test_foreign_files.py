@@ -18,6 +18,7 @@ import pytest
 from ktrdr.data.bars import BarSeries
 from ktrdr.data.check import check_series
 from ktrdr.data.imports.importer import ImportReport, import_file
+from ktrdr.data.imports.numbers import number_format
 from ktrdr.data.store.repository import Repository
 from ktrdr.errors import DataError, DataParse, DataTimeframe, KtrdrError
 from ktrdr.time import Timeframe, iso
@@ -31,6 +32,10 @@ def bring(write: Callable[..., Path], repository: Repository) -> Callable[..., I
         return import_file(write(text, name), repository, symbol=symbol, timeframe=timeframe, **options)
 
     return file
+
+
+def flat(stamps: str) -> str:
+    return "timestamp,open,high,low,close\n" + "".join(f"{stamp},1,3,1,2\n" for stamp in stamps.split())
 
 
 def days(line: Callable[[str, tuple[float, ...]], str], first: datetime = datetime(2024, 1, 15)) -> str:
@@ -600,6 +605,42 @@ class TestAppend:
         with pytest.raises(KtrdrError, match="--append"):
             bring(self.rows(5, 13), timeframe="1h", update=True, symbol="BBB")
 
+    @pytest.mark.parametrize(
+        ("timeframe", "stored", "more"),
+        [
+            ("1d", "2024-01-10 2024-01-11", "2024-01-12 2024-01-15"),
+            ("1d", "2024-01-11", "2024-01-12 2024-01-15"),
+            ("1d", "2024-01-12", "2024-01-15"),
+            ("1h", "2024-01-12T19:00 2024-01-12T20:00", "2024-01-12T21:00 2024-01-14T22:00"),
+            ("4h", "2024-01-12T12:00 2024-01-12T16:00", "2024-01-12T16:00 2024-01-14T20:00"),
+        ],
+    )
+    def test_the_last_bars_before_and_after_a_weekend_come_in(
+        self, timeframe: str, stored: str, more: str, bring: Callable[..., ImportReport], repository: Repository
+    ) -> None:
+        bring(flat(stored), timeframe=timeframe, tz="UTC")
+        bring(flat(more), timeframe=timeframe, tz="UTC", append=True)
+        whole = sorted({*stored.split(), *more.split()})
+        assert [iso(int(stamp)) for stamp in repository.load("AAA", Timeframe.parse(timeframe)).timestamp] == [
+            f"{stamp}T00:00:00Z" if timeframe == "1d" else f"{stamp}:00Z" for stamp in whole
+        ]
+        assert check_series(repository, "AAA", timeframe).problems == ()
+
+    @pytest.mark.parametrize(
+        ("more", "words"),
+        [
+            ("2024-01-08T09:30 2024-01-08T22:00", "bars overlap"),
+            ("2024-01-08T12:00 2024-01-08T16:00 2024-01-08T20:00", "most frequent spacing 4 h"),
+        ],
+    )
+    def test_bars_of_another_length_are_not_appended(
+        self, more: str, words: str, bring: Callable[..., ImportReport], repository: Repository
+    ) -> None:
+        bring(flat(" ".join(f"2024-01-08T{hour:02}:00" for hour in range(10))), timeframe="1h", tz="UTC")
+        with pytest.raises(DataTimeframe, match=words):
+            bring(flat(more), timeframe="1h", tz="UTC", append=True)
+        assert len(repository.load("AAA", Timeframe.H1)) == 10
+
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
@@ -642,6 +683,113 @@ def test_volumes_with_points_beside_decimal_commas(bring: Callable[..., ImportRe
         assert series.close.tolist() == [2.25] * 3
     named = bring(text.replace(",5", "").replace(",25", ""), decimal=",", replace=True).series
     assert named.volume is not None and named.volume.tolist() == [4561.0, 950.0, 12000.0]
+
+
+def one_cell(cell: str, name: str = "close") -> str:
+    """Returns three days of numbers without a mark, but for one cell of the second."""
+    rows = [dict.fromkeys(("open", "high", "low", "close", "volume"), "7") for _ in range(3)]
+    rows[1][name] = cell
+    lines = "".join(f"2024-01-{15 + at};{';'.join(row.values())}\n" for at, row in enumerate(rows))
+    return "date;open;high;low;close;volume\n" + lines
+
+
+MISPLACED = [
+    (
+        {"decimal": ","},
+        ("1.20", "4011.5", "12.25", "1.23.456", "1234.567", "0.123", "1.234.56", "1.234.5678", "1.234."),
+    ),
+    ({"decimal": ","}, ("1.234,5.6", "1.234,567.8", "1..234", ".234", "1.5M", "12.34.567", "1.5e3", "-1.20")),
+    ({"thousands": "."}, ("1.20", "4011.5", "0.123")),
+    ({"thousands": ","}, ("1,10", "12,25", "1234,567", "0,123", "1,2,3", "1,234.5,6", "1,23,45", ",234", "1,5K")),
+    ({"decimal": "."}, ("1,10", "4011,5", "1,23.5")),
+    ({"thousands": "space"}, ("1 10", "1234 567", "1 234 5", "0 123", "1,10")),
+    ({"thousands": "'"}, ("1'10", "1'2345")),
+    ({"thousands": "_"}, ("1_10", "1_234_5")),
+    ({"decimal": ",", "thousands": "space"}, ("1.20", "1 234.5", "1.234", "1.234,5")),
+    ({"decimal": ",", "thousands": "'"}, ("1.20", "1'234.5")),
+]
+
+
+@pytest.mark.parametrize("name", ["high", "close", "volume"])
+@pytest.mark.parametrize(("options", "cell"), [(options, cell) for options, cells in MISPLACED for cell in cells])
+def test_a_mark_that_parts_no_thousands_is_refused(
+    options: dict[str, Any], cell: str, name: str, bring: Callable[..., ImportReport]
+) -> None:
+    with pytest.raises(DataParse, match=f"line 3: row 1: {name}: the cell is no number: found {re.escape(cell)}, "):
+        bring(one_cell(cell, name), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"decimal": ","},
+            "a number with , for decimals and . between groups of three digits, or one of: an empty cell",
+        ),
+        ({"decimal": ",", "thousands": "space"}, "a number with , for decimals and a space between groups"),
+        ({"thousands": ","}, "a number with . for decimals and , between groups of three digits"),
+    ],
+)
+def test_the_marks_of_a_number_are_named(
+    options: dict[str, Any], said: str, bring: Callable[..., ImportReport]
+) -> None:
+    with pytest.raises(DataParse, match=re.escape(f"expected {said}")):
+        bring(one_cell("1.2,3.4"), **options)
+
+
+WELL_PLACED = [
+    ({"decimal": ","}, {"1.234.567,89": 1234567.89, "12.345": 12345, "1 234,5": 1234.5, "-1.234,5": -1234.5, "7,": 7}),
+    ({"decimal": ","}, {"1.234,5e3": 1234500, "1,5E-2": 0.015, "+12.345": 12345, "\u20ac 1.234,50": 1234.5, ",5": 0.5}),
+    ({"decimal": ","}, {"1,5M": 1500000, "1.234,5K": 1234500, "1.234 K": 1234000, "1'234,5": 1234.5, "1234,5": 1234.5}),
+    ({"thousands": ","}, {"1,234,567.89": 1234567.89, "12,34,567": 1234567, "1,23,456.5": 123456.5, "$1,234": 1234}),
+    ({"thousands": "space"}, {"1 234.5": 1234.5, "12 345": 12345, "1.5 M": 1500000, "1 234 567e2": 123456700}),
+    ({"thousands": "'"}, {"1'234.5": 1234.5, "1\u2019234": 1234}),
+    ({"thousands": "_"}, {"1_234.5": 1234.5}),
+    ({"decimal": ",", "thousands": "'"}, {"1'234,5": 1234.5, "1,25": 1.25}),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "cell", "value"),
+    [(options, cell, value) for options, cells in WELL_PLACED for cell, value in cells.items()],
+)
+def test_a_mark_between_groups_of_digits_is_read(options: dict[str, Any], cell: str, value: float) -> None:
+    form = number_format([], options.get("decimal"), options.get("thousands"), "bars.csv")
+    assert form.read(pl.Series([cell, None, "-", "12"])).tolist()[::3] == [value, 12]
+
+
+@pytest.mark.parametrize(
+    ("cells", "wrong"),
+    [
+        (("1,10", "4011.500"), "4011.500"),
+        (("1,10", "0.123"), "0.123"),
+        (("1.10", "1,2,3"), "1,2,3"),
+        (("1.10", "1234,567"), "1234,567"),
+        (("1.10", "1,234.5,6"), "1,234.5,6"),
+    ],
+)
+@pytest.mark.parametrize("name", ["close", "volume"])
+def test_marks_that_the_cells_show_are_judged_by_the_same_rule(
+    cells: tuple[str, str], wrong: str, name: str, bring: Callable[..., ImportReport]
+) -> None:
+    text = one_cell(wrong, name).replace("2024-01-15;7;", f"2024-01-15;{cells[0]};")
+    with pytest.raises(DataParse, match=f"line 3: row 1: {name}: the cell is no number: found {re.escape(wrong)}, "):
+        bring(text)
+
+
+@pytest.mark.parametrize("cells", [("1,10", "4011.5"), ("1.10", "1,20"), ("1,10", "1.20"), ("1.10", "1,2345")])
+def test_two_marks_of_decimals_are_asked_about(cells: tuple[str, str], bring: Callable[..., ImportReport]) -> None:
+    for name in ("close", "volume"):
+        text = one_cell(cells[1], name).replace("2024-01-15;7;", f"2024-01-15;{cells[0]};")
+        with pytest.raises(DataParse, match="a comma may part decimals or thousands"):
+            bring(text)
+
+
+def test_a_mark_that_parts_no_thousands_leaves_its_row_out_and_says_so(bring: Callable[..., ImportReport]) -> None:
+    text = "date;open;high;low;close\n" + "".join(f"2024-01-{day};1,5;2,5;1;2\n" for day in range(10, 31))
+    report = bring(text.replace("2024-01-15;1,5;2,5", "2024-01-15;1,5;2.50"), decimal=",", repair="drop")
+    assert len(report.series) == 20 and set(report.series.high.tolist()) == {2.5}
+    assert [(one.row, one.field, one.value) for one in report.changes] == [(5, "high", "2.50")]
 
 
 def test_points_that_may_part_thousands_are_asked_about(bring: Callable[..., ImportReport]) -> None:

@@ -14,6 +14,7 @@ from ktrdr.data.sample import write_sample
 from ktrdr.data.store.repository import Repository
 from ktrdr.data.store.shelf import delete_series, list_series, named_series, resample_series
 from ktrdr.errors import DataError, DataNotFound, KtrdrError
+from ktrdr.text import some_of
 
 _MOST_ROWS = 20
 
@@ -52,7 +53,7 @@ def check(symbol: str | None = None, timeframe: str | None = None, /) -> Command
     repository = Repository()
     names = [name for name in repository.names() if symbol in (None, name[0]) and timeframe in (None, name[1].value)]
     if not names:
-        stored = ", ".join(f"{name} {length.value}" for name, length in repository.names()) or "none"
+        stored = some_of((f"{name} {length.value}" for name, length in repository.names()), f"{symbol} {timeframe}")
         raise DataNotFound("no such series", symbol=symbol, timeframe=timeframe, expected=f"a stored one: {stored}")
     data: list[dict[str, Any]] = []
     shown: list[str | Table] = []

@@ -73,3 +73,24 @@ def test_one_gap_and_one_change_are_no_plurals(ktrdr: Callable[..., Any], folder
     file.write_text("\n".join([*LINES[:5], LINES[4], *LINES[6:]]))
     said = ktrdr(f"data import {file} {IMPORT} --repair drop").out
     assert ", 1 gap, no volume; 23 added\nrepaired: 1 change\n" in said
+
+
+def test_a_cell_in_which_a_mark_parts_no_thousands_is_named(ktrdr: Callable[..., Any], folder: Path) -> None:
+    file = folder.parent / "bars.csv"
+    rows = ("1,10;1,20;1,05;1,15;4.011", "1,15;1,20;1,05;1,15;12", "1,15;1.20;1,05;1,15;7")
+    lines = [f"2024-01-02T{hour:02}:00:00Z;{cells}" for hour, cells in enumerate(rows)]
+    file.write_text("\n".join(["time;open;high;low;close;volume", *lines]))
+    said = ktrdr(f"data import {file} {IMPORT} --decimal ,")
+    assert said.is_error("data_parse", 3)
+    assert "bars.csv: line 4: row 2: high: the cell is no number: found 1.20, expected a number with , for" in said.err
+    assert ktrdr("data list --json").object["series"] == []
+
+
+def test_the_bars_of_friday_and_monday_are_appended(ktrdr: Callable[..., Any], folder: Path) -> None:
+    file = folder.parent / "bars.csv"
+    for days, append in (("10 11 12", ""), ("12 15", "--append"), ("15 16", "--append")):
+        lines = [f"2024-01-{day},10,11,9,10" for day in days.split()]
+        file.write_text("\n".join(["date,open,high,low,close", *lines]))
+        said = ktrdr(f"data import {file} --symbol AAA --timeframe 1d {append}")
+        assert said.code == 0, said.err
+    assert "AAA 1d: 5 bars, 2024-01-10T00:00:00Z to 2024-01-16T00:00:00Z, 1 gap" in said.out
