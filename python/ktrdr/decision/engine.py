@@ -99,6 +99,11 @@ class DecisionEngine:
         return self._waiting.last_ns if self._live is None else int(self._live.account.bars.last(1).timestamp[0])
 
     @property
+    def reached_ns(self) -> int | None:
+        """Returns the stamp after which its next bar comes, ns UTC; None where the feed's first bar may be any."""
+        return self._waiting.reached_ns if self._live is None else self.last_ns
+
+    @property
     def row(self) -> int | None:
         """Returns the number of bars from the anchor on; None before the first decision."""
         return None if self._live is None else len(self._live.account)

@@ -14,7 +14,7 @@ from ktrdr.data.bars import BarSeries
 from ktrdr.decision.base import OVERRIDDEN, Broker, Event, Fill, Order, Override, Step
 from ktrdr.decision.broker import reconcile, same_quantity
 from ktrdr.decision.engine import DecisionEngine
-from ktrdr.decision.risk import DayState, KillSwitch, RiskLimits
+from ktrdr.decision.risk import DAILY_LOSS, KILL_SWITCH, LARGEST_POSITION, DayState, KillSwitch, RiskLimits
 from ktrdr.errors import BrokerMismatch
 
 Log = Callable[[Event], None]
@@ -88,7 +88,8 @@ class DecisionOrchestrator:
             # An order that waits has not been sent yet, and is not sent any more.
             self._book(engine, before, step, order=step.order if engine.working is None else None)
             loss = self.day.equity - self.equity
-            self._stop(f"daily loss {loss:,.2f} of at most {self.limits.daily_loss:,.2f}: no orders until the next day")
+            allowed = self.limits.daily_loss
+            self._stop(f"{DAILY_LOSS} {loss:,.2f} of at most {allowed:,.2f}: no orders until the next day")
             return step
         if standing is Override.NONE and self._too_large(engine, step):
             step = engine.amend(Override.EXIT if engine.quantity else Override.HOLD)
@@ -108,7 +109,7 @@ class DecisionOrchestrator:
             self._cancel_ahead(reason)
         elif reason is not None:
             self.killed = reason
-            self._stop(f"kill switch: {reason}: no orders any more")
+            self._stop(f"{KILL_SWITCH}: {reason}: no orders any more")
         return self.killed is not None
 
     def _cancel_ahead(self, reason: str) -> None:
@@ -120,7 +121,7 @@ class DecisionOrchestrator:
     @property
     def _is_behind(self) -> bool:
         """Returns True while the broker has orders of bars that are taken a second time after a restart."""
-        return any((self.engines[name].last_ns or 0) < ahead for name, ahead in self._ahead_ns.items())
+        return any((self.engines[name].reached_ns or 0) < ahead for name, ahead in self._ahead_ns.items())
 
     def _standing(self, engine: DecisionEngine) -> Override:
         if self.killed is None and not self.day.stopped:
@@ -135,7 +136,7 @@ class DecisionOrchestrator:
         if notional <= limit:
             return False
         self._note(
-            engine, "override", f"largest position: {notional:,.2f} would be above {limit:,.2f}; no new position"
+            engine, "override", f"{LARGEST_POSITION}: {notional:,.2f} would be above {limit:,.2f}; no new position"
         )
         return True
 
@@ -190,7 +191,8 @@ class DecisionOrchestrator:
             # A process that was killed had closed the position by an override, and had not saved that.
             engine.amend(Override.CLOSE)
         working = engine.working
-        last_ns = engine.last_ns
+        # Stored bars may reach beyond what a run has taken, one that was killed before its first save above all.
+        last_ns = engine.reached_ns
         ahead = reconcile(self.broker, symbol, quantity=engine.quantity, working=working, last_ns=last_ns)
         if ahead is not None:
             self._ahead_ns[symbol] = ahead

@@ -6,10 +6,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from ktrdr.errors import ArgumentInvalid
 from ktrdr.time import NS_PER_DAY
+
+LARGEST_POSITION: Final = "largest position"
+DAILY_LOSS: Final = "daily loss"
+KILL_SWITCH: Final = "kill switch"
+"""A line of the log about an override begins with one of these."""
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,15 @@ class Waiting:
             stamps = stamps[stamps < self._config.span.start_ns]
         return int(stamps[-1]) if len(stamps) else None
 
+    @property
+    def reached_ns(self) -> int | None:
+        """Returns the stamp after which the run's next bar comes; None where the feed's first bar may be any.
+
+        Stored bars tell nothing of that: those that a feed brings again are no history, see `_with_history`.
+        """
+        begun = self._bars is not None or self._config.span.start_ns is not None
+        return self.last_ns if begun else None
+
     def add(self, bar: BarSeries) -> Loaded | None:
         """Takes the next bar, a series of one row; returns all bars once every warm-up is done at its close.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,10 @@ import pytest
 import yaml
 
 from ktrdr import disk
+from ktrdr.backtesting.results import BacktestResults
 from ktrdr.cli.app import main
 from ktrdr.data.bars import BarSeries
+from ktrdr.data.store.repository import Repository
 from ktrdr.decision.broker import PaperBroker
 from ktrdr.decision.job.session import PaperSession
 from ktrdr.errors import DataError
@@ -23,9 +27,27 @@ from ktrdr.operations.running.recorder import Recorder
 from ktrdr.operations.store.store import Store
 from support.decision.replays import BarServer, csv_of, expected, furnished, json_bars, serving
 from support.inputs import worlds
+from support.process.forks import Forks, forks
 from support.process.processes import Place, kill, wait_for
 
 BARS = 320
+DIES_AT = """
+import os
+from ktrdr.decision.broker import PaperBroker
+append = PaperBroker._append
+def appended(broker, path, line):
+    append(broker, path, line)
+    if len(path.read_bytes().splitlines()) == {lines}:
+        os.kill(os.getpid(), 9)
+PaperBroker._append = appended
+"""
+"""Kills a process once the journal of its paper broker has that many lines."""
+
+
+@pytest.fixture(scope="module")
+def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    with forks(tmp_path_factory.mktemp("said")) as found:
+        yield found
 
 
 def store_in(folder: Path) -> Store:
@@ -102,6 +124,34 @@ def test_a_result_warns_of_bars_that_were_missing_or_refused(tmp_path: Path) -> 
     assert found.warnings[-1] == line
     assert kind_of("paper").result(store, str(found.manifest["operation"])).warnings == found.warnings
     store.close()
+
+
+def test_a_result_names_the_limits_that_held_it_back(tmp_path: Path) -> None:
+    """The first save is within the bars that are overridden."""
+    file = furnished(tmp_path)
+    want = expected(tmp_path, file, "mlp", BARS)
+    feed = tmp_path / "bars.csv"
+    feed.write_text(csv_of(worlds.frame(BARS)) + "end\n")
+
+    def limited(store: Store, **limits: float) -> tuple[BacktestResults, list[str]]:
+        found = paper(
+            file, "EURUSD", "1h", str(feed), store=store, data_dir=tmp_path, threads=1, every_bars=200, **limits
+        )
+        log = kind_of("paper").table(store, str(found.manifest["operation"]), "events")
+        return found, [line.partition(":")[0] for line in log.filter(log["kind"] == "override")["text"]]
+
+    with closing(store_in(tmp_path)) as store:
+        blocked, log = limited(store, largest_position=1.5, daily_loss=1e6)
+        count = blocked.manifest["overrides"]
+        assert blocked.metrics["trades"] == 0 and log == ["largest position"] * count and count > 20
+        assert blocked.warnings[-2].startswith("no order was filled: ")
+        assert blocked.warnings[-1] == f"limits: largest_position (1.5) overrode the signal of {count} bars"
+        stopped, log = limited(store, daily_loss=0.25)
+        assert 1 < len(log) < 20 and {line[:11] for line in log} == {"daily loss "}
+        assert stopped.warnings[-1] == f"limits: daily_loss (0.25) stopped trading on {len(log)} days"
+        free, log = limited(store, largest_position=1e6, daily_loss=1e6)
+        assert log == [] and not any(line.startswith("limits: ") for line in free.warnings)
+        assert free.result_hash == want.result_hash
 
 
 class PowerCut(BaseException):
@@ -191,6 +241,37 @@ def test_a_killed_run_continues_from_its_last_bar(tmp_path: Path, monkeypatch: p
     store.close()
 
 
+@pytest.mark.parametrize("start", [None, 420])
+def test_a_run_that_is_killed_twice_before_its_first_save_continues(
+    tmp_path: Path, zygote: Forks, start: int | None
+) -> None:
+    """The stored bars reach beyond the first one of the feed: those that the feed brings again are no history."""
+    bars = BARS + 400
+    rows = worlds.frame(bars)
+    first = rows["timestamp"][400 if start is None else start]
+    file = furnished(tmp_path, "mtf")
+    for timeframe, frame in worlds.bars(bars, "mtf").items():
+        frame.write_parquet(Repository(tmp_path).path("EURUSD", timeframe))
+    want = expected(tmp_path, file, "mtf", bars, start=first)
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(dict(file), sort_keys=False))
+    feed = tmp_path / "bars.csv"
+    feed.write_text(csv_of(rows[400:]) + "end\n")
+    place = Place(tmp_path, f"sqlite:///{tmp_path / 'ktrdr.db'}", {"KTRDR_CHECKPOINT_SECONDS": "600"})
+    begun = () if start is None else ("--start-date", first.isoformat())
+    words = ("paper", "run", "mine.yaml", "EURUSD", "1h", "--feed", str(feed), "--threads", "1", *begun)
+    with closing(place.store()) as store:
+        for lines in (2, 7):  # the first order and its fill, then some more
+            said = zygote.begin(place, words, before=DIES_AT.format(lines=lines)).wait()
+            operation = only(store) or said
+            journal = tmp_path / "paper" / f"{operation}.jsonl"
+            assert len(journal.read_bytes().splitlines()) == lines
+            left = store.get(operation)
+            assert (left.status, left.generation) == (Status.INTERRUPTED, 0)
+            words = ("operations", "resume", operation)
+        assert zygote.call(place, *words)["result_hash"] == want.result_hash
+    assert len(PaperBroker(journal).fills()) == want.fills.height
+
+
 def test_status_kill_and_stop_reach_a_run_whose_feed_is_silent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -223,6 +304,7 @@ def test_status_kill_and_stop_reach_a_run_whose_feed_is_silent(
     said("stop", "latest")
     out, _ = program.communicate(timeout=60)
     assert json.loads(out)["status"] == "completed" and store.get(operation).status is Status.COMPLETED
+    assert kind_of("paper").result(store, operation).warnings[-1] == "limits: a kill switch stopped trading for good"
     assert said("kill", "latest")["error"]["code"] == "already_completed"
     files = tmp_path / "paper"
     assert sorted(path.name for path in files.iterdir()) == [

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from ktrdr.data.bars import BarSeries
+from ktrdr.data.store.repository import Repository
 from ktrdr.decision import engine as engines
 from ktrdr.decision.base import Action, Event, Fill, Order, Step
 from ktrdr.decision.broker import PaperBroker
@@ -19,7 +20,8 @@ from ktrdr.decision.orchestrator import DecisionOrchestrator
 from ktrdr.decision.risk import FileSwitch, RiskLimits, ask
 from ktrdr.errors import ArgumentInvalid, BrokerMismatch
 from ktrdr.time import Timeframe
-from support.decision.replays import base_bars, engine, furnished
+from support.decision.replays import base_bars, engine, expected, furnished
+from support.inputs import worlds
 
 WARM = 120
 PLAIN = {
@@ -277,6 +279,63 @@ def test_a_broker_that_differs_is_refused(make: Make) -> None:
     desk.broker.submit(Order("other-2", "EURUSD", 1, 0, "signal"))
     with pytest.raises(BrokerMismatch, match="does not know: found other-2"):
         desk.make()
+
+
+@pytest.mark.parametrize(
+    ("stored", "start", "killed"),
+    [(600, None, False), (420, None, False), (400, None, False), (600, 410, False), (600, None, True)],
+    ids=["beyond the feed", "into the feed", "up to the feed", "with a start", "with a kill"],
+)
+def test_a_run_that_was_never_saved_takes_the_bars_of_its_feed_again(
+    tmp_path: Path, stored: int, start: int | None, killed: bool
+) -> None:
+    """All that the broker has done is ahead of such a run, whatever bars are stored."""
+    frame = worlds.frame(600)
+    file = furnished(tmp_path)
+    frame[:stored].write_parquet(Repository(tmp_path).path("EURUSD", Timeframe.H1))
+    first = 400 if start is None else start
+    begun = {} if start is None else {"start": frame["timestamp"][start]}
+    want = expected(tmp_path, file, "mlp", 600, start=frame["timestamp"][first])
+    broker = PaperBroker(None)
+    file_of_kill = tmp_path / "run.kill"
+    bars = base_bars(600)
+
+    def desk() -> DecisionOrchestrator:
+        live = engine(tmp_path, file, **begun)
+        switch = FileSwitch([file_of_kill])
+        return DecisionOrchestrator({"EURUSD": live}, broker, market=broker.execute, switch=switch)
+
+    for stop in (430, 500):
+        lost = desk()
+        for row in range(first, stop):
+            lost.on_bar("EURUSD", bars.rows(row, row + 1))
+    assert len(broker.fills()) > 2
+    acts_ns = [*(fill.time_ns for fill in broker.fills()), *(order.time_ns for order in broker.working("EURUSD"))]
+    again = desk()
+    if killed:
+        ask(file_of_kill, "enough")
+        assert again.poll() is False
+    for row in range(first, 600):
+        again.on_bar("EURUSD", bars.rows(row, row + 1))
+        assert again.poll() is (killed and int(bars.timestamp[row]) >= max(acts_ns))
+    found = again.engines["EURUSD"].finish()
+    assert killed or found.result_hash == want.result_hash
+    assert len(broker.fills()) == found.fills.height
+
+
+def test_a_broker_that_differs_is_refused_where_the_run_has_taken_its_bars_again(tmp_path: Path) -> None:
+    file = furnished(tmp_path)
+    worlds.frame(600).write_parquet(Repository(tmp_path).path("EURUSD", Timeframe.H1))
+    bars = base_bars(600)
+    broker = PaperBroker(None)
+    foreign = Order("other-1", "EURUSD", 1, int(bars.timestamp[404]), "signal")
+    broker.submit(foreign)
+    broker.execute(Fill("f", foreign.id, "EURUSD", 1, int(bars.timestamp[405]), 77.0, 1.1, 0.0))
+    desk = DecisionOrchestrator({"EURUSD": engine(tmp_path, file)}, broker, market=broker.execute)
+    for row in range(400, 405):
+        desk.on_bar("EURUSD", bars.rows(row, row + 1))
+    with pytest.raises(BrokerMismatch, match="EURUSD: the broker holds another position than the run"):
+        desk.on_bar("EURUSD", bars.rows(405, 406))
 
 
 def test_limits_are_above_zero() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from ktrdr.decision.base import REFUSALS, Event
+from ktrdr.decision.risk import DAILY_LOSS, KILL_SWITCH, LARGEST_POSITION, RiskLimits
 from ktrdr.operations.models import Segment
 from ktrdr.operations.store.store import Store
 from ktrdr.simulation.ledger import TIME
@@ -29,6 +30,24 @@ def read_events(store: Store, operation_id: str, unsaved: Iterable[Segment] = ()
     own = (one for one in unsaved if one.kind == "events")
     frames = [pl.read_ipc(io.BytesIO(one.data)) for one in chain(store.segments(operation_id, "events"), own)]
     return pl.concat([pl.DataFrame(schema=EVENTS), *frames])
+
+
+def limit_warnings(events: pl.DataFrame, limits: RiskLimits) -> tuple[str, ...]:
+    """Returns a warning where the log of a run tells of limits, or a kill switch, that held it back.
+
+    >>> log = [Event(0, "EURUSD", "override", "largest position: 110.00 would be above 100.00; no new position")]
+    >>> limit_warnings(events_frame(log), RiskLimits(largest_position=100.0, daily_loss=5.0))
+    ('limits: largest_position (100) overrode the signal of 1 bar',)
+    """
+    texts = events.filter(pl.col("kind") == "override")["text"]
+    bars, days, kills = (int(texts.str.starts_with(name).sum()) for name in (LARGEST_POSITION, DAILY_LOSS, KILL_SWITCH))
+    parts = {
+        f"largest_position ({limits.largest_position or 0:,.12g}) overrode the signal of {counted(bars, 'bar')}": bars,
+        f"daily_loss ({limits.daily_loss or 0:,.12g}) stopped trading on {counted(days, 'day')}": days,
+        "a kill switch stopped trading for good": kills,
+    }
+    found = [part for part, count in parts.items() if count]
+    return (f"limits: {', '.join(found)}",) if found else ()
 
 
 def feed_warnings(events: pl.DataFrame) -> tuple[str, ...]:

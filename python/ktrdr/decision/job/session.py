@@ -24,7 +24,7 @@ from ktrdr.decision.job.request import PaperRequest
 from ktrdr.decision.job.snapshot import PaperState
 from ktrdr.decision.job.tables import bars_frame, held_frame, longer_frame, new_rows
 from ktrdr.decision.orchestrator import DecisionOrchestrator
-from ktrdr.decision.risk import DayState
+from ktrdr.decision.risk import DAILY_LOSS, DayState
 from ktrdr.errors import Cancelled, DataError, DataTooShort
 from ktrdr.neural.runtime import run_state
 from ktrdr.operations.models import Segment
@@ -83,10 +83,7 @@ class PaperSession:
         if state is not None:
             self.orchestrator.overrides = state.overrides
             self._amend()  # the broker may have shown what the run had not saved
-        # A feed whose start is not given begins where it begins: the history is what is stored before its first bar.
-        begun = engine.live is not None or engine.waiting is not None or request.start is not None
-        last_ns = engine.last_ns if begun else None
-        self.gate = BarGate(engine.symbol, engine.config.timeframe, last_ns, self.note)
+        self.gate = BarGate(engine.symbol, engine.config.timeframe, engine.reached_ns, self.note)
         self.clock = FeedClock(engine.symbol, engine.config.timeframe, self.note)
         self.version = 0
 
@@ -239,7 +236,7 @@ class PaperSession:
             "clock": self.clock.state(self.gate.last_ns),
             **self.gate.counts,
             "overrides": orchestrator.overrides,
-            "stopped": orchestrator.killed or ("daily loss" if orchestrator.day.stopped else None),
+            "stopped": orchestrator.killed or (DAILY_LOSS if orchestrator.day.stopped else None),
             "warm_up": live is None,
             "block_rows": None if live is None else live.net.block_rows,
         }

@@ -19,7 +19,7 @@ from ktrdr.data.bars import Provenance
 from ktrdr.decision.engine import DecisionEngine
 from ktrdr.decision.feeds.named import open_feed
 from ktrdr.decision.job.controls import Controls
-from ktrdr.decision.job.events import feed_warnings, read_events
+from ktrdr.decision.job.events import feed_warnings, limit_warnings, read_events
 from ktrdr.decision.job.request import PaperRequest
 from ktrdr.decision.job.session import PaperSession
 from ktrdr.decision.job.snapshot import PaperState
@@ -53,8 +53,9 @@ def run(claim: Claim, io: RunIO) -> BacktestResults:
         assert live is not None
         facts: dict[str, Any] = {"operation": operation.id, "overrides": session.orchestrator.overrides}
         _, rows = session.unsaved()
-        warnings = (*claim.notices, *found.warnings, *feed_warnings(read_events(io.store, operation.id, rows)))
-        results = replace(found, facts={**found.facts, **facts}, warnings=warnings)
+        events = read_events(io.store, operation.id, rows)
+        warnings = (*found.warnings, *limit_warnings(events, request.limits), *feed_warnings(events))
+        results = replace(found, facts={**found.facts, **facts}, warnings=(*claim.notices, *warnings))
         recorder.complete(results, lambda: [*rows, *new_segments(live.account.stream.cursor())])
     return results
 
