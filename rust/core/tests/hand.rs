@@ -1,7 +1,7 @@
 //! Fills, sizes and money that can be checked by hand; the arithmetic is in the comments.
 #![allow(missing_docs)]
 
-use ktrdr_core::{Calendar, Columns, Error, Simulation};
+use ktrdr_core::{Calendar, Columns, Error, Saved, Simulation};
 use ktrdr_testkit::{DAY_NS, HOUR_NS, Run, World, close_to, rules};
 use serde_json::{Value, json};
 
@@ -484,4 +484,20 @@ fn a_drawdown_counts_from_the_last_bar_at_the_peak() {
     let run = World::flat(&[10.0, 10.0, 10.0, 8.0, 10.0], &[1, 0, 0, 0, 0]).capital(100.0).run(json!({}));
     assert_eq!(run.ledger.equity, [100.0, 100.0, 100.0, 98.0, 100.0]);
     assert_eq!(drawdown(&run), (1.0, 1.0));
+}
+
+#[test]
+fn rows_that_were_taken_leave_the_ledger_and_stay_counted() {
+    let world = World::flat(&[10.0; 6], &[1, 0, -1, 0, 1, 0]).capital(100.0);
+    let mut saved = Saved::new(world.simulation(rules(json!({}))));
+    let rows = world.columns();
+    saved.run.feed(&rows.rows(0, 4), false).expect("sound bars");
+    let written = saved.run.ledger().rows();
+    assert_eq!(written, [2, 1, 4, 0, 4]);
+    saved.let_go();
+    assert_eq!((saved.run.ledger().rows(), saved.run.view().rows()), ([0; 5], written));
+    saved.run.feed(&rows.rows(4, 6), true).expect("sound bars");
+    // Another purchase, and its sale at the end of the data.
+    assert_eq!((saved.run.ledger().rows(), saved.run.view().rows()), ([2, 1, 2, 0, 2], [4, 2, 6, 0, 6]));
+    assert!(saved.run.view().whole().is_err());
 }
