@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from ktrdr.errors import Cancelled
 
-Yes = Annotated[bool, Parameter(name="--yes", negative="", show_default=False, help="Delete without a question.")]
+Yes = Annotated[bool, Parameter(name="--yes", negative="", show_default=False, help="Do not ask on a terminal.")]
 """The flag of a deletion that asks nothing."""
 
 

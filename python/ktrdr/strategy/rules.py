@@ -65,12 +65,16 @@ class FixedNotional(Part):
 
 
 class VolatilityTarget(Part):
-    """Sizing that aims at an ``annual`` volatility (a rate), measured over ``window`` close-to-close returns."""
+    """Sizing that aims at an ``annual`` volatility (a rate), measured over ``window`` close-to-close log returns.
+
+    The sum of their squares is divided by the calendar time between the first and the last bar; a year has 365.25 days.
+    So a night or a weekend without bars inside the window lowers the volatility, and raises the quantity.
+    """
 
     kind: Literal["volatility_target"] = "volatility_target"
     annual: Annotated[Positive, about("volatility that the position aims at", "rate a year")]
     window: Annotated[
-        int, Field(ge=2, le=128), about("close-to-close returns that the volatility is measured over", "bars")
+        int, Field(ge=2, le=128), about("close-to-close returns whose volatility over calendar time is taken", "bars")
     ]
 
 
@@ -261,11 +265,15 @@ class ExecutionRules(Part):
 
 
 class Filters(Part):
-    """Filters between a signal and an order; ``min_signal_separation`` is in hours."""
+    """Filters between a signal and an order.
 
-    min_signal_separation: Annotated[NotNegative, about("least time between a fill and the next decision", "hours")] = (
-        4.0
-    )
+    ``min_signal_separation`` is in hours, from the stamp of a fill's bar to that of the bar that decides. So any time
+    above 0 stops what the fill's own bar decides at its close.
+    """
+
+    min_signal_separation: Annotated[
+        NotNegative, about("least time from the stamp of a fill's bar to that of the next deciding bar", "hours")
+    ] = 4.0
 
 
 class DecisionRules(Part):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from fastapi import FastAPI
@@ -29,6 +29,9 @@ def document_of(api: FastAPI, *, guarded: bool) -> Callable[[], dict[str, Any]]:
     def document() -> dict[str, Any]:
         found = plain()
         add_links(found)
+        for body in _bodies(found):
+            # `{}` will do. One without `Content-Type: application/json` is refused: a foreign page can send it.
+            body["required"] = True
         if guarded and "security" not in found:
             found["components"]["securitySchemes"] = _SCHEMES
             found["security"] = [{name: []} for name in _SCHEMES]
@@ -37,3 +40,8 @@ def document_of(api: FastAPI, *, guarded: bool) -> Callable[[], dict[str, Any]]:
         return found
 
     return document
+
+
+def _bodies(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for verbs in document["paths"].values():
+        yield from (facts["requestBody"] for facts in verbs.values() if "requestBody" in facts)

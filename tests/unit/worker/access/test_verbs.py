@@ -87,6 +87,13 @@ class TestDocument:
         ]
         assert silent == []
 
+    def test_every_body_is_required(self, service: Service, app: ASGIApp) -> None:
+        paths = document_of(create_api(service), guarded=False)()["paths"]
+        bodies = {(verb, path): facts["requestBody"] for path, verbs in paths.items()
+                  for verb, facts in verbs.items() if "requestBody" in facts}  # fmt: skip
+        assert len(bodies) > 10 and all(body["required"] for body in bodies.values())
+        assert ask(app, "POST", "/operations/backtest_1/cancel", {"host": HOST["host"]}).status == 415
+
     def test_the_page_is_refused_as_a_page(self, service: Service, app: ASGIApp) -> None:
         answers = create_api(service).openapi()["paths"]["/"]["get"]["responses"]
         said = ask(app, "GET", "/?cursor=%00&kind=0", HOST | {"accept": "text/html"})
