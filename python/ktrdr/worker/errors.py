@@ -16,6 +16,7 @@ from ktrdr.errors import (
     ArgumentInvalid,
     ConfigError,
     ConfigNotFound,
+    HttpInvalid,
     InternalError,
     KtrdrError,
     NotFound,
@@ -33,8 +34,8 @@ def error_response(error: KtrdrError, status: int | None = None) -> JSONResponse
     own_status = http_status(error)
     if own_status == 401:
         headers["www-authenticate"] = "Bearer"
-    if own_status == 413:
-        headers["connection"] = "close"  # the rest of the body is not worth reading
+    if own_status == 413 or isinstance(error, HttpInvalid):
+        headers["connection"] = "close"  # neither the rest of a body nor what follows a broken head is worth reading
     if (seconds := getattr(error, "retry_after", None)) is not None:
         headers["retry-after"] = str(max(1, math.ceil(seconds)))
     facts = error.to_dict()

@@ -60,13 +60,13 @@ def test_what_decides_about_access_is_said_once(name: str) -> None:
     """A proxy in front may have judged the other one."""
     twice = HOST | {name: "localhost", name.upper(): "localhost"}
     said = ask(OPEN, "GET", "/operations", twice)
-    assert (said.status, said.code) == (400, "http_invalid")
+    assert (said.status, said.code, said.headers["connection"]) == (400, "http_invalid", "close")
 
 
 @pytest.mark.parametrize("headers", [{"x": "y" * 70_000}, {f"x-{number}": "y" for number in range(120)}])
-def test_a_head_that_is_too_large(headers: dict[str, str]) -> None:
+def test_a_head_that_is_too_large_ends_the_connection(headers: dict[str, str]) -> None:
     said = ask(OPEN, "GET", "/health", HOST | headers)
-    assert (said.status, said.code) == (400, "http_invalid")
+    assert (said.status, said.code, said.headers["connection"]) == (400, "http_invalid", "close")
 
 
 def test_no_host_at_all() -> None:
